@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The virtio-scsi device: a SCSI controller behind an address. Opening it negotiates and starts
+ * it; scanning finds its targets and logical units; its events tell what comes, goes and changes.
+ */
+#ifndef VSCSI_DEVICE_H
+#define VSCSI_DEVICE_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct vscsi_dev;
+struct vscsi_mem;
+
+/* The value of an option that switches a feature. */
+#define VSCSI_DEFAULT 0u /* use it where the device offers it */
+#define VSCSI_ON      1u /* fail to open where the device doesn't offer it */
+#define VSCSI_OFF     2u /* don't use it */
+
+/**
+ * struct vscsi_dev_opts - How a device is opened; zero means default
+ * @size: sizeof(struct vscsi_dev_opts)
+ * @queues: request queues to set up, at most what the device has; default: one for each CPU this
+ *	process may use and one for the calls of sync.h
+ * @queue_size: entries of a ring, a power of two; default 128
+ * @max_segs: data segments that an asynchronous request may have, at most 18; default: as many as
+ *	the device and the ring allow
+ * @timeout_ms: limit for each answer of the device to a control message and for each call of
+ *	sync.h, in milliseconds; default 30000
+ * @reserved: 0
+ * @mem: the pool to take rings and bounce buffers from; NULL: a pool of the device's own, made with
+ *	the address option mem= (default: 16 MiB, ordinary pages where there are no hugepages)
+ * @mem_bytes: bytes of the device's own pool
+ * @indirect, @event_idx, @hotplug, @change, @inout: virtio features, VSCSI_ON/OFF/DEFAULT
+ * @mq, @reply_ack, @config, @mem_slots, @reset_device, @status, @backend_req: vhost-user protocol
+ *	features, likewise
+ * @guest_base: where the memory begins in the device's address space; default: at its own address
+ *
+ * Each field but @size and @mem is also an option of the address, see vscsi_dev_option(). An option
+ * given in both places takes the address's value.
+ */
+struct vscsi_dev_opts {
+	uint32_t size;
+	uint32_t queues;
+	uint32_t queue_size;
+	uint32_t max_segs;
+	uint32_t timeout_ms;
+	uint32_t reserved;
+	struct vscsi_mem *mem;
+	uint64_t mem_bytes;
+	uint32_t indirect;
+	uint32_t event_idx;
+	uint32_t hotplug;
+	uint32_t change;
+	uint32_t inout;
+	uint32_t mq;
+	uint32_t reply_ack;
+	uint32_t config;
+	uint32_t mem_slots;
+	uint32_t reset_device;
+	uint32_t status;
+	uint32_t backend_req;
+	uint64_t guest_base;
+};
+
+/**
+ * struct vscsi_dev_option - One option of an address
+ * @name: as written in an address
+ * @values: the values it takes, for people: "on|off", "1..255", "bytes"
+ * @help: one sentence
+ */
+struct vscsi_dev_option {
+	const char *name;
+	const char *values;
+	const char *help;
+};
+
+/**
+ * struct vscsi_dev_info - What was negotiated
+ * @size: sizeof(struct vscsi_dev_info), set by the caller
+ * @queues: request queues that are set up
+ * @queue_size: entries of a ring
+ * @depth: requests that one queue can hold in flight
+ * @max_segs: data segments of an asynchronous request
+ * @max_target, @max_lun: largest numbers that a scan tries
+ * @max_sectors, @cmd_per_lun, @seg_max: as the device's configuration space says (virtio 5.6.4)
+ * @offered, @negotiated: virtio feature bits
+ * @protocol_features: vhost-user protocol features in use; 0 on other transports
+ * @transport: scheme of the address, "vhost-user"
+ * @state: VSCSI_DEV_*
+ * @errors: things the device did that its specification forbids and that were put right
+ * @reserved: 0
+ */
+struct vscsi_dev_info {
+	uint32_t size;
+	uint32_t queues;
+	uint32_t queue_size;
+	uint32_t depth;
+	uint32_t max_segs;
+	uint32_t max_target;
+	uint32_t max_lun;
+	uint32_t max_sectors;
+	uint32_t cmd_per_lun;
+	uint32_t seg_max;
+	uint64_t offered;
+	uint64_t negotiated;
+	uint64_t protocol_features;
+	char transport[16];
+	uint32_t state;
+	uint32_t reserved;
+	uint64_t errors;
+};
+
+/* vscsi_dev_info.state */
+#define VSCSI_DEV_RUNNING 1u
+#define VSCSI_DEV_FAILED  2u /* it broke a rule of the ring or its connection is gone */
+
+/* A logical unit as a scan finds it. */
+struct vscsi_lun_addr {
+	uint32_t target;
+	uint32_t lun;
+	uint32_t type; /* SCSI peripheral device type, VSCSI_TYPE_* of lun.h */
+	uint32_t reserved;
+};
+
+/* vscsi_event.type */
+#define VSCSI_EVENT_PLUGGED   1u /* the logical unit has appeared */
+#define VSCSI_EVENT_UNPLUGGED 2u /* it is gone */
+#define VSCSI_EVENT_RESIZED   3u /* its capacity changed: vscsi_lun_refresh() */
+#define VSCSI_EVENT_CHANGED   4u /* something else did: @code has ASC and ASCQ */
+#define VSCSI_EVENT_RESET     5u /* it was reset by somebody else */
+#define VSCSI_EVENT_CONFIG    6u /* the device's configuration space changed */
+#define VSCSI_EVENT_LOST      7u /* the device is gone; target and lun are 0 */
+
+struct vscsi_event {
+	uint32_t type;
+	uint32_t target;
+	uint32_t lun;
+	uint32_t code; /* ASC << 8 | ASCQ where the device gave one, else 0 */
+	uint64_t reserved[2];
+};
+
+/**
+ * vscsi_dev_open - Connect to a device, negotiate, and start it
+ * @address: "vhost-user:PATH", the path of a back-end's socket; "vhost-user:fd=N", a connected
+ *	socket handed over: the library owns it when this succeeds. Options follow behind a '?',
+ *	"vhost-user:/run/v.sock?queues=4&indirect=off"
+ * @opts: options, or NULL for the defaults
+ * @dev: receives the device, which the caller owns: vscsi_dev_close()
+ *
+ * Follows virtio 1.4, 3.1.1: reset, status, features, queues, running. Slow; waits for answers of the device
+ * up to @opts->timeout_ms each. Starts no thread and leaves nothing behind when it fails.
+ *
+ * Return: 0; -EINVAL (address or options), -E2BIG (an option struct of a newer library), -ENOMEM,
+ * -ENOENT, -ECONNREFUSED, -ETIMEDOUT, -EPROTO (an answer that breaks the protocol), -ENOTSUP (the device
+ * lacks what is needed or was asked for), -ENOTCONN (it hung up).
+ */
+int vscsi_dev_open(const char *address, const struct vscsi_dev_opts *opts, struct vscsi_dev **dev);
+
+/**
+ * vscsi_dev_close - Stop a device and forget it
+ * @dev: the device; NULL is allowed
+ *
+ * Stops the rings, resets the device, and only then takes the memory back (virtio 1.4, 3.3.1). Waits for the
+ * device's answers at most as long as vscsi_dev_open() does.
+ *
+ * Return: 0, or -EBUSY while a queue or a LUN of it is open; then nothing has happened.
+ */
+int vscsi_dev_close(struct vscsi_dev *dev);
+
+/**
+ * vscsi_dev_scan - Find every logical unit
+ * @dev: the device
+ * @out: receives the units in the order of target and LUN; may be NULL with @max 0
+ * @max: elements of @out
+ *
+ * Tries every target that the device can have, asks each for its LUNs (REPORT LUNS; one by one
+ * where it doesn't know that command) and each LUN for its type. Any thread; slow; waits.
+ *
+ * Return: how many units there are, which may be more than @max, or a negative errno.
+ */
+int vscsi_dev_scan(struct vscsi_dev *dev, struct vscsi_lun_addr *out, unsigned max);
+
+/**
+ * vscsi_dev_poll_events - Hear what changed
+ * @dev: the device
+ * @out: receives events, oldest first
+ * @max: elements of @out
+ *
+ * Looks at the device's event queue (virtio 1.4, 5.6.6.3), its configuration and its connection. When the
+ * device says that it lost events, or that a target changed, this scans again, and what came or
+ * went since the last scan becomes events; that takes as long as vscsi_dev_scan(). Any thread.
+ *
+ * Return: number of events written, 0 when nothing changed, or a negative errno. A device that is
+ * lost gives one VSCSI_EVENT_LOST and from then on -ENOTCONN.
+ */
+int vscsi_dev_poll_events(struct vscsi_dev *dev, struct vscsi_event *out, unsigned max);
+
+/**
+ * vscsi_dev_get_info - Tell what was negotiated
+ * @dev: the device
+ * @info: @info->size set by the caller; the rest is filled in
+ *
+ * Return: 0, or -EINVAL for a size that is too small.
+ */
+int vscsi_dev_get_info(struct vscsi_dev *dev, struct vscsi_dev_info *info);
+
+/**
+ * vscsi_dev_mem - Find the pool that a device uses
+ * @dev: the device
+ *
+ * Return: the pool, the device's own or the one given in the options. The device's own lives until
+ * the device is closed and must not be destroyed by the caller.
+ */
+struct vscsi_mem *vscsi_dev_mem(struct vscsi_dev *dev);
+
+/**
+ * vscsi_dev_option - List the options of an address
+ * @index: 0, 1, 2 ...
+ * @option: receives pointers to static strings
+ *
+ * Return: 0, or -ENOENT behind the last one.
+ */
+int vscsi_dev_option(unsigned index, struct vscsi_dev_option *option);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

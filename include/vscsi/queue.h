@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The queue: where a thread prepares requests, publishes them to the device, and polls for their
+ * completions. This and io.h are the data path: no allocation, no system call but the kick that a
+ * device asks for, and no lock on a queue that is held exclusively.
+ */
+#ifndef VSCSI_QUEUE_H
+#define VSCSI_QUEUE_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct vscsi_dev;
+struct vscsi_queue;
+
+/* vscsi_queue_opts.flags; with neither: exclusive while there are queues left, shared after that */
+#define VSCSI_QUEUE_EXCLUSIVE (1u << 0) /* fail with -EBUSY when no ring is left for it alone */
+#define VSCSI_QUEUE_SHARED    (1u << 1) /* any number of threads may use this handle at once */
+
+/**
+ * struct vscsi_queue_opts - How a queue is opened; zero means default
+ * @size: sizeof(struct vscsi_queue_opts)
+ * @flags: VSCSI_QUEUE_*
+ */
+struct vscsi_queue_opts {
+	uint32_t size;
+	uint32_t flags;
+};
+
+/**
+ * struct vscsi_queue_info - What kind of queue one has
+ * @size: sizeof(struct vscsi_queue_info), set by the caller
+ * @index: number of the device's request queue behind it, from 0
+ * @exclusive: 1 when no other handle uses that one
+ * @depth: requests that it can hold in flight
+ * @inflight: requests prepared or submitted through it and not yet returned by vscsi_poll()
+ * @reserved: 0
+ */
+struct vscsi_queue_info {
+	uint32_t size;
+	uint32_t index;
+	uint32_t exclusive;
+	uint32_t depth;
+	uint32_t inflight;
+	uint32_t reserved;
+};
+
+/**
+ * struct vscsi_completion - How a request ended; 64 bytes
+ * @user_data: as given with the request
+ * @result: 0, or a negative errno made of all that follows: -EIO (medium or hardware), -EREMOTEIO
+ *	(the target refused or failed the command), -EOPNOTSUPP (it doesn't know it), -EROFS, -ENODEV
+ *	(no such target or LUN), -ENOSPC, -EILSEQ (miscompare, protection), -EBUSY, -EAGAIN (retries
+ *	used up), -ECANCELED (aborted or reset), -EBADMSG (a short transfer), -EOVERFLOW (the command
+ *	wanted more data than there was), -EPROTO (the device broke its rules), -ENOTCONN (it is gone)
+ * @residual: bytes of the data buffer that were not transferred
+ * @status_qualifier: of the SCSI status
+ * @status: SCSI status; 0 is GOOD. Meaningful with @response 0
+ * @response: virtio-scsi response; 0 is OK. It decides before @status (virtio 1.4, 5.6.6.1.1)
+ * @sense_key, @asc, @ascq: decoded sense, 0 where there is none; vscsi_sense_text() has the words
+ * @sense_len: valid bytes of @sense
+ * @sense: the first of the sense data as they came
+ *
+ * A raw command's short transfer is no error: @result is 0 and @residual says how short.
+ */
+struct vscsi_completion {
+	uint64_t user_data;
+	int32_t result;
+	uint32_t residual;
+	uint16_t status_qualifier;
+	uint8_t status;
+	uint8_t response;
+	uint8_t sense_key;
+	uint8_t asc;
+	uint8_t ascq;
+	uint8_t sense_len;
+	uint8_t sense[40];
+};
+
+/**
+ * vscsi_queue_open - Get a queue
+ * @dev: the device
+ * @opts: options, or NULL for the defaults
+ * @queue: receives the queue, which the caller owns: vscsi_queue_close()
+ *
+ * The queue belongs to the calling thread until it is closed, unless it was opened with
+ * VSCSI_QUEUE_SHARED: all its other calls must come from this thread. One of the device's request
+ * queues is kept for the calls of sync.h and for handles that share. Any thread; no message.
+ *
+ * Return: 0; -EBUSY (see VSCSI_QUEUE_EXCLUSIVE); -EINVAL, -E2BIG, -ENOMEM, -ENOTCONN.
+ */
+int vscsi_queue_open(struct vscsi_dev *dev, const struct vscsi_queue_opts *opts,
+		     struct vscsi_queue **queue);
+
+/**
+ * vscsi_queue_close - Give a queue back
+ * @queue: the queue; NULL is allowed
+ *
+ * Return: 0, or -EBUSY while vscsi_queue_info.inflight is not 0; then nothing has happened.
+ */
+int vscsi_queue_close(struct vscsi_queue *queue);
+
+/**
+ * vscsi_queue_get_info - Tell what kind of queue one has
+ * @queue: the queue
+ * @info: @info->size set by the caller; the rest is filled in
+ *
+ * Return: 0, or -EINVAL for a size that is too small.
+ */
+int vscsi_queue_get_info(struct vscsi_queue *queue, struct vscsi_queue_info *info);
+
+/**
+ * vscsi_submit - Publish everything that was prepared
+ * @queue: the queue
+ *
+ * One store makes the whole batch visible to the device (virtio 1.4, 2.7.13.3); one kick follows where the
+ * device asks for it. With nothing prepared it does nothing. O(1); a system call only for a kick.
+ *
+ * Return: 0, or -ENOTCONN when the device is lost: vscsi_poll() has the completions.
+ */
+int vscsi_submit(struct vscsi_queue *queue);
+
+/**
+ * vscsi_poll - Collect completions
+ * @queue: the queue
+ * @out: receives completions of requests prepared on @queue, in any order
+ * @max: elements of @out, at least 1
+ *
+ * Requests that are sent again (UNIT ATTENTION, BUSY) are published by this, and with them whatever was
+ * prepared. Each request is returned
+ * exactly once, and by then the device can no longer touch its buffer. O(completions). No system call
+ * while completions come in; after some ten thousand calls in a row without one, one that looks
+ * whether the device is still connected.
+ *
+ * Return: number of completions written, 0 when there are none yet; -ENOTCONN when the device is
+ * lost and every request has been returned.
+ */
+int vscsi_poll(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * SCSI beneath the block calls: any command, and the words for what comes back.
+ */
+#ifndef VSCSI_SCSI_H
+#define VSCSI_SCSI_H
+
+#include <stdint.h>
+#include <sys/uio.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct vscsi_lun;
+struct vscsi_queue;
+
+/* Longest CDB: the default cdb_size of a virtio-scsi device (virtio 1.4, 5.6.4). */
+#define VSCSI_MAX_CDB 32
+
+/* vscsi_command.attr */
+#define VSCSI_ATTR_SIMPLE        0u
+#define VSCSI_ATTR_ORDERED       1u
+#define VSCSI_ATTR_HEAD_OF_QUEUE 2u
+#define VSCSI_ATTR_ACA           3u
+
+/**
+ * struct vscsi_command - Any SCSI command
+ * @size: sizeof(struct vscsi_command)
+ * @cdb_len: bytes of @cdb, 6 to VSCSI_MAX_CDB
+ * @cdb: the command descriptor block; shorter ones are padded with zeros
+ * @out: segments of data for the device, NULL for none
+ * @in: segments that receive data, NULL for none. Both at once need the INOUT feature
+ * @out_count, @in_count: number of segments
+ * @attr: VSCSI_ATTR_*; most commands want SIMPLE
+ * @retries: times to send it again on UNIT ATTENTION, BUSY and TASK SET FULL; 0: never
+ *
+ * The lengths in the CDB and the data segments must agree; back-ends differ in which one they
+ * believe.
+ */
+struct vscsi_command {
+	uint32_t size;
+	uint32_t cdb_len;
+	uint8_t cdb[VSCSI_MAX_CDB];
+	const struct iovec *out;
+	const struct iovec *in;
+	uint32_t out_count;
+	uint32_t in_count;
+	uint32_t attr;
+	uint32_t retries;
+};
+
+/**
+ * vscsi_command - Prepare any SCSI command
+ * @queue: where
+ * @lun: to what
+ * @command: the command; neither it nor its arrays are referenced after the call
+ * @user_data: comes back with the completion
+ *
+ * Return: as the calls of io.h; -EOPNOTSUPP for data in both directions without INOUT.
+ */
+int vscsi_command(struct vscsi_queue *queue, struct vscsi_lun *lun,
+		  const struct vscsi_command *command, uint64_t user_data);
+
+/**
+ * vscsi_sense_text - Say in words what sense data mean
+ * @key: sense key
+ * @asc, @ascq: additional sense code and its qualifier
+ *
+ * Return: a static string, such as "UNIT ATTENTION: capacity data has changed". Never NULL.
+ */
+const char *vscsi_sense_text(unsigned key, unsigned asc, unsigned ascq);
+
+/**
+ * vscsi_status_text - Say in words what a SCSI status means
+ * @status: such as 0x08
+ *
+ * Return: a static string, such as "BUSY". Never NULL.
+ */
+const char *vscsi_status_text(unsigned status);
+
+/**
+ * vscsi_response_text - Say in words what a virtio-scsi response means
+ * @response: such as 3
+ *
+ * Return: a static string, such as "no such target". Never NULL.
+ */
+const char *vscsi_response_text(unsigned response);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Versions, at build time and at run time, and a macro for each feature that was ever added, so
+ * that a program can be built against older and newer headers.
+ */
+#ifndef VSCSI_VERSION_H
+#define VSCSI_VERSION_H
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define VSCSI_VERSION_MAJOR   0
+#define VSCSI_VERSION_MINOR   1
+#define VSCSI_VERSION_PATCH   0
+
+#define VSCSI_HAVE_VHOST_USER 1 /* addresses that begin with vhost-user: */
+#define VSCSI_HAVE_EVENTS     1 /* vscsi_dev_poll_events() */
+#define VSCSI_HAVE_TASK       1 /* vscsi_lun_reset(), vscsi_target_reset() */
+
+/**
+ * vscsi_version - Tell the version of the library that is running
+ *
+ * Return: "MAJOR.MINOR.PATCH", a static string. It may be newer than the headers' macros.
+ * Any thread; no system call.
+ */
+const char *vscsi_version(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

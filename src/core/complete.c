@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Judges completed requests that are not plainly good. All of it works on copies: the response lies in
+ * memory that the device can still write to.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "core/complete.h"
+#include "core/events.h"
+#include "scsi/response.h"
+#include "scsi/sense.h"
+#include "util/clock.h"
+
+/* Delay before a busy LUN is asked again; doubled each time. */
+#define BUSY_DELAY_NS UINT64_C(1000000)
+
+/* Longest doubling, so that the delay stays below a second. */
+#define BUSY_DOUBLINGS 9
+
+static void count_error(struct ioq *ioq)
+{
+	atomic_fetch_add_explicit(&ioq->dev->errors, 1, memory_order_relaxed);
+}
+
+static void send_again_later(struct ioq *ioq, struct slot *slot, bool busy)
+{
+	unsigned doublings = slot->tries < BUSY_DOUBLINGS ? slot->tries : BUSY_DOUBLINGS;
+
+	slot->due = busy ? clock_ns() + (BUSY_DELAY_NS << doublings) : 0;
+	slot->tries++;
+	slot->next = ioq->waiting;
+	ioq->waiting = slot_number(ioq, slot);
+}
+
+unsigned ioq_push_due(struct ioq *ioq)
+{
+	uint16_t *link = &ioq->waiting;
+	uint64_t now = clock_ns();
+	unsigned pushed = 0;
+
+	while (*link != NO_SLOT) {
+		struct slot *slot = &ioq->slots[*link];
+
+		if (slot->due > now) {
+			link = &slot->next;
+			continue;
+		}
+		*link = slot->next;
+		slot_push(ioq, slot);
+		pushed++;
+	}
+	return pushed;
+}
+
+/* Copies sense out of shared memory; its length is a claim (virtio 1.4, 5.6.6.1). */
+static void copy_sense(struct ioq *ioq, const struct virtio_scsi_cmd_resp *resp, uint32_t claimed,
+		       struct vscsi_completion *out, struct scsi_sense *sense)
+{
+	uint8_t bytes[VIRTIO_SCSI_SENSE_DEFAULT_SIZE];
+
+	if (claimed > sizeof(bytes)) {
+		claimed = sizeof(bytes);
+		count_error(ioq);
+	}
+	memcpy(bytes, resp->sense, claimed);
+	scsi_sense_decode(bytes, claimed, sense);
+	out->sense_key = sense->key;
+	out->asc = sense->asc;
+	out->ascq = sense->ascq;
+	out->sense_len = (uint8_t)(claimed < sizeof(out->sense) ? claimed : sizeof(out->sense));
+	memcpy(out->sense, bytes, out->sense_len);
+}
+
+/* How many bytes are missing: what the device says, or what its used length allows (2.7.8.3). */
+static uint32_t find_residual(struct ioq *ioq, const struct slot *slot, uint32_t claimed, bool good)
+{
+	uint32_t missing = 0;
+
+	if (claimed > slot->data_len) {
+		claimed = slot->data_len;
+		count_error(ioq);
+	}
+	/* A used length too short for any response comes from back-ends that never set it. */
+	if (good && slot->used_len >= RESPONSE_LEAST && slot->used_len < slot->expect)
+		missing = slot->expect - slot->used_len;
+	if (missing > slot->data_len)
+		missing = slot->data_len;
+	return missing > claimed ? missing : claimed;
+}
+
+bool slot_judge(struct ioq *ioq, struct slot *slot, struct vscsi_completion *out)
+{
+	const struct virtio_scsi_cmd_resp *shared = slot_response(ioq, slot);
+	struct vscsi_lun *lun = atomic_load_explicit(&slot->lun, memory_order_relaxed);
+	struct virtio_scsi_cmd_resp resp;
+	struct scsi_sense sense;
+
+	memcpy(&resp, shared, offsetof(struct virtio_scsi_cmd_resp, sense));
+	memset(out, 0, sizeof(*out));
+	out->user_data = slot->user_data;
+	out->response = resp.response;
+	if (resp.response == RESPONSE_UNWRITTEN) {
+		count_error(ioq);
+		out->residual = slot->data_len;
+		out->result = -EPROTO;
+		return true;
+	}
+	out->status = resp.status;
+	out->status_qualifier = le16toh(resp.status_qualifier);
+	copy_sense(ioq, shared, le32toh(resp.sense_len), out, &sense);
+	if (sense.key == SCSI_KEY_UNIT_ATTENTION)
+		events_unit_attention(ioq->dev, lun, sense.asc, sense.ascq);
+	if (slot->tries < slot->retries && scsi_retry(out->response, out->status, &sense)) {
+		send_again_later(ioq, slot, sense.key != SCSI_KEY_UNIT_ATTENTION);
+		return false;
+	}
+	out->result = scsi_result(out->response, out->status, &sense);
+	out->residual = find_residual(ioq, slot, le32toh(resp.resid), out->result == 0);
+	if (out->result == 0 && out->residual && !slot->raw)
+		out->result = -EBADMSG;
+	return true;
+}
+
+void slot_lost(const struct slot *slot, struct vscsi_completion *out)
+{
+	memset(out, 0, sizeof(*out));
+	out->user_data = slot->user_data;
+	out->residual = slot->data_len;
+	out->response = RESPONSE_UNWRITTEN;
+	out->result = -ENOTCONN;
+}

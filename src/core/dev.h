@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The device: what its parts in this folder share. */
+#ifndef CORE_DEV_H
+#define CORE_DEV_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <vscsi/device.h>
+#include <vscsi/mem.h>
+
+#include "core/ioq.h"
+#include "mem/dma.h"
+#include "virtio/device.h"
+#include "virtio/virtq.h"
+
+/* Virtqueues that come before the request queues (virtio 1.4, 5.6.2). */
+#define VQ_CONTROL 0
+#define VQ_EVENT   1
+#define VQ_REQUEST 2
+#define MAX_QUEUES 254 /* request queues: a vhost-user ring index has eight bits */
+
+/* Limits of a device, from its configuration space or our defaults (virtio 1.4, 5.6.4), made safe. */
+struct dev_limits {
+	uint32_t queues;
+	uint32_t seg_max;
+	uint32_t max_sectors;
+	uint32_t cmd_per_lun;
+	uint32_t event_size;
+	uint32_t max_target;
+	uint32_t max_lun;
+};
+
+struct events;
+struct control;
+struct vscsi_queue;
+
+/**
+ * struct vscsi_dev - A device
+ * @state: VSCSI_DEV_*; read by every thread, written under @lock
+ * @errors: rules broken that were put right
+ * @lock: one thread at a time on the control path: transport, events, control queue, queue handles
+ * @opts: as given, with defaults filled in
+ * @virtio: the virtio device underneath; @virtio.transport belongs to this structure
+ * @mem: pool in use; @own_mem: it is ours to destroy
+ * @map: where the device sees the pool
+ * @limits: what the device says of itself
+ * @ioqs, @queues: request queues that are set up
+ * @events, @control: the other two virtqueues
+ * @sync: shared queue on the first request queue, for the calls that wait
+ * @zeroes: a block of zeros in DMA memory, for WRITE SAME
+ * @luns, @handles: LUNs and queues that the application has open
+ * @failure: why it is VSCSI_DEV_FAILED
+ */
+struct vscsi_dev {
+	_Atomic uint32_t state;
+	_Atomic uint64_t errors;
+	pthread_mutex_t lock;
+	struct vscsi_dev_opts opts;
+	struct virtio_dev virtio;
+	struct vscsi_mem *mem;
+	bool own_mem;
+	struct dma_map *map;
+	struct dev_limits limits;
+	struct ioq **ioqs;
+	unsigned queues;
+	struct events *events;
+	struct control *control;
+	struct vscsi_queue *sync;
+	void *zeroes;
+	atomic_uint luns;
+	atomic_uint handles;
+	char failure[256];
+};
+
+/* Largest block that we deal with: the zeros of WRITE SAME are so many. */
+#define MAX_BLOCK_SIZE 65536u
+
+/**
+ * dev_fail - Declare a device lost
+ * @why: the rule that it broke or the way it went, as a sentence
+ *
+ * Cuts the device off first, then changes the state: whoever sees that may take buffers back. Takes
+ * @dev->lock. Only the first call counts.
+ */
+void dev_fail(struct vscsi_dev *dev, const char *why);
+
+/**
+ * dev_check - Look whether the device is still there, its configuration the same, its rings whole
+ *
+ * One system call; dev_fail() when it is not there. Takes @dev->lock, or does nothing when another thread
+ * has it.
+ */
+void dev_check(struct vscsi_dev *dev);
+
+/* Whether the device works. Acquire pairs with dev_fail(): it was cut off before we see that. */
+static inline bool dev_running(const struct vscsi_dev *dev)
+{
+	return atomic_load_explicit(&dev->state, memory_order_acquire) == VSCSI_DEV_RUNNING;
+}
+
+/**
+ * dev_read_limits - Learn a device's limits
+ *
+ * Return: 0, or a negative errno with its sentence set.
+ */
+int dev_read_limits(struct vscsi_dev *dev);
+
+#endif

@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The event queue (virtio 1.4, 5.6.6.3). The device fills buffers that we keep posted; its claims are
+ * checked and become entries of a list that can't grow: whatever doesn't fit turns into one rescan.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <linux/virtio_scsi.h>
+
+#include "core/events.h"
+#include "core/lun.h"
+#include "core/scan.h"
+#include "scsi/lun_addr.h"
+#include "util/error.h"
+#include "util/export.h"
+
+#define RING_SIZE 16u /* 10 to 15 buffers are enough (5.6.6.3) */
+#define FIFO_SIZE 128u
+
+/* Additional sense codes that tell of a change (SPC). */
+#define ASC_PARAMETERS_CHANGED 0x2au
+#define ASCQ_CAPACITY_CHANGED  0x09u
+#define ASC_TARGET_CHANGED     0x3fu
+#define ASCQ_LUNS_CHANGED      0x0eu
+
+/**
+ * struct events - Events of a device
+ * @vq: event virtqueue; a buffer's number is its head
+ * @buffers: DMA memory, RING_SIZE times @stride bytes
+ * @lock: guards all below; taken by queue threads when they see a unit attention
+ * @fifo, @head, @count: events not yet told
+ * @rescan: something was lost or a target changed
+ * @known, @known_count: LUNs as the last scan found them
+ */
+struct events {
+	struct virtq vq;
+	char *buffers;
+	uint32_t stride;
+	pthread_mutex_t lock;
+	struct vscsi_event fifo[FIFO_SIZE];
+	unsigned head;
+	unsigned count;
+	bool rescan;
+	struct vscsi_lun_addr *known;
+	unsigned known_count;
+};
+
+struct virtq *events_virtq(struct vscsi_dev *dev)
+{
+	return &dev->events->vq;
+}
+
+/* Posts all buffers. The device may fill them from DRIVER_OK on (5.6.5). */
+static int post_buffers(struct vscsi_dev *dev, struct events *events)
+{
+	struct dma_cache cache = {0};
+	uint64_t regions = 0;
+	uint64_t iova;
+	unsigned i;
+
+	events->stride = (uint32_t)align_up(dev->limits.event_size, CACHE_LINE);
+	events->buffers = dma_alloc(dev->mem, (size_t)events->stride * RING_SIZE, 0);
+	if (!events->buffers)
+		return error_set(-ENOMEM, "no room for event buffers in the DMA memory");
+	memset(events->buffers, 0, (size_t)events->stride * RING_SIZE);
+	for (i = 0; i < RING_SIZE; i++) {
+		struct vring_desc *desc = &virtq_table(&events->vq)[i];
+		char *buffer = events->buffers + (size_t)events->stride * i;
+
+		dma_translate(dev->map, &cache, buffer, events->stride, &iova, &regions);
+		desc->addr = htole64(iova);
+		desc->len = htole32(dev->limits.event_size);
+		desc->flags = htole16(VRING_DESC_F_WRITE);
+		virtq_push(&events->vq, (uint16_t)i);
+	}
+	virtq_publish(&events->vq);
+	return 0;
+}
+
+int events_create(struct vscsi_dev *dev)
+{
+	struct events *events = calloc(1, sizeof(*events));
+	int err;
+
+	if (!events)
+		return error_set(-ENOMEM, "out of memory");
+	dev->events = events;
+	pthread_mutex_init(&events->lock, NULL);
+	err = virtq_init(&events->vq, dev->virtio.transport, dev->mem, VQ_EVENT, RING_SIZE,
+			 virtio_has(&dev->virtio, VIRTIO_RING_F_EVENT_IDX));
+	return err ? err : post_buffers(dev, events);
+}
+
+void events_destroy(struct vscsi_dev *dev)
+{
+	struct events *events = dev->events;
+
+	if (!events)
+		return;
+	virtq_fini(&events->vq);
+	if (events->buffers)
+		dma_free(dev->mem, events->buffers);
+	pthread_mutex_destroy(&events->lock);
+	free(events->known);
+	free(events);
+	dev->events = NULL;
+}
+
+/* Adds an event unless the same one is waiting; a full list becomes a rescan. Lock held. */
+static void add(struct events *events, unsigned type, unsigned target, unsigned lun, unsigned code)
+{
+	struct vscsi_event event = {.type = type, .target = target, .lun = lun, .code = code};
+	unsigned i;
+
+	for (i = 0; i < events->count; i++) {
+		if (!memcmp(&events->fifo[(events->head + i) % FIFO_SIZE], &event, sizeof(event)))
+			return;
+	}
+	if (events->count == FIFO_SIZE) {
+		events->rescan = true;
+		return;
+	}
+	events->fifo[(events->head + events->count++) % FIFO_SIZE] = event;
+}
+
+void events_note(struct vscsi_dev *dev, unsigned type)
+{
+	pthread_mutex_lock(&dev->events->lock);
+	add(dev->events, type, 0, 0, 0);
+	pthread_mutex_unlock(&dev->events->lock);
+}
+
+/* A parameter change by its sense code: a capacity of its own kind, a list of LUNs, or another. */
+static void add_change(struct events *events, unsigned target, unsigned lun, unsigned asc,
+		       unsigned ascq)
+{
+	if (asc == ASC_PARAMETERS_CHANGED && ascq == ASCQ_CAPACITY_CHANGED)
+		add(events, VSCSI_EVENT_RESIZED, target, lun, asc << 8 | ascq);
+	else if (asc == ASC_TARGET_CHANGED && ascq == ASCQ_LUNS_CHANGED)
+		events->rescan = true;
+	else
+		add(events, VSCSI_EVENT_CHANGED, target, lun, asc << 8 | ascq);
+}
+
+void events_unit_attention(struct vscsi_dev *dev, const struct vscsi_lun *lun, unsigned asc,
+			   unsigned ascq)
+{
+	struct events *events = dev->events;
+
+	/* Power-on and reset conditions (ASC 29h) reach every initiator at the start: no news. */
+	if (asc != ASC_PARAMETERS_CHANGED && asc != ASC_TARGET_CHANGED)
+		return;
+	pthread_mutex_lock(&events->lock);
+	add_change(events, lun->info.target, lun->info.lun, asc, ascq);
+	pthread_mutex_unlock(&events->lock);
+}
+
+/* A LUN that came or went, or was reset (5.6.6.3). Whether LUN 0 stands for its target is rescanned. */
+static void transport_reset(struct events *events, unsigned target, unsigned lun, uint32_t reason)
+{
+	switch (reason) {
+	case VIRTIO_SCSI_EVT_RESET_HARD:
+		add(events, VSCSI_EVENT_RESET, target, lun, 0);
+		break;
+	case VIRTIO_SCSI_EVT_RESET_RESCAN:
+	case VIRTIO_SCSI_EVT_RESET_REMOVED:
+		events->rescan = true;
+		break;
+	default:
+		break;
+	}
+}
+
+/* One event as the device wrote it, already copied. */
+static void interpret(struct events *events, const struct virtio_scsi_event *event)
+{
+	uint32_t type = le32toh(event->event);
+	uint32_t reason = le32toh(event->reason);
+	unsigned target;
+	unsigned lun;
+
+	/* The flag first: it comes with a LUN field of zeros. It may carry an event all the same. */
+	if (type & VIRTIO_SCSI_T_EVENTS_MISSED)
+		events->rescan = true;
+	type &= ~VIRTIO_SCSI_T_EVENTS_MISSED;
+	if (type == VIRTIO_SCSI_T_NO_EVENT)
+		return;
+	if (!scsi_lun_decode(event->lun, &target, &lun)) {
+		events->rescan = true;
+		return;
+	}
+	if (type == VIRTIO_SCSI_T_TRANSPORT_RESET)
+		transport_reset(events, target, lun, reason);
+	else if (type == VIRTIO_SCSI_T_PARAM_CHANGE)
+		add_change(events, target, lun, reason & 0xff, reason >> 8 & 0xff);
+}
+
+/* Takes what the device posted and posts the buffers again; at most one ring of them (5.6.6.3.1). */
+static int drain(struct vscsi_dev *dev)
+{
+	struct events *events = dev->events;
+	int pending = virtq_pending(&events->vq);
+	struct virtio_scsi_event event;
+	struct split_used used;
+
+	if (pending <= 0)
+		return pending;
+	while (pending-- > 0) {
+		char *buffer;
+
+		if (virtq_take(&events->vq, &used))
+			return -EPROTO;
+		buffer = events->buffers + (size_t)events->stride * used.head;
+		memcpy(&event, buffer, sizeof(event));
+		/* A used length of 0 comes from back-ends that never set it; zeros are no event. */
+		interpret(events, &event);
+		memset(buffer, 0, sizeof(event));
+		virtq_push(&events->vq, (uint16_t)used.head);
+	}
+	virtq_submit(&events->vq);
+	return 0;
+}
+
+static int compare(const struct vscsi_lun_addr *a, const struct vscsi_lun_addr *b)
+{
+	if (a->target != b->target)
+		return a->target < b->target ? -1 : 1;
+	return a->lun == b->lun ? 0 : a->lun < b->lun ? -1 : 1;
+}
+
+/* Walks two sorted lists at once: what is in one only has come or gone. Lock held. */
+static void add_differences(struct events *events, const struct vscsi_lun_addr *now, unsigned count)
+{
+	unsigned i = 0;
+	unsigned j = 0;
+
+	while (i < events->known_count || j < count) {
+		int order = i == events->known_count ? 1
+			    : j == count             ? -1
+						     : compare(&events->known[i], &now[j]);
+
+		if (order < 0)
+			add(events, VSCSI_EVENT_UNPLUGGED, events->known[i].target,
+			    events->known[i].lun, 0);
+		if (order > 0)
+			add(events, VSCSI_EVENT_PLUGGED, now[j].target, now[j].lun, 0);
+		i += order <= 0;
+		j += order >= 0;
+	}
+}
+
+void events_set_known(struct vscsi_dev *dev, struct vscsi_lun_addr *found, unsigned count)
+{
+	struct events *events = dev->events;
+
+	pthread_mutex_lock(&events->lock);
+	free(events->known);
+	events->known = found;
+	events->known_count = count;
+	pthread_mutex_unlock(&events->lock);
+}
+
+/* Scans again because something changed, outside any lock, and turns the difference into events. */
+static int rescan(struct vscsi_dev *dev)
+{
+	struct events *events = dev->events;
+	struct vscsi_lun_addr *found;
+	int count = scan_all(dev, &found);
+
+	if (count < 0)
+		return count;
+	pthread_mutex_lock(&events->lock);
+	add_differences(events, found, (unsigned)count);
+	pthread_mutex_unlock(&events->lock);
+	events_set_known(dev, found, (unsigned)count);
+	return 0;
+}
+
+static unsigned take(struct events *events, struct vscsi_event *out, unsigned max)
+{
+	unsigned count = 0;
+
+	pthread_mutex_lock(&events->lock);
+	while (events->count && count < max) {
+		out[count++] = events->fifo[events->head];
+		events->head = (events->head + 1) % FIFO_SIZE;
+		events->count--;
+	}
+	pthread_mutex_unlock(&events->lock);
+	return count;
+}
+
+EXPORT int vscsi_dev_poll_events(struct vscsi_dev *dev, struct vscsi_event *out, unsigned max)
+{
+	struct events *events = dev->events;
+	bool scan = false;
+	int err = 0;
+
+	error_enter(__func__);
+	if (dev_running(dev)) {
+		dev_check(dev);
+		pthread_mutex_lock(&dev->lock);
+		pthread_mutex_lock(&events->lock);
+		if (dev_running(dev))
+			err = drain(dev);
+		scan = events->rescan;
+		events->rescan = false;
+		pthread_mutex_unlock(&events->lock);
+		pthread_mutex_unlock(&dev->lock);
+		if (err)
+			dev_fail(dev, virtq_rule(&events->vq));
+	}
+	if (scan && dev_running(dev)) {
+		err = rescan(dev);
+		if (err)
+			return err;
+	}
+	err = (int)take(events, out, max);
+	if (!err && !dev_running(dev))
+		return error_set(-ENOTCONN, "the device is lost: %s", dev->failure);
+	return err;
+}

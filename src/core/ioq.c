@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The cold half of the request queue: making it, formatting tables, looking for users of memory. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/dev.h"
+#include "core/ioq.h"
+#include "util/error.h"
+
+/* Bytes of a header and of a response as the device expects them (virtio 1.4, 5.6.6.1). */
+#define HEADER_BYTES   sizeof(struct virtio_scsi_cmd_req)
+#define RESPONSE_BYTES sizeof(struct virtio_scsi_cmd_resp)
+
+_Static_assert(HEADER_BYTES == 51 && HEADER_BYTES <= SLOT_RESPONSE, "header has its own line");
+_Static_assert(RESPONSE_BYTES == 108 && SLOT_RESPONSE + RESPONSE_BYTES <= SLOT_TABLE, "response");
+
+/*
+ * Indirect: a slot is one entry of the ring, and its table lies in the slot. Direct: a slot is a run of
+ * entries, a power of two so that heads and slots convert by shifting. The longest chain is the
+ * ring's size in either case (virtio 1.4, 2.7.5.3.1).
+ */
+static void choose_geometry(struct ioq *ioq, unsigned size, unsigned wanted)
+{
+	const struct dev_limits *limits = &ioq->dev->limits;
+	unsigned segs = ioq->indirect ? SLOT_MAX_SEGS : 2;
+
+	if (wanted)
+		segs = wanted;
+	if (segs > limits->seg_max)
+		segs = limits->seg_max;
+	if (segs + 2 > size)
+		segs = size - 2;
+	while (!ioq->indirect && (1u << ioq->head_shift) < segs + 2)
+		ioq->head_shift++;
+	ioq->max_segs = (uint16_t)segs;
+	ioq->depth = (uint16_t)(size >> ioq->head_shift);
+	/* A power of two, but the largest slot number must not be NO_SLOT, nor a ring index wrap. */
+	if (ioq->depth > SPLIT_MAX_SIZE / 2)
+		ioq->depth = SPLIT_MAX_SIZE / 2;
+}
+
+static int allocate(struct ioq *ioq)
+{
+	size_t bytes = (size_t)ioq->depth * SLOT_BYTES;
+	uint64_t regions = 0;
+
+	ioq->slots = aligned_alloc(CACHE_LINE, ioq->depth * sizeof(struct slot));
+	if (!ioq->slots)
+		return error_set(-ENOMEM, "out of memory");
+	memset(ioq->slots, 0, ioq->depth * sizeof(struct slot));
+	ioq->memory = dma_alloc(ioq->dev->mem, bytes, 4096);
+	if (!ioq->memory)
+		return error_set(-ENOMEM,
+				 "no room for %u request slots of %u bytes in the DMA memory; "
+				 "give the device a larger pool or ask for fewer queues",
+				 ioq->depth, SLOT_BYTES);
+	memset(ioq->memory, 0, bytes);
+	if (dma_translate(ioq->map, &ioq->cache, ioq->memory, bytes, &ioq->iova, &regions) < bytes)
+		return error_set(-EFAULT, "the pool's own memory is not mapped for the device");
+	return 0;
+}
+
+static void prepare_slots(struct ioq *ioq)
+{
+	unsigned i;
+
+	ioq->free = NO_SLOT;
+	ioq->waiting = NO_SLOT;
+	for (i = ioq->depth; i-- > 0;) {
+		struct slot *slot = &ioq->slots[i];
+
+		slot->shape = NO_SHAPE;
+		/* Unique in the device, as task management needs it (virtio 1.4, 5.6.6.1). */
+		slot_header(ioq, slot)->tag = htole64((uint64_t)ioq->vq.index << 16 | i);
+		slot_release(ioq, slot);
+	}
+}
+
+int ioq_create(struct vscsi_dev *dev, unsigned index, unsigned size, struct ioq **out)
+{
+	struct ioq *ioq = aligned_alloc(CACHE_LINE, align_up(sizeof(*ioq), CACHE_LINE));
+	int err;
+
+	if (!ioq)
+		return error_set(-ENOMEM, "out of memory");
+	memset(ioq, 0, sizeof(*ioq));
+	ioq->dev = dev;
+	ioq->map = dev->map;
+	ioq->indirect = virtio_has(&dev->virtio, VIRTIO_RING_F_INDIRECT_DESC);
+	pthread_mutex_init(&ioq->lock, NULL);
+	choose_geometry(ioq, size, dev->opts.max_segs);
+	err = virtq_init(&ioq->vq, dev->virtio.transport, dev->mem, index, size,
+			 virtio_has(&dev->virtio, VIRTIO_RING_F_EVENT_IDX));
+	if (!err)
+		err = allocate(ioq);
+	if (err) {
+		ioq_destroy(ioq);
+		return err;
+	}
+	if (ioq->indirect) {
+		ioq->tables = (void *)(ioq->memory + SLOT_TABLE);
+		ioq->table_stride = SLOT_BYTES;
+	} else {
+		ioq->tables = virtq_table(&ioq->vq);
+		ioq->table_stride = (uint32_t)sizeof(struct vring_desc) << ioq->head_shift;
+	}
+	prepare_slots(ioq);
+	*out = ioq;
+	return 0;
+}
+
+void ioq_destroy(struct ioq *ioq)
+{
+	if (!ioq)
+		return;
+	virtq_fini(&ioq->vq);
+	if (ioq->memory)
+		dma_free(ioq->dev->mem, ioq->memory);
+	pthread_mutex_destroy(&ioq->lock);
+	free(ioq->slots);
+	free(ioq);
+}
+
+bool ioq_uses_regions(const struct ioq *ioq, uint64_t regions)
+{
+	unsigned i;
+
+	for (i = 0; i < ioq->depth; i++) {
+		const struct slot *slot = &ioq->slots[i];
+
+		if (atomic_load_explicit(&slot->lun, memory_order_relaxed) &&
+		    (atomic_load_explicit(&slot->regions, memory_order_relaxed) & regions))
+			return true;
+	}
+	return false;
+}
+
+bool ioq_uses_lun(const struct ioq *ioq, const struct vscsi_lun *lun)
+{
+	unsigned i;
+
+	for (i = 0; i < ioq->depth; i++) {
+		struct vscsi_lun *used =
+			atomic_load_explicit(&ioq->slots[i].lun, memory_order_relaxed);
+
+		if (used && (!lun || used == lun))
+			return true;
+	}
+	return false;
+}
+
+static void put_desc(struct vring_desc *desc, uint64_t addr, size_t len, unsigned flags,
+		     unsigned next)
+{
+	desc->addr = htole64(addr);
+	desc->len = htole32((uint32_t)len);
+	desc->flags = htole16((uint16_t)flags);
+	desc->next = htole16(flags & VRING_DESC_F_NEXT ? (uint16_t)next : 0);
+}
+
+/*
+ * The chain: header, data for the device, response, data from the device; what the device reads comes
+ * before what it writes (virtio 1.4, 2.7.4.2), and header and response each have a descriptor of
+ * their own, for back-ends that parse by descriptor. Data descriptors get address and length later.
+ */
+void slot_format(struct ioq *ioq, struct slot *slot, unsigned out, unsigned in)
+{
+	unsigned number = slot_number(ioq, slot);
+	unsigned first = ioq->indirect ? 0 : number << ioq->head_shift;
+	unsigned total = out + in + 2;
+	uint64_t iova = ioq->iova + (uint64_t)SLOT_BYTES * number;
+	struct vring_desc *table = slot_table(ioq, slot);
+	unsigned i;
+
+	for (i = 0; i < total; i++) {
+		unsigned next = i + 1 < total ? VRING_DESC_F_NEXT : 0;
+		unsigned write = i > out ? VRING_DESC_F_WRITE : 0;
+
+		put_desc(&table[i], 0, 0, next | write, first + i + 1);
+	}
+	table[0].addr = htole64(iova);
+	table[0].len = htole32(HEADER_BYTES);
+	table[1 + out].addr = htole64(iova + SLOT_RESPONSE);
+	table[1 + out].len = htole32(RESPONSE_BYTES);
+	if (ioq->indirect)
+		put_desc(&virtq_table(&ioq->vq)[number], iova + SLOT_TABLE, sizeof(*table) * total,
+			 VRING_DESC_F_INDIRECT, 0);
+	slot->shape = SHAPE(out, in);
+}
+
+void slot_clean(struct ioq *ioq, struct slot *slot)
+{
+	struct virtio_scsi_cmd_req *header = slot_header(ioq, slot);
+
+	header->task_attr = 0;
+	memset(header->cdb, 0, sizeof(header->cdb));
+	slot->raw = false;
+}

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The request queue: one request virtqueue and the slots of the requests in it. A slot has a place in
+ * DMA memory where everything that never changes is filled in once, so that a read writes a CDB,
+ * one data descriptor and one ring entry; and a private part that the device can't reach, from which
+ * all decisions are made.
+ *
+ * This file knows requests, not the public calls that make them (io.c, command.c) nor the handles
+ * that threads hold (queue.c).
+ */
+#ifndef CORE_IOQ_H
+#define CORE_IOQ_H
+
+#include <stdatomic.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <linux/virtio_scsi.h>
+
+#include <vscsi/queue.h>
+
+#include "mem/dma.h"
+#include "virtio/virtq.h"
+
+struct vscsi_dev;
+struct vscsi_lun;
+struct vscsi_queue;
+
+/* A slot's place in DMA memory: header, response, indirect table, each from a cache line's start. */
+#define SLOT_BYTES    512u
+#define SLOT_RESPONSE 64u
+#define SLOT_TABLE    192u
+#define SLOT_DESCS    ((SLOT_BYTES - SLOT_TABLE) / sizeof(struct vring_desc))
+
+/* Data segments of a request at most: the table holds header and response as well. */
+#define SLOT_MAX_SEGS (SLOT_DESCS - 2)
+
+/* UNMAP's parameter list lies in the table, behind the three descriptors that UNMAP needs. */
+#define SLOT_PARAM       272u
+#define SLOT_PARAM_BYTES (SLOT_BYTES - SLOT_PARAM)
+
+/* The response byte before each submit: no device answers this, so it is seen when none did. */
+#define RESPONSE_UNWRITTEN 0xffu
+
+/* A used length below this can't be right: no response fits (virtio 1.4, 5.6.6.1). */
+#define RESPONSE_LEAST 12u
+
+#define NO_SLOT        UINT16_MAX
+
+/* What a descriptor table is formatted for: segments for the device and segments from it. */
+#define SHAPE(out, in) ((uint16_t)((out) << 8 | (in)))
+#define NO_SHAPE       UINT16_MAX
+
+/**
+ * struct slot - The private part of a request, one cache line
+ * @lun: LUN that the request is for; NULL: the slot is free. Read by other threads too
+ * @regions: DMA regions that its buffers are in. Read by other threads too
+ * @owner: handle that prepared it
+ * @data_len: bytes of data, all segments together
+ * @expect: bytes that the device has written at least when all went well
+ * @used_len: bytes that it says it has written
+ * @shape: what its table is formatted for
+ * @next: next one in whatever list it is in
+ * @retries: times left to send it again
+ * @tries: times that it was sent again
+ * @raw: made by vscsi_command(): a short transfer is no error, and the header has to be cleaned
+ * @due: when it is sent again, in monotonic nanoseconds
+ */
+struct slot {
+	uint64_t user_data;
+	_Atomic(struct vscsi_lun *) lun;
+	_Atomic uint64_t regions;
+	struct vscsi_queue *owner;
+	uint32_t data_len;
+	uint32_t expect;
+	uint32_t used_len;
+	uint16_t shape;
+	uint16_t next;
+	uint16_t retries;
+	uint8_t tries;
+	bool raw;
+	uint64_t due;
+};
+_Static_assert(sizeof(struct slot) == CACHE_LINE, "a request's private part is one cache line");
+
+/**
+ * struct ioq - A request queue
+ * @slots: private parts, @depth of them
+ * @memory: their places in DMA memory; @iova: where the device sees them
+ * @tables: first descriptor table; one is @table_stride bytes behind the other
+ * @head_shift: a slot's head in the ring is its number shifted by this
+ * @indirect: tables lie in the slots and the ring refers to them; else they lie in the ring
+ * @free: first free slot; the one freed last comes first, as its cache lines are warm
+ * @waiting: first of the slots that are to be sent again later
+ * @cache, @map: to translate addresses
+ * @lock: held by handles that share the queue
+ * @users: handles that use it; under the device's lock
+ * @exclusive: it belongs to one handle alone
+ */
+struct ioq {
+	struct virtq vq;
+	struct slot *slots;
+	char *memory;
+	uint64_t iova;
+	struct vring_desc *tables;
+	uint32_t table_stride;
+	uint16_t head_shift;
+	uint16_t free;
+	uint16_t waiting;
+	uint16_t depth;
+	uint16_t max_segs;
+	bool indirect;
+	struct dma_cache cache;
+	const struct dma_map *map;
+	struct vscsi_dev *dev;
+	pthread_mutex_t lock;
+	unsigned users;
+	bool exclusive;
+};
+
+/**
+ * ioq_create - Make a request queue that the device doesn't know of yet
+ * @dev: the device, negotiated
+ * @index: virtqueue number
+ * @size: entries of the ring
+ * @out: receives it: ioq_destroy(), once the device no longer has it
+ *
+ * Return: 0, or a negative errno with its sentence set.
+ */
+int ioq_create(struct vscsi_dev *dev, unsigned index, unsigned size, struct ioq **out);
+void ioq_destroy(struct ioq *ioq);
+
+/* Whether a request in flight uses a region of the set. Any thread; requests prepared before count. */
+bool ioq_uses_regions(const struct ioq *ioq, uint64_t regions);
+
+/* Whether a request to @lun, or with NULL any request, is in flight. Any thread. */
+bool ioq_uses_lun(const struct ioq *ioq, const struct vscsi_lun *lun);
+
+/* Formats a slot's table for @out segments to and @in segments from the device. */
+void slot_format(struct ioq *ioq, struct slot *slot, unsigned out, unsigned in);
+
+/* Cleans what a raw command left in the request header. */
+void slot_clean(struct ioq *ioq, struct slot *slot);
+
+static inline uint16_t slot_number(const struct ioq *ioq, const struct slot *slot)
+{
+	return (uint16_t)(slot - ioq->slots);
+}
+
+static inline struct virtio_scsi_cmd_req *slot_header(const struct ioq *ioq,
+						      const struct slot *slot)
+{
+	return (void *)(ioq->memory + SLOT_BYTES * slot_number(ioq, slot));
+}
+
+static inline struct virtio_scsi_cmd_resp *slot_response(const struct ioq *ioq,
+							 const struct slot *slot)
+{
+	return (void *)(ioq->memory + SLOT_BYTES * slot_number(ioq, slot) + SLOT_RESPONSE);
+}
+
+static inline struct vring_desc *slot_table(const struct ioq *ioq, const struct slot *slot)
+{
+	return (void *)((char *)ioq->tables + (size_t)ioq->table_stride * slot_number(ioq, slot));
+}
+
+/* Puts a slot back that no list holds and the device doesn't have. */
+static inline void slot_release(struct ioq *ioq, struct slot *slot)
+{
+	atomic_store_explicit(&slot->lun, NULL, memory_order_relaxed);
+	slot->next = ioq->free;
+	ioq->free = slot_number(ioq, slot);
+}
+
+/* Hands a slot to the ring; the device sees it after the next publish. */
+static inline void slot_push(struct ioq *ioq, struct slot *slot)
+{
+	struct virtio_scsi_cmd_resp *resp = slot_response(ioq, slot);
+
+	/*
+	 * Poison: an answer left over from the request before must not be taken for this one's
+	 * (virtio 1.4, 2.7.8.3). Good responses are judged by these 12 bytes alone.
+	 */
+	resp->sense_len = 0;
+	resp->resid = 0;
+	resp->status_qualifier = 0;
+	resp->status = 0;
+	resp->response = RESPONSE_UNWRITTEN;
+	virtq_push(&ioq->vq, (uint16_t)(slot_number(ioq, slot) << ioq->head_shift));
+}
+
+#endif

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The LUN handle: open, close, what is known of it. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/dev.h"
+#include "core/lun.h"
+#include "scsi/lun_addr.h"
+#include "util/error.h"
+#include "util/export.h"
+#include "util/options.h"
+
+#define DEFAULT_RETRIES 5u
+
+int lun_init(struct vscsi_lun *lun, struct vscsi_dev *dev, unsigned target, unsigned number)
+{
+	memset(lun, 0, sizeof(*lun));
+	if (!scsi_lun_encode(lun->addr, target, number))
+		return error_set(-EINVAL, "LUN %u:%u: targets go up to %u, LUNs up to %u", target,
+				 number, SCSI_MAX_TARGET, SCSI_MAX_LUN);
+	lun->dev = dev;
+	lun->info.target = target;
+	lun->info.lun = number;
+	return 0;
+}
+
+/*
+ * The device takes only so many requests for one LUN (virtio 1.4, 5.6.4.1). Where all rings together
+ * can't hold more than that, nothing has to be counted.
+ */
+static void set_limit(struct vscsi_lun *lun)
+{
+	const struct vscsi_dev *dev = lun->dev;
+	uint32_t room = dev->queues * dev->ioqs[0]->depth;
+
+	if (dev->limits.cmd_per_lun < room)
+		lun->limit = dev->limits.cmd_per_lun;
+	lun->info.queue_limit = lun->limit;
+}
+
+EXPORT int vscsi_lun_open(struct vscsi_dev *dev, unsigned target, unsigned number,
+			  const struct vscsi_lun_opts *user, struct vscsi_lun **out)
+{
+	struct vscsi_lun_opts opts;
+	struct vscsi_lun *lun;
+	int err;
+
+	error_enter(__func__);
+	err = options_copy(&opts, sizeof(opts), user);
+	if (err)
+		return err;
+	lun = aligned_alloc(CACHE_LINE, align_up(sizeof(*lun), CACHE_LINE));
+	if (!lun)
+		return error_set(-ENOMEM, "out of memory");
+	err = lun_init(lun, dev, target, number);
+	if (!err) {
+		set_limit(lun);
+		err = lun_probe(lun);
+	}
+	if (err) {
+		free(lun);
+		return err;
+	}
+	if (!opts.retries)
+		opts.retries = DEFAULT_RETRIES;
+	if (opts.retries == VSCSI_NO_RETRIES)
+		opts.retries = 0;
+	lun->retries = (uint16_t)(opts.retries < UINT16_MAX ? opts.retries : UINT16_MAX);
+	atomic_fetch_add(&dev->luns, 1);
+	*out = lun;
+	return 0;
+}
+
+EXPORT int vscsi_lun_close(struct vscsi_lun *lun)
+{
+	struct vscsi_dev *dev;
+	unsigned i;
+
+	error_enter(__func__);
+	if (!lun)
+		return 0;
+	dev = lun->dev;
+	for (i = 0; i < dev->queues; i++) {
+		if (ioq_uses_lun(dev->ioqs[i], lun))
+			return error_set(-EBUSY,
+					 "requests to LUN %u:%u are in flight; call vscsi_poll() "
+					 "until all are returned",
+					 lun->info.target, lun->info.lun);
+	}
+	free(lun);
+	atomic_fetch_sub(&dev->luns, 1);
+	return 0;
+}
+
+EXPORT int vscsi_lun_get_info(struct vscsi_lun *lun, struct vscsi_lun_info *info)
+{
+	error_enter(__func__);
+	return info_copy(info, &lun->info, sizeof(lun->info));
+}
+
+EXPORT int vscsi_lun_refresh(struct vscsi_lun *lun)
+{
+	error_enter(__func__);
+	return lun_probe_capacity(lun);
+}

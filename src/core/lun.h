@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The logical unit as the rest of the core sees it. */
+#ifndef CORE_LUN_H
+#define CORE_LUN_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <vscsi/lun.h>
+
+struct vscsi_dev;
+
+/**
+ * struct vscsi_lun - A logical unit; the first cache line is all that a read or a write needs
+ * @addr: its address as it goes into every request header (virtio 1.4, 5.6.6.1)
+ * @block_size: bytes of a logical block, 0 where there is none
+ * @max_blocks: most blocks of one request
+ * @read_only: writes are refused
+ * @fua: FUA is known
+ * @retries: times that a request is sent again
+ * @limit: requests that the device takes for one LUN; 0: the rings hold no more than that anyhow
+ * @inflight: requests out, counted only with a @limit
+ * @dev: device that it is on
+ * @info: what the application is told
+ */
+struct vscsi_lun {
+	uint8_t addr[8];
+	struct vscsi_dev *dev;
+	uint32_t block_size;
+	uint32_t max_blocks;
+	bool read_only;
+	bool fua;
+	uint16_t retries;
+	uint32_t limit;
+	_Atomic uint32_t inflight;
+	struct vscsi_lun_info info;
+};
+
+/**
+ * lun_init - Make a LUN of an address, before anything is known of it
+ *
+ * Raw commands can be sent to it, block commands can't yet.
+ *
+ * Return: 0, or -EINVAL with its sentence set.
+ */
+int lun_init(struct vscsi_lun *lun, struct vscsi_dev *dev, unsigned target, unsigned number);
+
+/**
+ * lun_probe - Ask a LUN what it is and can do
+ *
+ * Return: 0, or a negative errno with its sentence set.
+ */
+int lun_probe(struct vscsi_lun *lun);
+
+/**
+ * lun_probe_capacity - Ask a LUN for its size again
+ *
+ * Return: 0, or a negative errno with its sentence set; then nothing has changed.
+ */
+int lun_probe_capacity(struct vscsi_lun *lun);
+
+#endif

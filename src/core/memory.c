@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Memory that joins or leaves while the device runs. Transports that can't change their memory with
+ * rings running have them stopped for that moment, which is safe only while nothing is in flight.
+ */
+#include <errno.h>
+
+#include "core/control.h"
+#include "core/events.h"
+#include "core/memory.h"
+#include "util/error.h"
+
+static bool in_flight(const struct vscsi_dev *dev)
+{
+	unsigned i;
+
+	for (i = 0; i < dev->queues; i++) {
+		if (ioq_uses_lun(dev->ioqs[i], NULL))
+			return true;
+	}
+	return false;
+}
+
+static struct virtq *virtq_at(struct vscsi_dev *dev, unsigned index)
+{
+	if (index == VQ_CONTROL)
+		return control_virtq(dev);
+	if (index == VQ_EVENT)
+		return events_virtq(dev);
+	return &dev->ioqs[index - VQ_REQUEST]->vq;
+}
+
+/* Stops all virtqueues, or with @bases given starts them where they stood. */
+static int pause_all(struct vscsi_dev *dev, uint32_t *bases)
+{
+	unsigned i;
+	int err = 0;
+
+	for (i = 0; i < VQ_REQUEST + dev->queues && !err; i++)
+		err = virtq_pause(virtq_at(dev, i), &bases[i]);
+	return err;
+}
+
+static int resume_all(struct vscsi_dev *dev, const uint32_t *bases)
+{
+	unsigned i;
+	int err = 0;
+
+	for (i = 0; i < VQ_REQUEST + dev->queues && !err; i++)
+		err = virtq_resume(virtq_at(dev, i), bases[i]);
+	return err;
+}
+
+/* Changes the memory of a device whose rings must not run meanwhile. Device locked. */
+static int change_stopped(struct vscsi_dev *dev, const struct dma_region *region, uint64_t *iova,
+			  bool map)
+{
+	uint32_t bases[VQ_REQUEST + MAX_QUEUES];
+	int resumed;
+	int err;
+
+	if (in_flight(dev))
+		return error_set(-EBUSY,
+				 "requests are in flight, and this device has to be stopped to "
+				 "change its memory; call vscsi_poll() until all are returned");
+	err = pause_all(dev, bases);
+	if (err)
+		return err;
+	err = map ? virtio_mem_map(&dev->virtio, region, iova)
+		  : virtio_mem_unmap(&dev->virtio, region, *iova);
+	resumed = resume_all(dev, bases);
+	return resumed ? resumed : err;
+}
+
+static int change(struct vscsi_dev *dev, const struct dma_region *region, uint64_t *iova, bool map)
+{
+	int err;
+
+	pthread_mutex_lock(&dev->lock);
+	/* Before the start nothing runs, and a lost device has no memory to change. */
+	if (atomic_load(&dev->state) == VSCSI_DEV_FAILED)
+		err = map ? error_set(-ENOTCONN, "a device that uses the pool is lost: %s",
+				      dev->failure)
+			  : 0;
+	else if (dev_running(dev) && !virtio_mem_map_live(&dev->virtio))
+		err = change_stopped(dev, region, iova, map);
+	else if (map)
+		err = virtio_mem_map(&dev->virtio, region, iova);
+	else
+		err = virtio_mem_unmap(&dev->virtio, region, *iova);
+	pthread_mutex_unlock(&dev->lock);
+	return err;
+}
+
+static int map(void *ctx, const struct dma_region *region, uint64_t *iova)
+{
+	return change(ctx, region, iova, true);
+}
+
+static int unmap(void *ctx, const struct dma_region *region, uint64_t iova)
+{
+	return change(ctx, region, &iova, false);
+}
+
+static bool busy(void *ctx, uint64_t regions)
+{
+	const struct vscsi_dev *dev = ctx;
+	unsigned i;
+
+	for (i = 0; i < dev->queues; i++) {
+		if (dev->ioqs[i] && ioq_uses_regions(dev->ioqs[i], regions))
+			return true;
+	}
+	return false;
+}
+
+int dev_map_memory(struct vscsi_dev *dev)
+{
+	static const struct dma_map_ops ops = {.map = map, .unmap = unmap, .busy = busy};
+
+	return dma_map_create(dev->mem, &ops, dev, &dev->map);
+}

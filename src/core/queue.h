@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The handle that threads hold on a request queue, and the two steps that every request begins and
+ * ends with. An exclusive handle takes no lock; those that share one take the queue's.
+ */
+#ifndef CORE_QUEUE_H
+#define CORE_QUEUE_H
+
+#include "core/dev.h"
+#include "core/lun.h"
+
+/**
+ * struct vscsi_queue - A handle on a request queue
+ * @ioq: the request queue
+ * @shared: others may use @ioq too: lock it
+ * @free_threaded: opened with VSCSI_QUEUE_SHARED: any thread may use it
+ * @inflight: requests prepared through it and not yet returned
+ * @idle: polls in a row that found nothing
+ * @done: first of the slots that other handles found completed for this one; @done_last: its end
+ * @owner: thread that it belongs to
+ */
+struct vscsi_queue {
+	struct ioq *ioq;
+	bool shared;
+	bool free_threaded;
+	uint32_t inflight;
+	_Atomic uint32_t idle;
+	uint16_t done;
+	uint16_t done_last;
+	pthread_t owner;
+};
+
+/* Handles for the library itself: as the public calls, but not counted as the application's. */
+int queue_create(struct vscsi_dev *dev, uint32_t flags, struct vscsi_queue **out);
+void queue_destroy(struct vscsi_queue *queue);
+
+/* Counts a request against its LUN's own limit (virtio 1.4, 5.6.4.1). Only where there is one. */
+bool lun_take_credit(struct vscsi_lun *lun);
+
+static inline void queue_lock(struct vscsi_queue *queue)
+{
+	if (unlikely(queue->shared))
+		pthread_mutex_lock(&queue->ioq->lock);
+}
+
+static inline void queue_unlock(struct vscsi_queue *queue)
+{
+	if (unlikely(queue->shared))
+		pthread_mutex_unlock(&queue->ioq->lock);
+}
+
+/**
+ * queue_begin - Take a slot for a request
+ * @queue: the queue; locked when this returns 0
+ * @lun: LUN that the request is for
+ * @out: receives the slot: fill it, then queue_commit() or queue_abandon()
+ *
+ * Return: 0; -EAGAIN (full now); -ENOTCONN; -EPERM (another thread's queue, in debug builds).
+ */
+static inline int queue_begin(struct vscsi_queue *queue, struct vscsi_lun *lun, struct slot **out)
+{
+	struct ioq *ioq = queue->ioq;
+	uint16_t number;
+
+#ifndef NDEBUG
+	if (!queue->free_threaded && !pthread_equal(queue->owner, pthread_self()))
+		return -EPERM;
+#endif
+	if (unlikely(!dev_running(ioq->dev)))
+		return -ENOTCONN;
+	queue_lock(queue);
+	number = ioq->free;
+	if (unlikely(number == NO_SLOT || (lun->limit && !lun_take_credit(lun)))) {
+		queue_unlock(queue);
+		return -EAGAIN;
+	}
+	*out = &ioq->slots[number];
+	ioq->free = (*out)->next;
+	return 0;
+}
+
+/* Gives a slot back whose request turned out to be impossible, and unlocks. Returns @err. */
+int queue_abandon(struct vscsi_queue *queue, struct vscsi_lun *lun, struct slot *slot, int err);
+
+/* Hands a filled slot to the ring, and unlocks. Returns 0. */
+static inline int queue_commit(struct vscsi_queue *queue, struct vscsi_lun *lun, struct slot *slot,
+			       uint64_t user_data)
+{
+	slot->user_data = user_data;
+	slot->owner = queue;
+	slot->tries = 0;
+	atomic_store_explicit(&slot->lun, lun, memory_order_relaxed);
+	slot_push(queue->ioq, slot);
+	queue->inflight++;
+	queue_unlock(queue);
+	return 0;
+}
+
+#endif

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What becomes of a running device: watching it, declaring it lost, telling about it. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/dev.h"
+#include "core/events.h"
+#include "util/error.h"
+#include "util/export.h"
+#include "util/log.h"
+#include "util/options.h"
+
+/* dev_fail() with the lock held. */
+static void fail_locked(struct vscsi_dev *dev, const char *why)
+{
+	if (!dev_running(dev))
+		return;
+	snprintf(dev->failure, sizeof(dev->failure), "%s", why);
+	log_error("the device is lost: %s", why);
+	/*
+	 * Cut off before anybody may take buffers back (virtio 1.4, 3.3.1). A reset that fails has closed
+	 * the connection, which is all that can be done.
+	 */
+	error_keep(true);
+	virtio_reset(&dev->virtio);
+	error_keep(false);
+	atomic_store_explicit(&dev->state, VSCSI_DEV_FAILED, memory_order_release);
+	events_note(dev, VSCSI_EVENT_LOST);
+}
+
+void dev_fail(struct vscsi_dev *dev, const char *why)
+{
+	pthread_mutex_lock(&dev->lock);
+	fail_locked(dev, why);
+	pthread_mutex_unlock(&dev->lock);
+}
+
+/* The configuration is read anew: what was known of it is stale (virtio 1.4, 3.2). */
+static void config_changed(struct vscsi_dev *dev)
+{
+	if (dev_read_limits(dev))
+		log_warn("the device's configuration changed and can't be read: %s", error_text());
+	events_note(dev, VSCSI_EVENT_CONFIG);
+}
+
+static void check_locked(struct vscsi_dev *dev)
+{
+	unsigned what = 0;
+
+	if (virtio_check(&dev->virtio, &what)) {
+		fail_locked(dev, error_text());
+		return;
+	}
+	if (what & VIRTIO_CHANGED)
+		config_changed(dev);
+	if (what & VIRTIO_BROKEN)
+		fail_locked(dev, "the device says that a queue is broken or that it needs a reset");
+}
+
+void dev_check(struct vscsi_dev *dev)
+{
+	if (pthread_mutex_trylock(&dev->lock))
+		return;
+	if (dev_running(dev))
+		check_locked(dev);
+	pthread_mutex_unlock(&dev->lock);
+}
+
+EXPORT struct vscsi_mem *vscsi_dev_mem(struct vscsi_dev *dev)
+{
+	return dev->mem;
+}
+
+EXPORT int vscsi_dev_get_info(struct vscsi_dev *dev, struct vscsi_dev_info *out)
+{
+	const struct ioq *first = dev->ioqs[0];
+	struct vscsi_dev_info info = {
+		.queues = dev->queues,
+		.queue_size = first->vq.size,
+		.depth = first->depth,
+		.max_segs = first->max_segs,
+		.offered = dev->virtio.offered,
+		.protocol_features = virtio_protocol(&dev->virtio),
+		.state = atomic_load(&dev->state),
+		.errors = atomic_load(&dev->errors),
+	};
+
+	error_enter(__func__);
+	pthread_mutex_lock(&dev->lock);
+	info.negotiated = dev->virtio.features;
+	info.max_target = dev->limits.max_target;
+	info.max_lun = dev->limits.max_lun;
+	info.max_sectors = dev->limits.max_sectors;
+	info.cmd_per_lun = dev->limits.cmd_per_lun;
+	info.seg_max = dev->limits.seg_max;
+	pthread_mutex_unlock(&dev->lock);
+	snprintf(info.transport, sizeof(info.transport), "%s", virtio_scheme(&dev->virtio));
+	return info_copy(out, &info, sizeof(info));
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Devices that follow a pool: their beginning and end, and the search behind dma_translate(). */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "mem/dma.h"
+#include "mem/follow.h"
+#include "mem/pool.h"
+#include "mem/table.h"
+#include "util/error.h"
+
+bool dma_find(const struct dma_map *map, struct dma_cache *cache, uint64_t addr)
+{
+	/* Acquire pairs with the release that publishes a table: its spans are there. */
+	const struct dma_table *table = atomic_load_explicit(&map->table, memory_order_acquire);
+	const struct dma_span *span;
+	unsigned lo = 0;
+	unsigned hi = table->count;
+	unsigned mid;
+
+	/* Those below @lo begin at or before @addr, those from @hi on behind it. */
+	while (lo < hi) {
+		mid = (lo + hi) / 2;
+		if (table->spans[mid].start <= addr)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	if (!lo)
+		return false;
+	span = &table->spans[lo - 1];
+	if (addr - span->start >= span->len)
+		return false;
+	cache->table = table;
+	cache->span = *span;
+	return true;
+}
+
+/* Undoes the first @count; the device is being given up, so a failure has nobody to tell. */
+static void unmap_regions(struct dma_map *map, unsigned count)
+{
+	const struct vscsi_mem *mem = map->mem;
+	const struct dma_span *span;
+
+	while (count--) {
+		span = table_span(map, count);
+		if (span)
+			map->ops->unmap(map->ctx, &mem->regions[count], span->start + span->delta);
+	}
+}
+
+static int map_regions(struct dma_map *map)
+{
+	const struct vscsi_mem *mem = map->mem;
+	unsigned bit;
+	int err;
+
+	for (bit = 0; bit < DMA_MAX_REGIONS; bit++) {
+		if (!(mem->present >> bit & 1))
+			continue;
+		err = follow_map(map, &mem->regions[bit]);
+		if (err) {
+			unmap_regions(map, bit);
+			return err;
+		}
+	}
+	return 0;
+}
+
+int dma_map_create(struct vscsi_mem *mem, const struct dma_map_ops *ops, void *ctx,
+		   struct dma_map **out)
+{
+	struct dma_map *map;
+	int err;
+
+	map = calloc(1, sizeof(*map));
+	if (!map)
+		return error_set(-ENOMEM, "no memory for the device's view of the pool");
+	map->mem = mem;
+	map->ops = ops;
+	map->ctx = ctx;
+	pthread_mutex_lock(&mem->regions_lock);
+	err = map_regions(map);
+	if (!err) {
+		map->next = mem->maps;
+		mem->maps = map;
+	}
+	pthread_mutex_unlock(&mem->regions_lock);
+	if (err) {
+		table_free_all(map);
+		free(map);
+		return err;
+	}
+	*out = map;
+	return 0;
+}
+
+void dma_map_destroy(struct dma_map *map)
+{
+	struct dma_map **link;
+
+	if (!map)
+		return;
+	pthread_mutex_lock(&map->mem->regions_lock);
+	for (link = &map->mem->maps; *link != map; link = &(*link)->next)
+		;
+	*link = map->next;
+	pthread_mutex_unlock(&map->mem->regions_lock);
+	table_free_all(map);
+	free(map);
+}

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Gets memory from the kernel step by step: file, size, seals, mapping, pages. Chooses nothing; what
+ * to do when hugepages are missing is decided above.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+#include <sys/mman.h>
+
+#include "mem/layout.h"
+#include "mem/node.h"
+#include "mem/pages.h"
+#include "mem/shortage.h"
+#include "util/bits.h"
+
+/* Newer than the C libraries that we build with. */
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 0x0008u
+#endif
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+
+/* As in <linux/memfd.h>: the logarithm of the size stands above the flags. */
+#define HUGE_SHIFT 26
+
+static int explain(char *why, int err, const char *what)
+{
+	errno = -err;
+	snprintf(why, PAGES_WHY, "%s failed: %m", what);
+	return err;
+}
+
+/* Any lack of hugepages, in whichever step the kernel notices it, is one and the same error. */
+static int explain_pages(const struct pages_want *want, char *why, int err, const char *what)
+{
+	if (!want->huge)
+		return explain(why, err, what);
+	shortage_explain(want, why);
+	return -ENOMEM;
+}
+
+static int open_file(const struct pages_want *want, char *why)
+{
+	unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
+	int fd;
+
+	if (want->huge)
+		flags |= MFD_HUGETLB | (unsigned)__builtin_ctzll(want->huge) << HUGE_SHIFT;
+	/* Hardened systems refuse a file that might be executed; kernels before 6.3 refuse the flag. */
+	fd = memfd_create("vscsi", flags | MFD_NOEXEC_SEAL);
+	if (fd < 0 && errno == EINVAL)
+		fd = memfd_create("vscsi", flags);
+	if (fd >= 0)
+		return fd;
+	if (errno == ENODEV || errno == EINVAL || errno == ENOSYS)
+		return explain_pages(want, why, -errno, "memfd_create");
+	return explain(why, -errno, "memfd_create");
+}
+
+/* A back-end that has the file must not be able to cut it: we would get SIGBUS on our own memory. */
+static int size_and_seal(int fd, uint64_t bytes, char *why)
+{
+	if (ftruncate(fd, (off_t)bytes) < 0)
+		return explain(why, -errno, "giving the memory file its size");
+	if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
+		return explain(why, -errno, "sealing the memory file");
+	return 0;
+}
+
+/*
+ * Maps the file at an aligned address, also where the kernel would not align by itself: takes more
+ * addresses than needed, puts the file over the aligned part, and returns the rest.
+ */
+static int map_file(const struct pages_want *want, struct pages *pages, char *why)
+{
+	const uint64_t align = want->huge > LAYOUT_STEP ? want->huge : LAYOUT_STEP;
+	const size_t room = want->bytes + align;
+	uintptr_t addr;
+	size_t lead;
+	char *all;
+	int err;
+
+	all = mmap(NULL, room, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (all == MAP_FAILED)
+		return explain(why, -errno, "reserving addresses for the pool");
+	addr = align_up((uintptr_t)all, align);
+	lead = addr - (uintptr_t)all;
+	pages->addr = mmap((void *)addr, want->bytes, PROT_READ | PROT_WRITE,
+			   MAP_SHARED | MAP_FIXED, pages->fd, 0);
+	if (pages->addr == MAP_FAILED) {
+		err = -errno;
+		munmap(all, room);
+		return explain_pages(want, why, err, "mapping the memory file");
+	}
+	if (lead)
+		munmap(all, lead);
+	munmap((char *)pages->addr + want->bytes, align - lead);
+	return 0;
+}
+
+/*
+ * Takes every page now, by a call that can fail rather than by a touch that would kill us. In steps,
+ * since a signal makes the kernel drop all of a step that it interrupts.
+ */
+static int take_pages(const struct pages_want *want, int fd)
+{
+	const uint64_t step = want->huge > LAYOUT_STEP ? want->huge : LAYOUT_STEP;
+	uint64_t at;
+
+	for (at = 0; at < want->bytes;) {
+		if (!fallocate(fd, 0, (off_t)at, (off_t)step))
+			at += step;
+		else if (errno != EINTR)
+			return -errno;
+	}
+	return 0;
+}
+
+static int fill(const struct pages_want *want, struct pages *pages, char *why)
+{
+	struct node_policy policy;
+	int err;
+
+	err = node_enter(&policy, want->numa, why, PAGES_WHY);
+	if (err)
+		return err;
+	err = take_pages(want, pages->fd);
+	node_leave(&policy);
+	if (err)
+		return explain_pages(want, why, err, "taking the pool's pages");
+	/* A child that wrote here would write into our device's rings. */
+	if (madvise(pages->addr, want->bytes, MADV_DONTFORK) < 0)
+		return explain(why, -errno, "keeping the pool from child processes");
+	/* Saves the first touch of each page its fault; kernels before 5.14 leave it to the touch. */
+	madvise(pages->addr, want->bytes, MADV_POPULATE_WRITE);
+	pages->node = node_of(pages->addr);
+	return 0;
+}
+
+int pages_create(const struct pages_want *want, struct pages *pages, char *why)
+{
+	int err;
+
+	pages->bytes = want->bytes;
+	pages->page_size = want->huge ? want->huge : (uint64_t)sysconf(_SC_PAGESIZE);
+	pages->fd = open_file(want, why);
+	if (pages->fd < 0)
+		return pages->fd;
+	err = size_and_seal(pages->fd, want->bytes, why);
+	if (err)
+		goto close_file;
+	err = map_file(want, pages, why);
+	if (err)
+		goto close_file;
+	err = fill(want, pages, why);
+	if (err)
+		goto unmap;
+	return 0;
+unmap:
+	munmap(pages->addr, pages->bytes);
+close_file:
+	close(pages->fd);
+	return err;
+}
+
+void pages_destroy(struct pages *pages)
+{
+	munmap(pages->addr, pages->bytes);
+	close(pages->fd);
+}

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The life of a pool, and its heap made safe for threads. The application's own regions are in
+ * regions.c.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <vscsi/mem.h>
+
+#include "mem/layout.h"
+#include "mem/pool.h"
+#include "util/error.h"
+#include "util/export.h"
+#include "util/log.h"
+#include "util/options.h"
+
+static int get_pages(const struct vscsi_mem_opts *opts, struct pages *pages)
+{
+	struct pages_want want = {.numa = opts->numa};
+	struct layout layout;
+	char why[PAGES_WHY];
+	int err;
+
+	err = layout_choose(opts, &layout);
+	if (err)
+		return err;
+	want.huge = layout.page_size;
+	want.bytes = layout.page_size * layout.pages;
+	err = pages_create(&want, pages, why);
+	if (err == -ENOMEM && opts->flags & VSCSI_MEM_ORDINARY) {
+		log_info("ordinary pages instead of hugepages: %s", why);
+		want.huge = 0;
+		want.bytes = layout.ordinary;
+		err = pages_create(&want, pages, why);
+	}
+	return err ? error_set(err, "%s", why) : 0;
+}
+
+static void add_own_region(struct vscsi_mem *mem)
+{
+	struct dma_region *region = &mem->regions[POOL_BIT];
+
+	region->addr = (uintptr_t)mem->pages.addr;
+	region->len = mem->pages.bytes;
+	region->fd = mem->pages.fd;
+	region->bit = POOL_BIT;
+	mem->present = UINT64_C(1) << POOL_BIT;
+}
+
+EXPORT int vscsi_mem_create(const struct vscsi_mem_opts *opts, struct vscsi_mem **out)
+{
+	struct vscsi_mem_opts known;
+	struct vscsi_mem *mem;
+	int err;
+
+	error_enter(__func__);
+	if (!out)
+		return error_set(-EINVAL, "nowhere to put the pool; pass a pointer to receive it");
+	err = options_copy(&known, sizeof(known), opts);
+	if (err)
+		return err;
+	mem = calloc(1, sizeof(*mem));
+	if (!mem)
+		return error_set(-ENOMEM, "no memory for the pool's structure");
+	err = get_pages(&known, &mem->pages);
+	if (err)
+		goto free_mem;
+	mem->heap = heap_create((uintptr_t)mem->pages.addr, mem->pages.bytes);
+	if (!mem->heap) {
+		err = error_set(-ENOMEM, "no memory for the records of a heap of %" PRIu64 " bytes",
+				mem->pages.bytes);
+		goto free_pages;
+	}
+	pthread_mutex_init(&mem->heap_lock, NULL);
+	pthread_mutex_init(&mem->regions_lock, NULL);
+	add_own_region(mem);
+	*out = mem;
+	return 0;
+free_pages:
+	pages_destroy(&mem->pages);
+free_mem:
+	free(mem);
+	return err;
+}
+
+EXPORT int vscsi_mem_destroy(struct vscsi_mem *mem)
+{
+	bool followed;
+	unsigned bit;
+
+	error_enter(__func__);
+	if (!mem)
+		return 0;
+	pthread_mutex_lock(&mem->regions_lock);
+	followed = mem->maps;
+	pthread_mutex_unlock(&mem->regions_lock);
+	if (followed)
+		return error_set(-EBUSY, "a device that uses the pool is open; close it first");
+	for (bit = POOL_BIT + 1; bit < DMA_MAX_REGIONS; bit++) {
+		if (mem->present >> bit & 1 && mem->regions[bit].fd >= 0)
+			close(mem->regions[bit].fd);
+	}
+	heap_destroy(mem->heap);
+	pages_destroy(&mem->pages);
+	pthread_mutex_destroy(&mem->heap_lock);
+	pthread_mutex_destroy(&mem->regions_lock);
+	free(mem);
+	return 0;
+}
+
+void *dma_alloc(struct vscsi_mem *mem, size_t len, size_t align)
+{
+	struct heap_stats stats;
+	uintptr_t block;
+
+	pthread_mutex_lock(&mem->heap_lock);
+	block = heap_alloc(mem->heap, len, align);
+	if (!block)
+		heap_get_stats(mem->heap, &stats);
+	pthread_mutex_unlock(&mem->heap_lock);
+	if (!block)
+		error_set(-ENOMEM,
+			  "no block of %zu bytes at a multiple of %zu; %" PRIu64 " of %" PRIu64
+			  " bytes are in use and the largest free block has %" PRIu64
+			  "; len must not be 0, align must be a power of two",
+			  len, align, stats.used, mem->pages.bytes, stats.largest_free);
+	return (void *)block;
+}
+
+int dma_free(struct vscsi_mem *mem, void *ptr)
+{
+	int err;
+
+	if (!ptr)
+		return 0;
+	pthread_mutex_lock(&mem->heap_lock);
+	err = heap_free(mem->heap, (uintptr_t)ptr);
+	pthread_mutex_unlock(&mem->heap_lock);
+	if (err)
+		return error_set(err,
+				 "%p is not the start of a block of this pool, or was freed before",
+				 ptr);
+	return 0;
+}
+
+EXPORT void *vscsi_mem_alloc(struct vscsi_mem *mem, size_t len, size_t align)
+{
+	error_enter(__func__);
+	if (!mem) {
+		error_set(-EINVAL, "no pool to allocate from");
+		return NULL;
+	}
+	return dma_alloc(mem, len, align);
+}
+
+EXPORT int vscsi_mem_free(struct vscsi_mem *mem, void *ptr)
+{
+	error_enter(__func__);
+	if (ptr && !mem)
+		return error_set(-EINVAL, "no pool to free %p in", ptr);
+	return dma_free(mem, ptr);
+}
+
+static uint32_t count_regions(struct vscsi_mem *mem)
+{
+	uint64_t present;
+
+	pthread_mutex_lock(&mem->regions_lock);
+	present = mem->present;
+	pthread_mutex_unlock(&mem->regions_lock);
+	return (uint32_t)__builtin_popcountll(present) - 1;
+}
+
+EXPORT int vscsi_mem_get_stats(struct vscsi_mem *mem, struct vscsi_mem_stats *stats)
+{
+	struct vscsi_mem_stats all = {0};
+	struct heap_stats heap;
+
+	error_enter(__func__);
+	if (!mem)
+		return error_set(-EINVAL, "no pool to tell of");
+	pthread_mutex_lock(&mem->heap_lock);
+	heap_get_stats(mem->heap, &heap);
+	pthread_mutex_unlock(&mem->heap_lock);
+	all.page_size = mem->pages.page_size;
+	all.pages = (uint32_t)(mem->pages.bytes / mem->pages.page_size);
+	all.bytes = mem->pages.bytes;
+	all.used = heap.used;
+	all.peak = heap.peak;
+	all.largest_free = heap.largest_free;
+	all.blocks = heap.blocks;
+	all.regions = count_regions(mem);
+	all.numa_node = mem->pages.node;
+	return info_copy(stats, &all, sizeof(all));
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The application's own memory joins a pool and leaves it: the list of regions. What is acceptable at
+ * all is in check.c, how the devices follow in follow.c.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <unistd.h>
+
+#include <vscsi/mem.h>
+
+#include "mem/check.h"
+#include "mem/follow.h"
+#include "mem/pool.h"
+#include "util/error.h"
+#include "util/export.h"
+
+/* Low descriptors are for the three standard streams, which the application may reopen any time. */
+#define LOWEST_FD 3
+
+/* R-VU-34 and R-VU-35: two regions never overlap. Neither end can overflow, see check.c. */
+static const struct dma_region *find_overlap(const struct vscsi_mem *mem, uint64_t addr,
+					     uint64_t len)
+{
+	const struct dma_region *region;
+	unsigned bit;
+
+	for (bit = 0; bit < DMA_MAX_REGIONS; bit++) {
+		region = &mem->regions[bit];
+		if (mem->present >> bit & 1 && addr < region->addr + region->len &&
+		    region->addr < addr + len)
+			return region;
+	}
+	return NULL;
+}
+
+static struct dma_region *find_registered(struct vscsi_mem *mem, const void *addr)
+{
+	unsigned bit;
+
+	for (bit = POOL_BIT + 1; bit < DMA_MAX_REGIONS; bit++) {
+		if (mem->present >> bit & 1 && mem->regions[bit].addr == (uintptr_t)addr)
+			return &mem->regions[bit];
+	}
+	return NULL;
+}
+
+static int add_region(struct vscsi_mem *mem, struct dma_region *region)
+{
+	const struct dma_region *other = find_overlap(mem, region->addr, region->len);
+	const uint64_t all = (UINT64_C(1) << DMA_MAX_REGIONS) - 1;
+	int err;
+
+	if (other)
+		return error_set(-EEXIST,
+				 "%" PRIu64 " bytes at 0x%" PRIx64 " overlap a region of %" PRIu64
+				 " bytes at 0x%" PRIx64,
+				 region->len, region->addr, other->len, other->addr);
+	if (mem->present == all)
+		return error_set(-ENOSPC, "the pool has %d regions already, which is the most",
+				 VSCSI_MEM_MAX_REGIONS);
+	region->bit = (unsigned)__builtin_ctzll(~mem->present);
+	err = follow_add(mem->maps, region);
+	if (err)
+		return err;
+	mem->regions[region->bit] = *region;
+	mem->present |= UINT64_C(1) << region->bit;
+	return 0;
+}
+
+EXPORT int vscsi_mem_register(struct vscsi_mem *mem, void *addr, size_t len, int fd,
+			      uint64_t fd_offset)
+{
+	struct dma_region region = {
+		.addr = (uintptr_t)addr, .len = len, .fd = -1, .fd_offset = fd_offset};
+	int err;
+
+	error_enter(__func__);
+	if (!mem)
+		return error_set(-EINVAL, "no pool to register memory with");
+	err = check_region(addr, len, fd, fd_offset);
+	if (err)
+		return err;
+	if (fd >= 0) {
+		region.fd = fcntl(fd, F_DUPFD_CLOEXEC, LOWEST_FD);
+		if (region.fd < 0)
+			return error_set(-errno, "duplicating file descriptor %d: %m", fd);
+	}
+	pthread_mutex_lock(&mem->regions_lock);
+	err = add_region(mem, &region);
+	pthread_mutex_unlock(&mem->regions_lock);
+	if (err && region.fd >= 0)
+		close(region.fd);
+	return err;
+}
+
+static int remove_region(struct vscsi_mem *mem, struct dma_region *region)
+{
+	int err;
+
+	err = follow_remove(mem->maps, region);
+	if (err)
+		return err;
+	if (region->fd >= 0)
+		close(region->fd);
+	mem->present &= ~(UINT64_C(1) << region->bit);
+	return 0;
+}
+
+EXPORT int vscsi_mem_unregister(struct vscsi_mem *mem, void *addr)
+{
+	struct dma_region *region;
+	int err;
+
+	error_enter(__func__);
+	if (!mem)
+		return error_set(-EINVAL, "no pool to take memory back from");
+	pthread_mutex_lock(&mem->regions_lock);
+	region = find_registered(mem, addr);
+	err = region ? remove_region(mem, region)
+		     : error_set(-ENOENT, "nothing was registered at %p", addr);
+	pthread_mutex_unlock(&mem->regions_lock);
+	return err;
+}

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The driver's side of a split virtqueue over plain memory (virtio 1.4, 2.7). It publishes heads of
+ * descriptor chains and takes them back; what the chains carry is the business of its user, who
+ * writes them straight into the descriptor table or into indirect tables.
+ *
+ * All bookkeeping is private. Shared memory is written; what is read from it are the used index, used
+ * entries and the device's wish for notifications, each loaded once and checked. One thread at a time.
+ */
+#ifndef RING_SPLIT_H
+#define RING_SPLIT_H
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <linux/virtio_ring.h>
+
+#include "util/bits.h"
+
+/* Largest ring there can be (virtio 1.4, 2.7). */
+#define SPLIT_MAX_SIZE 32768u
+
+/* Where the parts of a ring lie in one piece of memory. */
+struct split_layout {
+	size_t avail;
+	size_t used;
+	size_t bytes;
+};
+
+/**
+ * struct split_ring - A ring in use
+ * @desc, @avail, @used: the shared parts
+ * @used_event: what we tell the device: notify behind this used index
+ * @avail_event: what the device tells us: notify behind this available index
+ * @live: for each head, whether its chain is with the device
+ * @mask: size - 1
+ * @next: available index of the next push, not yet published
+ * @published: available index that the device can see
+ * @last_used: used index up to which all is taken
+ * @inflight: chains pushed and not yet taken
+ * @event_idx: VIRTIO_F_EVENT_IDX was negotiated
+ * @rule: the rule that the device broke, NULL while it behaves
+ */
+struct split_ring {
+	struct vring_desc *desc;
+	struct vring_avail *avail;
+	struct vring_used *used;
+	__virtio16 *used_event;
+	__virtio16 *avail_event;
+	uint8_t *live;
+	uint16_t mask;
+	uint16_t next;
+	uint16_t published;
+	uint16_t last_used;
+	uint16_t inflight;
+	bool event_idx;
+	const char *rule;
+};
+
+/* A chain that the device is done with. */
+struct split_used {
+	uint32_t head;
+	uint32_t len; /* what the device says it wrote: a claim, not a fact */
+};
+
+/**
+ * split_layout - Compute where the parts of a ring go
+ * @size: entries, a power of two up to SPLIT_MAX_SIZE
+ *
+ * The parts are aligned to cache lines, which is more than 2.7.1 asks for (16, 2 and 4), so that the
+ * lines that the two sides write are never the same. The event fields are always included.
+ */
+struct split_layout split_layout(unsigned size);
+
+/**
+ * split_init - Start with an empty ring
+ * @ring: the ring
+ * @mem: split_layout().bytes of memory aligned to a cache line, shared with the device; is zeroed
+ * @size: entries, a power of two up to SPLIT_MAX_SIZE
+ * @event_idx: whether VIRTIO_F_EVENT_IDX was negotiated
+ *
+ * The device is told that no notifications are needed: split_arm() asks for one.
+ *
+ * Return: 0, or -ENOMEM. split_fini() frees what is private; @mem stays the caller's.
+ */
+int split_init(struct split_ring *ring, void *mem, unsigned size, bool event_idx);
+void split_fini(struct split_ring *ring);
+
+/**
+ * split_broken - Note that the device broke a rule
+ * @rule: the sentence
+ *
+ * Return: -EPROTO, from now on also by split_take().
+ */
+int split_broken(struct split_ring *ring, const char *rule);
+
+/**
+ * split_arm - Ask the device for a notification of the next used chain
+ *
+ * Return: whether used chains are there already; then there may be no notification for them.
+ */
+bool split_arm(struct split_ring *ring);
+
+/* Tells the device that no notifications are needed. It may send some all the same. */
+void split_disarm(struct split_ring *ring);
+
+/**
+ * split_push - Put a chain behind those already pushed; the device can't see it yet
+ * @head: index of the chain's first descriptor, not with the device now. As heads are in the table
+ *	only once, there is always room (2.7.13).
+ */
+static inline void split_push(struct split_ring *ring, uint16_t head)
+{
+	/* The device reads this slot only after the index has passed it (2.7.13.2): no order here. */
+	__atomic_store_n(&ring->avail->ring[ring->next & ring->mask], htole16(head),
+			 __ATOMIC_RELAXED);
+	ring->live[head] = 1;
+	ring->next++;
+	ring->inflight++;
+}
+
+/* Whether an index among those published from @from up to @to is the one behind @event (2.7.10.1). */
+static inline bool split_event_passed(uint16_t event, uint16_t to, uint16_t from)
+{
+	return (uint16_t)(to - event - 1) < (uint16_t)(to - from);
+}
+
+/**
+ * split_publish - Show the device everything that was pushed
+ *
+ * Return: whether the device wants a notification.
+ */
+static inline bool split_publish(struct split_ring *ring)
+{
+	uint16_t from = ring->published;
+	uint16_t event;
+
+	if (ring->next == from)
+		return false;
+	/*
+	 * Release: descriptors, headers and ring slots are there before the index that shows them
+	 * (2.7.13.3.1). It also keeps our earlier reads of recycled memory before the device's next
+	 * writes to it. Pairs with the device's acquire of the index.
+	 */
+	__atomic_store_n(&ring->avail->idx, htole16(ring->next), __ATOMIC_RELEASE);
+	ring->published = ring->next;
+	/*
+	 * The index is visible before we look whether the device sleeps (2.7.13.4.1): it stores its
+	 * wish and then reads the index again, and one of us must see the other. Only a full fence
+	 * orders a store before a load. Pairs with the device's fence.
+	 */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (!ring->event_idx)
+		return !(le16toh(__atomic_load_n(&ring->used->flags, __ATOMIC_RELAXED)) &
+			 VRING_USED_F_NO_NOTIFY);
+	event = le16toh(__atomic_load_n(ring->avail_event, __ATOMIC_RELAXED));
+	return split_event_passed(event, ring->published, from);
+}
+
+/**
+ * split_pending - Count the chains that can be taken
+ *
+ * Acquire, once for the batch: used entries, responses and data are read after the index that shows
+ * them (2.7.14). Pairs with the device's release of the index.
+ *
+ * Return: their number, or -EPROTO when the index moved farther than chains were out.
+ */
+static inline int split_pending(struct split_ring *ring)
+{
+	uint16_t idx = le16toh(__atomic_load_n(&ring->used->idx, __ATOMIC_ACQUIRE));
+	uint16_t count = (uint16_t)(idx - ring->last_used);
+
+	if (unlikely(ring->rule))
+		return -EPROTO;
+	if (unlikely(count > ring->inflight - (uint16_t)(ring->next - ring->published)))
+		return split_broken(ring, "the used index moved past what was available (2.7.8)");
+	return count;
+}
+
+/**
+ * split_take - Take one chain back, after split_pending() said that there is one
+ * @used: receives its head, which was with the device and no longer is
+ *
+ * Return: 0, or -EPROTO when the entry names no chain that is with the device.
+ */
+static inline int split_take(struct split_ring *ring, struct split_used *used)
+{
+	const struct vring_used_elem *elem = &ring->used->ring[ring->last_used & ring->mask];
+
+	used->head = le32toh(__atomic_load_n(&elem->id, __ATOMIC_RELAXED));
+	used->len = le32toh(__atomic_load_n(&elem->len, __ATOMIC_RELAXED));
+	/* All 32 bits count (2.7.8). A head that is not live was never given, or given back before. */
+	if (unlikely(used->head > ring->mask || !ring->live[used->head]))
+		return split_broken(ring, "a used id names no chain that the device has (2.7.8)");
+	ring->live[used->head] = 0;
+	ring->last_used++;
+	ring->inflight--;
+	return 0;
+}
+
+#endif

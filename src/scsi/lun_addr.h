@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The 8 bytes by which virtio-scsi addresses a logical unit (virtio 1.4, 5.6.6.1), and the two
+ * bytes of a single-level LUN inside them, which REPORT LUNS uses as well (SAM-5, "Single level
+ * LUN structure").
+ */
+#ifndef SCSI_LUN_ADDR_H
+#define SCSI_LUN_ADDR_H
+
+#include "util/bits.h"
+
+/* Highest numbers that the address can carry. */
+#define SCSI_MAX_TARGET 255u
+#define SCSI_MAX_LUN    16383u
+
+/**
+ * scsi_lun_encode - Write the address of a logical unit
+ * @out: receives 8 bytes
+ * @target: 0 to SCSI_MAX_TARGET
+ * @lun: 0 to SCSI_MAX_LUN
+ *
+ * Always in flat space form, for LUN 0 as well: there are back-ends that accept no other.
+ *
+ * Return: false when a number is too large; then nothing is written.
+ */
+static inline bool scsi_lun_encode(uint8_t out[8], unsigned target, unsigned lun)
+{
+	if (target > SCSI_MAX_TARGET || lun > SCSI_MAX_LUN)
+		return false;
+	put_be64(out, UINT64_C(1) << 56 | (uint64_t)target << 48 | UINT64_C(0x4000) << 32 |
+			      (uint64_t)lun << 32);
+	return true;
+}
+
+/**
+ * scsi_lun_encode_report_luns - Write the address of the REPORT LUNS well-known logical unit
+ * @out: receives 8 bytes
+ *
+ * Not every device has it; LUN 0 of a target answers REPORT LUNS too.
+ */
+static inline void scsi_lun_encode_report_luns(uint8_t out[8])
+{
+	put_be64(out, UINT64_C(0xc101) << 48);
+}
+
+/**
+ * scsi_lun_decode_single - Read a single-level LUN
+ * @field: 8 bytes, of which the first two hold the LUN and the rest must be zero
+ * @lun: receives 0 to SCSI_MAX_LUN
+ *
+ * Takes the peripheral device form on bus 0 and the flat space form. Other methods (logical unit,
+ * extended, well-known) and further levels name what this library cannot address.
+ *
+ * Return: whether @field is one of the two.
+ */
+static inline bool scsi_lun_decode_single(const uint8_t field[8], unsigned *lun)
+{
+	uint64_t v = get_be64(field);
+	unsigned first = (unsigned)(v >> 48);
+
+	if (v << 16)
+		return false;
+	if (first >> 8 != 0 && first >> 14 != 1)
+		return false;
+	*lun = first & SCSI_MAX_LUN;
+	return true;
+}
+
+/**
+ * scsi_lun_decode - Read the address of a logical unit, as a device's event has it
+ * @in: 8 bytes
+ * @target, @lun: receive the numbers
+ *
+ * Every byte is checked (virtio 1.4, 5.6.6.1 and 5.6.6.3). Devices send the peripheral device form
+ * as well as the flat one.
+ *
+ * Return: false when @in is no such address; then nothing is written.
+ */
+static inline bool scsi_lun_decode(const uint8_t in[8], unsigned *target, unsigned *lun)
+{
+	uint8_t field[8];
+
+	if (in[0] != 1)
+		return false;
+	put_be64(field, get_be64(in) << 16);
+	if (!scsi_lun_decode_single(field, lun))
+		return false;
+	*target = in[1];
+	return true;
+}
+
+#endif

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The header that all VPD pages have in common. Private to src/scsi/.
+ */
+#ifndef SCSI_VPD_PAGE_H
+#define SCSI_VPD_PAGE_H
+
+#include <errno.h>
+
+#include "scsi/span.h"
+
+/* Bytes of the header: device type, page code, two of length. */
+#define VPD_HEADER 4u
+
+/**
+ * vpd_page - Check the header of a VPD page
+ * @data: what the device sent
+ * @len: bytes really received
+ * @code: page code that was asked for
+ * @page: receives the page with its header, cut to its own length
+ *
+ * Return: 0, or -EPROTO when the header is missing or has another page code.
+ */
+static inline int vpd_page(const uint8_t *data, size_t len, uint8_t code, struct span *page)
+{
+	if (len < VPD_HEADER || data[1] != code)
+		return -EPROTO;
+	*page = span_limit((struct span){data, len}, VPD_HEADER + (size_t)get_be16(data + 2));
+	return 0;
+}
+
+#endif

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The one interface between a virtio device and the way it is reached. A transport is one folder
+ * beside this file and one line in transport.c. It carries; it doesn't decide: which features to
+ * take, in which order to start, and what a status means is the business of src/virtio/.
+ *
+ * All of it belongs to the control path. Calls for one transport are made by one thread at a time,
+ * notify() excepted, and each waits at most the time limit given at opening. A negative errno comes
+ * with its sentence set (util/error.h); -ENOTCONN means that the device is gone, for good.
+ */
+#ifndef TRANSPORT_TRANSPORT_H
+#define TRANSPORT_TRANSPORT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "mem/dma.h"
+
+struct transport;
+
+/*
+ * Protocol features of vhost-user that can be switched, as their bits in its protocol feature word;
+ * other transports have no use for them.
+ */
+#define TRANSPORT_MQ	       (UINT64_C(1) << 0)
+#define TRANSPORT_REPLY_ACK    (UINT64_C(1) << 3)
+#define TRANSPORT_BACKEND_REQ  (UINT64_C(1) << 5)
+#define TRANSPORT_CONFIG_SPACE (UINT64_C(1) << 9)
+#define TRANSPORT_RESET_DEVICE (UINT64_C(1) << 13)
+#define TRANSPORT_MEM_SLOTS    (UINT64_C(1) << 15)
+#define TRANSPORT_STATUS       (UINT64_C(1) << 16)
+
+/**
+ * struct transport_opts - Wishes for a connection
+ * @timeout_ms: limit for each answer, in milliseconds
+ * @protocol_off: TRANSPORT_* features not to use
+ * @protocol_must: TRANSPORT_* features to insist on
+ * @guest_base: where the device's address space begins; 0: addresses stay as they are
+ */
+struct transport_opts {
+	unsigned timeout_ms;
+	uint64_t protocol_off;
+	uint64_t protocol_must;
+	uint64_t guest_base;
+};
+
+/**
+ * struct transport_queue - A virtqueue to start
+ * @index: virtqueue number, 0 control, 1 event, 2 and up requests (virtio 1.4, 5.6.2)
+ * @size: entries
+ * @base: where the rings stand: 0 for fresh split rings; what queue_stop() gave to resume
+ * @desc, @driver, @device: the three parts of the ring, as addresses of this process inside a mapped
+ *	region: descriptor table, available ring, used ring
+ */
+struct transport_queue {
+	unsigned index;
+	unsigned size;
+	uint32_t base;
+	void *desc;
+	void *driver;
+	void *device;
+};
+
+/* What check() found; a set. */
+#define TRANSPORT_CONFIG (1u << 0) /* configuration space changed */
+#define TRANSPORT_BROKEN (1u << 1) /* the device says that a ring is broken, or it needs a reset */
+
+/**
+ * struct transport_ops - What every transport can do
+ * @scheme: what an address begins with, without the colon
+ * @features: virtio feature bits that may be negotiated over it at all (virtio 1.4, 2.2.1)
+ * @open: connect; @where is the address behind the colon, without options. Nothing is left when it fails
+ * @close: disconnect and free; the device can no longer reach any memory of ours, or its process has
+ *	only the mappings that it keeps
+ * @get_features: what the device offers; bits that are the transport's own are not among them
+ * @set_features: what was accepted, a subset
+ * @get_status: device status (virtio 1.4, 2.1), 0 to 255
+ * @set_status: write it. 0 resets the device; returns when the reset is finished (2.4.2)
+ * @read_config: @len bytes of configuration space from @offset as one consistent snapshot (2.5.1);
+ *	-ENOTSUP when the device has none to read
+ * @write_config: likewise
+ * @queue_count: virtqueues of all kinds that may be used; -ENOTSUP when the device can't say
+ * @queue_max: largest size of virtqueue @index; 0: there is no such queue
+ * @queue_start: give a virtqueue to the device, which may use it from now on
+ * @queue_stop: take it back: when this returns 0 the device no longer uses it. @base receives where it stood
+ * @notify: tell the device that @index has something new. Any thread; at most one system call
+ * @mem_map, @mem_unmap: as struct dma_map_ops
+ * @mem_map_live: whether mem_map works while queues are started
+ * @check: look without waiting whether something happened. @what receives TRANSPORT_*
+ * @call_fd: file descriptor that the device signals for @index, -1 for none
+ * @protocol: extra feature bits in use (vhost-user), for people
+ */
+struct transport_ops {
+	const char *scheme;
+	uint64_t features;
+	int (*open)(const char *where, const struct transport_opts *opts, struct transport **out);
+	void (*close)(struct transport *t);
+	int (*get_features)(struct transport *t, uint64_t *features);
+	int (*set_features)(struct transport *t, uint64_t features);
+	int (*get_status)(struct transport *t);
+	int (*set_status)(struct transport *t, uint8_t status);
+	int (*read_config)(struct transport *t, unsigned offset, void *buf, unsigned len);
+	int (*write_config)(struct transport *t, unsigned offset, const void *buf, unsigned len);
+	int (*queue_count)(struct transport *t);
+	int (*queue_max)(struct transport *t, unsigned index);
+	int (*queue_start)(struct transport *t, const struct transport_queue *queue);
+	int (*queue_stop)(struct transport *t, unsigned index, uint32_t *base);
+	void (*notify)(struct transport *t, unsigned index);
+	int (*mem_map)(struct transport *t, const struct dma_region *region, uint64_t *iova);
+	int (*mem_unmap)(struct transport *t, const struct dma_region *region, uint64_t iova);
+	bool (*mem_map_live)(struct transport *t);
+	int (*check)(struct transport *t, unsigned *what);
+	int (*call_fd)(struct transport *t, unsigned index);
+	uint64_t (*protocol)(struct transport *t);
+};
+
+/* First member of every transport's own structure. */
+struct transport {
+	const struct transport_ops *ops;
+};
+
+/**
+ * transport_open - Connect to what an address names
+ * @address: "SCHEME:WHERE", without options
+ * @opts: wishes
+ * @out: receives the transport: ops->close()
+ *
+ * Return: 0; -EINVAL for a scheme that is not known; or what the transport's open() returned.
+ */
+int transport_open(const char *address, const struct transport_opts *opts, struct transport **out);
+
+#endif

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The back-end's own channel, on which it asks and we answer (vhost-user, "Back-end communication").
+ * The only thing it can tell us is that the configuration changed; all else is refused.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "transport/vhost_user/session.h"
+#include "util/error.h"
+#include "util/log.h"
+
+/* Messages and pieces of them that one call handles; the rest waits for the next call. */
+#define BUDGET 64
+
+void vu_channel_close(struct vu *vu)
+{
+	if (vu->channel.fd >= 0)
+		close(vu->channel.fd);
+	vu->channel.fd = -1;
+	vu->channel.got = 0;
+	vu->channel.fds = false;
+}
+
+static void give_up(struct vu *vu, const char *why)
+{
+	log_warn("the back-end's channel is closed: %s", why);
+	vu_channel_close(vu);
+}
+
+int vu_channel_open(struct vu *vu)
+{
+	struct vu_message message = {.request = VU_SET_BACKEND_REQ_FD, .nfds = 1};
+	int pair[2];
+	int ret;
+
+	if (vu->channel.fd >= 0)
+		return 0;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
+		return error_set(-errno, "making a pair of sockets failed: %s", strerror(errno));
+	vu->channel.fd = pair[0];
+	message.fds = &pair[1];
+	ret = vu_set(vu, &message);
+	close(pair[1]);
+	if (ret)
+		vu_channel_close(vu);
+	return ret;
+}
+
+/* Answers are wanted only when both sides can have them; one that finds no room ends the channel. */
+static void answer(struct vu *vu, uint64_t result)
+{
+	struct {
+		struct vu_header head;
+		uint64_t result;
+	} __attribute__((packed)) reply = {
+		.head = {vu->channel.head.request, VU_VERSION | VU_REPLY, sizeof(result)},
+		.result = result,
+	};
+
+	if (!vu_has(vu, VU_PROTOCOL_REPLY_ACK) || !(vu->channel.head.flags & VU_NEED_REPLY))
+		return;
+	if (send(vu->channel.fd, &reply, sizeof(reply), MSG_NOSIGNAL | MSG_DONTWAIT) !=
+	    (ssize_t)sizeof(reply))
+		give_up(vu, "it doesn't read our answers");
+}
+
+/* One whole message is there. Many of a kind become one flag: a flood costs nothing above. */
+static void handle(struct vu *vu)
+{
+	struct vu_channel *channel = &vu->channel;
+	bool known = channel->head.request == VU_BACKEND_CONFIG_CHANGE && channel->head.size == 0 &&
+		     !channel->fds && vu_has(vu, VU_PROTOCOL_CONFIG);
+
+	if (known)
+		vu->config_changed = true;
+	channel->got = 0;
+	channel->fds = false;
+	answer(vu, known ? 0 : 1);
+}
+
+/* Bytes that are still missing of the current message; 0 when it is complete. */
+static size_t missing(const struct vu_channel *channel)
+{
+	size_t want = sizeof(channel->head);
+
+	if (channel->got >= want)
+		want += channel->head.size;
+	return want - channel->got;
+}
+
+static bool head_is_sound(const struct vu_header *head)
+{
+	return (head->flags & (VU_VERSION_MASK | VU_REPLY)) == VU_VERSION &&
+	       head->size <= VU_CHANNEL_PAYLOAD;
+}
+
+/* Receives a piece of a message. Returns whether to go on. */
+static bool step(struct vu *vu)
+{
+	struct vu_channel *channel = &vu->channel;
+	size_t head = sizeof(channel->head);
+	char *to = channel->got < head ? (char *)&channel->head + channel->got
+				       : (char *)channel->payload + (channel->got - head);
+	ssize_t n;
+
+	n = vu_recv(channel->fd, to, missing(channel), &channel->fds);
+	if (n == -EAGAIN)
+		return false;
+	if (n <= 0) {
+		give_up(vu, n ? strerror((int)-n) : "the back-end hung up");
+		return false;
+	}
+	channel->got += (size_t)n;
+	if (channel->got == head && !head_is_sound(&channel->head)) {
+		give_up(vu, "a message is malformed");
+		return false;
+	}
+	if (channel->got >= head && missing(channel) == 0)
+		handle(vu);
+	return channel->fd >= 0;
+}
+
+void vu_channel_serve(struct vu *vu)
+{
+	int i;
+
+	for (i = 0; i < BUDGET && vu->channel.fd >= 0 && step(vu); i++)
+		;
+}

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Shows memory regions to the back-end: one by one where it has slots, else as one table that is sent
+ * whole each time; a connection never uses both ways. Gives each region its guest address.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "transport/vhost_user/session.h"
+#include "util/bits.h"
+#include "util/error.h"
+
+/* Some back-ends round regions to 2 MiB units, so that no two may share one. */
+#define GUEST_ALIGN (UINT64_C(2) << 20)
+
+static bool overlap(uint64_t a, uint64_t a_len, uint64_t b, uint64_t b_len)
+{
+	return a < b + b_len && b < a + a_len;
+}
+
+/* Some address of [addr, addr + len) is taken: the place behind the taker; else @addr. */
+static uint64_t behind(const struct vu *vu, uint64_t addr, uint64_t len)
+{
+	unsigned i;
+
+	for (i = 0; i < vu->count; i++) {
+		const struct vu_region *r = &vu->regions[i];
+
+		if (overlap(addr, len, r->guest, r->size))
+			return align_up(r->guest + r->size, GUEST_ALIGN);
+	}
+	return addr;
+}
+
+/* First fit. The search moves upwards only, so it ends; no sum wraps, as all ends are checked. */
+static int place(const struct vu *vu, uint64_t len, uint64_t *guest)
+{
+	uint64_t addr = vu->guest_base;
+	uint64_t next;
+
+	for (;;) {
+		if (addr > UINT64_MAX - GUEST_ALIGN - len)
+			return error_set(-ENOSPC,
+					 "no room for %" PRIu64
+					 " bytes above guest address 0x%" PRIx64,
+					 len, vu->guest_base);
+		next = behind(vu, addr, len);
+		if (next == addr)
+			break;
+		addr = next;
+	}
+	*guest = addr;
+	return 0;
+}
+
+static int check_region(const struct vu *vu, const struct dma_region *region)
+{
+	unsigned i;
+
+	if (region->fd < 0)
+		return error_set(
+			-EINVAL,
+			"a vhost-user back-end reaches memory through its file; register it with "
+			"the file descriptor");
+	if (!region->len || region->len > UINT64_MAX - 2 * GUEST_ALIGN - region->addr)
+		return error_set(-EINVAL,
+				 "a region of %" PRIu64 " bytes at 0x%" PRIx64 " is impossible",
+				 region->len, region->addr);
+	for (i = 0; i < vu->count; i++) {
+		if (overlap(region->addr, region->len, vu->regions[i].user, vu->regions[i].size))
+			return error_set(-EEXIST, "the memory at 0x%" PRIx64 " is mapped already",
+					 region->addr);
+	}
+	if (vu->count >= vu->slots)
+		return error_set(-ENOSPC, "the back-end takes %u memory regions and has them all",
+				 vu->slots);
+	return 0;
+}
+
+static int send_table(struct vu *vu)
+{
+	struct vu_table table = {.count = vu->count};
+	struct vu_message message = {
+		.request = VU_SET_MEM_TABLE,
+		.size = (uint32_t)(8 + vu->count * sizeof(struct vu_region)),
+		.payload = &table,
+		.fds = vu->fds,
+		.nfds = vu->count,
+	};
+	int ret;
+
+	/* An empty table is not legal. What the back-end still has goes with the next one. */
+	vu->table_stale = true;
+	if (vu->count == 0)
+		return vu_quiet(vu);
+	memcpy(table.regions, vu->regions, vu->count * sizeof(struct vu_region));
+	ret = vu_set(vu, &message);
+	if (ret)
+		return ret;
+	vu->table_stale = false;
+	return vu_sync(vu);
+}
+
+static int send_slot(struct vu *vu, uint32_t request, const struct vu_region *region, const int *fd)
+{
+	struct vu_slot slot = {.region = *region};
+	struct vu_message message = {
+		.request = request,
+		.size = sizeof(slot),
+		.payload = &slot,
+		.fds = fd,
+		.nfds = fd ? 1 : 0,
+	};
+	int ret;
+
+	ret = vu_set(vu, &message);
+	return ret ? ret : vu_sync(vu);
+}
+
+bool vu_mem_map_live(struct transport *t)
+{
+	return vu_has(vu_of(t), VU_PROTOCOL_CONFIGURE_MEM_SLOTS);
+}
+
+static int check_idle(struct vu *vu)
+{
+	if (vu->running && !vu_mem_map_live(&vu->t))
+		return error_set(
+			-EBUSY,
+			"this back-end takes memory only while all queues are stopped, %u run",
+			vu->running);
+	return 0;
+}
+
+int vu_mem_map(struct transport *t, const struct dma_region *region, uint64_t *iova)
+{
+	struct vu *vu = vu_of(t);
+	struct vu_region *r = &vu->regions[vu->count];
+	int ret;
+
+	ret = check_idle(vu);
+	if (ret)
+		return ret;
+	ret = check_region(vu, region);
+	if (ret)
+		return ret;
+	*r = (struct vu_region){region->addr, region->len, region->addr, region->fd_offset};
+	if (vu->guest_base) {
+		ret = place(vu, region->len, &r->guest);
+		if (ret)
+			return ret;
+	}
+	vu->fds[vu->count] = region->fd;
+	if (vu_mem_map_live(t)) {
+		ret = send_slot(vu, VU_ADD_MEM_REG, r, &region->fd);
+		vu->count += ret == 0;
+	} else {
+		vu->count++;
+		ret = send_table(vu);
+		vu->count -= ret != 0;
+	}
+	if (ret == 0)
+		*iova = r->guest;
+	return ret;
+}
+
+/* Takes entry @at out, keeping the order of the others: fds and regions go side by side. */
+static void forget(struct vu *vu, unsigned at)
+{
+	unsigned rest = vu->count - at - 1;
+
+	memmove(&vu->regions[at], &vu->regions[at + 1], rest * sizeof(vu->regions[0]));
+	memmove(&vu->fds[at], &vu->fds[at + 1], rest * sizeof(vu->fds[0]));
+	vu->count--;
+}
+
+/* The opposite of forget(), after a back-end refused: the last of the order is as good a place. */
+static void remember(struct vu *vu, const struct vu_region *region, int fd)
+{
+	vu->regions[vu->count] = *region;
+	vu->fds[vu->count] = fd;
+	vu->count++;
+}
+
+int vu_mem_unmap(struct transport *t, const struct dma_region *region, uint64_t iova)
+{
+	struct vu *vu = vu_of(t);
+	struct vu_region old;
+	unsigned at = 0;
+	int fd;
+	int ret;
+
+	while (at < vu->count &&
+	       (vu->regions[at].user != region->addr || vu->regions[at].size != region->len ||
+		vu->regions[at].guest != iova))
+		at++;
+	if (at == vu->count)
+		return error_set(-ENOENT, "the memory at 0x%" PRIx64 " is not mapped",
+				 region->addr);
+	ret = check_idle(vu);
+	if (ret)
+		return ret;
+	old = vu->regions[at];
+	fd = vu->fds[at];
+	forget(vu, at);
+	ret = vu_mem_map_live(t) ? send_slot(vu, VU_REM_MEM_REG, &old, NULL) : send_table(vu);
+	if (ret)
+		remember(vu, &old, fd);
+	return ret;
+}
+
+int vu_mem_refresh(struct vu *vu)
+{
+	return vu->table_stale && vu->count ? send_table(vu) : 0;
+}
+
+bool vu_mem_covers(const struct vu *vu, const void *addr, uint64_t len)
+{
+	unsigned i;
+
+	for (i = 0; i < vu->count; i++) {
+		if (range_inside((uint64_t)(uintptr_t)addr, len, vu->regions[i].user,
+				 vu->regions[i].size))
+			return true;
+	}
+	return false;
+}

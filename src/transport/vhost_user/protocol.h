@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The vhost-user protocol as it goes over the socket: numbers, bits and structures. No kernel header
+ * has them, except the vring payloads, which are the kernel's. All fields are in native byte order
+ * (vhost-user, "Message Specification"). Only what this front-end sends or understands is here.
+ */
+#ifndef TRANSPORT_VHOST_USER_PROTOCOL_H
+#define TRANSPORT_VHOST_USER_PROTOCOL_H
+
+#include <stdint.h>
+
+#include <linux/vhost_types.h>
+#include <linux/virtio_scsi.h>
+
+/* Messages of the front-end (vhost-user, "Front-end message types"). */
+#define VU_GET_FEATURES          1u
+#define VU_SET_FEATURES          2u
+#define VU_SET_OWNER             3u
+#define VU_SET_MEM_TABLE         5u
+#define VU_SET_VRING_NUM         8u
+#define VU_SET_VRING_ADDR        9u
+#define VU_SET_VRING_BASE        10u
+#define VU_GET_VRING_BASE        11u
+#define VU_SET_VRING_KICK        12u
+#define VU_SET_VRING_CALL        13u
+#define VU_SET_VRING_ERR         14u
+#define VU_GET_PROTOCOL_FEATURES 15u
+#define VU_SET_PROTOCOL_FEATURES 16u
+#define VU_GET_QUEUE_NUM         17u
+#define VU_SET_VRING_ENABLE      18u
+#define VU_SET_BACKEND_REQ_FD    21u
+#define VU_GET_CONFIG            24u
+#define VU_SET_CONFIG            25u
+#define VU_RESET_DEVICE          34u
+#define VU_GET_MAX_MEM_SLOTS     36u
+#define VU_ADD_MEM_REG           37u
+#define VU_REM_MEM_REG           38u
+#define VU_SET_STATUS            39u
+#define VU_GET_STATUS            40u
+
+/* Messages of the back-end on its own channel (vhost-user, "Back-end message types"). */
+#define VU_BACKEND_CONFIG_CHANGE 2u
+
+/* Header flags: version in bits 0 and 1, then two switches (vhost-user, "Header"). */
+#define VU_VERSION      1u
+#define VU_VERSION_MASK 3u
+#define VU_REPLY        (1u << 2)
+#define VU_NEED_REPLY   (1u << 3)
+
+/* Feature bits that belong to vhost, not to virtio: never shown to the layer above. */
+#define VU_F_LOG_ALL           26
+#define VU_F_PROTOCOL_FEATURES 30
+
+/* Protocol feature bits (vhost-user, "Protocol features"). */
+#define VU_PROTOCOL_MQ                  0
+#define VU_PROTOCOL_REPLY_ACK           3
+#define VU_PROTOCOL_BACKEND_REQ         5
+#define VU_PROTOCOL_CONFIG              9
+#define VU_PROTOCOL_RESET_DEVICE        13
+#define VU_PROTOCOL_CONFIGURE_MEM_SLOTS 15
+#define VU_PROTOCOL_STATUS              16
+
+/* In the payload of SET_VRING_KICK, CALL and ERR: the ring, and that no descriptor is attached. */
+#define VU_VRING_INDEX_MASK 0xffu
+#define VU_VRING_NO_FD      (1u << 8)
+
+/* As many regions as one memory table takes, and one descriptor each. */
+#define VU_TABLE_REGIONS 8u
+#define VU_MAX_FDS       8u
+
+/* The ring index has eight bits in the messages that carry descriptors. */
+#define VU_MAX_VRINGS 256u
+
+struct vu_header {
+	uint32_t request;
+	uint32_t flags;
+	uint32_t size; /* of the payload */
+};
+
+/**
+ * struct vu_region - A memory region
+ * @guest: where it lies for addresses inside descriptors
+ * @size: bytes
+ * @user: where it lies for ring addresses: this process's own address
+ * @offset: where it begins in its file
+ */
+struct vu_region {
+	uint64_t guest;
+	uint64_t size;
+	uint64_t user;
+	uint64_t offset;
+};
+
+/* SET_MEM_TABLE; only the regions in use are sent. */
+struct vu_table {
+	uint32_t count;
+	uint32_t padding;
+	struct vu_region regions[VU_TABLE_REGIONS];
+};
+
+/* ADD_MEM_REG and REM_MEM_REG. */
+struct vu_slot {
+	uint64_t padding;
+	struct vu_region region;
+};
+
+#define VU_CONFIG_SIZE 36u
+
+/* GET_CONFIG and SET_CONFIG; @size bytes of @bytes are sent. */
+struct vu_config {
+	uint32_t offset;
+	uint32_t size;
+	uint32_t flags;
+	uint8_t bytes[VU_CONFIG_SIZE];
+};
+
+#define VU_CONFIG_HEAD 12u
+
+_Static_assert(sizeof(struct vu_header) == 12, "header is 12 bytes");
+_Static_assert(sizeof(struct vu_region) == 32, "region is 32 bytes");
+_Static_assert(sizeof(struct vu_table) == 8 + 32 * VU_TABLE_REGIONS, "table has no holes");
+_Static_assert(sizeof(struct vu_slot) == 40, "slot is 40 bytes");
+_Static_assert(sizeof(struct vu_config) == VU_CONFIG_HEAD + VU_CONFIG_SIZE, "config has no holes");
+_Static_assert(sizeof(struct virtio_scsi_config) == VU_CONFIG_SIZE, "virtio 1.4, 5.6.4");
+_Static_assert(sizeof(struct vhost_vring_state) == 8, "vring state is 8 bytes");
+_Static_assert(sizeof(struct vhost_vring_addr) == 40, "vring addresses are 40 bytes");
+
+#endif

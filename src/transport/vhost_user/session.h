@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * One connection to a back-end, as the files of this folder share it. Not seen outside the folder.
+ *
+ * Everything here is the control path and runs in one thread at a time (transport.h), with one
+ * exception: vu_notify(), which reads a ring's kick descriptor only. A function that finds the
+ * connection broken ends it with vu_fail(); from then on all calls return -ENOTCONN.
+ */
+#ifndef TRANSPORT_VHOST_USER_SESSION_H
+#define TRANSPORT_VHOST_USER_SESSION_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "transport/transport.h"
+#include "transport/vhost_user/protocol.h"
+
+/* Largest payload of a back-end's request that is read; a longer one ends the channel. */
+#define VU_CHANNEL_PAYLOAD 256u
+
+/**
+ * struct vu_vring - One ring
+ * @kick: eventfd that wakes the back-end; -1 while the ring is stopped. Read by any thread
+ * @call: eventfd that wakes us; -1 while the ring is stopped
+ * @started: between SET_VRING_KICK and the answer to GET_VRING_BASE
+ */
+struct vu_vring {
+	_Atomic int kick;
+	int call;
+	bool started;
+};
+
+/**
+ * struct vu_channel - The back-end's own channel
+ * @fd: our end, -1 when there is none
+ * @got: bytes of the current message that have arrived
+ * @fds: whether file descriptors came with it (they are closed already)
+ * @head, @payload: the message
+ */
+struct vu_channel {
+	int fd;
+	size_t got;
+	bool fds;
+	struct vu_header head;
+	uint8_t payload[VU_CHANNEL_PAYLOAD];
+};
+
+/**
+ * struct vu - A connection
+ * @t: what the layer above sees
+ * @fd: main socket; -1 once the connection is lost
+ * @owned: whether @fd is ours to close; a handed-over one is not until open() succeeds
+ * @timeout_ms: limit for each message, its answer included
+ * @guest_base: as in struct transport_opts
+ * @offered: virtio and vhost feature bits of the back-end
+ * @protocol: protocol features in use
+ * @bit30: whether VHOST_USER_F_PROTOCOL_FEATURES was accepted, so that rings need enabling
+ * @accepted: whether features were set since the last reset
+ * @status: device status, where the back-end doesn't keep it
+ * @config_changed: the back-end announced it and check() didn't report it yet
+ * @table_stale: the back-end may have forgotten the memory table
+ * @err: eventfd that the back-end signals when a ring fails, one for all rings
+ * @channel: the back-end's own channel
+ * @slots: most regions that the back-end takes
+ * @count: regions in use
+ * @regions: what was sent, in the order of arrival
+ * @fds: their files, owned by the pool
+ * @vring_count: rings that may be used
+ * @running: rings that are started
+ * @vrings: all of them
+ */
+struct vu {
+	struct transport t;
+	int fd;
+	bool owned;
+	unsigned timeout_ms;
+	uint64_t guest_base;
+	uint64_t offered;
+	uint64_t protocol;
+	bool bit30;
+	bool accepted;
+	uint8_t status;
+	bool config_changed;
+	bool table_stale;
+	int err;
+	struct vu_channel channel;
+	unsigned slots;
+	unsigned count;
+	struct vu_region regions[DMA_MAX_REGIONS];
+	int fds[DMA_MAX_REGIONS];
+	unsigned vring_count;
+	unsigned running;
+	struct vu_vring vrings[VU_MAX_VRINGS];
+};
+
+static inline struct vu *vu_of(struct transport *t)
+{
+	return (struct vu *)t;
+}
+
+/* Whether a VU_PROTOCOL_* feature is in use. */
+static inline bool vu_has(const struct vu *vu, unsigned bit)
+{
+	return vu->protocol >> bit & 1;
+}
+
+/* -- socket.c -- */
+
+/**
+ * vu_connect - Get the main socket
+ * @vu: @fd and @owned are set; @timeout_ms is the limit
+ * @where: path of a socket, or "fd=N"
+ *
+ * Return: 0; -EINVAL, -ENAMETOOLONG, -ETIMEDOUT or what connect() said.
+ */
+int vu_connect(struct vu *vu, const char *where);
+
+/**
+ * vu_fail - End the connection at once
+ * @vu: the connection
+ * @err: why, a negative errno whose sentence is set
+ *
+ * A back-end that broke the protocol can't be understood any more (vhost-user, "Communication"). A
+ * handed-over socket is shut down, not closed. Eventfds stay until vu_close(): others may be
+ * waiting for them.
+ *
+ * Return: @err.
+ */
+int vu_fail(struct vu *vu, int err);
+
+/* -- wire.c -- */
+
+/**
+ * vu_deadline - The moment at which a message that starts now has failed
+ *
+ * Return: nanoseconds of CLOCK_MONOTONIC.
+ */
+uint64_t vu_deadline(const struct vu *vu);
+
+/**
+ * vu_send - Send bytes, all of them, with descriptors beside the first
+ * @vu: the connection
+ * @buf, @len: header and payload together: some back-ends read the payload with a single read
+ * @fds, @nfds: descriptors to attach, at most VU_MAX_FDS; they stay the caller's
+ * @deadline: of vu_deadline()
+ *
+ * Serves the back-end's channel while it waits. On failure the connection has ended.
+ */
+int vu_send(struct vu *vu, const void *buf, size_t len, const int *fds, unsigned nfds,
+	    uint64_t deadline);
+
+/**
+ * vu_read - Read exactly so many bytes from the main socket
+ * @vu: the connection
+ * @buf, @len: where to
+ * @deadline: of vu_deadline()
+ *
+ * Descriptors that come along are closed and are an error: no answer of ours has any. Serves
+ * the back-end's channel while it waits. On failure the connection has ended.
+ */
+int vu_read(struct vu *vu, void *buf, size_t len, uint64_t deadline);
+
+/**
+ * vu_recv - Receive what is there, without waiting
+ * @fd: a socket
+ * @buf, @len: where to
+ * @fds: set to true when descriptors came along; they are closed
+ *
+ * Return: bytes; 0 when the peer hung up; -EAGAIN; -EPROTO when control data was cut off; -errno.
+ */
+ssize_t vu_recv(int fd, void *buf, size_t len, bool *fds);
+
+/**
+ * vu_quiet - Make sure that nothing is waiting on the main socket
+ *
+ * Between an answer and the next request the back-end has nothing to say there; bytes that come
+ * unasked must not be taken for the next answer.
+ *
+ * Return: 0; -EPROTO for such bytes, -ENOTCONN when the peer hung up: the connection has ended.
+ */
+int vu_quiet(struct vu *vu);
+
+/* -- message.c -- */
+
+/**
+ * struct vu_message - A message to the back-end
+ * @request: VU_*
+ * @size: bytes of payload
+ * @payload: the payload
+ * @fds, @nfds: descriptors to attach
+ */
+struct vu_message {
+	uint32_t request;
+	uint32_t size;
+	const void *payload;
+	const int *fds;
+	unsigned nfds;
+};
+
+/**
+ * vu_set - Send a message that has no answer of its own
+ * @vu: the connection
+ * @message: the message
+ *
+ * With REPLY_ACK this waits for the back-end's word that it was done.
+ *
+ * Return: 0; -EIO when the back-end refused, the connection goes on; else it has ended.
+ */
+int vu_set(struct vu *vu, const struct vu_message *message);
+
+/* vu_set() with a payload of one number. */
+int vu_set_u64(struct vu *vu, uint32_t request, uint64_t value);
+
+/* vu_set() with a ring's index and a number. */
+int vu_set_vring(struct vu *vu, uint32_t request, unsigned index, uint32_t value);
+
+/**
+ * vu_get - Send a message that has an answer, and receive that
+ * @vu: the connection
+ * @message: the message; no acknowledgement is asked for, the answer is one
+ * @answer, @size: receives the answer, which must have exactly this size
+ *
+ * Return: 0; -EIO for an empty answer to GET_CONFIG, which is how a back-end refuses that one; else the
+ * connection has ended.
+ */
+int vu_get(struct vu *vu, const struct vu_message *message, void *answer, uint32_t size);
+
+/* vu_get() without payload and with an answer of one number. */
+int vu_get_u64(struct vu *vu, uint32_t request, uint64_t *value);
+
+/**
+ * vu_sync - Wait until all messages so far were processed
+ *
+ * With REPLY_ACK they were already. Without it, an answer to GET_FEATURES tells: messages are processed in
+ * their order.
+ */
+int vu_sync(struct vu *vu);
+
+/* -- handshake.c -- */
+
+/**
+ * vu_handshake - What a new connection begins with
+ * @vu: the connection
+ * @opts: which protocol features to leave out and which to insist on
+ *
+ * Return: 0; -ENOTSUP when something is missing, before the back-end was changed in any way; or as
+ * vu_get().
+ */
+int vu_handshake(struct vu *vu, const struct transport_opts *opts);
+
+int vu_get_features(struct transport *t, uint64_t *features);
+int vu_set_features(struct transport *t, uint64_t features);
+
+/* -- channel.c -- */
+
+/**
+ * vu_channel_open - Give the back-end a channel of its own, unless it has one
+ *
+ * Return: 0, -errno of socketpair(), or as vu_set().
+ */
+int vu_channel_open(struct vu *vu);
+
+/**
+ * vu_channel_serve - Read and answer what the back-end sent, without waiting
+ *
+ * Does a bounded amount of work. What it cannot understand ends the channel, not the device.
+ */
+void vu_channel_serve(struct vu *vu);
+
+/* Closes the channel. */
+void vu_channel_close(struct vu *vu);
+
+/* -- memory.c -- */
+
+int vu_mem_map(struct transport *t, const struct dma_region *region, uint64_t *iova);
+int vu_mem_unmap(struct transport *t, const struct dma_region *region, uint64_t iova);
+bool vu_mem_map_live(struct transport *t);
+
+/* Sends the memory table again if the back-end may have forgotten it. */
+int vu_mem_refresh(struct vu *vu);
+
+/* Whether @len bytes at @addr of this process lie in one region. */
+bool vu_mem_covers(const struct vu *vu, const void *addr, uint64_t len);
+
+/* -- vring.c -- */
+
+int vu_queue_start(struct transport *t, const struct transport_queue *queue);
+int vu_queue_stop(struct transport *t, unsigned index, uint32_t *base);
+void vu_notify(struct transport *t, unsigned index);
+int vu_call_fd(struct transport *t, unsigned index);
+
+/**
+ * vu_stop_all - Stop every ring that runs
+ *
+ * Return: 0, or the first failure; the other rings are tried nevertheless.
+ */
+int vu_stop_all(struct vu *vu);
+
+/* Closes the eventfds of all rings. */
+void vu_vrings_free(struct vu *vu);
+
+/* -- config.c, status.c -- */
+
+int vu_read_config(struct transport *t, unsigned offset, void *buf, unsigned len);
+int vu_write_config(struct transport *t, unsigned offset, const void *buf, unsigned len);
+int vu_get_status(struct transport *t);
+int vu_set_status(struct transport *t, uint8_t status);
+
+#endif

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The vhost-user transport as the layer above sees it: opening, closing, looking, and the table. */
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <linux/virtio_config.h>
+#include <linux/virtio_ring.h>
+#include <linux/virtio_scsi.h>
+
+#include "transport/vhost_user/session.h"
+#include "transport/vhost_user/vhost_user.h"
+#include "util/error.h"
+
+#define BIT(n) (UINT64_C(1) << (n))
+
+/* The protocol can't ask; SPDK's target, the one with the lowest limit known, takes this many. */
+#define QUEUE_MAX 1024
+
+static struct vu *new_session(const struct transport_opts *opts)
+{
+	struct vu *vu = calloc(1, sizeof(*vu));
+	unsigned i;
+
+	if (!vu)
+		return NULL;
+	vu->t.ops = &vhost_user_ops;
+	vu->fd = -1;
+	vu->channel.fd = -1;
+	vu->timeout_ms = opts->timeout_ms;
+	vu->guest_base = opts->guest_base;
+	for (i = 0; i < VU_MAX_VRINGS; i++) {
+		atomic_init(&vu->vrings[i].kick, -1);
+		vu->vrings[i].call = -1;
+	}
+	vu->err = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	return vu;
+}
+
+static void destroy(struct vu *vu)
+{
+	vu_channel_close(vu);
+	vu_vrings_free(vu);
+	if (vu->err >= 0)
+		close(vu->err);
+	if (vu->fd >= 0 && vu->owned)
+		close(vu->fd);
+	free(vu);
+}
+
+static int vu_open(const char *where, const struct transport_opts *opts, struct transport **out)
+{
+	struct vu *vu = new_session(opts);
+	int ret;
+
+	if (!vu)
+		return error_set(-ENOMEM, "no memory for a connection");
+	if (vu->err < 0) {
+		ret = error_set(-EMFILE,
+				"making an eventfd failed; allow this process more open files");
+		goto fail;
+	}
+	ret = vu_connect(vu, where);
+	if (ret)
+		goto fail;
+	ret = vu_handshake(vu, opts);
+	if (ret)
+		goto fail;
+	vu->owned = true;
+	*out = &vu->t;
+	return 0;
+fail:
+	destroy(vu);
+	return ret;
+}
+
+static void vu_close(struct transport *t)
+{
+	struct vu *vu = vu_of(t);
+
+	/* Whatever it says: without the connection the back-end keeps only what it mapped. */
+	vu_stop_all(vu);
+	destroy(vu);
+}
+
+static int vu_queue_count(struct transport *t)
+{
+	return (int)vu_of(t)->vring_count;
+}
+
+static int vu_queue_max(struct transport *t, unsigned index)
+{
+	return index < vu_of(t)->vring_count ? QUEUE_MAX : 0;
+}
+
+static int vu_check(struct transport *t, unsigned *what)
+{
+	struct vu *vu = vu_of(t);
+	uint64_t count;
+	int ret;
+
+	*what = 0;
+	ret = vu_quiet(vu);
+	if (ret)
+		return ret;
+	vu_channel_serve(vu);
+	if (vu->config_changed)
+		*what |= TRANSPORT_CONFIG;
+	vu->config_changed = false;
+	if (read(vu->err, &count, sizeof(count)) == (ssize_t)sizeof(count))
+		*what |= TRANSPORT_BROKEN;
+	return 0;
+}
+
+static uint64_t vu_protocol(struct transport *t)
+{
+	return vu_of(t)->protocol;
+}
+
+/*
+ * ACCESS_PLATFORM is not among the features: over vhost-user it would turn all addresses into those of
+ * an IOMMU that does not exist here (virtio 1.4, 2.2.1 lets a transport exclude a feature).
+ */
+const struct transport_ops vhost_user_ops = {
+	.scheme = "vhost-user",
+	.features = BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_RING_F_INDIRECT_DESC) |
+		    BIT(VIRTIO_RING_F_EVENT_IDX) | BIT(VIRTIO_SCSI_F_INOUT) |
+		    BIT(VIRTIO_SCSI_F_HOTPLUG) | BIT(VIRTIO_SCSI_F_CHANGE),
+	.open = vu_open,
+	.close = vu_close,
+	.get_features = vu_get_features,
+	.set_features = vu_set_features,
+	.get_status = vu_get_status,
+	.set_status = vu_set_status,
+	.read_config = vu_read_config,
+	.write_config = vu_write_config,
+	.queue_count = vu_queue_count,
+	.queue_max = vu_queue_max,
+	.queue_start = vu_queue_start,
+	.queue_stop = vu_queue_stop,
+	.notify = vu_notify,
+	.mem_map = vu_mem_map,
+	.mem_unmap = vu_mem_unmap,
+	.mem_map_live = vu_mem_map_live,
+	.check = vu_check,
+	.call_fd = vu_call_fd,
+	.protocol = vu_protocol,
+};

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Starts and stops rings and carries their notifications. What is inside a ring is the business of
+ * src/ring/; nothing here reads or writes one.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "transport/vhost_user/session.h"
+#include "util/bits.h"
+#include "util/error.h"
+
+#define MAX_SIZE 32768u /* virtio 1.4, 2.7 */
+
+/* KICK, CALL and ERR carry the ring in eight bits; bit 8 stays clear, as an fd is always there. */
+static int set_fd(struct vu *vu, uint32_t request, unsigned index, int fd)
+{
+	uint64_t value = index & VU_VRING_INDEX_MASK;
+	struct vu_message message = {
+		.request = request,
+		.size = sizeof(value),
+		.payload = &value,
+		.fds = &fd,
+		.nfds = 1,
+	};
+
+	return vu_set(vu, &message);
+}
+
+/* Ring addresses are this process's own, unlike those in descriptors (vhost-user, "Memory access"). */
+static int set_addr(struct vu *vu, const struct transport_queue *queue)
+{
+	struct vhost_vring_addr addr = {
+		.index = queue->index,
+		.desc_user_addr = (uint64_t)(uintptr_t)queue->desc,
+		.used_user_addr = (uint64_t)(uintptr_t)queue->device,
+		.avail_user_addr = (uint64_t)(uintptr_t)queue->driver,
+	};
+	struct vu_message message = {
+		.request = VU_SET_VRING_ADDR, .size = sizeof(addr), .payload = &addr};
+
+	return vu_set(vu, &message);
+}
+
+static int check_queue(const struct vu *vu, const struct transport_queue *queue)
+{
+	uint64_t size = queue->size;
+
+	if (queue->index >= vu->vring_count)
+		return error_set(-EINVAL, "queue %u does not exist; the back-end has %u",
+				 queue->index, vu->vring_count);
+	if (vu->vrings[queue->index].started)
+		return error_set(-EBUSY, "queue %u is started already", queue->index);
+	if (!is_pow2(size) || size > MAX_SIZE || queue->base > UINT16_MAX)
+		return error_set(-EINVAL, "queue %u can't have %u entries and begin at %u",
+				 queue->index, queue->size, queue->base);
+	/* Sizes of the three parts: virtio 1.4, 2.7. */
+	if (!vu_mem_covers(vu, queue->desc, 16 * size) ||
+	    !vu_mem_covers(vu, queue->driver, 6 + 2 * size) ||
+	    !vu_mem_covers(vu, queue->device, 6 + 8 * size))
+		return error_set(-EFAULT,
+				 "queue %u lies outside the memory that the back-end can reach",
+				 queue->index);
+	return 0;
+}
+
+/* All that the ring needs, in the order that strict back-ends want; KICK starts it. */
+static int send_setup(struct vu *vu, const struct transport_queue *queue, int call, int kick)
+{
+	unsigned index = queue->index;
+	int ret;
+
+	ret = vu_set_vring(vu, VU_SET_VRING_NUM, index, queue->size);
+	if (ret)
+		return ret;
+	ret = vu_set_vring(vu, VU_SET_VRING_BASE, index, queue->base);
+	if (ret)
+		return ret;
+	ret = set_addr(vu, queue);
+	if (ret)
+		return ret;
+	ret = set_fd(vu, VU_SET_VRING_CALL, index, call);
+	if (ret)
+		return ret;
+	ret = set_fd(vu, VU_SET_VRING_ERR, index, vu->err);
+	if (ret)
+		return ret;
+	return set_fd(vu, VU_SET_VRING_KICK, index, kick);
+}
+
+static void close_vring(struct vu_vring *vring)
+{
+	int kick = atomic_exchange_explicit(&vring->kick, -1, memory_order_relaxed);
+
+	if (kick >= 0)
+		close(kick);
+	if (vring->call >= 0)
+		close(vring->call);
+	vring->call = -1;
+}
+
+/* Both are new each time: back-ends close theirs when the ring stops. */
+static int open_vring(struct vu_vring *vring)
+{
+	int call = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	int kick = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+
+	vring->call = call;
+	/* Relaxed: whoever notifies learns of the queue from the layer above, which orders that. */
+	atomic_store_explicit(&vring->kick, kick, memory_order_relaxed);
+	if (call >= 0 && kick >= 0)
+		return 0;
+	close_vring(vring);
+	return error_set(-EMFILE, "making an eventfd failed; allow this process more open files");
+}
+
+int vu_queue_start(struct transport *t, const struct transport_queue *queue)
+{
+	struct vu *vu = vu_of(t);
+	struct vu_vring *vring;
+	uint32_t base;
+	int undone;
+	int ret;
+
+	ret = check_queue(vu, queue);
+	if (ret)
+		return ret;
+	ret = vu_mem_refresh(vu);
+	if (ret)
+		return ret;
+	vring = &vu->vrings[queue->index];
+	ret = open_vring(vring);
+	if (ret)
+		return ret;
+	ret = send_setup(vu, queue, vring->call, vring->kick);
+	if (ret)
+		goto undo;
+	vring->started = true;
+	vu->running++;
+	if (vu->bit30)
+		ret = vu_set_vring(vu, VU_SET_VRING_ENABLE, queue->index, 1);
+	if (ret && vu->fd >= 0) {
+		/* It may run already: the memory is ours again only when the back-end says so. */
+		undone = vu_queue_stop(t, queue->index, &base);
+		return undone ? undone : ret;
+	}
+	if (ret)
+		return ret;
+	/* Some back-ends start a ring with the first kick only (vhost-user, "Ring states"). */
+	vu_notify(t, queue->index);
+	return 0;
+undo:
+	close_vring(vring);
+	return ret;
+}
+
+/* The answer comes when the back-end has finished what it had taken from this ring. */
+int vu_queue_stop(struct transport *t, unsigned index, uint32_t *base)
+{
+	struct vu *vu = vu_of(t);
+	struct vhost_vring_state state = {.index = index};
+	struct vhost_vring_state answer;
+	struct vu_message message = {
+		.request = VU_GET_VRING_BASE, .size = sizeof(state), .payload = &state};
+	int ret;
+
+	if (index >= vu->vring_count || !vu->vrings[index].started)
+		return error_set(-EINVAL, "queue %u is not started", index);
+	ret = vu_get(vu, &message, &answer, sizeof(answer));
+	if (ret)
+		return ret;
+	if (answer.index != index)
+		return vu_fail(vu, error_set(-EPROTO, "the back-end stopped queue %u instead of %u",
+					     answer.index, index));
+	/* Split rings have an index of 16 bits; what is above means nothing. */
+	*base = answer.num & 0xffff;
+	close_vring(&vu->vrings[index]);
+	vu->vrings[index].started = false;
+	vu->running--;
+	return 0;
+}
+
+int vu_stop_all(struct vu *vu)
+{
+	uint32_t base;
+	unsigned i;
+	int first = 0;
+	int ret;
+
+	for (i = 0; i < vu->vring_count && vu->fd >= 0; i++) {
+		if (!vu->vrings[i].started)
+			continue;
+		ret = vu_queue_stop(&vu->t, i, &base);
+		if (ret && !first)
+			first = ret;
+	}
+	return first;
+}
+
+void vu_vrings_free(struct vu *vu)
+{
+	unsigned i;
+
+	for (i = 0; i < VU_MAX_VRINGS; i++)
+		close_vring(&vu->vrings[i]);
+}
+
+void vu_notify(struct transport *t, unsigned index)
+{
+	struct vu *vu = vu_of(t);
+	int fd;
+
+	if (index >= VU_MAX_VRINGS)
+		return;
+	fd = atomic_load_explicit(&vu->vrings[index].kick, memory_order_relaxed);
+	/* A full counter fails: a kick that wasn't read yet, which is as good as this one. */
+	if (fd >= 0)
+		eventfd_write(fd, 1);
+}
+
+int vu_call_fd(struct transport *t, unsigned index)
+{
+	return index < VU_MAX_VRINGS ? vu_of(t)->vrings[index].call : -1;
+}

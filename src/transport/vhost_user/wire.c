@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Moves bytes and descriptors over the sockets: all of them or an error, never beyond a deadline,
+ * with no signal and no descriptor left over. What the bytes mean is message.c's business.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "transport/vhost_user/session.h"
+#include "util/error.h"
+
+#define NS_PER_MS UINT64_C(1000000)
+
+/* Room for descriptors, aligned as the kernel's control messages must be. */
+union control {
+	struct cmsghdr align;
+	char bytes[CMSG_SPACE(VU_MAX_FDS * sizeof(int))];
+};
+
+static uint64_t now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000 * NS_PER_MS + (uint64_t)ts.tv_nsec;
+}
+
+uint64_t vu_deadline(const struct vu *vu)
+{
+	return now() + vu->timeout_ms * NS_PER_MS;
+}
+
+/* Milliseconds that are left, rounded up so that poll() doesn't spin through the last one. */
+static int ms_left(uint64_t deadline)
+{
+	uint64_t at = now();
+	uint64_t ms;
+
+	if (at >= deadline)
+		return 0;
+	ms = (deadline - at + NS_PER_MS - 1) / NS_PER_MS;
+	return ms > 0x7fffffff ? 0x7fffffff : (int)ms;
+}
+
+/*
+ * The back-end's channel is served meanwhile: a back-end may want an answer there before it gives
+ * one here. It can't hold us longer than the deadline, however much it sends.
+ */
+static int wait_for(struct vu *vu, short events, uint64_t deadline)
+{
+	struct pollfd fds[2] = {{.fd = vu->fd, .events = events}, {.events = POLLIN}};
+	int left;
+	int n;
+
+	for (;;) {
+		left = ms_left(deadline);
+		fds[1].fd = vu->channel.fd;
+		n = poll(fds, 2, left);
+		if (n < 0 && errno != EINTR)
+			return error_set(-errno, "waiting for the back-end failed: %s",
+					 strerror(errno));
+		if (n > 0 && fds[0].revents)
+			return 0;
+		if (n > 0)
+			vu_channel_serve(vu);
+		if (left == 0)
+			return error_set(
+				-ETIMEDOUT,
+				"the back-end did not answer within %u ms; the connection is closed",
+				vu->timeout_ms);
+	}
+}
+
+static int hung_up(struct vu *vu)
+{
+	return vu_fail(vu, error_set(-ENOTCONN, "the back-end closed the connection"));
+}
+
+static void attach(struct msghdr *msg, union control *control, const int *fds, unsigned nfds)
+{
+	struct cmsghdr *cmsg;
+
+	memset(control, 0, sizeof(*control));
+	msg->msg_control = control->bytes;
+	msg->msg_controllen = CMSG_SPACE(nfds * sizeof(int));
+	cmsg = CMSG_FIRSTHDR(msg);
+	cmsg->cmsg_level = SOL_SOCKET;
+	cmsg->cmsg_type = SCM_RIGHTS;
+	cmsg->cmsg_len = CMSG_LEN(nfds * sizeof(int));
+	memcpy(CMSG_DATA(cmsg), fds, nfds * sizeof(int));
+}
+
+int vu_send(struct vu *vu, const void *buf, size_t len, const int *fds, unsigned nfds,
+	    uint64_t deadline)
+{
+	struct iovec iov = {.iov_base = (void *)(uintptr_t)buf, .iov_len = len};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+	union control control;
+	ssize_t n;
+	int ret;
+
+	if (nfds)
+		attach(&msg, &control, fds, nfds);
+	while (iov.iov_len) {
+		n = sendmsg(vu->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (n >= 0) {
+			/* The descriptors went with the first byte; the rest follows bare. */
+			msg.msg_control = NULL;
+			msg.msg_controllen = 0;
+			iov.iov_base = (char *)iov.iov_base + n;
+			iov.iov_len -= (size_t)n;
+		} else if (errno == EAGAIN) {
+			ret = wait_for(vu, POLLOUT, deadline);
+			if (ret)
+				return vu_fail(vu, ret);
+		} else if (errno == EPIPE || errno == ECONNRESET) {
+			return hung_up(vu);
+		} else if (errno != EINTR) {
+			ret = error_set(-errno, "sending to the back-end failed: %s",
+					strerror(errno));
+			return vu_fail(vu, ret);
+		}
+	}
+	return 0;
+}
+
+static bool close_received(struct msghdr *msg)
+{
+	struct cmsghdr *cmsg;
+	bool any = false;
+	size_t i;
+	int fd;
+
+	for (cmsg = CMSG_FIRSTHDR(msg); cmsg; cmsg = CMSG_NXTHDR(msg, cmsg)) {
+		if (cmsg->cmsg_level != SOL_SOCKET || cmsg->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (i = 0; CMSG_LEN((i + 1) * sizeof(int)) <= cmsg->cmsg_len; i++) {
+			memcpy(&fd, CMSG_DATA(cmsg) + i * sizeof(int), sizeof(fd));
+			close(fd);
+			any = true;
+		}
+	}
+	return any;
+}
+
+ssize_t vu_recv(int fd, void *buf, size_t len, bool *fds)
+{
+	struct iovec iov = {.iov_base = buf, .iov_len = len};
+	union control control;
+	struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control.bytes,
+		.msg_controllen = sizeof(control.bytes),
+	};
+	ssize_t n;
+
+	do {
+		n = recvmsg(fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	} while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return -errno;
+	if (close_received(&msg))
+		*fds = true;
+	/* The kernel has closed those that found no room, but what they were for is lost. */
+	return msg.msg_flags & MSG_CTRUNC ? -EPROTO : n;
+}
+
+int vu_read(struct vu *vu, void *buf, size_t len, uint64_t deadline)
+{
+	bool fds = false;
+	char *at = buf;
+	ssize_t n;
+	int ret;
+
+	while (len) {
+		n = vu_recv(vu->fd, at, len, &fds);
+		if (fds || n == -EPROTO)
+			return vu_fail(
+				vu, error_set(-EPROTO,
+					      "the back-end sent file descriptors with an answer "
+					      "that has none"));
+		if (n == 0 || n == -ECONNRESET)
+			return hung_up(vu);
+		if (n == -EAGAIN) {
+			ret = wait_for(vu, POLLIN, deadline);
+			if (ret)
+				return vu_fail(vu, ret);
+			continue;
+		}
+		if (n < 0)
+			return vu_fail(vu, error_set((int)n, "reading from the back-end failed: %s",
+						     strerror((int)-n)));
+		at += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+int vu_quiet(struct vu *vu)
+{
+	char byte;
+	ssize_t n;
+
+	if (vu->fd < 0)
+		return error_set(-ENOTCONN,
+				 "the connection to the back-end is lost; open the device again");
+	do {
+		n = recv(vu->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+	} while (n < 0 && errno == EINTR);
+	if (n > 0)
+		return vu_fail(vu,
+			       error_set(-EPROTO, "the back-end sent bytes that nobody asked for"));
+	if (n < 0 && errno == EAGAIN)
+		return 0;
+	return hung_up(vu);
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Numbers in foreign byte orders and power-of-two arithmetic. SCSI speaks big-endian at any
+ * alignment (SPC); a virtio 1.x device speaks little-endian (virtio 1.4, 1.4).
+ */
+#ifndef UTIL_BITS_H
+#define UTIL_BITS_H
+
+#include <endian.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+static inline uint16_t get_be16(const void *p)
+{
+	uint16_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return be16toh(v);
+}
+
+static inline uint32_t get_be24(const void *p)
+{
+	const uint8_t *b = p;
+
+	return (uint32_t)b[0] << 16 | (uint32_t)b[1] << 8 | b[2];
+}
+
+static inline uint32_t get_be32(const void *p)
+{
+	uint32_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return be32toh(v);
+}
+
+static inline uint64_t get_be64(const void *p)
+{
+	uint64_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return be64toh(v);
+}
+
+static inline void put_be16(void *p, uint16_t v)
+{
+	v = htobe16(v);
+	memcpy(p, &v, sizeof(v));
+}
+
+static inline void put_be32(void *p, uint32_t v)
+{
+	v = htobe32(v);
+	memcpy(p, &v, sizeof(v));
+}
+
+static inline void put_be64(void *p, uint64_t v)
+{
+	v = htobe64(v);
+	memcpy(p, &v, sizeof(v));
+}
+
+static inline bool is_pow2(uint64_t v)
+{
+	return v && !(v & (v - 1));
+}
+
+/* Rounds @v up to a multiple of @to, a power of two. The caller has excluded overflow. */
+static inline uint64_t align_up(uint64_t v, uint64_t to)
+{
+	return (v + to - 1) & ~(to - 1);
+}
+
+/* The largest power of two that is not above @v; 0 for 0. */
+static inline uint32_t pow2_floor(uint32_t v)
+{
+	return v ? UINT32_C(1) << (31 - __builtin_clz(v)) : 0;
+}
+
+/* Whether [addr, addr + len) lies inside [base, base + size), with no sum that can overflow. */
+static inline bool range_inside(uint64_t addr, uint64_t len, uint64_t base, uint64_t size)
+{
+	return addr >= base && len <= size && addr - base <= size - len;
+}
+
+#define ARRAY_LEN(a)      (sizeof(a) / sizeof((a)[0]))
+#define likely(x)         __builtin_expect(!!(x), 1)
+#define unlikely(x)       __builtin_expect(!!(x), 0)
+#define CACHE_LINE        64
+#define cacheline_aligned __attribute__((aligned(CACHE_LINE)))
+
+#endif

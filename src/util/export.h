@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Marks the definitions that the shared library exports; all else is hidden. */
+#ifndef UTIL_EXPORT_H
+#define UTIL_EXPORT_H
+
+#define EXPORT __attribute__((visibility("default")))
+
+#endif

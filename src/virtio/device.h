@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The life of a virtio device on any transport: reset, status, feature negotiation, configuration,
+ * running, and the way back down (virtio 1.4, 2.1, 2.2, 2.4, 2.5, 3.1, 3.3).
+ */
+#ifndef VIRTIO_DEVICE_H
+#define VIRTIO_DEVICE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "transport/transport.h"
+
+#define VIRTIO_BIT(n) (UINT64_C(1) << (n))
+
+/**
+ * struct virtio_dev - A virtio device
+ * @transport: the way to it
+ * @status: status bits that we have set
+ * @offered: features that it offers, as read at the last negotiation
+ * @features: features that are in force
+ */
+struct virtio_dev {
+	struct transport *transport;
+	uint8_t status;
+	uint64_t offered;
+	uint64_t features;
+};
+
+/**
+ * struct virtio_wish - What a driver wants of the features
+ * @want: features to take where they are offered
+ * @must: those of them without which the device is of no use
+ */
+struct virtio_wish {
+	uint64_t want;
+	uint64_t must;
+};
+
+/**
+ * virtio_negotiate - Reset a device and agree on features (virtio 1.4, 3.1.1 steps 1 to 6)
+ * @dev: @dev->transport set by the caller
+ * @wish: what the driver wants; VERSION_1 is wanted and needed anyhow
+ *
+ * Every status bit is read back after it was set. When this fails the device has been told so
+ * with FAILED, and only another virtio_negotiate() may follow.
+ *
+ * Return: 0; -ENOTSUP (a needed feature isn't there, or it refuses the set); what the transport returned.
+ */
+int virtio_negotiate(struct virtio_dev *dev, const struct virtio_wish *wish);
+
+/**
+ * virtio_run - Set DRIVER_OK: the device may use its queues (step 8)
+ *
+ * Return: 0, or a negative errno; then FAILED has been set.
+ */
+int virtio_run(struct virtio_dev *dev);
+
+/**
+ * virtio_give_up - Tell the device that driving it failed, without losing the sentence
+ * @err: the error that is being handled
+ *
+ * Return: @err.
+ */
+int virtio_give_up(struct virtio_dev *dev, int err);
+
+/**
+ * virtio_reset - Reset the device; when this returns 0 it uses none of our memory (2.4.2, 3.3.1)
+ *
+ * Return: 0, or a negative errno: then only closing the transport cuts the device off.
+ */
+int virtio_reset(struct virtio_dev *dev);
+
+/**
+ * virtio_open - Connect to the device behind an address
+ * virtio_close - Reset it and disconnect; @dev->transport is NULL then. Allowed when it is NULL before
+ *
+ * Whatever the device answers to the reset, it is cut off when virtio_close() returns.
+ */
+int virtio_open(struct virtio_dev *dev, const char *address, const struct transport_opts *opts);
+void virtio_close(struct virtio_dev *dev);
+
+/* What virtio_check() found; a set. */
+#define VIRTIO_CHANGED (1u << 0) /* configuration space changed */
+#define VIRTIO_BROKEN  (1u << 1) /* a ring is broken, or the device needs a reset */
+
+/**
+ * virtio_check - Look without waiting how the device is
+ * @what: receives VIRTIO_*
+ *
+ * A configuration change can also mean that the device needs a reset: the status is read again then
+ * (2.1.2, 3.2).
+ *
+ * Return: 0, or a negative errno when it is gone.
+ */
+int virtio_check(struct virtio_dev *dev, unsigned *what);
+
+/* The rest is the transport's own, handed through for the layer above: see transport/transport.h. */
+static inline int virtio_read_config(struct virtio_dev *dev, unsigned offset, void *buf,
+				     unsigned len)
+{
+	return dev->transport->ops->read_config(dev->transport, offset, buf, len);
+}
+
+static inline int virtio_write_config(struct virtio_dev *dev, unsigned offset, const void *buf,
+				      unsigned len)
+{
+	return dev->transport->ops->write_config(dev->transport, offset, buf, len);
+}
+
+static inline int virtio_queue_count(struct virtio_dev *dev)
+{
+	return dev->transport->ops->queue_count(dev->transport);
+}
+
+static inline int virtio_queue_max(struct virtio_dev *dev, unsigned index)
+{
+	return dev->transport->ops->queue_max(dev->transport, index);
+}
+
+static inline int virtio_mem_map(struct virtio_dev *dev, const struct dma_region *region,
+				 uint64_t *iova)
+{
+	return dev->transport->ops->mem_map(dev->transport, region, iova);
+}
+
+static inline int virtio_mem_unmap(struct virtio_dev *dev, const struct dma_region *region,
+				   uint64_t iova)
+{
+	return dev->transport->ops->mem_unmap(dev->transport, region, iova);
+}
+
+static inline bool virtio_mem_map_live(struct virtio_dev *dev)
+{
+	return dev->transport->ops->mem_map_live(dev->transport);
+}
+
+static inline uint64_t virtio_protocol(struct virtio_dev *dev)
+{
+	return dev->transport->ops->protocol(dev->transport);
+}
+
+static inline const char *virtio_scheme(const struct virtio_dev *dev)
+{
+	return dev->transport->ops->scheme;
+}
+
+/* Whether feature bit @bit is in force. */
+static inline bool virtio_has(const struct virtio_dev *dev, unsigned bit)
+{
+	return dev->features & VIRTIO_BIT(bit);
+}
+
+#endif

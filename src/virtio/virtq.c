@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Virtqueues: memory, start and stop. */
+#include <errno.h>
+#include <string.h>
+
+#include <vscsi/mem.h>
+
+#include "util/error.h"
+#include "virtio/virtq.h"
+
+int virtq_init(struct virtq *vq, struct transport *transport, struct vscsi_mem *mem, unsigned index,
+	       unsigned size, bool event_idx)
+{
+	struct split_layout layout = split_layout(size);
+
+	memset(vq, 0, sizeof(*vq));
+	vq->transport = transport;
+	vq->mem = mem;
+	vq->index = index;
+	vq->size = size;
+	vq->memory = dma_alloc(mem, layout.bytes, 4096);
+	if (!vq->memory)
+		return error_set(-ENOMEM,
+				 "no room for a ring of %u entries in the DMA memory; "
+				 "give the device a larger pool",
+				 size);
+	if (split_init(&vq->ring, vq->memory, size, event_idx))
+		return error_set(-ENOMEM, "out of memory");
+	return 0;
+}
+
+void virtq_fini(struct virtq *vq)
+{
+	split_fini(&vq->ring);
+	if (vq->memory)
+		dma_free(vq->mem, vq->memory);
+	vq->memory = NULL;
+}
+
+int virtq_start(struct virtq *vq)
+{
+	return virtq_resume(vq, 0);
+}
+
+int virtq_pause(struct virtq *vq, uint32_t *base)
+{
+	int err = vq->transport->ops->queue_stop(vq->transport, vq->index, base);
+
+	if (!err)
+		vq->started = false;
+	return err;
+}
+
+int virtq_resume(struct virtq *vq, uint32_t base)
+{
+	struct transport_queue queue = {
+		.index = vq->index,
+		.size = vq->size,
+		.base = base,
+		.desc = vq->ring.desc,
+		.driver = vq->ring.avail,
+		.device = vq->ring.used,
+	};
+	int err = vq->transport->ops->queue_start(vq->transport, &queue);
+
+	if (!err)
+		vq->started = true;
+	return err;
+}

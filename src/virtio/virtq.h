@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A virtqueue of a device: a ring in DMA memory, and the way to notify the device of it. What
+ * src/core/ sees of rings is this; the ring's format is decided here.
+ */
+#ifndef VIRTIO_VIRTQ_H
+#define VIRTIO_VIRTQ_H
+
+#include "mem/dma.h"
+#include "ring/split.h"
+#include "transport/transport.h"
+
+struct vscsi_mem;
+
+/**
+ * struct virtq - A virtqueue
+ * @ring: the ring
+ * @transport: to notify through
+ * @mem: pool that the ring's memory is from
+ * @index: virtqueue number
+ * @size: entries
+ * @started: the device has it
+ * @kicks: notifications sent
+ */
+struct virtq {
+	struct split_ring ring;
+	struct transport *transport;
+	struct vscsi_mem *mem;
+	void *memory;
+	unsigned index;
+	unsigned size;
+	bool started;
+	uint64_t kicks;
+};
+
+/**
+ * virtq_init - Make a virtqueue that the device doesn't know of yet
+ * @vq: the virtqueue
+ * @transport: of the device
+ * @mem: pool for the ring
+ * @index: virtqueue number
+ * @size: entries, a power of two
+ * @event_idx: VIRTIO_F_EVENT_IDX was negotiated
+ *
+ * Return: 0, or -ENOMEM with its sentence set. virtq_fini() is allowed in either case.
+ */
+int virtq_init(struct virtq *vq, struct transport *transport, struct vscsi_mem *mem, unsigned index,
+	       unsigned size, bool event_idx);
+
+/* Frees a virtqueue that the device no longer has. */
+void virtq_fini(struct virtq *vq);
+
+/**
+ * virtq_start - Give it to the device, from index 0
+ * virtq_pause - Take it back for a moment; chains stay where they are
+ * @base: receives where the device stood
+ * virtq_resume - Give it back where it stood
+ *
+ * Return: 0, or what the transport returned.
+ */
+int virtq_start(struct virtq *vq);
+int virtq_pause(struct virtq *vq, uint32_t *base);
+int virtq_resume(struct virtq *vq, uint32_t base);
+
+/* The descriptor table, for chains that lie in the ring itself. */
+static inline struct vring_desc *virtq_table(const struct virtq *vq)
+{
+	return vq->ring.desc;
+}
+
+/* Puts a chain behind those already pushed; the device can't see it yet. */
+static inline void virtq_push(struct virtq *vq, uint16_t head)
+{
+	split_push(&vq->ring, head);
+}
+
+/**
+ * virtq_publish - Show the device what was pushed
+ *
+ * Return: whether virtq_kick() has to follow.
+ */
+static inline bool virtq_publish(struct virtq *vq)
+{
+	bool wanted = split_publish(&vq->ring);
+
+	vq->kicks += wanted;
+	return wanted;
+}
+
+/* Notifies the device: one system call. Any thread. */
+static inline void virtq_kick(const struct virtq *vq)
+{
+	vq->transport->ops->notify(vq->transport, vq->index);
+}
+
+/* Both at once, for those who share the virtqueue with nobody. */
+static inline void virtq_submit(struct virtq *vq)
+{
+	if (virtq_publish(vq))
+		virtq_kick(vq);
+}
+
+/* How many chains the device gave back, or -EPROTO with virtq_rule() set. */
+static inline int virtq_pending(struct virtq *vq)
+{
+	return split_pending(&vq->ring);
+}
+
+/* Takes one of them back: 0, or -EPROTO with virtq_rule() set. */
+static inline int virtq_take(struct virtq *vq, struct split_used *used)
+{
+	return split_take(&vq->ring, used);
+}
+
+/* The rule that the device broke on this ring, as a sentence; NULL while it behaves. */
+static inline const char *virtq_rule(const struct virtq *vq)
+{
+	return vq->ring.rule;
+}
+
+#endif
