@@ -27,7 +27,7 @@ static int check(const struct vscsi_command *command)
 EXPORT int vscsi_command(struct vscsi_queue *queue, struct vscsi_lun *lun,
 			 const struct vscsi_command *user, uint64_t user_data)
 {
-	struct request request = {.retries = 0};
+	struct request request = {.out = 0};
 	struct virtio_scsi_cmd_req *header;
 	struct vscsi_command command;
 	struct slot *slot;
@@ -40,7 +40,6 @@ EXPORT int vscsi_command(struct vscsi_queue *queue, struct vscsi_lun *lun,
 		err = queue_begin(queue, lun, &slot);
 	if (err)
 		return err;
-	request.retries = (uint16_t)(command.retries < UINT16_MAX ? command.retries : UINT16_MAX);
 	err = request_gather(queue->ioq, &request, command.out, command.out_count, true);
 	if (!err)
 		err = request_gather(queue->ioq, &request, command.in, command.in_count, false);
@@ -50,11 +49,12 @@ EXPORT int vscsi_command(struct vscsi_queue *queue, struct vscsi_lun *lun,
 		err = -EOPNOTSUPP;
 	if (err)
 		return queue_abandon(queue, lun, slot, err);
-	header = slot_header(queue->ioq, slot);
+	header = slot->header;
 	header->task_attr = (uint8_t)command.attr;
 	memset(header->cdb, 0, sizeof(header->cdb));
 	memcpy(header->cdb, command.cdb, command.cdb_len);
 	request_fill(queue->ioq, slot, lun, &request);
-	slot->raw = true;
+	slot->flags |= SLOT_RAW;
+	slot->retries = (uint16_t)(command.retries < UINT16_MAX ? command.retries : UINT16_MAX);
 	return queue_commit(queue, lun, slot, user_data);
 }

@@ -12,11 +12,8 @@
 #include "scsi/sense.h"
 #include "util/clock.h"
 
-/* Delay before a busy LUN is asked again; doubled each time. */
-#define BUSY_DELAY_NS UINT64_C(1000000)
-
-/* Longest doubling, so that the delay stays below a second. */
-#define BUSY_DOUBLINGS 9
+/* Delay before a busy LUN is asked again is 1 ms, doubled so often at most: below a second. */
+#define BUSY_DOUBLINGS 9u
 
 static void count_error(struct ioq *ioq)
 {
@@ -27,7 +24,7 @@ static void send_again_later(struct ioq *ioq, struct slot *slot, bool busy)
 {
 	unsigned doublings = slot->tries < BUSY_DOUBLINGS ? slot->tries : BUSY_DOUBLINGS;
 
-	slot->due = busy ? clock_ns() + (BUSY_DELAY_NS << doublings) : 0;
+	slot->due = (uint32_t)(clock_ms() + (busy ? 1u << doublings : 0));
 	slot->tries++;
 	slot->next = ioq->waiting;
 	ioq->waiting = slot_number(ioq, slot);
@@ -36,18 +33,19 @@ static void send_again_later(struct ioq *ioq, struct slot *slot, bool busy)
 unsigned ioq_push_due(struct ioq *ioq)
 {
 	uint16_t *link = &ioq->waiting;
-	uint64_t now = clock_ns();
+	uint32_t now = (uint32_t)clock_ms();
 	unsigned pushed = 0;
 
 	while (*link != NO_SLOT) {
 		struct slot *slot = &ioq->slots[*link];
 
-		if (slot->due > now) {
+		/* Delays are far below half of what 32 bits hold, so the difference has a sign. */
+		if ((int32_t)(now - slot->due) < 0) {
 			link = &slot->next;
 			continue;
 		}
 		*link = slot->next;
-		slot_push(ioq, slot);
+		slot_push_again(ioq, slot);
 		pushed++;
 	}
 	return pushed;
@@ -91,7 +89,7 @@ static uint32_t find_residual(struct ioq *ioq, const struct slot *slot, uint32_t
 
 bool slot_judge(struct ioq *ioq, struct slot *slot, struct vscsi_completion *out)
 {
-	const struct virtio_scsi_cmd_resp *shared = slot_response(ioq, slot);
+	const struct virtio_scsi_cmd_resp *shared = slot_response(slot);
 	struct vscsi_lun *lun = atomic_load_explicit(&slot->lun, memory_order_relaxed);
 	struct virtio_scsi_cmd_resp resp;
 	struct scsi_sense sense;
@@ -111,13 +109,14 @@ bool slot_judge(struct ioq *ioq, struct slot *slot, struct vscsi_completion *out
 	copy_sense(ioq, shared, le32toh(resp.sense_len), out, &sense);
 	if (sense.key == SCSI_KEY_UNIT_ATTENTION)
 		events_unit_attention(ioq->dev, lun, sense.asc, sense.ascq);
-	if (slot->tries < slot->retries && scsi_retry(out->response, out->status, &sense)) {
+	if (slot->tries < (slot->flags & SLOT_RAW ? slot->retries : lun->retries) &&
+	    scsi_retry(out->response, out->status, &sense)) {
 		send_again_later(ioq, slot, sense.key != SCSI_KEY_UNIT_ATTENTION);
 		return false;
 	}
 	out->result = scsi_result(out->response, out->status, &sense);
 	out->residual = find_residual(ioq, slot, le32toh(resp.resid), out->result == 0);
-	if (out->result == 0 && out->residual && !slot->raw)
+	if (out->result == 0 && out->residual && !(slot->flags & SLOT_RAW))
 		out->result = -EBADMSG;
 	return true;
 }

@@ -54,7 +54,7 @@ static int prepare_places(struct vscsi_dev *dev, struct control *control)
 {
 	struct dma_cache cache = {0};
 	uint64_t regions = 0;
-	uint64_t iova;
+	uint64_t iova = 0;
 	unsigned i;
 
 	control->places = dma_alloc(dev->mem, sizeof(struct place) * PLACES, 0);

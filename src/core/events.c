@@ -57,7 +57,7 @@ static int post_buffers(struct vscsi_dev *dev, struct events *events)
 {
 	struct dma_cache cache = {0};
 	uint64_t regions = 0;
-	uint64_t iova;
+	uint64_t iova = 0;
 	unsigned i;
 
 	events->stride = (uint32_t)align_up(dev->limits.event_size, CACHE_LINE);

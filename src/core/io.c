@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The block calls: each turns its arguments into a request in a slot. A read or write of one
- * contiguous buffer takes the short way; everything else goes through gather() and request().
+ * contiguous buffer takes the short way; everything else is gathered first (request.h).
  */
 #include <errno.h>
 #include <string.h>
@@ -13,8 +13,11 @@
 #include "scsi/cdb.h"
 #include "util/export.h"
 
+/* A 10-byte CDB that begins below this stays below 2^32 whatever its length. */
+#define SHORT_LBAS ((UINT64_C(1) << 32) - UINT16_MAX)
+
 /* Checks what all transfers have in common. */
-static inline int check(const struct vscsi_lun *lun, uint32_t blocks, uint32_t flags, bool write)
+static int check(const struct vscsi_lun *lun, uint32_t blocks, uint32_t flags, bool write)
 {
 	if (unlikely(blocks - 1 >= lun->max_blocks))
 		return blocks && lun->block_size ? -E2BIG : -EINVAL;
@@ -27,12 +30,12 @@ static inline int check(const struct vscsi_lun *lun, uint32_t blocks, uint32_t f
 	return write && unlikely(lun->read_only) ? -EROFS : 0;
 }
 
-/* Several segments, or one that lies in several regions. */
+/* The general way: any segments, any queue, any state. */
 static int transfer_segments(struct vscsi_queue *queue, struct vscsi_lun *lun,
 			     const struct iovec *iov, unsigned iovcnt, uint64_t lba,
 			     uint32_t blocks, uint32_t flags, uint64_t user_data, bool write)
 {
-	struct request request = {.retries = lun->retries};
+	struct request request = {.out = 0};
 	struct slot *slot;
 	int err;
 
@@ -44,61 +47,90 @@ static int transfer_segments(struct vscsi_queue *queue, struct vscsi_lun *lun,
 		err = -EINVAL;
 	if (err)
 		return queue_abandon(queue, lun, slot, err);
-	scsi_cdb_rw(slot_header(queue->ioq, slot)->cdb, write, lba, blocks, flags & VSCSI_IO_FUA);
+	scsi_cdb_rw(slot->header->cdb, write, lba, blocks, flags & VSCSI_IO_FUA);
 	request_fill(queue->ioq, slot, lun, &request);
 	return queue_commit(queue, lun, slot, user_data);
 }
 
-static inline int transfer(struct vscsi_queue *queue, struct vscsi_lun *lun, void *buf,
-			   uint64_t lba, uint32_t blocks, uint32_t flags, uint64_t user_data,
-			   bool write)
+/* One buffer the general way, for whatever transfer_fast() leaves. */
+static __attribute__((noinline)) int read_general(struct vscsi_queue *queue, struct vscsi_lun *lun,
+						  void *buf, uint64_t lba, uint32_t blocks,
+						  uint32_t flags, uint64_t user_data)
+{
+	struct iovec iov = {.iov_base = buf, .iov_len = (size_t)blocks * lun->block_size};
+
+	return vscsi_readv(queue, lun, &iov, 1, lba, blocks, flags, user_data);
+}
+
+static __attribute__((noinline)) int write_general(struct vscsi_queue *queue, struct vscsi_lun *lun,
+						   void *buf, uint64_t lba, uint32_t blocks,
+						   uint32_t flags, uint64_t user_data)
+{
+	struct iovec iov = {.iov_base = buf, .iov_len = (size_t)blocks * lun->block_size};
+
+	return vscsi_writev(queue, lun, &iov, 1, lba, blocks, flags, user_data);
+}
+
+/*
+ * The hot path: an exclusive queue with a free slot that did the same kind of transfer before, a LUN
+ * whose requests need not be counted, and one buffer in the region used last. It calls nothing, so
+ * no register has to be saved, and @write is a constant. Everything else, and every error, is left to the
+ * general way, before anything was touched.
+ */
+static inline __attribute__((always_inline)) bool transfer_fast(struct vscsi_queue *queue,
+								struct vscsi_lun *lun, void *buf,
+								uint64_t lba, uint32_t blocks,
+								uint32_t flags, uint64_t user_data,
+								bool write)
 {
 	uint32_t len = blocks * lun->block_size;
 	struct ioq *ioq = queue->ioq;
-	struct virtio_scsi_cmd_req *header;
 	struct vring_desc *data;
 	struct slot *slot;
-	uint64_t regions = 0;
+	uint64_t regions;
 	uint64_t iova;
-	int err;
 
-	err = check(lun, blocks, flags, write);
-	if (unlikely(err))
-		return err;
-	err = queue_begin(queue, lun, &slot);
-	if (unlikely(err))
-		return err;
-	if (unlikely(dma_translate(ioq->map, &ioq->cache, buf, len, &iova, &regions) != len)) {
-		struct iovec iov = {.iov_base = buf, .iov_len = len};
-
-		queue_abandon(queue, lun, slot, 0);
-		return transfer_segments(queue, lun, &iov, 1, lba, blocks, flags, user_data, write);
-	}
-	if (unlikely(slot->shape != SHAPE(write, !write)))
-		slot_format(ioq, slot, write, !write);
+	if (unlikely(blocks - 1 >= lun->fast_blocks[write] || flags ||
+		     (lba >= SHORT_LBAS && !lun->wide) || !ioq_fast(ioq) || ioq->free == NO_SLOT))
+		return false;
+	slot = &ioq->slots[ioq->free];
+	if (unlikely(slot->shape != SHAPE(write, !write) || !queue_is_ours(queue) ||
+		     !dma_translate_whole(ioq->map, &ioq->cache, buf, len, &iova, &regions)))
+		return false;
+	ioq->free = slot->next;
 	data = &slot_table(ioq, slot)[write ? 1 : 2];
 	data->addr = htole64(iova);
 	data->len = htole32(len);
-	header = slot_header(ioq, slot);
-	memcpy(header->lun, lun->addr, sizeof(header->lun));
-	scsi_cdb_rw(header->cdb, write, lba, blocks, flags & VSCSI_IO_FUA);
+	memcpy(slot->header->lun, lun->addr, sizeof(lun->addr));
+	if (likely(!lun->wide))
+		scsi_cdb_put_10(slot->header->cdb, write ? SCSI_WRITE_10 : SCSI_READ_10, 0,
+				(uint32_t)lba, blocks);
+	else
+		scsi_cdb_put_16(slot->header->cdb, write ? SCSI_WRITE_16 : SCSI_READ_16, 0, lba,
+				blocks);
 	slot->data_len = len;
 	slot->expect = write ? RESPONSE_LEAST : len + (uint32_t)sizeof(struct virtio_scsi_cmd_resp);
-	slot->retries = lun->retries;
 	atomic_store_explicit(&slot->regions, regions, memory_order_relaxed);
-	return queue_commit(queue, lun, slot, user_data);
+	slot_push(ioq, slot, lun, user_data);
+	return true;
 }
 
 EXPORT int vscsi_read(struct vscsi_queue *queue, struct vscsi_lun *lun, void *buf, uint64_t lba,
 		      uint32_t blocks, uint32_t flags, uint64_t user_data)
 {
-	return transfer(queue, lun, buf, lba, blocks, flags, user_data, false);
+	if (likely(transfer_fast(queue, lun, buf, lba, blocks, flags, user_data, false)))
+		return 0;
+	return read_general(queue, lun, buf, lba, blocks, flags, user_data);
 }
 
 EXPORT int vscsi_write(struct vscsi_queue *queue, struct vscsi_lun *lun, const void *buf,
 		       uint64_t lba, uint32_t blocks, uint32_t flags, uint64_t user_data)
 {
-	return transfer(queue, lun, (void *)(uintptr_t)buf, lba, blocks, flags, user_data, true);
+	void *data = (void *)(uintptr_t)buf;
+
+	if (likely(transfer_fast(queue, lun, data, lba, blocks, flags, user_data, true)))
+		return 0;
+	return write_general(queue, lun, data, lba, blocks, flags, user_data);
 }
 
 EXPORT int vscsi_readv(struct vscsi_queue *queue, struct vscsi_lun *lun, const struct iovec *iov,
@@ -125,13 +157,13 @@ EXPORT int vscsi_writev(struct vscsi_queue *queue, struct vscsi_lun *lun, const 
 
 EXPORT int vscsi_flush(struct vscsi_queue *queue, struct vscsi_lun *lun, uint64_t user_data)
 {
-	struct request request = {.retries = lun->retries};
+	struct request request = {.out = 0};
 	struct slot *slot;
 	int err = queue_begin(queue, lun, &slot);
 
 	if (err)
 		return err;
-	scsi_cdb_sync_cache(slot_header(queue->ioq, slot)->cdb, false);
+	scsi_cdb_sync_cache(slot->header->cdb, false);
 	request_fill(queue->ioq, slot, lun, &request);
 	return queue_commit(queue, lun, slot, user_data);
 }
@@ -139,7 +171,7 @@ EXPORT int vscsi_flush(struct vscsi_queue *queue, struct vscsi_lun *lun, uint64_
 EXPORT int vscsi_unmap(struct vscsi_queue *queue, struct vscsi_lun *lun,
 		       const struct vscsi_range *ranges, unsigned count, uint64_t user_data)
 {
-	struct request request = {.retries = lun->retries};
+	struct request request = {.out = 0};
 	struct slot *slot;
 	uint8_t *list;
 	unsigned i;
@@ -156,11 +188,11 @@ EXPORT int vscsi_unmap(struct vscsi_queue *queue, struct vscsi_lun *lun,
 	err = queue_begin(queue, lun, &slot);
 	if (err)
 		return err;
-	list = (uint8_t *)slot_header(queue->ioq, slot) + SLOT_PARAM;
+	list = (uint8_t *)slot->header + SLOT_PARAM;
 	scsi_unmap_header(list, count);
 	for (i = 0; i < count; i++)
 		scsi_unmap_range(list, i, ranges[i].lba, ranges[i].blocks);
-	scsi_cdb_unmap(slot_header(queue->ioq, slot)->cdb, count);
+	scsi_cdb_unmap(slot->header->cdb, count);
 	request_add_parameters(queue->ioq, &request, slot, SCSI_UNMAP_LIST_LEN(count));
 	request_fill(queue->ioq, slot, lun, &request);
 	return queue_commit(queue, lun, slot, user_data);
@@ -169,7 +201,7 @@ EXPORT int vscsi_unmap(struct vscsi_queue *queue, struct vscsi_lun *lun,
 EXPORT int vscsi_write_zeroes(struct vscsi_queue *queue, struct vscsi_lun *lun, uint64_t lba,
 			      uint32_t blocks, uint32_t flags, uint64_t user_data)
 {
-	struct request request = {.retries = lun->retries};
+	struct request request = {.out = 0};
 	struct iovec zeroes = {.iov_base = queue->ioq->dev->zeroes, .iov_len = lun->block_size};
 	bool unmap = (flags & VSCSI_IO_UNMAP) && (lun->info.flags & VSCSI_LUN_ZERO_UNMAP);
 	struct slot *slot;
@@ -187,7 +219,7 @@ EXPORT int vscsi_write_zeroes(struct vscsi_queue *queue, struct vscsi_lun *lun, 
 	err = request_gather(queue->ioq, &request, &zeroes, 1, true);
 	if (err)
 		return queue_abandon(queue, lun, slot, err);
-	scsi_cdb_write_same(slot_header(queue->ioq, slot)->cdb, lba, blocks,
+	scsi_cdb_write_same(slot->header->cdb, lba, blocks,
 			    SCSI_WS_16 | (unmap ? SCSI_WS_UNMAP : 0));
 	request_fill(queue->ioq, slot, lun, &request);
 	return queue_commit(queue, lun, slot, user_data);
@@ -200,7 +232,7 @@ EXPORT int vscsi_compare_and_write(struct vscsi_queue *queue, struct vscsi_lun *
 	size_t bytes = (size_t)blocks * lun->block_size;
 	struct iovec iov[2] = {{.iov_base = (void *)(uintptr_t)compare, .iov_len = bytes},
 			       {.iov_base = (void *)(uintptr_t)data, .iov_len = bytes}};
-	struct request request = {.retries = lun->retries};
+	struct request request = {.out = 0};
 	struct slot *slot;
 	int err;
 
@@ -216,8 +248,7 @@ EXPORT int vscsi_compare_and_write(struct vscsi_queue *queue, struct vscsi_lun *
 	err = request_gather(queue->ioq, &request, iov, 2, true);
 	if (err)
 		return queue_abandon(queue, lun, slot, err);
-	scsi_cdb_compare_and_write(slot_header(queue->ioq, slot)->cdb, lba, (uint8_t)blocks,
-				   flags & VSCSI_IO_FUA);
+	scsi_cdb_compare_and_write(slot->header->cdb, lba, (uint8_t)blocks, flags & VSCSI_IO_FUA);
 	request_fill(queue->ioq, slot, lun, &request);
 	return queue_commit(queue, lun, slot, user_data);
 }

@@ -70,10 +70,12 @@ static void prepare_slots(struct ioq *ioq)
 	for (i = ioq->depth; i-- > 0;) {
 		struct slot *slot = &ioq->slots[i];
 
+		slot->header = (void *)(ioq->memory + (size_t)SLOT_BYTES * i);
+		slot->head = (uint16_t)(i << ioq->head_shift);
 		slot->shape = NO_SHAPE;
 		/* Unique in the device, as task management needs it (virtio 1.4, 5.6.6.1). */
-		slot_header(ioq, slot)->tag = htole64((uint64_t)ioq->vq.index << 16 | i);
-		slot_release(ioq, slot);
+		slot->header->tag = htole64((uint64_t)ioq->vq.index << 16 | i);
+		slot_release(ioq, slot, (uint16_t)i);
 	}
 }
 
@@ -97,13 +99,6 @@ int ioq_create(struct vscsi_dev *dev, unsigned index, unsigned size, struct ioq 
 	if (err) {
 		ioq_destroy(ioq);
 		return err;
-	}
-	if (ioq->indirect) {
-		ioq->tables = (void *)(ioq->memory + SLOT_TABLE);
-		ioq->table_stride = SLOT_BYTES;
-	} else {
-		ioq->tables = virtq_table(&ioq->vq);
-		ioq->table_stride = (uint32_t)sizeof(struct vring_desc) << ioq->head_shift;
 	}
 	prepare_slots(ioq);
 	*out = ioq;
@@ -167,7 +162,7 @@ static void put_desc(struct vring_desc *desc, uint64_t addr, size_t len, unsigne
 void slot_format(struct ioq *ioq, struct slot *slot, unsigned out, unsigned in)
 {
 	unsigned number = slot_number(ioq, slot);
-	unsigned first = ioq->indirect ? 0 : number << ioq->head_shift;
+	unsigned first = ioq->indirect ? 0 : slot->head;
 	unsigned total = out + in + 2;
 	uint64_t iova = ioq->iova + (uint64_t)SLOT_BYTES * number;
 	struct vring_desc *table = slot_table(ioq, slot);
@@ -184,16 +179,13 @@ void slot_format(struct ioq *ioq, struct slot *slot, unsigned out, unsigned in)
 	table[1 + out].addr = htole64(iova + SLOT_RESPONSE);
 	table[1 + out].len = htole32(RESPONSE_BYTES);
 	if (ioq->indirect)
-		put_desc(&virtq_table(&ioq->vq)[number], iova + SLOT_TABLE, sizeof(*table) * total,
-			 VRING_DESC_F_INDIRECT, 0);
+		put_desc(&virtq_table(&ioq->vq)[slot->head], iova + SLOT_TABLE,
+			 sizeof(*table) * total, VRING_DESC_F_INDIRECT, 0);
 	slot->shape = SHAPE(out, in);
 }
 
-void slot_clean(struct ioq *ioq, struct slot *slot)
+void slot_clean(struct slot *slot)
 {
-	struct virtio_scsi_cmd_req *header = slot_header(ioq, slot);
-
-	header->task_attr = 0;
-	memset(header->cdb, 0, sizeof(header->cdb));
-	slot->raw = false;
+	slot->header->task_attr = 0;
+	memset(slot->header->cdb, 0, sizeof(slot->header->cdb));
 }

@@ -52,35 +52,46 @@ struct vscsi_queue;
 #define SHAPE(out, in) ((uint16_t)((out) << 8 | (in)))
 #define NO_SHAPE       UINT16_MAX
 
+/* slot.flags: what is not plain about a request; 0 on the hot path, and whenever the slot is free. */
+#define SLOT_RAW \
+	(1u << 0) /* a raw command: short transfers are no error, the header needs cleaning */
+#define SLOT_COUNTED (1u << 1) /* it counts against its LUN's limit */
+
 /**
  * struct slot - The private part of a request, one cache line
+ * @header: the start of its place in DMA memory
  * @lun: LUN that the request is for; NULL: the slot is free. Read by other threads too
  * @regions: DMA regions that its buffers are in. Read by other threads too
  * @owner: handle that prepared it
  * @data_len: bytes of data, all segments together
  * @expect: bytes that the device has written at least when all went well
- * @used_len: bytes that it says it has written
+ * @used_len: bytes that it says it has written, from its return to its judgement
+ * @due: from then on, when it is sent again, in milliseconds that wrap
+ * @retries: times that a raw command is sent again; others take their LUN's
+ * @tries: times that it was sent again; 0 whenever the slot is free
  * @shape: what its table is formatted for
  * @next: next one in whatever list it is in
- * @retries: times left to send it again
- * @tries: times that it was sent again
- * @raw: made by vscsi_command(): a short transfer is no error, and the header has to be cleaned
- * @due: when it is sent again, in monotonic nanoseconds
+ * @head: its head in the ring
+ * @flags: SLOT_*
  */
 struct slot {
+	struct virtio_scsi_cmd_req *header;
 	uint64_t user_data;
 	_Atomic(struct vscsi_lun *) lun;
 	_Atomic uint64_t regions;
 	struct vscsi_queue *owner;
 	uint32_t data_len;
 	uint32_t expect;
-	uint32_t used_len;
+	union {
+		uint32_t used_len;
+		uint32_t due;
+	};
+	uint16_t retries;
+	uint16_t tries;
 	uint16_t shape;
 	uint16_t next;
-	uint16_t retries;
-	uint8_t tries;
-	bool raw;
-	uint64_t due;
+	uint16_t head;
+	uint16_t flags;
 };
 _Static_assert(sizeof(struct slot) == CACHE_LINE, "a request's private part is one cache line");
 
@@ -88,7 +99,6 @@ _Static_assert(sizeof(struct slot) == CACHE_LINE, "a request's private part is o
  * struct ioq - A request queue
  * @slots: private parts, @depth of them
  * @memory: their places in DMA memory; @iova: where the device sees them
- * @tables: first descriptor table; one is @table_stride bytes behind the other
  * @head_shift: a slot's head in the ring is its number shifted by this
  * @indirect: tables lie in the slots and the ring refers to them; else they lie in the ring
  * @free: first free slot; the one freed last comes first, as its cache lines are warm
@@ -97,14 +107,13 @@ _Static_assert(sizeof(struct slot) == CACHE_LINE, "a request's private part is o
  * @lock: held by handles that share the queue
  * @users: handles that use it; under the device's lock
  * @exclusive: it belongs to one handle alone
+ * @fast: that, and the device works; the one thing that the hot path asks
  */
 struct ioq {
 	struct virtq vq;
 	struct slot *slots;
 	char *memory;
 	uint64_t iova;
-	struct vring_desc *tables;
-	uint32_t table_stride;
 	uint16_t head_shift;
 	uint16_t free;
 	uint16_t waiting;
@@ -117,6 +126,7 @@ struct ioq {
 	pthread_mutex_t lock;
 	unsigned users;
 	bool exclusive;
+	atomic_bool fast;
 };
 
 /**
@@ -141,42 +151,42 @@ bool ioq_uses_lun(const struct ioq *ioq, const struct vscsi_lun *lun);
 void slot_format(struct ioq *ioq, struct slot *slot, unsigned out, unsigned in);
 
 /* Cleans what a raw command left in the request header. */
-void slot_clean(struct ioq *ioq, struct slot *slot);
+void slot_clean(struct slot *slot);
+
+static inline bool ioq_fast(const struct ioq *ioq)
+{
+	return atomic_load_explicit(&ioq->fast, memory_order_relaxed);
+}
 
 static inline uint16_t slot_number(const struct ioq *ioq, const struct slot *slot)
 {
 	return (uint16_t)(slot - ioq->slots);
 }
 
-static inline struct virtio_scsi_cmd_req *slot_header(const struct ioq *ioq,
-						      const struct slot *slot)
+static inline struct virtio_scsi_cmd_resp *slot_response(const struct slot *slot)
 {
-	return (void *)(ioq->memory + SLOT_BYTES * slot_number(ioq, slot));
-}
-
-static inline struct virtio_scsi_cmd_resp *slot_response(const struct ioq *ioq,
-							 const struct slot *slot)
-{
-	return (void *)(ioq->memory + SLOT_BYTES * slot_number(ioq, slot) + SLOT_RESPONSE);
+	return (void *)((char *)slot->header + SLOT_RESPONSE);
 }
 
 static inline struct vring_desc *slot_table(const struct ioq *ioq, const struct slot *slot)
 {
-	return (void *)((char *)ioq->tables + (size_t)ioq->table_stride * slot_number(ioq, slot));
+	if (likely(ioq->indirect))
+		return (void *)((char *)slot->header + SLOT_TABLE);
+	return virtq_table(&ioq->vq) + slot->head;
 }
 
-/* Puts a slot back that no list holds and the device doesn't have. */
-static inline void slot_release(struct ioq *ioq, struct slot *slot)
+/* Puts slot @number back, which no list holds and the device doesn't have. */
+static inline void slot_release(struct ioq *ioq, struct slot *slot, uint16_t number)
 {
 	atomic_store_explicit(&slot->lun, NULL, memory_order_relaxed);
 	slot->next = ioq->free;
-	ioq->free = slot_number(ioq, slot);
+	ioq->free = number;
 }
 
-/* Hands a slot to the ring; the device sees it after the next publish. */
-static inline void slot_push(struct ioq *ioq, struct slot *slot)
+/* Hands a slot to the ring once more, with the request that is in it. */
+static inline void slot_push_again(struct ioq *ioq, const struct slot *slot)
 {
-	struct virtio_scsi_cmd_resp *resp = slot_response(ioq, slot);
+	struct virtio_scsi_cmd_resp *resp = slot_response(slot);
 
 	/*
 	 * Poison: an answer left over from the request before must not be taken for this one's
@@ -187,7 +197,16 @@ static inline void slot_push(struct ioq *ioq, struct slot *slot)
 	resp->status_qualifier = 0;
 	resp->status = 0;
 	resp->response = RESPONSE_UNWRITTEN;
-	virtq_push(&ioq->vq, (uint16_t)(slot_number(ioq, slot) << ioq->head_shift));
+	virtq_push(&ioq->vq, slot->head);
+}
+
+/* Hands a filled slot to the ring; the device sees it after the next publish. */
+static inline void slot_push(struct ioq *ioq, struct slot *slot, struct vscsi_lun *lun,
+			     uint64_t user_data)
+{
+	slot->user_data = user_data;
+	atomic_store_explicit(&slot->lun, lun, memory_order_relaxed);
+	slot_push_again(ioq, slot);
 }
 
 #endif

@@ -9,13 +9,16 @@
 
 #include <vscsi/lun.h>
 
-struct vscsi_dev;
+#include "core/ioq.h"
 
 /**
  * struct vscsi_lun - A logical unit; the first cache line is all that a read or a write needs
  * @addr: its address as it goes into every request header (virtio 1.4, 5.6.6.1)
  * @block_size: bytes of a logical block, 0 where there is none
  * @max_blocks: most blocks of one request
+ * @fast_blocks: most blocks of a read [0] and of a write [1] that may take the hot path: as many as
+ *	its CDB can name; 0 where requests are counted or writes refused
+ * @wide: it has blocks that only a 16-byte CDB can name: all its requests have one
  * @read_only: writes are refused
  * @fua: FUA is known
  * @retries: times that a request is sent again
@@ -29,6 +32,8 @@ struct vscsi_lun {
 	struct vscsi_dev *dev;
 	uint32_t block_size;
 	uint32_t max_blocks;
+	uint32_t fast_blocks[2];
+	bool wide;
 	bool read_only;
 	bool fua;
 	uint16_t retries;

@@ -237,9 +237,19 @@ static bool has_blocks(uint32_t type)
 static void take_capacity(struct vscsi_lun *lun, const struct scsi_capacity *capacity)
 {
 	lun->block_size = capacity->block_size;
+	lun->wide = capacity->blocks > UINT32_MAX;
 	lun->info.block_size = capacity->block_size;
 	lun->info.physical_block_size = capacity->physical_block_size;
 	lun->info.blocks = capacity->blocks;
+}
+
+/* What may take the hot path: all that needs no counting and that the CDB can name. */
+static void derive_fast(struct vscsi_lun *lun)
+{
+	uint32_t blocks = lun->wide ? lun->max_blocks : least(lun->max_blocks, UINT16_MAX);
+
+	lun->fast_blocks[0] = lun->limit ? 0 : blocks;
+	lun->fast_blocks[1] = lun->limit || lun->read_only ? 0 : blocks;
 }
 
 int lun_probe(struct vscsi_lun *lun)
@@ -268,6 +278,7 @@ int lun_probe(struct vscsi_lun *lun)
 		lun->read_only = true;
 		lun->info.flags |= VSCSI_LUN_READ_ONLY;
 	}
+	derive_fast(lun);
 	return 0;
 }
 

@@ -31,11 +31,40 @@ static void lun_give_credit(struct vscsi_lun *lun)
 	atomic_fetch_sub_explicit(&lun->inflight, 1, memory_order_relaxed);
 }
 
+int queue_begin(struct vscsi_queue *queue, struct vscsi_lun *lun, struct slot **out)
+{
+	struct ioq *ioq = queue->ioq;
+
+	if (!dev_running(ioq->dev))
+		return -ENOTCONN;
+	if (!queue_is_ours(queue))
+		return -EPERM;
+	queue_lock(queue);
+	if (ioq->free == NO_SLOT || (lun->limit && !lun_take_credit(lun))) {
+		queue_unlock(queue);
+		return -EAGAIN;
+	}
+	*out = &ioq->slots[ioq->free];
+	ioq->free = (*out)->next;
+	(*out)->flags = lun->limit ? SLOT_COUNTED : 0;
+	return 0;
+}
+
+int queue_commit(struct vscsi_queue *queue, struct vscsi_lun *lun, struct slot *slot,
+		 uint64_t user_data)
+{
+	slot->owner = queue;
+	slot_push(queue->ioq, slot, lun, user_data);
+	queue_unlock(queue);
+	return 0;
+}
+
 int queue_abandon(struct vscsi_queue *queue, struct vscsi_lun *lun, struct slot *slot, int err)
 {
-	if (lun->limit)
+	if (slot->flags & SLOT_COUNTED)
 		lun_give_credit(lun);
-	slot_release(queue->ioq, slot);
+	slot->flags = 0;
+	slot_release(queue->ioq, slot, slot_number(queue->ioq, slot));
 	queue_unlock(queue);
 	return err;
 }
@@ -68,6 +97,7 @@ int queue_create(struct vscsi_dev *dev, uint32_t flags, struct vscsi_queue **out
 {
 	struct vscsi_queue *queue = calloc(1, sizeof(*queue));
 	struct ioq *ioq = NULL;
+	unsigned i;
 
 	if (!queue)
 		return error_set(-ENOMEM, "out of memory");
@@ -80,6 +110,7 @@ int queue_create(struct vscsi_dev *dev, uint32_t flags, struct vscsi_queue **out
 	if (ioq) {
 		ioq->users++;
 		ioq->exclusive = !queue->shared;
+		atomic_store(&ioq->fast, ioq->exclusive && dev_running(dev));
 	}
 	pthread_mutex_unlock(&dev->lock);
 	if (!ioq) {
@@ -94,6 +125,9 @@ int queue_create(struct vscsi_dev *dev, uint32_t flags, struct vscsi_queue **out
 	queue->free_threaded = flags & VSCSI_QUEUE_SHARED;
 	queue->done = NO_SLOT;
 	queue->owner = pthread_self();
+	/* The hot path relies on it: all slots of an exclusive queue are this handle's. */
+	for (i = 0; !queue->shared && i < ioq->depth; i++)
+		ioq->slots[i].owner = queue;
 	*out = queue;
 	return 0;
 }
@@ -108,8 +142,28 @@ void queue_destroy(struct vscsi_queue *queue)
 	pthread_mutex_lock(&dev->lock);
 	queue->ioq->users--;
 	queue->ioq->exclusive = false;
+	atomic_store(&queue->ioq->fast, false);
 	pthread_mutex_unlock(&dev->lock);
 	free(queue);
+}
+
+/* Whether a slot carries a request of this handle. */
+static bool holds(const struct vscsi_queue *queue, const struct slot *slot)
+{
+	return atomic_load_explicit(&slot->lun, memory_order_relaxed) && slot->owner == queue;
+}
+
+/* Requests of this handle; counted when somebody asks, so that the hot path need not. */
+static uint32_t count_inflight(struct vscsi_queue *queue)
+{
+	uint32_t count = 0;
+	unsigned i;
+
+	queue_lock(queue);
+	for (i = 0; i < queue->ioq->depth; i++)
+		count += holds(queue, &queue->ioq->slots[i]);
+	queue_unlock(queue);
+	return count;
 }
 
 EXPORT int vscsi_queue_open(struct vscsi_dev *dev, const struct vscsi_queue_opts *user,
@@ -137,15 +191,16 @@ EXPORT int vscsi_queue_open(struct vscsi_dev *dev, const struct vscsi_queue_opts
 EXPORT int vscsi_queue_close(struct vscsi_queue *queue)
 {
 	struct vscsi_dev *dev;
+	uint32_t inflight;
 
 	error_enter(__func__);
 	if (!queue)
 		return 0;
-	if (queue->inflight)
-		return error_set(
-			-EBUSY,
-			"%u requests have not been returned; call vscsi_poll() until they are",
-			queue->inflight);
+	inflight = count_inflight(queue);
+	if (inflight)
+		return error_set(-EBUSY,
+				 "%u requests have not been returned; call vscsi_poll() first",
+				 inflight);
 	dev = queue->ioq->dev;
 	queue_destroy(queue);
 	atomic_fetch_sub(&dev->handles, 1);
@@ -161,9 +216,7 @@ EXPORT int vscsi_queue_get_info(struct vscsi_queue *queue, struct vscsi_queue_in
 	};
 
 	error_enter(__func__);
-	queue_lock(queue);
-	info.inflight = queue->inflight;
-	queue_unlock(queue);
+	info.inflight = count_inflight(queue);
 	return info_copy(out, &info, sizeof(info));
 }
 
@@ -182,16 +235,20 @@ EXPORT int vscsi_submit(struct vscsi_queue *queue)
 	return 0;
 }
 
-static void finish(struct vscsi_queue *queue, struct slot *slot)
+static void finish_special(struct slot *slot)
 {
-	struct vscsi_lun *lun = atomic_load_explicit(&slot->lun, memory_order_relaxed);
+	if (slot->flags & SLOT_COUNTED)
+		lun_give_credit(atomic_load_explicit(&slot->lun, memory_order_relaxed));
+	if (slot->flags & SLOT_RAW)
+		slot_clean(slot);
+	slot->flags = 0;
+}
 
-	if (unlikely(lun->limit))
-		lun_give_credit(lun);
-	if (unlikely(slot->raw))
-		slot_clean(queue->ioq, slot);
-	slot_release(queue->ioq, slot);
-	queue->inflight--;
+static inline void finish(struct ioq *ioq, struct slot *slot, uint16_t number)
+{
+	if (unlikely(slot->flags))
+		finish_special(slot);
+	slot_release(ioq, slot, number);
 }
 
 /*
@@ -200,10 +257,10 @@ static void finish(struct vscsi_queue *queue, struct slot *slot)
  *
  * Return: completions written, 0 when the request is sent again.
  */
-static inline unsigned deliver(struct vscsi_queue *queue, struct slot *slot,
-			       struct vscsi_completion *out)
+static inline unsigned deliver(struct ioq *ioq, uint16_t number, struct vscsi_completion *out)
 {
-	const struct virtio_scsi_cmd_resp *resp = slot_response(queue->ioq, slot);
+	struct slot *slot = &ioq->slots[number];
+	const struct virtio_scsi_cmd_resp *resp = slot_response(slot);
 	uint64_t lengths = __atomic_load_n((const uint64_t *)(const void *)resp, __ATOMIC_RELAXED);
 	uint32_t codes = __atomic_load_n((const uint32_t *)(const void *)&resp->status_qualifier,
 					 __ATOMIC_RELAXED);
@@ -214,10 +271,12 @@ static inline unsigned deliver(struct vscsi_queue *queue, struct slot *slot,
 		memset(&out->result, 0,
 		       offsetof(struct vscsi_completion, sense) -
 			       offsetof(struct vscsi_completion, result));
-	} else if (!slot_judge(queue->ioq, slot, out)) {
-		return 0;
+	} else {
+		if (!slot_judge(ioq, slot, out))
+			return 0;
+		slot->tries = 0;
 	}
-	finish(queue, slot);
+	finish(ioq, slot, number);
 	return 1;
 }
 
@@ -240,10 +299,10 @@ static unsigned deliver_done(struct vscsi_queue *queue, struct vscsi_completion 
 	unsigned count = 0;
 
 	while (queue->done != NO_SLOT && count < max) {
-		struct slot *slot = &queue->ioq->slots[queue->done];
+		uint16_t number = queue->done;
 
-		queue->done = slot->next;
-		count += deliver(queue, slot, &out[count]);
+		queue->done = queue->ioq->slots[number].next;
+		count += deliver(queue->ioq, number, &out[count]);
 	}
 	return count;
 }
@@ -254,21 +313,25 @@ static unsigned deliver_done(struct vscsi_queue *queue, struct vscsi_completion 
  *
  * Return: completions written, or -EPROTO when the device broke the ring.
  */
-static inline int collect(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max)
+static inline __attribute__((always_inline)) int collect(struct vscsi_queue *queue,
+							 struct vscsi_completion *out, unsigned max,
+							 bool shared)
 {
 	struct ioq *ioq = queue->ioq;
 	int pending = virtq_pending(&ioq->vq);
 	unsigned count = 0;
 	struct split_used used;
 	struct slot *slot;
+	uint16_t number;
 
 	for (; pending > 0 && count < max; pending--) {
 		if (unlikely(virtq_take(&ioq->vq, &used)))
 			return count ? (int)count : -EPROTO;
-		slot = &ioq->slots[used.head >> ioq->head_shift];
+		number = (uint16_t)(used.head >> ioq->head_shift);
+		slot = &ioq->slots[number];
 		slot->used_len = used.len;
-		if (likely(slot->owner == queue))
-			count += deliver(queue, slot, &out[count]);
+		if (!shared || slot->owner == queue)
+			count += deliver(ioq, number, &out[count]);
 		else
 			hand_over(slot->owner, slot);
 	}
@@ -285,21 +348,18 @@ static int collect_lost(struct vscsi_queue *queue, struct vscsi_completion *out,
 	unsigned i;
 
 	queue_lock(queue);
-	if (!queue->inflight) {
-		queue_unlock(queue);
-		return -ENOTCONN;
-	}
 	count = deliver_done(queue, out, max);
 	for (i = 0; i < ioq->depth && count < max; i++) {
 		struct slot *slot = &ioq->slots[i];
 
-		if (!atomic_load_explicit(&slot->lun, memory_order_relaxed) || slot->owner != queue)
+		if (!holds(queue, slot))
 			continue;
 		slot_lost(slot, &out[count++]);
-		finish(queue, slot);
+		slot->tries = 0;
+		finish(ioq, slot, (uint16_t)i);
 	}
 	queue_unlock(queue);
-	return (int)count;
+	return count ? (int)count : -ENOTCONN;
 }
 
 /* What follows a poll that found nothing or something wrong; true: the device may have been lost. */
@@ -327,12 +387,12 @@ EXPORT int vscsi_poll(struct vscsi_queue *queue, struct vscsi_completion *out, u
 	if (unlikely(!dev_running(queue->ioq->dev)))
 		return collect_lost(queue, out, max);
 	if (likely(!queue->shared)) {
-		count = collect(queue, out, max);
+		count = collect(queue, out, max, false);
 	} else {
 		pthread_mutex_lock(&queue->ioq->lock);
 		count = (int)deliver_done(queue, out, max);
 		if (!count)
-			count = collect(queue, out, max);
+			count = collect(queue, out, max, true);
 		pthread_mutex_unlock(&queue->ioq->lock);
 	}
 	if (likely(count > 0)) {

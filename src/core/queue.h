@@ -14,7 +14,6 @@
  * @ioq: the request queue
  * @shared: others may use @ioq too: lock it
  * @free_threaded: opened with VSCSI_QUEUE_SHARED: any thread may use it
- * @inflight: requests prepared through it and not yet returned
  * @idle: polls in a row that found nothing
  * @done: first of the slots that other handles found completed for this one; @done_last: its end
  * @owner: thread that it belongs to
@@ -23,7 +22,6 @@ struct vscsi_queue {
 	struct ioq *ioq;
 	bool shared;
 	bool free_threaded;
-	uint32_t inflight;
 	_Atomic uint32_t idle;
 	uint16_t done;
 	uint16_t done_last;
@@ -49,6 +47,17 @@ static inline void queue_unlock(struct vscsi_queue *queue)
 		pthread_mutex_unlock(&queue->ioq->lock);
 }
 
+/* Whether this thread may use the queue. Debug builds check it. */
+static inline bool queue_is_ours(const struct vscsi_queue *queue)
+{
+#ifndef NDEBUG
+	return queue->free_threaded || pthread_equal(queue->owner, pthread_self());
+#else
+	(void)queue;
+	return true;
+#endif
+}
+
 /**
  * queue_begin - Take a slot for a request
  * @queue: the queue; locked when this returns 0
@@ -57,43 +66,13 @@ static inline void queue_unlock(struct vscsi_queue *queue)
  *
  * Return: 0; -EAGAIN (full now); -ENOTCONN; -EPERM (another thread's queue, in debug builds).
  */
-static inline int queue_begin(struct vscsi_queue *queue, struct vscsi_lun *lun, struct slot **out)
-{
-	struct ioq *ioq = queue->ioq;
-	uint16_t number;
-
-#ifndef NDEBUG
-	if (!queue->free_threaded && !pthread_equal(queue->owner, pthread_self()))
-		return -EPERM;
-#endif
-	if (unlikely(!dev_running(ioq->dev)))
-		return -ENOTCONN;
-	queue_lock(queue);
-	number = ioq->free;
-	if (unlikely(number == NO_SLOT || (lun->limit && !lun_take_credit(lun)))) {
-		queue_unlock(queue);
-		return -EAGAIN;
-	}
-	*out = &ioq->slots[number];
-	ioq->free = (*out)->next;
-	return 0;
-}
+int queue_begin(struct vscsi_queue *queue, struct vscsi_lun *lun, struct slot **out);
 
 /* Gives a slot back whose request turned out to be impossible, and unlocks. Returns @err. */
 int queue_abandon(struct vscsi_queue *queue, struct vscsi_lun *lun, struct slot *slot, int err);
 
 /* Hands a filled slot to the ring, and unlocks. Returns 0. */
-static inline int queue_commit(struct vscsi_queue *queue, struct vscsi_lun *lun, struct slot *slot,
-			       uint64_t user_data)
-{
-	slot->user_data = user_data;
-	slot->owner = queue;
-	slot->tries = 0;
-	atomic_store_explicit(&slot->lun, lun, memory_order_relaxed);
-	slot_push(queue->ioq, slot);
-	queue->inflight++;
-	queue_unlock(queue);
-	return 0;
-}
+int queue_commit(struct vscsi_queue *queue, struct vscsi_lun *lun, struct slot *slot,
+		 uint64_t user_data);
 
 #endif

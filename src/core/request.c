@@ -89,11 +89,10 @@ void request_fill(struct ioq *ioq, struct slot *slot, const struct vscsi_lun *lu
 		data[place].addr = htole64(request->pieces[i].iova);
 		data[place].len = htole32((uint32_t)request->pieces[i].len);
 	}
-	memcpy(slot_header(ioq, slot)->lun, lun->addr, sizeof(lun->addr));
+	memcpy(slot->header->lun, lun->addr, sizeof(lun->addr));
 	slot->data_len = (uint32_t)(request->out_bytes + request->in_bytes);
 	slot->expect = RESPONSE_LEAST;
 	if (request->in_bytes)
 		slot->expect = (uint32_t)(sizeof(struct virtio_scsi_cmd_resp) + request->in_bytes);
-	slot->retries = request->retries;
 	atomic_store_explicit(&slot->regions, request->regions, memory_order_relaxed);
 }

@@ -23,7 +23,6 @@ struct piece {
  * @out, @in: number of pieces for and from the device
  * @out_bytes, @in_bytes: their bytes
  * @regions: DMA regions that they are in
- * @retries: times to send it again
  * @pieces: first those for the device, then those from it
  */
 struct request {
@@ -32,7 +31,6 @@ struct request {
 	uint64_t out_bytes;
 	uint64_t in_bytes;
 	uint64_t regions;
-	uint16_t retries;
 	struct piece pieces[SLOT_MAX_SEGS];
 };
 

@@ -189,7 +189,7 @@ int scan_all(struct vscsi_dev *dev, struct vscsi_lun_addr **out)
 
 EXPORT int vscsi_dev_scan(struct vscsi_dev *dev, struct vscsi_lun_addr *out, unsigned max)
 {
-	struct vscsi_lun_addr *found;
+	struct vscsi_lun_addr *found = NULL;
 	int count;
 
 	error_enter(__func__);

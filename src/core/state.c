@@ -14,6 +14,8 @@
 /* dev_fail() with the lock held. */
 static void fail_locked(struct vscsi_dev *dev, const char *why)
 {
+	unsigned i;
+
 	if (!dev_running(dev))
 		return;
 	snprintf(dev->failure, sizeof(dev->failure), "%s", why);
@@ -25,6 +27,8 @@ static void fail_locked(struct vscsi_dev *dev, const char *why)
 	error_keep(true);
 	virtio_reset(&dev->virtio);
 	error_keep(false);
+	for (i = 0; i < dev->queues; i++)
+		atomic_store(&dev->ioqs[i]->fast, false);
 	atomic_store_explicit(&dev->state, VSCSI_DEV_FAILED, memory_order_release);
 	events_note(dev, VSCSI_EVENT_LOST);
 }

@@ -142,4 +142,25 @@ static inline size_t dma_translate(const struct dma_map *map, struct dma_cache *
 	return len <= left ? len : left;
 }
 
+/**
+ * dma_translate_whole - Find where the device sees a buffer that lies in one region
+ *
+ * Arguments as dma_translate(). The hot path's form: looks at @cache alone.
+ *
+ * Return: false when the buffer is not wholly in the region used last; dma_translate() can tell more.
+ */
+static inline bool dma_translate_whole(const struct dma_map *map, const struct dma_cache *cache,
+				       const void *addr, uint64_t len, uint64_t *iova, uint64_t *set)
+{
+	uint64_t offset = (uint64_t)(uintptr_t)addr - cache->span.start;
+
+	/* Relaxed: only whether the table is still the one that the span was copied from. */
+	if (atomic_load_explicit(&map->table, memory_order_relaxed) != cache->table ||
+	    offset >= cache->span.len || len > cache->span.len - offset)
+		return false;
+	*iova = (uint64_t)(uintptr_t)addr + cache->span.delta;
+	*set = cache->span.set;
+	return true;
+}
+
 #endif

@@ -129,14 +129,13 @@ static bool found_at(struct search *search, uint32_t first)
 	return true;
 }
 
+/* Looks inside one word, where no run that began before it is long enough. */
 static bool search_word(struct search *search, uint64_t free, uint32_t start)
 {
 	uint64_t begins = free;
 	uint32_t len;
 	uint32_t step;
 
-	if (search->carry + zeros_low(~free) >= search->want)
-		return found_at(search, start - search->carry);
 	if (search->want <= WORD_UNITS) {
 		/* A bit stays where a run of @len units begins; @len doubles up to what is wanted. */
 		for (len = 1; len < search->want; len += step) {
@@ -146,7 +145,7 @@ static bool search_word(struct search *search, uint64_t free, uint32_t start)
 		if (begins)
 			return found_at(search, start + zeros_low(begins));
 	}
-	search->carry = free == ~UINT64_C(0) ? search->carry + WORD_UNITS : zeros_high(~free);
+	search->carry = zeros_high(~free);
 	return false;
 }
 
@@ -170,6 +169,7 @@ static bool search_node(struct search *search, uint32_t node, uint32_t start, ui
 	}
 	if (node >= runs->leaves) {
 		free = ~runs->used[node - runs->leaves];
+		/* Only the word that @from is in comes here without being long enough. */
 		if (search->from > start)
 			free &= ~UINT64_C(0) << (search->from - start);
 		return search_word(search, free, start);

@@ -23,7 +23,7 @@ int split_init(struct split_ring *ring, void *mem, unsigned size, bool event_idx
 	struct split_layout layout = split_layout(size);
 
 	memset(ring, 0, sizeof(*ring));
-	ring->live = calloc(size, 1);
+	ring->live = calloc(size, sizeof(*ring->live));
 	if (!ring->live)
 		return -ENOMEM;
 	/* Zeroed flags mean that the device wants notifications until it says otherwise (2.7.10.1). */

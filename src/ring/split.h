@@ -39,7 +39,6 @@ struct split_layout {
  * @next: available index of the next push, not yet published
  * @published: available index that the device can see
  * @last_used: used index up to which all is taken
- * @inflight: chains pushed and not yet taken
  * @event_idx: VIRTIO_F_EVENT_IDX was negotiated
  * @rule: the rule that the device broke, NULL while it behaves
  */
@@ -49,12 +48,11 @@ struct split_ring {
 	struct vring_used *used;
 	__virtio16 *used_event;
 	__virtio16 *avail_event;
-	uint8_t *live;
+	bool *live;
 	uint16_t mask;
 	uint16_t next;
 	uint16_t published;
 	uint16_t last_used;
-	uint16_t inflight;
 	bool event_idx;
 	const char *rule;
 };
@@ -116,9 +114,8 @@ static inline void split_push(struct split_ring *ring, uint16_t head)
 	/* The device reads this slot only after the index has passed it (2.7.13.2): no order here. */
 	__atomic_store_n(&ring->avail->ring[ring->next & ring->mask], htole16(head),
 			 __ATOMIC_RELAXED);
-	ring->live[head] = 1;
+	ring->live[head] = true;
 	ring->next++;
-	ring->inflight++;
 }
 
 /* Whether an index among those published from @from up to @to is the one behind @event (2.7.10.1). */
@@ -174,7 +171,8 @@ static inline int split_pending(struct split_ring *ring)
 
 	if (unlikely(ring->rule))
 		return -EPROTO;
-	if (unlikely(count > ring->inflight - (uint16_t)(ring->next - ring->published)))
+	/* Every chain that the device has lies between what was taken and what was published. */
+	if (unlikely(count > (uint16_t)(ring->published - ring->last_used)))
 		return split_broken(ring, "the used index moved past what was available (2.7.8)");
 	return count;
 }
@@ -194,9 +192,8 @@ static inline int split_take(struct split_ring *ring, struct split_used *used)
 	/* All 32 bits count (2.7.8). A head that is not live was never given, or given back before. */
 	if (unlikely(used->head > ring->mask || !ring->live[used->head]))
 		return split_broken(ring, "a used id names no chain that the device has (2.7.8)");
-	ring->live[used->head] = 0;
+	ring->live[used->head] = false;
 	ring->last_used++;
-	ring->inflight--;
 	return 0;
 }
 

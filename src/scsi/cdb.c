@@ -37,7 +37,7 @@ void scsi_cdb_compare_and_write(uint8_t cdb[SCSI_CDB_LEN], uint64_t lba, uint8_t
 	scsi_cdb_put_16(cdb, SCSI_COMPARE_AND_WRITE, (uint32_t)fua << 3, lba, blocks);
 }
 
-/* Whole ranges only; a partial one at the end would be ignored by some and refused by others. */
+/* PARAMETER LIST LENGTH counts the header of the list as well as its ranges. */
 void scsi_cdb_unmap(uint8_t cdb[SCSI_CDB_LEN], uint32_t ranges)
 {
 	begin(cdb, SCSI_UNMAP);

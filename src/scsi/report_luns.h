@@ -14,7 +14,7 @@
  * @wanted: bytes that the whole list has, header included. When this is more than was asked for,
  *	ask again with this allocation length; but it is the device's word, so within limits
  * @entries: private: the next entry, in the caller's data, which must stay while the walk lasts
- * @left: private: whole entries from there on
+ * @left: whole entries from there on: no more LUNs than this are to come
  */
 struct scsi_lun_list {
 	uint64_t wanted;

@@ -38,10 +38,7 @@ struct sense_words {
 		SCSI_KEY_##key, asc, ascq, NAME_##key ": " text \
 	}
 
-/*
- * By key, then by code. One code can come with several keys and mean another thing with each: 31/00 of
- * a CD-ROM without a usable format is no medium error.
- */
+/* By key, then by code. A code that comes with several keys, as 31/00 does, is here for each. */
 static const struct sense_words words[] = {
 	WORDS(RECOVERED_ERROR, 0x00, 0x1d, "ATA pass-through information available"),
 	WORDS(RECOVERED_ERROR, 0x0b, 0x01, "the device is too warm"),
@@ -213,8 +210,8 @@ static const char *const key_names[16] = {
 };
 
 /*
- * A plain walk: this is asked for messages, never for each request. The numbers may be a caller's own,
- * of any size, so they are compared as they came.
+ * A plain walk: words are asked for messages, never for each request. The numbers may be a caller's
+ * own, of any size, so they are compared as they came.
  */
 EXPORT const char *vscsi_sense_text(unsigned key, unsigned asc, unsigned ascq)
 {
