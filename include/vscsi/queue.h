@@ -140,6 +140,39 @@ int vscsi_submit(struct vscsi_queue *queue);
  */
 int vscsi_poll(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max);
 
+/**
+ * vscsi_queue_fd - Get a file descriptor that becomes readable when completions come
+ * @queue: a queue that is held exclusively
+ *
+ * For poll(), select() and epoll. It stays the library's, and silent until vscsi_arm() was called:
+ * nothing is asked of the device while nobody sleeps. O(1); no system call.
+ *
+ * Return: the descriptor; -EOPNOTSUPP for a queue that is shared.
+ */
+int vscsi_queue_fd(struct vscsi_queue *queue);
+
+/**
+ * vscsi_arm - Ask the device for one notification of the next completion
+ * @queue: a queue that is held exclusively
+ *
+ * Empties the descriptor first. The wish ends with the next vscsi_wait(), or with the notification
+ * itself; another call renews it. One system call.
+ *
+ * Return: 0 when it is safe to sleep; 1 when completions are there already: poll, don't sleep (virtio
+ * 1.4, 2.7.14); -EOPNOTSUPP for a queue that is shared; -ENOTCONN.
+ */
+int vscsi_arm(struct vscsi_queue *queue);
+
+/**
+ * vscsi_wait - Sleep until completions come
+ * @queue: a queue that is held exclusively, with requests submitted
+ * @timeout_ms: the longest that this may take; negative: for ever
+ *
+ * Return: 1 when vscsi_poll() is worth calling, 0 when the time is over, -EINTR after a signal,
+ * -EOPNOTSUPP for a queue that is shared.
+ */
+int vscsi_wait(struct vscsi_queue *queue, int timeout_ms);
+
 #ifdef __cplusplus
 }
 #endif

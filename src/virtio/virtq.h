@@ -118,4 +118,21 @@ static inline const char *virtq_rule(const struct virtq *vq)
 	return vq->ring.rule;
 }
 
+/* The descriptor that the device signals for this virtqueue, -1 for none. */
+static inline int virtq_fd(const struct virtq *vq)
+{
+	return vq->transport->ops->call_fd(vq->transport, vq->index);
+}
+
+/* Asks for a notification; whether chains are there already. virtq_disarm() takes the wish back. */
+static inline bool virtq_arm(struct virtq *vq)
+{
+	return split_arm(&vq->ring);
+}
+
+static inline void virtq_disarm(struct virtq *vq)
+{
+	split_disarm(&vq->ring);
+}
+
 #endif
