@@ -203,7 +203,7 @@ EXPORT int vscsi_write_zeroes(struct vscsi_queue *queue, struct vscsi_lun *lun, 
 {
 	struct request request = {.out = 0};
 	struct iovec zeroes = {.iov_base = queue->ioq->dev->zeroes, .iov_len = lun->block_size};
-	bool unmap = (flags & VSCSI_IO_UNMAP) && (lun->info.flags & VSCSI_LUN_ZERO_UNMAP);
+	bool unmap = (flags & VSCSI_IO_UNMAP) && lun->unmap_zeroes;
 	struct slot *slot;
 	int err;
 

@@ -21,6 +21,7 @@
  * @wide: it has blocks that only a 16-byte CDB can name: all its requests have one
  * @read_only: writes are refused
  * @fua: FUA is known
+ * @unmap_zeroes: WRITE SAME(16) may unmap, and unmapped blocks read as zeros
  * @retries: times that a request is sent again
  * @limit: requests that the device takes for one LUN; 0: the rings hold no more than that anyhow
  * @inflight: requests out, counted only with a @limit
@@ -36,6 +37,7 @@ struct vscsi_lun {
 	bool wide;
 	bool read_only;
 	bool fua;
+	bool unmap_zeroes;
 	uint16_t retries;
 	uint32_t limit;
 	_Atomic uint32_t inflight;

@@ -149,28 +149,53 @@ static int read_capacity(struct vscsi_lun *lun, struct scsi_capacity *capacity)
 	return err == -ENOMEDIUM ? 0 : err;
 }
 
-static int probe_mode(struct probe *probe)
+/* One way to ask for mode parameters: 0 when it was answered, or a negative errno. */
+static int read_mode(struct vscsi_lun *lun, bool wide, uint8_t page, struct scsi_mode *mode)
 {
-	struct vscsi_lun *lun = probe->lun;
 	uint8_t data[SCSI_MODE_ALLOC];
 	uint8_t cdb[SCSI_CDB_LEN];
-	struct scsi_mode mode;
 	uint32_t received;
 	int err;
 
-	memset(&mode, 0, sizeof(mode));
-	scsi_cdb_mode_sense_6(cdb, SCSI_MODE_CACHING, sizeof(data));
+	if (wide)
+		scsi_cdb_mode_sense_10(cdb, page, sizeof(data));
+	else
+		scsi_cdb_mode_sense_6(cdb, page, sizeof(data));
 	err = inquire(lun, cdb, data, sizeof(data), &received, NULL);
-	if (!err) {
-		scsi_mode_parse_6(data, received, &mode);
-	} else if (err == -ENOTCONN || err == -ETIMEDOUT) {
+	if (err)
 		return err;
-	} else {
-		scsi_cdb_mode_sense_10(cdb, SCSI_MODE_CACHING, sizeof(data));
-		err = inquire(lun, cdb, data, sizeof(data), &received, NULL);
-		if (!err)
-			scsi_mode_parse_10(data, received, &mode);
+	return wide ? scsi_mode_parse_10(data, received, mode)
+		    : scsi_mode_parse_6(data, received, mode);
+}
+
+/*
+ * A disk without a caching page refuses to send it, and a device may know one form of the command
+ * only. None of it is needed: a disk that says nothing is taken to be writable, without a cache.
+ */
+static int probe_mode(struct probe *probe)
+{
+	static const struct {
+		bool wide;
+		uint8_t page;
+	} ways[] = {{false, SCSI_MODE_CACHING},
+		    {false, SCSI_MODE_ALL},
+		    {true, SCSI_MODE_CACHING},
+		    {true, SCSI_MODE_ALL}};
+	struct vscsi_lun *lun = probe->lun;
+	struct scsi_mode mode;
+	size_t i;
+	int err = -EPROTO;
+
+	/* The header's bits mean something else for other types. */
+	if (lun->info.type == VSCSI_TYPE_CDROM)
+		return 0;
+	for (i = 0; i < ARRAY_LEN(ways) && err; i++) {
+		err = read_mode(lun, ways[i].wide, ways[i].page, &mode);
+		if (err == -ENOTCONN || err == -ETIMEDOUT || err == -ENOMEM)
+			return err;
 	}
+	if (err)
+		return 0;
 	lun->read_only = mode.write_protected;
 	lun->fua = mode.dpofua;
 	if (mode.write_protected)
@@ -212,8 +237,10 @@ static void derive_abilities(struct probe *probe)
 
 	if (probe->capacity.thin || probe->provisioning.type == SCSI_PROVISIONING_THIN)
 		info->flags |= VSCSI_LUN_THIN;
-	if (probe->capacity.read_zeros || probe->provisioning.read_zeros)
+	if (probe->capacity.read_zeros || probe->provisioning.read_zeros) {
 		info->flags |= VSCSI_LUN_ZERO_UNMAP;
+		probe->lun->unmap_zeroes = probe->provisioning.write_same_16;
+	}
 	if (probe->provisioning.unmap && limits->max_unmap_blocks && limits->max_unmap_ranges) {
 		info->flags |= VSCSI_LUN_UNMAP;
 		info->max_unmap_blocks = limits->max_unmap_blocks;

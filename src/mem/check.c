@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Checks memory of the application's own before any device hears of it. */
+/*
+ * Checks memory of the application's own before any device hears of it: a back-end that can't map a
+ * region drops the connection, so a sentence here is worth more than one from there.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -27,6 +30,11 @@ static int find_page_size(int fd, uint64_t *page)
 	return 0;
 }
 
+/*
+ * After this no sum of the three can overflow, which the comparisons in regions.c rely on.
+ * Alignment is for vhost-user ("Memory region"): a back-end maps whole pages, from the offset or
+ * from 0.
+ */
 static int check_range(uint64_t addr, uint64_t len, uint64_t offset, uint64_t page)
 {
 	uint64_t end;
@@ -46,6 +54,10 @@ static int check_range(uint64_t addr, uint64_t len, uint64_t offset, uint64_t pa
 	return 0;
 }
 
+/*
+ * Touching a shared page behind the end of its file is SIGBUS, and the back-end would be the
+ * victim.
+ */
 static int check_file(int fd, uint64_t end)
 {
 	struct stat st;
@@ -81,7 +93,9 @@ int check_region(const void *addr, size_t len, int fd, uint64_t fd_offset)
 	err = check_range((uintptr_t)addr, len, fd_offset, page);
 	if (err)
 		return err;
-	/* Writes nothing: on Linux all that MS_ASYNC does is to look whether the addresses exist. */
+	/*
+	 * Writes nothing: on Linux all that MS_ASYNC does is to look whether the addresses exist.
+	 */
 	if (msync((void *)(uintptr_t)addr, len, MS_ASYNC) < 0)
 		return error_set(-EINVAL, "%zu bytes at %p are not all mapped: %m", len, addr);
 	return fd < 0 ? 0 : check_file(fd, fd_offset + len);

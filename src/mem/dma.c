@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Devices that follow a pool: their beginning and end, and the search behind dma_translate(). */
+/*
+ * Devices that follow a pool: their beginning and end, and the search behind dma_translate(). What
+ * happens in between, when regions come and go, is in follow.c.
+ */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -29,8 +32,13 @@ bool dma_find(const struct dma_map *map, struct dma_cache *cache, uint64_t addr)
 	if (!lo)
 		return false;
 	span = &table->spans[lo - 1];
+	/*
+	 * A hole between two regions, or behind the last. No sum here that a hostile length could
+	 * wrap.
+	 */
 	if (addr - span->start >= span->len)
 		return false;
+	/* By value: the next look-up then needs neither the table nor the search. */
 	cache->table = table;
 	cache->span = *span;
 	return true;
@@ -79,6 +87,9 @@ int dma_map_create(struct vscsi_mem *mem, const struct dma_map_ops *ops, void *c
 	map->mem = mem;
 	map->ops = ops;
 	map->ctx = ctx;
+	/*
+	 * One critical section for both, so that no region can come or go in between and be missed.
+	 */
 	pthread_mutex_lock(&mem->regions_lock);
 	err = map_regions(map);
 	if (!err) {
@@ -86,6 +97,7 @@ int dma_map_create(struct vscsi_mem *mem, const struct dma_map_ops *ops, void *c
 		mem->maps = map;
 	}
 	pthread_mutex_unlock(&mem->regions_lock);
+	/* Nobody has seen this map: its tables have no readers. */
 	if (err) {
 		table_free_all(map);
 		free(map);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What the rest of the library needs of DMA memory: which regions there are, and where a device sees
- * an address. One dma_map stands between a pool and one device; it follows the pool as regions come
- * and go. Nothing here knows how a transport maps memory.
+ * What the rest of the library needs of DMA memory: which regions there are, and where a device
+ * sees an address. One dma_map stands between a pool and one device; it follows the pool as regions
+ * come and go. Nothing here knows how a transport maps memory.
  */
 #ifndef MEM_DMA_H
 #define MEM_DMA_H
@@ -77,7 +77,10 @@ struct dma_cache {
 	struct dma_span span;
 };
 
-/* As vscsi_mem_alloc() and vscsi_mem_free(), for the library itself: sentences keep their function. */
+/*
+ * As vscsi_mem_alloc() and vscsi_mem_free(), for the library itself: sentences keep the name of the
+ * public function that was called.
+ */
 void *dma_alloc(struct vscsi_mem *mem, size_t len, size_t align);
 int dma_free(struct vscsi_mem *mem, void *ptr);
 
@@ -145,12 +148,15 @@ static inline size_t dma_translate(const struct dma_map *map, struct dma_cache *
 /**
  * dma_translate_whole - Find where the device sees a buffer that lies in one region
  *
- * Arguments as dma_translate(). The hot path's form: looks at @cache alone.
+ * Arguments as dma_translate(), but @set becomes the region's set and is not added to. The hot
+ * path's form: looks at @cache alone.
  *
- * Return: false when the buffer is not wholly in the region used last; dma_translate() can tell more.
+ * Return: false when the buffer is not wholly in the region used last; dma_translate() can tell
+ * more.
  */
 static inline bool dma_translate_whole(const struct dma_map *map, const struct dma_cache *cache,
-				       const void *addr, uint64_t len, uint64_t *iova, uint64_t *set)
+				       const void *addr, uint64_t len, uint64_t *iova,
+				       uint64_t *set)
 {
 	uint64_t offset = (uint64_t)(uintptr_t)addr - cache->span.start;
 

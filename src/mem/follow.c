@@ -45,6 +45,7 @@ int follow_add(struct dma_map *maps, const struct dma_region *region)
 		if (err)
 			break;
 	}
+	/* Backwards: first the table forgets the region, then the device may. */
 	for (map = maps; err && map != failed; map = map->next) {
 		span = table_span(map, region->bit);
 		table_revert(map);
@@ -55,6 +56,7 @@ int follow_add(struct dma_map *maps, const struct dma_region *region)
 	return err;
 }
 
+/* A device that lost memory in the middle of a request would read or write somebody else's. */
 static int check_busy(const struct dma_map *map, const struct dma_region *region)
 {
 	for (; map; map = map->next) {
@@ -126,6 +128,9 @@ int follow_remove(struct dma_map *maps, const struct dma_region *region)
 {
 	int err;
 
+	/*
+	 * Before anything is hidden: a caller who asks again and again must not disturb requests.
+	 */
 	err = check_busy(maps, region);
 	if (err)
 		return err;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * How the devices of a pool follow when a region comes or goes: all of them do, or none. Called with
- * the pool's region lock held; the list of regions itself is the caller's.
+ * How the devices of a pool follow when a region comes or goes: all of them do, or none. Called
+ * with the pool's region lock held; the list of regions itself is the caller's.
  */
 #ifndef MEM_FOLLOW_H
 #define MEM_FOLLOW_H

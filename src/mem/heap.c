@@ -47,7 +47,8 @@ struct heap *heap_create(uintptr_t base, size_t len)
 {
 	struct heap *heap;
 
-	if (!len || (base | len) % HEAP_UNIT || len / HEAP_UNIT > RUNS_MAX)
+	/* An address of 0 means failure to callers, and a mapping is never there. */
+	if (!base || !len || (base | len) % HEAP_UNIT || len / HEAP_UNIT > RUNS_MAX)
 		return NULL;
 	heap = calloc(1, sizeof(*heap));
 	if (!heap)
@@ -55,6 +56,10 @@ struct heap *heap_create(uintptr_t base, size_t len)
 	heap->base = base;
 	heap->units = (uint32_t)(len / HEAP_UNIT);
 	heap->runs = runs_create(heap->units);
+	/*
+	 * All that is ever needed, now: an allocation on the way of a request can't fail for
+	 * records.
+	 */
 	heap->begins = calloc(heap->units / 64 + 1, sizeof(*heap->begins));
 	heap->ends = calloc(heap->units / 64 + 1, sizeof(*heap->ends));
 	if (heap->runs && heap->begins && heap->ends)
@@ -73,7 +78,9 @@ void heap_destroy(struct heap *heap)
 	free(heap);
 }
 
-/* Finds @want units of which the first has an aligned address; the address counts, not the offset. */
+/*
+ * Finds @want units of which the first has an aligned address; the address counts, not the offset.
+ */
 static bool find_aligned(const struct heap *heap, uint32_t want, uint64_t align, uint32_t *first)
 {
 	uint32_t from = 0;
@@ -83,7 +90,9 @@ static bool find_aligned(const struct heap *heap, uint32_t want, uint64_t align,
 		skip = -(heap->base + (uint64_t)*first * HEAP_UNIT) & (align - 1);
 		if (!skip)
 			return true;
-		/* The run may still hold the block behind what was skipped: look again from there. */
+		/*
+		 * The run may still hold the block behind what was skipped: look again from there.
+		 */
 		if (skip / HEAP_UNIT >= heap->units - *first)
 			return false;
 		from = *first + (uint32_t)(skip / HEAP_UNIT);
@@ -104,6 +113,7 @@ uintptr_t heap_alloc(struct heap *heap, size_t len, size_t align)
 	if (!find_aligned(heap, want, align, &first))
 		return 0;
 	runs_set(heap->runs, first, want, true);
+	/* A block of one unit has both bits on the same place, in different maps. */
 	bit_flip(heap->begins, first);
 	bit_flip(heap->ends, first + want - 1);
 	heap->blocks++;
@@ -119,9 +129,11 @@ int heap_free(struct heap *heap, uintptr_t addr)
 	uint32_t count;
 	uint32_t first;
 
+	/* Foreign addresses first, so that the bit of the last check exists. */
 	if (addr < heap->base || unit >= heap->units || addr % HEAP_UNIT)
 		return -EINVAL;
 	first = (uint32_t)unit;
+	/* The middle of a block, a free one, or one that was freed before. */
 	if (!bit_get(heap->begins, first))
 		return -EINVAL;
 	count = bit_next(heap->ends, first) - first + 1;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * A heap over a plain range of addresses, which it never reads or writes: the range may be shared
- * with a device that is not trusted, and what the heap knows is none of its business. Takes no lock.
+ * with a device that is not trusted, and what the heap knows is none of its business. Takes no
+ * lock.
  */
 #ifndef MEM_HEAP_H
 #define MEM_HEAP_H

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Chooses size and number of hugepages. Asks the system nothing. */
+/*
+ * Chooses size and number of hugepages. Asks the system nothing, so the same options mean the same
+ * pool everywhere: what is missing is reported, and not made up for by pages of another size.
+ */
 #include <errno.h>
 #include <inttypes.h>
 
@@ -12,6 +15,7 @@
 #define LARGE         (1024 * MIB)
 #define DEFAULT_BYTES (16 * MIB)
 
+/* Each field by itself. The limit on bytes also keeps the sums below from overflowing. */
 static int check_fields(const struct vscsi_mem_opts *opts)
 {
 	if (opts->flags & ~VSCSI_MEM_ORDINARY)
@@ -54,6 +58,7 @@ int layout_choose(const struct vscsi_mem_opts *opts, struct layout *layout)
 		return err;
 	if (!size)
 		size = bytes <= VSCSI_MEM_MAX_PAGES * SMALL ? SMALL : LARGE;
+	/* Here only a page size that the caller insists on can be too small. */
 	need = pages_for(bytes, size);
 	if (need > VSCSI_MEM_MAX_PAGES)
 		return error_set(-E2BIG,

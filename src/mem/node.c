@@ -25,9 +25,14 @@ static uint32_t node_here(void)
 {
 	unsigned node;
 
+	/* Stale at once if the thread moves; then it was a wish that came too early. */
 	return getcpu(NULL, &node) ? 0 : node;
 }
 
+/*
+ * A node that was named is a must: pages from another one would be slow in a way that nobody sees.
+ * The thread's own node is a wish, for a machine whose hugepages lie elsewhere shall work as well.
+ */
 static int set_policy(uint32_t node, bool must)
 {
 	unsigned long mask[NODE_MAX / LONG_BITS] = {0};
@@ -70,6 +75,7 @@ int node_enter(struct node_policy *policy, uint32_t numa, char *why, size_t why_
 
 void node_leave(const struct node_policy *policy)
 {
+	/* The kernel gave us these values itself, so that there is no failure to report. */
 	if (policy->saved)
 		set_mempolicy(policy->mode, policy->mask, NODE_MAX + 1);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Gets memory from the kernel step by step: file, size, seals, mapping, pages. Chooses nothing; what
- * to do when hugepages are missing is decided above.
+ * Gets memory from the kernel step by step: file, size, seals, mapping, pages. Chooses nothing;
+ * what to do when hugepages are missing is decided above.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -49,7 +49,10 @@ static int open_file(const struct pages_want *want, char *why)
 
 	if (want->huge)
 		flags |= MFD_HUGETLB | (unsigned)__builtin_ctzll(want->huge) << HUGE_SHIFT;
-	/* Hardened systems refuse a file that might be executed; kernels before 6.3 refuse the flag. */
+	/*
+	 * Hardened systems refuse a file that might be executed; kernels before 6.3 refuse the
+	 * flag.
+	 */
 	fd = memfd_create("vscsi", flags | MFD_NOEXEC_SEAL);
 	if (fd < 0 && errno == EINVAL)
 		fd = memfd_create("vscsi", flags);
@@ -60,7 +63,10 @@ static int open_file(const struct pages_want *want, char *why)
 	return explain(why, -errno, "memfd_create");
 }
 
-/* A back-end that has the file must not be able to cut it: we would get SIGBUS on our own memory. */
+/*
+ * A back-end that has the file must not be able to cut it: we would get SIGBUS on our own memory
+ * (R-HARD-41). What it writes can't be sealed, and no answer of a device is trusted for that.
+ */
 static int size_and_seal(int fd, uint64_t bytes, char *why)
 {
 	if (ftruncate(fd, (off_t)bytes) < 0)
@@ -102,8 +108,8 @@ static int map_file(const struct pages_want *want, struct pages *pages, char *wh
 }
 
 /*
- * Takes every page now, by a call that can fail rather than by a touch that would kill us. In steps,
- * since a signal makes the kernel drop all of a step that it interrupts.
+ * Takes every page now, by a call that can fail rather than by a touch that would kill us. In
+ * steps, since a signal makes the kernel drop all of a step that it interrupts.
  */
 static int take_pages(const struct pages_want *want, int fd)
 {
@@ -134,7 +140,9 @@ static int fill(const struct pages_want *want, struct pages *pages, char *why)
 	/* A child that wrote here would write into our device's rings. */
 	if (madvise(pages->addr, want->bytes, MADV_DONTFORK) < 0)
 		return explain(why, -errno, "keeping the pool from child processes");
-	/* Saves the first touch of each page its fault; kernels before 5.14 leave it to the touch. */
+	/*
+	 * Saves the first touch of each page its fault; kernels before 5.14 leave it to the touch.
+	 */
 	madvise(pages->addr, want->bytes, MADV_POPULATE_WRITE);
 	pages->node = node_of(pages->addr);
 	return 0;

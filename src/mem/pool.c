@@ -30,6 +30,7 @@ static int get_pages(const struct vscsi_mem_opts *opts, struct pages *pages)
 	want.huge = layout.page_size;
 	want.bytes = layout.page_size * layout.pages;
 	err = pages_create(&want, pages, why);
+	/* Other errors (too many files, no such node) would meet ordinary pages just as well. */
 	if (err == -ENOMEM && opts->flags & VSCSI_MEM_ORDINARY) {
 		log_info("ordinary pages instead of hugepages: %s", why);
 		want.huge = 0;
@@ -39,6 +40,10 @@ static int get_pages(const struct vscsi_mem_opts *opts, struct pages *pages)
 	return err ? error_set(err, "%s", why) : 0;
 }
 
+/*
+ * One region for the whole pool, whatever it was made of: vhost-user back-ends accept few of them
+ * ("Memory regions description"), and a buffer inside it never has to be split.
+ */
 static void add_own_region(struct vscsi_mem *mem)
 {
 	struct dma_region *region = &mem->regions[POOL_BIT];
@@ -59,6 +64,7 @@ EXPORT int vscsi_mem_create(const struct vscsi_mem_opts *opts, struct vscsi_mem 
 	error_enter(__func__);
 	if (!out)
 		return error_set(-EINVAL, "nowhere to put the pool; pass a pointer to receive it");
+	/* A copy: from here on the caller's struct may change as it likes. */
 	err = options_copy(&known, sizeof(known), opts);
 	if (err)
 		return err;
@@ -68,6 +74,9 @@ EXPORT int vscsi_mem_create(const struct vscsi_mem_opts *opts, struct vscsi_mem 
 	err = get_pages(&known, &mem->pages);
 	if (err)
 		goto free_mem;
+	/*
+	 * In private memory: a peer that maps the pool finds nothing of the heap in it (R-HARD-14).
+	 */
 	mem->heap = heap_create((uintptr_t)mem->pages.addr, mem->pages.bytes);
 	if (!mem->heap) {
 		err = error_set(-ENOMEM, "no memory for the records of a heap of %" PRIu64 " bytes",
@@ -97,8 +106,10 @@ EXPORT int vscsi_mem_destroy(struct vscsi_mem *mem)
 	pthread_mutex_lock(&mem->regions_lock);
 	followed = mem->maps;
 	pthread_mutex_unlock(&mem->regions_lock);
+	/* The device may write to the pool at any time, also when no request is in flight. */
 	if (followed)
 		return error_set(-EBUSY, "a device that uses the pool is open; close it first");
+	/* No lock: whoever destroys a pool has seen to it that nobody else uses it. */
 	for (bit = POOL_BIT + 1; bit < DMA_MAX_REGIONS; bit++) {
 		if (mem->present >> bit & 1 && mem->regions[bit].fd >= 0)
 			close(mem->regions[bit].fd);
@@ -111,6 +122,7 @@ EXPORT int vscsi_mem_destroy(struct vscsi_mem *mem)
 	return 0;
 }
 
+/* The sentence is made without the lock: other threads shall not wait for our text. */
 void *dma_alloc(struct vscsi_mem *mem, size_t len, size_t align)
 {
 	struct heap_stats stats;
@@ -164,6 +176,7 @@ EXPORT int vscsi_mem_free(struct vscsi_mem *mem, void *ptr)
 	return dma_free(mem, ptr);
 }
 
+/* May wait for a device that is mapping a region; the pool itself is not counted. */
 static uint32_t count_regions(struct vscsi_mem *mem)
 {
 	uint64_t present;
@@ -179,6 +192,7 @@ EXPORT int vscsi_mem_get_stats(struct vscsi_mem *mem, struct vscsi_mem_stats *st
 	struct vscsi_mem_stats all = {0};
 	struct heap_stats heap;
 
+	/* The two locks one after the other: the figures are each right, not all of one moment. */
 	error_enter(__func__);
 	if (!mem)
 		return error_set(-EINVAL, "no pool to tell of");

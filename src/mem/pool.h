@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What a pool is made of. For the files of this folder only: all others see a struct vscsi_mem *. */
+/*
+ * What a pool is made of. For the files of this folder only: all others see a struct vscsi_mem *.
+ */
 #ifndef MEM_POOL_H
 #define MEM_POOL_H
 

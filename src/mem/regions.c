@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The application's own memory joins a pool and leaves it: the list of regions. What is acceptable at
- * all is in check.c, how the devices follow in follow.c.
+ * The application's own memory joins a pool and leaves it: the list of regions. What is acceptable
+ * at all is in check.c, how the devices follow in follow.c.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -35,6 +35,7 @@ static const struct dma_region *find_overlap(const struct vscsi_mem *mem, uint64
 	return NULL;
 }
 
+/* Begins behind the pool's own region, which an application can't take away. */
 static struct dma_region *find_registered(struct vscsi_mem *mem, const void *addr)
 {
 	unsigned bit;
@@ -60,6 +61,7 @@ static int add_region(struct vscsi_mem *mem, struct dma_region *region)
 	if (mem->present == all)
 		return error_set(-ENOSPC, "the pool has %d regions already, which is the most",
 				 VSCSI_MEM_MAX_REGIONS);
+	/* A number may have been another region's: that one left only when no request named it. */
 	region->bit = (unsigned)__builtin_ctzll(~mem->present);
 	err = follow_add(mem->maps, region);
 	if (err)
@@ -82,6 +84,7 @@ EXPORT int vscsi_mem_register(struct vscsi_mem *mem, void *addr, size_t len, int
 	err = check_region(addr, len, fd, fd_offset);
 	if (err)
 		return err;
+	/* Ours to keep: the application may close its own before the next device wants it. */
 	if (fd >= 0) {
 		region.fd = fcntl(fd, F_DUPFD_CLOEXEC, LOWEST_FD);
 		if (region.fd < 0)

@@ -80,6 +80,7 @@ static void refresh(struct runs *runs, uint32_t first, uint32_t last)
 	for (; lo > 1; half *= 2) {
 		lo /= 2;
 		hi /= 2;
+		/* Neighbours share ancestors, so each level has half as many to do. */
 		for (n = lo; n <= hi; n++)
 			runs->nodes[n] =
 				join(sum_node(runs, 2 * n), sum_node(runs, 2 * n + 1), half);
@@ -137,7 +138,9 @@ static bool search_word(struct search *search, uint64_t free, uint32_t start)
 	uint32_t step;
 
 	if (search->want <= WORD_UNITS) {
-		/* A bit stays where a run of @len units begins; @len doubles up to what is wanted. */
+		/*
+		 * A bit stays where a run of @len units begins; @len doubles up to what is wanted.
+		 */
 		for (len = 1; len < search->want; len += step) {
 			step = len < search->want - len ? len : search->want - len;
 			begins &= begins >> step;
@@ -156,10 +159,12 @@ static bool search_node(struct search *search, uint32_t node, uint32_t start, ui
 	struct summary sum;
 	uint64_t free;
 
+	/* Nothing before @from counts, and so nothing before it is carried along. */
 	if (start + span <= search->from)
 		return false;
 	if (start >= search->from) {
 		sum = sum_node(runs, node);
+		/* A run may begin in earlier nodes and end here, though it fits neither alone. */
 		if (search->carry + sum.head >= search->want)
 			return found_at(search, start - search->carry);
 		if (sum.longest < search->want) {
@@ -174,6 +179,9 @@ static bool search_node(struct search *search, uint32_t node, uint32_t start, ui
 			free &= ~UINT64_C(0) << (search->from - start);
 		return search_word(search, free, start);
 	}
+	/*
+	 * Left before right: what is found is the lowest, and @carry passes from one to the other.
+	 */
 	return search_node(search, 2 * node, start, span / 2) ||
 	       search_node(search, 2 * node + 1, start + span / 2, span / 2);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Reads the kernel's counts of hugepages, and makes them a command that can be pasted. The counts are
- * for people only: whether pages can be had is found out by taking them.
+ * Reads the kernel's counts of hugepages, and makes them a command that can be pasted. The counts
+ * are for people only: whether pages can be had is found out by taking them.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -12,7 +12,9 @@
 
 #include "mem/shortage.h"
 
-/* The folder with the counts: of the whole machine, or of the one node that the pages must be on. */
+/*
+ * The folder with the counts: of the whole machine, or of the one node that the pages must be on.
+ */
 static void find_folder(const struct pages_want *want, char *folder, size_t len)
 {
 	char root[64] = "/sys/kernel/mm";
@@ -22,6 +24,7 @@ static void find_folder(const struct pages_want *want, char *folder, size_t len)
 	snprintf(folder, len, "%s/hugepages/hugepages-%" PRIu64 "kB", root, want->huge / 1024);
 }
 
+/* The file may be missing: a kernel without this size of page has no such folder. */
 static int read_count(const char *folder, const char *name, uint64_t *count)
 {
 	char path[192];
@@ -54,6 +57,10 @@ void shortage_explain(const struct pages_want *want, char *why)
 			 mib);
 		return;
 	}
+	/*
+	 * As many more as are needed, not as many as are missing: those that are free may be spoken
+	 * for.
+	 */
 	snprintf(why, PAGES_WHY,
 		 "%" PRIu64 " hugepages of %" PRIu64 " MiB can't be had (of %" PRIu64 ", %" PRIu64
 		 " are free); reserve more as root: `echo %" PRIu64

@@ -28,6 +28,7 @@ static struct dma_table *copy_without(const struct dma_table *old, uint64_t set)
 	struct dma_table *table;
 	unsigned i;
 
+	/* One too many where nothing is added; simpler than two ways to allocate. */
 	table = calloc(1, sizeof(*table) + (count + 1) * sizeof(table->spans[0]));
 	if (!table) {
 		error_set(-ENOMEM, "no memory for a table of %u regions", count + 1);
@@ -65,6 +66,7 @@ int table_publish_with(struct dma_map *map, const struct dma_region *region, uin
 	return 0;
 }
 
+/* What was there before stays behind ->retired, from where table_revert() brings it back. */
 int table_publish_without(struct dma_map *map, unsigned bit)
 {
 	struct dma_table *old = in_force(map);

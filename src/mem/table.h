@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The tables of dma.h: how a new one is made of the one in force, put in force, and taken out of it.
- * All are called with the pool's region lock held. Nothing here calls a device.
+ * The tables of dma.h: how a new one is made of the one in force, put in force, and taken out of
+ * it. All are called with the pool's region lock held. Nothing here calls a device.
  */
 #ifndef MEM_TABLE_H
 #define MEM_TABLE_H

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The size rule of the public structs. What the fields mean is the business of their owners. */
+/*
+ * The size rule of the public structs. What the fields mean is the business of their owners. All is
+ * copied by bytes, since these structs have no common type that one could convert to.
+ */
 #include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -17,6 +20,7 @@ static uint32_t struct_size(const void *at)
 	return size;
 }
 
+/* Zero means default in every field of every age, so a tail of zeros asks for nothing. */
 static bool all_zero(const unsigned char *at, size_t len)
 {
 	for (size_t i = 0; i < len; i++) {
@@ -79,6 +83,7 @@ int info_copy(void *to, const void *from, size_t known)
 	if (err)
 		return err;
 	len = size < known ? size : known;
+	/* The size stays as the caller set it: it is the caller's word, not ours. */
 	memcpy(out + head, (const unsigned char *)from + head, len - head);
 	memset(out + len, 0, size - len);
 	return 0;

@@ -14,11 +14,11 @@
  * @known: its size in bytes, at least 4
  * @from: the caller's struct, of @from->size bytes; NULL for all defaults
  *
- * A shorter struct is an older program's: the missing tail is zero, which means default. Of a longer
- * one the tail must be zero, for what it asks can't be done here.
+ * A shorter struct is an older program's: the missing tail is zero, which means default. Of a
+ * longer one the tail must be zero, for what it asks can't be done here.
  *
- * Return: 0; -EINVAL when @from->size is below 4; -E2BIG for a tail that is not zero or a size above
- * 4096; with the sentence set, and @to is undefined.
+ * Return: 0; -EINVAL when @from->size is below 4; -E2BIG for a tail that is not zero or a size
+ * above 4096; with the sentence set, and @to is undefined.
  */
 int options_copy(void *to, size_t known, const void *from);
 

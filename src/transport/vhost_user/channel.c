@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The back-end's own channel, on which it asks and we answer (vhost-user, "Back-end communication").
- * The only thing it can tell us is that the configuration changed; all else is refused.
+ * The back-end's own channel, on which it asks and we answer (vhost-user, "Back-end
+ * communication"). The only thing it can tell us is that the configuration changed; all else is
+ * refused. What the change means is for the layer above.
  */
 #include <errno.h>
 #include <string.h>
@@ -24,6 +25,10 @@ void vu_channel_close(struct vu *vu)
 	vu->channel.fds = false;
 }
 
+/*
+ * The channel carries news only, so a device without it still works: this is the mildest answer to
+ * what can't be understood (vhost-user leaves open which end follows from a malformed message).
+ */
 static void give_up(struct vu *vu, const char *why)
 {
 	log_warn("the back-end's channel is closed: %s", why);
@@ -41,6 +46,9 @@ int vu_channel_open(struct vu *vu)
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
 		return error_set(-errno, "making a pair of sockets failed: %s", strerror(errno));
 	vu->channel.fd = pair[0];
+	/*
+	 * The back-end gets a copy of its end; ours of that end would hide its hanging up from us.
+	 */
 	message.fds = &pair[1];
 	ret = vu_set(vu, &message);
 	close(pair[1]);
@@ -49,7 +57,10 @@ int vu_channel_open(struct vu *vu)
 	return ret;
 }
 
-/* Answers are wanted only when both sides can have them; one that finds no room ends the channel. */
+/*
+ * Answers are wanted only when REPLY_ACK is in use and this message asks (vhost-user, "Back-end
+ * message types"). Waiting for room would let a back-end that doesn't read hold us for ever.
+ */
 static void answer(struct vu *vu, uint64_t result)
 {
 	struct {
@@ -67,7 +78,11 @@ static void answer(struct vu *vu, uint64_t result)
 		give_up(vu, "it doesn't read our answers");
 }
 
-/* One whole message is there. Many of a kind become one flag: a flood costs nothing above. */
+/*
+ * One whole message is there. Many of a kind become one flag, so that a flood costs nothing above.
+ * Descriptors are legal with BACKEND_SEND_FD only, which isn't used: a message with some is
+ * refused.
+ */
 static void handle(struct vu *vu)
 {
 	struct vu_channel *channel = &vu->channel;
@@ -91,13 +106,19 @@ static size_t missing(const struct vu_channel *channel)
 	return want - channel->got;
 }
 
+/*
+ * The size is checked before a byte of payload is read: it is the back-end's word against our room.
+ */
 static bool head_is_sound(const struct vu_header *head)
 {
 	return (head->flags & (VU_VERSION_MASK | VU_REPLY)) == VU_VERSION &&
 	       head->size <= VU_CHANNEL_PAYLOAD;
 }
 
-/* Receives a piece of a message. Returns whether to go on. */
+/*
+ * Receives a piece of a message; it may arrive in any pieces, and none is waited for. Never reads
+ * beyond the message, so descriptors are counted to the right one. Returns whether to go on.
+ */
 static bool step(struct vu *vu)
 {
 	struct vu_channel *channel = &vu->channel;

@@ -29,6 +29,9 @@ static int read_all(struct vu *vu, struct vu_config *config)
 	ret = vu_get(vu, &message, config, sizeof(*config));
 	if (ret)
 		return ret;
+	/*
+	 * The message's size was right; these two are the back-end's word for what the bytes are.
+	 */
 	if (config->offset != 0 || config->size != VU_CONFIG_SIZE)
 		return vu_fail(vu,
 			       error_set(-EPROTO,

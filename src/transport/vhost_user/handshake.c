@@ -28,6 +28,7 @@ static const struct {
 	{VU_PROTOCOL_STATUS, "STATUS"},
 };
 
+/* One table for use and for names: a feature can't be asked for and have none. */
 static uint64_t wanted_mask(void)
 {
 	uint64_t mask = 0;
@@ -38,6 +39,7 @@ static uint64_t wanted_mask(void)
 	return mask;
 }
 
+/* Bits that nobody here knows can be asked for too; then at least the number is told. */
 static int check_must(uint64_t have, uint64_t must)
 {
 	uint64_t missing = must & ~have;
@@ -60,8 +62,9 @@ static int check_must(uint64_t have, uint64_t must)
 }
 
 /*
- * Both messages are legal only when bit 30 was offered (vhost-user, GET_PROTOCOL_FEATURES); accepting the bit
- * may come later. With nothing to use, neither is sent, and rings then need no enabling.
+ * Both messages are legal only when bit 30 was offered (vhost-user, GET_PROTOCOL_FEATURES);
+ * accepting the bit may come later. With nothing to use, neither is sent, and rings then need no
+ * enabling (vhost-user, "Ring states").
  */
 static int protocol_features(struct vu *vu, const struct transport_opts *opts)
 {
@@ -86,7 +89,11 @@ static int protocol_features(struct vu *vu, const struct transport_opts *opts)
 	return 0;
 }
 
-/* GET_QUEUE_NUM counts all rings, the two fixed ones included; without it there is one for requests. */
+/*
+ * GET_QUEUE_NUM counts all rings, the two fixed ones included, and is legal with MQ only; without
+ * it there is one ring for requests. More than the eight bits of a ring's index can name are no
+ * use.
+ */
 static int vring_limit(struct vu *vu)
 {
 	uint64_t n = FIXED_VRINGS + 1;
@@ -106,6 +113,7 @@ static int vring_limit(struct vu *vu)
 	return 0;
 }
 
+/* Memory can't be shown in no slots; more slots than the pool has regions are never filled. */
 static int region_limit(struct vu *vu)
 {
 	uint64_t n = VU_TABLE_REGIONS;
@@ -143,6 +151,7 @@ int vu_handshake(struct vu *vu, const struct transport_opts *opts)
 	return vu_set(vu, &owner);
 }
 
+/* As asked at the beginning: what a back-end offers doesn't change while it is connected. */
 int vu_get_features(struct transport *t, uint64_t *features)
 {
 	struct vu *vu = vu_of(t);
@@ -161,11 +170,15 @@ int vu_set_features(struct transport *t, uint64_t features)
 	uint64_t extra = vu->protocol ? BIT(VU_F_PROTOCOL_FEATURES) : 0;
 	int ret;
 
+	/*
+	 * A back-end may end the connection over a bit it didn't offer (vhost-user, SET_FEATURES).
+	 */
 	if (features & ~(vu->offered & vhost_user_ops.features))
 		return error_set(-EINVAL,
 				 "features 0x%" PRIx64
 				 " are not offered or not possible over vhost-user",
 				 features & ~(vu->offered & vhost_user_ops.features));
+	/* The layout of a ring follows from the features: none may change below a running one. */
 	if (vu->running)
 		return error_set(-EBUSY, "features can't change while %u queues run", vu->running);
 	ret = vu_set_u64(vu, VU_SET_FEATURES, features | extra);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Shows memory regions to the back-end: one by one where it has slots, else as one table that is sent
- * whole each time; a connection never uses both ways. Gives each region its guest address.
+ * Shows memory regions to the back-end: one by one where it has slots, else as one table that is
+ * sent whole each time; a connection never uses both ways, as back-ends keep two lists or confuse
+ * them. Gives each region its guest address. Who may use which memory is known elsewhere.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -14,6 +15,7 @@
 /* Some back-ends round regions to 2 MiB units, so that no two may share one. */
 #define GUEST_ALIGN (UINT64_C(2) << 20)
 
+/* Ends don't wrap: check_region() and place() have seen to it for every region that is kept. */
 static bool overlap(uint64_t a, uint64_t a_len, uint64_t b, uint64_t b_len)
 {
 	return a < b + b_len && b < a + a_len;
@@ -54,6 +56,11 @@ static int place(const struct vu *vu, uint64_t len, uint64_t *guest)
 	return 0;
 }
 
+/*
+ * Active regions overlap neither for us nor for the device (vhost-user, "Memory region"): ring
+ * addresses are looked up by the one, addresses in descriptors by the other. The back-end maps the
+ * file, so memory without one can't be shown.
+ */
 static int check_region(const struct vu *vu, const struct dma_region *region)
 {
 	unsigned i;
@@ -78,6 +85,11 @@ static int check_region(const struct vu *vu, const struct dma_region *region)
 	return 0;
 }
 
+/*
+ * A table replaces the one before it, so all regions are in it, and their files in the same order
+ * (vhost-user, SET_MEM_TABLE). When it is refused nobody knows which table the back-end has: it
+ * stays stale and goes again before the next ring starts.
+ */
 static int send_table(struct vu *vu)
 {
 	struct vu_table table = {.count = vu->count};
@@ -102,6 +114,11 @@ static int send_table(struct vu *vu)
 	return vu_sync(vu);
 }
 
+/*
+ * A region is named by all of its numbers, at removal too, when no file goes with it (vhost-user,
+ * REM_MEM_REG). The layer above may use new memory, or free the old, when this returns: so it waits
+ * until the back-end has done its part.
+ */
 static int send_slot(struct vu *vu, uint32_t request, const struct vu_region *region, const int *fd)
 {
 	struct vu_slot slot = {.region = *region};
@@ -123,6 +140,7 @@ bool vu_mem_map_live(struct transport *t)
 	return vu_has(vu_of(t), VU_PROTOCOL_CONFIGURE_MEM_SLOTS);
 }
 
+/* A new table unmaps and maps what running rings use; it has corrupted memory in the past. */
 static int check_idle(struct vu *vu)
 {
 	if (vu->running && !vu_mem_map_live(&vu->t))
@@ -151,6 +169,7 @@ int vu_mem_map(struct transport *t, const struct dma_region *region, uint64_t *i
 		if (ret)
 			return ret;
 	}
+	/* Only lent: the pool keeps the file open for as long as the region is mapped. */
 	vu->fds[vu->count] = region->fd;
 	if (vu_mem_map_live(t)) {
 		ret = send_slot(vu, VU_ADD_MEM_REG, r, &region->fd);
@@ -201,6 +220,7 @@ int vu_mem_unmap(struct transport *t, const struct dma_region *region, uint64_t 
 	ret = check_idle(vu);
 	if (ret)
 		return ret;
+	/* Taken out first, since a table is made of what is left. */
 	old = vu->regions[at];
 	fd = vu->fds[at];
 	forget(vu, at);

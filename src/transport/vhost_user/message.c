@@ -38,6 +38,11 @@ static const char *const names[] = {
 	[VU_GET_STATUS] = "GET_STATUS",
 };
 
+/*
+ * Header and payload leave in one piece, which no message is too large for: there are back-ends
+ * that expect the payload to be there as soon as the header is. The socket has to be quiet before,
+ * else what lies there would pass for the answer.
+ */
 static int transmit(struct vu *vu, const struct vu_message *message, uint32_t flags,
 		    uint64_t deadline)
 {
@@ -55,7 +60,12 @@ static int transmit(struct vu *vu, const struct vu_message *message, uint32_t fl
 		       deadline);
 }
 
-/* An answer of another kind or size can't be an answer to this request: nothing behind it is safe. */
+/*
+ * An answer of another kind or size can't be an answer to this request, and nothing behind it can
+ * be told apart any more: the connection ends (vhost-user, "Communication"). The size is compared
+ * before a byte of payload is read. Of the flags only version and reply are looked at: some
+ * back-ends leave need_reply set in their answers.
+ */
 static int receive_head(struct vu *vu, uint32_t request, uint32_t size, uint64_t deadline,
 			uint32_t *got)
 {
@@ -82,6 +92,7 @@ static int receive_head(struct vu *vu, uint32_t request, uint32_t size, uint64_t
 	return 0;
 }
 
+/* An empty answer to GET_CONFIG is a refusal by the book (vhost-user, GET_CONFIG), not a breach. */
 static int receive(struct vu *vu, uint32_t request, void *answer, uint32_t size, uint64_t deadline)
 {
 	uint32_t got = 0;
@@ -95,6 +106,10 @@ static int receive(struct vu *vu, uint32_t request, void *answer, uint32_t size,
 	return vu_read(vu, answer, size, deadline);
 }
 
+/*
+ * need_reply is legal only with REPLY_ACK, and asks for a number of which 0 means done (vhost-user,
+ * REPLY_ACK). Without it there is nothing to wait for: errors show as a closed connection.
+ */
 int vu_set(struct vu *vu, const struct vu_message *message)
 {
 	uint64_t deadline = vu_deadline(vu);
@@ -129,6 +144,7 @@ int vu_set_vring(struct vu *vu, uint32_t request, unsigned index, uint32_t value
 	return vu_set(vu, &message);
 }
 
+/* No need_reply here: a message with an answer of its own must not get two. */
 int vu_get(struct vu *vu, const struct vu_message *message, void *answer, uint32_t size)
 {
 	uint64_t deadline = vu_deadline(vu);
@@ -145,6 +161,7 @@ int vu_get_u64(struct vu *vu, uint32_t request, uint64_t *value)
 	return vu_get(vu, &message, value, sizeof(*value));
 }
 
+/* GET_FEATURES is legal at any time and changes nothing, which makes it the question to ask. */
 int vu_sync(struct vu *vu)
 {
 	uint64_t ignored;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The vhost-user protocol as it goes over the socket: numbers, bits and structures. No kernel header
- * has them, except the vring payloads, which are the kernel's. All fields are in native byte order
- * (vhost-user, "Message Specification"). Only what this front-end sends or understands is here.
+ * The vhost-user protocol as it goes over the socket: numbers, bits and structures. No kernel
+ * header has them, except the vring payloads, which are the kernel's. All fields are in native byte
+ * order (vhost-user, "Message Specification"), as both ends are on one host. Only what this
+ * front-end sends or understands is here: a message that has no number can't be sent by mistake.
  */
 #ifndef TRANSPORT_VHOST_USER_PROTOCOL_H
 #define TRANSPORT_VHOST_USER_PROTOCOL_H
@@ -12,34 +13,38 @@
 #include <linux/vhost_types.h>
 #include <linux/virtio_scsi.h>
 
-/* Messages of the front-end (vhost-user, "Front-end message types"). */
-#define VU_GET_FEATURES          1u
-#define VU_SET_FEATURES          2u
-#define VU_SET_OWNER             3u
-#define VU_SET_MEM_TABLE         5u
-#define VU_SET_VRING_NUM         8u
-#define VU_SET_VRING_ADDR        9u
-#define VU_SET_VRING_BASE        10u
-#define VU_GET_VRING_BASE        11u
-#define VU_SET_VRING_KICK        12u
-#define VU_SET_VRING_CALL        13u
-#define VU_SET_VRING_ERR         14u
-#define VU_GET_PROTOCOL_FEATURES 15u
-#define VU_SET_PROTOCOL_FEATURES 16u
-#define VU_GET_QUEUE_NUM         17u
-#define VU_SET_VRING_ENABLE      18u
-#define VU_SET_BACKEND_REQ_FD    21u
-#define VU_GET_CONFIG            24u
-#define VU_SET_CONFIG            25u
-#define VU_RESET_DEVICE          34u
-#define VU_GET_MAX_MEM_SLOTS     36u
-#define VU_ADD_MEM_REG           37u
-#define VU_REM_MEM_REG           38u
-#define VU_SET_STATUS            39u
-#define VU_GET_STATUS            40u
+/*
+ * Messages of the front-end (vhost-user, "Front-end message types"): payload, and the answer where
+ * the message has one of its own. The others are acknowledged by a u64, 0 for done, when REPLY_ACK
+ * is in use and the message asks for it.
+ */
+#define VU_GET_FEATURES          1u  /* -> u64 */
+#define VU_SET_FEATURES          2u  /* u64, with bit 30 if it is to be negotiated */
+#define VU_SET_OWNER             3u  /* once for each connection */
+#define VU_SET_MEM_TABLE         5u  /* struct vu_table, one fd a region */
+#define VU_SET_VRING_NUM         8u  /* ring, entries */
+#define VU_SET_VRING_ADDR        9u  /* struct vhost_vring_addr, user addresses */
+#define VU_SET_VRING_BASE        10u /* ring, next available index */
+#define VU_GET_VRING_BASE        11u /* ring -> ring, index; stops it */
+#define VU_SET_VRING_KICK        12u /* ring as u64, one fd; starts it */
+#define VU_SET_VRING_CALL        13u /* ring as u64, one fd */
+#define VU_SET_VRING_ERR         14u /* ring as u64, one fd */
+#define VU_GET_PROTOCOL_FEATURES 15u /* -> u64; if bit 30 was offered */
+#define VU_SET_PROTOCOL_FEATURES 16u /* u64; likewise */
+#define VU_GET_QUEUE_NUM         17u /* -> u64, all rings; with MQ */
+#define VU_SET_VRING_ENABLE      18u /* ring, 1; if bit 30 was negotiated */
+#define VU_SET_BACKEND_REQ_FD    21u /* one fd; with BACKEND_REQ */
+#define VU_GET_CONFIG            24u /* struct vu_config -> the same; with CONFIG */
+#define VU_SET_CONFIG            25u /* struct vu_config; with CONFIG */
+#define VU_RESET_DEVICE          34u /* with RESET_DEVICE */
+#define VU_GET_MAX_MEM_SLOTS     36u /* -> u64; with CONFIGURE_MEM_SLOTS */
+#define VU_ADD_MEM_REG           37u /* struct vu_slot, one fd; likewise */
+#define VU_REM_MEM_REG           38u /* struct vu_slot; likewise */
+#define VU_SET_STATUS            39u /* u64; with STATUS */
+#define VU_GET_STATUS            40u /* -> u64; likewise */
 
 /* Messages of the back-end on its own channel (vhost-user, "Back-end message types"). */
-#define VU_BACKEND_CONFIG_CHANGE 2u
+#define VU_BACKEND_CONFIG_CHANGE 2u /* with CONFIG */
 
 /* Header flags: version in bits 0 and 1, then two switches (vhost-user, "Header"). */
 #define VU_VERSION      1u
@@ -52,17 +57,16 @@
 #define VU_F_PROTOCOL_FEATURES 30
 
 /* Protocol feature bits (vhost-user, "Protocol features"). */
-#define VU_PROTOCOL_MQ                  0
-#define VU_PROTOCOL_REPLY_ACK           3
-#define VU_PROTOCOL_BACKEND_REQ         5
-#define VU_PROTOCOL_CONFIG              9
-#define VU_PROTOCOL_RESET_DEVICE        13
-#define VU_PROTOCOL_CONFIGURE_MEM_SLOTS 15
-#define VU_PROTOCOL_STATUS              16
+#define VU_PROTOCOL_MQ                  0  /* the back-end tells how many rings it has */
+#define VU_PROTOCOL_REPLY_ACK           3  /* any message can be acknowledged */
+#define VU_PROTOCOL_BACKEND_REQ         5  /* it gets a channel of its own */
+#define VU_PROTOCOL_CONFIG              9  /* it has the configuration space */
+#define VU_PROTOCOL_RESET_DEVICE        13 /* it can be reset */
+#define VU_PROTOCOL_CONFIGURE_MEM_SLOTS 15 /* regions come and go one by one */
+#define VU_PROTOCOL_STATUS              16 /* it keeps the device status */
 
-/* In the payload of SET_VRING_KICK, CALL and ERR: the ring, and that no descriptor is attached. */
+/* The ring in the payload of SET_VRING_KICK, CALL and ERR. Bit 8, no descriptor, is never set. */
 #define VU_VRING_INDEX_MASK 0xffu
-#define VU_VRING_NO_FD      (1u << 8)
 
 /* As many regions as one memory table takes, and one descriptor each. */
 #define VU_TABLE_REGIONS 8u
@@ -71,10 +75,16 @@
 /* The ring index has eight bits in the messages that carry descriptors. */
 #define VU_MAX_VRINGS 256u
 
+/**
+ * struct vu_header - What every message begins with
+ * @request: number of the message; an answer has that of its question
+ * @flags: VU_VERSION, and VU_REPLY or VU_NEED_REPLY
+ * @size: bytes of payload behind it
+ */
 struct vu_header {
 	uint32_t request;
 	uint32_t flags;
-	uint32_t size; /* of the payload */
+	uint32_t size;
 };
 
 /**
@@ -104,6 +114,10 @@ struct vu_slot {
 	struct vu_region region;
 };
 
+/*
+ * All of a SCSI device's configuration space (virtio 1.4, 5.6.4). Asking for more is refused by
+ * some back-ends, asking from another offset than 0 is misunderstood by others.
+ */
 #define VU_CONFIG_SIZE 36u
 
 /* GET_CONFIG and SET_CONFIG; @size bytes of @bytes are sent. */
@@ -114,6 +128,7 @@ struct vu_config {
 	uint8_t bytes[VU_CONFIG_SIZE];
 };
 
+/* Bytes of struct vu_config before the configuration itself. */
 #define VU_CONFIG_HEAD 12u
 
 _Static_assert(sizeof(struct vu_header) == 12, "header is 12 bytes");

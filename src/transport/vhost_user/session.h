@@ -222,8 +222,8 @@ int vu_set_vring(struct vu *vu, uint32_t request, unsigned index, uint32_t value
  * @message: the message; no acknowledgement is asked for, the answer is one
  * @answer, @size: receives the answer, which must have exactly this size
  *
- * Return: 0; -EIO for an empty answer to GET_CONFIG, which is how a back-end refuses that one; else the
- * connection has ended.
+ * Return: 0; -EIO for an empty answer to GET_CONFIG, which is how a back-end refuses that one; else
+ * the connection has ended.
  */
 int vu_get(struct vu *vu, const struct vu_message *message, void *answer, uint32_t size);
 
@@ -233,8 +233,8 @@ int vu_get_u64(struct vu *vu, uint32_t request, uint64_t *value);
 /**
  * vu_sync - Wait until all messages so far were processed
  *
- * With REPLY_ACK they were already. Without it, an answer to GET_FEATURES tells: messages are processed in
- * their order.
+ * With REPLY_ACK they were already. Without it, an answer to GET_FEATURES tells: messages are
+ * processed in their order.
  */
 int vu_sync(struct vu *vu);
 

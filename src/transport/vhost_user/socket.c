@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Gets the main socket, by path or handed over, and ends it. What goes over it is not known here. */
+/*
+ * Gets the main socket, by path or handed over, and ends it. What goes over it is not known here.
+ * A handed-over socket may have been accepted from a listener, so that the front-end is the server
+ * (vhost-user, "Introduction").
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -27,6 +31,7 @@ static int parse_fd(const char *text)
 	return (int)value;
 }
 
+/* Fails for what is no socket at all, and -1 is no value of the options asked for. */
 static int socket_option(int fd, int option)
 {
 	int value;
@@ -50,15 +55,20 @@ static int take_over(struct vu *vu, const char *text)
 	if (fcntl(fd, F_SETFD, FD_CLOEXEC))
 		return error_set(-errno, "making file descriptor %d close-on-exec failed: %s", fd,
 				 strerror(errno));
+	/* The caller keeps it if anything fails from here on. */
 	vu->fd = fd;
 	vu->owned = false;
 	return 0;
 }
 
-/* A Unix connect() waits while the listener's backlog is full; only SO_SNDTIMEO limits that. */
+/*
+ * A Unix connect() waits while the listener's backlog is full; only SO_SNDTIMEO limits that, since
+ * poll() knows nothing of it. One interrupted by a signal has not begun and can be repeated.
+ */
 static int connect_within(int fd, const struct sockaddr_un *addr, unsigned ms)
 {
-	struct timeval limit = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
+	/* One more: a limit of 0 would be none. */
+	struct timeval limit = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 + 1};
 	int ret;
 
 	if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)))
@@ -107,7 +117,9 @@ int vu_connect(struct vu *vu, const char *where)
 int vu_fail(struct vu *vu, int err)
 {
 	if (vu->fd >= 0) {
-		/* The caller of open() may hold the socket too; the back-end is to see the end now. */
+		/*
+		 * The caller of open() may hold the socket too; the back-end is to see the end now.
+		 */
 		shutdown(vu->fd, SHUT_RDWR);
 		if (vu->owned)
 			close(vu->fd);

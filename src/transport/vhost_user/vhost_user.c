@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The vhost-user transport as the layer above sees it: opening, closing, looking, and the table. */
+/*
+ * The vhost-user transport as the layer above sees it: opening, closing, looking whether something
+ * happened, and the table of operations. What each of them says to the back-end is in the other
+ * files of this folder.
+ */
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -32,10 +36,12 @@ static struct vu *new_session(const struct transport_opts *opts)
 	vu->channel.fd = -1;
 	vu->timeout_ms = opts->timeout_ms;
 	vu->guest_base = opts->guest_base;
+	/* 0 is a good descriptor; "none" has to be written down. */
 	for (i = 0; i < VU_MAX_VRINGS; i++) {
 		atomic_init(&vu->vrings[i].kick, -1);
 		vu->vrings[i].call = -1;
 	}
+	/* One for all rings: a ring that failed takes the whole device with it anyway. */
 	vu->err = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	return vu;
 }
@@ -69,6 +75,7 @@ static int vu_open(const char *where, const struct transport_opts *opts, struct 
 	ret = vu_handshake(vu, opts);
 	if (ret)
 		goto fail;
+	/* From here on a handed-over socket is ours too. */
 	vu->owned = true;
 	*out = &vu->t;
 	return 0;
@@ -96,6 +103,10 @@ static int vu_queue_max(struct transport *t, unsigned index)
 	return index < vu_of(t)->vring_count ? QUEUE_MAX : 0;
 }
 
+/*
+ * A look at three places, none of which is waited for. Bytes on the main socket are nobody's answer
+ * here, and its end is how a back-end that died is noticed while no message is due.
+ */
 static int vu_check(struct transport *t, unsigned *what)
 {
 	struct vu *vu = vu_of(t);
@@ -121,8 +132,8 @@ static uint64_t vu_protocol(struct transport *t)
 }
 
 /*
- * ACCESS_PLATFORM is not among the features: over vhost-user it would turn all addresses into those of
- * an IOMMU that does not exist here (virtio 1.4, 2.2.1 lets a transport exclude a feature).
+ * ACCESS_PLATFORM is not among the features: over vhost-user it would turn all addresses into those
+ * of an IOMMU that does not exist here (virtio 1.4, 2.2.1 lets a transport exclude a feature).
  */
 const struct transport_ops vhost_user_ops = {
 	.scheme = "vhost-user",

@@ -29,7 +29,10 @@ static int set_fd(struct vu *vu, uint32_t request, unsigned index, int fd)
 	return vu_set(vu, &message);
 }
 
-/* Ring addresses are this process's own, unlike those in descriptors (vhost-user, "Memory access"). */
+/*
+ * Ring addresses are this process's own, unlike those in descriptors, which are guest addresses
+ * (vhost-user, "Memory access"). No flag is set: there is no log without migration.
+ */
 static int set_addr(struct vu *vu, const struct transport_queue *queue)
 {
 	struct vhost_vring_addr addr = {
@@ -44,6 +47,10 @@ static int set_addr(struct vu *vu, const struct transport_queue *queue)
 	return vu_set(vu, &message);
 }
 
+/*
+ * The back-end maps what is named here and works in it: a mistake would be its crash or, worse, its
+ * silence. The base of a split ring has 16 bits (vhost-user, SET_VRING_BASE).
+ */
 static int check_queue(const struct vu *vu, const struct transport_queue *queue)
 {
 	uint64_t size = queue->size;
@@ -66,7 +73,10 @@ static int check_queue(const struct vu *vu, const struct transport_queue *queue)
 	return 0;
 }
 
-/* All that the ring needs, in the order that strict back-ends want; KICK starts it. */
+/*
+ * All that the ring needs, in the order that strict back-ends want. KICK starts it, so it is the
+ * last; there is always a CALL, since a back-end that has to signal and can't may give up.
+ */
 static int send_setup(struct vu *vu, const struct transport_queue *queue, int call, int kick)
 {
 	unsigned index = queue->index;
@@ -116,6 +126,11 @@ static int open_vring(struct vu_vring *vring)
 	return error_set(-EMFILE, "making an eventfd failed; allow this process more open files");
 }
 
+/*
+ * With bit 30 rings start out disabled, without it enabled, and then ENABLE is not legal
+ * (vhost-user, "Ring states"). A ring that was given away is taken back in order when that last
+ * step fails.
+ */
 int vu_queue_start(struct transport *t, const struct transport_queue *queue)
 {
 	struct vu *vu = vu_of(t);
@@ -156,7 +171,11 @@ undo:
 	return ret;
 }
 
-/* The answer comes when the back-end has finished what it had taken from this ring. */
+/*
+ * The answer comes when the back-end has finished what it had taken from this ring. Disabling would
+ * not do: a disabled ring may go on consuming. Nobody may notify() this queue any more, as the
+ * number of its descriptor is free for others when this returns.
+ */
 int vu_queue_stop(struct transport *t, unsigned index, uint32_t *base)
 {
 	struct vu *vu = vu_of(t);
@@ -182,6 +201,9 @@ int vu_queue_stop(struct transport *t, unsigned index, uint32_t *base)
 	return 0;
 }
 
+/*
+ * One ring that can't be stopped doesn't spare the others; a lost connection has stopped them all.
+ */
 int vu_stop_all(struct vu *vu)
 {
 	uint32_t base;

@@ -68,18 +68,19 @@ static int wait_for(struct vu *vu, short events, uint64_t deadline)
 		if (n > 0)
 			vu_channel_serve(vu);
 		if (left == 0)
-			return error_set(
-				-ETIMEDOUT,
-				"the back-end did not answer within %u ms; the connection is closed",
-				vu->timeout_ms);
+			return error_set(-ETIMEDOUT,
+					 "the back-end gave no answer within %u ms; it is given up",
+					 vu->timeout_ms);
 	}
 }
 
+/* However the end shows, to the layer above it is one and the same. */
 static int hung_up(struct vu *vu)
 {
 	return vu_fail(vu, error_set(-ENOTCONN, "the back-end closed the connection"));
 }
 
+/* One control message with all descriptors: the receiver has room for one of them. */
 static void attach(struct msghdr *msg, union control *control, const int *fds, unsigned nfds)
 {
 	struct cmsghdr *cmsg;
@@ -94,6 +95,10 @@ static void attach(struct msghdr *msg, union control *control, const int *fds, u
 	memcpy(CMSG_DATA(cmsg), fds, nfds * sizeof(int));
 }
 
+/*
+ * MSG_DONTWAIT instead of a non-blocking socket: a handed-over one is shared with others, who may
+ * mind. What can't be sent whole ends the connection (vhost-user, "Communication").
+ */
 int vu_send(struct vu *vu, const void *buf, size_t len, const int *fds, unsigned nfds,
 	    uint64_t deadline)
 {
@@ -128,6 +133,10 @@ int vu_send(struct vu *vu, const void *buf, size_t len, const int *fds, unsigned
 	return 0;
 }
 
+/*
+ * No message to us has descriptors that we want, so those that come are closed as they come: at no
+ * time are there more of them than one recvmsg() takes.
+ */
 static bool close_received(struct msghdr *msg)
 {
 	struct cmsghdr *cmsg;
@@ -160,6 +169,7 @@ ssize_t vu_recv(int fd, void *buf, size_t len, bool *fds)
 	ssize_t n;
 
 	do {
+		/* Close-on-exec from the start: another thread may fork at any moment. */
 		n = recvmsg(fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	} while (n < 0 && errno == EINTR);
 	if (n < 0)
@@ -170,6 +180,7 @@ ssize_t vu_recv(int fd, void *buf, size_t len, bool *fds)
 	return msg.msg_flags & MSG_CTRUNC ? -EPROTO : n;
 }
 
+/* Stream sockets cut where they like; a short read is no end, only a read of nothing is. */
 int vu_read(struct vu *vu, void *buf, size_t len, uint64_t deadline)
 {
 	bool fds = false;
