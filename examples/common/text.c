@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Reads and writes sizes, numbers and unit addresses. What is wrong with one is for the caller to
+ * say: only the caller knows which option it was.
+ */
+#include "text.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* strtoull() takes a sign and blanks; nobody who writes a size means those. */
+static int digits(const char *text, uint64_t *value, const char **rest)
+{
+	char *end;
+
+	if (!isdigit((unsigned char)text[0]))
+		return -EINVAL;
+	/* strtoull() reports overflow only there. */
+	errno = 0;
+	*value = strtoull(text, &end, text[0] == '0' && (text[1] | 0x20) == 'x' ? 16 : 10);
+	if (errno)
+		return -ERANGE;
+	*rest = end;
+	return 0;
+}
+
+int text_number(const char *text, uint64_t *value)
+{
+	const char *rest;
+	uint64_t number;
+	int ret = digits(text, &number, &rest);
+
+	if (ret)
+		return ret;
+	if (*rest)
+		return -EINVAL;
+	*value = number;
+	return 0;
+}
+
+int text_size(const char *text, uint64_t *bytes)
+{
+	static const char units[] = "kmgt";
+	const char *rest, *unit;
+	uint64_t number;
+	unsigned shift;
+	int ret = digits(text, &number, &rest);
+
+	if (ret)
+		return ret;
+	if (!*rest) {
+		*bytes = number;
+		return 0;
+	}
+	unit = strchr(units, tolower((unsigned char)*rest));
+	if (!unit)
+		return -EINVAL;
+	if (rest[1] && strcmp(rest + 1, "iB") != 0)
+		return -EINVAL;
+	/* Powers of 1024, one after the other in the list of units. */
+	shift = 10 * (unsigned)(unit - units + 1);
+	/* Or it would wrap to a size that nobody asked for. */
+	if (number > UINT64_MAX >> shift)
+		return -ERANGE;
+	*bytes = number << shift;
+	return 0;
+}
+
+int text_lun(const char *text, uint32_t *target, uint32_t *lun)
+{
+	uint64_t first, second;
+	const char *rest;
+
+	if (digits(text, &first, &rest) || *rest != ':' || text_number(rest + 1, &second))
+		return -EINVAL;
+	/* What flat addressing can say: virtio 1.4, 5.6.6.1. */
+	if (first > 255 || second > 16383)
+		return -EINVAL;
+	*target = (uint32_t)first;
+	*lun = (uint32_t)second;
+	return 0;
+}
+
+const char *text_human(char *out, uint64_t bytes)
+{
+	static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+	double value = (double)bytes;
+	unsigned unit = 0;
+
+	while (value >= 1024 && unit < 6) {
+		value /= 1024;
+		unit++;
+	}
+	snprintf(out, TEXT_HUMAN_LEN, unit ? "%.1f%s" : "%.0f%s", value, units[unit]);
+	return out;
+}
+
+const char *text_clean(char *out, size_t len, const char *text)
+{
+	size_t i;
+
+	for (i = 0; i + 1 < len && text[i]; i++)
+		out[i] = (char)(text[i] >= ' ' && text[i] <= '~' ? text[i] : '?');
+	out[i] = 0;
+	return out;
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Asks the device. Everything is fetched before anything is printed, so that a device which dies
+ * half-way leaves an error and no half table.
+ */
+#include "info.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int fail(int ret)
+{
+	fprintf(stderr, "vscsi-info: %s\n", vscsi_last_error());
+	return ret;
+}
+
+static int fail_unit(int ret, const char *address)
+{
+	fail(ret);
+	if (ret == -ENODEV)
+		fprintf(stderr, "vscsi-info: 'vscsi-info %s' lists what is there\n", address);
+	return ret;
+}
+
+static int ask_unit(struct vscsi_dev *dev, struct unit *unit)
+{
+	struct vscsi_lun *lun;
+	/* Closed again at once: a scan may find thousands, and only the facts are wanted. */
+	int ret = vscsi_lun_open(dev, unit->addr.target, unit->addr.lun, NULL, &lun);
+
+	if (!ret) {
+		unit->info.size = sizeof(unit->info);
+		ret = vscsi_lun_get_info(lun, &unit->info);
+		vscsi_lun_close(lun);
+	}
+	if (ret)
+		snprintf(unit->error, sizeof(unit->error), "%s", vscsi_last_error());
+	else
+		unit->addr.type = unit->info.type;
+	return ret;
+}
+
+/* The number of units can grow between two scans; those that came late are left out. */
+static int find_units(struct vscsi_dev *dev, struct report *report)
+{
+	struct vscsi_lun_addr *found;
+	int count = vscsi_dev_scan(dev, NULL, 0), again;
+	unsigned i;
+
+	if (count < 0)
+		return fail(count);
+	/* One more than needed, since calloc(0) may return NULL. */
+	found = calloc((size_t)count + 1, sizeof(*found));
+	report->units = calloc((size_t)count + 1, sizeof(*report->units));
+	if (!found || !report->units) {
+		free(found);
+		fprintf(stderr, "vscsi-info: no memory for %d logical units\n", count);
+		return -ENOMEM;
+	}
+	again = vscsi_dev_scan(dev, found, (unsigned)count);
+	if (again >= 0)
+		report->count = (unsigned)(again < count ? again : count);
+	for (i = 0; i < report->count; i++)
+		report->units[i].addr = found[i];
+	free(found);
+	return again < 0 ? fail(again) : 0;
+}
+
+static int collect_units(struct vscsi_dev *dev, struct report *report,
+			 const struct vscsi_lun_addr *one)
+{
+	unsigned i;
+	int ret;
+
+	if (!one) {
+		ret = find_units(dev, report);
+		for (i = 0; !ret && i < report->count; i++)
+			ask_unit(dev, &report->units[i]);
+		return ret;
+	}
+	report->units = calloc(1, sizeof(*report->units));
+	if (!report->units)
+		return -ENOMEM;
+	report->count = 1;
+	report->units[0].addr = *one;
+	ret = ask_unit(dev, &report->units[0]);
+	return ret ? fail_unit(ret, report->address) : 0;
+}
+
+int report_collect(struct report *report, const struct vscsi_lun_addr *one)
+{
+	struct vscsi_dev *dev;
+	int ret = vscsi_dev_open(report->address, NULL, &dev);
+
+	if (ret)
+		return fail(ret);
+	report->device.size = sizeof(report->device);
+	report->memory.size = sizeof(report->memory);
+	ret = collect_units(dev, report, one);
+	/* Last of all, since it also counts the rules that the device has broken. */
+	if (!ret)
+		ret = vscsi_dev_get_info(dev, &report->device);
+	if (!ret)
+		ret = vscsi_mem_get_stats(vscsi_dev_mem(dev), &report->memory);
+	vscsi_dev_close(dev);
+	return ret;
+}
+
+void report_free(struct report *report)
+{
+	free(report->units);
+	report->units = NULL;
+	report->count = 0;
+}

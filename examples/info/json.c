@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The report for programs. Names are those of the library's structures; sizes are in bytes.
+ * Strings that a device gave need not be UTF-8, as JSON has to be: they go through text_clean().
+ */
+#include "info.h"
+
+#include <errno.h>
+#include <json.h>
+
+#include "common/text.h"
+
+/* Takes the value over in any case, so that callers have nothing to free. */
+static int add(struct json_object *to, const char *name, struct json_object *value)
+{
+	if (value && !json_object_object_add(to, name, value))
+		return 0;
+	json_object_put(value);
+	return -ENOMEM;
+}
+
+static int add_number(struct json_object *to, const char *name, uint64_t value)
+{
+	return add(to, name, json_object_new_uint64(value));
+}
+
+static int add_string(struct json_object *to, const char *name, const char *value)
+{
+	char safe[256];
+
+	return add(to, name, json_object_new_string(text_clean(safe, sizeof(safe), value)));
+}
+
+/* An array of the names of the bits that are set; a bit without a name is its number. */
+static int add_bits(struct json_object *to, const char *name, uint64_t word,
+		    const struct bit_name *names)
+{
+	struct json_object *list = json_object_new_array();
+	const struct bit_name *at;
+	unsigned bit;
+	int ret = list ? 0 : -ENOMEM;
+
+	for (bit = 0; !ret && bit < 64; bit++) {
+		if (!(word >> bit & 1))
+			continue;
+		for (at = names; at->name && at->bit != bit; at++)
+			;
+		ret = json_object_array_add(list, at->name ? json_object_new_string(at->name)
+							   : json_object_new_int((int)bit));
+	}
+	return add(to, name, list) || ret ? -ENOMEM : 0;
+}
+
+/* The same facts as the text's, under the names of the library's structures. */
+static struct json_object *device_object(const struct report *report)
+{
+	const struct vscsi_dev_info *device = &report->device;
+	struct json_object *out = json_object_new_object();
+	int bad = !out;
+
+	bad = bad || add_string(out, "transport", device->transport);
+	bad = bad ||
+	      add_string(out, "state", device->state == VSCSI_DEV_RUNNING ? "running" : "failed");
+	bad = bad || add_number(out, "queues", device->queues);
+	bad = bad || add_number(out, "queue_size", device->queue_size);
+	bad = bad || add_number(out, "depth", device->depth);
+	bad = bad || add_number(out, "max_segs", device->max_segs);
+	bad = bad || add_number(out, "max_target", device->max_target);
+	bad = bad || add_number(out, "max_lun", device->max_lun);
+	bad = bad || add_number(out, "max_sectors", device->max_sectors);
+	bad = bad || add_number(out, "cmd_per_lun", device->cmd_per_lun);
+	bad = bad || add_number(out, "seg_max", device->seg_max);
+	bad = bad || add_bits(out, "offered", device->offered, virtio_features);
+	bad = bad || add_bits(out, "negotiated", device->negotiated, virtio_features);
+	bad = bad ||
+	      add_bits(out, "protocol_features", device->protocol_features, protocol_features);
+	bad = bad || add_number(out, "errors", device->errors);
+	bad = bad || add_number(out, "mem_bytes", report->memory.bytes);
+	bad = bad || add_number(out, "mem_page_size", report->memory.page_size);
+	bad = bad || add_number(out, "mem_peak", report->memory.peak);
+	/* Half an object is none: add() turns NULL into the error. */
+	return bad ? (json_object_put(out), NULL) : out;
+}
+
+static int add_limits(struct json_object *out, const struct vscsi_lun_info *info)
+{
+	return add_number(out, "max_blocks", info->max_blocks) ||
+	       add_number(out, "optimal_blocks", info->optimal_blocks) ||
+	       add_number(out, "max_unmap_blocks", info->max_unmap_blocks) ||
+	       add_number(out, "max_unmap_ranges", info->max_unmap_ranges) ||
+	       add_number(out, "unmap_granularity", info->unmap_granularity) ||
+	       add_number(out, "max_zeroes_blocks", info->max_zeroes_blocks) ||
+	       add_number(out, "max_caw_blocks", info->max_caw_blocks) ||
+	       add_number(out, "queue_limit", info->queue_limit);
+}
+
+static int add_identity(struct json_object *out, const struct vscsi_lun_info *info)
+{
+	return add_string(out, "vendor", info->vendor) ||
+	       add_string(out, "product", info->product) ||
+	       add_string(out, "revision", info->revision) ||
+	       add_string(out, "serial", info->serial) || add_string(out, "wwid", info->wwid) ||
+	       add_number(out, "size", info->blocks * info->block_size) ||
+	       add_number(out, "blocks", info->blocks) ||
+	       add_number(out, "block_size", info->block_size) ||
+	       add_number(out, "physical_block_size", info->physical_block_size) ||
+	       add_bits(out, "flags", info->flags, lun_flags);
+}
+
+static struct json_object *unit_object(const struct unit *unit)
+{
+	struct json_object *out = json_object_new_object();
+	int bad = !out;
+
+	bad = bad || add_number(out, "target", unit->addr.target);
+	bad = bad || add_number(out, "lun", unit->addr.lun);
+	bad = bad || add_number(out, "type", unit->addr.type);
+	bad = bad || add_string(out, "type_name", type_name(unit->addr.type));
+	/* A unit that can't be opened has an address and a reason, and nothing else. */
+	if (unit->error[0])
+		bad = bad || add_string(out, "error", unit->error);
+	else
+		bad = bad || add_identity(out, &unit->info) || add_limits(out, &unit->info);
+	return bad ? (json_object_put(out), NULL) : out;
+}
+
+static struct json_object *units_array(const struct report *report)
+{
+	struct json_object *out = json_object_new_array(), *unit;
+	unsigned i;
+
+	for (i = 0; out && i < report->count; i++) {
+		unit = unit_object(&report->units[i]);
+		if (!unit || json_object_array_add(out, unit)) {
+			json_object_put(unit);
+			json_object_put(out);
+			return NULL;
+		}
+	}
+	return out;
+}
+
+int json_print(const struct report *report)
+{
+	struct json_object *out = json_object_new_object();
+	const char *text;
+	int bad = !out;
+
+	bad = bad || add_string(out, "version", vscsi_version());
+	bad = bad || add_string(out, "address", report->address);
+	bad = bad || add(out, "device", device_object(report));
+	bad = bad || add(out, "luns", units_array(report));
+	text = bad ? NULL : json_object_to_json_string_ext(out, JSON_C_TO_STRING_PRETTY);
+	if (text)
+		printf("%s\n", text);
+	json_object_put(out);
+	return text ? 0 : -ENOMEM;
+}

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * vscsi-info: tells what is behind an address. This file reads the command line and decides what is
+ * printed; the questions are in collect.c.
+ */
+#include "info.h"
+
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/text.h"
+
+#define EXIT_USAGE 2
+
+struct settings {
+	bool json;
+	bool verbose;
+};
+
+static const char help[] =
+	"usage: vscsi-info [--json] [--verbose] ADDRESS [TARGET:LUN]\n"
+	"       vscsi-info --options\n"
+	"Lists the logical units of a virtio-scsi device, or tells all about one of them.\n"
+	"  ADDRESS      vhost-user:PATH, the socket of a back-end; options behind a '?',\n"
+	"               vhost-user:/run/v.sock?queues=2&indirect=off\n"
+	"  TARGET:LUN   one logical unit, such as 0:1\n"
+	"  --json       print one JSON object instead\n"
+	"  --verbose    also what was negotiated, and all properties of each unit\n"
+	"  --options    list the options of an address\n"
+	"  --help       this text\n"
+	"  --version    the library's version\n"
+	"Exit status: 0 all well, 1 the device or a unit can't be reached, 2 wrong usage.\n";
+
+static int list_options(void)
+{
+	struct vscsi_dev_option option;
+	unsigned i;
+
+	for (i = 0; !vscsi_dev_option(i, &option); i++)
+		printf("%-14s %-16s %s\n", option.name, option.values, option.help);
+	return EXIT_SUCCESS;
+}
+
+static int show(const struct report *report, const struct settings *settings, bool one)
+{
+	unsigned i;
+	int failed = 0;
+
+	/* A unit that can't be opened makes the whole run fail, after everything was shown. */
+	for (i = 0; i < report->count; i++)
+		failed |= report->units[i].error[0] != 0;
+	if (settings->json)
+		return json_print(report) || failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	if (!one)
+		text_table(report);
+	if (settings->verbose)
+		text_device(report);
+	for (i = 0; i < report->count; i++) {
+		if (one || settings->verbose || report->units[i].error[0])
+			text_unit(&report->units[i]);
+	}
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+static int run(const char *address, const char *unit, const struct settings *settings)
+{
+	struct report report = {.address = address};
+	struct vscsi_lun_addr one = {0};
+	int ret;
+
+	if (unit && text_lun(unit, &one.target, &one.lun)) {
+		fprintf(stderr,
+			"vscsi-info: '%s' is no logical unit: give TARGET:LUN, 0:0 to 255:16383\n",
+			unit);
+		return EXIT_USAGE;
+	}
+	ret = report_collect(&report, unit ? &one : NULL);
+	ret = ret ? EXIT_FAILURE : show(&report, settings, unit != NULL);
+	report_free(&report);
+	return ret;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"json", no_argument, NULL, 'j'},    {"verbose", no_argument, NULL, 'v'},
+		{"options", no_argument, NULL, 'o'}, {"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, 'V'}, {0},
+	};
+	struct settings settings = {0};
+	int option;
+
+	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		switch (option) {
+		case 'j':
+			settings.json = true;
+			break;
+		case 'v':
+			settings.verbose = true;
+			break;
+		case 'o':
+			return list_options();
+		case 'h':
+			fputs(help, stdout);
+			return EXIT_SUCCESS;
+		case 'V':
+			printf("vscsi-info %s\n", vscsi_version());
+			return EXIT_SUCCESS;
+		default:
+			fprintf(stderr, "vscsi-info: 'vscsi-info --help' lists the options\n");
+			return EXIT_USAGE;
+		}
+	}
+	if (argc - optind < 1 || argc - optind > 2) {
+		fprintf(stderr,
+			"vscsi-info: give an ADDRESS and perhaps a TARGET:LUN, see --help\n");
+		return EXIT_USAGE;
+	}
+	return run(argv[optind], argc - optind == 2 ? argv[optind + 1] : NULL, &settings);
+}

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Takes completions in: checks them, counts them, and says what was wrong with the first that was.
+ */
+#include "job.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "workload.h"
+
+static const char *const dir_words[DIR_COUNT] = {"read", "write", "unmap", "flush"};
+
+void job_fail(struct job *job, int error, const char *format, ...)
+{
+	va_list args;
+
+	if (!job->options->continue_on_error || !job->queue)
+		job->ending = true;
+	if (job->error)
+		return;
+	job->error = error;
+	va_start(args, format);
+	vsnprintf(job->sentence, sizeof(job->sentence), format, args);
+	va_end(args);
+}
+
+static uint64_t io_bytes(const struct job *job, const struct io *io)
+{
+	return io->dir == DIR_SYNC ? 0 : (uint64_t)job->blocks * job->info.block_size;
+}
+
+/* The words that stand nearest to the cause: sense, then SCSI status, then the virtio response. */
+static const char *cause(const struct vscsi_completion *done)
+{
+	/*
+	 * The response decides before the status, which may be unwritten (virtio 1.4, 5.6.6.1.1).
+	 */
+	if (done->response)
+		return vscsi_response_text(done->response);
+	if (done->sense_key)
+		return vscsi_sense_text(done->sense_key, done->asc, done->ascq);
+	return done->status ? vscsi_status_text(done->status) : "no sense data";
+}
+
+static bool io_failed(struct job *job, const struct io *io, const struct vscsi_completion *done)
+{
+	struct dir_stats *dir = &job->stats.dir[io->dir];
+	uint64_t lba = job->first_lba + io->place * job->blocks;
+
+	if (done->result) {
+		dir->errors++;
+		job_fail(job, done->result,
+			 "%s of %u blocks at block %" PRIu64 " of %u:%u: %s (%s)",
+			 dir_words[io->dir], job->blocks, lba, job->info.target, job->info.lun,
+			 strerror(-done->result), cause(done));
+		return true;
+	}
+	/* A device that says GOOD and moves less than all has lost data all the same. */
+	if (done->residual && (io->dir == DIR_READ || io->dir == DIR_WRITE)) {
+		dir->shorts++;
+		job_fail(job, -EBADMSG,
+			 "%s of %u blocks at block %" PRIu64 " of %u:%u left %u bytes out",
+			 dir_words[io->dir], job->blocks, lba, job->info.target, job->info.lun,
+			 done->residual);
+		return true;
+	}
+	return false;
+}
+
+static void check_data(struct job *job, const struct slot *slot)
+{
+	uint64_t lba = job->first_lba + slot->io.place * job->blocks;
+
+	if (!verify_check(&job->verifier, slot->buf, lba, job->blocks, slot->io.generation))
+		return;
+	/* Not job_fail(): bad blocks don't end a job unless verify_fatal says so. */
+	if (!job->error) {
+		job->error = -EILSEQ;
+		snprintf(job->sentence, sizeof(job->sentence), "verification of %u:%u: %s",
+			 job->info.target, job->info.lun, job->verifier.first);
+	}
+	if (job->options->verify_fatal)
+		job->ending = true;
+}
+
+static void count(struct job *job, const struct slot *slot, uint64_t now)
+{
+	struct dir_stats *dir = &job->stats.dir[slot->io.dir];
+	uint64_t bytes = io_bytes(job, &slot->io), clat = now - slot->published;
+
+	dir->ios++;
+	dir->bytes += bytes;
+	dir->end = now;
+	moments_add(&dir->slat, slot->published - slot->begun);
+	moments_add(&dir->clat, clat);
+	moments_add(&dir->lat, now - slot->begun);
+	hist_add(&dir->hist, clat);
+	/* Only this thread writes them: no read-modify-write is needed. */
+	atomic_store_explicit(&job->live_ios[slot->io.dir], dir->ios, memory_order_relaxed);
+	atomic_store_explicit(&job->live_bytes[slot->io.dir], dir->bytes, memory_order_relaxed);
+}
+
+void job_account(struct job *job, const struct vscsi_completion *done, uint64_t now)
+{
+	struct slot *slot = &job->slots[done->user_data];
+	bool failed = io_failed(job, &slot->io, done);
+
+	/* Failed requests have no latency: many fail at once, and would make a disk look fast. */
+	if (!failed)
+		count(job, slot, now);
+	if (!failed && slot->io.dir == DIR_READ && slot->io.generation)
+		check_data(job, slot);
+	workload_finished(job, &slot->io, !failed);
+	job->idle[job->idle_count++] = (uint32_t)done->user_data;
+}
+
+static uint64_t timeval_ns(const struct timeval *time)
+{
+	return (uint64_t)time->tv_sec * 1000000000u + (uint64_t)time->tv_usec * 1000u;
+}
+
+void job_count_from(struct job *job, uint64_t now)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_THREAD, &usage);
+	job->usage_user = timeval_ns(&usage.ru_utime);
+	job->usage_system = timeval_ns(&usage.ru_stime);
+	job->usage_switches = (uint64_t)(usage.ru_nvcsw + usage.ru_nivcsw);
+	job->usage_major = (uint64_t)usage.ru_majflt;
+	job->usage_minor = (uint64_t)usage.ru_minflt;
+	stats_restart(&job->stats, now);
+	job->began = now;
+	job->counting = true;
+}
+
+void job_usage(struct job *job, uint64_t now)
+{
+	struct stats *stats = &job->stats;
+	struct rusage usage;
+
+	/* Of this thread alone; what the main thread takes is not part of the I/O. */
+	getrusage(RUSAGE_THREAD, &usage);
+	stats->end = now;
+	stats->user_ns = timeval_ns(&usage.ru_utime) - job->usage_user;
+	stats->system_ns = timeval_ns(&usage.ru_stime) - job->usage_system;
+	stats->switches = (uint64_t)(usage.ru_nvcsw + usage.ru_nivcsw) - job->usage_switches;
+	stats->major_faults = (uint64_t)usage.ru_majflt - job->usage_major;
+	stats->minor_faults = (uint64_t)usage.ru_minflt - job->usage_minor;
+	stats->verify_checked = job->verifier.checked;
+	stats->verify_bad = job->verifier.bad;
+}
+
+void job_snapshot(struct job *job)
+{
+	if (!atomic_load_explicit(&job->snapshot_wanted, memory_order_relaxed))
+		return;
+	job_usage(job, clock_now());
+	pthread_mutex_lock(&job->run->lock);
+	/* The main thread waits for this copy; it is some ten microseconds once an interval. */
+	job->snapshot = job->stats;
+	atomic_store_explicit(&job->snapshot_wanted, false, memory_order_relaxed);
+	pthread_cond_broadcast(&job->run->changed);
+	pthread_mutex_unlock(&job->run->lock);
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The Castagnoli checksum (RFC 3720, appendix B.4), in portable C.
+ */
+#ifndef EXAMPLES_PERF_CRC32C_H
+#define EXAMPLES_PERF_CRC32C_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/**
+ * crc32c_init - Make the tables
+ *
+ * Before the first crc32c(), once, while there is one thread.
+ */
+void crc32c_init(void);
+
+/* Return: the checksum of @len bytes. Any thread. */
+uint32_t crc32c(const void *data, size_t len);
+
+#endif

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Devices: one for each address, large enough for all jobs that use it.
+ */
+#include "prepare.h"
+
+#include <string.h>
+
+#define DEFAULT_DEPTH 128
+#define MOST_QUEUES   254
+#define LEAST_BYTES   (16ull << 20) /* 8 hugepages of 2 MiB */
+#define SPARE_BYTES   (2ull << 20)
+#define SLOT_BYTES    1024ull /* more than the library takes for a request of a queue */
+
+static uint32_t round_up_power(uint64_t value)
+{
+	uint32_t power = 1;
+
+	while (power < value)
+		power <<= 1;
+	return power;
+}
+
+/* Wishes of the device's jobs; what the address says takes precedence, as the library defines. */
+static void add_wishes(struct vscsi_dev_opts *opts, const struct job_options *options)
+{
+	/* One for each thread; where the device has fewer, the library shares them. */
+	if (opts->queues < MOST_QUEUES)
+		opts->queues++;
+	/* Buffers of 4 KiB and more lie in pages of their own. */
+	opts->mem_bytes += options->iodepth * ((options->bs + 4095) & ~4095ull);
+	if (options->iodepth > DEFAULT_DEPTH && options->iodepth > opts->queue_size)
+		opts->queue_size = round_up_power(options->iodepth);
+}
+
+int device_open(struct job_list *list, struct job *job)
+{
+	/* One queue more than jobs: the library keeps one for the calls that wait. */
+	struct vscsi_dev_opts opts = {.size = sizeof(opts), .queues = 1};
+	const char *address = job->options->address;
+	struct device *device;
+	unsigned i;
+	int ret;
+
+	for (i = 0; i < list->device_count; i++) {
+		if (!strcmp(list->devices[i].address, address)) {
+			job->dev = list->devices[i].dev;
+			return 0;
+		}
+	}
+	for (i = 0; i < list->count; i++) {
+		if (!strcmp(list->jobs[i]->options->address, address))
+			add_wishes(&opts, list->jobs[i]->options);
+	}
+	opts.mem_bytes += SPARE_BYTES + (opts.queues + 2ull) * SLOT_BYTES *
+						(opts.queue_size ? opts.queue_size : DEFAULT_DEPTH);
+	/* More than 8 small hugepages would need large ones, which most machines don't have. */
+	if (opts.mem_bytes < LEAST_BYTES)
+		opts.mem_bytes = LEAST_BYTES;
+	device = &list->devices[list->device_count];
+	device->address = address;
+	ret = vscsi_dev_open(address, &opts, &device->dev);
+	if (ret) {
+		fprintf(stderr, "vscsi-perf: %s\n", vscsi_last_error());
+		return ret;
+	}
+	list->device_count++;
+	job->dev = device->dev;
+	return 0;
+}

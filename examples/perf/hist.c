@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The log-linear histogram.
+ */
+#include "hist.h"
+
+#define PER_POWER (1u << HIST_BITS)
+
+unsigned hist_index(uint64_t value)
+{
+	unsigned power;
+
+	/* The first power of two above PER_POWER continues the linear part without a seam. */
+	if (value < PER_POWER)
+		return (unsigned)value;
+	if (value >> HIST_TOP)
+		return HIST_BUCKETS - 1;
+	power = 63 - (unsigned)__builtin_clzll(value);
+	return ((power - HIST_BITS + 1) << HIST_BITS) +
+	       (unsigned)(value >> (power - HIST_BITS) & (PER_POWER - 1));
+}
+
+uint64_t hist_value(unsigned index)
+{
+	unsigned shift;
+	uint64_t low;
+
+	if (index < 2 * PER_POWER)
+		return index;
+	shift = (index >> HIST_BITS) - 1;
+	low = (uint64_t)(PER_POWER + (index & (PER_POWER - 1))) << shift;
+	return low + (1ull << shift) / 2;
+}
+
+void hist_add(struct hist *hist, uint64_t value)
+{
+	hist->count++;
+	hist->bucket[hist_index(value)]++;
+}
+
+void hist_merge(struct hist *to, const struct hist *from)
+{
+	unsigned i;
+
+	to->count += from->count;
+	for (i = 0; i < HIST_BUCKETS; i++)
+		to->bucket[i] += from->bucket[i];
+}
+
+uint64_t hist_percentile(const struct hist *hist, double percent)
+{
+	/* As a real number: the 99.9th of ten values is the tenth, not the ninth. */
+	double rank = percent / 100 * (double)hist->count;
+	uint64_t below = 0;
+	unsigned i;
+
+	if (!hist->count)
+		return 0;
+	for (i = 0; i < HIST_BUCKETS - 1; i++) {
+		below += hist->bucket[i];
+		if (below && (double)below >= rank)
+			break;
+	}
+	return hist_value(i);
+}

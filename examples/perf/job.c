@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The loop of a job: prepare what there is room for, publish it, poll, account. Choosing requests
+ * is for workload.c, taking completions in for account.c.
+ */
+#include "job.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "workload.h"
+
+/* Polls that found nothing between two looks at the clock. */
+#define POLLS_A_LOOK 256
+
+/* Every slot is either idle or with the device. */
+static uint32_t in_flight(const struct job *job)
+{
+	return (uint32_t)job->options->iodepth - job->idle_count;
+}
+
+static int prepare(struct job *job, const struct io *io, void *buf, uint32_t number)
+{
+	uint64_t lba = job->first_lba + io->place * job->blocks;
+	struct vscsi_range range = {.lba = lba, .blocks = job->blocks};
+
+	switch (io->dir) {
+	case DIR_READ:
+		return vscsi_read(job->queue, job->lun, buf, lba, job->blocks, 0, number);
+	case DIR_WRITE:
+		return vscsi_write(job->queue, job->lun, buf, lba, job->blocks, 0, number);
+	case DIR_TRIM:
+		return vscsi_unmap(job->queue, job->lun, &range, 1, number);
+	default:
+		return vscsi_flush(job->queue, job->lun, number);
+	}
+}
+
+/* Return: whether a request was prepared. What is refused for now stays in job->ahead. */
+static bool start_one(struct job *job, uint64_t now)
+{
+	uint32_t number = job->idle[job->idle_count - 1];
+	struct slot *slot = &job->slots[number];
+	struct io *io = &job->ahead;
+	int ret;
+
+	if (!job->have_ahead && !job->source(job, io)) {
+		job->exhausted = true;
+		return false;
+	}
+	job->have_ahead = true;
+	/* What was chosen is kept, so that waiting doesn't change what is written where. */
+	if (!workload_ready(job, io))
+		return false;
+	if (io->dir == DIR_WRITE && io->generation)
+		verify_fill(&job->verifier, slot->buf, job->first_lba + io->place * job->blocks,
+			    job->blocks, io->generation);
+	ret = prepare(job, io, slot->buf, number);
+	/* The ring, or the disk's own limit, which other threads fill too. */
+	if (ret == -EAGAIN)
+		return false;
+	job->have_ahead = false;
+	/* Nothing was sent and would not be the next time: the job ends whatever it tolerates. */
+	if (ret) {
+		job_fail(job, ret, "preparing a request: %s", strerror(-ret));
+		job->ending = true;
+		return false;
+	}
+	workload_started(job, io);
+	slot->io = *io;
+	slot->begun = now;
+	if (!job->stats.dir[io->dir].start)
+		job->stats.dir[io->dir].start = now;
+	job->paced++;
+	job->idle_count--;
+	job->batch[job->batch_count++] = number;
+	return true;
+}
+
+/* With rate_iops, as many as the time since the beginning allows. */
+static bool may_start(const struct job *job, uint64_t now)
+{
+	uint64_t rate = job->options->rate_iops;
+
+	if (job->ending || job->exhausted || !job->idle_count)
+		return false;
+	if (!rate || job->source != workload_next)
+		return true;
+	return (double)job->paced < (double)rate * (double)(now - job->began) / 1e9;
+}
+
+static void start_batch(struct job *job)
+{
+	uint64_t most = job->options->iodepth_batch, now;
+	uint32_t i;
+
+	if (job->ending || job->exhausted || !job->idle_count)
+		return;
+	now = clock_now();
+	job->batch_count = 0;
+	/*
+	 * All of a batch share one look at the clock, since a look costs as much as preparing one.
+	 */
+	while ((!most || job->batch_count < most) && may_start(job, now) && start_one(job, now))
+		;
+	if (!job->batch_count)
+		return;
+	/* Taken before, since the device may be done with some before the call returns. */
+	now = clock_now();
+	for (i = 0; i < job->batch_count; i++)
+		job->slots[job->batch[i]].published = now;
+	/* A device that is lost says so by its completions. */
+	vscsi_submit(job->queue);
+}
+
+/* Return: false when the device has had time enough. */
+static bool look_at_clock(struct job *job, uint64_t now, uint64_t last)
+{
+	const struct job_options *options = job->options;
+
+	if (caught_signal)
+		job->ending = true;
+	if (!job->counting && now - job->began >= options->ramp_time) {
+		job_count_from(job, now);
+		job->paced = 0;
+	}
+	if (job->source == workload_next && job->counting && options->runtime &&
+	    now - job->began >= options->runtime)
+		job->ending = true;
+	job_snapshot(job);
+	if (!in_flight(job) || now - last < JOB_PATIENCE_NS)
+		return true;
+	job_fail(job, -ETIMEDOUT, "%u requests have not come back for %llu seconds", in_flight(job),
+		 JOB_PATIENCE_NS / 1000000000);
+	return false;
+}
+
+/* Return: completions taken in, or negative when the device is lost. */
+static int collect(struct job *job, uint64_t *now)
+{
+	uint64_t most = job->options->iodepth_batch_complete_max;
+	int count, i;
+
+	/* As many as can be there at once: fewer would leave completions to grow old. */
+	count = vscsi_poll(job->queue, job->done, (unsigned)(most ? most : job->options->iodepth));
+	if (count <= 0)
+		return count;
+	*now = clock_now();
+	for (i = 0; i < count; i++)
+		job_account(job, &job->done[i], *now);
+	return count;
+}
+
+static void run_phase(struct job *job, int (*source)(struct job *job, struct io *io))
+{
+	uint64_t now = clock_now(), last = now;
+	unsigned nothing = 0;
+	int count;
+
+	job->source = source;
+	job->have_ahead = job->exhausted = job->ending = false;
+	job->issued = 0;
+	for (;;) {
+		start_batch(job);
+		if (!in_flight(job) && (job->ending || job->exhausted))
+			break;
+		count = collect(job, &now);
+		if (count < 0) {
+			job_fail(job, count, "the device is lost");
+			break;
+		}
+		if (count > 0) {
+			last = now;
+			nothing = 0;
+		} else if (++nothing % POLLS_A_LOOK == 0) {
+			now = clock_now();
+			/* With fewer processors than pollers, the device may need this one. */
+			sched_yield();
+		} else {
+			continue;
+		}
+		if (!look_at_clock(job, now, last))
+			break;
+	}
+}
+
+/* Bad blocks found on the way are no reason not to look at the others; anything else is. */
+static bool readback_wanted(const struct job *job)
+{
+	const struct job_options *options = job->options;
+
+	if (!options->verify || !(options->do_verify || options->verify_only) || caught_signal)
+		return false;
+	return !job->error || (job->error == -EILSEQ && !options->verify_fatal);
+}
+
+static void run_job(struct job *job)
+{
+	const struct job_options *options = job->options;
+
+	job->began = clock_now();
+	/* Else look_at_clock() does when the ramp is over. */
+	if (!options->ramp_time)
+		job_count_from(job, job->began);
+	if (!options->verify_only)
+		run_phase(job, workload_next);
+	/* The job was shorter than its ramp: there is nothing to report, and no wrong figure. */
+	if (!job->counting)
+		job_count_from(job, clock_now());
+	if (readback_wanted(job))
+		run_phase(job, readback_next);
+	job_usage(job, clock_now());
+}
+
+/* All begin together, also those that can't, since the main thread counts them. */
+static void wait_for_go(struct run *run)
+{
+	pthread_mutex_lock(&run->lock);
+	run->ready++;
+	pthread_cond_broadcast(&run->changed);
+	while (!run->go)
+		pthread_cond_wait(&run->changed, &run->lock);
+	pthread_mutex_unlock(&run->lock);
+}
+
+static void report_end(struct job *job)
+{
+	pthread_mutex_lock(&job->run->lock);
+	job->finished = true;
+	job->run->running--;
+	pthread_cond_broadcast(&job->run->changed);
+	pthread_mutex_unlock(&job->run->lock);
+}
+
+void *job_main(void *arg)
+{
+	struct job *job = arg;
+	int ret = vscsi_queue_open(job->dev, NULL, &job->queue);
+
+	if (ret)
+		job_fail(job, ret, "%s", vscsi_last_error());
+	wait_for_go(job->run);
+	if (!ret)
+		run_job(job);
+	/*
+	 * By the thread that opened it, as the library wants. Refused when requests are still out.
+	 */
+	vscsi_queue_close(job->queue);
+	report_end(job);
+	return NULL;
+}

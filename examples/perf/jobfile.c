@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Job files: fio's INI format, read line by line. What an option means is not known here.
+ */
+#include "options.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+
+struct reader {
+	struct settings *settings;
+	struct job_options base; /* [global] of this file */
+	struct job_options *section;
+	const char *path;
+	unsigned line;
+};
+
+static char *strip(char *text)
+{
+	size_t len;
+
+	while (isspace((unsigned char)*text))
+		text++;
+	len = strlen(text);
+	while (len && isspace((unsigned char)text[len - 1]))
+		len--;
+	text[len] = 0;
+	return text;
+}
+
+/* "key = value" is as good as "key=value". */
+static void join(char *text)
+{
+	char *equals = strchr(text, '='), *end, *value;
+
+	if (!equals)
+		return;
+	for (end = equals; end > text && isspace((unsigned char)end[-1]); end--)
+		;
+	value = strip(equals + 1);
+	*end = '=';
+	memmove(end + 1, value, strlen(value) + 1);
+}
+
+static int bad_line(const struct reader *reader, const char *what)
+{
+	fprintf(stderr, "%s:%u: %s\n", reader->path, reader->line, what);
+	return -EINVAL;
+}
+
+static int begin_section(struct reader *reader, char *text)
+{
+	size_t len = strlen(text);
+
+	if (len < 3 || text[len - 1] != ']')
+		return bad_line(reader, "a section's name stands between '[' and ']'");
+	text[len - 1] = 0;
+	/* What follows goes into the base, and so into every section that begins later. */
+	if (!strcmp(text + 1, "global")) {
+		reader->section = &reader->base;
+		return 0;
+	}
+	if (len - 2 >= MAX_NAME)
+		return bad_line(reader, "the section's name is too long");
+	reader->section = settings_add(reader->settings, &reader->base, text + 1);
+	return reader->section ? 0 : -EINVAL;
+}
+
+static int read_line(struct reader *reader, char *line)
+{
+	char where[MAX_TEXT + 16];
+	char *text = strip(line);
+
+	reader->line++;
+	if (!*text || *text == '#' || *text == ';')
+		return 0;
+	if (*text == '[')
+		return begin_section(reader, text);
+	if (!reader->section)
+		return bad_line(reader, "an option stands before the first [section]");
+	join(text);
+	snprintf(where, sizeof(where), "%s:%u", reader->path, reader->line);
+	return option_set(reader->section, NULL, where, text);
+}
+
+int jobfile_read(struct settings *settings, const char *path)
+{
+	struct reader reader = {.settings = settings, .base = settings->global, .path = path};
+	unsigned before = settings->count;
+	char line[2 * MAX_TEXT];
+	FILE *file = fopen(path, "re");
+	int ret = 0;
+
+	if (!file) {
+		ret = -errno;
+		fprintf(stderr, "vscsi-perf: opening the job file %s: %s\n", path, strerror(errno));
+		return ret;
+	}
+	while (!ret && fgets(line, sizeof(line), file)) {
+		/* A line in two pieces would be read as two options. */
+		if (!strchr(line, '\n') && !feof(file)) {
+			reader.line++;
+			ret = bad_line(&reader, "the line is too long");
+		} else {
+			ret = read_line(&reader, line);
+		}
+	}
+	if (!ret && ferror(file))
+		ret = bad_line(&reader, "reading failed behind this line");
+	/* Else nothing would run, and that would look like success. */
+	if (!ret && settings->count == before)
+		ret = bad_line(&reader, "the file has no job: a [section] other than [global]");
+	fclose(file);
+	return ret;
+}

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * vscsi-perf: measures the I/O of virtio-scsi disks as fio would, and checks the data. This file
+ * puts the parts in order: options, preparation, run, report, exit status.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "crc32c.h"
+#include "report.h"
+
+#define EXIT_USAGE 2
+
+static void catch_signal(int number)
+{
+	caught_signal = number;
+}
+
+/* A second one kills: nobody should have to wait for a device that doesn't answer. */
+static void install_handlers(void)
+{
+	struct sigaction action = {.sa_handler = catch_signal,
+				   .sa_flags = (int)(SA_RESETHAND | SA_RESTART)};
+
+	sigemptyset(&action.sa_mask);
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+}
+
+static FILE *open_output(const struct run_options *options)
+{
+	FILE *out = options->output[0] ? fopen(options->output, "we") : stdout;
+
+	if (!out)
+		fprintf(stderr, "vscsi-perf: opening %s for the results: %s\n", options->output,
+			strerror(errno));
+	return out;
+}
+
+/* Tells on stderr what also stands in the report, which may be read by a program or by nobody. */
+static bool tell_errors(const struct job_list *list)
+{
+	const struct job *job;
+	bool any = false;
+	unsigned i;
+
+	for (i = 0; i < list->count; i++) {
+		job = list->jobs[i];
+		if (!job->error)
+			continue;
+		fprintf(stderr, "vscsi-perf: job '%s': %s\n", job->options->name, job->sentence);
+		any = true;
+	}
+	return any;
+}
+
+/* A depth that can't be reached makes figures that don't mean what they say. */
+static void warn_depth(const struct job_list *list)
+{
+	struct vscsi_dev_info info = {.size = sizeof(info)};
+	unsigned i;
+
+	for (i = 0; i < list->count; i++) {
+		const struct job_options *options = list->jobs[i]->options;
+
+		if (list->jobs[i]->clone || vscsi_dev_get_info(list->jobs[i]->dev, &info) ||
+		    info.depth >= options->iodepth)
+			continue;
+		fprintf(stderr,
+			"vscsi-perf: job '%s': a queue of this device holds %u requests, fewer "
+			"than iodepth\n",
+			options->name, info.depth);
+	}
+}
+
+static int run(struct settings *settings, struct job_list *list, FILE *out)
+{
+	struct run shared;
+	int ret = list_prepare(list, settings);
+
+	if (ret)
+		return ret == -EINVAL ? EXIT_USAGE : EXIT_FAILURE;
+	warn_depth(list);
+	install_handlers();
+	ret = run_all(list, &shared, &settings->run, out);
+	if (!ret)
+		ret = report_write(out, settings->run.output_format, list, &shared);
+	/*
+	 * Errors count for more than a signal: a script must not take a failed run for a stopped
+	 * one.
+	 */
+	if (tell_errors(list) || ret)
+		return EXIT_FAILURE;
+	return caught_signal ? 128 + caught_signal : EXIT_SUCCESS;
+}
+
+int main(int argc, char **argv)
+{
+	struct settings *settings = malloc(sizeof(*settings));
+	struct job_list *list = calloc(1, sizeof(*list));
+	FILE *out = NULL;
+	int ret;
+
+	if (!settings || !list) {
+		fprintf(stderr, "vscsi-perf: no memory for the options\n");
+		return EXIT_FAILURE;
+	}
+	crc32c_init();
+	ret = cmdline_read(settings, argc, argv);
+	if (ret) {
+		ret = ret < 0 ? EXIT_USAGE : EXIT_SUCCESS;
+		goto out_free;
+	}
+	out = open_output(&settings->run);
+	ret = out ? run(settings, list, out) : EXIT_FAILURE;
+	/* The last bytes may fail to be written only here. */
+	if (out && out != stdout && fclose(out))
+		ret = EXIT_FAILURE;
+	list_release(list);
+out_free:
+	free(list);
+	free(settings);
+	return ret;
+}

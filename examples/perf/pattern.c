@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Shuffling without a table: a linear congruential generator modulo the next power of two has its
+ * full period when its factor is 1 modulo 4 and its step odd (Hull and Dobell), so each number
+ * comes once; what is not below the count is passed over, and a bijection hides its regular low
+ * bits.
+ */
+#include "pattern.h"
+
+#define FACTOR   0x5851f42d4c957f2dull /* 1 modulo 4 */
+#define SCRAMBLE 0x9e3779b97f4a7c15ull /* odd, so that multiplying can be undone */
+
+uint64_t random_next(uint64_t *state)
+{
+	uint64_t mixed = *state += SCRAMBLE;
+
+	/* Stafford's thirteenth mix of the bits. */
+	mixed = (mixed ^ mixed >> 30) * 0xbf58476d1ce4e5b9ull;
+	mixed = (mixed ^ mixed >> 27) * 0x94d049bb133111ebull;
+	return mixed ^ mixed >> 31;
+}
+
+static void begin_round(struct pattern *pattern)
+{
+	pattern->done = 0;
+	pattern->state = random_next(&pattern->seed) & pattern->mask;
+	pattern->step = random_next(&pattern->seed) | 1;
+}
+
+void pattern_init(struct pattern *pattern, uint64_t count, uint64_t random, uint64_t seed)
+{
+	unsigned bits = count > 1 ? 64 - (unsigned)__builtin_clzll(count - 1) : 0;
+
+	pattern->count = count;
+	pattern->random = random;
+	pattern->seed = seed;
+	pattern->mask = bits < 64 ? (1ull << bits) - 1 : UINT64_MAX;
+	pattern->shift = bits / 2 + 1;
+	begin_round(pattern);
+}
+
+static uint64_t random_place(struct pattern *pattern)
+{
+	uint64_t place;
+
+	do {
+		pattern->state = (pattern->state * FACTOR + pattern->step) & pattern->mask;
+		place = pattern->state ^ pattern->state >> pattern->shift;
+		place = place * SCRAMBLE & pattern->mask;
+		place ^= place >> pattern->shift;
+	} while (place >= pattern->count);
+	return place;
+}
+
+uint64_t pattern_next(struct pattern *pattern)
+{
+	uint64_t place;
+
+	if (pattern->done == pattern->count)
+		begin_round(pattern);
+	place = pattern->random ? random_place(pattern) : pattern->done;
+	pattern->done++;
+	return place;
+}

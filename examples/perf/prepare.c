@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Makes the threads' structures, and everything that their loops will use.
+ */
+#include "prepare.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "workload.h"
+
+static int no_memory(const struct job *job)
+{
+	fprintf(stderr,
+		"vscsi-perf: job '%s': no memory for iodepth=%" PRIu64 " and %" PRIu64 " pieces\n",
+		job->options->name, job->options->iodepth, job->places);
+	return -ENOMEM;
+}
+
+static int add_job(struct job_list *list, const struct job_options *options, unsigned group,
+		   unsigned clone)
+{
+	/* One by one, since a job is large with its histograms and there are few as a rule. */
+	struct job *job = calloc(1, sizeof(*job));
+	uint64_t seed = options->randseed + clone;
+
+	if (!job) {
+		fprintf(stderr, "vscsi-perf: no memory for %u threads\n", list->count + 1);
+		return -ENOMEM;
+	}
+	job->options = options;
+	job->group = group;
+	job->clone = clone;
+	/* Neighbouring numbers make unrelated seeds, so that threads don't follow each other. */
+	job->seed = random_next(&seed);
+	list->jobs[list->count++] = job;
+	return 0;
+}
+
+static int add_jobs(struct job_list *list, struct settings *settings)
+{
+	unsigned i, clone, group = 0;
+	uint32_t seed = 0;
+	int ret = 0;
+
+	/* A seed of 32 bits is one that people can copy from a report. */
+	if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed) || !seed)
+		seed = 1;
+	for (i = 0; !ret && i < settings->count; i++) {
+		struct job_options *options = &settings->jobs[i];
+
+		if (!options->randseed)
+			options->randseed = seed;
+		group += i && options->stonewall;
+		for (clone = 0; !ret && clone < options->numjobs; clone++)
+			ret = add_job(list, options, group, clone);
+	}
+	return ret;
+}
+
+static int open_unit(struct job *job)
+{
+	unsigned target = (unsigned)(job->options->lun >> 16);
+	unsigned lun = (unsigned)(job->options->lun & 0xffff);
+	int ret = vscsi_lun_open(job->dev, target, lun, NULL, &job->lun);
+
+	if (ret) {
+		fprintf(stderr, "vscsi-perf: job '%s': %s\n", job->options->name,
+			vscsi_last_error());
+		if (ret == -ENODEV)
+			fprintf(stderr, "vscsi-perf: 'vscsi-info %s' lists what is there\n",
+				job->options->address);
+		/* Not a matter of options, whatever the number says. */
+		return ret == -EINVAL ? -ENODEV : ret;
+	}
+	job->info.size = sizeof(job->info);
+	return vscsi_lun_get_info(job->lun, &job->info);
+}
+
+/* Something that no compression or zero detection on the way makes easy. */
+static void fill_random(struct job *job, size_t bytes)
+{
+	uint64_t state = job->seed, word;
+	size_t at;
+
+	for (at = 0; at + sizeof(word) <= bytes; at += sizeof(word)) {
+		word = random_next(&state);
+		memcpy(job->buffers + at, &word, sizeof(word));
+	}
+}
+
+/* In one piece: the pool has nothing to split, and a device maps it with the fewest segments. */
+static int take_buffers(struct job *job)
+{
+	size_t depth = job->options->iodepth, bytes = depth * job->options->bs;
+	size_t i;
+
+	if (job->options->rw & RW_TRIM)
+		return 0;
+	job->buffers = vscsi_mem_alloc(vscsi_dev_mem(job->dev), bytes, 4096);
+	if (!job->buffers) {
+		fprintf(stderr,
+			"vscsi-perf: job '%s': no DMA memory for iodepth=%zu buffers of "
+			"%" PRIu64 " bytes: make them fewer or smaller, or give more with "
+			"the address option mem=\n",
+			job->options->name, depth, job->options->bs);
+		return -ENOMEM;
+	}
+	fill_random(job, bytes);
+	for (i = 0; i < depth; i++)
+		job->slots[i].buf = job->buffers + i * job->options->bs;
+	return 0;
+}
+
+static int take_tables(struct job *job)
+{
+	uint32_t depth = (uint32_t)job->options->iodepth, i;
+
+	job->slots = calloc(depth, sizeof(*job->slots));
+	job->idle = calloc(depth, sizeof(*job->idle));
+	job->batch = calloc(depth, sizeof(*job->batch));
+	job->done = calloc(depth, sizeof(*job->done));
+	if (!job->slots || !job->idle || !job->batch || !job->done)
+		return no_memory(job);
+	/* Slot 0 on top: at depth 1 always the same buffer is used, as warm as it gets. */
+	for (i = 0; i < depth; i++)
+		job->idle[i] = depth - 1 - i;
+	job->idle_count = depth;
+	if (!job->options->verify)
+		return 0;
+	/* Pages of it are taken as they are touched: a large disk costs what is written of it. */
+	job->marks = calloc(job->places, sizeof(*job->marks));
+	job->verifier.seed = job->seed;
+	job->verifier.mode = job->options->verify;
+	job->verifier.block_size = job->info.block_size;
+	return job->marks ? 0 : no_memory(job);
+}
+
+int list_prepare(struct job_list *list, struct settings *settings)
+{
+	int ret = add_jobs(list, settings);
+	unsigned i;
+
+	for (i = 0; !ret && i < list->count; i++)
+		ret = device_open(list, list->jobs[i]);
+	/* Buffers last, when it is known that everything else fits. */
+	for (i = 0; !ret && i < list->count; i++) {
+		struct job *job = list->jobs[i];
+
+		ret = open_unit(job);
+		ret = ret ? ret : job_fit(job);
+		ret = ret ? ret : take_tables(job);
+		ret = ret ? ret : take_buffers(job);
+		if (!ret)
+			workload_init(job);
+	}
+	return ret;
+}
+
+static void release_job(struct job *job)
+{
+	/* Refused while a request is out, whose buffer is still the device's. */
+	bool idle = !job->lun || !vscsi_lun_close(job->lun);
+
+	if (idle && job->buffers)
+		vscsi_mem_free(vscsi_dev_mem(job->dev), job->buffers);
+	free(job->slots);
+	free(job->idle);
+	free(job->batch);
+	free(job->done);
+	free(job->marks);
+	free(job);
+}
+
+void list_release(struct job_list *list)
+{
+	unsigned i;
+
+	for (i = 0; i < list->count; i++)
+		release_job(list->jobs[i]);
+	for (i = 0; i < list->device_count; i++)
+		vscsi_dev_close(list->devices[i].dev);
+	memset(list, 0, sizeof(*list));
+}

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Sums, and what follows from sums.
+ */
+#include "stats.h"
+
+#include <math.h>
+#include <string.h>
+#include <time.h>
+
+/* The system's clock, not the processor's counter: no calibration, and the same on all machines. */
+uint64_t clock_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+void moments_add(struct moments *moments, uint64_t ns)
+{
+	if (!moments->count || ns < moments->min)
+		moments->min = ns;
+	if (ns > moments->max)
+		moments->max = ns;
+	moments->count++;
+	moments->sum += (double)ns;
+	moments->squares += (double)ns * (double)ns;
+}
+
+double moments_mean(const struct moments *moments)
+{
+	return moments->count ? moments->sum / (double)moments->count : 0;
+}
+
+double moments_deviation(const struct moments *moments)
+{
+	double count = (double)moments->count, variance;
+
+	if (moments->count < 2)
+		return 0;
+	/* The sample's variance from two sums: one pass, and two threads' sums can be added. */
+	variance = (moments->squares - moments->sum * moments->sum / count) / (count - 1);
+	/* Rounding can make it a little less than nothing when all times are alike. */
+	return variance > 0 ? sqrt(variance) : 0;
+}
+
+/* An empty set has no least value, though its field is 0. */
+static void moments_merge(struct moments *to, const struct moments *from)
+{
+	if (!from->count)
+		return;
+	if (!to->count || from->min < to->min)
+		to->min = from->min;
+	if (from->max > to->max)
+		to->max = from->max;
+	to->count += from->count;
+	to->sum += from->sum;
+	to->squares += from->squares;
+}
+
+/* A start of 0 is none: the kind was never seen. */
+static void span_merge(uint64_t *start, uint64_t *end, uint64_t from_start, uint64_t from_end)
+{
+	if (from_start && (!*start || from_start < *start))
+		*start = from_start;
+	if (from_end > *end)
+		*end = from_end;
+}
+
+static void dir_merge(struct dir_stats *to, const struct dir_stats *from)
+{
+	to->ios += from->ios;
+	to->bytes += from->bytes;
+	to->errors += from->errors;
+	to->shorts += from->shorts;
+	span_merge(&to->start, &to->end, from->start, from->end);
+	moments_merge(&to->slat, &from->slat);
+	moments_merge(&to->clat, &from->clat);
+	moments_merge(&to->lat, &from->lat);
+	hist_merge(&to->hist, &from->hist);
+}
+
+void stats_merge(struct stats *to, const struct stats *from)
+{
+	unsigned i;
+
+	for (i = 0; i < DIR_COUNT; i++)
+		dir_merge(&to->dir[i], &from->dir[i]);
+	span_merge(&to->start, &to->end, from->start, from->end);
+	to->user_ns += from->user_ns;
+	to->system_ns += from->system_ns;
+	to->switches += from->switches;
+	to->major_faults += from->major_faults;
+	to->minor_faults += from->minor_faults;
+	to->verify_checked += from->verify_checked;
+	to->verify_bad += from->verify_bad;
+}
+
+void stats_restart(struct stats *stats, uint64_t now)
+{
+	uint64_t begun[DIR_COUNT];
+	unsigned i;
+
+	for (i = 0; i < DIR_COUNT; i++)
+		begun[i] = stats->dir[i].start ? now : 0;
+	memset(stats, 0, sizeof(*stats));
+	stats->start = now;
+	for (i = 0; i < DIR_COUNT; i++)
+		stats->dir[i].start = begun[i];
+}
+
+double dir_seconds(const struct dir_stats *dir)
+{
+	/* Only errors: nothing completed well, so that there is no end. */
+	if (dir->end <= dir->start)
+		return 1e-9;
+	return (double)(dir->end - dir->start) / 1e9;
+}

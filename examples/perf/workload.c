@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Chooses requests. A mark is how often this run wrote a piece, 0 while it never did, and one bit
+ * that says that a write or a checked read of it is in flight.
+ */
+#include "workload.h"
+
+#define MARK_BUSY       (1u << 31)
+#define MARK_GENERATION (MARK_BUSY - 1)
+
+static unsigned only_direction(uint64_t rw)
+{
+	if (rw & RW_TRIM)
+		return DIR_TRIM;
+	return rw & RW_WRITE ? DIR_WRITE : DIR_READ;
+}
+
+static unsigned choose_direction(struct job *job)
+{
+	const struct job_options *options = job->options;
+
+	/* Draws only where there is a choice, so that a job which only writes can be repeated. */
+	if ((options->rw & (RW_READ | RW_WRITE)) != (RW_READ | RW_WRITE))
+		return only_direction(options->rw);
+	return random_next(&job->dice) % 100 < options->rwmixread ? DIR_READ : DIR_WRITE;
+}
+
+/* A job that only writes must have met these places: orders depend on the seed alone. */
+static void note_what_was_written(struct job *job)
+{
+	struct pattern order = job->order[DIR_WRITE];
+	uint64_t i;
+
+	for (i = 0; i < job->limit; i++)
+		job->marks[pattern_next(&order)]++;
+}
+
+void workload_init(struct job *job)
+{
+	const struct job_options *options = job->options;
+	uint64_t seed = job->seed;
+	unsigned dir;
+
+	job->dice = random_next(&seed);
+	for (dir = 0; dir < DIR_COUNT; dir++)
+		pattern_init(&job->order[dir], job->places, options->rw & RW_RANDOM,
+			     random_next(&seed));
+	job->limit = options->time_based ? UINT64_MAX : job->places;
+	if (options->number_ios && options->number_ios < job->limit)
+		job->limit = options->number_ios;
+	if (options->verify_only)
+		note_what_was_written(job);
+}
+
+int workload_next(struct job *job, struct io *io)
+{
+	uint64_t fsync = job->options->fsync;
+
+	io->generation = 0;
+	if (fsync && job->writes_since_flush >= fsync) {
+		job->writes_since_flush = 0;
+		io->dir = DIR_SYNC;
+		return 1;
+	}
+	if (job->issued >= job->limit)
+		return 0;
+	job->issued++;
+	io->dir = choose_direction(job);
+	io->place = pattern_next(&job->order[io->dir]);
+	job->writes_since_flush += io->dir == DIR_WRITE;
+	return 1;
+}
+
+int readback_next(struct job *job, struct io *io)
+{
+	/*
+	 * In the order of the disk, whatever the order of writing: fast, and finds neighbours'
+	 * faults.
+	 */
+	while (job->issued < job->places && !job->marks[job->issued])
+		job->issued++;
+	if (job->issued >= job->places)
+		return 0;
+	io->dir = DIR_READ;
+	io->place = job->issued++;
+	io->generation = 0;
+	return 1;
+}
+
+bool workload_ready(const struct job *job, struct io *io)
+{
+	uint32_t mark;
+
+	if (!job->marks || io->dir == DIR_SYNC)
+		return true;
+	mark = job->marks[io->place];
+	if (io->dir == DIR_READ) {
+		io->generation = mark & MARK_BUSY ? 0 : mark;
+		return true;
+	}
+	if (mark & MARK_BUSY)
+		return false;
+	io->generation = mark < MARK_GENERATION ? mark + 1 : 1;
+	return true;
+}
+
+void workload_started(struct job *job, const struct io *io)
+{
+	if (io->generation)
+		job->marks[io->place] |= MARK_BUSY;
+}
+
+void workload_finished(struct job *job, const struct io *io, bool good)
+{
+	/* Not checked, or nothing to be checked later: the mark is somebody else's. */
+	if (!io->generation)
+		return;
+	job->marks[io->place] = good || io->dir == DIR_READ ? io->generation : 0;
+}

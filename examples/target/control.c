@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Commands that change the device while it runs.
+ */
+#include "control.h"
+
+#include <errno.h>
+#include <linux/virtio_scsi.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "../../src/util/bits.h"
+#include "listen.h"
+#include "say.h"
+
+#define ANSWER_MAX 1024
+
+/* The address a command begins with, which nothing may follow unless @rest is wanted. */
+static int address(const char *text, uint8_t *target, uint16_t *number, const char **rest)
+{
+	const char *after;
+	int rc = parse_lun_address(text, target, number, &after);
+
+	if (rc)
+		return rc;
+	if (rest && *after == ' ')
+		*rest = after + 1;
+	else if (rest || *after)
+		return refuse(EINVAL,
+			      rest ? "a size is missing behind '%s'"
+				   : "nothing was expected "
+				     "behind '%s'",
+			      text);
+	return 0;
+}
+
+/* The other units of the target tell of the change too (SPC-4, REPORT LUNS). */
+static void luns_changed(struct device *d, uint32_t reason, uint8_t target, uint16_t number)
+{
+	event_post(&d->events, VIRTIO_SCSI_T_TRANSPORT_RESET, reason, target, number);
+	target_attention(&d->luns, target, UA_LUNS_CHANGED, lun_find(&d->luns, target, number));
+}
+
+/* A command leaves its answer in @answer, which says "ok" already, or fails with a sentence. */
+static int run_add(struct device *d, const char *arg, char *answer)
+{
+	struct lun_spec spec;
+	int rc;
+
+	(void)answer;
+	rc = lun_spec_parse(arg, &spec);
+	if (!rc)
+		rc = lun_add(&d->luns, &spec);
+	if (!rc)
+		luns_changed(d, VIRTIO_SCSI_EVT_RESET_RESCAN, spec.target, spec.number);
+	return rc;
+}
+
+/* The unit is gone before its event is sent: a driver that rescans at once must not find it. */
+static int run_remove(struct device *d, const char *arg, char *answer)
+{
+	uint16_t number;
+	uint8_t target;
+	int rc;
+
+	(void)answer;
+	rc = address(arg, &target, &number, NULL);
+	if (!rc)
+		rc = lun_remove(&d->luns, target, number);
+	if (!rc)
+		luns_changed(d, VIRTIO_SCSI_EVT_RESET_REMOVED, target, number);
+	return rc;
+}
+
+static int run_resize(struct device *d, const char *arg, char *answer)
+{
+	const char *text = "";
+	uint16_t number;
+	uint64_t size;
+	uint8_t target;
+	int rc;
+
+	(void)answer;
+	rc = address(arg, &target, &number, &text);
+	if (!rc)
+		rc = parse_size(text, &size);
+	if (!rc)
+		rc = lun_resize(&d->luns, target, number, size);
+	/* ASC in the low byte, its qualifier in the next: 2Ah/09h (virtio 1.4, 5.6.6.3). */
+	if (!rc)
+		event_post(&d->events, VIRTIO_SCSI_T_PARAM_CHANGE, 0x092a, target, number);
+	return rc;
+}
+
+/* All counters on one line, so that a reader needs no framing beyond that of every answer. */
+static int run_stat(struct device *d, const char *arg, char *answer)
+{
+	const struct counters *c = &d->counters;
+	const struct {
+		const char *name;
+		uint64_t value;
+	} list[] = {
+		{"clients", c->clients},
+		{"requests", c->requests},
+		{"kicks", c->kicks},
+		{"calls", c->calls},
+		{"bytes_in", c->bytes_in},
+		{"bytes_out", c->bytes_out},
+		{"check_conditions", c->check_conditions},
+		{"tmfs", c->tmfs},
+		{"events", c->events},
+		{"events_missed", c->events_missed},
+		{"broken_rings", c->broken_rings},
+		{"bad_messages", c->bad_messages},
+	};
+	size_t n = 0;
+	unsigned int i;
+
+	if (*arg)
+		return refuse(EINVAL, "stat takes no argument");
+	for (i = 0; i < ARRAY_LEN(list); i++)
+		n += (size_t)snprintf(answer + n, ANSWER_MAX - n, "%s\"%s\":%llu", i ? "," : "{",
+				      list[i].name, (unsigned long long)list[i].value);
+	snprintf(answer + n, ANSWER_MAX - n, "}");
+	return 0;
+}
+
+static const struct command {
+	const char *name;
+	int (*run)(struct device *d, const char *arg, char *answer);
+} commands[] = {
+	{"add", run_add},
+	{"remove", run_remove},
+	{"resize", run_resize},
+	{"stat", run_stat},
+};
+
+/* @line is cut into the command and its argument in place. */
+static int run_line(struct device *d, char *line, char *answer)
+{
+	char *arg = strchr(line, ' ');
+	unsigned int i;
+
+	if (arg)
+		*arg++ = '\0';
+	for (i = 0; i < ARRAY_LEN(commands); i++)
+		if (!strcmp(line, commands[i].name))
+			return commands[i].run(d, arg ? arg : "", answer);
+	return refuse(EINVAL, "there is no command '%s': add, remove, resize, stat", line);
+}
+
+/* Answer one line. Returns false if the client does not take the answer. */
+static bool answer_line(struct control_client *c, char *line)
+{
+	char answer[ANSWER_MAX] = "ok";
+	size_t len;
+
+	if (run_line(c->device, line, answer))
+		snprintf(answer, sizeof(answer) - 1, "error: %s", refusal());
+	len = strlen(answer);
+	answer[len++] = '\n';
+	return send(c->watch.fd, answer, len, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)len;
+}
+
+/*
+ * A line may come in pieces and several may come at once. A client that sends a line longer than
+ * the buffer, or does not read its answers, is dropped: nothing here may wait for it.
+ */
+static void on_line(struct watch *w)
+{
+	struct control_client *c = w->owner;
+	char *end;
+	ssize_t n;
+
+	n = recv(w->fd, c->line + c->have, sizeof(c->line) - c->have, MSG_DONTWAIT);
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0)
+		goto drop;
+	c->have += (size_t)n;
+	while ((end = memchr(c->line, '\n', c->have))) {
+		*end++ = '\0';
+		if (!answer_line(c, c->line))
+			goto drop;
+		c->have -= (size_t)(end - c->line);
+		memmove(c->line, end, c->have);
+	}
+	if (c->have < sizeof(c->line))
+		return;
+
+drop:
+	loop_remove(&c->device->loop, w);
+}
+
+/* One client too many is turned away at once rather than left to wait without an answer. */
+static void on_client(struct watch *w)
+{
+	struct control *c = w->owner;
+	struct control_client *client;
+	unsigned int i;
+	int fd;
+
+	fd = accept4(w->fd, NULL, NULL, SOCK_CLOEXEC);
+	if (fd < 0)
+		return;
+	for (i = 0; i < CONTROL_CLIENTS; i++) {
+		client = &c->clients[i];
+		if (client->watch.fd >= 0)
+			continue;
+		client->have = 0;
+		if (loop_add(&c->device->loop, &client->watch, fd))
+			break;
+		return;
+	}
+	close(fd);
+}
+
+/* The descriptors are -1 until then, so that control_close may follow at any point. */
+int control_open(struct control *c, struct device *d, const char *path)
+{
+	unsigned int i;
+	int rc;
+	int fd;
+
+	*c = (struct control){.device = d, .watch = {-1, on_client, c}};
+	for (i = 0; i < CONTROL_CLIENTS; i++) {
+		c->clients[i].watch = (struct watch){-1, on_line, &c->clients[i]};
+		c->clients[i].device = d;
+	}
+	if (!path)
+		return 0;
+	fd = listen_at(path);
+	if (fd < 0)
+		return fd;
+	rc = loop_add(&d->loop, &c->watch, fd);
+	if (rc) {
+		close(fd);
+		unlink(path);
+	}
+	return rc;
+}
+
+void control_close(struct control *c)
+{
+	unsigned int i;
+
+	if (c->watch.fd >= 0)
+		unlink(c->device->options.control_path);
+	for (i = 0; i < CONTROL_CLIENTS; i++)
+		loop_remove(&c->device->loop, &c->clients[i].watch);
+	loop_remove(&c->device->loop, &c->watch);
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The event queue (virtio 1.4, 5.6.6.3).
+ */
+#include "event.h"
+
+#include <linux/virtio_scsi.h>
+#include <string.h>
+
+#include "../../src/util/bits.h"
+#include "session.h"
+
+/* Sent later, by event_serve: nobody who posts has to know about rings or faults. */
+void event_post(struct event_list *l, uint32_t type, uint32_t reason, uint8_t target,
+		uint16_t number)
+{
+	struct event *e;
+
+	if (l->count == EVENTS_WAITING) {
+		l->missed = true;
+		return;
+	}
+	e = &l->waiting[l->count++];
+	*e = (struct event){.type = type, .reason = reason, .lun = {1, target}};
+	put_be16(e->lun + 2, number);
+	/* Peripheral form up to 255, flat space above (SAM-5, "Single level LUN structure"). */
+	if (number > 255)
+		e->lun[2] |= 0x40;
+}
+
+/* A driver that did not ask for such events must not get any (virtio 1.4, 5.6.3). */
+static bool negotiated(const struct session *s, const struct event *e)
+{
+	if (e->type == VIRTIO_SCSI_T_TRANSPORT_RESET)
+		return s->features & BIT(VIRTIO_SCSI_F_HOTPLUG);
+	return s->features & BIT(VIRTIO_SCSI_F_CHANGE);
+}
+
+/* Fill the next buffer. Returns false if the driver has put none there, or the ring is broken. */
+static bool send(struct session *s, struct ring *r, const struct event *e)
+{
+	struct virtio_scsi_event d = {
+		.event = htole32(e->type),
+		.reason = htole32(e->reason),
+	};
+	struct chain c;
+	int rc;
+
+	/* A buffer that is too short gets what fits; a driver has to offer event_info_size. */
+	rc = r->ops->pop(r, &c);
+	if (rc < 0)
+		session_break_ring(s, r);
+	if (rc <= 0)
+		return false;
+	memcpy(d.lun, e->lun, sizeof(d.lun));
+	r->ops->push(r, &c, (uint32_t)sgl_write(&c.in, &d, sizeof(d)));
+	s->device->counters.events++;
+	return true;
+}
+
+/* An event that finds no buffer is lost for good; what stays is that something was (5.6.6.3). */
+static void send_waiting(struct session *s, struct ring *r, struct event_list *l)
+{
+	unsigned int i;
+
+	for (i = 0; i < l->count; i++) {
+		if (!negotiated(s, &l->waiting[i]))
+			continue;
+		if (l->missed)
+			l->waiting[i].type |= VIRTIO_SCSI_T_EVENTS_MISSED;
+		if (send(s, r, &l->waiting[i])) {
+			l->missed = false;
+			continue;
+		}
+		l->missed = true;
+		s->device->counters.events_missed++;
+	}
+	l->count = 0;
+}
+
+void event_serve(struct session *s, struct ring *r)
+{
+	static const struct event lost = {.type = VIRTIO_SCSI_T_EVENTS_MISSED};
+	struct event_list *l = &s->device->events;
+	uint64_t before = s->device->counters.events;
+
+	r->pending = false;
+	send_waiting(s, r, l);
+	/* As soon as there is a buffer, even if nothing else happens (5.6.6.3). */
+	while (!r->broken && l->missed) {
+		if (send(s, r, &lost))
+			l->missed = false;
+		else if (r->broken || !ring_rearm(r))
+			break;
+	}
+	if (s->device->counters.events != before)
+		session_call(s, r);
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The SIGBUS handler.
+ */
+#include "fault.h"
+
+#include <signal.h>
+#include <string.h>
+
+sigjmp_buf fault_escape;
+
+/* The fault is synchronous, in our own copying code, so leaving by a jump is safe. */
+static void on_bus_error(int sig)
+{
+	(void)sig;
+	siglongjmp(fault_escape, 1);
+}
+
+void fault_guard(void)
+{
+	struct sigaction sa;
+
+	memset(&sa, 0, sizeof(sa));
+	sa.sa_handler = on_bus_error;
+	sigemptyset(&sa.sa_mask);
+	sigaction(SIGBUS, &sa, NULL);
+}

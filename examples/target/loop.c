@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Level-triggered epoll, one event a call.
+ */
+#include "loop.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "say.h"
+
+int loop_open(struct loop *l)
+{
+	l->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (l->epoll_fd < 0)
+		return refuse(errno, "cannot make an epoll descriptor: %s", strerror(errno));
+	return 0;
+}
+
+void loop_close(struct loop *l)
+{
+	close(l->epoll_fd);
+}
+
+/* Level-triggered: what a handler leaves unread is found again. */
+int loop_add(struct loop *l, struct watch *w, int fd)
+{
+	struct epoll_event ev = {.events = EPOLLIN, .data.ptr = w};
+
+	if (epoll_ctl(l->epoll_fd, EPOLL_CTL_ADD, fd, &ev))
+		return refuse(errno, "cannot wait for descriptor %d: %s", fd, strerror(errno));
+	w->fd = fd;
+	return 0;
+}
+
+/* Removed by hand before it is closed: a descriptor that a client still has open stays in epoll. */
+void loop_remove(struct loop *l, struct watch *w)
+{
+	if (w->fd < 0)
+		return;
+	epoll_ctl(l->epoll_fd, EPOLL_CTL_DEL, w->fd, NULL);
+	close(w->fd);
+	w->fd = -1;
+}
+
+void loop_pause(struct loop *l, struct watch *w)
+{
+	epoll_ctl(l->epoll_fd, EPOLL_CTL_DEL, w->fd, NULL);
+}
+
+void loop_wait(struct loop *l, int timeout_ms)
+{
+	struct epoll_event ev;
+	struct watch *w;
+
+	/*
+	 * With room for one event there is never a second one that refers to what was just closed.
+	 */
+	if (epoll_wait(l->epoll_fd, &ev, 1, timeout_ms) != 1)
+		return;
+	w = ev.data.ptr;
+	w->ready(w);
+}

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The table of logical units: adding, finding, resizing and removing them.
+ */
+#include "lun.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "say.h"
+
+/* Where the unit with this number is, or where it would have to be put in. */
+static struct lun **slot_of(struct lun_table *t, uint8_t target, uint16_t number)
+{
+	struct lun **at = &t->targets[target];
+
+	while (*at && (*at)->number < number)
+		at = &(*at)->next;
+	return at;
+}
+
+/* A target has few units, and the first ones are the busiest: a list is enough. */
+struct lun *lun_find(const struct lun_table *t, uint8_t target, uint16_t number)
+{
+	struct lun *lun = t->targets[target];
+
+	while (lun && lun->number < number)
+		lun = lun->next;
+	return lun && lun->number == number ? lun : NULL;
+}
+
+/* FNV-1a: names need to differ and to stay the same, nothing more. */
+static uint64_t hash(uint64_t h, const char *s)
+{
+	while (*s)
+		h = (h ^ (uint8_t)*s++) * UINT64_C(0x100000001b3);
+	return h;
+}
+
+static void name_unit(struct lun *lun, const struct lun_spec *spec)
+{
+	uint64_t h = UINT64_C(0xcbf29ce484222325);
+
+	if (*spec->serial)
+		strcpy(lun->serial, spec->serial);
+	else
+		snprintf(lun->serial, sizeof(lun->serial), "%08x%02x%04x",
+			 (uint32_t)hash(h, spec->path), spec->target, spec->number);
+	/*
+	 * NAA 3h: locally assigned, which is what a name from a hash is (SPC-4, "NAA designator
+	 * format").
+	 */
+	lun->naa = hash(h, lun->serial) >> 4 | UINT64_C(3) << 60;
+}
+
+static int open_store(const struct lun_spec *spec, struct store **out)
+{
+	switch (spec->kind) {
+	case STORE_FILE:
+		return store_file_open(spec->path, spec->read_only, out);
+	case STORE_RAM:
+		return store_ram_open(spec->size, out);
+	default:
+		return store_null_open(spec->size, out);
+	}
+}
+
+/* The unit enters the table when nothing can fail any more. */
+int lun_add(struct lun_table *t, const struct lun_spec *spec)
+{
+	struct lun **slot = slot_of(t, spec->target, spec->number);
+	struct lun *lun;
+	int rc;
+
+	if (*slot && (*slot)->number == spec->number)
+		return refuse(EEXIST, "LUN %d:%d exists already", spec->target, spec->number);
+	lun = calloc(1, sizeof(*lun));
+	if (!lun)
+		return refuse(ENOMEM, "no memory left for LUN %d:%d", spec->target, spec->number);
+	rc = open_store(spec, &lun->store);
+	if (rc)
+		goto free_lun;
+	lun->target = spec->target;
+	lun->number = spec->number;
+	lun->block_size = spec->block_size;
+	/* Bytes behind the last whole block cannot be reached. */
+	lun->blocks = lun->store->size / spec->block_size;
+	lun->read_only = spec->read_only;
+	lun->thin = spec->thin;
+	name_unit(lun, spec);
+	if (!lun->blocks) {
+		rc = refuse(EINVAL, "LUN %d:%d would hold %llu bytes, less than one block of %u",
+			    lun->target, lun->number, (unsigned long long)lun->store->size,
+			    lun->block_size);
+		goto close_store;
+	}
+	lun_attention(lun, UA_POWER_ON);
+	lun->next = *slot;
+	*slot = lun;
+	return 0;
+
+close_store:
+	lun->store->ops->close(lun->store);
+free_lun:
+	free(lun);
+	return rc;
+}
+
+/* Takes the unit out of its list and gives back all that it has. */
+static void release(struct lun **slot)
+{
+	struct lun *lun = *slot;
+
+	*slot = lun->next;
+	lun->store->ops->close(lun->store);
+	free(lun);
+}
+
+int lun_remove(struct lun_table *t, uint8_t target, uint16_t number)
+{
+	struct lun **slot = slot_of(t, target, number);
+
+	if (!*slot || (*slot)->number != number)
+		return refuse(ENOENT, "there is no LUN %d:%d", target, number);
+	release(slot);
+	return 0;
+}
+
+int lun_resize(struct lun_table *t, uint8_t target, uint16_t number, uint64_t size)
+{
+	struct lun *lun = lun_find(t, target, number);
+	int rc;
+
+	if (!lun)
+		return refuse(ENOENT, "there is no LUN %d:%d", target, number);
+	if (size < lun->block_size)
+		return refuse(EINVAL, "LUN %d:%d cannot be smaller than its block of %u bytes",
+			      target, number, lun->block_size);
+	rc = lun->store->ops->resize(lun->store, size);
+	if (rc)
+		return rc;
+	/* Bytes behind the last whole block cannot be reached. */
+	lun->blocks = size / lun->block_size;
+	lun_attention(lun, UA_CAPACITY_CHANGED);
+	return 0;
+}
+
+void lun_table_close(struct lun_table *t)
+{
+	unsigned int i;
+
+	for (i = 0; i < MAX_TARGETS; i++)
+		while (t->targets[i])
+			release(&t->targets[i]);
+}

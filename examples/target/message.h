@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * vhost-user messages: their form, receiving them, and answering. What they do is in the message_*
+ * files. Nothing in a message is believed before it was checked.
+ */
+#ifndef TARGET_MESSAGE_H
+#define TARGET_MESSAGE_H
+
+#include <linux/vhost_types.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "regions.h"
+
+#define MESSAGE_FDS 8   /* SET_MEM_TABLE carries the most */
+#define PAYLOAD_MAX 512 /* more than any message needs; what claims to be longer is refused */
+#define CONFIG_MAX  256 /* the most of config space that one message carries */
+
+/* Request numbers (vhost-user, "Front-end message types"). */
+enum message_id {
+	MSG_GET_FEATURES = 1,
+	MSG_SET_FEATURES = 2,
+	MSG_SET_OWNER = 3,
+	MSG_RESET_OWNER = 4,
+	MSG_SET_MEM_TABLE = 5,
+	MSG_SET_VRING_NUM = 8,
+	MSG_SET_VRING_ADDR = 9,
+	MSG_SET_VRING_BASE = 10,
+	MSG_GET_VRING_BASE = 11,
+	MSG_SET_VRING_KICK = 12,
+	MSG_SET_VRING_CALL = 13,
+	MSG_SET_VRING_ERR = 14,
+	MSG_GET_PROTOCOL_FEATURES = 15,
+	MSG_SET_PROTOCOL_FEATURES = 16,
+	MSG_GET_QUEUE_NUM = 17,
+	MSG_SET_VRING_ENABLE = 18,
+	MSG_SET_BACKEND_REQ_FD = 21,
+	MSG_GET_CONFIG = 24,
+	MSG_SET_CONFIG = 25,
+	MSG_RESET_DEVICE = 34,
+	MSG_GET_MAX_MEM_SLOTS = 36,
+	MSG_ADD_MEM_REG = 37,
+	MSG_REM_MEM_REG = 38,
+	MSG_SET_STATUS = 39,
+	MSG_GET_STATUS = 40,
+};
+
+/* Header flags. */
+#define MSG_VERSION      0x1
+#define MSG_VERSION_MASK 0x3
+#define MSG_REPLY        0x4
+#define MSG_NEED_REPLY   0x8
+
+/* Of a SET_VRING_KICK, CALL or ERR: the ring, and whether the message carries no descriptor. */
+#define VRING_INDEX_MASK 0xff
+#define VRING_NO_FD      0x100
+
+/*
+ * The three words every message begins with. All numbers are in this machine's own byte order,
+ * both sides being on the same one.
+ */
+struct message_header {
+	uint32_t request;
+	uint32_t flags;
+	uint32_t size; /* of the payload */
+};
+
+/* A memory region as it stands in a message. */
+struct message_region {
+	uint64_t guest; /* its first address in descriptors */
+	uint64_t size;
+	uint64_t user;   /* its first address in SET_VRING_ADDR */
+	uint64_t offset; /* in the file */
+};
+
+/* SET_MEM_TABLE; only @count regions are sent, each with a descriptor, in the same order. */
+struct message_table {
+	uint32_t count;
+	uint32_t padding;
+	struct message_region regions[TABLE_REGIONS];
+};
+
+/* ADD_MEM_REG and REM_MEM_REG. */
+struct message_slot {
+	uint64_t padding;
+	struct message_region region;
+};
+
+/* GET_CONFIG and SET_CONFIG; only @size bytes are sent, in a request as in an answer. */
+struct message_config {
+	uint32_t offset;
+	uint32_t size;
+	uint32_t flags;
+	uint8_t bytes[CONFIG_MAX];
+};
+
+/*
+ * The message being received. Header and body arrive one after the other; descriptors come with any
+ * byte of them and belong to the message until a handler takes them.
+ */
+struct message {
+	struct message_header header;
+	union {
+		uint64_t u64;
+		struct vhost_vring_state state;
+		struct vhost_vring_addr addr;
+		struct message_table table;
+		struct message_slot slot;
+		struct message_config config;
+		uint8_t bytes[PAYLOAD_MAX];
+	} body;
+	size_t have; /* bytes of header and body received so far */
+	int fds[MESSAGE_FDS];
+	unsigned int fd_count;
+};
+
+struct session;
+
+/* message_init - an empty message, ready to receive. */
+void message_init(struct message *m);
+
+/*
+ * message_receive - take what the socket has; once a message is whole, act on it.
+ * Never blocks. On anything that cannot be answered the session is closed, with one sentence on
+ * stderr.
+ */
+void message_receive(struct session *s);
+
+/* message_take_fd - the next descriptor of the message, now the caller's; -1 if there is none. */
+int message_take_fd(struct message *m);
+
+/* message_drop_fds - close the descriptors that nobody took. */
+void message_drop_fds(struct message *m);
+
+/*
+ * What the messages do. Each returns 0 or a negative errno with a sentence. Those that have an
+ * answer of their own leave it in m->body and its length in m->header.size.
+ */
+
+/* msg_get_features - answers with the virtio features offered, bit 30 among them. */
+int msg_get_features(struct session *s, struct message *m);
+/*
+ * msg_set_features - takes the client's choice; refuses bits that were not offered, and changes
+ * while rings run.
+ */
+int msg_set_features(struct session *s, struct message *m);
+/* msg_get_protocol_features - answers with the protocol features offered. */
+int msg_get_protocol_features(struct session *s, struct message *m);
+/* msg_set_protocol_features - takes the client's choice of them. */
+int msg_set_protocol_features(struct session *s, struct message *m);
+/* msg_set_owner - begins the session; most other messages are refused before it. */
+int msg_set_owner(struct session *s, struct message *m);
+/* msg_reset - RESET_DEVICE and RESET_OWNER: rings, features and status are as at the start. */
+int msg_reset(struct session *s, struct message *m);
+/* msg_get_queue_num - answers with the number of rings, control and event ring included. */
+int msg_get_queue_num(struct session *s, struct message *m);
+/* msg_set_backend_fd - keeps the channel for messages to the client; takes the descriptor. */
+int msg_set_backend_fd(struct session *s, struct message *m);
+/* msg_get_config - answers with the asked-for part of config space. */
+int msg_get_config(struct session *s, struct message *m);
+/* msg_set_config - changes sense_size and cdb_size, and refuses to change anything else. */
+int msg_set_config(struct session *s, struct message *m);
+/* msg_get_status - answers with the device status. */
+int msg_get_status(struct session *s, struct message *m);
+/* msg_set_status - takes the device status; zero resets. */
+int msg_set_status(struct session *s, struct message *m);
+
+/* msg_set_mem_table - replaces all memory regions; takes the descriptors. */
+int msg_set_mem_table(struct session *s, struct message *m);
+/* msg_get_max_mem_slots - answers with MEMORY_SLOTS. */
+int msg_get_max_mem_slots(struct session *s, struct message *m);
+/* msg_add_mem_reg - adds one region; takes the descriptor. */
+int msg_add_mem_reg(struct session *s, struct message *m);
+/* msg_rem_mem_reg - removes one region; rings inside it break. */
+int msg_rem_mem_reg(struct session *s, struct message *m);
+
+/* msg_set_vring_num - sets a stopped ring's number of entries. */
+int msg_set_vring_num(struct session *s, struct message *m);
+/* msg_set_vring_addr - sets the user addresses of a ring's three parts. */
+int msg_set_vring_addr(struct session *s, struct message *m);
+/* msg_set_vring_base - sets where a stopped ring will begin. */
+int msg_set_vring_base(struct session *s, struct message *m);
+/* msg_get_vring_base - stops a ring and answers with where it was. */
+int msg_get_vring_base(struct session *s, struct message *m);
+/* msg_set_vring_kick - starts a ring; without a descriptor it is polled. Takes the descriptor. */
+int msg_set_vring_kick(struct session *s, struct message *m);
+/* msg_set_vring_call - sets how to notify the driver of used requests. Takes the descriptor. */
+int msg_set_vring_call(struct session *s, struct message *m);
+/* msg_set_vring_err - sets how to tell the driver that its ring is broken. Takes the descriptor. */
+int msg_set_vring_err(struct session *s, struct message *m);
+/* msg_set_vring_enable - lets a started ring be served, or not. */
+int msg_set_vring_enable(struct session *s, struct message *m);
+
+#endif

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Mapping and translating. Everything about a region comes from the client and is checked here,
+ * once; afterwards only the private copy counts. What cannot be checked, that the file is not cut
+ * short later, is left to fault.h.
+ */
+#include "regions.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include "../../src/util/bits.h"
+#include "say.h"
+
+static bool wraps(uint64_t start, uint64_t len)
+{
+	return start + len < start;
+}
+
+/* Neither range wraps: that was checked before. */
+static bool overlap(uint64_t a, uint64_t a_len, uint64_t b, uint64_t b_len)
+{
+	return a < b + b_len && b < a + a_len;
+}
+
+static int check_range(const struct memory *m, uint64_t guest, uint64_t user, uint64_t size)
+{
+	const struct region *r;
+	unsigned int i;
+
+	if (!size || wraps(guest, size) || wraps(user, size))
+		return refuse(EINVAL, "a memory region of %#llx bytes at %#llx is empty or wraps",
+			      (unsigned long long)size, (unsigned long long)guest);
+	if (m->count == MEMORY_SLOTS)
+		return refuse(ENOSPC, "all %d memory slots are taken", MEMORY_SLOTS);
+	for (i = 0; i < m->count; i++) {
+		r = &m->regions[i];
+		if (overlap(guest, size, r->guest, r->size) ||
+		    overlap(user, size, r->user, r->size))
+			return refuse(EEXIST,
+				      "the memory region at %#llx overlaps the one at %#llx",
+				      (unsigned long long)guest, (unsigned long long)r->guest);
+	}
+	return 0;
+}
+
+/*
+ * Touching a mapping behind the end of its file is SIGBUS, so the file's size decides. @align is
+ * what an offset has to be a multiple of: the page size, on hugetlbfs that of the huge pages.
+ */
+static int check_file(int fd, uint64_t offset, uint64_t size, uint64_t *align)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) || !S_ISREG(st.st_mode))
+		return refuse(EINVAL, "the descriptor of a memory region is no shared memory file");
+	if (!range_inside(offset, size, 0, (uint64_t)st.st_size))
+		return refuse(
+			EINVAL,
+			"a memory region of %#llx bytes at offset %#llx does not fit into its "
+			"file of %#llx bytes",
+			(unsigned long long)size, (unsigned long long)offset,
+			(unsigned long long)st.st_size);
+	*align = is_pow2((uint64_t)st.st_blksize) && st.st_blksize > 4096 ? (uint64_t)st.st_blksize
+									  : 4096;
+	return 0;
+}
+
+int memory_add(struct memory *m, uint64_t guest, uint64_t user, uint64_t size, uint64_t offset,
+	       int fd)
+{
+	struct region *r = &m->regions[m->count];
+	uint64_t align = 4096;
+	uint64_t skip;
+	void *map;
+	int rc;
+
+	rc = check_range(m, guest, user, size);
+	if (!rc)
+		rc = check_file(fd, offset, size, &align);
+	if (rc)
+		return rc;
+	/* mmap wants an aligned offset, vhost-user promises none: map a little more in front. */
+	skip = offset & (align - 1);
+	map = mmap(NULL, align_up(size + skip, align), PROT_READ | PROT_WRITE,
+		   MAP_SHARED | MAP_NORESERVE, fd, (off_t)(offset - skip));
+	if (map == MAP_FAILED)
+		return refuse(errno, "cannot map a memory region of %#llx bytes: %s",
+			      (unsigned long long)size, strerror(errno));
+	*r = (struct region){
+		.guest = guest,
+		.user = user,
+		.size = size,
+		.host = (char *)map + skip,
+		.map = map,
+		.map_len = align_up(size + skip, align),
+	};
+	m->count++;
+	return 0;
+}
+
+/* The last one takes the free place, so that the table has no holes. */
+int memory_remove(struct memory *m, uint64_t guest, uint64_t user, uint64_t size)
+{
+	struct region *r;
+	unsigned int i;
+
+	for (i = 0; i < m->count; i++) {
+		r = &m->regions[i];
+		if (r->guest != guest || r->user != user || r->size != size)
+			continue;
+		munmap(r->map, r->map_len);
+		*r = m->regions[--m->count];
+		m->last_hit = 0;
+		return 0;
+	}
+	return refuse(ENOENT, "there is no memory region of %#llx bytes at %#llx to remove",
+		      (unsigned long long)size, (unsigned long long)guest);
+}
+
+void memory_clear(struct memory *m)
+{
+	while (m->count) {
+		m->count--;
+		munmap(m->regions[m->count].map, m->regions[m->count].map_len);
+	}
+	m->last_hit = 0;
+}
+
+/*
+ * Called for every descriptor. Most clients have one region that all of them are in, hence the last
+ * hit; an address below a region gives a difference that is larger than any region.
+ */
+void *memory_guest(struct memory *m, uint64_t guest, uint64_t *room)
+{
+	struct region *r = &m->regions[m->last_hit];
+	unsigned int i;
+
+	if (m->last_hit < m->count && guest - r->guest < r->size)
+		goto found;
+	for (i = 0; i < m->count; i++) {
+		r = &m->regions[i];
+		if (guest - r->guest < r->size) {
+			m->last_hit = i;
+			goto found;
+		}
+	}
+	return NULL;
+
+found:
+	*room = r->size - (guest - r->guest);
+	return r->host + (guest - r->guest);
+}
+
+/* Only for rings, which have to be in one piece; used when they start. */
+void *memory_user(const struct memory *m, uint64_t user, uint64_t len)
+{
+	const struct region *r;
+	unsigned int i;
+
+	for (i = 0; i < m->count; i++) {
+		r = &m->regions[i];
+		if (range_inside(user, len, r->user, r->size))
+			return r->host + (user - r->user);
+	}
+	return NULL;
+}

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What is there: REPORT LUNS and REPORT SUPPORTED OPERATION CODES. Both can be longer than any
+ * fixed buffer, so they are written piece by piece as far as the allocation length goes.
+ */
+#include <string.h>
+
+#include "../../src/util/bits.h"
+#include "scsi_op.h"
+
+/* Parameter data on its way into the client's buffer. */
+struct report {
+	struct sgl to;
+	uint64_t left; /* of the allocation length */
+	uint64_t done;
+};
+
+static struct report report_begin(const struct scsi_task *t)
+{
+	return (struct report){.to = t->in, .left = t->wanted};
+}
+
+static void report_add(struct report *r, const void *data, size_t len)
+{
+	if (len > r->left)
+		len = (size_t)r->left;
+	len = sgl_write(&r->to, data, len);
+	r->left -= len;
+	r->done += len;
+}
+
+/*
+ * Single-level addressing: peripheral form up to 255, flat space above (SAM-5, "Single level LUN
+ * structure").
+ */
+static void encode_lun(uint8_t *out, const struct lun *lun)
+{
+	memset(out, 0, 8);
+	put_be16(out, lun->number);
+	if (lun->number > 255)
+		out[0] |= 0x40;
+}
+
+/*
+ * For the well-known unit, which belongs to the whole device, an entry is the address as a request
+ * header has it: 1, the target, the LUN (virtio 1.4, 5.6.6.1).
+ */
+static void encode_address(uint8_t *out, const struct lun *lun)
+{
+	encode_lun(out + 2, lun);
+	out[0] = 1;
+	out[1] = lun->target;
+}
+
+static void add_target(struct report *r, const struct scsi_task *t, const struct lun *lun)
+{
+	uint8_t entry[10];
+
+	for (; lun; lun = lun->next) {
+		if (t->to == TO_REPORT_LUNS)
+			encode_address(entry, lun);
+		else
+			encode_lun(entry, lun);
+		report_add(r, entry, 8);
+	}
+}
+
+static uint32_t count_luns(const struct lun *lun)
+{
+	uint32_t n = 0;
+
+	for (; lun; lun = lun->next)
+		n++;
+	return n;
+}
+
+static void forget_change(struct lun *lun)
+{
+	for (; lun; lun = lun->next)
+		lun_forget_attention(lun, UA_LUNS_CHANGED);
+}
+
+void run_report_luns(struct scsi_task *t)
+{
+	struct report r = report_begin(t);
+	unsigned int first = t->target;
+	unsigned int last = t->target;
+	uint8_t head[8] = {0};
+	uint32_t n = 0;
+	unsigned int i;
+
+	if (t->cdb[2] > 2) {
+		task_fail_field(t, true, 2, -1);
+		return;
+	}
+	if (t->wanted < 16) { /* SPC-4: the list must have room for one entry */
+		task_fail_field(t, true, 6, -1);
+		return;
+	}
+	if (t->to == TO_REPORT_LUNS) {
+		first = 0;
+		last = MAX_TARGETS - 1;
+	}
+	/* SELECT REPORT 1 asks for well-known units only, and no target here has one. */
+	if (t->cdb[2] == 1)
+		last = first - 1;
+	for (i = first; i != last + 1; i++)
+		n += count_luns(t->luns->targets[i]);
+	put_be32(head, n * 8);
+	report_add(&r, head, sizeof(head));
+	for (i = first; i != last + 1; i++) {
+		add_target(&r, t, t->luns->targets[i]);
+		forget_change(t->luns->targets[i]);
+	}
+	t->in_done = r.done;
+}
+
+/* One line of the list of all commands (SPC-4, "All_commands parameter data format"). */
+static void add_command(struct report *r, const struct scsi_op *op)
+{
+	uint8_t d[8] = {0};
+
+	d[0] = op->opcode;
+	if (op->action >= 0) {
+		put_be16(d + 2, (uint16_t)op->action);
+		d[5] = 0x01; /* SERVACTV */
+	}
+	put_be16(d + 6, op->cdb_len);
+	report_add(r, d, sizeof(d));
+}
+
+static bool exists(const struct scsi_task *t, const struct scsi_op *op)
+{
+	return t->lun->thin || !(op->flags & OP_THIN);
+}
+
+static void report_all(struct scsi_task *t)
+{
+	struct report r = report_begin(t);
+	const struct scsi_op *op;
+	uint8_t head[4];
+	uint32_t n = 0;
+	unsigned int i;
+
+	for (i = 0; (op = scsi_op_at(i)); i++)
+		n += exists(t, op);
+	put_be32(head, n * 8);
+	report_add(&r, head, sizeof(head));
+	for (i = 0; (op = scsi_op_at(i)); i++)
+		if (exists(t, op))
+			add_command(&r, op);
+	t->in_done = r.done;
+}
+
+/* One command and which of its bits count (SPC-4, "One_command parameter data format"). */
+static void report_one(struct scsi_task *t, uint8_t opcode, uint16_t action)
+{
+	const uint8_t cdb[2] = {opcode, (uint8_t)(action & 0x1f)};
+	const struct scsi_op *op = action < 32 ? scsi_op_find(cdb) : NULL;
+	uint8_t d[4 + 16] = {0};
+
+	if (!op || !exists(t, op)) {
+		d[1] = 1; /* not supported */
+		task_reply(t, d, 4);
+		return;
+	}
+	d[1] = 3; /* supported as the standard says */
+	put_be16(d + 2, op->cdb_len);
+	memcpy(d + 4, op->usage, op->cdb_len);
+	/* In the usage map a service action stands as its own value. */
+	if (op->action >= 0)
+		d[5] = (uint8_t)((d[5] & 0xe0) | op->action);
+	task_reply(t, d, 4u + op->cdb_len);
+}
+
+/* Opcodes with service actions are asked for in another way (SPC-4). */
+static bool has_actions(uint8_t opcode)
+{
+	const struct scsi_op *op;
+	unsigned int i;
+
+	for (i = 0; (op = scsi_op_at(i)); i++)
+		if (op->opcode == opcode)
+			return op->action >= 0;
+	return false;
+}
+
+void run_report_opcodes(struct scsi_task *t)
+{
+	uint8_t opcode = t->cdb[3];
+	uint16_t action = get_be16(t->cdb + 4);
+
+	switch (t->cdb[2] & 0x07) {
+	case 0:
+		report_all(t);
+		return;
+	case 1: /* by opcode; one with service actions cannot be named this way */
+		if (has_actions(opcode))
+			task_fail_field(t, true, 2, 2);
+		else
+			report_one(t, opcode, 0);
+		return;
+	case 2: /* by opcode and service action; one without any cannot */
+		if (!has_actions(opcode) && scsi_op_find((const uint8_t[]){opcode, 0}))
+			task_fail_field(t, true, 2, 2);
+		else
+			report_one(t, opcode, action);
+		return;
+	case 3: /* by opcode and, if the command has any, service action */
+		report_one(t, opcode, action);
+		return;
+	default:
+		task_fail_field(t, true, 2, 2);
+	}
+}

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What both ring formats share: starting, stopping, breaking, and notifying the driver.
+ */
+#include "ring.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "say.h"
+
+static int make_pieces(struct ring *r)
+{
+	struct iovec *iov;
+
+	/* A buffer that crosses regions takes more pieces than descriptors; so many is plenty. */
+	r->iov_max = 2 * r->num + MEMORY_SLOTS;
+	iov = realloc(r->iov, r->iov_max * sizeof(*iov));
+	if (!iov)
+		return refuse(ENOMEM, "no memory left for ring %u", r->index);
+	r->iov = iov;
+	return 0;
+}
+
+int ring_start(struct ring *r)
+{
+	int rc;
+
+	if (!r->num || !r->have_addr)
+		return refuse(EINVAL, "ring %u was kicked before its size and addresses were set",
+			      r->index);
+	rc = make_pieces(r);
+	if (rc)
+		return rc;
+	r->ops->set_base(r, r->start_base);
+	rc = r->ops->attach(r);
+	if (rc)
+		return rc;
+	r->called_valid = false;
+	r->broken = false;
+	r->started = true;
+	r->pending = true; /* what was made available before the start gets no kick */
+	r->ops->ask_kicks(r, !r->polled);
+	return 0;
+}
+
+/* The used index in memory may be anything by now; the private one is right. */
+int ring_reattach(struct ring *r)
+{
+	uint16_t used = r->next_used;
+	int rc;
+
+	rc = r->ops->attach(r);
+	r->next_used = used;
+	return rc;
+}
+
+/*
+ * Call and error descriptors end with the ring: a restart brings new ones (vhost-user, "Ring
+ * states").
+ */
+void ring_stop(struct ring *r)
+{
+	if (r->started)
+		r->start_base = r->ops->base(r);
+	r->started = false;
+	r->broken = false;
+	r->pending = false;
+	if (r->call_fd >= 0)
+		close(r->call_fd);
+	if (r->err_fd >= 0)
+		close(r->err_fd);
+	r->call_fd = -1;
+	r->err_fd = -1;
+}
+
+bool ring_runs(const struct ring *r)
+{
+	return r->started && r->enabled && !r->broken;
+}
+
+void ring_break(struct ring *r)
+{
+	warn("ring %u is broken and will not be looked at again: %s", r->index, refusal());
+	r->broken = true;
+	if (r->err_fd >= 0)
+		eventfd_write(r->err_fd, 1);
+}
+
+bool ring_rearm(struct ring *r)
+{
+	if (r->polled)
+		return r->ops->has_work(r);
+	r->ops->ask_kicks(r, true);
+	/*
+	 * Pairs with the driver's fence between publishing a request and reading the flag: either
+	 * it sees that kicks are wanted, or we see its request (virtio 1.4, 2.7.13.4.1,
+	 * 2.8.21.3.1).
+	 */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	return r->ops->has_work(r);
+}
+
+bool ring_call(struct ring *r)
+{
+	/*
+	 * What was pushed must be visible before the driver's wish is read: the driver re-arms
+	 * first and looks for used entries second (virtio 1.4, 2.7.7.2, 2.8.22).
+	 */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (!r->ops->wants_call(r) || r->call_fd < 0)
+		return false;
+	/* A counter that is full already holds a notification. */
+	eventfd_write(r->call_fd, 1);
+	return true;
+}

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The device side of a packed virtqueue (virtio 1.4, 2.8).
+ */
+#include <errno.h>
+#include <linux/virtio_ring.h>
+#include <string.h>
+
+#include "../../src/util/bits.h"
+#include "ring.h"
+#include "say.h"
+
+#define F_AVAIL       (1u << VRING_PACKED_DESC_F_AVAIL)
+#define F_USED        (1u << VRING_PACKED_DESC_F_USED)
+
+#define EVENT_ENABLE  0
+#define EVENT_DISABLE 1
+#define EVENT_AT_DESC 2
+
+/* How positions travel in GET_VRING_BASE: 15 bits of slot, one of wrap counter, twice. */
+#define BASE_SLOT 0x7fff
+#define BASE_WRAP 0x8000
+
+static struct vring_packed_desc *slot(const struct ring *r, uint16_t i)
+{
+	return (struct vring_packed_desc *)r->desc + i;
+}
+
+static int packed_attach(struct ring *r)
+{
+	uint16_t used = r->next_used;
+
+	/* virtio 1.4, 2.8.10.1: any size up to 32768; 2.8.11: alignment 16, 4 and 4. */
+	if (r->desc_addr % 16 || r->driver_addr % 4 || r->device_addr % 4)
+		return refuse(EINVAL, "a part of ring %u is not aligned", r->index);
+	r->desc = memory_user(r->memory, r->desc_addr, 16 * (uint64_t)r->num);
+	r->driver = memory_user(r->memory, r->driver_addr, 4);
+	r->device = memory_user(r->memory, r->device_addr, 4);
+	if (!r->desc || !r->driver || !r->device)
+		return refuse(EFAULT, "ring %u is not inside one memory region", r->index);
+	if ((uintptr_t)r->desc % 16 || (uintptr_t)r->driver % 4 || (uintptr_t)r->device % 4)
+		return refuse(EINVAL, "the memory of ring %u is not aligned", r->index);
+	if (r->next_avail >= r->num || used >= r->num)
+		return refuse(EINVAL, "ring %u starts at entry %u or %u of %u", r->index,
+			      r->next_avail, used, r->num);
+	return 0;
+}
+
+/* Steps @n slots on from @at, turning the wrap counter at the ring's end (2.8.1). */
+static void step(const struct ring *r, uint16_t *at, bool *wrap, uint32_t n)
+{
+	uint32_t next = *at + n;
+
+	if (next >= r->num) {
+		next -= r->num;
+		*wrap = !*wrap;
+	}
+	*at = (uint16_t)next;
+}
+
+static uint16_t load_flags(const struct ring *r, uint16_t i)
+{
+	/* Acquire: the descriptor is read after its flags say that it is there (2.8.21.1.1). */
+	return le16toh(__atomic_load_n(&slot(r, i)->flags, __ATOMIC_ACQUIRE));
+}
+
+static bool is_available(uint16_t flags, bool wrap)
+{
+	return !!(flags & F_AVAIL) == wrap && !!(flags & F_USED) != wrap;
+}
+
+/* One copy, as in a split ring: what is checked is what is used. */
+static struct vring_packed_desc fetch(const void *table, uint32_t i)
+{
+	struct vring_packed_desc d;
+
+	memcpy(&d, (const char *)table + 16 * (size_t)i, sizeof(d));
+	__asm__ volatile("" : : : "memory");
+	d.addr = le64toh(d.addr);
+	d.len = le32toh(d.len);
+	d.id = le16toh(d.id);
+	d.flags = le16toh(d.flags);
+	return d;
+}
+
+/* An indirect table is used from its first entry to its last; NEXT means nothing there (2.8.7). */
+static int walk_table(struct ring *r, const struct vring_packed_desc *at)
+{
+	struct vring_packed_desc d;
+	const void *table;
+	uint32_t entries;
+	uint32_t i;
+	int rc;
+
+	table = chain_table(r, at->addr, at->len, &entries);
+	if (!table)
+		return -EINVAL;
+	for (i = 0; i < entries; i++) {
+		d = fetch(table, i);
+		if (d.flags & VRING_DESC_F_INDIRECT)
+			return refuse(EINVAL, "an indirect table has an indirect descriptor in it");
+		rc = chain_add(r, d.addr, d.len, d.flags & VRING_DESC_F_WRITE);
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
+/* The list that begins at the next slot. All of it is there as soon as its first one is (2.8.6). */
+static int walk_list(struct ring *r, struct chain *c)
+{
+	struct vring_packed_desc d;
+	uint16_t at = r->next_avail;
+	bool wrap = r->avail_wrap;
+	int rc;
+
+	c->slots = 0;
+	do {
+		d = fetch(r->desc, at);
+		if (d.flags & VRING_DESC_F_INDIRECT) {
+			/* 2.8.19: an indirect descriptor is a list of its own. */
+			if (c->slots || d.flags & VRING_DESC_F_NEXT)
+				return refuse(EINVAL, "an indirect descriptor is part of a list");
+			rc = walk_table(r, &d);
+		} else {
+			rc = chain_add(r, d.addr, d.len, d.flags & VRING_DESC_F_WRITE);
+		}
+		if (rc)
+			return rc;
+		c->slots++;
+		step(r, &at, &wrap, 1);
+	} while (d.flags & VRING_DESC_F_NEXT);
+	c->id = d.id; /* that of the last descriptor counts (2.8.6) */
+	r->next_avail = at;
+	r->avail_wrap = wrap;
+	return 1;
+}
+
+static int packed_pop(struct ring *r, struct chain *c)
+{
+	int rc;
+
+	if (!is_available(load_flags(r, r->next_avail), r->avail_wrap))
+		return 0;
+	chain_begin(r);
+	rc = walk_list(r, c);
+	if (rc > 0)
+		chain_end(r, c);
+	return rc;
+}
+
+static void packed_push(struct ring *r, const struct chain *c, uint32_t written)
+{
+	struct vring_packed_desc *d = slot(r, r->next_used);
+	uint16_t flags = written ? VRING_DESC_F_WRITE : 0;
+
+	if (r->used_wrap)
+		flags |= (uint16_t)(F_AVAIL | F_USED);
+	__atomic_store_n(&d->id, htole16(c->id), __ATOMIC_RELAXED);
+	__atomic_store_n(&d->len, htole32(written), __ATOMIC_RELAXED);
+	/* Release: all of the answer is there before the flags say so (2.8.6). */
+	__atomic_store_n(&d->flags, htole16(flags), __ATOMIC_RELEASE);
+	step(r, &r->next_used, &r->used_wrap, c->slots);
+}
+
+/*
+ * Whether going from @from to @to in @r passed the place that the driver named. Counted in slots
+ * from the ring's start in the lap of @to; a place of the other lap lies one ring before (2.8.10).
+ */
+static bool passed(const struct ring *r, uint16_t event, bool event_wrap)
+{
+	uint16_t at = event;
+	uint16_t from = r->called_used;
+
+	if (event_wrap != r->used_wrap)
+		at = (uint16_t)(at - r->num);
+	if (r->called_wrap != r->used_wrap)
+		from = (uint16_t)(from - r->num);
+	return vring_need_event(at, r->next_used, from);
+}
+
+static bool packed_wants_call(struct ring *r)
+{
+	uint32_t word = le32toh(__atomic_load_n((uint32_t *)r->driver, __ATOMIC_RELAXED));
+	uint16_t place = (uint16_t)word;
+	bool wants;
+
+	switch (word >> 16 & 3) {
+	case EVENT_DISABLE:
+		wants = false;
+		break;
+	case EVENT_AT_DESC:
+		wants = !r->event_idx || !r->called_valid ||
+			passed(r, place & BASE_SLOT, place & BASE_WRAP);
+		break;
+	default:
+		wants = true;
+	}
+	r->called_used = r->next_used;
+	r->called_wrap = r->used_wrap;
+	r->called_valid = true;
+	return wants;
+}
+
+static void packed_ask_kicks(struct ring *r, bool on)
+{
+	uint32_t word = (uint32_t)(on ? EVENT_ENABLE : EVENT_DISABLE) << 16;
+
+	if (on && r->event_idx)
+		word = (uint32_t)EVENT_AT_DESC << 16 | r->next_avail |
+		       (r->avail_wrap ? BASE_WRAP : 0u);
+	/* Place and flags in one store, so that the driver never sees a mixture. */
+	__atomic_store_n((uint32_t *)r->device, htole32(word), __ATOMIC_RELAXED);
+}
+
+static bool packed_has_work(const struct ring *r)
+{
+	return is_available(load_flags(r, r->next_avail), r->avail_wrap);
+}
+
+static uint32_t packed_base(const struct ring *r)
+{
+	uint32_t avail = r->next_avail | (r->avail_wrap ? BASE_WRAP : 0u);
+	uint32_t used = r->next_used | (r->used_wrap ? BASE_WRAP : 0u);
+
+	return avail | used << 16;
+}
+
+static void packed_set_base(struct ring *r, uint32_t base)
+{
+	r->next_avail = (uint16_t)(base & BASE_SLOT);
+	r->avail_wrap = base & BASE_WRAP;
+	r->next_used = (uint16_t)(base >> 16 & BASE_SLOT);
+	r->used_wrap = base >> 16 & BASE_WRAP;
+}
+
+const struct ring_ops ring_packed_ops = {
+	.attach = packed_attach,
+	.pop = packed_pop,
+	.push = packed_push,
+	.wants_call = packed_wants_call,
+	.ask_kicks = packed_ask_kicks,
+	.has_work = packed_has_work,
+	.base = packed_base,
+	.set_base = packed_set_base,
+};

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The order in which a command is judged before its handler sees it.
+ */
+#include "scsi.h"
+
+#include <string.h>
+
+#include "../../src/util/bits.h"
+#include "scsi_op.h"
+
+void task_reply(struct scsi_task *t, const void *data, size_t len)
+{
+	struct sgl to = t->in;
+
+	if (len > t->wanted)
+		len = (size_t)t->wanted;
+	t->in_done = sgl_write(&to, data, len);
+}
+
+/*
+ * A bit that the command does not define, or that this unit does not support, must be zero
+ * (SPC-4 allows reserved fields to be checked; a feature that is refused must not look accepted).
+ */
+static bool reserved_clear(struct scsi_task *t)
+{
+	unsigned int i;
+	uint8_t extra;
+
+	for (i = 1; i < t->op->cdb_len; i++) {
+		extra = t->cdb[i] & (uint8_t)~t->op->usage[i];
+		if (extra) {
+			task_fail_field(t, true, i, 31 - __builtin_clz(extra));
+			return false;
+		}
+	}
+	return true;
+}
+
+/* Which commands exist depends on whom they are sent to. */
+static bool answers(const struct scsi_task *t)
+{
+	if (t->to == TO_ABSENT_LUN)
+		return t->op->flags & OP_ABSENT;
+	if (t->to == TO_REPORT_LUNS)
+		return t->op->flags & OP_WLUN;
+	return t->lun->thin || !(t->op->flags & OP_THIN);
+}
+
+/* Whether the unit is in a state to run the command; fails the task if not. */
+static bool unit_ready(struct scsi_task *t)
+{
+	uint16_t code;
+
+	if (t->to != TO_LUN)
+		return true;
+	if (!(t->op->flags & OP_ALWAYS)) {
+		code = lun_take_attention(t->lun);
+		if (code) {
+			task_fail(t, KEY_UNIT_ATTENTION, code);
+			return false;
+		}
+	}
+	if ((t->op->flags & OP_MEDIUM) && t->lun->stopped) {
+		task_fail(t, KEY_NOT_READY, ASC_NOT_READY_STOPPED);
+		return false;
+	}
+	return true;
+}
+
+void scsi_run(struct scsi_task *t)
+{
+	t->outcome = RAN;
+	t->status = STATUS_GOOD;
+	t->out_done = 0;
+	t->in_done = 0;
+	t->wanted = 0;
+	t->op = scsi_op_find(t->cdb);
+	if (t->to == TO_ABSENT_LUN && (!t->op || !answers(t))) {
+		task_fail(t, KEY_ILLEGAL_REQUEST, ASC_LUN_NOT_SUPPORTED);
+		return;
+	}
+	if (!t->op || !answers(t)) {
+		task_fail(t, KEY_ILLEGAL_REQUEST, ASC_INVALID_OPCODE);
+		return;
+	}
+	if (!unit_ready(t) || !reserved_clear(t))
+		return;
+	if (t->op->length)
+		t->wanted = t->op->length(t);
+	if (t->op->flags & OP_WRITES && t->lun->read_only) {
+		task_fail(t, KEY_DATA_PROTECT, ASC_WRITE_PROTECTED);
+		return;
+	}
+	/* virtio 1.4, 5.6.6.1.1: too little room for what the CDB speaks of is OVERRUN. */
+	if (t->wanted > (t->op->flags & OP_OUT ? t->out.len : t->in.len)) {
+		t->outcome = OVERRAN;
+		return;
+	}
+	t->op->run(t);
+}
+
+struct scsi_limits scsi_limits(const struct scsi_task *t)
+{
+	uint32_t bs = t->lun->block_size;
+	struct scsi_limits l;
+
+	l.transfer = (uint32_t)((uint64_t)t->max_sectors * 512 / bs);
+	if (!l.transfer)
+		l.transfer = 1;
+	l.compare = l.transfer < COMPARE_MAX_BLOCKS ? l.transfer : COMPARE_MAX_BLOCKS;
+	l.write_same = WRITE_SAME_MAX_BYTES / bs;
+	l.unmap = UINT32_MAX;
+	return l;
+}

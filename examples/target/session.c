@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The life of a client, and the turns in which its rings are served.
+ */
+#include "session.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "../../src/util/bits.h"
+#include "request.h"
+#include "say.h"
+#include "task_management.h"
+
+#define BUDGET 64 /* requests from one ring before the next one has its turn */
+
+void session_init(struct session *s, struct device *d)
+{
+	unsigned int i;
+
+	*s = (struct session){.device = d, .watch = {.fd = -1}, .backend_fd = -1};
+	s->ring_count = RING_REQUEST + d->options.queues;
+	for (i = 0; i < s->ring_count; i++) {
+		s->rings[i].index = i;
+		s->rings[i].memory = &s->memory;
+		s->rings[i].kick.fd = -1;
+		s->rings[i].call_fd = -1;
+		s->rings[i].err_fd = -1;
+	}
+}
+
+static void on_readable(struct watch *w)
+{
+	message_receive(w->owner);
+}
+
+/* Everything of a ring that messages set; the memory for its pieces stays for the next client. */
+static void reset_ring(struct session *s, struct ring *r)
+{
+	loop_remove(&s->device->loop, &r->kick);
+	ring_stop(r);
+	r->num = 0;
+	r->have_addr = false;
+	r->start_base = 0;
+	r->enabled = false;
+}
+
+/*
+ * A reset of the device is one of its units as well: they forget that they were stopped, and owe
+ * the driver a unit attention (SAM-5, "Hard reset").
+ */
+void session_reset(struct session *s)
+{
+	unsigned int i;
+
+	for (i = 0; i < s->ring_count; i++)
+		reset_ring(s, &s->rings[i]);
+	s->features = 0;
+	s->status = 0;
+	s->sense_size = VIRTIO_SCSI_SENSE_DEFAULT_SIZE;
+	s->cdb_size = VIRTIO_SCSI_CDB_DEFAULT_SIZE;
+	s->device->events = (struct event_list){0};
+	lun_table_power_on(&s->device->luns);
+}
+
+int session_open(struct session *s, int fd)
+{
+	int rc;
+
+	s->watch.ready = on_readable;
+	s->watch.owner = s;
+	message_init(&s->message);
+	session_reset(s);
+	rc = loop_add(&s->device->loop, &s->watch, fd);
+	if (rc) {
+		close(fd);
+		return rc;
+	}
+	s->device->counters.clients++;
+	return 0;
+}
+
+/*
+ * The rings go first, then the memory that they lie in. The sockets and descriptors of the client
+ * are closed here and nowhere else.
+ */
+void session_close(struct session *s)
+{
+	loop_remove(&s->device->loop, &s->watch);
+	session_reset(s);
+	message_drop_fds(&s->message);
+	if (s->backend_fd >= 0)
+		close(s->backend_fd);
+	s->backend_fd = -1;
+	s->owned = false;
+	s->protocol = 0;
+	memory_clear(&s->memory);
+}
+
+void session_free(struct session *s)
+{
+	unsigned int i;
+
+	session_close(s);
+	for (i = 0; i < s->ring_count; i++)
+		free(s->rings[i].iov);
+}
+
+void session_break_ring(struct session *s, struct ring *r)
+{
+	ring_break(r);
+	s->device->counters.broken_rings++;
+}
+
+void session_call(struct session *s, struct ring *r)
+{
+	s->device->counters.calls += ring_call(r);
+}
+
+/* Take up to @budget requests from a control or request ring. */
+static void serve_requests(struct session *s, struct ring *r, unsigned int budget)
+{
+	unsigned int done = 0;
+	struct chain c;
+	int64_t written;
+	int rc = 0;
+
+	/*
+	 * While the ring is being looked at anyway a kick would only cost both sides a system call.
+	 */
+	r->ops->ask_kicks(r, false);
+	r->pending = true;
+	while (done < budget) {
+		rc = r->ops->pop(r, &c);
+		/* Empty: ask for kicks, unless something came in between. */
+		if (!rc && ring_rearm(r))
+			continue;
+		if (rc <= 0)
+			break;
+		written = r->index == RING_CONTROL ? task_management(s, &c) : request(s, &c);
+		if (written < 0) {
+			rc = -1;
+			break;
+		}
+		r->ops->push(r, &c, (uint32_t)written);
+		done++;
+	}
+	/* With the budget used up more may be waiting, and kicks are off: come back without one. */
+	if (done < budget)
+		r->pending = false;
+	if (done)
+		session_call(s, r);
+	/* What was completed before the broken request has been announced; now the ring ends. */
+	if (done < budget && rc < 0)
+		session_break_ring(s, r);
+}
+
+/* The event ring is looked at only when there is something to put into it. */
+static bool event_due(const struct session *s)
+{
+	return s->device->events.count || s->device->events.missed;
+}
+
+bool session_serve(struct session *s)
+{
+	struct ring *r = &s->rings[RING_EVENT];
+	bool again;
+	unsigned int i;
+
+	/*
+	 * The device status has no say here: a ring runs once it was kicked and enabled (vhost-user,
+	 * "Ring states"), and QEMU 7.2 never sends DRIVER_OK for this kind of device.
+	 */
+	if (s->watch.fd < 0)
+		return false;
+	if (ring_runs(r) && event_due(s) && (r->pending || r->polled || s->device->events.count))
+		event_serve(s, r);
+	again = ring_runs(r) && r->polled && s->device->events.missed;
+	for (i = 0; i < s->ring_count; i++) {
+		r = &s->rings[i];
+		if (i == RING_EVENT || !ring_runs(r) || !(r->pending || r->polled))
+			continue;
+		serve_requests(s, r, BUDGET);
+		again |= ring_runs(r) && (r->pending || r->polled);
+	}
+	return again;
+}
+
+void session_drain(struct session *s)
+{
+	unsigned int i;
+
+	for (i = RING_REQUEST; i < s->ring_count; i++)
+		if (ring_runs(&s->rings[i]))
+			serve_requests(s, &s->rings[i], s->rings[i].num);
+}
+
+/*
+ * Little-endian, whatever this processor is (virtio 1.4, 2.5.3). One channel; the highest target
+ * and LUN are the highest addresses there can be, not those in use, so that units can be added
+ * later.
+ */
+struct virtio_scsi_config session_config(const struct session *s)
+{
+	const struct options *o = &s->device->options;
+
+	return (struct virtio_scsi_config){
+		.num_queues = htole32(o->queues),
+		.seg_max = htole32(o->seg_max),
+		.max_sectors = htole32(o->max_sectors),
+		.cmd_per_lun = htole32(o->cmd_per_lun),
+		.event_info_size = htole32(sizeof(struct virtio_scsi_event)),
+		.sense_size = htole32(s->sense_size),
+		.cdb_size = htole32(s->cdb_size),
+		.max_channel = 0,
+		.max_target = htole16(MAX_TARGETS - 1),
+		.max_lun = htole32(MAX_LUN_NUMBER),
+	};
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Walking a list of memory pieces. Knows nothing about where the pieces come from.
+ */
+#include "sgl.h"
+
+#include <stdint.h>
+#include <string.h>
+
+/* The rest of the current piece, at most @limit bytes; steps over it. NULL at the end. */
+static void *next_piece(struct sgl *s, size_t limit, size_t *len)
+{
+	char *base;
+	size_t left;
+
+	while (s->count && s->skip == s->iov->iov_len) {
+		s->iov++;
+		s->count--;
+		s->skip = 0;
+	}
+	if (!s->count || !limit)
+		return NULL;
+	base = (char *)s->iov->iov_base + s->skip;
+	left = s->iov->iov_len - s->skip;
+	*len = left < limit ? left : limit;
+	s->skip += *len;
+	s->len -= *len;
+	return base;
+}
+
+/* Only the position moves, so a copy made before still stands where it stood. */
+void sgl_advance(struct sgl *s, size_t n)
+{
+	size_t len;
+
+	while (next_piece(s, n, &len))
+		n -= len;
+}
+
+size_t sgl_read(struct sgl *s, void *buf, size_t n)
+{
+	size_t done = 0;
+	size_t len;
+	void *piece;
+
+	while ((piece = next_piece(s, n - done, &len))) {
+		memcpy((char *)buf + done, piece, len);
+		done += len;
+	}
+	return done;
+}
+
+size_t sgl_write(struct sgl *s, const void *buf, size_t n)
+{
+	size_t done = 0;
+	size_t len;
+	void *piece;
+
+	while ((piece = next_piece(s, n - done, &len))) {
+		memcpy(piece, (const char *)buf + done, len);
+		done += len;
+	}
+	return done;
+}
+
+/* For those who hand the pieces on, to the kernel for instance, instead of copying. */
+unsigned int sgl_take(struct sgl *s, struct iovec *out, unsigned int max, size_t *bytes)
+{
+	unsigned int n = 0;
+	size_t done = 0;
+	size_t len;
+	void *piece;
+
+	while (n < max && (piece = next_piece(s, *bytes - done, &len))) {
+		out[n++] = (struct iovec){.iov_base = piece, .iov_len = len};
+		done += len;
+	}
+	*bytes = done;
+	return n;
+}

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Blocks kept in a regular file or a block device, moved by the kernel straight between the file
+ * and the client's memory.
+ */
+#include "store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/falloc.h>
+#include <linux/fs.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "say.h"
+
+#define PIECES_PER_CALL 256
+
+struct store_file {
+	struct store base;
+	int fd;
+};
+
+static int file_of(struct store *s)
+{
+	return ((struct store_file *)s)->fd;
+}
+
+/* One call to the kernel for all pieces, again for what a short transfer left over. */
+static int transfer(struct store *s, struct iovec *iov, unsigned int n, uint64_t at, bool writes)
+{
+	ssize_t done;
+
+	while (n) {
+		done = writes ? pwritev(file_of(s), iov, (int)n, (off_t)at)
+			      : preadv(file_of(s), iov, (int)n, (off_t)at);
+		if (done < 0 && errno == EINTR)
+			continue;
+		/* Nothing at all means that the file is shorter than it was when it was opened. */
+		if (done <= 0)
+			return done ? -errno : -EIO;
+		at += (uint64_t)done;
+		while (n && (size_t)done >= iov->iov_len) {
+			done -= (ssize_t)iov->iov_len;
+			iov++;
+			n--;
+		}
+		if (n) {
+			iov->iov_base = (char *)iov->iov_base + done;
+			iov->iov_len -= (size_t)done;
+		}
+	}
+	return 0;
+}
+
+/* Takes the list apart into as many pieces as one call to the kernel may have. */
+static int move(struct store *s, struct sgl *mem, uint64_t at, size_t len, bool writes)
+{
+	struct iovec iov[PIECES_PER_CALL];
+	unsigned int n;
+	size_t chunk;
+	int rc;
+
+	while (len) {
+		chunk = len;
+		n = sgl_take(mem, iov, PIECES_PER_CALL, &chunk);
+		/* The caller checked the length, so this is a list that lies about itself. */
+		if (!n)
+			return -EFAULT;
+		rc = transfer(s, iov, n, at, writes);
+		if (rc)
+			return rc;
+		at += chunk;
+		len -= chunk;
+	}
+	return 0;
+}
+
+static int file_read(struct store *s, struct sgl *to, uint64_t at, size_t len)
+{
+	return move(s, to, at, len, false);
+}
+
+static int file_write(struct store *s, struct sgl *from, uint64_t at, size_t len)
+{
+	return move(s, from, at, len, true);
+}
+
+/* Data only: the times of the file are of no interest to a disk. */
+static int file_flush(struct store *s)
+{
+	return fdatasync(file_of(s)) ? -errno : 0;
+}
+
+/* The slow way, for file systems that can do neither of what file_zero tries first. */
+static int write_zeros(struct store *s, uint64_t at, uint64_t len)
+{
+	static char zeros[65536];
+	struct iovec iov;
+	int rc;
+
+	while (len) {
+		iov.iov_base = zeros;
+		iov.iov_len = len < sizeof(zeros) ? (size_t)len : sizeof(zeros);
+		at += iov.iov_len;
+		len -= iov.iov_len;
+		rc = transfer(s, &iov, 1, at - iov.iov_len, true);
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
+/* Not every file system can punch or zero a range: writing zeros always works. */
+static int file_zero(struct store *s, uint64_t at, uint64_t len, bool free_space)
+{
+	int mode = FALLOC_FL_KEEP_SIZE;
+
+	if (!len)
+		return 0;
+	mode |= free_space ? FALLOC_FL_PUNCH_HOLE : FALLOC_FL_ZERO_RANGE;
+	if (!fallocate(file_of(s), mode, (off_t)at, (off_t)len))
+		return 0;
+	if (errno != EOPNOTSUPP && errno != ENOSYS)
+		return -errno;
+	return write_zeros(s, at, len);
+}
+
+/* The kernel refuses this for a block device, whose size is not ours to change. */
+static int file_resize(struct store *s, uint64_t size)
+{
+	if (ftruncate(file_of(s), (off_t)size))
+		return refuse(errno, "cannot set the file's size to %llu bytes: %s",
+			      (unsigned long long)size, strerror(errno));
+	s->size = size;
+	return 0;
+}
+
+static void file_close(struct store *s)
+{
+	close(file_of(s));
+	free(s);
+}
+
+static const struct store_ops file_ops = {
+	.read = file_read,
+	.write = file_write,
+	.flush = file_flush,
+	.zero = file_zero,
+	.resize = file_resize,
+	.close = file_close,
+};
+
+/* A pipe or a terminal has no size and cannot be a disk. */
+static int size_of(int fd, uint64_t *size)
+{
+	struct stat st;
+
+	if (fstat(fd, &st))
+		return -errno;
+	if (S_ISBLK(st.st_mode))
+		return ioctl(fd, BLKGETSIZE64, size) ? -errno : 0;
+	if (!S_ISREG(st.st_mode))
+		return -ENOTBLK;
+	*size = (uint64_t)st.st_size;
+	return 0;
+}
+
+/*
+ * Writes go to the page cache, which is why the unit says that its cache is volatile: what was not
+ * flushed is lost with the machine, though not with this process.
+ */
+int store_file_open(const char *path, bool read_only, struct store **out)
+{
+	struct store_file *f;
+	uint64_t size;
+	int rc;
+	int fd;
+
+	fd = open(path, (read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC);
+	if (fd < 0)
+		return refuse(errno, "cannot open %s for %s: %s", path,
+			      read_only ? "reading" : "reading and writing", strerror(errno));
+	rc = size_of(fd, &size);
+	if (rc) {
+		close(fd);
+		return refuse(-rc, "%s is neither a regular file nor a block device: %s", path,
+			      strerror(-rc));
+	}
+	f = calloc(1, sizeof(*f));
+	if (!f) {
+		close(fd);
+		return refuse(ENOMEM, "no memory left to open %s", path);
+	}
+	f->base = (struct store){.ops = &file_ops, .size = size, .volatile_cache = true};
+	f->fd = fd;
+	*out = &f->base;
+	return 0;
+}

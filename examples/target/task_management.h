@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The control queue: task management and asynchronous notification (virtio 1.4, 5.6.6.2).
+ */
+#ifndef TARGET_TASK_MANAGEMENT_H
+#define TARGET_TASK_MANAGEMENT_H
+
+#include <stdint.h>
+
+#include "ring.h"
+
+struct session;
+
+/*
+ * task_management - carry out one control request.
+ * Returns the bytes written, or a negative errno with a sentence when the request has no room for
+ * its header or its answer.
+ */
+int64_t task_management(struct session *s, struct chain *c);
+
+#endif
