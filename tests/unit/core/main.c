@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Runs the groups of tests of src/core/. */
+#include "core.h"
+
+int main(void)
+{
+	int failed = 0;
+
+	failed += bytes_tests();
+	return failed != 0;
+}

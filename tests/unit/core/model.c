@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The device: chains in, answers out. What a disk says is in disk.c. */
+#include <endian.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "disk.h"
+#include "model.h"
+#include "util/bits.h"
+#include "virtio/device.h"
+
+/* What the next transport_open() connects to. */
+static struct model *current;
+
+int __wrap_transport_open(const char *address, const struct transport_opts *opts,
+			  struct transport **out);
+
+/* Stands in for the table of transports, by the linker's --wrap. */
+int __wrap_transport_open(const char *address, const struct transport_opts *opts,
+			  struct transport **out)
+{
+	(void)address;
+	(void)opts;
+	*out = &current->fake.transport;
+	return 0;
+}
+
+static void broken(struct model *m, const char *rule)
+{
+	if (!m->broken)
+		m->broken = rule;
+}
+
+static bool has(const struct model *m, unsigned bit)
+{
+	return m->fake.accepted & VIRTIO_BIT(bit);
+}
+
+/* Takes one descriptor into the chain (virtio 1.4, 2.7.4.2, 2.7.5). */
+static bool add(struct model *m, struct chain *chain, const struct vring_desc *desc)
+{
+	uint32_t len = le32toh(desc->len);
+	bool in = le16toh(desc->flags) & VRING_DESC_F_WRITE;
+	struct iovec iov = {fake_memory(&m->fake, le64toh(desc->addr), len), len};
+
+	if (!len)
+		broken(m, "R-SPLIT-16: an element of no bytes");
+	if (!iov.iov_base)
+		broken(m, "R-VU-37: an element outside of what is mapped");
+	if (!in && chain->nin)
+		broken(m, "R-SPLIT-05: readable behind writable");
+	if (chain->nout == MODEL_SEGS || chain->nin == MODEL_SEGS)
+		broken(m, "R-SPLIT-13: too long a chain");
+	if (m->broken)
+		return false;
+	if (in)
+		chain->in[chain->nin++] = iov;
+	else
+		chain->out[chain->nout++] = iov;
+	chain->descs++;
+	return true;
+}
+
+/* Walks a table, the ring's own or an indirect one of @entries, from @at. */
+static void walk(struct model *m, struct chain *chain, const struct vring_desc *table,
+		 unsigned entries, unsigned at)
+{
+	const uint16_t known = VRING_DESC_F_NEXT | VRING_DESC_F_WRITE;
+
+	while (chain->descs < m->rings[chain->queue].size) {
+		const struct vring_desc *desc = &table[at];
+		uint16_t flags = le16toh(desc->flags);
+
+		if (flags & ~known)
+			broken(m, "R-SPLIT-12: flags that can't be");
+		if (!add(m, chain, desc) || !(flags & VRING_DESC_F_NEXT))
+			return;
+		at = le16toh(desc->next);
+		if (at >= entries)
+			return broken(m, "R-SPLIT-09: next leads out of the table");
+	}
+	broken(m, "R-SPLIT-13: a chain longer than the ring");
+}
+
+static void walk_indirect(struct model *m, struct chain *chain, const struct vring_desc *desc)
+{
+	uint32_t len = le32toh(desc->len);
+	const struct vring_desc *table = fake_memory(&m->fake, le64toh(desc->addr), len);
+
+	chain->indirect = true;
+	if (!has(m, VIRTIO_RING_F_INDIRECT_DESC))
+		return broken(m, "R-SPLIT-11: indirect without the feature");
+	if (le16toh(desc->flags) != VRING_DESC_F_INDIRECT)
+		return broken(m, "R-SPLIT-14: INDIRECT with another flag");
+	if (!table || !len || len % sizeof(*table))
+		return broken(m, "R-SPLIT-15: a malformed indirect table");
+	walk(m, chain, table, len / (uint32_t)sizeof(*table), 0);
+	if (chain->descs != len / sizeof(*table))
+		broken(m, "R-SPLIT-15: entries that no chain uses");
+}
+
+static bool take(struct model *m, unsigned queue, struct chain *chain)
+{
+	struct ring_device *ring = &m->rings[queue];
+	const struct vring_desc *desc;
+
+	memset(chain, 0, sizeof(*chain));
+	chain->queue = queue;
+	if (m->broken || !m->fake.started[queue] || !device_take(ring, &chain->head))
+		return false;
+	desc = &ring->desc[chain->head];
+	if (le16toh(desc->flags) & VRING_DESC_F_INDIRECT)
+		walk_indirect(m, chain, desc);
+	else
+		walk(m, chain, ring->desc, ring->size, chain->head);
+	if (queue >= 2 && !m->broken &&
+	    (!chain->nout || chain->out[0].iov_len != HEADER_BYTES || !chain->nin ||
+	     chain->in[0].iov_len != RESPONSE_BYTES))
+		broken(m, "R-SCSI-28: header and response don't come first and alone");
+	return !m->broken;
+}
+
+bool model_take(struct model *m, unsigned queue, struct chain *chain)
+{
+	bool taken;
+
+	pthread_mutex_lock(&m->lock);
+	taken = take(m, queue, chain);
+	pthread_mutex_unlock(&m->lock);
+	return taken;
+}
+
+unsigned model_waiting(struct model *m, unsigned queue)
+{
+	struct ring_device *ring = &m->rings[queue];
+
+	return (uint16_t)(le16toh(__atomic_load_n(&ring->avail->idx, __ATOMIC_ACQUIRE)) -
+			  ring->seen);
+}
+
+static void give(struct model *m, const struct chain *chain, uint32_t used_len)
+{
+	struct ring_device *ring = &m->rings[chain->queue];
+
+	if (!m->fake.started[chain->queue])
+		return;
+	device_use(ring, chain->head, used_len);
+	device_show(ring);
+}
+
+void model_give(struct model *m, const struct chain *chain, uint32_t used_len)
+{
+	pthread_mutex_lock(&m->lock);
+	give(m, chain, used_len);
+	pthread_mutex_unlock(&m->lock);
+}
+
+static void answer(struct model *m, const struct chain *chain, const struct answer *a)
+{
+	struct virtio_scsi_cmd_resp *resp = chain->in[0].iov_base;
+
+	resp->sense_len = htole32(a->sense_len);
+	resp->resid = htole32(a->residual);
+	resp->status_qualifier = htole16(a->qualifier);
+	resp->status = a->status;
+	resp->response = a->response;
+	memcpy(resp->sense, a->sense, sizeof(a->sense));
+	give(m, chain, a->used_len);
+}
+
+void model_answer(struct model *m, const struct chain *chain, const struct answer *a)
+{
+	pthread_mutex_lock(&m->lock);
+	answer(m, chain, a);
+	pthread_mutex_unlock(&m->lock);
+}
+
+struct answer model_good(const struct chain *chain)
+{
+	return (struct answer){
+		.used_len = RESPONSE_BYTES + (uint32_t)chain_data_in(chain),
+	};
+}
+
+struct answer model_sense(const struct chain *chain, uint8_t key, uint8_t asc, uint8_t ascq)
+{
+	struct answer a = {
+		.status = 2, /* CHECK CONDITION */
+		.sense_len = 18,
+		.residual = (uint32_t)(chain_data_in(chain) + chain_data_out(chain)),
+		.used_len = RESPONSE_BYTES,
+	};
+
+	a.sense[0] = 0x70;
+	a.sense[2] = key;
+	a.sense[7] = 10;
+	a.sense[12] = asc;
+	a.sense[13] = ascq;
+	return a;
+}
+
+static void serve_tmf(struct model *m, const struct chain *chain)
+{
+	if (chain->nout != 1 || chain->out[0].iov_len != TMF_BYTES || chain->nin != 1 ||
+	    chain->in[0].iov_len != 1)
+		return broken(m, "R-SCSI-63: a malformed task management function");
+	memcpy(m->tmf, chain->out[0].iov_base, TMF_BYTES);
+	*(uint8_t *)chain->in[0].iov_base = m->tmf_response;
+	give(m, chain, 1);
+}
+
+static void serve_chain(struct model *m, const struct chain *chain)
+{
+	struct answer a;
+
+	if (chain->queue == 0)
+		return serve_tmf(m, chain);
+	a = disk_answer(m, chain);
+	m->commands++;
+	answer(m, chain, &a);
+}
+
+void model_serve_chain(struct model *m, const struct chain *chain)
+{
+	pthread_mutex_lock(&m->lock);
+	serve_chain(m, chain);
+	pthread_mutex_unlock(&m->lock);
+}
+
+/* Answers all that is there, and asks for the next kick. */
+static void serve(struct model *m, unsigned queue)
+{
+	struct chain chain;
+
+	if (queue == 1 || !m->fake.started[queue])
+		return;
+	do {
+		while (take(m, queue, &chain))
+			serve_chain(m, &chain);
+	} while (!m->broken && !device_sleep(&m->rings[queue]));
+}
+
+void model_release(struct model *m, unsigned queue)
+{
+	pthread_mutex_lock(&m->lock);
+	m->held &= ~(UINT64_C(1) << queue);
+	serve(m, queue);
+	pthread_mutex_unlock(&m->lock);
+}
+
+bool model_event(struct model *m, uint32_t event, const uint8_t lun[8], uint32_t reason)
+{
+	struct virtio_scsi_event *e;
+	struct chain chain;
+
+	if (!model_take(m, 1, &chain))
+		return false;
+	if (chain.nout || chain.nin != 1 || chain.in[0].iov_len < sizeof(*e)) {
+		broken(m, "R-SCSI-83, 85: no buffer for an event");
+		return false;
+	}
+	e = chain.in[0].iov_base;
+	e->event = htole32(event);
+	memcpy(e->lun, lun, sizeof(e->lun));
+	e->reason = htole32(reason);
+	model_give(m, &chain, sizeof(*e));
+	return true;
+}
+
+/* The device's end of a ring that starts, from nothing or where it stood. */
+static void start(struct model *m, unsigned index)
+{
+	struct transport_queue *queue = &m->fake.queues[index];
+	struct ring_device *ring = &m->rings[index];
+
+	if (ring->desc == queue->desc && queue->base == ring->seen && queue->base)
+		return;
+	if (queue->base)
+		return broken(m, "R-VU-54: a ring was started in the middle");
+	device_detach(ring);
+	device_attach(ring, queue->desc, queue->driver, queue->device, queue->size,
+		      has(m, VIRTIO_RING_F_EVENT_IDX));
+}
+
+static void hook(void *ctx, enum fake_call call, unsigned queue)
+{
+	struct model *m = ctx;
+
+	pthread_mutex_lock(&m->lock);
+	if (call == FAKE_QUEUE_START)
+		start(m, queue);
+	else if (call == FAKE_QUEUE_STOP)
+		m->fake.base[queue] = m->rings[queue].seen;
+	else if (call == FAKE_NOTIFY && !(m->held & UINT64_C(1) << queue))
+		serve(m, queue);
+	pthread_mutex_unlock(&m->lock);
+}
+
+void model_init(struct model *m)
+{
+	memset(m, 0, sizeof(*m));
+	pthread_mutex_init(&m->lock, NULL);
+	fake_init(&m->fake);
+	m->fake.shift = UINT64_C(0x100000000000);
+	m->fake.hook = hook;
+	m->fake.ctx = m;
+	m->present[0][0] = true;
+	m->present[1][2] = true;
+	m->blocks = MODEL_BLOCKS;
+	m->block_size = MODEL_BLOCK;
+	m->max_transfer = 1024;
+	current = m;
+}
+
+void model_fini(struct model *m)
+{
+	unsigned i;
+
+	for (i = 0; i < FAKE_QUEUES; i++) {
+		if (m->rings[i].broken)
+			broken(m, m->rings[i].broken);
+		device_detach(&m->rings[i]);
+	}
+	fake_fini(&m->fake);
+	pthread_mutex_destroy(&m->lock);
+	current = NULL;
+}
+
+const uint8_t *chain_cdb(const struct chain *chain)
+{
+	return (const uint8_t *)chain->out[0].iov_base + 19;
+}
+
+static uint64_t sum(const struct iovec *iov, unsigned count)
+{
+	uint64_t bytes = 0;
+	unsigned i;
+
+	for (i = 1; i < count; i++)
+		bytes += iov[i].iov_len;
+	return bytes;
+}
+
+uint64_t chain_data_out(const struct chain *chain)
+{
+	return sum(chain->out, chain->nout);
+}
+
+uint64_t chain_data_in(const struct chain *chain)
+{
+	return sum(chain->in, chain->nin);
+}
+
+void put_lun(uint8_t out[8], unsigned target, unsigned lun)
+{
+	memset(out, 0, 8);
+	out[0] = 1;
+	out[1] = (uint8_t)target;
+	out[2] = (uint8_t)(0x40 | lun >> 8);
+	out[3] = (uint8_t)lun;
+}

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Real hugepages, where the machine has or gives some; and what is said where it has none. Pages
+ * are reserved by root only, and given back afterwards.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include <sys/file.h>
+
+#include <vscsi/error.h>
+
+#include "mem.h"
+
+#include "conforms.h"
+#include "device.h"
+
+#define RESERVED "/proc/sys/vm/nr_hugepages"
+#define COUNTS   "/sys/kernel/mm/hugepages/hugepages-2048kB/"
+
+static int read_count(const char *path, unsigned *count)
+{
+	FILE *file = fopen(path, "re");
+	int got;
+
+	if (!file)
+		return -1;
+	got = fscanf(file, "%u", count);
+	fclose(file);
+	return got == 1 ? 0 : -1;
+}
+
+/* Held while pages are reserved, so that programs like this one don't take back each other's. */
+static struct {
+	int lock;
+	unsigned gained;
+} reserved;
+
+static void write_count(unsigned count)
+{
+	FILE *file = fopen(RESERVED, "we");
+
+	if (!file)
+		return;
+	fprintf(file, "%u\n", count);
+	fclose(file);
+}
+
+/* Sees to it that 8 pages of 2 MiB are free, where that can be done. */
+static int reserve(void **state)
+{
+	unsigned before;
+	unsigned after;
+	unsigned free;
+
+	(void)state;
+	reserved.gained = 0;
+	reserved.lock = open(RESERVED, O_RDONLY | O_CLOEXEC);
+	if (reserved.lock < 0 || flock(reserved.lock, LOCK_EX) < 0 || geteuid() != 0 ||
+	    read_count(RESERVED, &before) || read_count(COUNTS "free_hugepages", &free))
+		return 0;
+	if (free >= VSCSI_MEM_MAX_PAGES)
+		return 0;
+	write_count(before + VSCSI_MEM_MAX_PAGES);
+	if (!read_count(RESERVED, &after) && after > before)
+		reserved.gained = after - before;
+	return 0;
+}
+
+/* Takes off what was gained, and leaves what others have reserved meanwhile. */
+static int give_back(void **state)
+{
+	unsigned now;
+
+	(void)state;
+	if (reserved.gained && !read_count(RESERVED, &now))
+		write_count(now - reserved.gained);
+	if (reserved.lock >= 0)
+		close(reserved.lock);
+	return 0;
+}
+
+static void check_hugepages(const struct vscsi_mem_opts *opts, unsigned pages)
+{
+	struct vscsi_mem_stats stats = {.size = sizeof(stats)};
+	struct vscsi_mem *mem = NULL;
+	char *block;
+	uint64_t i;
+
+	assert_int_equal(vscsi_mem_create(opts, &mem), 0);
+	assert_int_equal(vscsi_mem_get_stats(mem, &stats), 0);
+	assert_int_equal(stats.page_size, 2 * MIB);
+	assert_int_equal(stats.pages, pages);
+	assert_int_equal(stats.bytes, pages * 2 * MIB);
+	block = vscsi_mem_alloc(mem, pages * 2 * MIB, 2 * MIB);
+	assert_non_null(block);
+	for (i = 0; i < stats.bytes; i += 512)
+		assert_int_equal(block[i], 0);
+	assert_int_equal(vscsi_mem_destroy(mem), 0);
+}
+
+static void test_hugepages(void **state)
+{
+	const struct vscsi_mem_opts small = {.size = sizeof(small), .bytes = 3 * MIB};
+	unsigned free;
+
+	(void)state;
+	if (read_count(COUNTS "free_hugepages", &free) || free < VSCSI_MEM_MAX_PAGES) {
+		print_message("there are not 8 hugepages of 2 MiB, nor may we reserve them\n");
+		skip();
+	}
+	check_hugepages(NULL, 8);
+	check_hugepages(&small, 2);
+}
+
+/* A size of which there are fewer than 8; none is taken from other tests that run meanwhile. */
+static bool find_scarce(uint64_t *size, char *folder, size_t len)
+{
+	char path[128];
+	unsigned free;
+
+	for (*size = 2 * MIB; *size <= 1024 * MIB; *size *= 512) {
+		snprintf(folder, len, "/sys/kernel/mm/hugepages/hugepages-%" PRIu64 "kB",
+			 *size / 1024);
+		snprintf(path, sizeof(path), "%s/free_hugepages", folder);
+		if (read_count(path, &free) || free < VSCSI_MEM_MAX_PAGES)
+			return true;
+	}
+	return false;
+}
+
+static void check_sentence(const char *folder)
+{
+	char command[160];
+	char path[128];
+	unsigned total;
+
+	snprintf(path, sizeof(path), "%s/nr_hugepages", folder);
+	if (read_count(path, &total)) {
+		assert_non_null(strstr(vscsi_last_error(), "this kernel has no hugepages of"));
+		return;
+	}
+	snprintf(command, sizeof(command), "`echo %u > %s`", total + 8, path);
+	assert_non_null(strstr(vscsi_last_error(), command));
+}
+
+static void test_the_sentence_has_the_command(void **state)
+{
+	struct vscsi_mem_opts opts = {.size = sizeof(opts), .pages = VSCSI_MEM_MAX_PAGES};
+	struct vscsi_mem *mem = NULL;
+	char folder[80];
+
+	(void)state;
+	if (!find_scarce(&opts.page_size, folder, sizeof(folder))) {
+		print_message("there are 8 free hugepages of each size\n");
+		skip();
+	}
+	assert_int_equal(vscsi_mem_create(&opts, &mem), -ENOMEM);
+	assert_null(mem);
+	check_sentence(folder);
+	/* The other way that the sentence names. */
+	opts.flags = VSCSI_MEM_ORDINARY;
+	opts.pages = 0;
+	opts.bytes = 2 * MIB;
+	assert_non_null(strstr(vscsi_last_error(), "VSCSI_MEM_ORDINARY"));
+	assert_int_equal(vscsi_mem_create(&opts, &mem), 0);
+	assert_int_equal(vscsi_mem_destroy(mem), 0);
+}
+
+/* R-VU-39: a back-end that maps regions in steps of 2 MiB finds nothing to round. */
+static void test_the_pool_lies_on_2_mib(void **state)
+{
+	const struct vscsi_mem_opts opts = {
+		.size = sizeof(opts), .flags = VSCSI_MEM_ORDINARY, .bytes = 2 * MIB + 1};
+	struct vscsi_mem *mem = NULL;
+	struct device device = {0};
+	struct dma_map *map;
+
+	CONFORMS("R-VU-38", "R-VU-39");
+	(void)state;
+	assert_int_equal(vscsi_mem_create(&opts, &mem), 0);
+	map = device_follow(&device, mem);
+	assert_int_equal(device.mapped, 1);
+	assert_int_equal(device.regions[0].addr % (2 * MIB), 0);
+	assert_int_equal(device.regions[0].len, 4 * MIB);
+	assert_int_equal(device.regions[0].fd_offset, 0);
+	dma_map_destroy(map);
+	assert_int_equal(vscsi_mem_destroy(mem), 0);
+}
+
+int hugepages_tests(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_hugepages, reserve, give_back),
+		cmocka_unit_test(test_the_sentence_has_the_command),
+		cmocka_unit_test(test_the_pool_lies_on_2_mib),
+	};
+
+	return cmocka_run_group_tests_name("mem hugepages", tests, NULL, NULL);
+}

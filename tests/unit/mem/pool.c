@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Pools through the public calls: options, fallback to ordinary pages, blocks and figures. */
+#include <errno.h>
+#include <string.h>
+
+#include <vscsi/error.h>
+#include <vscsi/log.h>
+
+#include "mem.h"
+
+#include "device.h"
+
+static void test_blocks_can_be_written(void **state)
+{
+	struct vscsi_mem *mem = small_pool();
+	char *block = vscsi_mem_alloc(mem, 2 * MIB, 0);
+
+	(void)state;
+	assert_non_null(block);
+	memset(block, 0x5a, 2 * MIB);
+	assert_null(vscsi_mem_alloc(mem, 1, 0));
+	assert_non_null(strstr(vscsi_last_error(), "vscsi_mem_alloc: "));
+	assert_int_equal(vscsi_mem_free(mem, block), 0);
+	assert_int_equal(vscsi_mem_destroy(mem), 0);
+}
+
+static void test_alignment(void **state)
+{
+	struct vscsi_mem *mem = small_pool();
+	size_t align;
+	void *block;
+
+	(void)state;
+	for (align = 1; align <= MIB / 2; align *= 2) {
+		block = vscsi_mem_alloc(mem, 1, align);
+		assert_non_null(block);
+		assert_int_equal((uintptr_t)block % (align < 64 ? 64 : align), 0);
+	}
+	assert_int_equal(vscsi_mem_destroy(mem), 0);
+}
+
+static void test_free_of_what_is_no_block(void **state)
+{
+	struct vscsi_mem *mem = small_pool();
+	char *block = vscsi_mem_alloc(mem, 256, 0);
+	char foreign = 0;
+
+	(void)state;
+	assert_int_equal(vscsi_mem_free(mem, NULL), 0);
+	assert_int_equal(vscsi_mem_free(mem, block + 64), -EINVAL);
+	assert_int_equal(vscsi_mem_free(mem, &foreign), -EINVAL);
+	assert_int_equal(vscsi_mem_free(mem, block), 0);
+	assert_int_equal(vscsi_mem_free(mem, block), -EINVAL);
+	assert_non_null(strstr(vscsi_last_error(), "freed before"));
+	assert_int_equal(vscsi_mem_free(NULL, block), -EINVAL);
+	assert_null(vscsi_mem_alloc(NULL, 64, 0));
+	assert_int_equal(vscsi_mem_destroy(mem), 0);
+}
+
+static void test_stats(void **state)
+{
+	struct vscsi_mem_stats stats = {.size = sizeof(stats)};
+	struct vscsi_mem *mem = small_pool();
+	void *block = vscsi_mem_alloc(mem, 1000, 0);
+
+	(void)state;
+	assert_int_equal(vscsi_mem_get_stats(mem, &stats), 0);
+	assert_int_equal(stats.size, sizeof(stats));
+	assert_int_equal(stats.bytes, 2 * MIB);
+	assert_int_equal(stats.pages * stats.page_size, 2 * MIB);
+	assert_int_equal(stats.used, 1024);
+	assert_int_equal(stats.blocks, 1);
+	assert_int_equal(stats.largest_free, 2 * MIB - 1024);
+	assert_int_equal(stats.regions, 0);
+	assert_int_equal(vscsi_mem_free(mem, block), 0);
+	assert_int_equal(vscsi_mem_get_stats(mem, &stats), 0);
+	assert_int_equal(stats.used, 0);
+	assert_int_equal(stats.peak, 1024);
+	assert_int_equal(stats.largest_free, 2 * MIB);
+	stats.size = 3;
+	assert_int_equal(vscsi_mem_get_stats(mem, &stats), -EINVAL);
+	assert_int_equal(vscsi_mem_get_stats(mem, NULL), -EINVAL);
+	assert_int_equal(vscsi_mem_get_stats(NULL, &stats), -EINVAL);
+	assert_int_equal(vscsi_mem_destroy(mem), 0);
+}
+
+static void test_at_most_8_pages(void **state)
+{
+	struct vscsi_mem_opts opts = {.size = sizeof(opts), .flags = VSCSI_MEM_ORDINARY};
+	struct vscsi_mem *mem = NULL;
+
+	(void)state;
+	opts.pages = VSCSI_MEM_MAX_PAGES + 1;
+	assert_int_equal(vscsi_mem_create(&opts, &mem), -E2BIG);
+	opts.pages = 0;
+	opts.bytes = 8 * 1024 * MIB + 1;
+	assert_int_equal(vscsi_mem_create(&opts, &mem), -E2BIG);
+	assert_non_null(strstr(vscsi_last_error(), "8 GiB"));
+	assert_null(mem);
+}
+
+static void test_options_are_checked(void **state)
+{
+	struct vscsi_mem_opts opts = {.size = 3};
+	struct vscsi_mem *mem = NULL;
+
+	(void)state;
+	assert_int_equal(vscsi_mem_create(&opts, &mem), -EINVAL);
+	assert_int_equal(vscsi_mem_create(&opts, NULL), -EINVAL);
+	opts.size = sizeof(opts);
+	opts.page_size = 12345;
+	assert_int_equal(vscsi_mem_create(&opts, &mem), -EINVAL);
+	assert_null(mem);
+	assert_int_equal(vscsi_mem_destroy(NULL), 0);
+}
+
+static void count_line(void *ctx, int level, const char *line)
+{
+	int *count = ctx;
+
+	if (level == VSCSI_LOG_INFO && strstr(line, "ordinary pages instead of hugepages"))
+		++*count;
+}
+
+/* 6 MiB, so that hugepages kept for the other tests of this machine are left alone. */
+static void test_ordinary_pages_when_there_are_no_others(void **state)
+{
+	const struct vscsi_mem_opts opts = {.size = sizeof(opts),
+					    .flags = VSCSI_MEM_ORDINARY,
+					    .bytes = 4 * MIB + 1,
+					    .page_size = 1024 * MIB};
+	struct vscsi_mem_stats stats = {.size = sizeof(stats)};
+	struct vscsi_mem *mem = NULL;
+	int lines = 0;
+
+	(void)state;
+	assert_int_equal(vscsi_set_log(VSCSI_LOG_INFO, count_line, &lines), 0);
+	assert_int_equal(vscsi_mem_create(&opts, &mem), 0);
+	assert_int_equal(vscsi_set_log(VSCSI_LOG_WARN, NULL, NULL), 0);
+	assert_int_equal(vscsi_mem_get_stats(mem, &stats), 0);
+	if (stats.page_size == page_size()) {
+		assert_int_equal(stats.bytes, 6 * MIB);
+		assert_int_equal(stats.pages, 6 * MIB / page_size());
+		assert_int_equal(lines, 1);
+	}
+	assert_int_equal(vscsi_mem_destroy(mem), 0);
+}
+
+static void test_a_pool_in_use_stays(void **state)
+{
+	struct vscsi_mem *mem = small_pool();
+	struct device device = {0};
+	struct dma_map *map = device_follow(&device, mem);
+
+	(void)state;
+	assert_int_equal(vscsi_mem_destroy(mem), -EBUSY);
+	assert_non_null(vscsi_mem_alloc(mem, 64, 0));
+	dma_map_destroy(map);
+	assert_int_equal(vscsi_mem_destroy(mem), 0);
+}
+
+int pool_tests(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_blocks_can_be_written),
+		cmocka_unit_test(test_alignment),
+		cmocka_unit_test(test_free_of_what_is_no_block),
+		cmocka_unit_test(test_stats),
+		cmocka_unit_test(test_at_most_8_pages),
+		cmocka_unit_test(test_options_are_checked),
+		cmocka_unit_test(test_ordinary_pages_when_there_are_no_others),
+		cmocka_unit_test(test_a_pool_in_use_stays),
+	};
+
+	return cmocka_run_group_tests_name("mem pool", tests, NULL, NULL);
+}

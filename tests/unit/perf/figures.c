@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The histogram and the sums: known sets of times with known figures. */
+#include <stdlib.h>
+
+#include "perf.h"
+
+#include "perf/hist.h"
+#include "perf/stats.h"
+
+static void *zeroed(size_t len)
+{
+	void *memory = calloc(1, len);
+
+	assert_non_null(memory);
+	return memory;
+}
+
+static void test_buckets_grow_and_hold_their_value(void **state)
+{
+	uint64_t value, middle;
+	unsigned last = 0, index;
+
+	(void)state;
+	for (value = 1; value < 1ull << HIST_TOP; value += value / 50 + 1) {
+		index = hist_index(value);
+		middle = hist_value(index);
+		assert_true(index >= last && index < HIST_BUCKETS);
+		assert_int_equal(hist_index(middle), index);
+		/* Half a bucket at most, and a bucket is a 64th. */
+		assert_true((middle > value ? middle - value : value - middle) <= value / 64);
+		last = index;
+	}
+}
+
+static void test_small_values_are_exact(void **state)
+{
+	uint64_t value;
+
+	(void)state;
+	for (value = 0; value < 128; value++)
+		assert_int_equal(hist_value(hist_index(value)), value);
+}
+
+static void test_endless_times_go_in_the_last_bucket(void **state)
+{
+	(void)state;
+	assert_int_equal(hist_index(1ull << HIST_TOP), HIST_BUCKETS - 1);
+	assert_int_equal(hist_index(UINT64_MAX), HIST_BUCKETS - 1);
+	assert_int_equal(hist_index((1ull << HIST_TOP) - 1), HIST_BUCKETS - 1);
+}
+
+static void test_percentiles_of_1_to_100(void **state)
+{
+	struct hist *hist = zeroed(sizeof(*hist));
+	unsigned i;
+
+	(void)state;
+	assert_int_equal(hist_percentile(hist, 50), 0);
+	for (i = 1; i <= 100; i++)
+		hist_add(hist, i);
+	assert_int_equal(hist_percentile(hist, 0), 1);
+	assert_int_equal(hist_percentile(hist, 1), 1);
+	assert_int_equal(hist_percentile(hist, 50), 50);
+	assert_int_equal(hist_percentile(hist, 99), 99);
+	assert_int_equal(hist_percentile(hist, 99.5), 100);
+	assert_int_equal(hist_percentile(hist, 100), 100);
+	free(hist);
+}
+
+static void test_merged_histograms_are_one(void **state)
+{
+	struct hist *one = zeroed(sizeof(*one)), *other = zeroed(sizeof(*other));
+
+	(void)state;
+	hist_add(one, 10);
+	hist_add(other, 20);
+	hist_add(other, 100);
+	hist_merge(one, other);
+	assert_int_equal(one->count, 3);
+	assert_int_equal(hist_percentile(one, 60), 20);
+	assert_int_equal(hist_percentile(one, 100), 100);
+	free(one);
+	free(other);
+}
+
+static void test_mean_and_deviation(void **state)
+{
+	static const uint64_t times[] = {2, 4, 4, 4, 5, 5, 7, 9};
+	struct moments moments = {0};
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 8; i++)
+		moments_add(&moments, times[i]);
+	assert_int_equal(moments.min, 2);
+	assert_int_equal(moments.max, 9);
+	assert_true(moments_mean(&moments) == 5.0);
+	/* The root of 32 / 7. */
+	assert_true(moments_deviation(&moments) > 2.13808 && moments_deviation(&moments) < 2.13810);
+}
+
+static void test_a_group_spans_its_threads(void **state)
+{
+	struct stats *group = zeroed(sizeof(*group)), *thread = zeroed(sizeof(*thread));
+	struct dir_stats *read = &thread->dir[DIR_READ];
+
+	(void)state;
+	read->ios = 3;
+	read->bytes = 300;
+	read->start = 1000;
+	read->end = 3000;
+	moments_add(&read->clat, 7);
+	stats_merge(group, thread);
+	read->start = 500;
+	read->end = 2000;
+	moments_add(&read->clat, 1);
+	stats_merge(group, thread);
+	assert_int_equal(group->dir[DIR_READ].ios, 6);
+	assert_int_equal(group->dir[DIR_READ].bytes, 600);
+	assert_int_equal(group->dir[DIR_READ].start, 500);
+	assert_int_equal(group->dir[DIR_READ].end, 3000);
+	assert_int_equal(group->dir[DIR_READ].clat.min, 1);
+	assert_int_equal(group->dir[DIR_READ].clat.max, 7);
+	assert_int_equal(group->dir[DIR_READ].clat.count, 3);
+	assert_int_equal(group->dir[DIR_WRITE].start, 0);
+	free(group);
+	free(thread);
+}
+
+static void test_the_end_of_the_ramp_forgets(void **state)
+{
+	struct stats *stats = zeroed(sizeof(*stats));
+
+	(void)state;
+	stats->dir[DIR_READ].ios = 9;
+	stats->dir[DIR_READ].start = 1;
+	stats_restart(stats, 77);
+	assert_int_equal(stats->start, 77);
+	assert_int_equal(stats->dir[DIR_READ].ios, 0);
+	assert_int_equal(stats->dir[DIR_READ].start, 77);
+	/* A kind that had not begun still hasn't. */
+	assert_int_equal(stats->dir[DIR_WRITE].start, 0);
+	free(stats);
+}
+
+int figures_tests(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_buckets_grow_and_hold_their_value),
+		cmocka_unit_test(test_small_values_are_exact),
+		cmocka_unit_test(test_endless_times_go_in_the_last_bucket),
+		cmocka_unit_test(test_percentiles_of_1_to_100),
+		cmocka_unit_test(test_merged_histograms_are_one),
+		cmocka_unit_test(test_mean_and_deviation),
+		cmocka_unit_test(test_a_group_spans_its_threads),
+		cmocka_unit_test(test_the_end_of_the_ramp_forgets),
+	};
+
+	return cmocka_run_group_tests_name("figures", tests, NULL, NULL);
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Orders meet every place once in each round. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "perf.h"
+
+#include "perf/pattern.h"
+
+#define MOST 5000
+
+/* One round; returns how many places were at the same position as in @before. */
+static unsigned check_round(struct pattern *pattern, uint64_t *before)
+{
+	unsigned char met[MOST] = {0};
+	unsigned i, same = 0;
+	uint64_t place;
+
+	for (i = 0; i < pattern->count; i++) {
+		place = pattern_next(pattern);
+		assert_true(place < pattern->count);
+		assert_int_equal(met[place]++, 0);
+		same += before[i] == place;
+		before[i] = place;
+	}
+	return same;
+}
+
+static void test_random_meets_each_place_once(void **state)
+{
+	static const unsigned counts[] = {1, 2, 3, 4, 5, 7, 8, 63, 64, 65, 1000, 4096, 4097, MOST};
+	uint64_t before[MOST];
+	struct pattern pattern;
+	unsigned i, seed;
+
+	(void)state;
+	for (i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+		for (seed = 0; seed < 5; seed++) {
+			pattern_init(&pattern, counts[i], 1, seed);
+			memset(before, 0xff, sizeof(before));
+			check_round(&pattern, before);
+			check_round(&pattern, before);
+		}
+	}
+}
+
+static void test_rounds_and_seeds_differ(void **state)
+{
+	uint64_t before[MOST];
+	struct pattern pattern;
+
+	(void)state;
+	memset(before, 0xff, sizeof(before));
+	pattern_init(&pattern, 1000, 1, 1);
+	check_round(&pattern, before);
+	assert_true(check_round(&pattern, before) < 50);
+	pattern_init(&pattern, 1000, 1, 2);
+	assert_true(check_round(&pattern, before) < 50);
+}
+
+static void test_same_seed_same_order(void **state)
+{
+	uint64_t before[MOST];
+	struct pattern pattern;
+
+	(void)state;
+	pattern_init(&pattern, 1000, 1, 7);
+	check_round(&pattern, before);
+	pattern_init(&pattern, 1000, 1, 7);
+	assert_int_equal(check_round(&pattern, before), 1000);
+}
+
+static void test_random_is_not_nearly_in_order(void **state)
+{
+	struct pattern pattern;
+	unsigned i, steps = 0;
+	uint64_t last = 0, place;
+
+	(void)state;
+	pattern_init(&pattern, 4096, 1, 3);
+	for (i = 0; i < 4096; i++) {
+		place = pattern_next(&pattern);
+		steps += place - last < 8;
+		last = place;
+	}
+	assert_true(steps < 100);
+}
+
+static void test_sequence_begins_again(void **state)
+{
+	struct pattern pattern;
+	unsigned i;
+
+	(void)state;
+	pattern_init(&pattern, 3, 0, 9);
+	for (i = 0; i < 9; i++)
+		assert_int_equal(pattern_next(&pattern), i % 3);
+}
+
+int pattern_tests(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_random_meets_each_place_once),
+		cmocka_unit_test(test_rounds_and_seeds_differ),
+		cmocka_unit_test(test_same_seed_same_order),
+		cmocka_unit_test(test_random_is_not_nearly_in_order),
+		cmocka_unit_test(test_sequence_begins_again),
+	};
+
+	return cmocka_run_group_tests_name("pattern", tests, NULL, NULL);
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What the files of this program share: CMocka with the headers that it needs before it, and one
+ * function for each file. A function runs its group of tests and returns the number that failed.
+ */
+#ifndef TESTS_UNIT_PERF_H
+#define TESTS_UNIT_PERF_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+int fit_tests(void);
+int figures_tests(void);
+int jobfile_tests(void);
+int options_tests(void);
+int pattern_tests(void);
+int verify_tests(void);
+int workload_tests(void);
+
+#endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Two threads, one at each end of a ring, and one of them falls asleep whenever nothing is there. A
+ * wake-up that is lost is seen at once and without a clock: the sleeper says that it sleeps and how
+ * many wake-ups it had, and nobody else can wake it.
+ */
+#ifndef TESTS_UNIT_RING_RACE_H
+#define TESTS_UNIT_RING_RACE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/**
+ * struct race - How to run, and what came of it
+ * @event_idx: notifications go by the event index
+ * @rounds: how many, at most; @seconds: how long, at most
+ * @batch: chains of a round, at most
+ * @stop_at_loss: end with the first wake-up lost
+ * @done: rounds that were run
+ * @woken: wake-ups that were sent
+ * @lost: wake-ups that were not and should have been
+ * @broken: a rule that the driver broke meanwhile, or NULL
+ */
+struct race {
+	bool event_idx;
+	unsigned rounds;
+	unsigned seconds;
+	unsigned batch;
+	bool stop_at_loss;
+	unsigned done;
+	uint64_t woken;
+	unsigned lost;
+	const char *broken;
+};
+
+/* The device sleeps and the driver wakes it by split_publish() (virtio 1.4, 2.7.13.4.1). */
+void race_device_sleeps(struct race *race);
+
+/* The driver sleeps after split_arm() and the device wakes it (2.7.14). */
+void race_driver_sleeps(struct race *race);
+
+#endif

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What the files of this program share: CMocka with the headers that it needs before it, and one
+ * function for each file. A function runs its group of tests and returns the number that failed.
+ */
+#ifndef TESTS_UNIT_UTIL_H
+#define TESTS_UNIT_UTIL_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+int abi_tests(void);
+int bits_tests(void);
+int error_tests(void);
+int log_tests(void);
+int options_tests(void);
+int version_tests(void);
+
+#endif
