@@ -140,20 +140,33 @@ static int send(struct control *control, const struct virtio_scsi_ctrl_tmf_req *
 	return (int)i;
 }
 
+/* As drain(), for a device that runs; one that breaks the ring runs no longer. */
+static int drain_running(struct vscsi_dev *dev)
+{
+	const char *rule;
+
+	if (dev_running(dev) && drain(dev->control)) {
+		rule = virtq_rule(&dev->control->vq);
+		dev_fail(dev, rule);
+		return error_set(-EPROTO, "%s", rule);
+	}
+	if (!dev_running(dev))
+		return error_set(-ENOTCONN, "the device is lost: %s", dev->failure);
+	return 0;
+}
+
 /* Waits for place @i with the lock held: functions are rare, and one at a time is what devices expect. */
 static int wait_for(struct vscsi_dev *dev, unsigned i)
 {
 	struct control *control = dev->control;
 	uint64_t limit = clock_ms() + dev->opts.timeout_ms;
 	unsigned spins = 0;
+	int err;
 
 	while (!control->answered[i]) {
-		if (drain(control)) {
-			dev_fail(dev, virtq_rule(&control->vq));
-			return error_set(-EPROTO, "%s", virtq_rule(&control->vq));
-		}
-		if (!dev_running(dev))
-			return error_set(-ENOTCONN, "the device is lost: %s", dev->failure);
+		err = drain_running(dev);
+		if (err)
+			return err;
 		if (!control->answered[i] && clock_ms() > limit)
 			return error_set(-ETIMEDOUT,
 					 "no answer to a task management function in %u ms",
@@ -178,8 +191,8 @@ int control_tmf(struct vscsi_dev *dev, uint32_t subtype, const uint8_t lun[8], u
 
 	memcpy(request.lun, lun, sizeof(request.lun));
 	pthread_mutex_lock(&dev->control->lock);
-	ret = drain(dev->control);
-	if (ret >= 0)
+	ret = drain_running(dev);
+	if (!ret)
 		ret = send(dev->control, &request);
 	if (ret >= 0)
 		ret = wait_for(dev, (unsigned)ret);

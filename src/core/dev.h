@@ -87,6 +87,9 @@ struct vscsi_dev {
  */
 void dev_fail(struct vscsi_dev *dev, const char *why);
 
+/* The same with the lock held. */
+void dev_fail_locked(struct vscsi_dev *dev, const char *why);
+
 /**
  * dev_check - Look whether the device is still there, its configuration the same, its rings whole
  *

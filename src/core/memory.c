@@ -30,7 +30,7 @@ static struct virtq *virtq_at(struct vscsi_dev *dev, unsigned index)
 	return &dev->ioqs[index - VQ_REQUEST]->vq;
 }
 
-/* Stops all virtqueues, or with @bases given starts them where they stood. */
+/* Stops all virtqueues and notes where they stood; resume_all() starts those that are stopped. */
 static int pause_all(struct vscsi_dev *dev, uint32_t *bases)
 {
 	unsigned i;
@@ -46,8 +46,10 @@ static int resume_all(struct vscsi_dev *dev, const uint32_t *bases)
 	unsigned i;
 	int err = 0;
 
-	for (i = 0; i < VQ_REQUEST + dev->queues && !err; i++)
-		err = virtq_resume(virtq_at(dev, i), bases[i]);
+	for (i = 0; i < VQ_REQUEST + dev->queues && !err; i++) {
+		if (!virtq_at(dev, i)->started)
+			err = virtq_resume(virtq_at(dev, i), bases[i]);
+	}
 	return err;
 }
 
@@ -64,12 +66,14 @@ static int change_stopped(struct vscsi_dev *dev, const struct dma_region *region
 				 "requests are in flight, and this device has to be stopped to "
 				 "change its memory; call vscsi_poll() until all are returned");
 	err = pause_all(dev, bases);
-	if (err)
-		return err;
-	err = map ? virtio_mem_map(&dev->virtio, region, iova)
-		  : virtio_mem_unmap(&dev->virtio, region, *iova);
+	if (!err)
+		err = map ? virtio_mem_map(&dev->virtio, region, iova)
+			  : virtio_mem_unmap(&dev->virtio, region, *iova);
 	resumed = resume_all(dev, bases);
-	return resumed ? resumed : err;
+	/* A device that can't go on where it stood is of no use any more. */
+	if (resumed)
+		dev_fail_locked(dev, error_text());
+	return err ? err : resumed;
 }
 
 static int change(struct vscsi_dev *dev, const struct dma_region *region, uint64_t *iova, bool map)

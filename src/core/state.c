@@ -11,8 +11,7 @@
 #include "util/log.h"
 #include "util/options.h"
 
-/* dev_fail() with the lock held. */
-static void fail_locked(struct vscsi_dev *dev, const char *why)
+void dev_fail_locked(struct vscsi_dev *dev, const char *why)
 {
 	unsigned i;
 
@@ -36,7 +35,7 @@ static void fail_locked(struct vscsi_dev *dev, const char *why)
 void dev_fail(struct vscsi_dev *dev, const char *why)
 {
 	pthread_mutex_lock(&dev->lock);
-	fail_locked(dev, why);
+	dev_fail_locked(dev, why);
 	pthread_mutex_unlock(&dev->lock);
 }
 
@@ -53,13 +52,14 @@ static void check_locked(struct vscsi_dev *dev)
 	unsigned what = 0;
 
 	if (virtio_check(&dev->virtio, &what)) {
-		fail_locked(dev, error_text());
+		dev_fail_locked(dev, error_text());
 		return;
 	}
 	if (what & VIRTIO_CHANGED)
 		config_changed(dev);
 	if (what & VIRTIO_BROKEN)
-		fail_locked(dev, "the device says that a queue is broken or that it needs a reset");
+		dev_fail_locked(dev,
+				"the device says that a queue is broken or that it needs a reset");
 }
 
 void dev_check(struct vscsi_dev *dev)

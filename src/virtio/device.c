@@ -21,6 +21,8 @@ static int add_status(struct virtio_dev *dev, uint8_t bit)
 	int now;
 	int err;
 
+	/* Noted even if it fails: FAILED, which follows then, must not clear what did arrive. */
+	dev->status = status;
 	err = dev->transport->ops->set_status(dev->transport, status);
 	if (err)
 		return err;
@@ -35,7 +37,6 @@ static int add_status(struct virtio_dev *dev, uint8_t bit)
 	if ((now & status) != status)
 		return error_set(-ENOTSUP, "the device refused status 0x%02x and shows 0x%02x",
 				 status, now);
-	dev->status = status;
 	return 0;
 }
 

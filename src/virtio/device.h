@@ -16,7 +16,7 @@
 /**
  * struct virtio_dev - A virtio device
  * @transport: the way to it
- * @status: status bits that we have set
+ * @status: status bits that we have written, whether the device took them or not
  * @offered: features that it offers, as read at the last negotiation
  * @features: features that are in force
  */

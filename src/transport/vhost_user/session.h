@@ -22,8 +22,8 @@
 
 /**
  * struct vu_vring - One ring
- * @kick: eventfd that wakes the back-end; -1 while the ring is stopped. Read by any thread
- * @call: eventfd that wakes us; -1 while the ring is stopped
+ * @kick: eventfd that wakes the back-end; -1 before the first start. Read by any thread
+ * @call: eventfd that wakes us; -1 before the first start
  * @started: between SET_VRING_KICK and the answer to GET_VRING_BASE
  */
 struct vu_vring {
@@ -297,6 +297,9 @@ int vu_call_fd(struct transport *t, unsigned index);
  * Return: 0, or the first failure; the other rings are tried nevertheless.
  */
 int vu_stop_all(struct vu *vu);
+
+/* Wakes whoever sleeps on a ring: there will be no completions. */
+void vu_wake_all(struct vu *vu);
 
 /* Closes the eventfds of all rings. */
 void vu_vrings_free(struct vu *vu);

@@ -5,7 +5,6 @@
  * (vhost-user, "Introduction").
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -52,9 +51,6 @@ static int take_over(struct vu *vu, const char *text)
 			"file descriptor %d is not a Unix stream socket; hand over one that is "
 			"connected to a vhost-user back-end",
 			fd);
-	if (fcntl(fd, F_SETFD, FD_CLOEXEC))
-		return error_set(-errno, "making file descriptor %d close-on-exec failed: %s", fd,
-				 strerror(errno));
 	/* The caller keeps it if anything fails from here on. */
 	vu->fd = fd;
 	vu->owned = false;
@@ -126,5 +122,6 @@ int vu_fail(struct vu *vu, int err)
 	}
 	vu->fd = -1;
 	vu_channel_close(vu);
+	vu_wake_all(vu);
 	return err;
 }

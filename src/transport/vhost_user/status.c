@@ -4,7 +4,7 @@
  * here, as virtio 1.4, 2.1 says it behaves.
  */
 #include <errno.h>
-#include <inttypes.h>
+#include <sys/eventfd.h>
 
 #include <linux/virtio_config.h>
 
@@ -33,14 +33,18 @@ int vu_get_status(struct transport *t)
 static int reset(struct vu *vu)
 {
 	struct vu_message message = {.request = VU_RESET_DEVICE};
+	eventfd_t ignored;
 	int ret;
 
 	ret = vu_quiet(vu);
 	if (ret)
 		return ret;
 	ret = vu_stop_all(vu);
+	vu_wake_all(vu);
 	if (ret)
 		return ret;
+	/* Rings that failed before the reset have nothing to say after it. */
+	eventfd_read(vu->err, &ignored);
 	vu->accepted = false;
 	vu->status = 0;
 	if (!vu_has(vu, VU_PROTOCOL_RESET_DEVICE))

@@ -5,6 +5,7 @@
  * files of this folder.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,6 +77,8 @@ static int vu_open(const char *where, const struct transport_opts *opts, struct 
 	if (ret)
 		goto fail;
 	/* From here on a handed-over socket is ours too. */
+	if (!vu->owned)
+		fcntl(vu->fd, F_SETFD, FD_CLOEXEC);
 	vu->owned = true;
 	*out = &vu->t;
 	return 0;

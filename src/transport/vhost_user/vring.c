@@ -111,12 +111,17 @@ static void close_vring(struct vu_vring *vring)
 	vring->call = -1;
 }
 
-/* Both are new each time: back-ends close theirs when the ring stops. */
+/*
+ * Both are new each time: back-ends close theirs when the ring stops. Ours stay open until here, or
+ * until the end of the connection: a thread may be notifying through one, or sleeping on the other,
+ * while the ring is stopped under it, and must never meet a number that means another file by then.
+ */
 static int open_vring(struct vu_vring *vring)
 {
 	int call = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	int kick = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 
+	close_vring(vring);
 	vring->call = call;
 	/* Relaxed: whoever notifies learns of the queue from the layer above, which orders that. */
 	atomic_store_explicit(&vring->kick, kick, memory_order_relaxed);
@@ -195,7 +200,6 @@ int vu_queue_stop(struct transport *t, unsigned index, uint32_t *base)
 					     answer.index, index));
 	/* Split rings have an index of 16 bits; what is above means nothing. */
 	*base = answer.num & 0xffff;
-	close_vring(&vu->vrings[index]);
 	vu->vrings[index].started = false;
 	vu->running--;
 	return 0;
@@ -204,6 +208,16 @@ int vu_queue_stop(struct transport *t, unsigned index, uint32_t *base)
 /*
  * One ring that can't be stopped doesn't spare the others; a lost connection has stopped them all.
  */
+void vu_wake_all(struct vu *vu)
+{
+	unsigned i;
+
+	for (i = 0; i < vu->vring_count; i++) {
+		if (vu->vrings[i].call >= 0)
+			eventfd_write(vu->vrings[i].call, 1);
+	}
+}
+
 int vu_stop_all(struct vu *vu)
 {
 	uint32_t base;

@@ -7,5 +7,11 @@ int main(void)
 	int failed = 0;
 
 	failed += bytes_tests();
+	failed += answer_tests();
+	failed += length_tests();
+	failed += retry_tests();
+	failed += limit_tests();
+	failed += handle_tests();
+	failed += hostile_tests();
 	return failed != 0;
 }
