@@ -81,7 +81,7 @@ static uint16_t page_limits(const struct scsi_task *t, uint8_t *d)
 	d[1] = (uint8_t)l.compare;
 	put_be16(d + 2, (uint16_t)(t->lun->block_size < 4096 ? 4096 / t->lun->block_size : 1));
 	put_be32(d + 4, l.transfer);
-	put_be32(d + 8, l.transfer);
+	put_be32(d + 8, l.transfer & ~(4096 / t->lun->block_size - 1)); /* whole pages */
 	if (t->lun->thin) {
 		put_be32(d + 16, l.unmap);
 		put_be32(d + 20, UNMAP_MAX_DESCRIPTORS);

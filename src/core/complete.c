@@ -26,6 +26,7 @@ static void send_again_later(struct ioq *ioq, struct slot *slot, bool busy)
 
 	slot->due = (uint32_t)(clock_ms() + (busy ? 1u << doublings : 0));
 	slot->tries++;
+	slot->flags |= SLOT_AGAIN;
 	slot->next = ioq->waiting;
 	ioq->waiting = slot_number(ioq, slot);
 }

@@ -56,6 +56,7 @@ struct vscsi_queue;
 #define SLOT_RAW \
 	(1u << 0) /* a raw command: short transfers are no error, the header needs cleaning */
 #define SLOT_COUNTED (1u << 1) /* it counts against its LUN's limit */
+#define SLOT_AGAIN   (1u << 2) /* it was sent again, so that its tries need cleaning */
 
 /**
  * struct slot - The private part of a request, one cache line

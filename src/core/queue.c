@@ -166,6 +166,27 @@ static uint32_t count_inflight(struct vscsi_queue *queue)
 	return count;
 }
 
+void queue_detach(struct vscsi_queue *queue, uint64_t user_data, struct vscsi_lun *stand_in)
+{
+	unsigned i;
+
+	queue_lock(queue);
+	for (i = 0; i < queue->ioq->depth; i++) {
+		struct slot *slot = &queue->ioq->slots[i];
+		struct vscsi_lun *lun = atomic_load_explicit(&slot->lun, memory_order_relaxed);
+
+		if (!holds(queue, slot) || slot->user_data != user_data)
+			continue;
+		if (slot->flags & SLOT_COUNTED)
+			lun_give_credit(lun);
+		slot->flags &= (uint16_t)~SLOT_COUNTED;
+		slot->retries = 0;
+		lun_init(stand_in, lun->dev, lun->info.target, lun->info.lun);
+		atomic_store_explicit(&slot->lun, stand_in, memory_order_relaxed);
+	}
+	queue_unlock(queue);
+}
+
 EXPORT int vscsi_queue_open(struct vscsi_dev *dev, const struct vscsi_queue_opts *user,
 			    struct vscsi_queue **out)
 {
@@ -241,6 +262,7 @@ static void finish_special(struct slot *slot)
 		lun_give_credit(atomic_load_explicit(&slot->lun, memory_order_relaxed));
 	if (slot->flags & SLOT_RAW)
 		slot_clean(slot);
+	slot->tries = 0;
 	slot->flags = 0;
 }
 
@@ -274,7 +296,6 @@ static inline unsigned deliver(struct ioq *ioq, uint16_t number, struct vscsi_co
 	} else {
 		if (!slot_judge(ioq, slot, out))
 			return 0;
-		slot->tries = 0;
 	}
 	finish(ioq, slot, number);
 	return 1;
@@ -355,7 +376,6 @@ static int collect_lost(struct vscsi_queue *queue, struct vscsi_completion *out,
 		if (!holds(queue, slot))
 			continue;
 		slot_lost(slot, &out[count++]);
-		slot->tries = 0;
 		finish(ioq, slot, (uint16_t)i);
 	}
 	queue_unlock(queue);

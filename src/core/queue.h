@@ -32,6 +32,17 @@ struct vscsi_queue {
 int queue_create(struct vscsi_dev *dev, uint32_t flags, struct vscsi_queue **out);
 void queue_destroy(struct vscsi_queue *queue);
 
+/**
+ * queue_detach - Let a request in flight go on without its LUN
+ * @queue: the queue that it is on
+ * @user_data: names the request
+ * @stand_in: takes the LUN's place until the request is returned, and must live as long
+ *
+ * The request isn't sent again, nor counted against the LUN's limit any more. Nothing happens when
+ * it has been returned already. O(depth).
+ */
+void queue_detach(struct vscsi_queue *queue, uint64_t user_data, struct vscsi_lun *stand_in);
+
 /* Counts a request against its LUN's own limit (virtio 1.4, 5.6.4.1). Only where there is one. */
 bool lun_take_credit(struct vscsi_lun *lun);
 

@@ -96,13 +96,25 @@ static int send(struct sync_call *call,
 	}
 }
 
+/*
+ * Leaves the call to whoever delivers it, unless that has happened. The caller may close the LUN next,
+ * or return from the frame that it lies in: the request must not lean on it any longer.
+ */
+static bool leave(struct sync_call *call)
+{
+	int waiting = WAITING;
+
+	queue_detach(call->dev->sync, (uint64_t)(uintptr_t)call, &call->stand_in);
+	return atomic_compare_exchange_strong_explicit(&call->state, &waiting, LEFT,
+						       memory_order_acq_rel, memory_order_acquire);
+}
+
 int sync_call_run(struct sync_call *call,
 		  int (*prepare)(struct vscsi_queue *queue, struct sync_call *call, const void *ctx,
 				 uint64_t user_data),
 		  const void *ctx)
 {
 	uint64_t limit = clock_ns() + UINT64_C(1000000) * call->dev->opts.timeout_ms;
-	int waiting = WAITING;
 	unsigned spins = 0;
 	int err;
 
@@ -116,9 +128,7 @@ int sync_call_run(struct sync_call *call,
 		if (pump(call->dev) > 0)
 			continue;
 		clock_relax(&spins);
-		if (clock_ns() > limit && atomic_compare_exchange_strong_explicit(
-						  &call->state, &waiting, LEFT,
-						  memory_order_acq_rel, memory_order_acquire))
+		if (clock_ns() > limit && leave(call))
 			return -ETIMEDOUT;
 	}
 	return call->completion.result;

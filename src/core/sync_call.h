@@ -19,6 +19,7 @@
  * @data: DMA memory, @len bytes; NULL where @len is 0
  * @completion: how it ended, once sync_call_run() returned
  * @state: who cleans up
+ * @stand_in: of the LUN, once nobody waits any more
  */
 struct sync_call {
 	struct vscsi_dev *dev;
@@ -26,6 +27,7 @@ struct sync_call {
 	uint64_t len;
 	struct vscsi_completion completion;
 	atomic_int state;
+	struct vscsi_lun stand_in;
 };
 
 /**

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Every feature off on either side, in all pairs; every feature demanded from a target that lacks it.
+ * Whatever was negotiated, data written come back.
+ */
+#include "disk.h"
+
+#include <errno.h>
+#include <linux/virtio_config.h>
+#include <linux/virtio_ring.h>
+#include <linux/virtio_scsi.h>
+
+/**
+ * struct feature - A feature that both sides can switch off
+ * @name: in --off= and in the address
+ * @spoken: in the library's sentence
+ * @bit: of the virtio features, or the vhost-user protocol features
+ * @protocol: which of the two
+ */
+static const struct feature {
+	const char *name;
+	const char *spoken;
+	unsigned bit;
+	bool protocol;
+} features[] = {
+	{"indirect", "INDIRECT_DESC", VIRTIO_RING_F_INDIRECT_DESC, false},
+	{"event_idx", "EVENT_IDX", VIRTIO_RING_F_EVENT_IDX, false},
+	{"hotplug", "HOTPLUG", VIRTIO_SCSI_F_HOTPLUG, false},
+	{"change", "CHANGE", VIRTIO_SCSI_F_CHANGE, false},
+	{"inout", "INOUT", VIRTIO_SCSI_F_INOUT, false},
+	/* vhost-user, "Protocol features" */
+	{"mq", "MQ", 0, true},
+	{"reply_ack", "REPLY_ACK", 3, true},
+	{"backend_req", "BACKEND_REQ", 5, true},
+	{"config", "CONFIG", 9, true},
+	{"reset_device", "RESET_DEVICE", 13, true},
+	{"mem_slots", "CONFIGURE_MEM_SLOTS", 15, true},
+	{"status", "STATUS", 16, true},
+};
+
+static void start_without(struct fixture *f, const char *off, const char *mode)
+{
+	char arg[256];
+
+	snprintf(arg, sizeof(arg), "--off=%s", off);
+	START(f, "--lun=0:0,ram=16M", mode, *off ? arg : mode);
+}
+
+static bool in_use(struct fixture *f, const struct feature *feature)
+{
+	struct vscsi_dev_info info = {.size = sizeof(info)};
+
+	assert_int_equal(vscsi_dev_get_info(f->dev, &info), 0);
+	assert_int_equal(info.errors, 0);
+	assert_true(info.negotiated & UINT64_C(1) << VIRTIO_F_VERSION_1);
+	return (feature->protocol ? info.protocol_features : info.negotiated) >> feature->bit & 1;
+}
+
+/* Opens with the library's @off switched off, or all on, and checks I/O. */
+static void works_without(struct fixture *f, const struct feature *off)
+{
+	char options[128];
+
+	snprintf(options, sizeof(options), "?mem=2M&queues=2%s%s%s", off ? "&" : "",
+		 off ? off->name : "", off ? "=off" : "");
+	open_disk(f, options);
+	if (off)
+		assert_false(in_use(f, off));
+	assert_works(f);
+}
+
+static void all_pairs(void **state)
+{
+	struct fixture *f = *state;
+	unsigned i;
+	unsigned j;
+
+	CONFORMS("R-FEAT-08");
+	for (i = 0; i < ARRAY_LEN(features); i++) {
+		start_without(f, features[i].name, "--mode=eventfd");
+		for (j = 0; j < ARRAY_LEN(features); j++) {
+			works_without(f, &features[j]);
+			assert_false(in_use(f, &features[i]));
+			close_all(f);
+		}
+		works_without(f, NULL);
+		assert_false(in_use(f, &features[i]));
+		close_all(f);
+		assert_true(target_stop(&f->target));
+	}
+}
+
+static void library_alone(void **state)
+{
+	struct fixture *f = *state;
+	unsigned i;
+
+	start_without(f, "", "--mode=eventfd");
+	for (i = 0; i < ARRAY_LEN(features); i++) {
+		works_without(f, &features[i]);
+		close_all(f);
+	}
+	works_without(f, NULL);
+	for (i = 0; i < ARRAY_LEN(features); i++)
+		assert_true(in_use(f, &features[i]));
+}
+
+static void against_a_polling_target(void **state)
+{
+	struct fixture *f = *state;
+	unsigned i;
+
+	start_without(f, "", "--mode=poll");
+	for (i = 0; i < ARRAY_LEN(features); i++) {
+		works_without(f, &features[i]);
+		close_all(f);
+	}
+	works_without(f, NULL);
+}
+
+static void demanded_and_missing(void **state)
+{
+	char address[128];
+	struct fixture *f = *state;
+	unsigned i;
+
+	for (i = 0; i < ARRAY_LEN(features); i++) {
+		start_without(f, features[i].name, "--mode=eventfd");
+		snprintf(address, sizeof(address), "%s?%s=on", f->target.address, features[i].name);
+		assert_int_equal(vscsi_dev_open(address, NULL, &f->dev), -ENOTSUP);
+		assert_null(f->dev);
+		assert_sentence("vscsi_dev_open");
+		assert_sentence(features[i].spoken);
+		/* The refusal is the library's; the target serves the next one. */
+		works_without(f, NULL);
+		close_all(f);
+		assert_true(target_stop(&f->target));
+	}
+}
+
+static void demanded_and_there(void **state)
+{
+	char options[512] = "?mem=2M";
+	struct fixture *f = *state;
+	unsigned i;
+
+	for (i = 0; i < ARRAY_LEN(features); i++) {
+		strcat(options, "&");
+		strcat(options, features[i].name);
+		strcat(options, "=on");
+	}
+	start_without(f, "", "--mode=eventfd");
+	open_disk(f, options);
+	for (i = 0; i < ARRAY_LEN(features); i++)
+		assert_true(in_use(f, &features[i]));
+	assert_works(f);
+}
+
+static void none_at_all(void **state)
+{
+	char options[512] = "?mem=2M";
+	char off[512] = "protocol_features,packed";
+	struct fixture *f = *state;
+	unsigned i;
+
+	CONFORMS("R-FEAT-08");
+	for (i = 0; i < ARRAY_LEN(features); i++) {
+		snprintf(options + strlen(options), sizeof(options) - strlen(options), "&%s=off",
+			 features[i].name);
+		snprintf(off + strlen(off), sizeof(off) - strlen(off), ",%s", features[i].name);
+	}
+	start_without(f, off, "--mode=eventfd");
+	open_disk(f, options);
+	assert_works(f);
+	close_all(f);
+	open_disk(f, "?mem=2M");
+	assert_works(f);
+	close_all(f);
+	assert_true(target_stop(&f->target));
+	start_without(f, "", "--mode=poll");
+	open_disk(f, options);
+	assert_works(f);
+}
+
+static void without_version_1(void **state)
+{
+	struct fixture *f = *state;
+
+	start_without(f, "version_1", "--mode=eventfd");
+	assert_int_equal(vscsi_dev_open(f->target.address, NULL, &f->dev), -ENOTSUP);
+	assert_sentence("VERSION_1");
+}
+
+int main(void)
+{
+	static const struct CMUnitTest matrix[] = {
+		TEST(all_pairs),
+		TEST(library_alone),
+		TEST(against_a_polling_target),
+		TEST(demanded_and_missing),
+		TEST(demanded_and_there),
+		TEST(none_at_all),
+		TEST(without_version_1),
+	};
+
+	return RUN_TESTS(matrix);
+}

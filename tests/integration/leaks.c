@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Two hundred rounds of everything that is opened and closed leave no file descriptor and no mapping
+ * behind, whether the opening succeeds or fails.
+ */
+#include "disk.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+
+#define ROUNDS 200
+
+static unsigned count_fds(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	unsigned count = 0;
+
+	assert_non_null(dir);
+	while (readdir(dir))
+		count++;
+	closedir(dir);
+	return count;
+}
+
+/*
+ * Mappings of files, memfds and hugepages, which is all that the library maps itself. Anonymous ones
+ * are the allocator's, and a sanitizer's grow with every allocation.
+ */
+static unsigned count_maps(void)
+{
+	FILE *maps = fopen("/proc/self/maps", "re");
+	unsigned count = 0;
+	char line[4352];
+
+	assert_non_null(maps);
+	while (fgets(line, sizeof(line), maps))
+		count += strchr(line, '/') != NULL;
+	fclose(maps);
+	return count;
+}
+
+/* Runs a round once to fill what is allocated only once, then often. */
+static void assert_no_growth(struct fixture *f, void (*round)(struct fixture *f))
+{
+	unsigned maps;
+	unsigned fds;
+	unsigned i;
+
+	round(f);
+	fds = count_fds();
+	maps = count_maps();
+	for (i = 0; i < ROUNDS; i++)
+		round(f);
+	assert_int_equal(count_fds(), fds);
+	assert_int_equal(count_maps(), maps);
+}
+
+static void use_all(struct fixture *f)
+{
+	struct vscsi_queue *second;
+
+	open_disk(f, "?mem=2M&queues=3");
+	assert_int_equal(vscsi_queue_open(f->dev, NULL, &second), 0);
+	assert_works(f);
+	assert_int_equal(vscsi_queue_close(second), 0);
+	close_all(f);
+}
+
+static void open_and_close(void **state)
+{
+	struct fixture *f = *state;
+
+	CONFORMS("R-VU-112");
+	START(f, "--lun=0:0,ram=16M");
+	assert_no_growth(f, use_all);
+}
+
+static void refuse_all(struct fixture *f)
+{
+	struct vscsi_lun *lun;
+
+	assert_int_equal(vscsi_dev_open("vhost-user:first.sock?config=on&mem=2M", NULL, &f->dev),
+			 -ENOTSUP);
+	assert_int_equal(vscsi_dev_open("vhost-user:first.sock?inout=on&mem=2M", NULL, &f->dev),
+			 -ENOTSUP);
+	assert_int_not_equal(
+		vscsi_dev_open("vhost-user:first.sock?queue_size=512&mem=2M", NULL, &f->dev), 0);
+	assert_int_equal(vscsi_dev_open("vhost-user:first.sock?queues=8&queue_size=1024&mem=2M",
+					NULL, &f->dev),
+			 -ENOMEM);
+	assert_int_equal(vscsi_dev_open("vhost-user:absent.sock", NULL, &f->dev), -ENOENT);
+	assert_null(f->dev);
+	open_dev(f, "?mem=2M");
+	assert_int_equal(vscsi_lun_open(f->dev, 9, 9, NULL, &lun), -ENODEV);
+	close_all(f);
+}
+
+static void refused_opens(void **state)
+{
+	struct fixture *f = *state;
+
+	CONFORMS("R-VU-112");
+	START(f, "--lun=0:0,ram=16M", "--off=config,inout", "--queue-size=128");
+	assert_no_growth(f, refuse_all);
+}
+
+static void lose_device(struct fixture *f)
+{
+	START(f, "--lun=0:0,ram=16M");
+	open_disk(f, "?mem=2M");
+	target_kill(&f->target);
+	assert_int_equal(vscsi_sync_flush(f->lun), -ENOTCONN);
+	close_all(f);
+}
+
+static void lost_devices(void **state)
+{
+	assert_no_growth(*state, lose_device);
+}
+
+/* What a program that is started by ours would inherit. */
+static void nothing_is_inherited(void **state)
+{
+	struct fixture *f = *state;
+	unsigned before[1024];
+	unsigned fd;
+
+	CONFORMS("R-VU-111");
+	START(f, "--lun=0:0,ram=16M");
+	for (fd = 0; fd < ARRAY_LEN(before); fd++)
+		before[fd] = fcntl((int)fd, F_GETFD) >= 0;
+	open_disk(f, "");
+	for (fd = 0; fd < ARRAY_LEN(before); fd++) {
+		int flags = fcntl((int)fd, F_GETFD);
+
+		if (!before[fd] && flags >= 0)
+			assert_int_equal(flags & FD_CLOEXEC, FD_CLOEXEC);
+	}
+}
+
+int main(void)
+{
+	static const struct CMUnitTest leaks[] = {
+		TEST(open_and_close),
+		TEST(refused_opens),
+		TEST(lost_devices),
+		TEST(nothing_is_inherited),
+	};
+
+	return RUN_TESTS(leaks);
+}

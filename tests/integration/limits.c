@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Sizes and limits, the target's and the library's own: rings, queues, segments, sectors, commands for
+ * each LUN, and where memory begins in the device's eyes.
+ */
+#include "disk.h"
+
+#include <errno.h>
+
+static struct vscsi_dev_info info_of(struct fixture *f)
+{
+	struct vscsi_dev_info info = {.size = sizeof(info)};
+
+	assert_int_equal(vscsi_dev_get_info(f->dev, &info), 0);
+	assert_int_equal(info.errors, 0);
+	return info;
+}
+
+/* Writes and reads with the queue full, several rounds: every entry of the ring is used and wraps. */
+static void fill_the_ring(struct fixture *f)
+{
+	struct vscsi_queue_info info = {.size = sizeof(info)};
+	static struct vscsi_completion done[1024];
+	unsigned round;
+	unsigned i;
+	char *data;
+
+	assert_int_equal(vscsi_queue_get_info(f->queue, &info), 0);
+	data = take(f, info.depth * 512ul);
+	for (round = 0; round < 6; round++) {
+		for (i = 0; i < info.depth; i++) {
+			fill(data + i * 512ul, 512, (round & ~1u) * 5000 + i);
+			if (round & 1)
+				memset(data + i * 512ul, 0, 512);
+			assert_int_equal((round & 1 ? vscsi_read(f->queue, f->lun, data + i * 512ul,
+								 i, 1, 0, i)
+						    : vscsi_write(f->queue, f->lun,
+								  data + i * 512ul, i, 1, 0, i)),
+					 0);
+		}
+		collect(f->queue, done, info.depth);
+		for (i = 0; i < info.depth; i++) {
+			assert_int_equal(done[i].result, 0);
+			assert_true(holds(data + i * 512ul, 512, (round & ~1u) * 5000 + i));
+		}
+	}
+	assert_int_equal(vscsi_mem_free(vscsi_dev_mem(f->dev), data), 0);
+}
+
+static void ring_sizes(void **state)
+{
+	static const char *const modes[] = {"--mode=eventfd", "--mode=poll"};
+	char options[64];
+	struct fixture *f = *state;
+	unsigned size;
+	unsigned way;
+	unsigned i;
+
+	for (i = 0; i < ARRAY_LEN(modes); i++) {
+		START(f, "--lun=0:0,ram=16M", "--cmd-per-lun=100000", modes[i]);
+		for (size = 4; size <= 1024; size *= 2) {
+			for (way = 0; way < 4; way++) {
+				snprintf(options, sizeof(options), "?queue_size=%u%s%s", size,
+					 way & 1 ? "&indirect=off" : "",
+					 way & 2 ? "&event_idx=off" : "");
+				open_disk(f, options);
+				assert_int_equal(info_of(f).queue_size, size);
+				fill_the_ring(f);
+				assert_works(f);
+				close_all(f);
+			}
+		}
+		assert_true(target_stop(&f->target));
+	}
+}
+
+/* A target with smaller rings than were asked for: nothing says so beforehand over vhost-user. */
+static void ring_too_large(void **state)
+{
+	struct fixture *f = *state;
+
+	START(f, "--lun=0:0,ram=16M", "--queue-size=64");
+	assert_int_not_equal(vscsi_dev_open("vhost-user:first.sock?queue_size=128", NULL, &f->dev),
+			     0);
+	assert_sentence("vscsi_dev_open");
+	assert_null(f->dev);
+	open_disk(f, "?queue_size=64");
+	assert_works(f);
+}
+
+static void numbers_of_queues(void **state)
+{
+	static const unsigned wanted[] = {1, 2, 3, 7, 8, 9, 254};
+	char options[64];
+	struct fixture *f = *state;
+	unsigned i;
+
+	CONFORMS("R-SCSI-03");
+	START(f, "--lun=0:0,ram=16M", "--queues=8");
+	for (i = 0; i < ARRAY_LEN(wanted); i++) {
+		snprintf(options, sizeof(options), "?queues=%u", wanted[i]);
+		open_disk(f, options);
+		assert_int_equal(info_of(f).queues, wanted[i] < 8 ? wanted[i] : 8);
+		assert_works(f);
+		close_all(f);
+	}
+}
+
+/* As many as a ring's number in vhost-user messages can name. */
+static void all_queues_that_there_can_be(void **state)
+{
+	struct vscsi_queue_info info = {.size = sizeof(info)};
+	struct vscsi_queue_opts exclusive = {sizeof(exclusive), VSCSI_QUEUE_EXCLUSIVE};
+	struct vscsi_queue *queues[253];
+	struct fixture *f = *state;
+	uint32_t i;
+	char *data;
+
+	CONFORMS("R-SCSI-03");
+	START(f, "--lun=0:0,ram=16M", "--queues=254", "--queue-size=16");
+	open_dev(f, "?queues=254&queue_size=16");
+	assert_int_equal(vscsi_lun_open(f->dev, 0, 0, NULL, &f->lun), 0);
+	assert_int_equal(info_of(f).queues, 254);
+	data = take(f, 512);
+	for (i = 0; i < 253; i++) {
+		assert_int_equal(vscsi_queue_open(f->dev, &exclusive, &queues[i]), 0);
+		assert_int_equal(vscsi_queue_get_info(queues[i], &info), 0);
+		assert_int_equal(info.index, i + 1);
+		fill(data, 512, i);
+		assert_int_equal(vscsi_write(queues[i], f->lun, data, i, 1, 0, 0), 0);
+		assert_int_equal(outcome(queues[i]), 0);
+		memset(data, 0, 512);
+		assert_int_equal(vscsi_read(queues[i], f->lun, data, i, 1, 0, 0), 0);
+		assert_int_equal(outcome(queues[i]), 0);
+		assert_true(holds(data, 512, i));
+	}
+	for (i = 0; i < 253; i++)
+		assert_int_equal(vscsi_queue_close(queues[i]), 0);
+}
+
+/* A target with one request queue: threads share it with the calls that wait. */
+static void one_queue_for_all(void **state)
+{
+	struct vscsi_queue_info info = {.size = sizeof(info)};
+	struct fixture *f = *state;
+
+	START(f, "--lun=0:0,ram=16M", "--queues=1");
+	open_disk(f, "?queues=4");
+	assert_int_equal(info_of(f).queues, 1);
+	assert_int_equal(vscsi_queue_get_info(f->queue, &info), 0);
+	assert_int_equal(info.index, 0);
+	assert_int_equal(info.exclusive, 0);
+	fill_the_ring(f);
+	assert_works(f);
+}
+
+static void guest_addresses_of_their_own(void **state)
+{
+	static const char *const options[] = {
+		"?guest_base=0x100000000",
+		"?guest_base=0x100000000&mem_slots=off",
+		"?guest_base=4096&indirect=off",
+		"?guest_base=1T&mem=64M",
+	};
+	struct fixture *f = *state;
+	unsigned i;
+
+	CONFORMS("R-VU-36");
+	START(f, "--lun=0:0,ram=16M");
+	for (i = 0; i < ARRAY_LEN(options); i++) {
+		open_disk(f, options[i]);
+		fill_the_ring(f);
+		assert_works(f);
+		close_all(f);
+	}
+}
+
+/* Transfers stay within max_sectors, which counts 512 bytes whatever the block size. */
+static void sectors(void **state)
+{
+	struct fixture *f = *state;
+	char *memory = malloc(MIB);
+	char *data;
+
+	CONFORMS("R-SCSI-14");
+	assert_non_null(memory);
+	START(f, "--lun=0:0,ram=16M,block=4096", "--max-sectors=24");
+	open_disk(f, "");
+	assert_int_equal(f->info.max_blocks, 3);
+	data = take(f, 16384);
+	assert_int_equal(vscsi_read(f->queue, f->lun, data, 0, 4, 0, 0), -E2BIG);
+	assert_int_equal(vscsi_read(f->queue, f->lun, data, 0, 3, 0, 0), 0);
+	assert_int_equal(outcome(f->queue), 0);
+	fill(memory, MIB, 5);
+	assert_int_equal(vscsi_pwrite(f->lun, memory, MIB, 4096, 0), 0);
+	memset(memory, 0, MIB);
+	assert_int_equal(vscsi_pread(f->lun, memory, MIB, 4096), 0);
+	assert_true(holds(memory, MIB, 5));
+	free(memory);
+}
+
+static void segments(void **state)
+{
+	struct fixture *f = *state;
+	struct iovec iov[4];
+	char *data;
+	unsigned i;
+
+	CONFORMS("R-SCSI-13");
+	START(f, "--lun=0:0,ram=16M", "--seg-max=3");
+	open_disk(f, "");
+	assert_int_equal(info_of(f).max_segs, 3);
+	data = take(f, 8192);
+	for (i = 0; i < 4; i++)
+		iov[i] = (struct iovec){data + 1024 * i, 512};
+	assert_int_equal(vscsi_readv(f->queue, f->lun, iov, 4, 0, 4, 0, 0), -E2BIG);
+	/* Two of them touch now: three are left. */
+	iov[3].iov_base = data + 1024 * 2 + 512;
+	fill(data, 8192, 1);
+	assert_int_equal(vscsi_writev(f->queue, f->lun, iov, 4, 0, 4, 0, 0), 0);
+	assert_int_equal(outcome(f->queue), 0);
+	close_all(f);
+	open_disk(f, "?max_segs=1");
+	assert_int_equal(info_of(f).max_segs, 1);
+	data = take(f, 8192);
+	for (i = 0; i < 2; i++)
+		iov[i] = (struct iovec){data + 1024 * i, 512};
+	assert_int_equal(vscsi_readv(f->queue, f->lun, iov, 2, 0, 2, 0, 0), -E2BIG);
+	assert_works(f);
+}
+
+/* cmd_per_lun counts over all queues, and for each LUN by itself. */
+static void commands_of_a_lun(void **state)
+{
+	struct vscsi_completion done[8];
+	struct vscsi_queue *other;
+	struct fixture *f = *state;
+	struct vscsi_lun *lun;
+	char *data;
+
+	CONFORMS("R-SCSI-11");
+	START(f, "--lun=0:0,ram=16M", "--lun=0:1,ram=16M", "--cmd-per-lun=3");
+	open_disk(f, "?queues=3");
+	assert_int_equal(f->info.queue_limit, 3);
+	data = take(f, 4096);
+	assert_int_equal(vscsi_lun_open(f->dev, 0, 1, NULL, &lun), 0);
+	assert_int_equal(vscsi_queue_open(f->dev, NULL, &other), 0);
+	assert_int_equal(vscsi_read(f->queue, f->lun, data, 0, 1, 0, 0), 0);
+	assert_int_equal(vscsi_read(f->queue, f->lun, data + 512, 0, 1, 0, 0), 0);
+	assert_int_equal(vscsi_read(other, f->lun, data + 1024, 0, 1, 0, 0), 0);
+	assert_int_equal(vscsi_read(other, f->lun, data + 1536, 0, 1, 0, 0), -EAGAIN);
+	assert_int_equal(vscsi_read(f->queue, f->lun, data + 1536, 0, 1, 0, 0), -EAGAIN);
+	assert_int_equal(vscsi_read(other, lun, data + 2048, 0, 1, 0, 0), 0);
+	collect(f->queue, done, 2);
+	assert_int_equal(vscsi_read(other, f->lun, data + 1536, 0, 1, 0, 0), 0);
+	collect(other, done, 3);
+	assert_int_equal(vscsi_queue_close(other), 0);
+	assert_int_equal(vscsi_lun_close(lun), 0);
+	assert_works(f);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest limits[] = {
+		TEST(ring_sizes),        TEST(ring_too_large),
+		TEST(numbers_of_queues), TEST(all_queues_that_there_can_be),
+		TEST(one_queue_for_all), TEST(guest_addresses_of_their_own),
+		TEST(sectors),           TEST(segments),
+		TEST(commands_of_a_lun),
+	};
+
+	return RUN_TESTS(limits);
+}

@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Sleeping until completions come: by vscsi_wait(), and by epoll on the queue's descriptor. And not
+ * being woken, nor waking the device, while nobody sleeps.
+ */
+#include "disk.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+/* Either way of asking for notifications, either kind of device. */
+static const char *const modes[] = {"--mode=eventfd", "--mode=poll"};
+static const char *const ways[] = {"", "?event_idx=off"};
+
+/* The test is run for each of the four. */
+static void in_all_ways(struct fixture *f, void (*test)(struct fixture *f))
+{
+	unsigned mode;
+	unsigned way;
+
+	for (mode = 0; mode < ARRAY_LEN(modes); mode++) {
+		START(f, "--lun=0:0,ram=16M", modes[mode]);
+		for (way = 0; way < ARRAY_LEN(ways); way++) {
+			open_disk(f, ways[way]);
+			test(f);
+			close_all(f);
+		}
+		assert_true(target_stop(&f->target));
+	}
+}
+
+static int watch(struct vscsi_queue *queue, int epoll)
+{
+	struct epoll_event event = {.events = EPOLLIN};
+	int fd = vscsi_queue_fd(queue);
+
+	assert_true(fd >= 0);
+	event.data.ptr = queue;
+	assert_int_equal(epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event), 0);
+	return fd;
+}
+
+static void submit_read(struct fixture *f, char *data, uint64_t lba)
+{
+	assert_int_equal(vscsi_read(f->queue, f->lun, data, lba, 1, 0, lba), 0);
+	assert_int_equal(vscsi_submit(f->queue), 0);
+}
+
+static void one_completion(struct vscsi_queue *queue, uint64_t user_data)
+{
+	struct vscsi_completion done;
+
+	assert_int_equal(vscsi_poll(queue, &done, 1), 1);
+	assert_int_equal(done.result, 0);
+	assert_int_equal(done.user_data, user_data);
+}
+
+/* A wake-up that is lost is seen as a wait that ends by its limit. */
+static void wait_rounds(struct fixture *f)
+{
+	char *data = take(f, 512);
+	unsigned i;
+
+	for (i = 0; i < 500; i++) {
+		submit_read(f, data, i);
+		assert_int_equal(vscsi_wait(f->queue, PATIENCE_MS), 1);
+		one_completion(f->queue, i);
+	}
+}
+
+static void no_wait_is_forgotten(void **state)
+{
+	in_all_ways(*state, wait_rounds);
+}
+
+static void epoll_rounds(struct fixture *f)
+{
+	int epoll = epoll_create1(EPOLL_CLOEXEC);
+	struct epoll_event event;
+	char *data = take(f, 512);
+	unsigned i;
+
+	watch(f->queue, epoll);
+	for (i = 0; i < 500; i++) {
+		int armed;
+
+		submit_read(f, data, i);
+		armed = vscsi_arm(f->queue);
+		assert_in_range(armed, 0, 1);
+		if (!armed) {
+			assert_int_equal(epoll_wait(epoll, &event, 1, PATIENCE_MS), 1);
+			assert_ptr_equal(event.data.ptr, f->queue);
+		}
+		one_completion(f->queue, i);
+	}
+	close(epoll);
+}
+
+static void no_descriptor_is_forgotten(void **state)
+{
+	in_all_ways(*state, epoll_rounds);
+}
+
+/* One sleep, many completions. */
+static void batch_rounds(struct fixture *f)
+{
+	struct vscsi_completion done[64];
+	char *data = take(f, 64 * 512);
+	unsigned have;
+	unsigned i;
+	int got;
+
+	for (have = 0, i = 0; i < 64; i++)
+		assert_int_equal(vscsi_read(f->queue, f->lun, data + 512 * i, i, 1, 0, i), 0);
+	assert_int_equal(vscsi_submit(f->queue), 0);
+	while (have < 64) {
+		assert_int_equal(vscsi_wait(f->queue, PATIENCE_MS), 1);
+		got = vscsi_poll(f->queue, done, 64);
+		assert_true(got > 0);
+		have += (unsigned)got;
+	}
+	assert_int_equal(have, 64);
+}
+
+static void many_for_one_wait(void **state)
+{
+	CONFORMS("R-NOTIF-02");
+	in_all_ways(*state, batch_rounds);
+}
+
+/* The request has been served before anybody arms: that must be told, not slept over. */
+static void served_rounds(struct fixture *f)
+{
+	uint64_t before = target_counter(&f->target, "requests");
+	uint64_t limit = now_ms() + PATIENCE_MS;
+	char *data = take(f, 512);
+
+	submit_read(f, data, 3);
+	while (target_counter(&f->target, "requests") == before)
+		assert_true(now_ms() < limit);
+	assert_int_equal(vscsi_arm(f->queue), 1);
+	one_completion(f->queue, 3);
+}
+
+static void arming_after_the_fact(void **state)
+{
+	in_all_ways(*state, served_rounds);
+}
+
+/*
+ * Nothing is asked of the device while nobody sleeps: it sends not one call. It may send one for
+ * the first completion of a ring, since it has no former index to compare with (virtio 1.4, 2.7.10).
+ */
+static void polled_rounds(struct fixture *f)
+{
+	int epoll = epoll_create1(EPOLL_CLOEXEC);
+	struct epoll_event event;
+	char *data = take(f, 512);
+	uint64_t before;
+	unsigned i;
+
+	submit_read(f, data, 0);
+	assert_int_equal(vscsi_wait(f->queue, PATIENCE_MS), 1);
+	one_completion(f->queue, 0);
+	assert_int_equal(vscsi_arm(f->queue), 0);
+	assert_int_equal(vscsi_wait(f->queue, 0), 0);
+	before = target_counter(&f->target, "calls");
+	watch(f->queue, epoll);
+	for (i = 0; i < 200; i++) {
+		assert_int_equal(vscsi_read(f->queue, f->lun, data, i, 1, 0, i), 0);
+		assert_int_equal(outcome(f->queue), 0);
+	}
+	assert_int_equal(epoll_wait(epoll, &event, 1, 0), 0);
+	assert_int_equal(target_counter(&f->target, "calls"), before);
+	close(epoll);
+}
+
+static void silent_until_armed(void **state)
+{
+	in_all_ways(*state, polled_rounds);
+}
+
+/* A device that polls wants no kicks: none is sent, so that I/O makes no system call. */
+static void no_kicks_for_a_polling_device(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t before;
+	unsigned way;
+	unsigned i;
+	char *data;
+
+	START(f, "--lun=0:0,ram=16M", "--mode=poll");
+	for (way = 0; way < ARRAY_LEN(ways); way++) {
+		open_disk(f, ways[way]);
+		data = take(f, 512);
+		assert_works(f);
+		before = target_counter(&f->target, "kicks");
+		for (i = 0; i < 200; i++) {
+			assert_int_equal(vscsi_read(f->queue, f->lun, data, i, 1, 0, i), 0);
+			assert_int_equal(outcome(f->queue), 0);
+		}
+		assert_int_equal(target_counter(&f->target, "kicks"), before);
+		close_all(f);
+	}
+}
+
+static void wait_has_an_end(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t begin;
+	char *data;
+
+	START(f, "--lun=0:0,ram=16M");
+	open_disk(f, "");
+	data = take(f, 512);
+	assert_works(f);
+	target_freeze(&f->target);
+	submit_read(f, data, 1);
+	assert_int_equal(vscsi_wait(f->queue, 0), 0);
+	begin = now_ms();
+	/* Longer than the library sleeps at once. */
+	assert_int_equal(vscsi_wait(f->queue, 700), 0);
+	assert_in_range(now_ms() - begin, 690, 700 + PATIENCE_MS);
+	target_thaw(&f->target);
+	assert_int_equal(vscsi_wait(f->queue, -1), 1);
+	one_completion(f->queue, 1);
+}
+
+static void do_nothing(int number)
+{
+	(void)number;
+}
+
+/* Signals come again and again, so that one surely meets the sleep. */
+static void signals_end_a_wait(void **state)
+{
+	const struct itimerval often = {{0, 20000}, {0, 20000}};
+	const struct itimerval never = {{0, 0}, {0, 0}};
+	struct sigaction action = {.sa_handler = do_nothing};
+	struct sigaction former;
+	struct fixture *f = *state;
+	char *data;
+	int ret;
+
+	START(f, "--lun=0:0,ram=16M");
+	open_disk(f, "");
+	data = take(f, 512);
+	target_freeze(&f->target);
+	submit_read(f, data, 1);
+	assert_int_equal(sigaction(SIGALRM, &action, &former), 0);
+	assert_int_equal(setitimer(ITIMER_REAL, &often, NULL), 0);
+	ret = vscsi_wait(f->queue, PATIENCE_MS);
+	assert_int_equal(setitimer(ITIMER_REAL, &never, NULL), 0);
+	assert_int_equal(sigaction(SIGALRM, &former, NULL), 0);
+	assert_int_equal(ret, -EINTR);
+	target_thaw(&f->target);
+	assert_int_equal(vscsi_wait(f->queue, PATIENCE_MS), 1);
+	one_completion(f->queue, 1);
+}
+
+static void shared_queues_cannot_sleep(void **state)
+{
+	struct vscsi_queue_opts opts = {sizeof(opts), VSCSI_QUEUE_SHARED};
+	struct fixture *f = *state;
+
+	START(f, "--lun=0:0,ram=16M");
+	open_dev(f, "");
+	assert_int_equal(vscsi_queue_open(f->dev, &opts, &f->queue), 0);
+	assert_int_equal(vscsi_queue_fd(f->queue), -EOPNOTSUPP);
+	assert_int_equal(vscsi_arm(f->queue), -EOPNOTSUPP);
+	assert_int_equal(vscsi_wait(f->queue, 0), -EOPNOTSUPP);
+}
+
+/* Two queues in one epoll: the one that has work is the one that is named. */
+static void two_queues_one_thread(void **state)
+{
+	int epoll = epoll_create1(EPOLL_CLOEXEC);
+	struct epoll_event event;
+	struct vscsi_queue *second;
+	struct fixture *f = *state;
+	struct vscsi_queue *first;
+	unsigned i;
+	char *data;
+
+	START(f, "--lun=0:0,ram=16M");
+	open_disk(f, "?queues=3");
+	data = take(f, 512);
+	first = f->queue;
+	assert_int_equal(vscsi_queue_open(f->dev, NULL, &second), 0);
+	assert_int_not_equal(watch(first, epoll), watch(second, epoll));
+	for (i = 0; i < 50; i++) {
+		f->queue = i % 3 ? first : second;
+		assert_int_equal(vscsi_arm(first), 0);
+		assert_int_equal(vscsi_arm(second), 0);
+		submit_read(f, data, i);
+		assert_int_equal(epoll_wait(epoll, &event, 1, PATIENCE_MS), 1);
+		assert_ptr_equal(event.data.ptr, f->queue);
+		one_completion(f->queue, i);
+	}
+	f->queue = first;
+	assert_int_equal(vscsi_queue_close(second), 0);
+	close(epoll);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest sleeping[] = {
+		TEST(no_wait_is_forgotten),
+		TEST(no_descriptor_is_forgotten),
+		TEST(many_for_one_wait),
+		TEST(arming_after_the_fact),
+		TEST(silent_until_armed),
+		TEST(no_kicks_for_a_polling_device),
+		TEST(wait_has_an_end),
+		TEST(signals_end_a_wait),
+		TEST(shared_queues_cannot_sleep),
+		TEST(two_queues_one_thread),
+	};
+
+	return RUN_TESTS(sleeping);
+}

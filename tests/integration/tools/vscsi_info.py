@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""vscsi-info: the table, one unit, JSON, and what it says when there is nothing."""
+
+import json
+import unittest
+
+from rig import ToolTest
+
+
+class Info(ToolTest):
+    luns = ["0:0,ram=64M,serial=first", "0:3,null=10G,block=4096", "2:0,ram=1M,thin",
+            "7:300,file={folder}/ro.img,ro"]
+
+    def setUp(self):
+        super().setUp()
+        self.write("ro.img", bytes(1 << 20))
+        self.serve()
+
+    def test_table(self):
+        out, _ = self.run_tool("info", self.address)
+        lines = out.splitlines()
+        self.assertEqual(lines[0].split()[:4], ["LUN", "TYPE", "VENDOR", "PRODUCT"])
+        self.assertEqual([line.split()[0] for line in lines[1:]], ["0:0", "0:3", "2:0", "7:300"])
+        self.assertTrue(all(line.split()[1] == "disk" for line in lines[1:]))
+        self.assertIn(" 64.0MiB    512 ", lines[1])
+        self.assertIn(" 10.0GiB   4096 ", lines[2])
+
+    def test_one_unit(self):
+        out, _ = self.run_tool("info", self.address, "0:0")
+        self.assertIn("LUN 0:0", out)
+        self.assertRegex(out, r"serial +first\n")
+        self.assertRegex(out, r"size +64\.0MiB \(67108864 bytes\)")
+        self.assertNotIn("LUN 0:3", out)
+
+    def test_verbose(self):
+        out, _ = self.run_tool("info", "--verbose", self.address)
+        self.assertRegex(out, r"features negotiated .*version_1")
+        self.assertRegex(out, r"protocol features .*config")
+        self.assertEqual(out.count("\nLUN "), 4)
+
+    def test_json(self):
+        out, _ = self.run_tool("info", "--json", self.address + "?queues=2&indirect=off")
+        told = json.loads(out)
+        self.assertEqual(told["device"]["queues"], 2)
+        self.assertIn("version_1", told["device"]["negotiated"])
+        self.assertIn("indirect", told["device"]["offered"])
+        self.assertNotIn("indirect", told["device"]["negotiated"])
+        units = {(unit["target"], unit["lun"]): unit for unit in told["luns"]}
+        self.assertEqual(sorted(units), [(0, 0), (0, 3), (2, 0), (7, 300)])
+        self.assertEqual(units[0, 0]["size"], 64 << 20)
+        self.assertEqual(units[0, 0]["serial"], "first")
+        self.assertEqual(units[0, 3]["block_size"], 4096)
+        self.assertIn("unmap", units[2, 0]["flags"])
+        self.assertIn("read_only", units[7, 300]["flags"])
+        self.assertNotIn("read_only", units[0, 0]["flags"])
+
+    def test_json_of_one_unit(self):
+        out, _ = self.run_tool("info", "--json", self.address, "2:0")
+        self.assertEqual([unit["target"] for unit in json.loads(out)["luns"]], [2])
+
+    def test_absent_units(self):
+        for unit in "0:1", "5:0":
+            sentence = self.refused("info", self.address, unit, status=1)
+            self.assertIn(unit, sentence)
+            self.assertIn("lists what is there", sentence)
+
+
+class InfoAlone(ToolTest):
+    def test_options_of_an_address(self):
+        out, _ = self.run_tool("info", "--options")
+        names = [line.split()[0] for line in out.splitlines()]
+        self.assertIn("queues", names)
+        self.assertIn("event_idx", names)
+        self.assertEqual(len(names), len(set(names)))
+
+    def test_no_socket(self):
+        self.assertIn(self.path("v"), self.refused("info", self.address, status=1))
+
+    def test_socket_without_a_target(self):
+        self.serve()
+        self.target.kill()
+        self.target.wait()
+        sentence = self.refused("info", self.address, status=1)
+        self.assertIn("refused", sentence)
+
+    def test_wrong_usage(self):
+        self.assertIn("--jsn", self.refused("info", "--jsn"))
+        self.refused("info")
+        self.refused("info", "a", "0:0", "b")
+        self.assertIn("TARGET:LUN", self.refused("info", self.address, "0"))
+        self.refused("info", self.address, "256:0")
+
+    def test_help(self):
+        out, _ = self.run_tool("info", "--help")
+        self.assertIn("ADDRESS", out)
+        self.assertRegex(self.run_tool("info", "--version")[0], r"^vscsi-info \d+\.\d+\.\d+\n$")
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""vscsi-perf against a target: figures, job files, JSON, errors, signals."""
+
+import json
+import re
+import signal
+import subprocess
+import unittest
+
+from rig import LIMIT, ToolTest, program
+
+
+class Perf(ToolTest):
+    luns = ["0:0,ram=4M", "0:1,null=1G", "0:2,ram=1M,thin", "0:3,null=1G,ro",
+            "0:4,null=1G,block=4096"]
+
+    def setUp(self):
+        super().setUp()
+        self.serve()
+
+    def perf(self, *options, status=0):
+        return self.run_tool("perf", "--address=" + self.address, *options, status=status)
+
+    def measure(self, *options, status=0):
+        """The jobs of the JSON report."""
+        out, _ = self.perf("--output-format=json", *options, status=status)
+        return json.loads(out)["jobs"]
+
+    def test_a_pass_over_the_disk(self):
+        for mode, kind in (("read", "read"), ("randread", "read"), ("write", "write"),
+                           ("randwrite", "write")):
+            job, = self.measure("--rw=" + mode, "--iodepth=8")
+            self.assertEqual(job["error"], 0)
+            self.assertEqual(job[kind]["total_ios"], 1024)
+            self.assertEqual(job[kind]["io_bytes"], 4 << 20)
+            self.assertEqual(job["job options"]["rw"], mode)
+
+    def test_mixed_and_flushed(self):
+        job, = self.measure("--rw=randrw", "--rwmixread=70", "--iodepth=8", "--fsync=10")
+        self.assertEqual(job["read"]["total_ios"] + job["write"]["total_ios"], 1024)
+        self.assertGreater(job["read"]["total_ios"], 600)
+        self.assertLess(job["read"]["total_ios"], 850)
+        self.assertAlmostEqual(job["sync"]["total_ios"], job["write"]["total_ios"] / 10, delta=1)
+
+    def test_trim(self):
+        job, = self.measure("--rw=randtrim", "--lun=0:2", "--iodepth=4")
+        self.assertEqual(job["trim"]["total_ios"], 256)
+
+    def test_other_block_sizes_and_regions(self):
+        job, = self.measure("--lun=0:4", "--bs=64k", "--offset=1m", "--size=1m", "--rw=read")
+        self.assertEqual(job["read"]["total_ios"], 16)
+        job, = self.measure("--bs=512", "--number_ios=100", "--rw=randread")
+        self.assertEqual(job["read"]["io_bytes"], 51200)
+
+    def test_figures_fit_each_other(self):
+        job, = self.measure("--lun=0:1", "--rw=randread", "--iodepth=16", "--runtime=500ms",
+                            "--time_based", "--ramp_time=100ms")
+        read, clat = job["read"], job["read"]["clat_ns"]
+        self.assertEqual(clat["N"], read["total_ios"])
+        self.assertGreaterEqual(read["runtime"], 490)
+        self.assertAlmostEqual(read["iops"] * 4096 / read["bw_bytes"], 1, delta=0.001)
+        self.assertAlmostEqual(read["iops"] * read["runtime"] / 1000 / read["total_ios"], 1,
+                               delta=0.02)
+        shares = list(clat["percentile"].values())
+        self.assertEqual(shares, sorted(shares))
+        self.assertEqual(len(shares), 17)
+        self.assertLessEqual(clat["min"], clat["mean"])
+        self.assertLessEqual(clat["mean"], clat["max"])
+        self.assertLessEqual(shares[-1], clat["max"] * 65 / 64)
+        # Little's law: what is in flight is rate times time in flight, here never more than 16.
+        in_flight = read["iops"] * read["lat_ns"]["mean"] / 1e9
+        self.assertLess(in_flight, 16.5)
+        self.assertGreater(in_flight, 2)
+
+    def test_rate(self):
+        job, = self.measure("--lun=0:1", "--rw=read", "--iodepth=4", "--rate_iops=1000",
+                            "--runtime=1", "--time_based")
+        self.assertLess(job["read"]["total_ios"], 1010)
+        self.assertGreater(job["read"]["total_ios"], 100)
+
+    def test_threads(self):
+        jobs = self.measure("--rw=randread", "--numjobs=3", "--iodepth=2")
+        self.assertEqual([job["read"]["total_ios"] for job in jobs], [1024] * 3)
+        job, = self.measure("--rw=randread", "--numjobs=3", "--iodepth=2", "--group_reporting")
+        self.assertEqual(job["read"]["total_ios"], 3 * 1024)
+        self.assertEqual(job["threads"], 3)
+
+    def test_batches(self):
+        job, = self.measure("--rw=randread", "--iodepth=32", "--iodepth_batch=4",
+                            "--iodepth_batch_complete_max=2")
+        self.assertEqual(job["read"]["total_ios"], 1024)
+
+    def test_more_depth_than_the_queue_has(self):
+        out, err = self.run_tool("perf", f"--address={self.address}?queue_size=8&indirect=off",
+                                 "--rw=randread", "--iodepth=32")
+        self.assertIn("fewer than iodepth", err)
+        self.assertIn("1024 requests", out)
+
+    def test_job_file(self):
+        path = self.write("jobs.fio", f"""# Readers and a writer, then another.
+[global]
+address={self.address}
+iodepth = 4
+[readers]
+rw=randread
+numjobs=2
+[writer]
+lun=0:1
+rw=write
+size=1m
+[after]
+stonewall
+filename=0:2
+""")
+        out, _ = self.run_tool("perf", path, "--output-format=json")
+        jobs = json.loads(out)["jobs"]
+        self.assertEqual([job["jobname"] for job in jobs], ["readers", "readers", "writer", "after"])
+        self.assertEqual([job["groupid"] for job in jobs], [0, 0, 0, 1])
+        self.assertEqual(jobs[2]["write"]["total_ios"], 256)
+        self.assertEqual(jobs[3]["read"]["total_ios"], 256)
+
+    def test_outputs(self):
+        path = self.path("results")
+        out, _ = self.perf("--output=" + path, "--output-format=normal,json", "--name=x")
+        self.assertEqual(out, "")
+        text = self.read("results").decode()
+        self.assertRegex(text, r"(?m)^x: \(groupid=0, jobs=1\): err=0: rw=read, bs=4096")
+        self.assertRegex(text, r"(?m)^  read: IOPS=\d+, BW=")
+        self.assertRegex(text, r"99\.99th=\[")
+        self.assertRegex(text, r"(?m)^Run status group 0 \(all jobs\):$")
+        json.loads(text[text.index("\n{") :])
+        self.refused("perf", "--address=" + self.address, "--output=/dev/full", status=1)
+
+    def test_progress_line(self):
+        _, err = self.perf("--lun=0:1", "--runtime=1", "--time_based", "--eta=always")
+        self.assertRegex(err, r"1 threads, read \d+ IOPS")
+        _, err = self.perf("--lun=0:1", "--runtime=1", "--time_based")
+        self.assertEqual(err, "")
+
+    def test_status_interval(self):
+        out, _ = self.perf("--lun=0:1", "--rw=randread", "--runtime=2", "--time_based",
+                           "--status-interval=500ms")
+        counts = [int(count) for count in re.findall(r"  read: .* (\d+) requests", out)]
+        self.assertGreaterEqual(len(counts), 2)
+        self.assertEqual(counts, sorted(counts))
+
+    def interrupt(self, number):
+        """Sends a signal once the first status report is there, so that the run is in full swing."""
+        running = subprocess.Popen(
+            [program("perf"), "--address=" + self.address, "--lun=0:1", "--rw=randread",
+             "--runtime=50", "--time_based", "--status-interval=500ms", "--iodepth=4"],
+            stdout=subprocess.PIPE, text=True)
+        self.addCleanup(running.stdout.close)
+        self.addCleanup(running.kill)
+        while "Run status" not in running.stdout.readline():
+            self.assertIsNone(running.poll())
+        running.send_signal(number)
+        out, _ = running.communicate(timeout=LIMIT)
+        return running.returncode, out
+
+    def test_ctrl_c_prints_what_was_measured(self):
+        status, out = self.interrupt(signal.SIGINT)
+        self.assertEqual(status, 130)
+        self.assertGreater(int(re.findall(r"IOPS=(\d+)", out)[-1]), 0)
+        self.assertIn("Run status group 0", out)
+
+    def test_sigterm_too(self):
+        self.assertEqual(self.interrupt(signal.SIGTERM)[0], 143)
+
+    def test_lost_target(self):
+        running = subprocess.Popen(
+            [program("perf"), "--address=" + self.address, "--lun=0:1", "--rw=randread",
+             "--runtime=50", "--time_based", "--status-interval=500ms", "--iodepth=4"],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(running.kill)
+        while "Run status" not in running.stdout.readline():
+            self.assertIsNone(running.poll())
+        self.target.kill()
+        out, err = running.communicate(timeout=LIMIT)
+        self.assertEqual(running.returncode, 1, out + err)
+        self.assertIn("Transport endpoint is not connected", err + out)
+
+    def test_settings_that_do_not_fit(self):
+        def refused(*options):
+            return self.refused("perf", "--address=" + self.address, *options)
+
+        self.assertIn("block size, 512", refused("--bs=1000"))
+        self.assertIn("block size, 4096", refused("--bs=2k", "--lun=0:4"))
+        self.assertIn("read-only", refused("--rw=write", "--lun=0:3"))
+        self.assertIn("unmap", refused("--rw=trim"))
+        self.assertIn("behind its end", refused("--size=5m"))
+        self.assertIn("behind its end", refused("--offset=4m"))
+        self.assertIn("at once", refused("--bs=256m", "--lun=0:1"))
+
+    def test_absent_unit(self):
+        sentence = self.refused("perf", "--address=" + self.address, "--lun=0:9", status=1)
+        self.assertIn("lists what is there", sentence)
+
+
+class PerfAlone(ToolTest):
+    def test_no_target(self):
+        self.assertIn(self.path("v"), self.refused("perf", "--address=" + self.address, status=1))
+        self.refused("perf", "--address=carrier-pigeon:x")
+
+    def test_unknown_options_name_the_nearest(self):
+        self.assertIn("'iodepth'", self.refused("perf", "--iodept=3"))
+        path = self.write("bad.fio", "[job]\naddress=x\nrwmixreads=3\n")
+        sentence = self.refused("perf", path)
+        self.assertIn("bad.fio:3", sentence)
+        self.assertIn("'rwmixread'", sentence)
+
+    def test_wrong_values_say_what_is_taken(self):
+        self.assertIn("randread", self.refused("perf", "--rw=sideways"))
+        self.assertIn("BYTES", self.refused("perf", "--bs=big"))
+        self.assertIn("TARGET:LUN", self.refused("perf", "--lun=1"))
+
+    def test_a_target_that_never_answers(self):
+        import socket
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(self.path("v"))
+            listener.listen()
+            address = self.address + "?timeout_ms=300"
+            self.refused("perf", "--address=" + address, status=1)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# shellcheck shell=sh
+# What the project needs from the distribution, and one function that sees to it. To be sourced:
+#	. tests/packages.sh; need_packages $PACKAGES_BUILD
+# Says nothing when all is there. Knows Debian and its children; elsewhere the build itself tells
+# what it misses.
+
+# shellcheck disable=SC2034 # read by whoever sources this file
+PACKAGES_BUILD="gcc libc6-dev meson ninja-build pkg-config libnuma-dev libjson-c-dev"
+# shellcheck disable=SC2034
+PACKAGES_TEST="clang g++ libcmocka-dev python3 valgrind e2fsprogs binutils"
+# shellcheck disable=SC2034
+PACKAGES_GUEST="qemu-system-x86 busybox-static sg3-utils e2fsprogs"
+# shellcheck disable=SC2034
+PACKAGES_STYLE="clang-format-14 universal-ctags shellcheck man-db git"
+
+# Prints those of the packages named that are not installed.
+missing_packages() {
+	for package in "$@"; do
+		case $(dpkg-query -W -f '${Status}' "$package" 2>/dev/null) in
+		*" installed") ;;
+		*) printf '%s ' "$package" ;;
+		esac
+	done
+}
+
+# Installs those of the packages named that are not there. Returns non-zero when some stay missing.
+need_packages() {
+	command -v dpkg-query >/dev/null 2>&1 || return 0
+	missing=$(missing_packages "$@")
+	[ -n "$missing" ] || return 0
+	if [ "$(id -u)" -ne 0 ]; then
+		echo "some packages are missing; install them with: sudo apt-get install $missing" >&2
+		return 1
+	fi
+	echo "installing $missing"
+	# The lists may be absent or old; an update that fails may still leave lists that do.
+	DEBIAN_FRONTEND=noninteractive timeout 120 apt-get -qq update >/dev/null 2>&1 || :
+	# shellcheck disable=SC2086 # a list of words
+	DEBIAN_FRONTEND=noninteractive timeout 600 apt-get -qq -y --no-install-recommends \
+		-o Dpkg::Use-Pty=0 install $missing >/dev/null </dev/null && return 0
+	echo "apt-get could not install: $missing" >&2
+	return 1
+}

@@ -1,0 +1,96 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Installs the project into a folder, builds a program with nothing but pkg-config, and runs it.
+
+The program reads a block from a vscsi-target as a user's would.
+usage: install.py SOURCE-DIR BUILD-DIR TARGET
+"""
+
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+
+CONTENT = bytes(range(256)) * 4096
+
+
+def run(command, **options):
+    result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                            timeout=120, check=False, **options)
+    if result.returncode:
+        sys.exit(f"{' '.join(map(str, command))}: exit status {result.returncode}\n"
+                 f"{result.stdout}")
+    return result.stdout
+
+
+def install(build, root):
+    shutil.rmtree(root, ignore_errors=True)
+    run(["meson", "install", "-C", build, "--no-rebuild", "--destdir", root])
+
+
+def one(root, pattern):
+    """The one file below root that matches, by its path."""
+    found = sorted(root.rglob(pattern))
+    if len(found) != 1:
+        sys.exit(f"{len(found)} files match {pattern} in what was installed, not one")
+    return found[0]
+
+
+def check_files(source, root):
+    wanted = {header.name for header in (source / "include/vscsi").glob("*.h")}
+    there = {header.name for header in root.rglob("include/vscsi/*.h")}
+    if wanted != there:
+        sys.exit(f"headers installed: {sorted(there)}, in the source: {sorted(wanted)}")
+    library = one(root, "libvirtioscsi.so.0").resolve()
+    if library != one(root, "libvirtioscsi.so").resolve():
+        sys.exit("libvirtioscsi.so is not a link to what libvirtioscsi.so.0 is")
+    for tool in ("vscsi-target", "vscsi-info", "vscsi-perf"):
+        one(root, f"bin/{tool}")
+        one(root, f"{tool}.1*")
+    return library
+
+
+def build_program(source, root, work):
+    pc = one(root, "libvirtioscsi.pc")
+    environment = dict(os.environ, PKG_CONFIG_SYSROOT_DIR=str(root),
+                       PKG_CONFIG_PATH=str(pc.parent))
+    flags = run(["pkg-config", "--cflags", "--libs", "libvirtioscsi"], env=environment).split()
+    shutil.copy(source / "examples/read_block.c", work / "program.c")
+    run(["gcc", "-std=c11", "-Wall", "-Werror", "program.c", "-o", "program"] + flags, cwd=work)
+    return work / "program"
+
+
+def read_block(program, library, target, work):
+    # A socket's path has 107 characters at most, which a build folder may exceed.
+    with tempfile.TemporaryDirectory(prefix="vscsi-") as short:
+        disk, socket = work / "disk.img", pathlib.Path(short) / "s"
+        disk.write_bytes(CONTENT)
+        with subprocess.Popen([target, f"--socket={socket}", f"--lun=0:0,file={disk},ro"],
+                              stdout=subprocess.PIPE, text=True) as server:
+            try:
+                server.stdout.readline()
+                return run([program, f"vhost-user:{socket}"],
+                           env=dict(os.environ, LD_LIBRARY_PATH=str(library.parent)))
+            finally:
+                server.terminate()
+                server.wait(timeout=30)
+
+
+def main():
+    source, build = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
+    work = build / "tests/packaging/outside"
+    work.mkdir(parents=True, exist_ok=True)
+    root = work / "root"
+    install(build, root)
+    library = check_files(source, root)
+    printed = read_block(build_program(source, root, work), library, sys.argv[3], work)
+    print(printed, end="")
+    digits = "".join(printed.split()).lower()
+    if CONTENT[:16].hex() not in digits:
+        sys.exit(f"the program should have printed {CONTENT[:16].hex()}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,136 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Installs what is missing, builds, runs every test and ends with the line
+# "N passed, N failed, N skipped". All that it makes lies under build/.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+# shellcheck source=tests/packages.sh
+. tests/packages.sh
+
+usage() {
+	cat <<-TEXT
+	usage: tests/run.sh [--quick | --long]
+
+	  --quick  no guest, no valgrind, no ThreadSanitizer: what to run while working
+	  --long   gives the property tests and fuzzers more rounds (VSCSI_TEST_LONG=1)
+	  --help   this text
+
+	Builds: build/test (gcc, AddressSanitizer and UndefinedBehaviorSanitizer), build/test-plain
+	(gcc, release; packaging, guest and valgrind), build/test-tsan (gcc, ThreadSanitizer) and
+	build/test-clang (clang, compiled only). Warnings are errors in all of them.
+	Exit status: 0 when nothing failed, 1 otherwise, 2 for a wrong option.
+	TEXT
+}
+
+quick=false
+multiplier=1
+case "${1-}" in
+"") ;;
+--quick) quick=true ;;
+--long) export VSCSI_TEST_LONG=1 multiplier=10 ;;
+--help) usage; exit 0 ;;
+*) echo "tests/run.sh: $1 is no option; see tests/run.sh --help" >&2; exit 2 ;;
+esac
+[ $# -le 1 ] || { echo "tests/run.sh takes one option; see tests/run.sh --help" >&2; exit 2; }
+
+# shellcheck disable=SC2086 # lists of words
+need_packages $PACKAGES_BUILD $PACKAGES_TEST || exit 1
+if ! $quick; then
+	# Without them the guest tests are skipped, and say so.
+	# shellcheck disable=SC2086
+	need_packages $PACKAGES_GUEST || echo "going on without the guest tests"
+fi
+
+mkdir -p build
+results=$(mktemp -d build/results.XXXXXX)
+hugepages=/proc/sys/vm/nr_hugepages
+reserved=0
+
+# Some tests want 2 MiB pages. What was gained is given back, so that others' reservations stay.
+reserve_hugepages() {
+	local before after
+	[ -w $hugepages ] || return 0
+	before=$(cat $hugepages)
+	echo $((before + 8)) 2>/dev/null >$hugepages || return 0
+	after=$(cat $hugepages)
+	reserved=$((after - before))
+}
+
+# shellcheck disable=SC2317 # called by trap
+cleanup() {
+	[ "$reserved" -le 0 ] || echo $(($(cat $hugepages) - reserved)) >$hugepages
+	rm -rf "$results"
+}
+trap cleanup EXIT
+trap 'exit 1' INT TERM
+
+heading() {
+	printf '\n== %s\n' "$*"
+}
+
+# build NAME COMPILER OPTION...: configures build/NAME, again where it is there, and compiles it.
+build() {
+	local dir=build/$1 compiler=$2 log=build/$1.log again=
+	shift 2
+	heading "build $dir"
+	[ ! -f "$dir/build.ninja" ] || again=--reconfigure
+	if ! CC=$compiler timeout 120 meson setup $again "$dir" -Dwerror=true "$@" \
+		>"$log" 2>&1; then
+		tail -n 5 "$log"
+	elif ! timeout 600 ninja --quiet -C "$dir" >"$log" 2>&1; then
+		head -n 60 "$log"
+	else
+		return 0
+	fi
+	python3 tests/summary.py --broken "$results" "build $dir"
+	return 1
+}
+
+# run NAME OPTION...: runs the tests of build/NAME and keeps their results.
+run() {
+	local dir=build/$1
+	shift
+	heading "test $dir $*"
+	rm -f "$dir"/meson-logs/testlog*.json
+	timeout 900 meson test -C "$dir" --no-rebuild --timeout-multiplier "$multiplier" "$@" \
+		>"$dir/meson-test.log" 2>&1
+	local status=$?
+	grep -E '^ *[0-9]+/[0-9]+ ' "$dir/meson-test.log"
+	if ! cp "$dir"/meson-logs/testlog*.json "$results/$(date +%s%N).json" 2>/dev/null ||
+		[ $status -ge 124 ]; then
+		tail -n 20 "$dir/meson-test.log"
+		python3 tests/summary.py --broken "$results" "meson test in $dir"
+	fi
+}
+
+# As run, for the programs among the unit and integration tests only: scripts gain nothing from an
+# instrumented run.
+run_programs() {
+	local list
+	mapfile -t list < <(python3 tests/summary.py --programs "build/$1")
+	[ ${#list[@]} -eq 0 ] || run "$@" "${list[@]}"
+}
+
+export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1:print_summary=1
+export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
+export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
+
+reserve_hugepages
+build test gcc -Dbuildtype=debugoptimized -Db_sanitize=address,undefined &&
+	run test --no-suite guest
+build test-clang clang -Dbuildtype=release
+if build test-plain gcc -Dbuildtype=release; then
+	run test-plain --suite packaging
+	if ! $quick; then
+		# An emulated processor is slow enough without a sanitizer on the other side.
+		run test-plain --suite guest
+		run_programs test-plain --setup valgrind
+	fi
+fi
+# ThreadSanitizer doesn't model fences, and gcc warns of each. Ours order words that are atomic.
+if ! $quick && build test-tsan gcc -Dbuildtype=debugoptimized -Db_sanitize=thread \
+	-Dc_args=-Wno-tsan; then
+	run_programs test-tsan
+fi
+
+python3 tests/summary.py "$results"

@@ -1,0 +1,103 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Adds up what several runs of `meson test` left in their logs.
+
+summary.py DIR               tells the failed and the skipped tests of the logs in DIR and prints the
+                             line "N passed, N failed, N skipped" last; exit status 1 for a failure
+summary.py --broken DIR WHAT notes that WHAT failed before any test could say so
+summary.py --programs BUILD  lists the unit and integration tests of BUILD that are programs
+
+A CMocka program counts as many tests as it has; any other test counts as one.
+"""
+
+import json
+import pathlib
+import re
+import subprocess
+import sys
+
+CMOCKA_LINE = re.compile(r"^\[ +(RUN|OK|SKIPPED|FAILED|ERROR) +\] (\S+)$")
+LOG_LINES = 200
+
+
+def output(test):
+    """Everything the test printed."""
+    return (test.get("stdout") or "") + (test.get("stderr") or "")
+
+
+def cmocka_cases(test):
+    """The (name, outcome, reason) of each case of a CMocka program; empty for any other test."""
+    running, before = None, ""
+    for line in (test.get("stdout") or "").splitlines():
+        match = CMOCKA_LINE.match(line)
+        if match and match.group(1) == "RUN":
+            running, before = match.group(2), "no reason given"
+        elif match and match.group(2) == running:
+            outcome = "FAILED" if match.group(1) == "ERROR" else match.group(1)
+            yield f"{test['name']}: {running}", outcome, before
+            running = None
+        elif line.strip():
+            before = line.strip()
+
+
+def cases(test):
+    """The (name, outcome, reason) of all that a test counts as."""
+    whole = {"OK": "OK", "EXPECTEDFAIL": "OK", "SKIP": "SKIPPED"}.get(test["result"], "FAILED")
+    found = list(cmocka_cases(test))
+    # A program may also fail after its last case or between two: a leak, a crash, the time limit.
+    if not found or (whole == "FAILED" and all(case[1] != "FAILED" for case in found)):
+        lines = [line.strip() for line in output(test).splitlines() if line.strip()]
+        found.append((test["name"], whole, lines[-1] if lines else "no reason given"))
+    return found
+
+
+def summarise(directory):
+    count = {"OK": 0, "FAILED": 0, "SKIPPED": 0}
+    failed, skipped = [], []
+    for log in sorted(directory.glob("*.json")):
+        for line in log.read_text().splitlines():
+            test = json.loads(line)
+            results = cases(test)
+            for name, outcome, reason in results:
+                count[outcome] += 1
+                if outcome == "SKIPPED":
+                    skipped.append((name, reason))
+            if any(outcome == "FAILED" for _, outcome, _ in results):
+                failed.append(test)
+    for test in failed:
+        print(f"\n== {test['name']} failed ({test['result']})")
+        print("\n".join(output(test).splitlines()[-LOG_LINES:]))
+    for note in sorted(directory.glob("*.broken")):
+        count["FAILED"] += 1
+        print(f"\n== {note.read_text()} failed")
+    for name, why in skipped:
+        print(f"skipped {name}: {why}")
+    print(f"\n{count['OK']} passed, {count['FAILED']} failed, {count['SKIPPED']} skipped")
+    return 1 if count["FAILED"] or not count["OK"] else 0
+
+
+def programs(build):
+    listing = subprocess.run(["meson", "introspect", "--tests", build], check=True,
+                             stdout=subprocess.PIPE, timeout=60).stdout
+    for test in json.loads(listing):
+        suites = {suite.split(":")[-1] for suite in test["suite"]}
+        program = pathlib.Path(test["cmd"][0])
+        if suites & {"unit", "integration"} and program.read_bytes()[:4] == b"\x7fELF":
+            if pathlib.Path(build).resolve() in program.resolve().parents:
+                print(test["name"])
+
+
+def main(arguments):
+    if arguments[:1] == ["--broken"]:
+        notes = pathlib.Path(arguments[1])
+        number = len(list(notes.glob("*.broken")))
+        (notes / f"{number}.broken").write_text(arguments[2])
+        return 0
+    if arguments[:1] == ["--programs"]:
+        programs(arguments[1])
+        return 0
+    return summarise(pathlib.Path(arguments[0]))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
