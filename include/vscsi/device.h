@@ -151,12 +151,13 @@ struct vscsi_event {
  * @opts: options, or NULL for the defaults
  * @dev: receives the device, which the caller owns: vscsi_dev_close()
  *
- * Follows virtio 1.4, 3.1.1: reset, status, features, queues, running. Slow; waits for answers of the device
- * up to @opts->timeout_ms each. Starts no thread and leaves nothing behind when it fails.
+ * Follows virtio 1.4, 3.1.1: reset, status, features, queues, running. Slow; waits for answers of
+ * the device up to @opts->timeout_ms each. Starts no thread and leaves nothing behind when it
+ * fails.
  *
  * Return: 0; -EINVAL (address or options), -E2BIG (an option struct of a newer library), -ENOMEM,
- * -ENOENT, -ECONNREFUSED, -ETIMEDOUT, -EPROTO (an answer that breaks the protocol), -ENOTSUP (the device
- * lacks what is needed or was asked for), -ENOTCONN (it hung up).
+ * -ENOENT, -ECONNREFUSED, -ETIMEDOUT, -EPROTO (an answer that breaks the protocol), -ENOTSUP (the
+ * device lacks what is needed or was asked for), -ENOTCONN (it hung up).
  */
 int vscsi_dev_open(const char *address, const struct vscsi_dev_opts *opts, struct vscsi_dev **dev);
 
@@ -164,8 +165,8 @@ int vscsi_dev_open(const char *address, const struct vscsi_dev_opts *opts, struc
  * vscsi_dev_close - Stop a device and forget it
  * @dev: the device; NULL is allowed
  *
- * Stops the rings, resets the device, and only then takes the memory back (virtio 1.4, 3.3.1). Waits for the
- * device's answers at most as long as vscsi_dev_open() does.
+ * Stops the rings, resets the device, and only then takes the memory back (virtio 1.4, 3.3.1).
+ * Waits for the device's answers at most as long as vscsi_dev_open() does.
  *
  * Return: 0, or -EBUSY while a queue or a LUN of it is open; then nothing has happened.
  */
@@ -190,9 +191,10 @@ int vscsi_dev_scan(struct vscsi_dev *dev, struct vscsi_lun_addr *out, unsigned m
  * @out: receives events, oldest first
  * @max: elements of @out
  *
- * Looks at the device's event queue (virtio 1.4, 5.6.6.3), its configuration and its connection. When the
- * device says that it lost events, or that a target changed, this scans again, and what came or
- * went since the last scan becomes events; that takes as long as vscsi_dev_scan(). Any thread.
+ * Looks at the device's event queue (virtio 1.4, 5.6.6.3), its configuration and its connection.
+ * When the device says that it lost events, or that a target changed, this scans again, and what
+ * came or went since the last scan becomes events; that takes as long as vscsi_dev_scan(). Any
+ * thread.
  *
  * Return: number of events written, 0 when nothing changed, or a negative errno. A device that is
  * lost gives one VSCSI_EVENT_LOST and from then on -ENOTCONN.

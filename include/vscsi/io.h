@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Block I/O without waiting. Each call prepares one request on a queue; vscsi_submit() publishes all
- * that was prepared and vscsi_poll() returns the completions (queue.h).
+ * Block I/O without waiting. Each call prepares one request on a queue; vscsi_submit() publishes
+ * all that was prepared and vscsi_poll() returns the completions (queue.h).
  *
  * What holds for every call here:
  * - It returns 0 and then exactly one completion with @user_data will come; or an error, and none.
- *   -EAGAIN: the queue (or the LUN's own limit) is full now, poll first. -EINVAL: arguments that make
- *   no sense. -E2BIG: more blocks, segments or ranges than can ever fit, see vscsi_lun_info.
+ *   -EAGAIN: the queue (or the LUN's own limit) is full now, poll first. -EINVAL: arguments that
+ *   make no sense. -E2BIG: more blocks, segments or ranges than can ever fit, see vscsi_lun_info.
  *   -EFAULT: a buffer is not, or not wholly, DMA memory. -EROFS: a write to a read-only LUN.
  *   -EOPNOTSUPP: the LUN can't do it. -ENOTCONN: the device is lost.
  * - Data buffers are DMA memory (mem.h), are used in place, and belong to the device until the

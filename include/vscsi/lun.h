@@ -66,8 +66,8 @@ struct vscsi_lun_opts {
  * @reserved: 0
  * @vendor, @product, @revision: as INQUIRY tells, without the blanks at the end
  * @serial: unit serial number (VPD page 80h); "" where it has none
- * @wwid: its best world-wide name (VPD page 83h): "naa.6001405...", "eui.0025385...", "t10.VENDOR...";
- *	"" where it has none
+ * @wwid: its best world-wide name (VPD page 83h): "naa.6001405...", "eui.0025385...",
+ *	"t10.VENDOR..."; "" where it has none
  */
 struct vscsi_lun_info {
 	uint32_t size;
@@ -106,8 +106,8 @@ struct vscsi_lun_info {
  * MODE SENSE) and clears a pending UNIT ATTENTION. The LUN may be used with every queue of @dev, in
  * any thread. No scan is needed before. Any thread; slow; waits.
  *
- * Return: 0; -EINVAL (numbers out of range); -ENODEV (nothing is there); -EIO, -ENOTCONN, -ETIMEDOUT;
- * -EPROTO (it reports a block size of zero, or the like); -ENOMEM.
+ * Return: 0; -EINVAL (numbers out of range); -ENODEV (nothing is there); -EIO, -ENOTCONN,
+ * -ETIMEDOUT; -EPROTO (it reports a block size of zero, or the like); -ENOMEM.
  */
 int vscsi_lun_open(struct vscsi_dev *dev, unsigned target, unsigned lun,
 		   const struct vscsi_lun_opts *opts, struct vscsi_lun **out);

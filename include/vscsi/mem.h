@@ -133,12 +133,13 @@ int vscsi_mem_free(struct vscsi_mem *mem, void *ptr);
  * @fd_offset: where in the file @addr lies, page aligned
  *
  * It must not overlap anything registered. The memory must stay mapped until it is unregistered or
- * the pool destroyed. A running device without the CONFIGURE_MEM_SLOTS protocol feature has to stop its
- * rings for a moment: then no other thread may submit meanwhile, and requests in flight make the
- * call fail. Any thread; slow.
+ * the pool destroyed. A running device without the CONFIGURE_MEM_SLOTS protocol feature has to stop
+ * its rings for a moment: then no other thread may submit meanwhile, and requests in flight make
+ * the call fail. Any thread; slow.
  *
  * Return: 0; -EBUSY (requests in flight, see above); -EEXIST (overlap); -ENOSPC (no more regions in
- * the pool or on a device); -EINVAL; or what a device answered. After a failure nothing has changed.
+ * the pool or on a device); -EINVAL; or what a device answered. After a failure nothing has
+ * changed.
  */
 int vscsi_mem_register(struct vscsi_mem *mem, void *addr, size_t len, int fd, uint64_t fd_offset);
 

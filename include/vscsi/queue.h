@@ -52,10 +52,11 @@ struct vscsi_queue_info {
  * struct vscsi_completion - How a request ended; 64 bytes
  * @user_data: as given with the request
  * @result: 0, or a negative errno made of all that follows: -EIO (medium or hardware), -EREMOTEIO
- *	(the target refused or failed the command), -EOPNOTSUPP (it doesn't know it), -EROFS, -ENODEV
- *	(no such target or LUN), -ENOMEDIUM, -ENOSPC, -EILSEQ (miscompare, protection), -EBUSY, -EAGAIN (retries
- *	used up), -ECANCELED (aborted or reset), -EBADMSG (a short transfer), -EOVERFLOW (the command
- *	wanted more data than there was), -EPROTO (the device broke its rules), -ENOTCONN (it is gone)
+ *	(the target refused or failed the command), -EOPNOTSUPP (it doesn't know it), -EROFS,
+ *	-ENODEV (no such target or LUN), -ENOMEDIUM, -ENOSPC, -EILSEQ (miscompare, protection),
+ *	-EBUSY, -EAGAIN (retries used up), -ECANCELED (aborted or reset), -EBADMSG (a short
+ *	transfer), -EOVERFLOW (the command wanted more data than there was), -EPROTO (the device
+ *	broke its rules), -ENOTCONN (it is gone)
  * @residual: bytes of the data buffer that were not transferred
  * @status_qualifier: of the SCSI status
  * @status: SCSI status; 0 is GOOD. Meaningful with @response 0
@@ -116,8 +117,9 @@ int vscsi_queue_get_info(struct vscsi_queue *queue, struct vscsi_queue_info *inf
  * vscsi_submit - Publish everything that was prepared
  * @queue: the queue
  *
- * One store makes the whole batch visible to the device (virtio 1.4, 2.7.13.3); one kick follows where the
- * device asks for it. With nothing prepared it does nothing. O(1); a system call only for a kick.
+ * One store makes the whole batch visible to the device (virtio 1.4, 2.7.13.3); one kick follows
+ * where the device asks for it. With nothing prepared it does nothing. O(1); a system call only for
+ * a kick.
  *
  * Return: 0, or -ENOTCONN when the device is lost: vscsi_poll() has the completions.
  */
@@ -129,11 +131,10 @@ int vscsi_submit(struct vscsi_queue *queue);
  * @out: receives completions of requests prepared on @queue, in any order
  * @max: elements of @out, at least 1
  *
- * Requests that are sent again (UNIT ATTENTION, BUSY) are published by this, and with them whatever was
- * prepared. Each request is returned
- * exactly once, and by then the device can no longer touch its buffer. O(completions). No system call
- * while completions come in; after some ten thousand calls in a row without one, one that looks
- * whether the device is still connected.
+ * Requests that are sent again (UNIT ATTENTION, BUSY) are published by this, and with them whatever
+ * was prepared. Each request is returned exactly once, and by then the device can no longer touch
+ * its buffer. O(completions). No system call while completions come in; after some ten thousand
+ * calls in a row without one, one that looks whether the device is still connected.
  *
  * Return: number of completions written, 0 when there are none yet; -ENOTCONN when the device is
  * lost and every request has been returned.
@@ -158,8 +159,8 @@ int vscsi_queue_fd(struct vscsi_queue *queue);
  * Empties the descriptor first. The wish ends with the next vscsi_wait(), or with the notification
  * itself; another call renews it. One system call.
  *
- * Return: 0 when it is safe to sleep; 1 when completions are there already: poll, don't sleep (virtio
- * 1.4, 2.7.14); -EOPNOTSUPP for a queue that is shared; -ENOTCONN.
+ * Return: 0 when it is safe to sleep; 1 when completions are there already: poll, don't sleep
+ * (virtio 1.4, 2.7.14); -EOPNOTSUPP for a queue that is shared; -ENOTCONN.
  */
 int vscsi_arm(struct vscsi_queue *queue);
 

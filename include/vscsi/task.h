@@ -16,8 +16,8 @@ struct vscsi_lun;
  * vscsi_lun_reset - Reset a logical unit
  * @lun: the LUN; every request to it, from any queue, is cancelled
  *
- * The requests' completions still come through vscsi_poll(), most with -ECANCELED; their buffers are
- * the device's until then. Any thread; waits at most vscsi_dev_opts.timeout_ms.
+ * The requests' completions still come through vscsi_poll(), most with -ECANCELED; their buffers
+ * are the device's until then. Any thread; waits at most vscsi_dev_opts.timeout_ms.
  *
  * Return: 0; -EOPNOTSUPP (the device refuses the function); -ENODEV; -ETIMEDOUT; -EIO; -ENOTCONN.
  */

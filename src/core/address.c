@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * One table of options: the parser, the check of the option struct and vscsi_dev_option() all read it.
+ * One table of options: the parser, the check of the option struct and vscsi_dev_option() all read
+ * it.
  */
 #include <ctype.h>
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Judges completed requests that are not plainly good. All of it works on copies: the response lies in
- * memory that the device can still write to.
+ * Judges completed requests that are not plainly good. All of it works on copies: the response lies
+ * in memory that the device can still write to.
  */
 #include <errno.h>
 #include <string.h>

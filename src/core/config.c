@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The configuration space of a virtio-scsi device (virtio 1.4, 5.6.4): read once as a whole, every
- * field made safe before anything is computed from it. A device that has none gets the defaults of the
- * specification.
+ * field made safe before anything is computed from it. A device that has none gets the defaults of
+ * the specification.
  */
 #include <errno.h>
 #include <string.h>

@@ -155,7 +155,10 @@ static int drain_running(struct vscsi_dev *dev)
 	return 0;
 }
 
-/* Waits for place @i with the lock held: functions are rare, and one at a time is what devices expect. */
+/*
+ * Waits for place @i with the lock held: functions are rare, and one at a time is what devices
+ * expect.
+ */
 static int wait_for(struct vscsi_dev *dev, unsigned i)
 {
 	struct control *control = dev->control;

@@ -22,7 +22,9 @@
 #define VQ_REQUEST 2
 #define MAX_QUEUES 254 /* request queues: a vhost-user ring index has eight bits */
 
-/* Limits of a device, from its configuration space or our defaults (virtio 1.4, 5.6.4), made safe. */
+/*
+ * Limits of a device, from its configuration space or our defaults (virtio 1.4, 5.6.4), made safe.
+ */
 struct dev_limits {
 	uint32_t queues;
 	uint32_t seg_max;
@@ -93,8 +95,8 @@ void dev_fail_locked(struct vscsi_dev *dev, const char *why);
 /**
  * dev_check - Look whether the device is still there, its configuration the same, its rings whole
  *
- * One system call; dev_fail() when it is not there. Takes @dev->lock, or does nothing when another thread
- * has it.
+ * One system call; dev_fail() when it is not there. Takes @dev->lock, or does nothing when another
+ * thread has it.
  */
 void dev_check(struct vscsi_dev *dev);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The event queue (virtio 1.4, 5.6.6.3). The device fills buffers that we keep posted; its claims are
- * checked and become entries of a list that can't grow: whatever doesn't fit turns into one rescan.
+ * The event queue (virtio 1.4, 5.6.6.3). The device fills buffers that we keep posted; its claims
+ * are checked and become entries of a list that can't grow: whatever doesn't fit turns into one
+ * rescan.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -157,7 +158,10 @@ void events_unit_attention(struct vscsi_dev *dev, const struct vscsi_lun *lun, u
 	pthread_mutex_unlock(&events->lock);
 }
 
-/* A LUN that came or went, or was reset (5.6.6.3). Whether LUN 0 stands for its target is rescanned. */
+/*
+ * A LUN that came or went, or was reset (5.6.6.3). Whether LUN 0 stands for its target is
+ * rescanned.
+ */
 static void transport_reset(struct events *events, unsigned target, unsigned lun, uint32_t reason)
 {
 	switch (reason) {
@@ -181,7 +185,9 @@ static void interpret(struct events *events, const struct virtio_scsi_event *eve
 	unsigned target;
 	unsigned lun;
 
-	/* The flag first: it comes with a LUN field of zeros. It may carry an event all the same. */
+	/*
+	 * The flag first: it comes with a LUN field of zeros. It may carry an event all the same.
+	 */
 	if (type & VIRTIO_SCSI_T_EVENTS_MISSED)
 		events->rescan = true;
 	type &= ~VIRTIO_SCSI_T_EVENTS_MISSED;
@@ -197,7 +203,9 @@ static void interpret(struct events *events, const struct virtio_scsi_event *eve
 		add_change(events, target, lun, reason & 0xff, reason >> 8 & 0xff);
 }
 
-/* Takes what the device posted and posts the buffers again; at most one ring of them (5.6.6.3.1). */
+/*
+ * Takes what the device posted and posts the buffers again; at most one ring of them (5.6.6.3.1).
+ */
 static int drain(struct vscsi_dev *dev)
 {
 	struct events *events = dev->events;

@@ -26,8 +26,8 @@ int lun_init(struct vscsi_lun *lun, struct vscsi_dev *dev, unsigned target, unsi
 }
 
 /*
- * The device takes only so many requests for one LUN (virtio 1.4, 5.6.4.1). Where all rings together
- * can't hold more than that, nothing has to be counted.
+ * The device takes only so many requests for one LUN (virtio 1.4, 5.6.4.1). Where all rings
+ * together can't hold more than that, nothing has to be counted.
  */
 static void set_limit(struct vscsi_lun *lun)
 {

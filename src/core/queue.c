@@ -117,8 +117,8 @@ int queue_create(struct vscsi_dev *dev, uint32_t flags, struct vscsi_queue **out
 		free(queue);
 		return error_set(
 			-EBUSY,
-			"all %u request queues of the device are in use or kept for sharing; close one, "
-			"or open this one without VSCSI_QUEUE_EXCLUSIVE",
+			"all %u request queues of the device are in use or kept for sharing; "
+			"close one, or open this one without VSCSI_QUEUE_EXCLUSIVE",
 			dev->queues);
 	}
 	queue->ioq = ioq;
@@ -382,7 +382,9 @@ static int collect_lost(struct vscsi_queue *queue, struct vscsi_completion *out,
 	return count ? (int)count : -ENOTCONN;
 }
 
-/* What follows a poll that found nothing or something wrong; true: the device may have been lost. */
+/*
+ * What follows a poll that found nothing or something wrong; true: the device may have been lost.
+ */
 static bool look_closer(struct vscsi_queue *queue, int found)
 {
 	uint32_t idle;

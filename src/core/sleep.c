@@ -33,7 +33,10 @@ EXPORT int vscsi_arm(struct vscsi_queue *queue)
 		return fd;
 	if (!dev_running(queue->ioq->dev))
 		return -ENOTCONN;
-	/* The number means nothing, and there may be none: only the ring tells. The descriptor doesn't block. */
+	/*
+	 * The number means nothing, and there may be none: only the ring tells. The descriptor
+	 * doesn't block.
+	 */
 	if (read(fd, &count, sizeof(count)) < 0 && errno != EAGAIN && errno != EINTR)
 		return -errno;
 	return virtq_arm(&queue->ioq->vq);

@@ -20,8 +20,8 @@ void dev_fail_locked(struct vscsi_dev *dev, const char *why)
 	snprintf(dev->failure, sizeof(dev->failure), "%s", why);
 	log_error("the device is lost: %s", why);
 	/*
-	 * Cut off before anybody may take buffers back (virtio 1.4, 3.3.1). A reset that fails has closed
-	 * the connection, which is all that can be done.
+	 * Cut off before anybody may take buffers back (virtio 1.4, 3.3.1). A reset that fails has
+	 * closed the connection, which is all that can be done.
 	 */
 	error_keep(true);
 	virtio_reset(&dev->virtio);

@@ -25,7 +25,9 @@ struct part {
 	const struct vscsi_command *command;
 };
 
-/* Ends a call that @err came out of: sentence, and the call itself unless the device still has it. */
+/*
+ * Ends a call that @err came out of: sentence, and the call itself unless the device still has it.
+ */
 static int conclude(struct vscsi_lun *lun, struct sync_call *call, int err, const char *what)
 {
 	const struct vscsi_completion *c = &call->completion;

@@ -9,7 +9,10 @@
 #include "virtio/device.h"
 #include "virtio/features.h"
 
-/* None of the features that we take needs another one; the rules of 2.2.1 are kept here for those that will. */
+/*
+ * None of the features that we take needs another one; the rules of 2.2.1 are kept here for those
+ * that will.
+ */
 static const struct feature_rule rules[] = {
 	{0, 0},
 };
@@ -67,10 +70,9 @@ static int choose(struct virtio_dev *dev, const struct virtio_wish *wish)
 	missing = must & ~dev->features;
 	if (missing) {
 		bit = (unsigned)__builtin_ctzll(missing);
-		return error_set(
-			-ENOTSUP,
-			"the device doesn't offer %s (bit %u), which is needed; it offers 0x%016llx",
-			feature_name(bit), bit, (unsigned long long)dev->offered);
+		return error_set(-ENOTSUP,
+				 "the device doesn't offer %s (bit %u), which is needed: 0x%016llx",
+				 feature_name(bit), bit, (unsigned long long)dev->offered);
 	}
 	return dev->transport->ops->set_features(dev->transport, dev->features);
 }
@@ -102,7 +104,10 @@ int virtio_run(struct virtio_dev *dev)
 
 int virtio_give_up(struct virtio_dev *dev, int err)
 {
-	/* Best effort: the device may be the reason, and the first sentence is the one that matters. */
+	/*
+	 * Best effort: the device may be the reason, and the first sentence is the one that
+	 * matters.
+	 */
 	error_keep(true);
 	dev->transport->ops->set_status(dev->transport, dev->status | VIRTIO_CONFIG_S_FAILED);
 	error_keep(false);

@@ -45,7 +45,8 @@ struct virtio_wish {
  * Every status bit is read back after it was set. When this fails the device has been told so
  * with FAILED, and only another virtio_negotiate() may follow.
  *
- * Return: 0; -ENOTSUP (a needed feature isn't there, or it refuses the set); what the transport returned.
+ * Return: 0; -ENOTSUP (a needed feature isn't there, or it refuses the set); what the transport
+ * returned.
  */
 int virtio_negotiate(struct virtio_dev *dev, const struct virtio_wish *wish);
 
@@ -73,7 +74,8 @@ int virtio_reset(struct virtio_dev *dev);
 
 /**
  * virtio_open - Connect to the device behind an address
- * virtio_close - Reset it and disconnect; @dev->transport is NULL then. Allowed when it is NULL before
+ * virtio_close - Reset it and disconnect; @dev->transport is NULL then. Allowed when it is NULL
+ * before
  *
  * Whatever the device answers to the reset, it is cut off when virtio_close() returns.
  */
@@ -95,7 +97,9 @@ void virtio_close(struct virtio_dev *dev);
  */
 int virtio_check(struct virtio_dev *dev, unsigned *what);
 
-/* The rest is the transport's own, handed through for the layer above: see transport/transport.h. */
+/*
+ * The rest is the transport's own, handed through for the layer above: see transport/transport.h.
+ */
 static inline int virtio_read_config(struct virtio_dev *dev, unsigned offset, void *buf,
 				     unsigned len)
 {
