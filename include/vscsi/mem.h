@@ -92,7 +92,8 @@ int vscsi_mem_create(const struct vscsi_mem_opts *opts, struct vscsi_mem **mem);
  * vscsi_mem_destroy - Give a pool back to the system
  * @mem: the pool; NULL is allowed
  *
- * Blocks still allocated vanish with it; the application's own regions only leave the pool.
+ * Blocks still allocated vanish with it; the application's own regions only leave the pool. Any
+ * thread, when no other one uses the pool.
  *
  * Return: 0, or -EBUSY while a device is open that uses the pool; then nothing has happened.
  */
@@ -148,6 +149,9 @@ int vscsi_mem_register(struct vscsi_mem *mem, void *addr, size_t len, int fd, ui
  * @mem: the pool
  * @addr: the start that was registered
  *
+ * While this runs, new requests in the region may fail with -EFAULT; after it they do. Any thread;
+ * slow.
+ *
  * Return: 0; -EBUSY while a request submitted earlier uses the memory (or, on devices as described
  * at vscsi_mem_register(), while any request is in flight); -ENOENT when nothing was registered at
  * @addr. After a failure nothing has changed.
@@ -159,7 +163,9 @@ int vscsi_mem_unregister(struct vscsi_mem *mem, void *addr);
  * @mem: the pool
  * @stats: @stats->size set by the caller; the rest is filled in
  *
- * Return: 0, or -EINVAL for a size that is too small.
+ * Any thread; takes the pool's locks, so it may wait for a device that is mapping a region.
+ *
+ * Return: 0, -EINVAL for a size below 4, -E2BIG for one above 4096.
  */
 int vscsi_mem_get_stats(struct vscsi_mem *mem, struct vscsi_mem_stats *stats);
 

@@ -89,7 +89,8 @@ struct vscsi_completion {
  *
  * The queue belongs to the calling thread until it is closed, unless it was opened with
  * VSCSI_QUEUE_SHARED: all its other calls must come from this thread. One of the device's request
- * queues is kept for the calls of sync.h and for handles that share. Any thread; no message.
+ * queues is kept for the calls of sync.h and for handles that share. Any thread; sends nothing;
+ * O(depth).
  *
  * Return: 0; -EBUSY (see VSCSI_QUEUE_EXCLUSIVE); -EINVAL, -E2BIG, -ENOMEM, -ENOTCONN.
  */
@@ -100,6 +101,8 @@ int vscsi_queue_open(struct vscsi_dev *dev, const struct vscsi_queue_opts *opts,
  * vscsi_queue_close - Give a queue back
  * @queue: the queue; NULL is allowed
  *
+ * Sends nothing; O(depth).
+ *
  * Return: 0, or -EBUSY while vscsi_queue_info.inflight is not 0; then nothing has happened.
  */
 int vscsi_queue_close(struct vscsi_queue *queue);
@@ -109,7 +112,9 @@ int vscsi_queue_close(struct vscsi_queue *queue);
  * @queue: the queue
  * @info: @info->size set by the caller; the rest is filled in
  *
- * Return: 0, or -EINVAL for a size that is too small.
+ * O(depth); no system call.
+ *
+ * Return: 0, -EINVAL for a size below 4, -E2BIG for one above 4096.
  */
 int vscsi_queue_get_info(struct vscsi_queue *queue, struct vscsi_queue_info *info);
 
@@ -134,7 +139,7 @@ int vscsi_submit(struct vscsi_queue *queue);
  * Requests that are sent again (UNIT ATTENTION, BUSY) are published by this, and with them whatever
  * was prepared. Each request is returned exactly once, and by then the device can no longer touch
  * its buffer. O(completions). No system call while completions come in; after some ten thousand
- * calls in a row without one, one that looks whether the device is still connected.
+ * calls in a row without one, a few that look whether the device is still connected.
  *
  * Return: number of completions written, 0 when there are none yet; -ENOTCONN when the device is
  * lost and every request has been returned.
@@ -146,7 +151,8 @@ int vscsi_poll(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned
  * @queue: a queue that is held exclusively
  *
  * For poll(), select() and epoll. It stays the library's, and silent until vscsi_arm() was called:
- * nothing is asked of the device while nobody sleeps. O(1); no system call.
+ * nothing is asked of the device while nobody sleeps. A device may signal it all the same, so being
+ * readable means no more than that vscsi_poll() is worth a call. O(1); no system call.
  *
  * Return: the descriptor; -EOPNOTSUPP for a queue that is shared.
  */
@@ -168,6 +174,9 @@ int vscsi_arm(struct vscsi_queue *queue);
  * vscsi_wait - Sleep until completions come
  * @queue: a queue that is held exclusively, with requests submitted
  * @timeout_ms: the longest that this may take; negative: for ever
+ *
+ * Looks every half second whether the device is still connected. While requests wait to be sent
+ * again it is over after a millisecond, as vscsi_poll() is what sends them. Several system calls.
  *
  * Return: 1 when vscsi_poll() is worth calling, 0 when the time is over, -EINTR after a signal,
  * -EOPNOTSUPP for a queue that is shared.

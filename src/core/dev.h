@@ -95,7 +95,7 @@ void dev_fail_locked(struct vscsi_dev *dev, const char *why);
 /**
  * dev_check - Look whether the device is still there, its configuration the same, its rings whole
  *
- * One system call; dev_fail() when it is not there. Takes @dev->lock, or does nothing when another
+ * A few system calls; dev_fail() when it is not there. Takes @dev->lock, or does nothing when another
  * thread has it.
  */
 void dev_check(struct vscsi_dev *dev);
@@ -109,7 +109,9 @@ static inline bool dev_running(const struct vscsi_dev *dev)
 /**
  * dev_read_limits - Learn a device's limits
  *
- * Return: 0, or a negative errno with its sentence set.
+ * Before the start it also puts the sizes of CDB and sense data to those of our headers.
+ *
+ * Return: 0, or a negative errno with its sentence set; then @dev->limits is as before.
  */
 int dev_read_limits(struct vscsi_dev *dev);
 

@@ -13,6 +13,9 @@
 #include "scsi/cdb.h"
 #include "util/export.h"
 
+_Static_assert(SCSI_UNMAP_LIST_LEN(VSCSI_UNMAP_MAX_RANGES) <= SLOT_PARAM_BYTES,
+	       "the longest list of ranges fits its slot");
+
 /* A 10-byte CDB that begins below this stays below 2^32 whatever its length. */
 #define SHORT_LBAS ((UINT64_C(1) << 32) - UINT16_MAX)
 

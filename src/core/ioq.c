@@ -126,7 +126,7 @@ bool ioq_uses_regions(const struct ioq *ioq, uint64_t regions)
 	for (i = 0; i < ioq->depth; i++) {
 		const struct slot *slot = &ioq->slots[i];
 
-		if (atomic_load_explicit(&slot->lun, memory_order_relaxed) &&
+		if (atomic_load_explicit(&slot->lun, memory_order_acquire) &&
 		    (atomic_load_explicit(&slot->regions, memory_order_relaxed) & regions))
 			return true;
 	}
@@ -139,7 +139,7 @@ bool ioq_uses_lun(const struct ioq *ioq, const struct vscsi_lun *lun)
 
 	for (i = 0; i < ioq->depth; i++) {
 		struct vscsi_lun *used =
-			atomic_load_explicit(&ioq->slots[i].lun, memory_order_relaxed);
+			atomic_load_explicit(&ioq->slots[i].lun, memory_order_acquire);
 
 		if (used && (!lun || used == lun))
 			return true;

@@ -19,9 +19,6 @@
 #include "scsi/vpd.h"
 #include "util/error.h"
 
-/* SPC-3: from this version on devices are expected to have VPD pages. */
-#define VERSION_SPC3 5u
-
 /* What the block limits and provisioning pages said; kept only while probing. */
 struct probe {
 	struct vscsi_lun *lun;

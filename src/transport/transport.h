@@ -74,6 +74,8 @@ struct transport_queue {
  *	fails
  * @close: disconnect and free; the device can no longer reach any memory of ours, or its process
  *	has only the mappings that it keeps
+ * @hand_back: leave what the address handed over to the caller: close() then cuts it off, but it stays
+ *	the caller's. NULL where nothing can be handed over
  * @get_features: what the device offers; bits that are the transport's own are not among them
  * @set_features: what was accepted, a subset
  * @get_status: device status (virtio 1.4, 2.1), 0 to 255
@@ -98,6 +100,7 @@ struct transport_ops {
 	uint64_t features;
 	int (*open)(const char *where, const struct transport_opts *opts, struct transport **out);
 	void (*close)(struct transport *t);
+	void (*hand_back)(struct transport *t);
 	int (*get_features)(struct transport *t, uint64_t *features);
 	int (*set_features)(struct transport *t, uint64_t features);
 	int (*get_status)(struct transport *t);

@@ -119,6 +119,12 @@ int virtio_open(struct virtio_dev *dev, const char *address, const struct transp
 	return transport_open(address, opts, &dev->transport);
 }
 
+void virtio_hand_back(struct virtio_dev *dev)
+{
+	if (dev->transport && dev->transport->ops->hand_back)
+		dev->transport->ops->hand_back(dev->transport);
+}
+
 void virtio_close(struct virtio_dev *dev)
 {
 	if (!dev->transport)

@@ -74,12 +74,14 @@ int virtio_reset(struct virtio_dev *dev);
 
 /**
  * virtio_open - Connect to the device behind an address
+ * virtio_hand_back - Leave a handed-over connection to the caller, as the opening failed after all
  * virtio_close - Reset it and disconnect; @dev->transport is NULL then. Allowed when it is NULL
  * before
  *
  * Whatever the device answers to the reset, it is cut off when virtio_close() returns.
  */
 int virtio_open(struct virtio_dev *dev, const char *address, const struct transport_opts *opts);
+void virtio_hand_back(struct virtio_dev *dev);
 void virtio_close(struct virtio_dev *dev);
 
 /* What virtio_check() found; a set. */

@@ -32,7 +32,7 @@ static void expect_loss(void (*run)(struct race *), bool event_idx)
 	struct race race = {
 		.event_idx = event_idx,
 		.rounds = UINT32_MAX,
-		.seconds = 12,
+		.seconds = 25,
 		.batch = 1,
 		.stop_at_loss = true,
 	};

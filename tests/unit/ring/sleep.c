@@ -7,7 +7,7 @@
 #include "ring.h"
 
 #define ROUNDS  1000000u
-#define SECONDS 4u
+#define SECONDS 3u
 
 static void expect_no_loss(void (*run)(struct race *), bool event_idx, unsigned batch)
 {

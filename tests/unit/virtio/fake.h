@@ -67,6 +67,7 @@ struct fake_region {
  * @queue_count, @queue_max: what those calls answer
  * @queues, @started, @base: what queue_start() gave and queue_stop() is to answer
  * @notified: kicks for each queue
+ * @call_fds: what call_fd() answers, -1 at first
  * @regions, @nregions: memory mapped; @shift: added to each address
  * @map_live: whether memory can change while queues run
  * @news: what the next check() finds
@@ -93,6 +94,7 @@ struct fake {
 	bool started[FAKE_QUEUES];
 	uint32_t base[FAKE_QUEUES];
 	atomic_uint notified[FAKE_QUEUES];
+	int call_fds[FAKE_QUEUES];
 	struct fake_region regions[FAKE_REGIONS];
 	unsigned nregions;
 	uint64_t shift;
