@@ -107,3 +107,13 @@ int dev_read_limits(struct vscsi_dev *dev)
 	dev->limits = limits;
 	return 0;
 }
+
+struct dev_limits dev_get_limits(struct vscsi_dev *dev)
+{
+	struct dev_limits limits;
+
+	pthread_mutex_lock(&dev->lock);
+	limits = dev->limits;
+	pthread_mutex_unlock(&dev->lock);
+	return limits;
+}

@@ -115,4 +115,7 @@ static inline bool dev_running(const struct vscsi_dev *dev)
  */
 int dev_read_limits(struct vscsi_dev *dev);
 
+/* The limits as they are now; they may change while the device runs. Takes @dev->lock. */
+struct dev_limits dev_get_limits(struct vscsi_dev *dev);
+
 #endif

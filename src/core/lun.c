@@ -31,11 +31,11 @@ int lun_init(struct vscsi_lun *lun, struct vscsi_dev *dev, unsigned target, unsi
  */
 static void set_limit(struct vscsi_lun *lun)
 {
-	const struct vscsi_dev *dev = lun->dev;
-	uint32_t room = dev->queues * dev->ioqs[0]->depth;
+	uint32_t room = lun->dev->queues * lun->dev->ioqs[0]->depth;
+	uint32_t most = dev_get_limits(lun->dev).cmd_per_lun;
 
-	if (dev->limits.cmd_per_lun < room)
-		lun->limit = dev->limits.cmd_per_lun;
+	if (most < room)
+		lun->limit = most;
 	lun->info.queue_limit = lun->limit;
 }
 

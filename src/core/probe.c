@@ -212,7 +212,7 @@ static uint32_t least(uint64_t a, uint64_t b)
 /* The most blocks of a transfer: what descriptors, configuration space and page B0h allow. */
 static void derive_transfer(struct probe *probe)
 {
-	const struct dev_limits *device = &probe->lun->dev->limits;
+	struct dev_limits device = dev_get_limits(probe->lun->dev);
 	struct vscsi_lun *lun = probe->lun;
 	uint32_t size = lun->block_size;
 	uint32_t most = UINT32_MAX / size;
@@ -221,7 +221,7 @@ static void derive_transfer(struct probe *probe)
 	 * max_sectors counts 512 bytes; a chain has at most 2^32 bytes (virtio 1.4, 5.6.4,
 	 * 2.7.5.2).
 	 */
-	most = least(most, UINT64_C(512) * device->max_sectors / size);
+	most = least(most, UINT64_C(512) * device.max_sectors / size);
 	if (probe->limits.max_transfer)
 		most = least(most, probe->limits.max_transfer);
 	/* Room for the response in the 2^32 bytes. */

@@ -34,6 +34,7 @@
 /* The list being made. */
 struct scan {
 	struct vscsi_dev *dev;
+	struct dev_limits limits;
 	struct vscsi_lun_addr *found;
 	unsigned count;
 	unsigned room;
@@ -117,8 +118,7 @@ static int try_list(struct scan *scan, unsigned target, const uint8_t *data, uin
 		count++;
 	qsort(numbers, count, sizeof(*numbers), compare_numbers);
 	for (i = 0; i < count && !err; i++) {
-		if (numbers[i] <= scan->dev->limits.max_lun &&
-		    (i == 0 || numbers[i] != numbers[i - 1]))
+		if (numbers[i] <= scan->limits.max_lun && (i == 0 || numbers[i] != numbers[i - 1]))
 			err = try_lun(scan, target, numbers[i]);
 	}
 	free(numbers);
@@ -166,21 +166,21 @@ static int try_target(struct scan *scan, unsigned target, uint8_t *data)
 	 */
 	if (done.response && !done.sense_len)
 		return 0;
-	for (i = 0, err = 0; i < OLD_LUNS && i <= scan->dev->limits.max_lun && !err; i++)
+	for (i = 0, err = 0; i < OLD_LUNS && i <= scan->limits.max_lun && !err; i++)
 		err = try_lun(scan, target, i);
 	return err;
 }
 
 int scan_all(struct vscsi_dev *dev, struct vscsi_lun_addr **out)
 {
-	struct scan scan = {.dev = dev};
+	struct scan scan = {.dev = dev, .limits = dev_get_limits(dev)};
 	uint8_t *data = malloc(LIST_BYTES_MAX);
 	unsigned target;
 	int err = 0;
 
 	if (!data)
 		return error_set(-ENOMEM, "out of memory");
-	for (target = 0; target <= dev->limits.max_target && !err; target++)
+	for (target = 0; target <= scan.limits.max_target && !err; target++)
 		err = try_target(&scan, target, data);
 	free(data);
 	if (err) {

@@ -91,7 +91,7 @@ void split_fini(struct split_ring *ring);
  * split_broken - Note that the device broke a rule
  * @rule: the sentence
  *
- * Return: -EPROTO, from now on also by split_take().
+ * Return: -EPROTO, from now on also by split_pending().
  */
 int split_broken(struct split_ring *ring, const char *rule);
 

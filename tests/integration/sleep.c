@@ -102,6 +102,7 @@ static void epoll_rounds(struct fixture *f)
 
 static void no_descriptor_is_forgotten(void **state)
 {
+	CONFORMS("R-VU-59");
 	in_all_ways(*state, epoll_rounds);
 }
 
