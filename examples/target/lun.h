@@ -19,7 +19,6 @@
 
 /* Additional sense code and qualifier as one number: 0x2A09 is 2Ah/09h. */
 #define UA_POWER_ON         0x2900
-#define UA_BUS_RESET        0x2902
 #define UA_DEVICE_RESET     0x2903 /* bus device reset function occurred: a LUN or target reset */
 #define UA_NEXUS_LOSS       0x2907
 #define UA_CAPACITY_CHANGED 0x2A09

@@ -28,8 +28,8 @@ struct vscsi_mem;
  * @queue_size: entries of a ring, a power of two; default 128
  * @max_segs: data segments that an asynchronous request may have, at most 18; default: as many as
  *	the device and the ring allow
- * @timeout_ms: limit for each answer of the device to a control message and for each call of
- *	sync.h, in milliseconds; default 30000
+ * @timeout_ms: limit for each answer of the device to a control message and for each part that a
+ *	call of sync.h is split into, in milliseconds; default 30000
  * @reserved: 0
  * @mem: the pool to take rings and bounce buffers from; NULL: a pool of the device's own, made with
  *	the address option mem= (default: 16 MiB, ordinary pages where there are no hugepages)

@@ -15,13 +15,14 @@ extern "C" {
  *
  * The sentence begins with the name of the function that failed and says what was tried, what came
  * back and, where something can be done, what to do. Control calls (open, close, scan, register,
- * the calls of sync.h ...) set it when they fail; what it is after they succeeded means nothing. The
- * errno of the data path (vscsi_read() ... vscsi_poll(), vscsi_wait()) says all: the sentence found
- * after such a call may be another call's.
+ * the calls of sync.h ...) set it when they fail; after they succeeded it means nothing. The errno
+ * of the data path (vscsi_read() ... vscsi_poll(), vscsi_wait()) says all: the sentence found after
+ * such a call may be another call's.
+ *
+ * Any thread; no system call.
  *
  * Return: a string that is valid until this thread's next call of the library; "" when none has
  * failed.
- * Any thread; no system call.
  */
 const char *vscsi_last_error(void);
 

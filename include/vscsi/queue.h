@@ -150,10 +150,10 @@ int vscsi_poll(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned
  * vscsi_queue_fd - Get a file descriptor that becomes readable when completions come
  * @queue: a queue that is held exclusively
  *
- * For poll(), select() and epoll. It stays the library's. It may be readable without need, as
- * devices may notify at any time, but for certain it becomes so only after vscsi_arm():
- * nothing is asked of the device while nobody sleeps. A device may signal it all the same, so being
- * readable means no more than that vscsi_poll() is worth a call. O(1); no system call.
+ * For poll(), select() and epoll. It stays the library's. It is certain to become readable only
+ * after vscsi_arm(): nothing is asked of the device while nobody sleeps. A device may signal it all
+ * the same, so being readable means no more than that vscsi_poll() is worth a call. O(1); no system
+ * call.
  *
  * Return: the descriptor; -EOPNOTSUPP for a queue that is shared.
  */

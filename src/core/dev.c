@@ -191,8 +191,8 @@ static int set_up(struct vscsi_dev *dev)
 }
 
 /*
- * The rest of the start, locked: the pool knows the device by now, and another thread that registers
- * memory would talk to the device in between.
+ * The rest of the start, locked: the pool knows the device by now, and another thread that
+ * registers memory would talk to the device in between.
  */
 static int start_mapped(struct vscsi_dev *dev)
 {
@@ -230,8 +230,8 @@ static int start(struct vscsi_dev *dev, const char *where)
 }
 
 /*
- * Stops the device from using our memory (3.3.1), at the latest by closing the transport. Locked, and
- * the state with it: until the map is gone, threads that register memory ask for both.
+ * Stops the device from using our memory (3.3.1), at the latest by closing the transport. Locked,
+ * and the state with it: until the map is gone, threads that register memory ask for both.
  */
 static void cut_off(struct vscsi_dev *dev)
 {

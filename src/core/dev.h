@@ -95,8 +95,8 @@ void dev_fail_locked(struct vscsi_dev *dev, const char *why);
 /**
  * dev_check - Look whether the device is still there, its configuration the same, its rings whole
  *
- * A few system calls; dev_fail() when it is not there. Takes @dev->lock, or does nothing when another
- * thread has it.
+ * A few system calls; dev_fail() when it is not there. Takes @dev->lock, or does nothing when
+ * another thread has it.
  */
 void dev_check(struct vscsi_dev *dev);
 

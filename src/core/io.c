@@ -50,7 +50,11 @@ static int transfer_segments(struct vscsi_queue *queue, struct vscsi_lun *lun,
 		err = -EINVAL;
 	if (err)
 		return queue_abandon(queue, lun, slot, err);
-	scsi_cdb_rw(slot->header->cdb, write, lba, blocks, flags & VSCSI_IO_FUA);
+	if (lun->wide)
+		scsi_cdb_put_16(slot->header->cdb, write ? SCSI_WRITE_16 : SCSI_READ_16,
+				flags & VSCSI_IO_FUA ? SCSI_FLAG_FUA : 0, lba, blocks);
+	else
+		scsi_cdb_rw(slot->header->cdb, write, lba, blocks, flags & VSCSI_IO_FUA);
 	request_fill(queue->ioq, slot, lun, &request);
 	return queue_commit(queue, lun, slot, user_data);
 }
@@ -166,7 +170,7 @@ EXPORT int vscsi_flush(struct vscsi_queue *queue, struct vscsi_lun *lun, uint64_
 
 	if (err)
 		return err;
-	scsi_cdb_sync_cache(slot->header->cdb, false);
+	scsi_cdb_sync_cache(slot->header->cdb, lun->info.type == VSCSI_TYPE_ZBC);
 	request_fill(queue->ioq, slot, lun, &request);
 	return queue_commit(queue, lun, slot, user_data);
 }
@@ -188,6 +192,10 @@ EXPORT int vscsi_unmap(struct vscsi_queue *queue, struct vscsi_lun *lun,
 		return -EINVAL;
 	if (count > VSCSI_UNMAP_MAX_RANGES || count > lun->info.max_unmap_ranges)
 		return -E2BIG;
+	for (i = 0; i < count; i++) {
+		if (ranges[i].reserved)
+			return -EINVAL;
+	}
 	err = queue_begin(queue, lun, &slot);
 	if (err)
 		return err;

@@ -185,7 +185,9 @@ static inline struct vring_desc *slot_table(const struct ioq *ioq, const struct 
 /* Puts slot @number back, which no list holds and the device doesn't have. */
 static inline void slot_release(struct ioq *ioq, struct slot *slot, uint16_t number)
 {
-	/* Release: whoever sees that the LUN is not in use may free it. Pairs with ioq_uses_lun(). */
+	/*
+	 * Release: whoever sees that the LUN is not in use may free it. Pairs with ioq_uses_lun().
+	 */
 	atomic_store_explicit(&slot->lun, NULL, memory_order_release);
 	slot->next = ioq->free;
 	ioq->free = number;

@@ -93,7 +93,10 @@ static int change(struct vscsi_dev *dev, const struct dma_region *region, uint64
 		err = virtio_mem_map(&dev->virtio, region, iova);
 	else
 		err = virtio_mem_unmap(&dev->virtio, region, *iova);
-	/* It hung up over this. To be asked again and again helps nobody: it has no memory any more. */
+	/*
+	 * It hung up over this. To be asked again and again helps nobody: it has no memory any
+	 * more.
+	 */
 	if (err == -ENOTCONN && dev_running(dev))
 		dev_fail_locked(dev, error_text());
 	pthread_mutex_unlock(&dev->lock);

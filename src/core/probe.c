@@ -264,7 +264,8 @@ static bool has_blocks(uint32_t type)
 static void take_capacity(struct vscsi_lun *lun, const struct scsi_capacity *capacity)
 {
 	lun->block_size = capacity->block_size;
-	lun->wide = capacity->blocks > UINT32_MAX;
+	/* Zoned disks know the 16-byte forms only (ZBC). */
+	lun->wide = capacity->blocks > UINT32_MAX || lun->info.type == VSCSI_TYPE_ZBC;
 	lun->info.block_size = capacity->block_size;
 	lun->info.physical_block_size = capacity->physical_block_size;
 	lun->info.blocks = capacity->blocks;
@@ -319,7 +320,8 @@ int lun_probe_capacity(struct vscsi_lun *lun)
 	err = read_capacity(lun, &capacity);
 	if (err)
 		return err;
-	if (lun->block_size && capacity.block_size && capacity.block_size != lun->block_size)
+	/* A medium that came is a new disk, with limits to be asked for; one that went is none. */
+	if (capacity.block_size && capacity.block_size != lun->block_size)
 		return error_set(
 			-EPROTO,
 			"LUN %u:%u now has blocks of %u bytes instead of %u; open it again",

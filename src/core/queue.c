@@ -406,8 +406,9 @@ static bool look_closer(struct vscsi_queue *queue, int found)
 }
 
 /*
- * Whether the device works is asked again under the lock: once another handle has begun to take back
- * what a lost device had, an entry that is still in the ring names a request that was returned.
+ * Whether the device works is asked again under the lock: once another handle has begun to take
+ * back what a lost device had, an entry that is still in the ring names a request that was
+ * returned.
  */
 static int collect_shared(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max)
 {

@@ -34,7 +34,7 @@ void scsi_cdb_write_same(uint8_t cdb[SCSI_CDB_LEN], uint64_t lba, uint32_t block
 void scsi_cdb_compare_and_write(uint8_t cdb[SCSI_CDB_LEN], uint64_t lba, uint8_t blocks, bool fua)
 {
 	/* Its length has one byte, at the place of the lowest of the common 16-byte layout. */
-	scsi_cdb_put_16(cdb, SCSI_COMPARE_AND_WRITE, (uint32_t)fua << 3, lba, blocks);
+	scsi_cdb_put_16(cdb, SCSI_COMPARE_AND_WRITE, fua ? SCSI_FLAG_FUA : 0, lba, blocks);
 }
 
 /* PARAMETER LIST LENGTH counts the header of the list as well as its ranges. */

@@ -77,6 +77,9 @@ static inline void scsi_cdb_put_10(uint8_t cdb[SCSI_CDB_LEN], uint32_t op, uint3
 	put_be64(cdb + 8, (uint64_t)(blocks & 0xff) << 56);
 }
 
+/* Force unit access, in the flags of both layouts (SBC-3). */
+#define SCSI_FLAG_FUA (1u << 3)
+
 /* The layout of 16-byte block commands: opcode, flags, 64-bit @lba, 32-bit @blocks. */
 static inline void scsi_cdb_put_16(uint8_t cdb[SCSI_CDB_LEN], uint32_t op, uint32_t flags,
 				   uint64_t lba, uint32_t blocks)
@@ -98,7 +101,7 @@ static inline void scsi_cdb_put_16(uint8_t cdb[SCSI_CDB_LEN], uint32_t op, uint3
 static inline void scsi_cdb_rw(uint8_t cdb[SCSI_CDB_LEN], bool write, uint64_t lba, uint32_t blocks,
 			       bool fua)
 {
-	uint32_t flags = (uint32_t)fua << 3;
+	uint32_t flags = fua ? SCSI_FLAG_FUA : 0;
 
 	if (likely(scsi_cdb_fits_10(lba, blocks)))
 		scsi_cdb_put_10(cdb, write ? SCSI_WRITE_10 : SCSI_READ_10, flags, (uint32_t)lba,

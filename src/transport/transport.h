@@ -74,8 +74,8 @@ struct transport_queue {
  *	fails
  * @close: disconnect and free; the device can no longer reach any memory of ours, or its process
  *	has only the mappings that it keeps
- * @hand_back: leave what the address handed over to the caller: close() then cuts it off, but it stays
- *	the caller's. NULL where nothing can be handed over
+ * @hand_back: leave what the address handed over to the caller: close() then cuts it off, but it
+ *	stays the caller's. NULL where nothing can be handed over
  * @get_features: what the device offers; bits that are the transport's own are not among them
  * @set_features: what was accepted, a subset
  * @get_status: device status (virtio 1.4, 2.1), 0 to 255

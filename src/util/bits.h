@@ -85,6 +85,7 @@ static inline bool range_inside(uint64_t addr, uint64_t len, uint64_t base, uint
 }
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
+#define BIT(n)       (UINT64_C(1) << (n))
 #define likely(x)    __builtin_expect(!!(x), 1)
 #define unlikely(x)  __builtin_expect(!!(x), 0)
 #define CACHE_LINE   64

@@ -82,10 +82,7 @@ static inline void virtq_push(struct virtq *vq, uint16_t head)
  */
 static inline bool virtq_publish(struct virtq *vq)
 {
-	bool wanted = split_publish(&vq->ring);
-
-	vq->kicks += wanted;
-	return wanted;
+	return split_publish(&vq->ring);
 }
 
 /* Notifies the device: one system call. Any thread. */

@@ -11,9 +11,17 @@
 #include "util/bits.h"
 #include "util/error.h"
 
-#define BIT(n)       (UINT64_C(1) << (n))
 #define VHOST_BITS   (BIT(VU_F_LOG_ALL) | BIT(VU_F_PROTOCOL_FEATURES))
 #define FIXED_VRINGS 2u /* control and event (virtio 1.4, 5.6.2) */
+
+/* The layer above names these features by bits of its own, which are taken over as they are. */
+_Static_assert(TRANSPORT_MQ == BIT(VU_PROTOCOL_MQ), "MQ");
+_Static_assert(TRANSPORT_REPLY_ACK == BIT(VU_PROTOCOL_REPLY_ACK), "REPLY_ACK");
+_Static_assert(TRANSPORT_BACKEND_REQ == BIT(VU_PROTOCOL_BACKEND_REQ), "BACKEND_REQ");
+_Static_assert(TRANSPORT_CONFIG_SPACE == BIT(VU_PROTOCOL_CONFIG), "CONFIG");
+_Static_assert(TRANSPORT_RESET_DEVICE == BIT(VU_PROTOCOL_RESET_DEVICE), "RESET_DEVICE");
+_Static_assert(TRANSPORT_MEM_SLOTS == BIT(VU_PROTOCOL_CONFIGURE_MEM_SLOTS), "MEM_SLOTS");
+_Static_assert(TRANSPORT_STATUS == BIT(VU_PROTOCOL_STATUS), "STATUS");
 
 static const struct {
 	unsigned bit;

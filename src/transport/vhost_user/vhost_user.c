@@ -17,9 +17,8 @@
 
 #include "transport/vhost_user/session.h"
 #include "transport/vhost_user/vhost_user.h"
+#include "util/bits.h"
 #include "util/error.h"
-
-#define BIT(n) (UINT64_C(1) << (n))
 
 /* The protocol can't ask; SPDK's target, the one with the lowest limit known, takes this many. */
 #define QUEUE_MAX 1024

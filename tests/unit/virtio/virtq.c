@@ -101,7 +101,7 @@ static void test_transport_says_no(void **state)
 	queue_bench_close(&q);
 }
 
-/* A kick goes to the queue's own number, only where the device wants it, and is counted. */
+/* A kick goes to the queue's own number, and only where the device wants it. */
 static void test_kicks(void **state)
 {
 	struct queue_bench q;
@@ -119,7 +119,6 @@ static void test_kicks(void **state)
 	assert_int_equal(q.b.fake.notified[3], 1);
 	virtq_submit(&q.vq);
 	assert_int_equal(q.b.fake.notified[3], 1);
-	assert_int_equal(q.vq.kicks, 1);
 	queue_bench_close(&q);
 }
 
