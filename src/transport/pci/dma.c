@@ -9,6 +9,7 @@
 #include "transport/pci/function.h"
 #include "util/bits.h"
 #include "util/error.h"
+#include "util/log.h"
 
 /* Where regions are placed: hugepages stay hugepages for the IOMMU, and 0 stays free. */
 #define PLACE_ALIGN (UINT64_C(2) << 20)
@@ -99,9 +100,13 @@ int pci_mem_map(struct transport *t, const struct dma_region *region, uint64_t *
 	ret = place(f, region, iova);
 	if (!ret)
 		ret = f->bus->ops->dma_map(f->bus, region->addr, region->len, *iova);
-	if (!ret)
-		f->maps[f->nmaps++] = (struct pci_mapping){region->addr, region->len, *iova};
-	return ret;
+	if (ret)
+		return ret;
+	f->maps[f->nmaps++] = (struct pci_mapping){region->addr, region->len, *iova};
+	log_debug("%s: %llu bytes at 0x%llx are at 0x%llx for the device", f->bus->name,
+		  (unsigned long long)region->len, (unsigned long long)region->addr,
+		  (unsigned long long)*iova);
+	return 0;
 }
 
 int pci_mem_unmap(struct transport *t, const struct dma_region *region, uint64_t iova)
