@@ -99,9 +99,11 @@ static int reset(struct pci_function *f)
 		f->bus->ops->reset(f->bus);
 		error_keep(false);
 	}
-	f->status = 0;
 	pci_queues_forget(f);
-	pci_irq_wake(f);
+	/* Nobody sleeps on a device that wasn't running. */
+	if (f->status)
+		pci_irq_wake(f);
+	f->status = 0;
 	return ret ? ret : pci_master(f->bus, true);
 }
 
