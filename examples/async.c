@@ -18,7 +18,7 @@ static int start_reads(struct vscsi_queue *queue, struct vscsi_lun *lun, unsigne
 		       uint32_t blocks, unsigned *busy, unsigned *started)
 {
 	unsigned slot;
-	int ret;
+	int ret = 0, err;
 
 	/* A slot is a buffer and a request; its number is the user data that comes back. */
 	for (slot = 0; slot < DEPTH && *started < TOTAL; slot++) {
@@ -26,14 +26,15 @@ static int start_reads(struct vscsi_queue *queue, struct vscsi_lun *lun, unsigne
 			continue;
 		ret = vscsi_read(queue, lun, buffers + slot * BYTES, (uint64_t)*started * blocks,
 				 blocks, 0, slot);
-		if (ret == -EAGAIN)
-			break; /* the LUN takes fewer at once */
 		if (ret)
-			return ret;
+			break;
 		*busy |= 1u << slot;
 		++*started;
 	}
-	return vscsi_submit(queue);
+	/* Also after an error: what is prepared and not published never comes back. */
+	err = vscsi_submit(queue);
+	/* -EAGAIN only says that the LUN takes fewer at once. */
+	return ret && ret != -EAGAIN ? ret : err;
 }
 
 static int sum_reads(struct vscsi_queue *queue, struct vscsi_lun *lun, unsigned char *buffers,

@@ -6,8 +6,8 @@
 #ifndef TESTS_CONFORMS_H
 #define TESTS_CONFORMS_H
 
-#define CONFORMS(...)                                                                              \
-	do {                                                                                       \
+#define CONFORMS(...) \
+	do {          \
 	} while (0)
 
 #endif

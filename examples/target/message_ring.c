@@ -192,6 +192,13 @@ static int set_fd(struct session *s, struct message *m, bool call)
 	if (*slot >= 0)
 		close(*slot);
 	*slot = fd;
+	/*
+	 * What was used while there was no descriptor, or another one, went unheard: QEMU, restarting
+	 * a ring, sends this after the kick. One notification too many does no harm (virtio 1.4,
+	 * 2.7.7.1).
+	 */
+	if (call && fd >= 0 && r->started)
+		eventfd_write(fd, 1);
 	return 0;
 }
 

@@ -170,8 +170,8 @@ bool session_serve(struct session *s)
 	unsigned int i;
 
 	/*
-	 * The device status has no say here: a ring runs once it was kicked and enabled (vhost-user,
-	 * "Ring states"), and QEMU 7.2 never sends DRIVER_OK for this kind of device.
+	 * The device status has no say here: a ring runs once it was kicked and enabled
+	 * (vhost-user, "Ring states"), and QEMU 7.2 never sends DRIVER_OK for this kind of device.
 	 */
 	if (s->watch.fd < 0)
 		return false;

@@ -69,7 +69,7 @@ struct vscsi_dev_opts {
 /**
  * struct vscsi_dev_option - One option of an address
  * @name: as written in an address
- * @values: the values it takes, for people: "on|off", "1..255", "bytes"
+ * @values: the values it takes, for people: "on|off", "1..254", "bytes"
  * @help: one sentence
  */
 struct vscsi_dev_option {
@@ -118,11 +118,16 @@ struct vscsi_dev_info {
 #define VSCSI_DEV_RUNNING 1u
 #define VSCSI_DEV_FAILED  2u /* it broke a rule of the ring or its connection is gone */
 
-/* A logical unit as a scan finds it. */
+/**
+ * struct vscsi_lun_addr - A logical unit as a scan finds it; 16 bytes
+ * @target, @lun: its address, as vscsi_lun_open() takes it
+ * @type: SCSI peripheral device type, VSCSI_TYPE_* of lun.h
+ * @reserved: 0
+ */
 struct vscsi_lun_addr {
 	uint32_t target;
 	uint32_t lun;
-	uint32_t type; /* SCSI peripheral device type, VSCSI_TYPE_* of lun.h */
+	uint32_t type;
 	uint32_t reserved;
 };
 
@@ -130,16 +135,23 @@ struct vscsi_lun_addr {
 #define VSCSI_EVENT_PLUGGED   1u /* the logical unit has appeared */
 #define VSCSI_EVENT_UNPLUGGED 2u /* it is gone */
 #define VSCSI_EVENT_RESIZED   3u /* its capacity changed: vscsi_lun_refresh() */
-#define VSCSI_EVENT_CHANGED   4u /* something else did: @code has ASC and ASCQ */
+#define VSCSI_EVENT_CHANGED   4u /* something else about it did: the code says what */
 #define VSCSI_EVENT_RESET     5u /* it was reset by somebody else */
 #define VSCSI_EVENT_CONFIG    6u /* the device's configuration space changed */
 #define VSCSI_EVENT_LOST      7u /* the device is gone; target and lun are 0 */
 
+/**
+ * struct vscsi_event - What changed; 32 bytes
+ * @type: VSCSI_EVENT_*
+ * @target, @lun: the logical unit; 0 where the whole device is meant (CONFIG, LOST)
+ * @code: ASC << 8 | ASCQ where the device gave one, else 0
+ * @reserved: 0
+ */
 struct vscsi_event {
 	uint32_t type;
 	uint32_t target;
 	uint32_t lun;
-	uint32_t code; /* ASC << 8 | ASCQ where the device gave one, else 0 */
+	uint32_t code;
 	uint64_t reserved[2];
 };
 
@@ -153,13 +165,15 @@ struct vscsi_event {
  * @opts: options, or NULL for the defaults
  * @dev: receives the device, which the caller owns: vscsi_dev_close()
  *
- * Follows virtio 1.4, 3.1.1: reset, status, features, queues, running. Slow; waits for answers of the device
- * up to @opts->timeout_ms each. Starts no thread and leaves nothing behind when it fails.
+ * Follows virtio 1.4, 3.1.1: reset, status, features, queues, running. Any thread; slow; waits for
+ * answers of the device up to @opts->timeout_ms each. Starts no thread and leaves nothing behind
+ * when it fails.
  *
  * Return: 0; -EINVAL (address or options), -E2BIG (an option struct of a newer library), -ENOMEM,
- * -ENOENT, -ECONNREFUSED, -ETIMEDOUT, -EPROTO (an answer that breaks the protocol), -ENOTSUP (the device
- * lacks what is needed or was asked for), -ENOTCONN (it hung up), -ENODEV, -EACCES, -EPERM, -EBUSY (a PCI
- * function that can't be had).
+ * -EMFILE, -EPROTO (an answer that breaks the protocol), -EIO (a message that it refused),
+ * -ENOTSUP (the device lacks what is needed or was asked for), -ENOTCONN (it hung up), -ETIMEDOUT;
+ * -ENODEV, -EPERM, -EBUSY (a PCI function that can't be had); or what connecting to the socket or
+ * opening VFIO's files returned, such as -ENOENT, -EACCES or -ECONNREFUSED.
  */
 int vscsi_dev_open(const char *address, const struct vscsi_dev_opts *opts, struct vscsi_dev **dev);
 
@@ -167,8 +181,9 @@ int vscsi_dev_open(const char *address, const struct vscsi_dev_opts *opts, struc
  * vscsi_dev_close - Stop a device and forget it
  * @dev: the device; NULL is allowed
  *
- * Stops the rings, resets the device, and only then takes the memory back (virtio 1.4, 3.3.1). Waits for the
- * device's answers at most as long as vscsi_dev_open() does.
+ * Stops the rings, resets the device, and only then takes the memory back (virtio 1.4, 3.3.1).
+ * Waits for the device's answers at most as long as vscsi_dev_open() does. Any thread, when no
+ * other one is in a call for this device, or will be.
  *
  * Return: 0, or -EBUSY while a queue or a LUN of it is open; then nothing has happened.
  */
@@ -193,9 +208,10 @@ int vscsi_dev_scan(struct vscsi_dev *dev, struct vscsi_lun_addr *out, unsigned m
  * @out: receives events, oldest first
  * @max: elements of @out
  *
- * Looks at the device's event queue (virtio 1.4, 5.6.6.3), its configuration and its connection. When the
- * device says that it lost events, or that a target changed, this scans again, and what came or
- * went since the last scan becomes events; that takes as long as vscsi_dev_scan(). Any thread.
+ * Looks at the device's event queue (virtio 1.4, 5.6.6.3), its configuration and its connection.
+ * When the device says that it lost events, or that a target changed, this scans again, and what
+ * came or went since the last scan becomes events, all of it where there was none; that takes as
+ * long as vscsi_dev_scan(). Else it is a few system calls. Any thread.
  *
  * Return: number of events written, 0 when nothing changed, or a negative errno. A device that is
  * lost gives one VSCSI_EVENT_LOST and from then on -ENOTCONN.
@@ -207,13 +223,17 @@ int vscsi_dev_poll_events(struct vscsi_dev *dev, struct vscsi_event *out, unsign
  * @dev: the device
  * @info: @info->size set by the caller; the rest is filled in
  *
- * Return: 0, or -EINVAL for a size that is too small.
+ * Sends nothing, but waits for a call that does. Any thread.
+ *
+ * Return: 0, -EINVAL for a size below 4, -E2BIG for one above 4096.
  */
 int vscsi_dev_get_info(struct vscsi_dev *dev, struct vscsi_dev_info *info);
 
 /**
  * vscsi_dev_mem - Find the pool that a device uses
  * @dev: the device
+ *
+ * Any thread; O(1); no system call.
  *
  * Return: the pool, the device's own or the one given in the options. The device's own lives until
  * the device is closed and must not be destroyed by the caller.
@@ -224,6 +244,8 @@ struct vscsi_mem *vscsi_dev_mem(struct vscsi_dev *dev);
  * vscsi_dev_option - List the options of an address
  * @index: 0, 1, 2 ...
  * @option: receives pointers to static strings
+ *
+ * Any thread; O(1); no system call. Sets no sentence.
  *
  * Return: 0, or -ENOENT behind the last one.
  */

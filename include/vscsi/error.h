@@ -15,10 +15,12 @@ extern "C" {
  *
  * The sentence begins with the name of the function that failed and says what was tried, what came
  * back and, where something can be done, what to do. Control calls (open, close, scan, register,
- * the calls of sync.h ...) set it when they fail and leave it alone when they succeed. The calls of
- * the data path (vscsi_read() ... vscsi_poll()) don't set it: their errno says all.
+ * the calls of sync.h ...) set it when they fail; what it is after they succeeded means nothing. The
+ * errno of the data path (vscsi_read() ... vscsi_poll(), vscsi_wait()) says all: the sentence found
+ * after such a call may be another call's.
  *
- * Return: a string that is valid until this thread's next failing call; "" when none has failed.
+ * Return: a string that is valid until this thread's next call of the library; "" when none has
+ * failed.
  * Any thread; no system call.
  */
 const char *vscsi_last_error(void);

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Block I/O without waiting. Each call prepares one request on a queue; vscsi_submit() publishes all
- * that was prepared and vscsi_poll() returns the completions (queue.h).
+ * Block I/O without waiting. Each call prepares one request on a queue; vscsi_submit() publishes
+ * all that was prepared and vscsi_poll() returns the completions (queue.h).
  *
  * What holds for every call here:
  * - It returns 0 and then exactly one completion with @user_data will come; or an error, and none.
- *   -EAGAIN: the queue (or the LUN's own limit) is full now, poll first. -EINVAL: arguments that make
- *   no sense. -E2BIG: more blocks, segments or ranges than can ever fit, see vscsi_lun_info.
+ *   -EAGAIN: the queue (or the LUN's own limit) is full now, poll first. -EINVAL: arguments that
+ *   make no sense. -E2BIG: more blocks, segments or ranges than can ever fit, see vscsi_lun_info.
  *   -EFAULT: a buffer is not, or not wholly, DMA memory. -EROFS: a write to a read-only LUN.
- *   -EOPNOTSUPP: the LUN can't do it. -ENOTCONN: the device is lost.
+ *   -EOPNOTSUPP: the LUN can't do it. -ENOTCONN: the device is lost. -EPERM, in debug builds of the
+ *   library only: the queue is another thread's.
+ * - Whether the blocks exist is for the device to say, with the completion.
  * - Data buffers are DMA memory (mem.h), are used in place, and belong to the device until the
  *   completion is returned. Nothing else of the caller's is referenced after the call.
  * - The order in which requests are executed is not promised (virtio 1.4, 5.6.6.1).
@@ -107,7 +109,7 @@ int vscsi_unmap(struct vscsi_queue *queue, struct vscsi_lun *lun, const struct v
  * @blocks: 1 to vscsi_lun_info.max_zeroes_blocks
  * @flags: VSCSI_IO_UNMAP lets the device drop the blocks where they then read as zeros
  *
- * (WRITE SAME)
+ * A LUN that doesn't know the command says so with the completion: -EOPNOTSUPP. (WRITE SAME)
  */
 int vscsi_write_zeroes(struct vscsi_queue *queue, struct vscsi_lun *lun, uint64_t lba,
 		       uint32_t blocks, uint32_t flags, uint64_t user_data);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * What the library has to say besides errors. It never prints by itself: without a callback
- * everything is dropped. Nothing is logged between vscsi_read() and vscsi_poll().
+ * everything is dropped. The data path logs nothing but the loss of the device.
  */
 #ifndef VSCSI_LOG_H
 #define VSCSI_LOG_H
@@ -26,9 +26,10 @@ extern "C" {
  * @ctx: handed to @fn
  *
  * One setting for the whole process. When this returns, a thread that was already logging may
- * still be inside the former @fn.
+ * still be inside the former @fn; so that it can be, each call keeps a few bytes for good. Any
+ * thread. Sets no sentence.
  *
- * Return: 0, or -EINVAL for an unknown level.
+ * Return: 0, -EINVAL for an unknown level, -ENOMEM.
  */
 int vscsi_set_log(int level, void (*fn)(void *ctx, int level, const char *line), void *ctx);
 

@@ -60,14 +60,15 @@ struct vscsi_lun_opts {
  * @max_unmap_blocks: most blocks of all ranges of one vscsi_unmap()
  * @max_unmap_ranges: most ranges of one vscsi_unmap()
  * @unmap_granularity: blocks; 0: not known
- * @max_zeroes_blocks: most blocks of one vscsi_write_zeroes()
+ * @max_zeroes_blocks: most blocks of one vscsi_write_zeroes(); the LUN may not know the command all
+ *	the same, which only a try can tell
  * @max_caw_blocks: most blocks of one vscsi_compare_and_write(); 0: it has none
  * @queue_limit: requests that it takes at once, over all queues; 0: no limit of its own
  * @reserved: 0
  * @vendor, @product, @revision: as INQUIRY tells, without the blanks at the end
  * @serial: unit serial number (VPD page 80h); "" where it has none
- * @wwid: its best world-wide name (VPD page 83h): "naa.6001405...", "eui.0025385...", "t10.VENDOR...";
- *	"" where it has none
+ * @wwid: its best world-wide name (VPD page 83h): "naa.6001405...", "eui.0025385...",
+ *	"t10.VENDOR..."; "" where it has none
  */
 struct vscsi_lun_info {
 	uint32_t size;
@@ -106,8 +107,9 @@ struct vscsi_lun_info {
  * MODE SENSE) and clears a pending UNIT ATTENTION. The LUN may be used with every queue of @dev, in
  * any thread. No scan is needed before. Any thread; slow; waits.
  *
- * Return: 0; -EINVAL (numbers out of range); -ENODEV (nothing is there); -EIO, -ENOTCONN, -ETIMEDOUT;
- * -EPROTO (it reports a block size of zero, or the like); -ENOMEM.
+ * Return: 0; -EINVAL (numbers out of range); -E2BIG (an option struct of a newer library); -ENODEV
+ * (nothing is there); -EPROTO (it reports a block size of zero, or the like); -ENOMEM; -ETIMEDOUT,
+ * -ENOTCONN; or what a command came to, as in vscsi_completion.result.
  */
 int vscsi_lun_open(struct vscsi_dev *dev, unsigned target, unsigned lun,
 		   const struct vscsi_lun_opts *opts, struct vscsi_lun **out);
@@ -115,6 +117,9 @@ int vscsi_lun_open(struct vscsi_dev *dev, unsigned target, unsigned lun,
 /**
  * vscsi_lun_close - Forget a logical unit
  * @lun: the LUN; NULL is allowed
+ *
+ * Any thread, when no other one is in a call for this LUN, or will be. Sends nothing; O(requests
+ * that all queues can hold).
  *
  * Return: 0, or -EBUSY while a request to it is in flight; then nothing has happened.
  */
@@ -127,7 +132,7 @@ int vscsi_lun_close(struct vscsi_lun *lun);
  *
  * Any thread; sends nothing.
  *
- * Return: 0, or -EINVAL for a size that is too small.
+ * Return: 0, -EINVAL for a size below 4, -E2BIG for one above 4096.
  */
 int vscsi_lun_get_info(struct vscsi_lun *lun, struct vscsi_lun_info *info);
 

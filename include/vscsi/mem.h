@@ -92,7 +92,8 @@ int vscsi_mem_create(const struct vscsi_mem_opts *opts, struct vscsi_mem **mem);
  * vscsi_mem_destroy - Give a pool back to the system
  * @mem: the pool; NULL is allowed
  *
- * Blocks still allocated vanish with it; the application's own regions only leave the pool.
+ * Blocks still allocated vanish with it; the application's own regions only leave the pool. Any
+ * thread, when no other one uses the pool.
  *
  * Return: 0, or -EBUSY while a device is open that uses the pool; then nothing has happened.
  */
@@ -133,12 +134,13 @@ int vscsi_mem_free(struct vscsi_mem *mem, void *ptr);
  * @fd_offset: where in the file @addr lies, page aligned
  *
  * It must not overlap anything registered. The memory must stay mapped until it is unregistered or
- * the pool destroyed. A running device without the CONFIGURE_MEM_SLOTS protocol feature has to stop its
- * rings for a moment: then no other thread may submit meanwhile, and requests in flight make the
- * call fail. Any thread; slow.
+ * the pool destroyed. A running device without the CONFIGURE_MEM_SLOTS protocol feature has to stop
+ * its rings for a moment: then no other thread may submit meanwhile, and requests in flight make
+ * the call fail. Any thread; slow.
  *
  * Return: 0; -EBUSY (requests in flight, see above); -EEXIST (overlap); -ENOSPC (no more regions in
- * the pool or on a device); -EINVAL; or what a device answered. After a failure nothing has changed.
+ * the pool or on a device); -EINVAL; or what a device answered. After a failure nothing has
+ * changed.
  */
 int vscsi_mem_register(struct vscsi_mem *mem, void *addr, size_t len, int fd, uint64_t fd_offset);
 
@@ -146,6 +148,9 @@ int vscsi_mem_register(struct vscsi_mem *mem, void *addr, size_t len, int fd, ui
  * vscsi_mem_unregister - Take the application's own memory back
  * @mem: the pool
  * @addr: the start that was registered
+ *
+ * While this runs, new requests in the region may fail with -EFAULT; after it they do. Any thread;
+ * slow.
  *
  * Return: 0; -EBUSY while a request submitted earlier uses the memory (or, on devices as described
  * at vscsi_mem_register(), while any request is in flight); -ENOENT when nothing was registered at
@@ -158,7 +163,9 @@ int vscsi_mem_unregister(struct vscsi_mem *mem, void *addr);
  * @mem: the pool
  * @stats: @stats->size set by the caller; the rest is filled in
  *
- * Return: 0, or -EINVAL for a size that is too small.
+ * Any thread; takes the pool's locks, so it may wait for a device that is mapping a region.
+ *
+ * Return: 0, -EINVAL for a size below 4, -E2BIG for one above 4096.
  */
 int vscsi_mem_get_stats(struct vscsi_mem *mem, struct vscsi_mem_stats *stats);
 

@@ -52,10 +52,11 @@ struct vscsi_queue_info {
  * struct vscsi_completion - How a request ended; 64 bytes
  * @user_data: as given with the request
  * @result: 0, or a negative errno made of all that follows: -EIO (medium or hardware), -EREMOTEIO
- *	(the target refused or failed the command), -EOPNOTSUPP (it doesn't know it), -EROFS, -ENODEV
- *	(no such target or LUN), -ENOMEDIUM, -ENOSPC, -EILSEQ (miscompare, protection), -EBUSY, -EAGAIN (retries
- *	used up), -ECANCELED (aborted or reset), -EBADMSG (a short transfer), -EOVERFLOW (the command
- *	wanted more data than there was), -EPROTO (the device broke its rules), -ENOTCONN (it is gone)
+ *	(the target refused or failed the command), -EOPNOTSUPP (it doesn't know it), -EROFS,
+ *	-ENODEV (no such target or LUN), -ENOMEDIUM, -ENOSPC, -EILSEQ (miscompare, protection),
+ *	-EBUSY, -EAGAIN (retries used up), -ECANCELED (aborted or reset), -EBADMSG (a short
+ *	transfer), -EOVERFLOW (the command wanted more data than there was), -EPROTO (the device
+ *	broke its rules), -ENOTCONN (it is gone)
  * @residual: bytes of the data buffer that were not transferred
  * @status_qualifier: of the SCSI status
  * @status: SCSI status; 0 is GOOD. Meaningful with @response 0
@@ -88,7 +89,8 @@ struct vscsi_completion {
  *
  * The queue belongs to the calling thread until it is closed, unless it was opened with
  * VSCSI_QUEUE_SHARED: all its other calls must come from this thread. One of the device's request
- * queues is kept for the calls of sync.h and for handles that share. Any thread; no message.
+ * queues is kept for the calls of sync.h and for handles that share. Any thread; sends nothing;
+ * O(depth).
  *
  * Return: 0; -EBUSY (see VSCSI_QUEUE_EXCLUSIVE); -EINVAL, -E2BIG, -ENOMEM, -ENOTCONN.
  */
@@ -99,6 +101,8 @@ int vscsi_queue_open(struct vscsi_dev *dev, const struct vscsi_queue_opts *opts,
  * vscsi_queue_close - Give a queue back
  * @queue: the queue; NULL is allowed
  *
+ * Sends nothing; O(depth).
+ *
  * Return: 0, or -EBUSY while vscsi_queue_info.inflight is not 0; then nothing has happened.
  */
 int vscsi_queue_close(struct vscsi_queue *queue);
@@ -108,7 +112,9 @@ int vscsi_queue_close(struct vscsi_queue *queue);
  * @queue: the queue
  * @info: @info->size set by the caller; the rest is filled in
  *
- * Return: 0, or -EINVAL for a size that is too small.
+ * O(depth); no system call.
+ *
+ * Return: 0, -EINVAL for a size below 4, -E2BIG for one above 4096.
  */
 int vscsi_queue_get_info(struct vscsi_queue *queue, struct vscsi_queue_info *info);
 
@@ -116,8 +122,9 @@ int vscsi_queue_get_info(struct vscsi_queue *queue, struct vscsi_queue_info *inf
  * vscsi_submit - Publish everything that was prepared
  * @queue: the queue
  *
- * One store makes the whole batch visible to the device (virtio 1.4, 2.7.13.3); one kick follows where the
- * device asks for it. With nothing prepared it does nothing. O(1); a system call only for a kick.
+ * One store makes the whole batch visible to the device (virtio 1.4, 2.7.13.3); one kick follows
+ * where the device asks for it. With nothing prepared it does nothing. O(1); a system call only for
+ * a kick.
  *
  * Return: 0, or -ENOTCONN when the device is lost: vscsi_poll() has the completions.
  */
@@ -129,11 +136,10 @@ int vscsi_submit(struct vscsi_queue *queue);
  * @out: receives completions of requests prepared on @queue, in any order
  * @max: elements of @out, at least 1
  *
- * Requests that are sent again (UNIT ATTENTION, BUSY) are published by this, and with them whatever was
- * prepared. Each request is returned
- * exactly once, and by then the device can no longer touch its buffer. O(completions). No system call
- * while completions come in; after some ten thousand calls in a row without one, one that looks
- * whether the device is still connected.
+ * Requests that are sent again (UNIT ATTENTION, BUSY) are published by this, and with them whatever
+ * was prepared. Each request is returned exactly once, and by then the device can no longer touch
+ * its buffer. O(completions). No system call while completions come in; after some ten thousand
+ * calls in a row without one, a few that look whether the device is still connected.
  *
  * Return: number of completions written, 0 when there are none yet; -ENOTCONN when the device is
  * lost and every request has been returned.
@@ -144,8 +150,10 @@ int vscsi_poll(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned
  * vscsi_queue_fd - Get a file descriptor that becomes readable when completions come
  * @queue: a queue that is held exclusively
  *
- * For poll(), select() and epoll. It stays the library's, and silent until vscsi_arm() was called:
- * nothing is asked of the device while nobody sleeps. O(1); no system call.
+ * For poll(), select() and epoll. It stays the library's. It may be readable without need, as
+ * devices may notify at any time, but for certain it becomes so only after vscsi_arm():
+ * nothing is asked of the device while nobody sleeps. A device may signal it all the same, so being
+ * readable means no more than that vscsi_poll() is worth a call. O(1); no system call.
  *
  * Return: the descriptor; -EOPNOTSUPP for a queue that is shared.
  */
@@ -158,8 +166,8 @@ int vscsi_queue_fd(struct vscsi_queue *queue);
  * Empties the descriptor first. The wish ends with the next vscsi_wait(), or with the notification
  * itself; another call renews it. One system call.
  *
- * Return: 0 when it is safe to sleep; 1 when completions are there already: poll, don't sleep (virtio
- * 1.4, 2.7.14); -EOPNOTSUPP for a queue that is shared; -ENOTCONN.
+ * Return: 0 when it is safe to sleep; 1 when completions are there already: poll, don't sleep
+ * (virtio 1.4, 2.7.14); -EOPNOTSUPP for a queue that is shared; -ENOTCONN.
  */
 int vscsi_arm(struct vscsi_queue *queue);
 
@@ -167,6 +175,9 @@ int vscsi_arm(struct vscsi_queue *queue);
  * vscsi_wait - Sleep until completions come
  * @queue: a queue that is held exclusively, with requests submitted
  * @timeout_ms: the longest that this may take; negative: for ever
+ *
+ * Looks every half second whether the device is still connected. While requests wait to be sent
+ * again it is over after a millisecond, as vscsi_poll() is what sends them. Several system calls.
  *
  * Return: 1 when vscsi_poll() is worth calling, 0 when the time is over, -EINTR after a signal,
  * -EOPNOTSUPP for a queue that is shared.

@@ -57,7 +57,10 @@ struct vscsi_command {
  * @command: the command; neither it nor its arrays are referenced after the call
  * @user_data: comes back with the completion
  *
- * Return: as the calls of io.h; -EOPNOTSUPP for data in both directions without INOUT.
+ * What holds for the calls of io.h holds here.
+ *
+ * Return: as the calls of io.h; -EOPNOTSUPP for data in both directions without INOUT; -E2BIG also
+ * for a CDB that is too long or a struct of a newer library.
  */
 int vscsi_command(struct vscsi_queue *queue, struct vscsi_lun *lun,
 		  const struct vscsi_command *command, uint64_t user_data);

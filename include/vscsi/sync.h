@@ -7,8 +7,10 @@
  * open. It polls until the device has answered, at most vscsi_dev_opts.timeout_ms for each part. A
  * failure's sentence is in vscsi_last_error(); parts before the one that failed have been done.
  *
- * Return of every call: 0 or a negative errno as in vscsi_completion.result, or -ETIMEDOUT. After a
- * time-out the device may still execute the command, but it can't touch the caller's memory.
+ * Return of every call: 0; a negative errno as in vscsi_completion.result, or of the call of io.h or
+ * scsi.h that it is made of; -EINVAL for bytes that are no whole blocks or lie behind the last one;
+ * -ENOMEM when there is no DMA memory left; -ETIMEDOUT. After a time-out the device may still
+ * execute the command, but it can't touch the caller's memory.
  */
 #ifndef VSCSI_SYNC_H
 #define VSCSI_SYNC_H

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * One table of options: the parser, the check of the option struct and vscsi_dev_option() all read it.
+ * One table of options: the parser, the check of the option struct and vscsi_dev_option() all read
+ * it.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -128,9 +129,12 @@ static uint64_t get(const struct vscsi_dev_opts *opts, const struct option *opti
 	uint32_t small;
 	uint64_t large;
 
-	memcpy(&large, field, option->kind == BYTES ? sizeof(large) : 0);
+	if (option->kind == BYTES) {
+		memcpy(&large, field, sizeof(large));
+		return large;
+	}
 	memcpy(&small, field, sizeof(small));
-	return option->kind == BYTES ? large : small;
+	return small;
 }
 
 static void set(struct vscsi_dev_opts *opts, const struct option *option, uint64_t value)

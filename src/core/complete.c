@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Judges completed requests that are not plainly good. All of it works on copies: the response lies in
- * memory that the device can still write to.
+ * Judges completed requests that are not plainly good. All of it works on copies: the response lies
+ * in memory that the device can still write to.
  */
 #include <errno.h>
 #include <string.h>
@@ -53,13 +53,18 @@ unsigned ioq_push_due(struct ioq *ioq)
 }
 
 /* Copies sense out of shared memory; its length is a claim (virtio 1.4, 5.6.6.1). */
-static void copy_sense(struct ioq *ioq, const struct virtio_scsi_cmd_resp *resp, uint32_t claimed,
+static void copy_sense(struct ioq *ioq, const struct slot *slot, uint32_t claimed,
 		       struct vscsi_completion *out, struct scsi_sense *sense)
 {
+	const struct virtio_scsi_cmd_resp *resp = slot_response(slot);
 	uint8_t bytes[VIRTIO_SCSI_SENSE_DEFAULT_SIZE];
+	uint32_t room = sizeof(bytes);
 
-	if (claimed > sizeof(bytes)) {
-		claimed = sizeof(bytes);
+	/* No more than was written, where the used length can be right at all (2.7.8.3). */
+	if (slot->used_len >= RESPONSE_LEAST && slot->used_len - RESPONSE_LEAST < room)
+		room = slot->used_len - RESPONSE_LEAST;
+	if (claimed > room) {
+		claimed = room;
 		count_error(ioq);
 	}
 	memcpy(bytes, resp->sense, claimed);
@@ -107,7 +112,7 @@ bool slot_judge(struct ioq *ioq, struct slot *slot, struct vscsi_completion *out
 	}
 	out->status = resp.status;
 	out->status_qualifier = le16toh(resp.status_qualifier);
-	copy_sense(ioq, shared, le32toh(resp.sense_len), out, &sense);
+	copy_sense(ioq, slot, le32toh(resp.sense_len), out, &sense);
 	if (sense.key == SCSI_KEY_UNIT_ATTENTION)
 		events_unit_attention(ioq->dev, lun, sense.asc, sense.ascq);
 	if (slot->tries < (slot->flags & SLOT_RAW ? slot->retries : lun->retries) &&

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Judging a completed request that is not plainly good: responses, statuses, sense, short transfers,
- * and whether to send it again.
+ * Judging a completed request that is not plainly good: responses, statuses, sense, short
+ * transfers, and whether to send it again.
  */
 #ifndef CORE_COMPLETE_H
 #define CORE_COMPLETE_H
@@ -14,8 +14,8 @@
  * @slot: the slot, no longer with the device; @slot->used_len is set
  * @out: receives the completion
  *
- * Return: true when @out is to be delivered; false when the request is to be sent again, and has been put
- * into @ioq->waiting for that.
+ * Return: true when @out is to be delivered; false when the request is to be sent again, and has
+ * been put into @ioq->waiting for that.
  */
 bool slot_judge(struct ioq *ioq, struct slot *slot, struct vscsi_completion *out);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The configuration space of a virtio-scsi device (virtio 1.4, 5.6.4): read once as a whole, every
- * field made safe before anything is computed from it. A device that has none gets the defaults of the
- * specification.
+ * field made safe before anything is computed from it. A device that has none gets the defaults of
+ * the specification.
  */
 #include <errno.h>
 #include <string.h>
@@ -64,13 +64,22 @@ static int set_size(struct vscsi_dev *dev, unsigned offset, uint32_t now, uint32
 	return 0;
 }
 
+/* Both of them; while nothing is in flight, which after the start is not ours to say (5.6.4). */
+static int set_sizes(struct vscsi_dev *dev, const struct virtio_scsi_config *config)
+{
+	int err =
+		set_size(dev, offsetof(struct virtio_scsi_config, sense_size),
+			 le32toh(config->sense_size), VIRTIO_SCSI_SENSE_DEFAULT_SIZE, "sense_size");
+
+	if (err)
+		return err;
+	return set_size(dev, offsetof(struct virtio_scsi_config, cdb_size),
+			le32toh(config->cdb_size), VIRTIO_SCSI_CDB_DEFAULT_SIZE, "cdb_size");
+}
+
 int dev_read_limits(struct vscsi_dev *dev)
 {
-	struct dev_limits *limits = &dev->limits;
-	struct virtio_scsi_config config;
-	int err;
-
-	*limits = (struct dev_limits){
+	struct dev_limits limits = {
 		.queues = MAX_QUEUES,
 		.seg_max = SLOT_MAX_SEGS,
 		.max_sectors = DEFAULT_MAX_SECTORS,
@@ -79,19 +88,32 @@ int dev_read_limits(struct vscsi_dev *dev)
 		.max_target = SCSI_MAX_TARGET,
 		.max_lun = SCSI_MAX_LUN,
 	};
+	struct virtio_scsi_config config;
+	int err;
+
 	err = virtio_read_config(&dev->virtio, 0, &config, sizeof(config));
-	if (err == -ENOTSUP)
-		return 0;
-	if (err)
+	if (err && err != -ENOTSUP)
 		return err;
-	if (!config.num_queues)
-		return error_set(-EPROTO,
-				 "the device's configuration says that it has no request queue");
-	take(limits, &config);
-	err = set_size(dev, offsetof(struct virtio_scsi_config, sense_size),
-		       le32toh(config.sense_size), VIRTIO_SCSI_SENSE_DEFAULT_SIZE, "sense_size");
-	if (err)
-		return err;
-	return set_size(dev, offsetof(struct virtio_scsi_config, cdb_size),
-			le32toh(config.cdb_size), VIRTIO_SCSI_CDB_DEFAULT_SIZE, "cdb_size");
+	if (!err) {
+		if (!config.num_queues)
+			return error_set(
+				-EPROTO,
+				"the device's configuration says that it has no request queue");
+		take(&limits, &config);
+		err = dev_running(dev) ? 0 : set_sizes(dev, &config);
+		if (err)
+			return err;
+	}
+	dev->limits = limits;
+	return 0;
+}
+
+struct dev_limits dev_get_limits(struct vscsi_dev *dev)
+{
+	struct dev_limits limits;
+
+	pthread_mutex_lock(&dev->lock);
+	limits = dev->limits;
+	pthread_mutex_unlock(&dev->lock);
+	return limits;
 }

@@ -59,7 +59,8 @@ static int prepare_places(struct vscsi_dev *dev, struct control *control)
 
 	control->places = dma_alloc(dev->mem, sizeof(struct place) * PLACES, 0);
 	if (!control->places)
-		return error_set(-ENOMEM, "no room for control buffers in the DMA memory");
+		return error_set(-ENOMEM, "no room for control buffers in the DMA memory; "
+					  "give the device a larger pool");
 	memset(control->places, 0, sizeof(struct place) * PLACES);
 	for (i = 0; i < PLACES; i++) {
 		struct vring_desc *desc = &virtq_table(&control->vq)[2 * i];
@@ -129,7 +130,9 @@ static int send(struct control *control, const struct virtio_scsi_ctrl_tmf_req *
 			break;
 	}
 	if (i == PLACES)
-		return error_set(-EBUSY, "the device answers none of %u task management functions",
+		return error_set(-EBUSY,
+				 "the device answers none of %u task management functions; "
+				 "close it and restart the back-end",
 				 PLACES);
 	control->busy[i] = true;
 	control->answered[i] = false;
@@ -151,11 +154,15 @@ static int drain_running(struct vscsi_dev *dev)
 		return error_set(-EPROTO, "%s", rule);
 	}
 	if (!dev_running(dev))
-		return error_set(-ENOTCONN, "the device is lost: %s", dev->failure);
+		return error_set(-ENOTCONN, "the device is lost: %s; close it and open it again",
+				 dev->failure);
 	return 0;
 }
 
-/* Waits for place @i with the lock held: functions are rare, and one at a time is what devices expect. */
+/*
+ * Waits for place @i with the lock held: functions are rare, and one at a time is what devices
+ * expect.
+ */
 static int wait_for(struct vscsi_dev *dev, unsigned i)
 {
 	struct control *control = dev->control;
@@ -169,7 +176,8 @@ static int wait_for(struct vscsi_dev *dev, unsigned i)
 			return err;
 		if (!control->answered[i] && clock_ms() > limit)
 			return error_set(-ETIMEDOUT,
-					 "no answer to a task management function in %u ms",
+					 "no answer to a task management function in %u ms; "
+					 "the device may still carry it out",
 					 dev->opts.timeout_ms);
 		clock_relax(&spins);
 		if (spins % 1024 == 0)
@@ -180,12 +188,17 @@ static int wait_for(struct vscsi_dev *dev, unsigned i)
 	return *(volatile uint8_t *)&control->places[i].response.response;
 }
 
-int control_tmf(struct vscsi_dev *dev, uint32_t subtype, const uint8_t lun[8], uint64_t tag)
+/*
+ * Sends a function that names no single command (tag 0) and waits for its answer, at most the
+ * device's time limit; after that the place stays the device's until it answers.
+ *
+ * Return: the response (5.6.6.2), 0 to 255; or a negative errno with its sentence set.
+ */
+static int run(struct vscsi_dev *dev, uint32_t subtype, const uint8_t lun[8])
 {
 	struct virtio_scsi_ctrl_tmf_req request = {
 		.type = htole32(VIRTIO_SCSI_T_TMF),
 		.subtype = htole32(subtype),
-		.tag = htole64(tag),
 	};
 	int ret;
 
@@ -226,8 +239,7 @@ static int reset_result(int response)
 EXPORT int vscsi_lun_reset(struct vscsi_lun *lun)
 {
 	error_enter(__func__);
-	return reset_result(
-		control_tmf(lun->dev, VIRTIO_SCSI_T_TMF_LOGICAL_UNIT_RESET, lun->addr, 0));
+	return reset_result(run(lun->dev, VIRTIO_SCSI_T_TMF_LOGICAL_UNIT_RESET, lun->addr));
 }
 
 EXPORT int vscsi_target_reset(struct vscsi_dev *dev, unsigned target)
@@ -237,5 +249,5 @@ EXPORT int vscsi_target_reset(struct vscsi_dev *dev, unsigned target)
 	error_enter(__func__);
 	if (!scsi_lun_encode(addr, target, 0))
 		return error_set(-EINVAL, "target %u: the largest is %u", target, SCSI_MAX_TARGET);
-	return reset_result(control_tmf(dev, VIRTIO_SCSI_T_TMF_I_T_NEXUS_RESET, addr, 0));
+	return reset_result(run(dev, VIRTIO_SCSI_T_TMF_I_T_NEXUS_RESET, addr));
 }

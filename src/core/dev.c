@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -171,9 +172,7 @@ static int set_up(struct vscsi_dev *dev)
 {
 	int err;
 
-	err = dev_map_memory(dev);
-	if (!err)
-		err = dev_read_limits(dev);
+	err = dev_read_limits(dev);
 	if (!err)
 		err = count_queues(dev);
 	if (!err)
@@ -191,6 +190,25 @@ static int set_up(struct vscsi_dev *dev)
 	return start_queues(dev);
 }
 
+/*
+ * The rest of the start, locked: the pool knows the device by now, and another thread that registers
+ * memory would talk to the device in between.
+ */
+static int start_mapped(struct vscsi_dev *dev)
+{
+	int err = set_up(dev);
+
+	if (err)
+		return virtio_give_up(&dev->virtio, err);
+	err = virtio_run(&dev->virtio);
+	if (err)
+		return err;
+	/* Buffers posted before DRIVER_OK are notified now, never earlier (3.1.1). */
+	virtq_kick(events_virtq(dev));
+	atomic_store(&dev->state, VSCSI_DEV_RUNNING);
+	return 0;
+}
+
 static int start(struct vscsi_dev *dev, const char *where)
 {
 	int err;
@@ -202,30 +220,41 @@ static int start(struct vscsi_dev *dev, const char *where)
 		err = negotiate(dev);
 	if (err)
 		return err;
-	err = set_up(dev);
+	err = dev_map_memory(dev);
 	if (err)
 		return virtio_give_up(&dev->virtio, err);
-	err = virtio_run(&dev->virtio);
-	if (err)
-		return err;
-	/* Buffers posted before DRIVER_OK are notified now, never earlier (3.1.1). */
-	virtq_kick(events_virtq(dev));
-	atomic_store(&dev->state, VSCSI_DEV_RUNNING);
-	return queue_create(dev, VSCSI_QUEUE_SHARED, &dev->sync);
+	pthread_mutex_lock(&dev->lock);
+	err = start_mapped(dev);
+	pthread_mutex_unlock(&dev->lock);
+	return err ? err : queue_create(dev, VSCSI_QUEUE_SHARED, &dev->sync);
 }
 
 /*
- * Takes a device apart: first it stops using our memory (3.3.1), or is cut off by closing the
- * transport; only then the memory goes.
+ * Stops the device from using our memory (3.3.1), at the latest by closing the transport. Locked, and
+ * the state with it: until the map is gone, threads that register memory ask for both.
+ */
+static void cut_off(struct vscsi_dev *dev)
+{
+	pthread_mutex_lock(&dev->lock);
+	if (!*dev->failure)
+		snprintf(dev->failure, sizeof(dev->failure), "it is being closed");
+	atomic_store(&dev->state, VSCSI_DEV_FAILED);
+	virtio_close(&dev->virtio);
+	pthread_mutex_unlock(&dev->lock);
+}
+
+/*
+ * Takes a device apart: first it is cut off, then the pool forgets it, so that nobody asks for its
+ * requests any more, and only then the memory goes.
  */
 static void take_apart(struct vscsi_dev *dev)
 {
 	unsigned i;
 
 	error_keep(true);
-	virtio_close(&dev->virtio);
+	cut_off(dev);
+	dma_map_destroy(dev->map);
 	if (dev->sync) {
-		atomic_store(&dev->state, VSCSI_DEV_FAILED);
 		sync_drain(dev);
 		queue_destroy(dev->sync);
 	}
@@ -236,7 +265,6 @@ static void take_apart(struct vscsi_dev *dev)
 	control_destroy(dev);
 	if (dev->zeroes)
 		dma_free(dev->mem, dev->zeroes);
-	dma_map_destroy(dev->map);
 	if (dev->own_mem)
 		vscsi_mem_destroy(dev->mem);
 	pthread_mutex_destroy(&dev->lock);
@@ -266,6 +294,7 @@ EXPORT int vscsi_dev_open(const char *address, const struct vscsi_dev_opts *opts
 	if (!err)
 		err = start(dev, where);
 	if (err) {
+		virtio_hand_back(&dev->virtio);
 		take_apart(dev);
 		return err;
 	}

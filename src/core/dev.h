@@ -22,7 +22,9 @@
 #define VQ_REQUEST 2
 #define MAX_QUEUES 254 /* request queues: a vhost-user ring index has eight bits */
 
-/* Limits of a device, from its configuration space or our defaults (virtio 1.4, 5.6.4), made safe. */
+/*
+ * Limits of a device, from its configuration space or our defaults (virtio 1.4, 5.6.4), made safe.
+ */
 struct dev_limits {
 	uint32_t queues;
 	uint32_t seg_max;
@@ -93,8 +95,8 @@ void dev_fail_locked(struct vscsi_dev *dev, const char *why);
 /**
  * dev_check - Look whether the device is still there, its configuration the same, its rings whole
  *
- * One system call; dev_fail() when it is not there. Takes @dev->lock, or does nothing when another thread
- * has it.
+ * A few system calls; dev_fail() when it is not there. Takes @dev->lock, or does nothing when another
+ * thread has it.
  */
 void dev_check(struct vscsi_dev *dev);
 
@@ -107,8 +109,13 @@ static inline bool dev_running(const struct vscsi_dev *dev)
 /**
  * dev_read_limits - Learn a device's limits
  *
- * Return: 0, or a negative errno with its sentence set.
+ * Before the start it also puts the sizes of CDB and sense data to those of our headers.
+ *
+ * Return: 0, or a negative errno with its sentence set; then @dev->limits is as before.
  */
 int dev_read_limits(struct vscsi_dev *dev);
+
+/* The limits as they are now; they may change while the device runs. Takes @dev->lock. */
+struct dev_limits dev_get_limits(struct vscsi_dev *dev);
 
 #endif

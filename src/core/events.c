@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The event queue (virtio 1.4, 5.6.6.3). The device fills buffers that we keep posted; its claims are
- * checked and become entries of a list that can't grow: whatever doesn't fit turns into one rescan.
+ * The event queue (virtio 1.4, 5.6.6.3). The device fills buffers that we keep posted; its claims
+ * are checked and become entries of a list that can't grow: whatever doesn't fit turns into one
+ * rescan.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -63,7 +64,8 @@ static int post_buffers(struct vscsi_dev *dev, struct events *events)
 	events->stride = (uint32_t)align_up(dev->limits.event_size, CACHE_LINE);
 	events->buffers = dma_alloc(dev->mem, (size_t)events->stride * RING_SIZE, 0);
 	if (!events->buffers)
-		return error_set(-ENOMEM, "no room for event buffers in the DMA memory");
+		return error_set(-ENOMEM, "no room for event buffers in the DMA memory; "
+					  "give the device a larger pool");
 	memset(events->buffers, 0, (size_t)events->stride * RING_SIZE);
 	for (i = 0; i < RING_SIZE; i++) {
 		struct vring_desc *desc = &virtq_table(&events->vq)[i];
@@ -108,17 +110,35 @@ void events_destroy(struct vscsi_dev *dev)
 	dev->events = NULL;
 }
 
-/* Adds an event unless the same one is waiting; a full list becomes a rescan. Lock held. */
-static void add(struct events *events, unsigned type, unsigned target, unsigned lun, unsigned code)
+static bool is_waiting(const struct events *events, const struct vscsi_event *event)
 {
-	struct vscsi_event event = {.type = type, .target = target, .lun = lun, .code = code};
 	unsigned i;
 
 	for (i = 0; i < events->count; i++) {
-		if (!memcmp(&events->fifo[(events->head + i) % FIFO_SIZE], &event, sizeof(event)))
-			return;
+		if (!memcmp(&events->fifo[(events->head + i) % FIFO_SIZE], event, sizeof(*event)))
+			return true;
 	}
-	if (events->count == FIFO_SIZE) {
+	return false;
+}
+
+/* Whether there is room; the last place is for the news that the device is lost. Lock held. */
+static bool has_room(const struct events *events, unsigned type)
+{
+	return events->count < FIFO_SIZE - (type != VSCSI_EVENT_LOST);
+}
+
+/*
+ * Adds an event unless the same one is waiting; a full list becomes a rescan. What came and went is
+ * always added: a unit that is plugged, unplugged and plugged again is there. Lock held.
+ */
+static void add(struct events *events, unsigned type, unsigned target, unsigned lun, unsigned code)
+{
+	struct vscsi_event event = {.type = type, .target = target, .lun = lun, .code = code};
+	bool moved = type == VSCSI_EVENT_PLUGGED || type == VSCSI_EVENT_UNPLUGGED;
+
+	if (!moved && is_waiting(events, &event))
+		return;
+	if (!has_room(events, type)) {
 		events->rescan = true;
 		return;
 	}
@@ -157,7 +177,10 @@ void events_unit_attention(struct vscsi_dev *dev, const struct vscsi_lun *lun, u
 	pthread_mutex_unlock(&events->lock);
 }
 
-/* A LUN that came or went, or was reset (5.6.6.3). Whether LUN 0 stands for its target is rescanned. */
+/*
+ * A LUN that came or went, or was reset (5.6.6.3). Those that come and go are looked for by a scan:
+ * the event doesn't say whether LUN 0 stands for itself or for its whole target.
+ */
 static void transport_reset(struct events *events, unsigned target, unsigned lun, uint32_t reason)
 {
 	switch (reason) {
@@ -181,7 +204,9 @@ static void interpret(struct events *events, const struct virtio_scsi_event *eve
 	unsigned target;
 	unsigned lun;
 
-	/* The flag first: it comes with a LUN field of zeros. It may carry an event all the same. */
+	/*
+	 * The flag first: it comes with a LUN field of zeros. It may carry an event all the same.
+	 */
 	if (type & VIRTIO_SCSI_T_EVENTS_MISSED)
 		events->rescan = true;
 	type &= ~VIRTIO_SCSI_T_EVENTS_MISSED;
@@ -197,7 +222,9 @@ static void interpret(struct events *events, const struct virtio_scsi_event *eve
 		add_change(events, target, lun, reason & 0xff, reason >> 8 & 0xff);
 }
 
-/* Takes what the device posted and posts the buffers again; at most one ring of them (5.6.6.3.1). */
+/*
+ * Takes what the device posted and posts the buffers again; at most one ring of them (5.6.6.3.1).
+ */
 static int drain(struct vscsi_dev *dev)
 {
 	struct events *events = dev->events;
@@ -230,9 +257,16 @@ static int compare(const struct vscsi_lun_addr *a, const struct vscsi_lun_addr *
 	return a->lun == b->lun ? 0 : a->lun < b->lun ? -1 : 1;
 }
 
-/* Walks two sorted lists at once: what is in one only has come or gone. Lock held. */
-static void add_differences(struct events *events, const struct vscsi_lun_addr *now, unsigned count)
+/*
+ * Walks two sorted lists at once: what is in one only has come or gone. It ends early when the
+ * application has to fetch events first; the rest is found by the next scan, to which it must
+ * still be news: so the list that is known then begins as the new one and goes on as the old one.
+ * Lock held. Return: how much of @known that list takes over; its other end is at *@now_count.
+ */
+static unsigned add_differences(struct events *events, const struct vscsi_lun_addr *now,
+				unsigned *now_count)
 {
+	unsigned count = *now_count;
 	unsigned i = 0;
 	unsigned j = 0;
 
@@ -241,6 +275,10 @@ static void add_differences(struct events *events, const struct vscsi_lun_addr *
 			    : j == count             ? -1
 						     : compare(&events->known[i], &now[j]);
 
+		if (order && !has_room(events, VSCSI_EVENT_PLUGGED)) {
+			events->rescan = true;
+			break;
+		}
 		if (order < 0)
 			add(events, VSCSI_EVENT_UNPLUGGED, events->known[i].target,
 			    events->known[i].lun, 0);
@@ -249,17 +287,41 @@ static void add_differences(struct events *events, const struct vscsi_lun_addr *
 		i += order <= 0;
 		j += order >= 0;
 	}
+	*now_count = j;
+	return i;
+}
+
+static void set_known(struct events *events, struct vscsi_lun_addr *found, unsigned count)
+{
+	free(events->known);
+	events->known = found;
+	events->known_count = count;
 }
 
 void events_set_known(struct vscsi_dev *dev, struct vscsi_lun_addr *found, unsigned count)
 {
-	struct events *events = dev->events;
+	pthread_mutex_lock(&dev->events->lock);
+	set_known(dev->events, found, count);
+	pthread_mutex_unlock(&dev->events->lock);
+}
 
-	pthread_mutex_lock(&events->lock);
-	free(events->known);
-	events->known = found;
-	events->known_count = count;
-	pthread_mutex_unlock(&events->lock);
+/* Makes events of what a scan found, and that what is known. Takes @found over. Lock held. */
+static int learn(struct events *events, struct vscsi_lun_addr *found, unsigned count)
+{
+	unsigned from = add_differences(events, found, &count);
+	unsigned rest = events->known_count - from;
+	struct vscsi_lun_addr *known = found;
+
+	if (rest) {
+		known = realloc(found, (count + (size_t)rest) * sizeof(*found));
+		if (!known) {
+			free(found);
+			return error_set(-ENOMEM, "out of memory");
+		}
+		memcpy(known + count, events->known + from, rest * sizeof(*known));
+	}
+	set_known(events, known, count + rest);
+	return 0;
 }
 
 /* Scans again because something changed, outside any lock, and turns the difference into events. */
@@ -268,14 +330,16 @@ static int rescan(struct vscsi_dev *dev)
 	struct events *events = dev->events;
 	struct vscsi_lun_addr *found;
 	int count = scan_all(dev, &found);
+	int err = count;
 
-	if (count < 0)
-		return count;
 	pthread_mutex_lock(&events->lock);
-	add_differences(events, found, (unsigned)count);
+	if (count >= 0)
+		err = learn(events, found, (unsigned)count);
+	/* Not forgotten when it failed: what changed is not known yet. */
+	if (err)
+		events->rescan = true;
 	pthread_mutex_unlock(&events->lock);
-	events_set_known(dev, found, (unsigned)count);
-	return 0;
+	return err;
 }
 
 static unsigned take(struct events *events, struct vscsi_event *out, unsigned max)
@@ -296,6 +360,7 @@ EXPORT int vscsi_dev_poll_events(struct vscsi_dev *dev, struct vscsi_event *out,
 {
 	struct events *events = dev->events;
 	bool scan = false;
+	int count;
 	int err = 0;
 
 	error_enter(__func__);
@@ -312,13 +377,13 @@ EXPORT int vscsi_dev_poll_events(struct vscsi_dev *dev, struct vscsi_event *out,
 		if (err)
 			dev_fail(dev, virtq_rule(&events->vq));
 	}
-	if (scan && dev_running(dev)) {
-		err = rescan(dev);
-		if (err)
-			return err;
-	}
-	err = (int)take(events, out, max);
-	if (!err && !dev_running(dev))
-		return error_set(-ENOTCONN, "the device is lost: %s", dev->failure);
+	err = scan && dev_running(dev) ? rescan(dev) : 0;
+	/* Events that are there come before the sentence of a scan that failed. */
+	count = (int)take(events, out, max);
+	if (count)
+		return count;
+	if (!dev_running(dev))
+		return error_set(-ENOTCONN, "the device is lost: %s; close it and open it again",
+				 dev->failure);
 	return err;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Questions to a logical unit that return data into a small buffer: what scanning and probing are made
- * of. Each waits for its answer.
+ * Questions to a logical unit that return data into a small buffer: what scanning and probing are
+ * made of. Each waits for its answer.
  */
 #ifndef CORE_INQUIRE_H
 #define CORE_INQUIRE_H
@@ -10,7 +10,10 @@
 
 struct vscsi_completion;
 
-/* Times that a question is sent again on UNIT ATTENTION and the like: resets can come several at once. */
+/*
+ * Times that a question is sent again on UNIT ATTENTION and the like: resets can come several at
+ * once.
+ */
 #define INQUIRE_RETRIES 8
 
 /**

@@ -13,6 +13,9 @@
 #include "scsi/cdb.h"
 #include "util/export.h"
 
+_Static_assert(SCSI_UNMAP_LIST_LEN(VSCSI_UNMAP_MAX_RANGES) <= SLOT_PARAM_BYTES,
+	       "the longest list of ranges fits its slot");
+
 /* A 10-byte CDB that begins below this stays below 2^32 whatever its length. */
 #define SHORT_LBAS ((UINT64_C(1) << 32) - UINT16_MAX)
 
@@ -72,10 +75,10 @@ static __attribute__((noinline)) int write_general(struct vscsi_queue *queue, st
 }
 
 /*
- * The hot path: an exclusive queue with a free slot that did the same kind of transfer before, a LUN
- * whose requests need not be counted, and one buffer in the region used last. It calls nothing, so
- * no register has to be saved, and @write is a constant. Everything else, and every error, is left to the
- * general way, before anything was touched.
+ * The hot path: an exclusive queue with a free slot that did the same kind of transfer before, a
+ * LUN whose requests need not be counted, and one buffer in the region used last. It calls nothing,
+ * so no register has to be saved, and @write is a constant. Everything else, and every error, is
+ * left to the general way, before anything was touched.
  */
 static inline __attribute__((always_inline)) bool transfer_fast(struct vscsi_queue *queue,
 								struct vscsi_lun *lun, void *buf,

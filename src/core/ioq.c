@@ -16,9 +16,9 @@ _Static_assert(HEADER_BYTES == 51 && HEADER_BYTES <= SLOT_RESPONSE, "header has 
 _Static_assert(RESPONSE_BYTES == 108 && SLOT_RESPONSE + RESPONSE_BYTES <= SLOT_TABLE, "response");
 
 /*
- * Indirect: a slot is one entry of the ring, and its table lies in the slot. Direct: a slot is a run of
- * entries, a power of two so that heads and slots convert by shifting. The longest chain is the
- * ring's size in either case (virtio 1.4, 2.7.5.3.1).
+ * Indirect: a slot is one entry of the ring, and its table lies in the slot. Direct: a slot is a
+ * run of entries, a power of two so that heads and slots convert by shifting. The longest chain is
+ * the ring's size in either case (virtio 1.4, 2.7.5.3.1).
  */
 static void choose_geometry(struct ioq *ioq, unsigned size, unsigned wanted)
 {
@@ -35,7 +35,9 @@ static void choose_geometry(struct ioq *ioq, unsigned size, unsigned wanted)
 		ioq->head_shift++;
 	ioq->max_segs = (uint16_t)segs;
 	ioq->depth = (uint16_t)(size >> ioq->head_shift);
-	/* A power of two, but the largest slot number must not be NO_SLOT, nor a ring index wrap. */
+	/*
+	 * A power of two, but the largest slot number must not be NO_SLOT, nor a ring index wrap.
+	 */
 	if (ioq->depth > SPLIT_MAX_SIZE / 2)
 		ioq->depth = SPLIT_MAX_SIZE / 2;
 }
@@ -124,7 +126,7 @@ bool ioq_uses_regions(const struct ioq *ioq, uint64_t regions)
 	for (i = 0; i < ioq->depth; i++) {
 		const struct slot *slot = &ioq->slots[i];
 
-		if (atomic_load_explicit(&slot->lun, memory_order_relaxed) &&
+		if (atomic_load_explicit(&slot->lun, memory_order_acquire) &&
 		    (atomic_load_explicit(&slot->regions, memory_order_relaxed) & regions))
 			return true;
 	}
@@ -137,7 +139,7 @@ bool ioq_uses_lun(const struct ioq *ioq, const struct vscsi_lun *lun)
 
 	for (i = 0; i < ioq->depth; i++) {
 		struct vscsi_lun *used =
-			atomic_load_explicit(&ioq->slots[i].lun, memory_order_relaxed);
+			atomic_load_explicit(&ioq->slots[i].lun, memory_order_acquire);
 
 		if (used && (!lun || used == lun))
 			return true;
@@ -155,9 +157,10 @@ static void put_desc(struct vring_desc *desc, uint64_t addr, size_t len, unsigne
 }
 
 /*
- * The chain: header, data for the device, response, data from the device; what the device reads comes
- * before what it writes (virtio 1.4, 2.7.4.2), and header and response each have a descriptor of
- * their own, for back-ends that parse by descriptor. Data descriptors get address and length later.
+ * The chain: header, data for the device, response, data from the device; what the device reads
+ * comes before what it writes (virtio 1.4, 2.7.4.2), and header and response each have a descriptor
+ * of their own, for back-ends that parse by descriptor. Data descriptors get address and length
+ * later.
  */
 void slot_format(struct ioq *ioq, struct slot *slot, unsigned out, unsigned in)
 {

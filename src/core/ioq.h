@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The request queue: one request virtqueue and the slots of the requests in it. A slot has a place in
- * DMA memory where everything that never changes is filled in once, so that a read writes a CDB,
- * one data descriptor and one ring entry; and a private part that the device can't reach, from which
- * all decisions are made.
+ * The request queue: one request virtqueue and the slots of the requests in it. A slot has a place
+ * in DMA memory where everything that never changes is filled in once, so that a read writes a CDB,
+ * one data descriptor and one ring entry; and a private part that the device can't reach, from
+ * which all decisions are made.
  *
  * This file knows requests, not the public calls that make them (io.c, command.c) nor the handles
  * that threads hold (queue.c).
@@ -27,7 +27,9 @@ struct vscsi_dev;
 struct vscsi_lun;
 struct vscsi_queue;
 
-/* A slot's place in DMA memory: header, response, indirect table, each from a cache line's start. */
+/*
+ * A slot's place in DMA memory: header, response, indirect table, each from a cache line's start.
+ */
 #define SLOT_BYTES    512u
 #define SLOT_RESPONSE 64u
 #define SLOT_TABLE    192u
@@ -52,7 +54,9 @@ struct vscsi_queue;
 #define SHAPE(out, in) ((uint16_t)((out) << 8 | (in)))
 #define NO_SHAPE       UINT16_MAX
 
-/* slot.flags: what is not plain about a request; 0 on the hot path, and whenever the slot is free. */
+/*
+ * slot.flags: what is not plain about a request; 0 on the hot path, and whenever the slot is free.
+ */
 #define SLOT_RAW \
 	(1u << 0) /* a raw command: short transfers are no error, the header needs cleaning */
 #define SLOT_COUNTED (1u << 1) /* it counts against its LUN's limit */
@@ -142,7 +146,9 @@ struct ioq {
 int ioq_create(struct vscsi_dev *dev, unsigned index, unsigned size, struct ioq **out);
 void ioq_destroy(struct ioq *ioq);
 
-/* Whether a request in flight uses a region of the set. Any thread; requests prepared before count. */
+/*
+ * Whether a request in flight uses a region of the set. Any thread; requests prepared before count.
+ */
 bool ioq_uses_regions(const struct ioq *ioq, uint64_t regions);
 
 /* Whether a request to @lun, or with NULL any request, is in flight. Any thread. */
@@ -179,7 +185,8 @@ static inline struct vring_desc *slot_table(const struct ioq *ioq, const struct 
 /* Puts slot @number back, which no list holds and the device doesn't have. */
 static inline void slot_release(struct ioq *ioq, struct slot *slot, uint16_t number)
 {
-	atomic_store_explicit(&slot->lun, NULL, memory_order_relaxed);
+	/* Release: whoever sees that the LUN is not in use may free it. Pairs with ioq_uses_lun(). */
+	atomic_store_explicit(&slot->lun, NULL, memory_order_release);
 	slot->next = ioq->free;
 	ioq->free = number;
 }

@@ -26,16 +26,16 @@ int lun_init(struct vscsi_lun *lun, struct vscsi_dev *dev, unsigned target, unsi
 }
 
 /*
- * The device takes only so many requests for one LUN (virtio 1.4, 5.6.4.1). Where all rings together
- * can't hold more than that, nothing has to be counted.
+ * The device takes only so many requests for one LUN (virtio 1.4, 5.6.4.1). Where all rings
+ * together can't hold more than that, nothing has to be counted.
  */
 static void set_limit(struct vscsi_lun *lun)
 {
-	const struct vscsi_dev *dev = lun->dev;
-	uint32_t room = dev->queues * dev->ioqs[0]->depth;
+	uint32_t room = lun->dev->queues * lun->dev->ioqs[0]->depth;
+	uint32_t most = dev_get_limits(lun->dev).cmd_per_lun;
 
-	if (dev->limits.cmd_per_lun < room)
-		lun->limit = dev->limits.cmd_per_lun;
+	if (most < room)
+		lun->limit = most;
 	lun->info.queue_limit = lun->limit;
 }
 

@@ -83,7 +83,8 @@ static int change(struct vscsi_dev *dev, const struct dma_region *region, uint64
 	pthread_mutex_lock(&dev->lock);
 	/* Before the start nothing runs, and a lost device has no memory to change. */
 	if (atomic_load(&dev->state) == VSCSI_DEV_FAILED)
-		err = map ? error_set(-ENOTCONN, "a device that uses the pool is lost: %s",
+		err = map ? error_set(-ENOTCONN,
+				      "a device that uses the pool is lost: %s; close it first",
 				      dev->failure)
 			  : 0;
 	else if (dev_running(dev) && !virtio_mem_map_live(&dev->virtio))
@@ -92,6 +93,9 @@ static int change(struct vscsi_dev *dev, const struct dma_region *region, uint64
 		err = virtio_mem_map(&dev->virtio, region, iova);
 	else
 		err = virtio_mem_unmap(&dev->virtio, region, *iova);
+	/* It hung up over this. To be asked again and again helps nobody: it has no memory any more. */
+	if (err == -ENOTCONN && dev_running(dev))
+		dev_fail_locked(dev, error_text());
 	pthread_mutex_unlock(&dev->lock);
 	return err;
 }
@@ -106,16 +110,18 @@ static int unmap(void *ctx, const struct dma_region *region, uint64_t iova)
 	return change(ctx, region, &iova, false);
 }
 
+/* Locked against the start, in which queues are being made; some may be missing after it failed. */
 static bool busy(void *ctx, uint64_t regions)
 {
-	const struct vscsi_dev *dev = ctx;
+	struct vscsi_dev *dev = ctx;
+	bool found = false;
 	unsigned i;
 
-	for (i = 0; i < dev->queues; i++) {
-		if (dev->ioqs[i] && ioq_uses_regions(dev->ioqs[i], regions))
-			return true;
-	}
-	return false;
+	pthread_mutex_lock(&dev->lock);
+	for (i = 0; dev->ioqs && i < dev->queues && !found; i++)
+		found = dev->ioqs[i] && ioq_uses_regions(dev->ioqs[i], regions);
+	pthread_mutex_unlock(&dev->lock);
+	return found;
 }
 
 int dev_map_memory(struct vscsi_dev *dev)

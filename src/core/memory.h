@@ -5,7 +5,9 @@
 
 #include "core/dev.h"
 
-/* Makes the pool reachable for the device: 0 and @dev->map, or a negative errno with its sentence. */
+/*
+ * Makes the pool reachable for the device: 0 and @dev->map, or a negative errno with its sentence.
+ */
 int dev_map_memory(struct vscsi_dev *dev);
 
 #endif

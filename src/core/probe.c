@@ -19,9 +19,6 @@
 #include "scsi/vpd.h"
 #include "util/error.h"
 
-/* SPC-3: from this version on devices are expected to have VPD pages. */
-#define VERSION_SPC3 5u
-
 /* What the block limits and provisioning pages said; kept only while probing. */
 struct probe {
 	struct vscsi_lun *lun;
@@ -119,8 +116,8 @@ static int probe_limits(struct probe *probe)
 }
 
 /*
- * READ CAPACITY(16) first, as only it tells of thin provisioning and sizes beyond 2 TiB; old devices know
- * the short form only. No medium is no error: the LUN has no blocks then.
+ * READ CAPACITY(16) first, as only it tells of thin provisioning and sizes beyond 2 TiB; old
+ * devices know the short form only. No medium is no error: the LUN has no blocks then.
  */
 static int read_capacity(struct vscsi_lun *lun, struct scsi_capacity *capacity)
 {
@@ -215,13 +212,16 @@ static uint32_t least(uint64_t a, uint64_t b)
 /* The most blocks of a transfer: what descriptors, configuration space and page B0h allow. */
 static void derive_transfer(struct probe *probe)
 {
-	const struct dev_limits *device = &probe->lun->dev->limits;
+	struct dev_limits device = dev_get_limits(probe->lun->dev);
 	struct vscsi_lun *lun = probe->lun;
 	uint32_t size = lun->block_size;
 	uint32_t most = UINT32_MAX / size;
 
-	/* max_sectors counts 512 bytes; a chain has at most 2^32 bytes (virtio 1.4, 5.6.4, 2.7.5.2). */
-	most = least(most, UINT64_C(512) * device->max_sectors / size);
+	/*
+	 * max_sectors counts 512 bytes; a chain has at most 2^32 bytes (virtio 1.4, 5.6.4,
+	 * 2.7.5.2).
+	 */
+	most = least(most, UINT64_C(512) * device.max_sectors / size);
 	if (probe->limits.max_transfer)
 		most = least(most, probe->limits.max_transfer);
 	/* Room for the response in the 2^32 bytes. */
@@ -322,7 +322,7 @@ int lun_probe_capacity(struct vscsi_lun *lun)
 	if (lun->block_size && capacity.block_size && capacity.block_size != lun->block_size)
 		return error_set(
 			-EPROTO,
-			"LUN %u:%u now has blocks of %u bytes instead of %u; close it and open it again",
+			"LUN %u:%u now has blocks of %u bytes instead of %u; open it again",
 			lun->info.target, lun->info.lun, capacity.block_size, lun->block_size);
 	__atomic_store_n(&lun->info.blocks, capacity.blocks, __ATOMIC_RELAXED);
 	return 0;

@@ -16,7 +16,8 @@
 /* Empty polls between two looks at the device's connection. */
 #define IDLE_POLLS 16384u
 
-bool lun_take_credit(struct vscsi_lun *lun)
+/* Counts a request against its LUN's own limit (virtio 1.4, 5.6.4.1). Only where there is one. */
+static bool lun_take_credit(struct vscsi_lun *lun)
 {
 	uint32_t before = atomic_fetch_add_explicit(&lun->inflight, 1, memory_order_relaxed);
 
@@ -117,8 +118,8 @@ int queue_create(struct vscsi_dev *dev, uint32_t flags, struct vscsi_queue **out
 		free(queue);
 		return error_set(
 			-EBUSY,
-			"all %u request queues of the device are in use or kept for sharing; close one, "
-			"or open this one without VSCSI_QUEUE_EXCLUSIVE",
+			"all %u request queues of the device are in use or kept for sharing; "
+			"close one, or open this one without VSCSI_QUEUE_EXCLUSIVE",
 			dev->queues);
 	}
 	queue->ioq = ioq;
@@ -182,7 +183,8 @@ void queue_detach(struct vscsi_queue *queue, uint64_t user_data, struct vscsi_lu
 		slot->flags &= (uint16_t)~SLOT_COUNTED;
 		slot->retries = 0;
 		lun_init(stand_in, lun->dev, lun->info.target, lun->info.lun);
-		atomic_store_explicit(&slot->lun, stand_in, memory_order_relaxed);
+		/* Release: as in slot_release(), the LUN may be freed by whoever sees this. */
+		atomic_store_explicit(&slot->lun, stand_in, memory_order_release);
 	}
 	queue_unlock(queue);
 }
@@ -202,7 +204,8 @@ EXPORT int vscsi_queue_open(struct vscsi_dev *dev, const struct vscsi_queue_opts
 		return error_set(-EINVAL, "flags 0x%x: give one of VSCSI_QUEUE_* or none",
 				 opts.flags);
 	if (!dev_running(dev))
-		return error_set(-ENOTCONN, "the device is lost: %s", dev->failure);
+		return error_set(-ENOTCONN, "the device is lost: %s; close it and open it again",
+				 dev->failure);
 	err = queue_create(dev, opts.flags, out);
 	if (!err)
 		atomic_fetch_add(&dev->handles, 1);
@@ -382,7 +385,9 @@ static int collect_lost(struct vscsi_queue *queue, struct vscsi_completion *out,
 	return count ? (int)count : -ENOTCONN;
 }
 
-/* What follows a poll that found nothing or something wrong; true: the device may have been lost. */
+/*
+ * What follows a poll that found nothing or something wrong; true: the device may have been lost.
+ */
 static bool look_closer(struct vscsi_queue *queue, int found)
 {
 	uint32_t idle;
@@ -400,21 +405,32 @@ static bool look_closer(struct vscsi_queue *queue, int found)
 	return true;
 }
 
+/*
+ * Whether the device works is asked again under the lock: once another handle has begun to take back
+ * what a lost device had, an entry that is still in the ring names a request that was returned.
+ */
+static int collect_shared(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max)
+{
+	int count;
+
+	pthread_mutex_lock(&queue->ioq->lock);
+	count = (int)deliver_done(queue, out, max);
+	if (!count && dev_running(queue->ioq->dev))
+		count = collect(queue, out, max, true);
+	pthread_mutex_unlock(&queue->ioq->lock);
+	return count;
+}
+
 EXPORT int vscsi_poll(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max)
 {
 	int count;
 
 	if (unlikely(!dev_running(queue->ioq->dev)))
 		return collect_lost(queue, out, max);
-	if (likely(!queue->shared)) {
+	if (likely(!queue->shared))
 		count = collect(queue, out, max, false);
-	} else {
-		pthread_mutex_lock(&queue->ioq->lock);
-		count = (int)deliver_done(queue, out, max);
-		if (!count)
-			count = collect(queue, out, max, true);
-		pthread_mutex_unlock(&queue->ioq->lock);
-	}
+	else
+		count = collect_shared(queue, out, max);
 	if (likely(count > 0)) {
 		atomic_store_explicit(&queue->idle, 0, memory_order_relaxed);
 		return count;

@@ -43,9 +43,6 @@ void queue_destroy(struct vscsi_queue *queue);
  */
 void queue_detach(struct vscsi_queue *queue, uint64_t user_data, struct vscsi_lun *stand_in);
 
-/* Counts a request against its LUN's own limit (virtio 1.4, 5.6.4.1). Only where there is one. */
-bool lun_take_credit(struct vscsi_lun *lun);
-
 static inline void queue_lock(struct vscsi_queue *queue)
 {
 	if (unlikely(queue->shared))

@@ -5,6 +5,10 @@
 
 #include "core/request.h"
 
+/* A chain has at most 2^32 bytes, header and response among them (virtio 1.4, 2.7.5.2). */
+#define MAX_BYTES \
+	(UINT32_MAX - sizeof(struct virtio_scsi_cmd_req) - sizeof(struct virtio_scsi_cmd_resp))
+
 static int add_piece(struct ioq *ioq, struct request *request, const struct piece *piece)
 {
 	unsigned count = request->out + request->in;
@@ -37,7 +41,7 @@ static int gather_one(struct ioq *ioq, struct request *request, const struct iov
 		if (!piece.len)
 			return -EFAULT;
 		*(out ? &request->out_bytes : &request->in_bytes) += piece.len;
-		if (request->out_bytes + request->in_bytes > UINT32_MAX)
+		if (request->out_bytes + request->in_bytes > MAX_BYTES)
 			return -E2BIG;
 		added = add_piece(ioq, request, &piece);
 		if (added < 0)

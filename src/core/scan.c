@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Scanning: REPORT LUNS to LUN 0 of every target, INQUIRY to each LUN found, and LUN by LUN where a target
- * doesn't know REPORT LUNS. Whatever a target answers, there is an end to it: numbers are bounded by
- * the device's limits, and what is found twice counts once.
+ * Scanning: REPORT LUNS to LUN 0 of every target, INQUIRY to each LUN found, and LUN by LUN where a
+ * target doesn't know REPORT LUNS. Whatever a target answers, there is an end to it: numbers are
+ * bounded by the device's limits, and what is found twice counts once.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -22,7 +22,9 @@
 #include "util/error.h"
 #include "util/export.h"
 
-/* First try of REPORT LUNS: enough for 511 LUNs; a longer list is asked for again, up to them all. */
+/*
+ * First try of REPORT LUNS: enough for 511 LUNs; a longer list is asked for again, up to them all.
+ */
 #define LIST_BYTES     4096u
 #define LIST_BYTES_MAX (8u + 8u * (SCSI_MAX_LUN + 1))
 
@@ -32,6 +34,7 @@
 /* The list being made. */
 struct scan {
 	struct vscsi_dev *dev;
+	struct dev_limits limits;
 	struct vscsi_lun_addr *found;
 	unsigned count;
 	unsigned room;
@@ -58,8 +61,8 @@ static int add(struct scan *scan, unsigned target, unsigned lun, unsigned type)
 
 /*
  * Whether an error says something of the device as a whole. All others mean that nothing usable is
- * there: no such target, no such LUN, or one that can't answer; -EPROTO is a back-end that completes
- * without an answer when nobody is there.
+ * there: no such target, no such LUN, or one that can't answer; -EPROTO is a back-end that
+ * completes without an answer when nobody is there.
  */
 static bool is_fatal(int err)
 {
@@ -115,8 +118,7 @@ static int try_list(struct scan *scan, unsigned target, const uint8_t *data, uin
 		count++;
 	qsort(numbers, count, sizeof(*numbers), compare_numbers);
 	for (i = 0; i < count && !err; i++) {
-		if (numbers[i] <= scan->dev->limits.max_lun &&
-		    (i == 0 || numbers[i] != numbers[i - 1]))
+		if (numbers[i] <= scan->limits.max_lun && (i == 0 || numbers[i] != numbers[i - 1]))
 			err = try_lun(scan, target, numbers[i]);
 	}
 	free(numbers);
@@ -159,24 +161,26 @@ static int try_target(struct scan *scan, unsigned target, uint8_t *data)
 		return try_list(scan, target, data, received);
 	if (is_fatal(err))
 		return err;
-	/* A response but OK means that nobody is there (virtio 1.4, 5.6.6.1.1); sense is an answer. */
+	/*
+	 * A response but OK means that nobody is there (virtio 1.4, 5.6.6.1.1); sense is an answer.
+	 */
 	if (done.response && !done.sense_len)
 		return 0;
-	for (i = 0, err = 0; i < OLD_LUNS && i <= scan->dev->limits.max_lun && !err; i++)
+	for (i = 0, err = 0; i < OLD_LUNS && i <= scan->limits.max_lun && !err; i++)
 		err = try_lun(scan, target, i);
 	return err;
 }
 
 int scan_all(struct vscsi_dev *dev, struct vscsi_lun_addr **out)
 {
-	struct scan scan = {.dev = dev};
+	struct scan scan = {.dev = dev, .limits = dev_get_limits(dev)};
 	uint8_t *data = malloc(LIST_BYTES_MAX);
 	unsigned target;
 	int err = 0;
 
 	if (!data)
 		return error_set(-ENOMEM, "out of memory");
-	for (target = 0; target <= dev->limits.max_target && !err; target++)
+	for (target = 0; target <= scan.limits.max_target && !err; target++)
 		err = try_target(&scan, target, data);
 	free(data);
 	if (err) {

@@ -31,11 +31,15 @@ EXPORT int vscsi_arm(struct vscsi_queue *queue)
 
 	if (fd < 0)
 		return fd;
-	if (!dev_running(queue->ioq->dev))
-		return -ENOTCONN;
-	/* The number means nothing, and there may be none: only the ring tells. The descriptor doesn't block. */
+	/*
+	 * The number means nothing, and there may be none: only the ring tells. The descriptor
+	 * doesn't block.
+	 */
 	if (read(fd, &count, sizeof(count)) < 0 && errno != EAGAIN && errno != EINTR)
 		return -errno;
+	/* Only now: what was read may have been the news that the device is lost. */
+	if (!dev_running(queue->ioq->dev))
+		return -ENOTCONN;
 	return virtq_arm(&queue->ioq->vq);
 }
 

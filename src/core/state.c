@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
 
 #include "core/dev.h"
 #include "core/events.h"
@@ -10,6 +11,18 @@
 #include "util/export.h"
 #include "util/log.h"
 #include "util/options.h"
+
+/*
+ * Wakes who sleeps on a queue. After the change of state, as vscsi_arm() looks at that last: a
+ * thread that slept through the end of the connection would have nothing else to wake it.
+ */
+static void wake_sleepers(struct vscsi_dev *dev)
+{
+	unsigned i;
+
+	for (i = 0; i < dev->queues; i++)
+		eventfd_write(virtq_fd(&dev->ioqs[i]->vq), 1);
+}
 
 void dev_fail_locked(struct vscsi_dev *dev, const char *why)
 {
@@ -20,8 +33,8 @@ void dev_fail_locked(struct vscsi_dev *dev, const char *why)
 	snprintf(dev->failure, sizeof(dev->failure), "%s", why);
 	log_error("the device is lost: %s", why);
 	/*
-	 * Cut off before anybody may take buffers back (virtio 1.4, 3.3.1). A reset that fails has closed
-	 * the connection, which is all that can be done.
+	 * Cut off before anybody may take buffers back (virtio 1.4, 3.3.1). A reset that fails has
+	 * closed the connection, which is all that can be done.
 	 */
 	error_keep(true);
 	virtio_reset(&dev->virtio);
@@ -29,6 +42,7 @@ void dev_fail_locked(struct vscsi_dev *dev, const char *why)
 	for (i = 0; i < dev->queues; i++)
 		atomic_store(&dev->ioqs[i]->fast, false);
 	atomic_store_explicit(&dev->state, VSCSI_DEV_FAILED, memory_order_release);
+	wake_sleepers(dev);
 	events_note(dev, VSCSI_EVENT_LOST);
 }
 

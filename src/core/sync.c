@@ -25,7 +25,9 @@ struct part {
 	const struct vscsi_command *command;
 };
 
-/* Ends a call that @err came out of: sentence, and the call itself unless the device still has it. */
+/*
+ * Ends a call that @err came out of: sentence, and the call itself unless the device still has it.
+ */
 static int conclude(struct vscsi_lun *lun, struct sync_call *call, int err, const char *what)
 {
 	const struct vscsi_completion *c = &call->completion;
@@ -36,8 +38,9 @@ static int conclude(struct vscsi_lun *lun, struct sync_call *call, int err, cons
 		return error_set(err, "%s on LUN %u:%u: no answer in %u ms", what, target, number,
 				 lun->dev->opts.timeout_ms);
 	if (err == -ENOTCONN)
-		error_set(err, "%s on LUN %u:%u: the device is lost: %s", what, target, number,
-			  lun->dev->failure);
+		error_set(err,
+			  "%s on LUN %u:%u: the device is lost: %s; close it and open it again",
+			  what, target, number, lun->dev->failure);
 	else if (err && c->response)
 		error_set(err, "%s on LUN %u:%u: %s", what, target, number,
 			  c->response == RESPONSE_UNWRITTEN
@@ -340,6 +343,8 @@ int sync_command(struct vscsi_lun *lun, const struct vscsi_command *user,
 	err = options_copy(&command, sizeof(command), user);
 	if (err)
 		return err;
+	if ((command.out_count && !command.out) || (command.in_count && !command.in))
+		return error_set(-EINVAL, "a command with segments, and no array of them");
 	out = sum(command.out, command.out_count);
 	bytes = out + sum(command.in, command.in_count);
 	err = sync_call_create(lun->dev, bytes, bytes, &call);

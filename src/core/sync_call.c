@@ -97,8 +97,8 @@ static int send(struct sync_call *call,
 }
 
 /*
- * Leaves the call to whoever delivers it, unless that has happened. The caller may close the LUN next,
- * or return from the frame that it lies in: the request must not lean on it any longer.
+ * Leaves the call to whoever delivers it, unless that has happened. The caller may close the LUN
+ * next, or return from the frame that it lies in: the request must not lean on it any longer.
  */
 static bool leave(struct sync_call *call)
 {

@@ -4,8 +4,9 @@
  * descriptor chains and takes them back; what the chains carry is the business of its user, who
  * writes them straight into the descriptor table or into indirect tables.
  *
- * All bookkeeping is private. Shared memory is written; what is read from it are the used index, used
- * entries and the device's wish for notifications, each loaded once and checked. One thread at a time.
+ * All bookkeeping is private. Shared memory is written; what is read from it are the used index,
+ * used entries and the device's wish for notifications, each loaded once and checked. One thread at
+ * a time.
  */
 #ifndef RING_SPLIT_H
 #define RING_SPLIT_H
@@ -67,8 +68,8 @@ struct split_used {
  * split_layout - Compute where the parts of a ring go
  * @size: entries, a power of two up to SPLIT_MAX_SIZE
  *
- * The parts are aligned to cache lines, which is more than 2.7.1 asks for (16, 2 and 4), so that the
- * lines that the two sides write are never the same. The event fields are always included.
+ * The parts are aligned to cache lines, which is more than 2.7.1 asks for (16, 2 and 4), so that
+ * the lines that the two sides write are never the same. The event fields are always included.
  */
 struct split_layout split_layout(unsigned size);
 
@@ -90,7 +91,7 @@ void split_fini(struct split_ring *ring);
  * split_broken - Note that the device broke a rule
  * @rule: the sentence
  *
- * Return: -EPROTO, from now on also by split_take().
+ * Return: -EPROTO, from now on also by split_pending().
  */
 int split_broken(struct split_ring *ring, const char *rule);
 
@@ -111,14 +112,18 @@ void split_disarm(struct split_ring *ring);
  */
 static inline void split_push(struct split_ring *ring, uint16_t head)
 {
-	/* The device reads this slot only after the index has passed it (2.7.13.2): no order here. */
+	/*
+	 * The device reads this slot only after the index has passed it (2.7.13.2): no order here.
+	 */
 	__atomic_store_n(&ring->avail->ring[ring->next & ring->mask], htole16(head),
 			 __ATOMIC_RELAXED);
 	ring->live[head] = true;
 	ring->next++;
 }
 
-/* Whether an index among those published from @from up to @to is the one behind @event (2.7.10.1). */
+/*
+ * Whether an index among those published from @from up to @to is the one behind @event (2.7.10.1).
+ */
 static inline bool split_event_passed(uint16_t event, uint16_t to, uint16_t from)
 {
 	return (uint16_t)(to - event - 1) < (uint16_t)(to - from);
@@ -189,7 +194,9 @@ static inline int split_take(struct split_ring *ring, struct split_used *used)
 
 	used->head = le32toh(__atomic_load_n(&elem->id, __ATOMIC_RELAXED));
 	used->len = le32toh(__atomic_load_n(&elem->len, __ATOMIC_RELAXED));
-	/* All 32 bits count (2.7.8). A head that is not live was never given, or given back before. */
+	/*
+	 * All 32 bits count (2.7.8). A head that is not live was never given, or given back before.
+	 */
 	if (unlikely(used->head > ring->mask || !ring->live[used->head]))
 		return split_broken(ring, "a used id names no chain that the device has (2.7.8)");
 	ring->live[used->head] = false;

@@ -15,8 +15,8 @@ int scsi_vpd_parse_pages(const uint8_t *data, size_t len, struct scsi_vpd_pages 
 	if (vpd_page(data, len, SCSI_VPD_PAGES, &page))
 		return -EPROTO;
 	/*
-	 * A device that ignores EVPD sends standard data, whose second byte can look like this page;
-	 * but its version then stands where this length would be, and makes it far too long.
+	 * A device that ignores EVPD sends standard data, whose second byte can look like this
+	 * page; but its version then stands where this length would be, and makes it far too long.
 	 */
 	if (get_be16(data + 2) > 256)
 		return -EPROTO;

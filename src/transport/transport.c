@@ -26,6 +26,7 @@ int transport_open(const char *address, const struct transport_opts *opts, struc
 		    strncmp(address, scheme, strlen(scheme)) == 0)
 			return transports[i]->open(colon + 1, opts, out);
 	}
-	return error_set(-EINVAL, "no transport for address \"%s\"; it must begin with vhost-user: or pci:",
-			 address);
+	return error_set(
+		-EINVAL,
+		"no transport for address \"%s\"; it must begin with vhost-user: or pci:", address);
 }

@@ -23,7 +23,7 @@ struct transport;
  * Protocol features of vhost-user that can be switched, as their bits in its protocol feature word;
  * other transports have no use for them.
  */
-#define TRANSPORT_MQ	       (UINT64_C(1) << 0)
+#define TRANSPORT_MQ           (UINT64_C(1) << 0)
 #define TRANSPORT_REPLY_ACK    (UINT64_C(1) << 3)
 #define TRANSPORT_BACKEND_REQ  (UINT64_C(1) << 5)
 #define TRANSPORT_CONFIG_SPACE (UINT64_C(1) << 9)
@@ -50,8 +50,8 @@ struct transport_opts {
  * @index: virtqueue number, 0 control, 1 event, 2 and up requests (virtio 1.4, 5.6.2)
  * @size: entries
  * @base: where the rings stand: 0 for fresh split rings; what queue_stop() gave to resume
- * @desc, @driver, @device: the three parts of the ring, as addresses of this process inside a mapped
- *	region: descriptor table, available ring, used ring
+ * @desc, @driver, @device: the three parts of the ring, as addresses of this process inside a
+ *	mapped region: descriptor table, available ring, used ring
  */
 struct transport_queue {
 	unsigned index;
@@ -71,9 +71,12 @@ struct transport_queue {
  * @scheme: what an address begins with, without the colon
  * @features: virtio feature bits that may be negotiated over it at all (virtio 1.4, 2.2.1)
  * @needs: those of them without which it can't work
- * @open: connect; @where is the address behind the colon, without options. Nothing is left when it fails
- * @close: disconnect and free; the device can no longer reach any memory of ours, or its process has
- *	only the mappings that it keeps
+ * @open: connect; @where is the address behind the colon, without options. Nothing is left when it
+ *	fails
+ * @close: disconnect and free; the device can no longer reach any memory of ours, or its process
+ *	has only the mappings that it keeps
+ * @hand_back: leave what the address handed over to the caller: close() then cuts it off, but it stays
+ *	the caller's. NULL where nothing can be handed over
  * @get_features: what the device offers; bits that are the transport's own are not among them
  * @set_features: what was accepted, a subset
  * @get_status: device status (virtio 1.4, 2.1), 0 to 255
@@ -84,7 +87,8 @@ struct transport_queue {
  * @queue_count: virtqueues of all kinds that may be used; -ENOTSUP when the device can't say
  * @queue_max: largest size of virtqueue @index; 0: there is no such queue
  * @queue_start: give a virtqueue to the device, which may use it from now on
- * @queue_stop: take it back: when this returns 0 the device no longer uses it. @base receives where it stood
+ * @queue_stop: take it back: when this returns 0 the device no longer uses it. @base receives where
+ *	it stood
  * @notify: tell the device that @index has something new. Any thread; at most one system call
  * @mem_map, @mem_unmap: as struct dma_map_ops
  * @mem_map_live: whether mem_map works while queues are started
@@ -98,6 +102,7 @@ struct transport_ops {
 	uint64_t needs;
 	int (*open)(const char *where, const struct transport_opts *opts, struct transport **out);
 	void (*close)(struct transport *t);
+	void (*hand_back)(struct transport *t);
 	int (*get_features)(struct transport *t, uint64_t *features);
 	int (*set_features)(struct transport *t, uint64_t features);
 	int (*get_status)(struct transport *t);

@@ -84,10 +84,9 @@ static inline bool range_inside(uint64_t addr, uint64_t len, uint64_t base, uint
 	return addr >= base && len <= size && addr - base <= size - len;
 }
 
-#define ARRAY_LEN(a)      (sizeof(a) / sizeof((a)[0]))
-#define likely(x)         __builtin_expect(!!(x), 1)
-#define unlikely(x)       __builtin_expect(!!(x), 0)
-#define CACHE_LINE        64
-#define cacheline_aligned __attribute__((aligned(CACHE_LINE)))
+#define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
+#define likely(x)    __builtin_expect(!!(x), 1)
+#define unlikely(x)  __builtin_expect(!!(x), 0)
+#define CACHE_LINE   64
 
 #endif

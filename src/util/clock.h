@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Time for those who wait on the control path. */
+/* Time for those who wait: deadlines, delays, and giving way to others. Not for the hot path. */
 #ifndef UTIL_CLOCK_H
 #define UTIL_CLOCK_H
 

@@ -11,8 +11,8 @@
 /**
  * error_set - Keep a sentence for this thread and hand its errno back
  * @err: negative errno, what the failing function returns
- * @fmt: what was tried, what came back, what to do; no line feed, no full stop. The public function's name is
- *	put before it by error_enter()
+ * @fmt: what was tried, what came back, what to do; no line feed, no full stop. The public
+ *	function's name is put before it by error_enter()
  *
  * Used as `return error_set(-EINVAL, "...")`. The deepest place that knows what happened sets it;
  * callers above pass the number on and don't set it again.

@@ -9,7 +9,10 @@
 #include "virtio/device.h"
 #include "virtio/features.h"
 
-/* None of the features that we take needs another one; the rules of 2.2.1 are kept here for those that will. */
+/*
+ * None of the features that we take needs another one; the rules of 2.2.1 are kept here for those
+ * that will.
+ */
 static const struct feature_rule rules[] = {
 	{0, 0},
 };
@@ -55,7 +58,7 @@ int virtio_reset(struct virtio_dev *dev)
 static const char *remedy(unsigned bit)
 {
 	if (bit == VIRTIO_F_ACCESS_PLATFORM)
-		return ": it would go round the IOMMU; start QEMU's device with iommu_platform=on";
+		return "; it would go round the IOMMU: give QEMU's device iommu_platform=on";
 	return "";
 }
 
@@ -85,8 +88,8 @@ static int choose(struct virtio_dev *dev, const struct virtio_wish *wish)
 		bit = (unsigned)__builtin_ctzll(missing);
 		return error_set(
 			-ENOTSUP,
-			"the device doesn't offer %s (bit %u), which is needed%s; it offers 0x%016llx",
-			feature_name(bit), bit, remedy(bit), (unsigned long long)dev->offered);
+			"the device doesn't offer %s (bit %u), which is needed: 0x%016llx%s",
+			feature_name(bit), bit, (unsigned long long)dev->offered, remedy(bit));
 	}
 	return dev->transport->ops->set_features(dev->transport, dev->features);
 }
@@ -118,7 +121,10 @@ int virtio_run(struct virtio_dev *dev)
 
 int virtio_give_up(struct virtio_dev *dev, int err)
 {
-	/* Best effort: the device may be the reason, and the first sentence is the one that matters. */
+	/*
+	 * Best effort: the device may be the reason, and the first sentence is the one that
+	 * matters.
+	 */
 	error_keep(true);
 	dev->transport->ops->set_status(dev->transport, dev->status | VIRTIO_CONFIG_S_FAILED);
 	error_keep(false);
@@ -128,6 +134,12 @@ int virtio_give_up(struct virtio_dev *dev, int err)
 int virtio_open(struct virtio_dev *dev, const char *address, const struct transport_opts *opts)
 {
 	return transport_open(address, opts, &dev->transport);
+}
+
+void virtio_hand_back(struct virtio_dev *dev)
+{
+	if (dev->transport && dev->transport->ops->hand_back)
+		dev->transport->ops->hand_back(dev->transport);
 }
 
 void virtio_close(struct virtio_dev *dev)

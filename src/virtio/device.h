@@ -40,13 +40,14 @@ struct virtio_wish {
 /**
  * virtio_negotiate - Reset a device and agree on features (virtio 1.4, 3.1.1 steps 1 to 6)
  * @dev: @dev->transport set by the caller
- * @wish: what the driver wants; VERSION_1 and the transport's needs are
- *	wanted and needed anyhow
+ * @wish: what the driver wants; VERSION_1 and the transport's needs are wanted
+ *	and needed anyhow
  *
  * Every status bit is read back after it was set. When this fails the device has been told so
  * with FAILED, and only another virtio_negotiate() may follow.
  *
- * Return: 0; -ENOTSUP (a needed feature isn't there, or it refuses the set); what the transport returned.
+ * Return: 0; -ENOTSUP (a needed feature isn't there, or it refuses the set); what the transport
+ * returned.
  */
 int virtio_negotiate(struct virtio_dev *dev, const struct virtio_wish *wish);
 
@@ -74,11 +75,14 @@ int virtio_reset(struct virtio_dev *dev);
 
 /**
  * virtio_open - Connect to the device behind an address
- * virtio_close - Reset it and disconnect; @dev->transport is NULL then. Allowed when it is NULL before
+ * virtio_hand_back - Leave a handed-over connection to the caller, as the opening failed after all
+ * virtio_close - Reset it and disconnect; @dev->transport is NULL then. Allowed when it is NULL
+ * before
  *
  * Whatever the device answers to the reset, it is cut off when virtio_close() returns.
  */
 int virtio_open(struct virtio_dev *dev, const char *address, const struct transport_opts *opts);
+void virtio_hand_back(struct virtio_dev *dev);
 void virtio_close(struct virtio_dev *dev);
 
 /* What virtio_check() found; a set. */
@@ -96,7 +100,9 @@ void virtio_close(struct virtio_dev *dev);
  */
 int virtio_check(struct virtio_dev *dev, unsigned *what);
 
-/* The rest is the transport's own, handed through for the layer above: see transport/transport.h. */
+/*
+ * The rest is the transport's own, handed through for the layer above: see transport/transport.h.
+ */
 static inline int virtio_read_config(struct virtio_dev *dev, unsigned offset, void *buf,
 				     unsigned len)
 {

@@ -17,6 +17,7 @@ struct vscsi_mem;
  * @ring: the ring
  * @transport: to notify through
  * @mem: pool that the ring's memory is from
+ * @memory: that memory
  * @index: virtqueue number
  * @size: entries
  * @started: the device has it

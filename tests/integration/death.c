@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A target that is killed, or stands still: every request ends exactly once and in time, everything can
- * be closed, and a target that comes back can be opened.
+ * A target that is killed, or stands still: every request ends exactly once and in time,
+ * everything can be closed, and a target that comes back can be opened.
  */
 #include "disk.h"
 

@@ -11,7 +11,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-/* Addresses at the ends of their ranges and of both forms of a LUN number (256 is the first flat one). */
+/*
+ * Addresses at the ends of their ranges and of both forms of a LUN number (256 is the first flat
+ * one).
+ */
 static const struct vscsi_lun_addr placed[] = {
 	{0, 0, VSCSI_TYPE_DISK, 0},     {0, 1, VSCSI_TYPE_DISK, 0},
 	{0, 255, VSCSI_TYPE_DISK, 0},   {0, 256, VSCSI_TYPE_DISK, 0},

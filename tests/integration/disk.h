@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What nearly all of these tests begin with: a target, a device opened on it, LUN 0:0 and a queue; and
- * the few steps that they are made of. All functions but those that return bool fail the test
+ * What nearly all of these tests begin with: a target, a device opened on it, LUN 0:0 and a queue;
+ * and the few steps that they are made of. All functions but those that return bool fail the test
  * when something goes wrong, and so are for the program's first thread only.
  */
 #ifndef INTEGRATION_DISK_H
@@ -62,13 +62,16 @@ int fixture_begin(void **state);
 /* Closes and stops what is left; an error when something can't be closed or a target ends badly. */
 int fixture_end(void **state);
 
-/* One entry of a list of tests. */
+/* One entry of a list of tests: a function with the fixture around it. */
 #define TEST(function)                                                \
 	{                                                             \
 #function, function, fixture_begin, fixture_end, NULL \
 	}
 
-/* The same test on every kind of disk. */
+/*
+ * The same test on one kind of disk, or on every one of them: a file or memory, with blocks of 512
+ * or 4096 bytes, thin provisioned. The test begins with start_disk().
+ */
 #define ON_DISK(function, what, i)                                        \
 	{                                                                 \
 #function " " what, function, fixture_begin, fixture_end, \
@@ -80,32 +83,49 @@ int fixture_end(void **state);
 
 extern const struct disk disks[4];
 
-/* Runs a list of tests in a working folder of their own; what main() returns. */
+/*
+ * Runs a list of tests in a working folder of their own, whose name the log tells only when it
+ * can't be taken away. Returns what main() returns: 0 when all passed or were skipped.
+ */
 #define RUN_TESTS(tests) run_all(#tests, tests, ARRAY_LEN(tests))
 int run_all(const char *name, const struct CMUnitTest *tests, size_t count);
 
-/* Starts @f->target with these arguments. */
+/* Starts @f->target with these arguments; its socket is "first.sock". See target_start(). */
 #define START(f, ...) target_start(&(f)->target, "first", (const char *const[]){__VA_ARGS__, NULL})
 
 /* Makes an empty file of so many bytes, without holding space for them. */
 void make_file(const char *name, uint64_t bytes);
 
-/* Opens @f->dev with options such as "?queues=2", or "". */
+/*
+ * Opens @f->dev on @f->target with options such as "?queues=2", or with "" none. The library's
+ * sentence is in the log when it fails.
+ */
 void open_dev(struct fixture *f, const char *options);
 
-/* open_dev(), and LUN 0:0 and a queue of it. */
+/*
+ * open_dev(), LUN 0:0 as @f->lun, and a queue with default options, exclusive where there is one.
+ */
 void open_disk(struct fixture *f, const char *options);
 
-/* Starts the target of a test that is run on several kinds of disk, and open_disk(). */
+/*
+ * Starts the target of a test that is run on several kinds of disk, with a fresh backing file
+ * where there is one, and then open_disk(). The size and block size are checked.
+ */
 void start_disk(struct fixture *f);
 
-/* Closes all that is open; each close must succeed. */
+/*
+ * Closes queue, LUN and device where they are open; each close must succeed. What the test opened
+ * besides is its own to close first.
+ */
 void close_all(struct fixture *f);
 
-/* DMA memory of the device's pool, zeroed; it goes with the pool. */
+/* DMA memory of the device's pool, zeroed and page-aligned; it goes with the pool. */
 void *take(struct fixture *f, size_t bytes);
 
-/* Fills memory with what only this seed gives, and tells whether memory holds that. */
+/*
+ * Fills memory with what only this seed gives, and tells whether memory holds that. Every eight
+ * bytes are different, so that data in the wrong place are seen. Any thread.
+ */
 void fill(void *buf, size_t len, uint64_t seed);
 bool holds(const void *buf, size_t len, uint64_t seed);
 bool is_zero(const void *buf, size_t len);
@@ -117,7 +137,7 @@ bool is_zero(const void *buf, size_t len);
 bool on_disk(struct fixture *f, const void *expect, size_t len, uint64_t offset);
 
 /**
- * try_collect - Publish what was prepared and collect completions
+ * try_collect - Publish what was prepared and collect completions by polling
  * @queue: the queue, in a thread that may use it
  * @out: receives them
  * @count: how many must come
@@ -129,13 +149,18 @@ bool try_collect(struct vscsi_queue *queue, struct vscsi_completion *out, unsign
 /* The same for the program's first thread. */
 void collect(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned count);
 
-/* Publishes, and returns the result of the one request that was prepared. */
+/*
+ * Publishes, and returns the result of the one request that was prepared. Another fails the test.
+ */
 int outcome(struct vscsi_queue *queue);
 
-/* The last failed call's sentence has these words in it. */
+/* The sentence of this thread's last failed call has these words in it. */
 void assert_sentence(const char *words);
 
-/* Writes a pattern to LUN 0:0 and reads it back by another way, asynchronous both. */
+/*
+ * Writes a pattern to LUN 0:0 and reads it back, through @f->queue and then through the call that
+ * copies: what a device does that works. Uses the blocks from 8 KiB to 16 KiB.
+ */
 void assert_works(struct fixture *f);
 
 #endif

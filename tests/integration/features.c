@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Every feature off on either side, in all pairs; every feature demanded from a target that lacks it.
- * Whatever was negotiated, data written come back.
+ * Every feature off on either side, in all pairs; every feature demanded from a target that lacks
+ * it. Whatever was negotiated, data written come back.
  */
 #include "disk.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The asynchronous block calls where they succeed, on files and memory with either block size. What was
- * written is looked at behind the library's back; what is refused is in refusals.c.
+ * The asynchronous block calls where they succeed, on files and memory with either block size.
+ * What was written is looked at behind the library's back; what is refused is in refusals.c.
  */
 #include "disk.h"
 
@@ -212,7 +212,9 @@ static void flush_and_fua(void **state)
 	assert_true(holds(data, 2 * size, 11));
 }
 
-/* Writes @blocks from the start of the disk with a pattern; the memory is the caller's to compare. */
+/*
+ * Writes @blocks from the start of the disk with a pattern; the memory is the caller's to compare.
+ */
 static char *covered(struct fixture *f, uint32_t blocks)
 {
 	char *data = take(f, blocks * f->disk->block);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Sizes and limits, the target's and the library's own: rings, queues, segments, sectors, commands for
- * each LUN, and where memory begins in the device's eyes.
+ * Sizes and limits, the target's and the library's own: rings, queues, segments, sectors, commands
+ * for each LUN, and where memory begins in the device's eyes.
  */
 #include "disk.h"
 
@@ -16,7 +16,9 @@ static struct vscsi_dev_info info_of(struct fixture *f)
 	return info;
 }
 
-/* Writes and reads with the queue full, several rounds: every entry of the ring is used and wraps. */
+/*
+ * Writes and reads with the queue full, several rounds: every entry of the ring is used and wraps.
+ */
 static void fill_the_ring(struct fixture *f)
 {
 	struct vscsi_queue_info info = {.size = sizeof(info)};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Queues and threads: one each, more threads than queues, one handle for all; and what can't be closed
- * while requests are under way. Threads report what they found; only the first one asserts.
+ * Queues and threads: one each, more threads than queues, one handle for all; and what can't be
+ * closed while requests are under way. Threads report what they found; only the first one asserts.
  */
 #include "disk.h"
 
@@ -12,7 +12,7 @@
 
 #define THREADS 6
 #define SLOTS   8
-#define ROUNDS  60
+#define ROUNDS  200
 
 /**
  * struct job - The work of a thread

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What the asynchronous calls refuse, and what the device does. A refused call leaves nothing behind:
- * each test ends with I/O that works, and with a queue that closes.
+ * What the asynchronous calls refuse, and what the device does. A refused call leaves nothing
+ * behind: each test ends with I/O that works, and with a queue that closes.
  */
 #include "disk.h"
 

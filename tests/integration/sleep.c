@@ -102,6 +102,7 @@ static void epoll_rounds(struct fixture *f)
 
 static void no_descriptor_is_forgotten(void **state)
 {
+	CONFORMS("R-VU-59");
 	in_all_ways(*state, epoll_rounds);
 }
 
@@ -151,29 +152,34 @@ static void arming_after_the_fact(void **state)
 	in_all_ways(*state, served_rounds);
 }
 
-/*
- * Nothing is asked of the device while nobody sleeps: it sends not one call. It may send one for
- * the first completion of a ring, since it has no former index to compare with (virtio 1.4, 2.7.10).
- */
-static void polled_rounds(struct fixture *f)
+static void poll_reads(struct fixture *f, char *data)
 {
-	int epoll = epoll_create1(EPOLL_CLOEXEC);
-	struct epoll_event event;
-	char *data = take(f, 512);
-	uint64_t before;
 	unsigned i;
 
-	submit_read(f, data, 0);
-	assert_int_equal(vscsi_wait(f->queue, PATIENCE_MS), 1);
-	one_completion(f->queue, 0);
-	assert_int_equal(vscsi_arm(f->queue), 0);
-	assert_int_equal(vscsi_wait(f->queue, 0), 0);
-	before = target_counter(&f->target, "calls");
-	watch(f->queue, epoll);
 	for (i = 0; i < 200; i++) {
 		assert_int_equal(vscsi_read(f->queue, f->lun, data, i, 1, 0, i), 0);
 		assert_int_equal(outcome(f->queue), 0);
 	}
+}
+
+/*
+ * Nothing is asked of the device while nobody sleeps: it sends not one call. Only for the first
+ * completion of a ring it may, as it has no former index to compare with (virtio 1.4, 2.7.10).
+ */
+static void polled_rounds(struct fixture *f)
+{
+	uint64_t before = target_counter(&f->target, "calls");
+	int epoll = epoll_create1(EPOLL_CLOEXEC);
+	struct epoll_event event;
+	char *data = take(f, 512);
+
+	poll_reads(f, data);
+	assert_in_range(target_counter(&f->target, "calls") - before, 0, 1);
+	/* Empties the descriptor, and takes the wish back. */
+	assert_int_equal(vscsi_wait(f->queue, 0), 0);
+	before = target_counter(&f->target, "calls");
+	watch(f->queue, epoll);
+	poll_reads(f, data);
 	assert_int_equal(epoll_wait(epoll, &event, 1, 0), 0);
 	assert_int_equal(target_counter(&f->target, "calls"), before);
 	close(epoll);
@@ -190,7 +196,6 @@ static void no_kicks_for_a_polling_device(void **state)
 	struct fixture *f = *state;
 	uint64_t before;
 	unsigned way;
-	unsigned i;
 	char *data;
 
 	START(f, "--lun=0:0,ram=16M", "--mode=poll");
@@ -199,10 +204,7 @@ static void no_kicks_for_a_polling_device(void **state)
 		data = take(f, 512);
 		assert_works(f);
 		before = target_counter(&f->target, "kicks");
-		for (i = 0; i < 200; i++) {
-			assert_int_equal(vscsi_read(f->queue, f->lun, data, i, 1, 0, i), 0);
-			assert_int_equal(outcome(f->queue), 0);
-		}
+		poll_reads(f, data);
 		assert_int_equal(target_counter(&f->target, "kicks"), before);
 		close_all(f);
 	}

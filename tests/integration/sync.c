@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The calls that wait: memory of any kind at any address, lengths beyond any limit of the device, every
- * kind of disk.
+ * The calls that wait: memory of any kind at any address, lengths beyond any limit of the device,
+ * every kind of disk.
  */
 #include "disk.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Starts, drives and ends vscsi-target processes. Each wait has an end, and each process is waited for
- * by its own number.
+ * Starts, drives and ends vscsi-target processes. Each wait has an end, and each process is waited
+ * for by its own number.
  */
 #include "target.h"
 
@@ -17,7 +17,6 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -122,20 +121,32 @@ void target_start(struct target *target, const char *name, const char *const *ar
 	await_listening(target);
 }
 
+/* Its output ends when the process does: nobody else holds the other side. */
+static bool await_end(const struct target *target)
+{
+	uint64_t limit = now_ms() + PATIENCE_MS;
+	struct pollfd pfd = {.fd = target->output, .events = POLLIN};
+	char rest[256];
+
+	for (;;) {
+		uint64_t now = now_ms();
+
+		if (now >= limit || poll(&pfd, 1, (int)(limit - now)) <= 0)
+			return false;
+		if (read(pfd.fd, rest, sizeof(rest)) <= 0)
+			return true;
+	}
+}
+
 /* Waits for the end of the process with a limit, behind which it is ended by force. */
 static int reap(struct target *target)
 {
-	struct pollfd pfd = {.events = POLLIN};
+	bool ended = await_end(target);
 	int status = -1;
-	bool ended;
 
-	pfd.fd = (int)syscall(SYS_pidfd_open, target->pid, 0);
-	ended = pfd.fd >= 0 && poll(&pfd, 1, PATIENCE_MS) == 1;
 	if (!ended)
 		kill(target->pid, SIGKILL);
 	waitpid(target->pid, &status, 0);
-	if (pfd.fd >= 0)
-		close(pfd.fd);
 	close(target->output);
 	target->pid = 0;
 	return ended ? status : -1;

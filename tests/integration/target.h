@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The device side of these tests: vscsi-target as a process of its own. This starts it, talks to its
- * control socket and ends it; what is done with the library is in disk.h. Not for several threads.
+ * The device side of these tests: vscsi-target as a process of its own. This starts it, talks to
+ * its control socket and ends it; what is done with the library is in disk.h. Not for several
+ * threads.
  */
 #ifndef INTEGRATION_TARGET_H
 #define INTEGRATION_TARGET_H

@@ -52,6 +52,7 @@ struct vu_channel {
  * @t: what the layer above sees
  * @fd: main socket; -1 once the connection is lost
  * @owned: whether @fd is ours to close; a handed-over one is not until open() succeeds
+ * @handed_over: whether it was the caller's before that; @ended: and where it is once it is lost
  * @timeout_ms: limit for each message, its answer included
  * @guest_base: as in struct transport_opts
  * @offered: virtio and vhost feature bits of the back-end
@@ -75,6 +76,8 @@ struct vu {
 	struct transport t;
 	int fd;
 	bool owned;
+	bool handed_over;
+	int ended;
 	unsigned timeout_ms;
 	uint64_t guest_base;
 	uint64_t offered;

@@ -117,7 +117,10 @@ int vu_fail(struct vu *vu, int err)
 		 * The caller of open() may hold the socket too; the back-end is to see the end now.
 		 */
 		shutdown(vu->fd, SHUT_RDWR);
-		if (vu->owned)
+		/* Until the end it isn't clear whose it is: see hand_back(). */
+		if (vu->handed_over)
+			vu->ended = vu->fd;
+		else if (vu->owned)
 			close(vu->fd);
 	}
 	vu->fd = -1;

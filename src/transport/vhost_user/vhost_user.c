@@ -6,10 +6,9 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <linux/virtio_config.h>
@@ -34,6 +33,7 @@ static struct vu *new_session(const struct transport_opts *opts)
 		return NULL;
 	vu->t.ops = &vhost_user_ops;
 	vu->fd = -1;
+	vu->ended = -1;
 	vu->channel.fd = -1;
 	vu->timeout_ms = opts->timeout_ms;
 	vu->guest_base = opts->guest_base;
@@ -55,6 +55,8 @@ static void destroy(struct vu *vu)
 		close(vu->err);
 	if (vu->fd >= 0 && vu->owned)
 		close(vu->fd);
+	if (vu->ended >= 0 && vu->owned)
+		close(vu->ended);
 	free(vu);
 }
 
@@ -77,7 +79,8 @@ static int vu_open(const char *where, const struct transport_opts *opts, struct 
 	if (ret)
 		goto fail;
 	/* From here on a handed-over socket is ours too. */
-	if (!vu->owned)
+	vu->handed_over = !vu->owned;
+	if (vu->handed_over)
 		fcntl(vu->fd, F_SETFD, FD_CLOEXEC);
 	vu->owned = true;
 	*out = &vu->t;
@@ -93,7 +96,14 @@ static void vu_close(struct transport *t)
 
 	/* Whatever it says: without the connection the back-end keeps only what it mapped. */
 	vu_stop_all(vu);
+	if (vu->fd >= 0)
+		shutdown(vu->fd, SHUT_RDWR);
 	destroy(vu);
+}
+
+static void vu_hand_back(struct transport *t)
+{
+	vu_of(t)->owned = !vu_of(t)->handed_over;
 }
 
 static int vu_queue_count(struct transport *t)
@@ -145,6 +155,7 @@ const struct transport_ops vhost_user_ops = {
 		    BIT(VIRTIO_SCSI_F_HOTPLUG) | BIT(VIRTIO_SCSI_F_CHANGE),
 	.open = vu_open,
 	.close = vu_close,
+	.hand_back = vu_hand_back,
 	.get_features = vu_get_features,
 	.set_features = vu_set_features,
 	.get_status = vu_get_status,

@@ -112,20 +112,23 @@ static void close_vring(struct vu_vring *vring)
 }
 
 /*
- * Both are new each time: back-ends close theirs when the ring stops. Ours stay open until here, or
- * until the end of the connection: a thread may be notifying through one, or sleeping on the other,
- * while the ring is stopped under it, and must never meet a number that means another file by then.
+ * Made once and sent again at each start: a back-end gets copies, and closes those when the ring
+ * stops. Ours stay what they are until the end of the connection, as a thread may be notifying
+ * through one, or sleeping on the other, while the ring is stopped and started under it: it must
+ * not meet a number that means another file by then, nor sleep on one that nobody signals. What an
+ * old counter holds costs a look at the ring, no more.
  */
 static int open_vring(struct vu_vring *vring)
 {
-	int call = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	int kick = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	int kick;
 
-	close_vring(vring);
-	vring->call = call;
+	if (vring->call >= 0)
+		return 0;
+	vring->call = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	kick = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	/* Relaxed: whoever notifies learns of the queue from the layer above, which orders that. */
 	atomic_store_explicit(&vring->kick, kick, memory_order_relaxed);
-	if (call >= 0 && kick >= 0)
+	if (vring->call >= 0 && kick >= 0)
 		return 0;
 	close_vring(vring);
 	return error_set(-EMFILE, "making an eventfd failed; allow this process more open files");
@@ -141,6 +144,7 @@ int vu_queue_start(struct transport *t, const struct transport_queue *queue)
 	struct vu *vu = vu_of(t);
 	struct vu_vring *vring;
 	uint32_t base;
+	bool first;
 	int undone;
 	int ret;
 
@@ -151,6 +155,7 @@ int vu_queue_start(struct transport *t, const struct transport_queue *queue)
 	if (ret)
 		return ret;
 	vring = &vu->vrings[queue->index];
+	first = vring->call < 0;
 	ret = open_vring(vring);
 	if (ret)
 		return ret;
@@ -172,14 +177,15 @@ int vu_queue_start(struct transport *t, const struct transport_queue *queue)
 	vu_notify(t, queue->index);
 	return 0;
 undo:
-	close_vring(vring);
+	/* At a restart there may be threads that know them. */
+	if (first)
+		close_vring(vring);
 	return ret;
 }
 
 /*
  * The answer comes when the back-end has finished what it had taken from this ring. Disabling would
- * not do: a disabled ring may go on consuming. Nobody may notify() this queue any more, as the
- * number of its descriptor is free for others when this returns.
+ * not do: a disabled ring may go on consuming. Who notifies it all the same is not heard.
  */
 int vu_queue_stop(struct transport *t, unsigned index, uint32_t *base)
 {
@@ -205,9 +211,6 @@ int vu_queue_stop(struct transport *t, unsigned index, uint32_t *base)
 	return 0;
 }
 
-/*
- * One ring that can't be stopped doesn't spare the others; a lost connection has stopped them all.
- */
 void vu_wake_all(struct vu *vu)
 {
 	unsigned i;
@@ -218,6 +221,9 @@ void vu_wake_all(struct vu *vu)
 	}
 }
 
+/*
+ * One ring that can't be stopped doesn't spare the others; a lost connection has stopped them all.
+ */
 int vu_stop_all(struct vu *vu)
 {
 	uint32_t base;

@@ -7,10 +7,10 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "transport/vhost_user/session.h"
+#include "util/clock.h"
 #include "util/error.h"
 
 #define NS_PER_MS UINT64_C(1000000)
@@ -21,23 +21,15 @@ union control {
 	char bytes[CMSG_SPACE(VU_MAX_FDS * sizeof(int))];
 };
 
-static uint64_t now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 * NS_PER_MS + (uint64_t)ts.tv_nsec;
-}
-
 uint64_t vu_deadline(const struct vu *vu)
 {
-	return now() + vu->timeout_ms * NS_PER_MS;
+	return clock_ns() + vu->timeout_ms * NS_PER_MS;
 }
 
 /* Milliseconds that are left, rounded up so that poll() doesn't spin through the last one. */
 static int ms_left(uint64_t deadline)
 {
-	uint64_t at = now();
+	uint64_t at = clock_ns();
 	uint64_t ms;
 
 	if (at >= deadline)

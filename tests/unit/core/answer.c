@@ -28,7 +28,7 @@ static int expected_of_response(unsigned response)
 	case 2: /* ABORTED */
 	case 4: /* RESET */
 		return -ECANCELED;
-	case 3: /* BAD TARGET */
+	case 3:  /* BAD TARGET */
 	case 12: /* INCORRECT LUN */
 		return -ENODEV;
 	case 5: /* BUSY */
@@ -103,8 +103,8 @@ static void test_every_status(void **state)
 /* The bytes of a response, one by one (virtio 1.4, 5.6.6.1). */
 static void test_bytes_of_a_response(void **state)
 {
-	static const uint8_t bytes[] = {18, 0, 0, 0, 0x00, 0x01, 0,    0,    0x34, 0x12, 2, 0,
-					0x70, 0, 3, 0, 0, 0, 0, 10, 0, 0, 0, 0, 0x11, 0x0b};
+	static const uint8_t bytes[] = {18, 0, 0, 0, 0x00, 0x01, 0,  0, 0x34, 0x12, 2, 0,    0x70,
+					0,  3, 0, 0, 0,    0,    10, 0, 0,    0,    0, 0x11, 0x0b};
 	struct vscsi_completion c;
 	struct chain chain;
 	struct desk d;
@@ -136,7 +136,7 @@ static void test_lengths_of_sense(void **state)
 		uint32_t claimed;
 		unsigned kept;
 		unsigned errors;
-	} table[] = {{0, 0, 0},   {1, 1, 0},   {17, 17, 0}, {18, 18, 0},	     {40, 40, 0},
+	} table[] = {{0, 0, 0},   {1, 1, 0},   {17, 17, 0}, {18, 18, 0},        {40, 40, 0},
 		     {41, 40, 0}, {96, 40, 0}, {97, 40, 1}, {UINT32_MAX, 40, 1}};
 	struct desk d;
 	unsigned i;
@@ -166,7 +166,7 @@ static void test_lengths_of_sense(void **state)
 	desk_close(&d);
 }
 
-/* There are back-ends that say FAILURE beside CHECK CONDITION: the sense is there for the caller. */
+/* Back-ends that say FAILURE beside CHECK CONDITION exist: the caller gets the sense. */
 static void test_sense_beside_a_failing_response(void **state)
 {
 	struct vscsi_completion c;

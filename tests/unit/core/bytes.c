@@ -11,7 +11,7 @@ static const char *const both[] = {"indirect=on", "indirect=off"};
 static void test_header_of_a_read(void **state)
 {
 	static const uint8_t expected[HEADER_BYTES - 16] = {
-		0, 0, 0, /* SIMPLE, no priority, no CRN */
+		0,    0, 0, /* SIMPLE, no priority, no CRN */
 		0x28, 0, 0x00, 0x00, 0x07, 0x89, 0, 0x00, 0x02, 0,
 	};
 	unsigned i;
@@ -83,7 +83,7 @@ static void test_numbers_that_no_address_has(void **state)
 	desk_close(&d);
 }
 
-/* Checks one chain: so many elements for the device, so many from it, and the data where they belong. */
+/* Checks one chain: elements for the device, elements from it, and where the data are. */
 static void expect_chain(struct desk *d, unsigned nout, unsigned nin, const void *data, size_t len)
 {
 	struct chain chain = desk_take(d);

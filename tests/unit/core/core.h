@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What the files of this program share: an open device with its disk and a queue, a few steps that most
- * tests take, and one function for each file, which runs its tests and returns the number that failed.
+ * What the files of this program share: an open device with its disk and a queue, a few steps that
+ * most tests take, and one function for each file, which runs its tests and returns the number that
+ * failed.
  */
 #ifndef TESTS_UNIT_CORE_CORE_H
 #define TESTS_UNIT_CORE_CORE_H
@@ -41,7 +42,7 @@ struct desk {
 /* Makes the model, to be changed before desk_open(). */
 void desk_init(struct desk *d);
 
-/* Opens the device, with options of the address such as "indirect=off" or "", disk, queue and buffer. */
+/* Opens device, disk and queue, with options of the address such as "indirect=off" or "". */
 void desk_open(struct desk *d, const char *options);
 
 /* As desk_open(), the device only; what vscsi_dev_open() returned. */
@@ -86,6 +87,7 @@ int handle_tests(void);
 int hostile_tests(void);
 int event_tests(void);
 int task_tests(void);
+int sleep_tests(void);
 int sync_tests(void);
 int memory_tests(void);
 

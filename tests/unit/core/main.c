@@ -13,5 +13,13 @@ int main(void)
 	failed += limit_tests();
 	failed += handle_tests();
 	failed += hostile_tests();
+	failed += event_tests();
+	failed += task_tests();
+	failed += sleep_tests();
+	failed += sync_tests();
+	failed += memory_tests();
+	failed += address_tests();
+	failed += open_tests();
+	failed += config_tests();
 	return failed != 0;
 }

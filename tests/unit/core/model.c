@@ -3,6 +3,7 @@
 #include <endian.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 
 #include "disk.h"
 #include "model.h"
@@ -145,7 +146,8 @@ static void give(struct model *m, const struct chain *chain, uint32_t used_len)
 	if (!m->fake.started[chain->queue])
 		return;
 	device_use(ring, chain->head, used_len);
-	device_show(ring);
+	if (device_show(ring) && m->fake.call_fds[chain->queue] >= 0)
+		eventfd_write(m->fake.call_fds[chain->queue], 1);
 }
 
 void model_give(struct model *m, const struct chain *chain, uint32_t used_len)

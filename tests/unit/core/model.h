@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A virtio-scsi device inside the test's own process, on the transport in memory. It takes chains from
- * the rings that the library starts, holds them against the rules, and either answers at once, within
- * the kick, or keeps them for the test to answer as it likes: see @held.
+ * A virtio-scsi device inside the test's own process, on the transport in memory. It takes chains
+ * from the rings that the library starts, holds them against the rules, and either answers at once,
+ * within the kick, or keeps them for the test to answer as it likes: see @held.
  */
 #ifndef TESTS_UNIT_CORE_MODEL_H
 #define TESTS_UNIT_CORE_MODEL_H
@@ -29,7 +29,7 @@
 
 /**
  * struct chain - A chain as the device took it
- * @out, @in: its elements, @nout for the device and @nin from it; the first ones are header and response
+ * @out, @in: its elements, @nout for the device and @nin from it; first come header and response
  * @descs: descriptors that it took
  */
 struct chain {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The model of a device at its end of a split ring. Fences are __sync_synchronize(): the programs that
- * compile the fences of the driver away must not take away these.
+ * The model of a device at its end of a split ring. Fences are __sync_synchronize(): the programs
+ * that compile the fences of the driver away must not take away these.
  */
 #include <endian.h>
 #include <stdlib.h>

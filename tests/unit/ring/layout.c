@@ -16,7 +16,10 @@ static void test_parts_are_aligned_and_do_not_overlap(void **state)
 	for (size = 1; size <= SPLIT_MAX_SIZE; size *= 2) {
 		struct split_layout l = split_layout(size);
 
-		/* Bytes of each part: the table of 2.7, with the event fields that 2.7.6 and 2.7.8 add. */
+		/*
+		 * Bytes of each part: the table of 2.7, with the event fields that 2.7.6 and 2.7.8
+		 * add.
+		 */
 		assert_true(l.avail >= 16u * size);
 		assert_true(l.used >= l.avail + 6 + 2u * size);
 		assert_true(l.bytes >= l.used + 6 + 8u * size);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The races of sleep.c with the ring compiled without its fences, which must lose wake-ups: it shows
- * that the races would catch a fence that went missing. A program of its own: everything that has
- * a fence of the ring in it is compiled anew, with __atomic_thread_fence() made nothing.
+ * The races of sleep.c with the ring compiled without its fences, which must lose wake-ups: it
+ * shows that the races would catch a fence that went missing. A program of its own: everything that
+ * has a fence of the ring in it is compiled anew, with __atomic_thread_fence() made nothing.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -32,7 +32,7 @@ static void expect_loss(void (*run)(struct race *), bool event_idx)
 	struct race race = {
 		.event_idx = event_idx,
 		.rounds = UINT32_MAX,
-		.seconds = 12,
+		.seconds = 25,
 		.batch = 1,
 		.stop_at_loss = true,
 	};

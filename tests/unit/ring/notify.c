@@ -230,7 +230,9 @@ static void test_arm_sees_what_is_there_already(void **state)
 	}
 }
 
-/* A notification without cause finds nothing and does no harm; nor does one too many to the device. */
+/*
+ * A notification without cause finds nothing and does no harm; nor does one too many to the device.
+ */
 static void test_spurious_notifications(void **state)
 {
 	struct pair p;

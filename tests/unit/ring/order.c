@@ -221,7 +221,9 @@ static void test_every_chain_comes_back_exactly_once(void **state)
 	}
 }
 
-/* Bookkeeping is private: the device scribbles over all that it may write and much that it may not. */
+/*
+ * Bookkeeping is private: the device scribbles over all that it may write and much that it may not.
+ */
 static void test_scribbled_table_changes_nothing(void **state)
 {
 	unsigned round;

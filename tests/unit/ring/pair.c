@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A ring between a driver under test and the model of a device, in memory that both map for themselves. */
+/*
+ * A ring between a driver under test and the model of a device, in memory that both map for
+ * themselves.
+ */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>

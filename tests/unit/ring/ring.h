@@ -42,8 +42,8 @@ struct pair {
  * @size: entries
  * @event_idx: VIRTIO_F_EVENT_IDX is negotiated
  *
- * The driver's mapping of the used part is read-only once the ring is there: a driver that writes to
- * it dies (R-SPLIT-40).
+ * The driver's mapping of the used part is read-only once the ring is there: a driver that writes
+ * to it dies (R-SPLIT-40).
  */
 void pair_open(struct pair *p, unsigned size, bool event_idx);
 

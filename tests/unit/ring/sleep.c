@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Nobody sleeps for ever: the two places where a store must be visible before a load, each raced by two
- * threads. nofence.c runs the same races with the fences taken out.
+ * Nobody sleeps for ever: the two places where a store must be visible before a load, each raced by
+ * two threads. nofence.c runs the same races with the fences taken out.
  */
 #include "race.h"
 #include "ring.h"
 
 #define ROUNDS  1000000u
-#define SECONDS 4u
+#define SECONDS 3u
 
 static void expect_no_loss(void (*run)(struct race *), bool event_idx, unsigned batch)
 {

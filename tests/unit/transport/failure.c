@@ -12,8 +12,8 @@
 #include "fixture.h"
 
 /*
- * At most so many bytes go with each sendmsg() of this program, and every other sendmsg(), recvmsg()
- * and poll() is interrupted by a signal that nobody sent; 0: none of this.
+ * At most so many bytes go with each sendmsg() of this program, and every other sendmsg(),
+ * recvmsg() and poll() is interrupted by a signal that nobody sent; 0: none of this.
  */
 static _Atomic size_t send_limit;
 static _Atomic unsigned calls;

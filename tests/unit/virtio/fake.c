@@ -209,9 +209,7 @@ static int check(struct transport *t, unsigned *what)
 
 static int call_fd(struct transport *t, unsigned index)
 {
-	(void)t;
-	(void)index;
-	return -1;
+	return fake_of(t)->call_fds[index];
 }
 
 static uint64_t protocol(struct transport *t)
@@ -222,6 +220,8 @@ static uint64_t protocol(struct transport *t)
 
 void fake_init(struct fake *fake)
 {
+	unsigned i;
+
 	memset(fake, 0, sizeof(*fake));
 	pthread_mutex_init(&fake->lock, NULL);
 	fake->ops = (struct transport_ops){
@@ -264,6 +264,8 @@ void fake_init(struct fake *fake)
 	fake->queue_count = 6;
 	fake->queue_max = 128;
 	fake->map_live = true;
+	for (i = 0; i < FAKE_QUEUES; i++)
+		fake->call_fds[i] = -1;
 }
 
 void fake_fini(struct fake *fake)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A transport in memory: a device that offers, refuses and fails what the test says, and a log of every
- * call. It has no rings of its own; what is started is there for the test to look at, or for a model of
- * a device to serve.
+ * A transport in memory: a device that offers, refuses and fails what the test says, and a log of
+ * every call. It has no rings of its own; what is started is there for the test to look at, or for
+ * a model of a device to serve.
  */
 #ifndef TESTS_UNIT_VIRTIO_FAKE_H
 #define TESTS_UNIT_VIRTIO_FAKE_H
@@ -59,17 +59,20 @@ struct fake_region {
  * @transport: what the driver gets
  * @ops: its own, so that @ops.features can be changed; vhost-user's features at first
  * @offer: features that the device offers; @accepted: those that the driver took
- * @status: device status; @refuse: bits of it that the device never shows; @insist: that it always does
+ * @status: device status; @refuse: bits of it that the device never shows; @insist: that it always
+ *	does
  * @closed: close() was called
  * @config: configuration space; @config_len: bytes that there are, 0: none to read
  * @ignore_config_writes: accept what is written and keep what is there
  * @queue_count, @queue_max: what those calls answer
  * @queues, @started, @base: what queue_start() gave and queue_stop() is to answer
  * @notified: kicks for each queue
+ * @call_fds: what call_fd() answers, -1 at first
  * @regions, @nregions: memory mapped; @shift: added to each address
  * @map_live: whether memory can change while queues run
  * @news: what the next check() finds
- * @fail, @fail_skip, @fail_err: the call that fails after so many that did not, FAKE_ANY: any; 0: none
+ * @fail, @fail_skip, @fail_err: the call that fails after so many that did not, FAKE_ANY: any; 0:
+ *	none
  * @hook, @ctx: called within each call, when it took effect; may be NULL
  * @log, @logged: every call in its order
  */
@@ -91,6 +94,7 @@ struct fake {
 	bool started[FAKE_QUEUES];
 	uint32_t base[FAKE_QUEUES];
 	atomic_uint notified[FAKE_QUEUES];
+	int call_fds[FAKE_QUEUES];
 	struct fake_region regions[FAKE_REGIONS];
 	unsigned nregions;
 	uint64_t shift;

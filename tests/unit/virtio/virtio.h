@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What the files of this program share: a virtio device on the transport in memory, and one function
- * for each file, which runs its group of tests and returns the number that failed.
+ * What the files of this program share: a virtio device on the transport in memory, and one
+ * function for each file, which runs its group of tests and returns the number that failed.
  */
 #ifndef TESTS_UNIT_VIRTIO_VIRTIO_H
 #define TESTS_UNIT_VIRTIO_VIRTIO_H
