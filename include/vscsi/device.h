@@ -160,8 +160,8 @@ struct vscsi_event {
  * @address: "vhost-user:PATH", the path of a back-end's socket; "vhost-user:fd=N", a connected
  *	socket handed over: the library owns it when this succeeds. Options follow behind a '?',
  *	"vhost-user:/run/v.sock?queues=4&indirect=off".
- *	"pci:DDDD:BB:DD.F" is a PCI function that is bound to vfio-pci; its memory is pinned, and counts
- *	against the limit of locked memory
+ *	"pci:DDDD:BB:DD.F" is a PCI function that is bound to vfio-pci; its memory is pinned, and
+ *	counts against the limit of locked memory
  * @opts: options, or NULL for the defaults
  * @dev: receives the device, which the caller owns: vscsi_dev_close()
  *

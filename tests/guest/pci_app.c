@@ -168,7 +168,7 @@ static void watch(const char *address)
 	ask("unplug 5");
 	expect(dev, &load, VSCSI_EVENT_UNPLUGGED, 5);
 	end_load(&load, dev);
-	/* More events than buffers: the device says that it lost some, and a scan finds the rest. */
+	/* More events than buffers: the device says that it lost some; a scan finds the rest. */
 	ask("flood 6");
 	expect(dev, NULL, VSCSI_EVENT_PLUGGED, 6);
 	vscsi_dev_close(dev);
