@@ -23,7 +23,7 @@ static const char help[] =
 	"       vscsi-info --options\n"
 	"Lists the logical units of a virtio-scsi device, or tells all about one of them.\n"
 	"  ADDRESS      vhost-user:PATH, the socket of a back-end; options behind a '?',\n"
-	"               vhost-user:/run/v.sock?queues=2&indirect=off\n"
+	"               vhost-user:/run/v.sock?queues=2&indirect=off; or pci:DDDD:BB:DD.F\n"
 	"  TARGET:LUN   one logical unit, such as 0:1\n"
 	"  --json       print one JSON object instead\n"
 	"  --verbose    also what was negotiated, and all properties of each unit\n"

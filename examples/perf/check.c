@@ -35,7 +35,7 @@ static int check_verify(const struct job_options *job)
 static int check_job(const struct job_options *job)
 {
 	if (!job->address[0])
-		return bad(job, "no address: give --address=vhost-user:PATH");
+		return bad(job, "no address: give --address=vhost-user:PATH or pci:DDDD:BB:DD.F");
 	if (job->time_based && !job->runtime)
 		return bad(job, "time_based needs a runtime");
 	if (job->iodepth_batch > job->iodepth)

@@ -89,7 +89,7 @@ struct vscsi_dev_option {
  * @max_sectors, @cmd_per_lun, @seg_max: as the device's configuration space says (virtio 5.6.4)
  * @offered, @negotiated: virtio feature bits
  * @protocol_features: vhost-user protocol features in use; 0 on other transports
- * @transport: scheme of the address, "vhost-user"
+ * @transport: scheme of the address, "vhost-user" or "pci"
  * @state: VSCSI_DEV_*
  * @errors: things the device did that its specification forbids and that were put right
  * @reserved: 0
@@ -159,7 +159,9 @@ struct vscsi_event {
  * vscsi_dev_open - Connect to a device, negotiate, and start it
  * @address: "vhost-user:PATH", the path of a back-end's socket; "vhost-user:fd=N", a connected
  *	socket handed over: the library owns it when this succeeds. Options follow behind a '?',
- *	"vhost-user:/run/v.sock?queues=4&indirect=off"
+ *	"vhost-user:/run/v.sock?queues=4&indirect=off".
+ *	"pci:DDDD:BB:DD.F" is a PCI function that is bound to vfio-pci; its memory is pinned, and
+ *	counts against the limit of locked memory
  * @opts: options, or NULL for the defaults
  * @dev: receives the device, which the caller owns: vscsi_dev_close()
  *
@@ -170,7 +172,8 @@ struct vscsi_event {
  * Return: 0; -EINVAL (address or options), -E2BIG (an option struct of a newer library), -ENOMEM,
  * -EMFILE, -EPROTO (an answer that breaks the protocol), -EIO (a message that it refused),
  * -ENOTSUP (the device lacks what is needed or was asked for), -ENOTCONN (it hung up), -ETIMEDOUT;
- * or what connecting to the socket returned, such as -ENOENT, -EACCES or -ECONNREFUSED.
+ * -ENODEV, -EPERM, -EBUSY (a PCI function that can't be had); or what connecting to the socket or
+ * opening VFIO's files returned, such as -ENOENT, -EACCES or -ECONNREFUSED.
  */
 int vscsi_dev_open(const char *address, const struct vscsi_dev_opts *opts, struct vscsi_dev **dev);
 

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "transport/pci/pci.h"
 #include "transport/transport.h"
 #include "transport/vhost_user/vhost_user.h"
 #include "util/bits.h"
@@ -10,6 +11,7 @@
 
 static const struct transport_ops *const transports[] = {
 	&vhost_user_ops,
+	&pci_ops,
 };
 
 int transport_open(const char *address, const struct transport_opts *opts, struct transport **out)
@@ -24,6 +26,7 @@ int transport_open(const char *address, const struct transport_opts *opts, struc
 		    strncmp(address, scheme, strlen(scheme)) == 0)
 			return transports[i]->open(colon + 1, opts, out);
 	}
-	return error_set(-EINVAL, "no transport for address \"%s\"; it must begin with vhost-user:",
-			 address);
+	return error_set(
+		-EINVAL,
+		"no transport for address \"%s\"; it must begin with vhost-user: or pci:", address);
 }

@@ -70,6 +70,7 @@ struct transport_queue {
  * struct transport_ops - What every transport can do
  * @scheme: what an address begins with, without the colon
  * @features: virtio feature bits that may be negotiated over it at all (virtio 1.4, 2.2.1)
+ * @needs: those of them without which it can't work
  * @open: connect; @where is the address behind the colon, without options. Nothing is left when it
  *	fails
  * @close: disconnect and free; the device can no longer reach any memory of ours, or its process
@@ -98,6 +99,7 @@ struct transport_queue {
 struct transport_ops {
 	const char *scheme;
 	uint64_t features;
+	uint64_t needs;
 	int (*open)(const char *where, const struct transport_opts *opts, struct transport **out);
 	void (*close)(struct transport *t);
 	void (*hand_back)(struct transport *t);

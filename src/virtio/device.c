@@ -54,9 +54,25 @@ int virtio_reset(struct virtio_dev *dev)
 	return 0;
 }
 
+/* What to do about a feature that is needed and not there, where anything can be done. */
+static const char *remedy(unsigned bit)
+{
+	if (bit == VIRTIO_F_ACCESS_PLATFORM)
+		return "; it would go round the IOMMU: give QEMU's device iommu_platform=on";
+	return "";
+}
+
+/*
+ * Which addresses a device sees and which barriers reach it is not for the driver to choose: those
+ * two are taken wherever the transport can have them (6.1).
+ */
+static const uint64_t platform =
+	VIRTIO_BIT(VIRTIO_F_ACCESS_PLATFORM) | VIRTIO_BIT(VIRTIO_F_ORDER_PLATFORM);
+
 static int choose(struct virtio_dev *dev, const struct virtio_wish *wish)
 {
-	uint64_t must = wish->must | VIRTIO_BIT(VIRTIO_F_VERSION_1);
+	const struct transport_ops *ops = dev->transport->ops;
+	uint64_t must = wish->must | ops->needs | VIRTIO_BIT(VIRTIO_F_VERSION_1);
 	uint64_t missing;
 	unsigned bit;
 	int err;
@@ -65,14 +81,15 @@ static int choose(struct virtio_dev *dev, const struct virtio_wish *wish)
 	err = dev->transport->ops->get_features(dev->transport, &dev->offered);
 	if (err)
 		return err;
-	dev->features = features_choose(dev->offered, wish->want | must,
-					dev->transport->ops->features, rules, ARRAY_LEN(rules));
+	dev->features = features_choose(dev->offered, wish->want | must | platform, ops->features,
+					rules, ARRAY_LEN(rules));
 	missing = must & ~dev->features;
 	if (missing) {
 		bit = (unsigned)__builtin_ctzll(missing);
-		return error_set(-ENOTSUP,
-				 "the device doesn't offer %s (bit %u), which is needed: 0x%016llx",
-				 feature_name(bit), bit, (unsigned long long)dev->offered);
+		return error_set(
+			-ENOTSUP,
+			"the device doesn't offer %s (bit %u), which is needed: 0x%016llx%s",
+			feature_name(bit), bit, (unsigned long long)dev->offered, remedy(bit));
 	}
 	return dev->transport->ops->set_features(dev->transport, dev->features);
 }

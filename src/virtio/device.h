@@ -40,7 +40,8 @@ struct virtio_wish {
 /**
  * virtio_negotiate - Reset a device and agree on features (virtio 1.4, 3.1.1 steps 1 to 6)
  * @dev: @dev->transport set by the caller
- * @wish: what the driver wants; VERSION_1 is wanted and needed anyhow
+ * @wish: what the driver wants; VERSION_1 and the transport's needs are wanted
+ *	and needed anyhow
  *
  * Every status bit is read back after it was set. When this fails the device has been told so
  * with FAILED, and only another virtio_negotiate() may follow.

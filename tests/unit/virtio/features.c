@@ -13,6 +13,10 @@ static const uint64_t vhost_user_list =
 	VIRTIO_BIT(VIRTIO_SCSI_F_CHANGE) | VIRTIO_BIT(VIRTIO_RING_F_INDIRECT_DESC) |
 	VIRTIO_BIT(VIRTIO_RING_F_EVENT_IDX) | VIRTIO_BIT(VIRTIO_F_VERSION_1);
 
+/* What the platform decides: taken wherever the transport can have it. */
+static const uint64_t platform =
+	VIRTIO_BIT(VIRTIO_F_ACCESS_PLATFORM) | VIRTIO_BIT(VIRTIO_F_ORDER_PLATFORM);
+
 /* What a device that offers @offer gets from a driver that wants all. */
 static uint64_t accepted(uint64_t offer)
 {
@@ -109,8 +113,8 @@ static void test_random_offers(void **state)
 		b.fake.ops.features = random_bits() | base;
 		fake_forget(&b.fake);
 		assert_int_equal(virtio_negotiate(&b.dev, &wish), 0);
-		assert_int_equal(b.fake.accepted,
-				 b.fake.offer & b.fake.ops.features & (wish.want | base));
+		assert_int_equal(b.fake.accepted, b.fake.offer & b.fake.ops.features &
+							  (wish.want | base | platform));
 	}
 	bench_close(&b);
 }
@@ -153,7 +157,7 @@ static void test_every_feature_taken_has_a_name(void **state)
 
 	(void)state;
 	for (bit = 0; bit < 64; bit++) {
-		bool known = vhost_user_list & VIRTIO_BIT(bit);
+		bool known = (vhost_user_list | platform) & VIRTIO_BIT(bit);
 
 		assert_int_equal(strcmp(feature_name(bit), "feature") != 0, known);
 	}

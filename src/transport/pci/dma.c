@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Makes memory reachable through the IOMMU. An address is its own I/O virtual address where the
+ * IOMMU can translate it; one of 39 bits can't, and then a free place is found in the ranges it
+ * has.
+ */
+#include <errno.h>
+
+#include "transport/pci/function.h"
+#include "util/bits.h"
+#include "util/error.h"
+#include "util/log.h"
+
+/* Where regions are placed: hugepages stay hugepages for the IOMMU, and 0 stays free. */
+#define PLACE_ALIGN (UINT64_C(2) << 20)
+
+static bool in_ranges(const struct pci_bus *bus, uint64_t iova, uint64_t len)
+{
+	unsigned i;
+
+	for (i = 0; i < bus->nranges; i++) {
+		if (iova >= bus->ranges[i].first && iova <= bus->ranges[i].last &&
+		    len - 1 <= bus->ranges[i].last - iova)
+			return true;
+	}
+	return false;
+}
+
+/* The mapping that overlaps the range, if any. Ends can't overflow: both were checked before. */
+static const struct pci_mapping *overlapping(const struct pci_function *f, uint64_t iova,
+					     uint64_t len)
+{
+	unsigned i;
+
+	for (i = 0; i < f->nmaps; i++) {
+		const struct pci_mapping *m = &f->maps[i];
+
+		if (iova < m->iova + m->len && m->iova < iova + len)
+			return m;
+	}
+	return NULL;
+}
+
+/*
+ * First fit in one range. Each step passes one mapping, so there are no more steps than mappings.
+ */
+static bool place_in(const struct pci_function *f, const struct pci_range *range, uint64_t len,
+		     uint64_t *iova)
+{
+	uint64_t last = range->last < UINT64_MAX / 4 ? range->last : UINT64_MAX / 4;
+	uint64_t at = range->first < PLACE_ALIGN ? PLACE_ALIGN : range->first;
+	const struct pci_mapping *other;
+
+	while (at <= last) {
+		at = align_up(at, PLACE_ALIGN);
+		if (at > last || len - 1 > last - at)
+			return false;
+		other = overlapping(f, at, len);
+		if (!other) {
+			*iova = at;
+			return true;
+		}
+		at = other->iova + other->len;
+	}
+	return false;
+}
+
+static int place(const struct pci_function *f, const struct dma_region *region, uint64_t *iova)
+{
+	unsigned i;
+
+	if (in_ranges(f->bus, region->addr, region->len) &&
+	    !overlapping(f, region->addr, region->len)) {
+		*iova = region->addr;
+		return 0;
+	}
+	for (i = 0; i < f->bus->nranges; i++) {
+		if (place_in(f, &f->bus->ranges[i], region->len, iova))
+			return 0;
+	}
+	return error_set(-ENOSPC, "the IOMMU of %s has no room for %llu bytes", f->bus->name,
+			 (unsigned long long)region->len);
+}
+
+int pci_mem_map(struct transport *t, const struct dma_region *region, uint64_t *iova)
+{
+	struct pci_function *f = pci_of(t);
+	int ret;
+
+	if (!region->len || region->len > UINT64_MAX / 4 ||
+	    (region->addr | region->len) & (f->bus->page - 1))
+		return error_set(-EINVAL,
+				 "%llu bytes at 0x%llx can't be mapped by the IOMMU; address and "
+				 "length must be multiples of %llu",
+				 (unsigned long long)region->len, (unsigned long long)region->addr,
+				 (unsigned long long)f->bus->page);
+	if (f->nmaps == ARRAY_LEN(f->maps))
+		return error_set(-ENOSPC, "%s has %u regions mapped, which is all there can be",
+				 f->bus->name, f->nmaps);
+	ret = place(f, region, iova);
+	if (!ret)
+		ret = f->bus->ops->dma_map(f->bus, region->addr, region->len, *iova);
+	if (ret)
+		return ret;
+	f->maps[f->nmaps++] = (struct pci_mapping){region->addr, region->len, *iova};
+	log_debug("%s: %llu bytes at 0x%llx are at 0x%llx for the device", f->bus->name,
+		  (unsigned long long)region->len, (unsigned long long)region->addr,
+		  (unsigned long long)*iova);
+	return 0;
+}
+
+int pci_mem_unmap(struct transport *t, const struct dma_region *region, uint64_t iova)
+{
+	struct pci_function *f = pci_of(t);
+	unsigned i = 0;
+	int ret;
+
+	while (i < f->nmaps && (f->maps[i].iova != iova || f->maps[i].len != region->len))
+		i++;
+	if (i == f->nmaps)
+		return error_set(-ENOENT, "the memory at 0x%llx is not mapped",
+				 (unsigned long long)region->addr);
+	ret = f->bus->ops->dma_unmap(f->bus, iova, region->len);
+	if (!ret)
+		f->maps[i] = f->maps[--f->nmaps];
+	return ret;
+}
+
+/* The IOMMU's tables can change under running rings: what is in them already stays as it is. */
+bool pci_mem_map_live(struct transport *t)
+{
+	(void)t;
+	return true;
+}
+
+bool pci_iova(const struct pci_function *f, const void *addr, uint64_t len, uint64_t *iova)
+{
+	uint64_t a = (uint64_t)(uintptr_t)addr;
+	unsigned i;
+
+	for (i = 0; i < f->nmaps; i++) {
+		const struct pci_mapping *m = &f->maps[i];
+
+		if (!range_inside(a, len, m->addr, m->len))
+			continue;
+		*iova = a - m->addr + m->iova;
+		return true;
+	}
+	return false;
+}

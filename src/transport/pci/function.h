@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A virtio function on PCI (virtio 1.4, 4.1): what the files of this folder share. Each part of the
+ * transport's table of operations is in the file named after it.
+ */
+#ifndef TRANSPORT_PCI_FUNCTION_H
+#define TRANSPORT_PCI_FUNCTION_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <linux/virtio_pci.h>
+
+#include "transport/pci/bus.h"
+#include "transport/transport.h"
+
+/* Virtqueues that are dealt with: control, event, and as many request queues as the core takes. */
+#define PCI_QUEUES 256
+
+/* Looks at a register that has to settle; each is a round trip, so this is no short time. */
+#define PCI_GENERATIONS 64
+
+/**
+ * struct pci_window - A structure of registers in a BAR (virtio 1.4, 4.1.4)
+ * @bus: the function
+ * @bar, @offset, @len: where it lies; inside the BAR, checked
+ */
+struct pci_window {
+	struct pci_bus *bus;
+	unsigned bar;
+	uint64_t offset;
+	uint64_t len;
+};
+
+/* What the walk over the capabilities found; a @len of 0: not found. */
+struct pci_layout {
+	struct pci_window common;
+	struct pci_window notify;
+	struct pci_window device;
+	uint32_t multiplier;
+};
+
+/**
+ * struct pci_queue - A virtqueue
+ * @kick: its notification register where that is mapped; atomic, since any thread may notify
+ * @kick_at: the register's offset in the notification structure
+ * @call: eventfd of its MSI-X vector, -1: it has none
+ * @started: the device has it
+ */
+struct pci_queue {
+	_Atomic(volatile uint16_t *) kick;
+	uint64_t kick_at;
+	int call;
+	atomic_bool started;
+};
+
+/* Memory that the device can reach. */
+struct pci_mapping {
+	uint64_t addr;
+	uint64_t len;
+	uint64_t iova;
+};
+
+/**
+ * struct pci_function - The transport
+ * @t: for the layer above
+ * @bus: the hardware
+ * @timeout_ms: limit for a reset
+ * @layout: where the registers are
+ * @notify_map: the notification structure in this process, NULL: kicks are written through @bus
+ * @nqueues: virtqueues that the device has, at most PCI_QUEUES
+ * @status: device status as last written
+ * @generation: of the configuration, as last seen
+ * @vectors: MSI-X vectors in use: 0 for the configuration, 1 and up for request queues
+ * @config_call: eventfd of the configuration's vector, -1: there is none
+ * @maps, @nmaps: memory mapped
+ */
+struct pci_function {
+	struct transport t;
+	struct pci_bus *bus;
+	unsigned timeout_ms;
+	struct pci_layout layout;
+	char *notify_map;
+	unsigned nqueues;
+	uint8_t status;
+	uint8_t generation;
+	unsigned vectors;
+	int config_call;
+	struct pci_queue queues[PCI_QUEUES];
+	struct pci_mapping maps[DMA_MAX_REGIONS];
+	unsigned nmaps;
+};
+
+static inline struct pci_function *pci_of(struct transport *t)
+{
+	return (struct pci_function *)t;
+}
+
+/**
+ * pci_attach - Make a transport of an opened function
+ * @bus: owned by the transport when this succeeds, still the caller's when it fails
+ *
+ * Return: 0; -ENODEV (no virtio-scsi function, or a legacy one), -EPROTO (a structure is missing).
+ */
+int pci_attach(struct pci_bus *bus, const struct transport_opts *opts, struct transport **out);
+
+/**
+ * pci_find_layout - Walk the capabilities of a function (virtio 1.4, 4.1.4)
+ *
+ * Of each type the first instance that can be used counts. Return: 0, or -ENODEV or -EPROTO as
+ * above.
+ */
+int pci_find_layout(struct pci_bus *bus, struct pci_layout *layout);
+
+/**
+ * pci_read - Read one register of 1, 2 or 4 bytes; pci_write - Write it
+ * @at: its offset in the window
+ *
+ * The offset is the caller's: a constant below the length that the walk insisted on, or checked.
+ *
+ * Return: 0 or a negative errno; -ENOTCONN when the function doesn't answer.
+ */
+int pci_read(const struct pci_window *w, uint64_t at, unsigned width, uint32_t *value);
+int pci_write(const struct pci_window *w, uint64_t at, unsigned width, uint32_t value);
+
+/* Says that the function is gone. Return: -ENOTCONN. */
+int pci_gone(const struct pci_bus *bus, const char *how);
+
+/* Bus mastering on or off in the command register; memory space is on in either case. */
+int pci_master(struct pci_bus *bus, bool on);
+
+/* status.c and features */
+int pci_get_features(struct transport *t, uint64_t *features);
+int pci_set_features(struct transport *t, uint64_t features);
+int pci_get_status(struct transport *t);
+int pci_set_status(struct transport *t, uint8_t status);
+
+/* config.c; pci_generation() reads the counter that changes with the configuration */
+int pci_generation(struct pci_function *f, uint8_t *generation);
+int pci_read_config(struct transport *t, unsigned offset, void *buf, unsigned len);
+int pci_write_config(struct transport *t, unsigned offset, const void *buf, unsigned len);
+
+/* queue.c; pci_queues_forget() notes that a reset took all of them from the device */
+int pci_queue_count(struct transport *t);
+int pci_queue_max(struct transport *t, unsigned index);
+int pci_queue_start(struct transport *t, const struct transport_queue *queue);
+int pci_queue_stop(struct transport *t, unsigned index, uint32_t *base);
+void pci_notify(struct transport *t, unsigned index);
+void pci_queues_forget(struct pci_function *f);
+
+/**
+ * pci_irq_open - Turn MSI-X on with a vector for the configuration and one for each request queue
+ * pci_irq_close - Turn it off
+ * pci_irq_config - Tell the device the configuration's vector
+ * pci_irq_queue - Tell the device the vector of the queue that is selected
+ * pci_irq_wake - Signal everybody who sleeps
+ *
+ * Too few vectors are no error: what has none is polled, and can't be slept on. Each vector
+ * written is read back (virtio 1.4, 4.1.5.1.2.2); one that the device refuses is given up.
+ */
+int pci_irq_open(struct pci_function *f);
+void pci_irq_close(struct pci_function *f);
+int pci_irq_config(struct pci_function *f);
+int pci_irq_queue(struct pci_function *f, unsigned index);
+void pci_irq_wake(struct pci_function *f);
+int pci_call_fd(struct transport *t, unsigned index);
+
+/* dma.c; pci_iova() finds where the device sees an address of ours, false: it doesn't */
+int pci_mem_map(struct transport *t, const struct dma_region *region, uint64_t *iova);
+int pci_mem_unmap(struct transport *t, const struct dma_region *region, uint64_t iova);
+bool pci_mem_map_live(struct transport *t);
+bool pci_iova(const struct pci_function *f, const void *addr, uint64_t len, uint64_t *iova);
+
+#endif

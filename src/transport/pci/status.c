@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Device status and features, in the common configuration (virtio 1.4, 4.1.4.3). */
+#include <errno.h>
+#include <stddef.h>
+
+#include <linux/virtio_config.h>
+
+#include "transport/pci/function.h"
+#include "util/clock.h"
+#include "util/error.h"
+
+#define COMMON(field) offsetof(struct virtio_pci_common_cfg, field)
+
+/* No device shows all eight bits; a function that isn't there does. */
+#define ALL_ONES 0xff
+
+int pci_get_features(struct transport *t, uint64_t *features)
+{
+	const struct pci_window *w = &pci_of(t)->layout.common;
+	uint32_t word[2];
+	unsigned i;
+	int ret = 0;
+
+	for (i = 0; i < 2 && !ret; i++) {
+		ret = pci_write(w, COMMON(device_feature_select), 4, i);
+		if (!ret)
+			ret = pci_read(w, COMMON(device_feature), 4, &word[i]);
+	}
+	if (!ret)
+		*features = (uint64_t)word[1] << 32 | word[0];
+	return ret;
+}
+
+int pci_set_features(struct transport *t, uint64_t features)
+{
+	const struct pci_window *w = &pci_of(t)->layout.common;
+	unsigned i;
+	int ret = 0;
+
+	for (i = 0; i < 2 && !ret; i++) {
+		ret = pci_write(w, COMMON(guest_feature_select), 4, i);
+		if (!ret)
+			ret = pci_write(w, COMMON(guest_feature), 4,
+					(uint32_t)(features >> 32 * i));
+	}
+	return ret;
+}
+
+int pci_get_status(struct transport *t)
+{
+	struct pci_function *f = pci_of(t);
+	uint32_t status;
+	int ret;
+
+	ret = pci_read(&f->layout.common, COMMON(device_status), 1, &status);
+	if (ret)
+		return ret;
+	if (status == ALL_ONES)
+		return pci_gone(f->bus, "answers every read with ones");
+	return (int)status;
+}
+
+/*
+ * 4.1.4.3.2: nothing else may be done before the status reads 0, which may take its time (2.4.2).
+ */
+static int wait_reset(struct pci_function *f)
+{
+	uint64_t limit = clock_ms() + f->timeout_ms;
+	unsigned spins = 0;
+	int status;
+
+	for (;;) {
+		status = pci_get_status(&f->t);
+		if (status <= 0)
+			return status;
+		if (clock_ms() >= limit)
+			return error_set(-ETIMEDOUT,
+					 "%s did not finish its reset in %u ms and shows status "
+					 "0x%02x; unplug it or restart the machine",
+					 f->bus->name, f->timeout_ms, (unsigned)status);
+		clock_relax(&spins);
+	}
+}
+
+/*
+ * A device that can't be reset is cut off where its accesses pass: without bus mastering none of
+ * them reaches memory, whatever it believes to be its state (2.4.2).
+ */
+static int reset(struct pci_function *f)
+{
+	int ret;
+
+	ret = pci_write(&f->layout.common, COMMON(device_status), 1, 0);
+	if (!ret)
+		ret = wait_reset(f);
+	if (ret) {
+		error_keep(true);
+		pci_master(f->bus, false);
+		f->bus->ops->reset(f->bus);
+		error_keep(false);
+	}
+	pci_queues_forget(f);
+	/* Nobody sleeps on a device that wasn't running. */
+	if (f->status)
+		pci_irq_wake(f);
+	f->status = 0;
+	return ret ? ret : pci_master(f->bus, true);
+}
+
+int pci_set_status(struct transport *t, uint8_t status)
+{
+	struct pci_function *f = pci_of(t);
+	int ret = 0;
+
+	if (!status)
+		return reset(f);
+	/* A reset took the vector away, and the device must know it before it runs (4.1.5.1.2). */
+	if (status & ~f->status & VIRTIO_CONFIG_S_DRIVER_OK)
+		ret = pci_irq_config(f);
+	if (!ret)
+		ret = pci_write(&f->layout.common, COMMON(device_status), 1, status);
+	if (!ret)
+		f->status = status;
+	return ret;
+}

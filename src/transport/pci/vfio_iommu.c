@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The IOMMU of a VFIO container (type 1): which addresses it has, and what they lead to. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+
+#include "transport/pci/vfio.h"
+#include "util/bits.h"
+#include "util/error.h"
+
+/* Larger than any kernel's answer: an answer has some tens of bytes and 16 for each range. */
+#define MAX_INFO 65536u
+
+/* What a kernel that doesn't tell is sure to have: 39 bits, without the window for interrupts. */
+static void default_ranges(struct pci_bus *bus)
+{
+	bus->ranges[0] = (struct pci_range){0, 0xfedfffff};
+	bus->ranges[1] = (struct pci_range){0xfef00000, (UINT64_C(1) << 39) - 1};
+	bus->nranges = 2;
+}
+
+/* The kernel's own list is trusted to mean well, but its offsets are checked all the same. */
+static void take_ranges(struct pci_bus *bus, const char *info, uint32_t len, uint32_t at)
+{
+	struct vfio_iommu_type1_info_cap_iova_range cap;
+	unsigned steps;
+	unsigned i;
+
+	for (steps = 0; at && range_inside(at, sizeof(cap.header), 0, len) && steps < 16; steps++) {
+		memset(&cap, 0, sizeof(cap));
+		memcpy(&cap.header, info + at, sizeof(cap.header));
+		if (cap.header.id == VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE &&
+		    range_inside(at, sizeof(cap), 0, len)) {
+			memcpy(&cap, info + at, sizeof(cap));
+			for (i = 0; i < cap.nr_iovas && i < PCI_RANGES; i++) {
+				struct vfio_iova_range range;
+				uint64_t where = at + sizeof(cap) + i * sizeof(range);
+
+				if (!range_inside(where, sizeof(range), 0, len))
+					return;
+				memcpy(&range, info + where, sizeof(range));
+				bus->ranges[bus->nranges++] =
+					(struct pci_range){range.start, range.end};
+			}
+			return;
+		}
+		at = cap.header.next;
+	}
+}
+
+int vfio_read_ranges(struct vfio *v)
+{
+	struct vfio_iommu_type1_info head = {.argsz = sizeof(head)};
+	struct vfio_iommu_type1_info *info;
+
+	/* The first call says how much there is to tell. */
+	if (ioctl(v->container, VFIO_IOMMU_GET_INFO, &head) || head.argsz > MAX_INFO)
+		return error_set(-EIO, "asking for the IOMMU's addresses: %m");
+	if (head.argsz < sizeof(head))
+		head.argsz = sizeof(head);
+	info = calloc(1, head.argsz);
+	if (!info)
+		return error_set(-ENOMEM, "out of memory");
+	info->argsz = head.argsz;
+	if (ioctl(v->container, VFIO_IOMMU_GET_INFO, info)) {
+		free(info);
+		return error_set(-EIO, "asking for the IOMMU's addresses: %m");
+	}
+	v->bus.page = 4096;
+	if (info->flags & VFIO_IOMMU_INFO_PGSIZES && info->iova_pgsizes)
+		v->bus.page = info->iova_pgsizes & -info->iova_pgsizes;
+	if (info->flags & VFIO_IOMMU_INFO_CAPS)
+		take_ranges(&v->bus, (const char *)info, head.argsz, info->cap_offset);
+	if (!v->bus.nranges)
+		default_ranges(&v->bus);
+	free(info);
+	return 0;
+}
+
+/* Mapping pins the memory, which counts against the limit of locked memory. */
+static int explain_map(const struct pci_bus *bus, uint64_t len)
+{
+	struct rlimit limit = {0};
+	int err = errno;
+
+	getrlimit(RLIMIT_MEMLOCK, &limit);
+	if (err == ENOMEM && limit.rlim_cur != RLIM_INFINITY)
+		return error_set(
+			-ENOMEM,
+			"%s needs %llu KiB more of locked memory and the limit is %llu KiB; "
+			"raise it with ulimit -l, or LimitMEMLOCK of its service",
+			bus->name, (unsigned long long)(len >> 10),
+			(unsigned long long)(limit.rlim_cur >> 10));
+	errno = err;
+	return error_set(-err, "mapping %llu bytes for %s in the IOMMU: %m",
+			 (unsigned long long)len, bus->name);
+}
+
+int vfio_dma_map(struct pci_bus *bus, uint64_t addr, uint64_t len, uint64_t iova)
+{
+	struct vfio *v = (struct vfio *)bus;
+	struct vfio_iommu_type1_dma_map map = {
+		.argsz = sizeof(map),
+		.flags = VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE,
+		.vaddr = addr,
+		.iova = iova,
+		.size = len,
+	};
+
+	return ioctl(v->container, VFIO_IOMMU_MAP_DMA, &map) ? explain_map(bus, len) : 0;
+}
+
+int vfio_dma_unmap(struct pci_bus *bus, uint64_t iova, uint64_t len)
+{
+	struct vfio *v = (struct vfio *)bus;
+	struct vfio_iommu_type1_dma_unmap unmap = {
+		.argsz = sizeof(unmap),
+		.iova = iova,
+		.size = len,
+	};
+
+	if (ioctl(v->container, VFIO_IOMMU_UNMAP_DMA, &unmap))
+		return error_set(-errno, "unmapping %llu bytes of %s in the IOMMU: %m",
+				 (unsigned long long)len, bus->name);
+	/* The kernel says how much it unmapped. */
+	if (unmap.size != len)
+		return error_set(-EIO, "the IOMMU unmapped %llu bytes of %s instead of %llu",
+				 (unsigned long long)unmap.size, bus->name,
+				 (unsigned long long)len);
+	return 0;
+}

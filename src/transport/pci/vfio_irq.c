@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Interrupts of a VFIO function. The MSI-X table in the BAR is the kernel's business: it is neither
+ * mapped nor written from here.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+
+#include "transport/pci/vfio.h"
+#include "util/error.h"
+
+#define MAX_VECTORS 2048u /* of any function (PCI 3.0, 6.8.2) */
+
+/* Returns what the ioctl does. */
+static int set(struct vfio *v, unsigned index, const int *fds, unsigned count)
+{
+	size_t len = sizeof(struct vfio_irq_set) + count * sizeof(*fds);
+	struct vfio_irq_set *irqs = calloc(1, len);
+	int ret;
+
+	if (!irqs) {
+		errno = ENOMEM;
+		return -1;
+	}
+	irqs->argsz = (uint32_t)len;
+	irqs->flags = (count ? VFIO_IRQ_SET_DATA_EVENTFD : VFIO_IRQ_SET_DATA_NONE) |
+		      VFIO_IRQ_SET_ACTION_TRIGGER;
+	irqs->index = index;
+	irqs->count = count;
+	if (count)
+		memcpy(irqs->data, fds, count * sizeof(*fds));
+	ret = ioctl(v->device, VFIO_DEVICE_SET_IRQS, irqs);
+	free(irqs);
+	return ret;
+}
+
+int vfio_irq_set(struct pci_bus *bus, const int *fds, unsigned count)
+{
+	int ret = set((struct vfio *)bus, VFIO_PCI_MSIX_IRQ_INDEX, fds, count);
+
+	return ret < 0 ? error_set(-errno, "setting up %u interrupts of %s: %m", count, bus->name)
+		       : ret;
+}
+
+static unsigned count_irqs(struct vfio *v, unsigned index)
+{
+	struct vfio_irq_info info = {.argsz = sizeof(info), .index = index};
+
+	if (ioctl(v->device, VFIO_DEVICE_GET_IRQ_INFO, &info) ||
+	    !(info.flags & VFIO_IRQ_INFO_EVENTFD))
+		return 0;
+	return info.count < MAX_VECTORS ? info.count : MAX_VECTORS;
+}
+
+/*
+ * Neither of the two notices is there on every function and every kernel; without them a function
+ * that is gone is noticed by what it answers.
+ */
+int vfio_irq_init(struct vfio *v)
+{
+	v->call = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (v->call < 0)
+		return error_set(-EMFILE,
+				 "making an eventfd failed; allow this process more open files");
+	if (count_irqs(v, VFIO_PCI_REQ_IRQ_INDEX))
+		set(v, VFIO_PCI_REQ_IRQ_INDEX, &v->call, 1);
+	if (count_irqs(v, VFIO_PCI_ERR_IRQ_INDEX))
+		set(v, VFIO_PCI_ERR_IRQ_INDEX, &v->call, 1);
+	v->bus.vectors = count_irqs(v, VFIO_PCI_MSIX_IRQ_INDEX);
+	return 0;
+}

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# Runs in the guest: uses the device at $1 through the library, with options $2, as pci_disks.py asks
+# for with $3 ("full" or "plain"). What has to be compared goes to the output, or to /tmp.
+
+function=$1 options=$2 how=$3
+second=0000:02:00.0
+device=pci:$function$options
+
+fail() {
+	echo "FAILED $*"
+	exit 1
+}
+
+# refused WORD ADDRESS: opening has to fail with a sentence that has the word.
+refused() {
+	said=$(vscsi-info "$2" 2>&1) && fail "$2 was opened"
+	case $said in
+	*"$1"*) echo "REFUSED $1" ;;
+	*) fail "$2: $said" ;;
+	esac
+}
+
+vscsi-info --json "$device" >/tmp/info.json || fail "vscsi-info"
+vscsi-info "$device" || fail "vscsi-info's table"
+pci_app log "$device" | grep "LOG.*for the device" || fail "no mapping was told"
+
+# Both directions, by way of this guest's memory.
+vscsi-copy "$device" 0:0 /tmp/read || fail "reading 0:0"
+echo "READ $(sha256sum </tmp/read)"
+head -c 8388608 /dev/urandom >/tmp/wrote
+vscsi-copy --to-disk /tmp/wrote "$device" 0:1 || fail "writing 0:1"
+echo "WROTE $(sha256sum </tmp/wrote)"
+rm /tmp/read /tmp/wrote
+
+for jobs in 1 4; do
+	[ $how = full ] || [ $jobs = 1 ] || continue
+	vscsi-perf --name=verify --address="$device" --lun=1:0 --rw=randwrite --bs=4k --iodepth=32 \
+		--numjobs=$jobs --size=2m --verify=crc32c --group_reporting=1 \
+		--output-format=json --output=/tmp/perf$jobs.json || fail "vscsi-perf with $jobs"
+done
+
+# With a single request queue every handle shares it, and nobody can sleep on it.
+[ $how = full ] || exit 0
+pci_app nap "$device" || fail "sleeping"
+
+# Killed with requests in flight, and started again.
+vscsi-perf --name=killed --address="$device" --lun=0:0 --rw=randread --bs=4k --iodepth=32 \
+	--time_based=1 --runtime=60 >/dev/null 2>&1 &
+sleep 1
+kill -9 $!
+wait $! 2>/dev/null
+vscsi-info "$device" >/dev/null || fail "after kill -9"
+echo KILLED
+
+# Taken from vfio-pci, which is refused with a sentence, and given back.
+echo $function >/sys/bus/pci/drivers/vfio-pci/unbind
+refused vfio-pci $device
+echo $function >/sys/bus/pci/drivers_probe
+vscsi-info "$device" >/dev/null || fail "after binding again"
+
+refused ACCESS_PLATFORM pci:0000:03:00.0
+# A transitional function is talked to, and in QEMU such a one never goes through the IOMMU.
+refused ACCESS_PLATFORM pci:0000:00:11.0
+refused legacy pci:0000:00:10.0
+refused "no PCI function" pci:0000:00:1e.7
+refused "virtio-scsi" pci:0000:00:12.0
+
+pci_app pair $device pci:$second || fail "two devices"
+pci_app watch "$device" || fail "events"
+pci_app lose pci:$second || fail "losing a device"
