@@ -18,8 +18,8 @@
  * @max_blocks: most blocks of one request
  * @fast_blocks: most blocks of a read [0] and of a write [1] that may take the hot path: as many as
  *	its CDB can name; 0 where requests are counted or writes refused
- * @wide: it has blocks that only a 16-byte CDB can name, or knows no other: all its reads and writes
- *	have one
+ * @wide: it has blocks that only a 16-byte CDB can name, or knows no other: all its reads and
+ *	writes have one
  * @read_only: writes are refused
  * @fua: FUA is known
  * @unmap_zeroes: WRITE SAME(16) may unmap, and unmapped blocks read as zeros

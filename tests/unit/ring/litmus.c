@@ -29,7 +29,9 @@
 
 #define SIZE 8u
 
-/* A ring, and what one chain carries. The device's side is compiled elsewhere and never weakened. */
+/*
+ * A ring, and what one chain carries. The device's side is compiled elsewhere and never weakened.
+ */
 struct litmus {
 	struct split_ring ring;
 	struct ring_device dev;
