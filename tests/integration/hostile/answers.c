@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Lies in the answer to a command: response, status, sense, residual and used length. The device goes
- * on; what it said is bounded, and no failure passes for a success.
+ * Lies in the answer to a command: response, status, sense, residual and used length. The device
+ * goes on; what it said is bounded, and no failure passes for a success.
  */
 #include "liar.h"
 
 #include <errno.h>
 
 #define RESPONSE 108u
-#define WHOLE	 (RESPONSE + LIAR_BLOCK)
+#define WHOLE    (RESPONSE + LIAR_BLOCK)
 
 /**
  * struct answer_lie - One answer to a read of one block
@@ -31,8 +31,8 @@ struct answer_lie {
 #define GOOD .written = RESPONSE, .used = WHOLE
 
 /* Fixed format: ILLEGAL REQUEST, and the length of a header that claims more than there is. */
-#define SENSE                                             \
-	{                                                 \
+#define SENSE                                                  \
+	{                                                      \
 		0x70, 0, 5, 0, 0, 0, 0, 0xff, 0, 0, 0, 0, 0x24 \
 	}
 
@@ -46,17 +46,50 @@ static const struct answer_lie lies[] = {
 	{"used length 12", {0}, RESPONSE, 12, -EBADMSG, LIAR_BLOCK, 0, false},
 	{"used length one short", {0}, RESPONSE, WHOLE - 1, -EBADMSG, 1, 0, false},
 	{"used length 2^32 - 1", {0}, RESPONSE, UINT32_MAX, 0, 0, 0, false},
-	{"residual one more than asked", {.resid = LIAR_BLOCK + 1}, RESPONSE, WHOLE, -EBADMSG,
-	 LIAR_BLOCK, 0, true},
-	{"residual 2^32 - 1", {.resid = UINT32_MAX}, RESPONSE, WHOLE, -EBADMSG, LIAR_BLOCK, 0,
+	{"residual one more than asked",
+	 {.resid = LIAR_BLOCK + 1},
+	 RESPONSE,
+	 WHOLE,
+	 -EBADMSG,
+	 LIAR_BLOCK,
+	 0,
 	 true},
-	{"residual and used length contradict", {.resid = 100}, RESPONSE, WHOLE - 200, -EBADMSG,
-	 200, 0, false},
-	{"sense length 2^32 - 1", {.status = 2, .sense_len = UINT32_MAX, .sense = SENSE}, GOOD,
-	 -EREMOTEIO, 0, 40, true},
-	{"sense length 97", {.status = 2, .sense_len = 97, .sense = SENSE}, GOOD, -EREMOTEIO, 0, 40,
+	{"residual 2^32 - 1",
+	 {.resid = UINT32_MAX},
+	 RESPONSE,
+	 WHOLE,
+	 -EBADMSG,
+	 LIAR_BLOCK,
+	 0,
 	 true},
-	{"sense length 1", {.status = 2, .sense_len = 1, .sense = SENSE}, GOOD, -EREMOTEIO, 0, 1,
+	{"residual and used length contradict",
+	 {.resid = 100},
+	 RESPONSE,
+	 WHOLE - 200,
+	 -EBADMSG,
+	 200,
+	 0,
+	 false},
+	{"sense length 2^32 - 1",
+	 {.status = 2, .sense_len = UINT32_MAX, .sense = SENSE},
+	 GOOD,
+	 -EREMOTEIO,
+	 0,
+	 40,
+	 true},
+	{"sense length 97",
+	 {.status = 2, .sense_len = 97, .sense = SENSE},
+	 GOOD,
+	 -EREMOTEIO,
+	 0,
+	 40,
+	 true},
+	{"sense length 1",
+	 {.status = 2, .sense_len = 1, .sense = SENSE},
+	 GOOD,
+	 -EREMOTEIO,
+	 0,
+	 1,
 	 false},
 	{"sense length 2^32 - 1 beside GOOD", {.sense_len = UINT32_MAX}, GOOD, 0, 0, 40, true},
 	{"status GOOD beside response FAILURE", {.response = 9}, GOOD, -EREMOTEIO, 0, 0, false},
@@ -105,7 +138,9 @@ static const struct endless_lie endless[] = {
 	{"UNIT ATTENTION for ever", 2, {0x70, 0, 6, 0, 0, 0, 0, 10, 0, 0, 0, 0, 0x29}, -EAGAIN},
 	{"BUSY for ever", 8, {0}, -EBUSY},
 	{"TASK SET FULL for ever", 0x28, {0}, -EBUSY},
-	{"NOT READY, becoming ready, for ever", 2, {0x70, 0, 2, 0, 0, 0, 0, 10, 0, 0, 0, 0, 4, 1},
+	{"NOT READY, becoming ready, for ever",
+	 2,
+	 {0x70, 0, 2, 0, 0, 0, 0, 10, 0, 0, 0, 0, 4, 1},
 	 -EAGAIN},
 };
 

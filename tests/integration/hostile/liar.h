@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A disk behind the test back-end of tests/rig, which tells the truth until a test makes it lie; and
- * the library's handles on it. What the lies are is in the test programs.
+ * A disk behind the test back-end of tests/rig, which tells the truth until a test makes it lie;
+ * and the library's handles on it. What the lies are is in the test programs.
  */
 #ifndef HOSTILE_LIAR_H
 #define HOSTILE_LIAR_H
@@ -47,6 +47,7 @@
  * @deaf: keep all task management functions
  * @luns: LUNs 0 to @luns - 1 of target 0 are there
  * @kept, @kept_count: chains of LIAR_QUEUE and of the control queue that were kept
+ * @spoiled: the test wrote into the driver's half of memory: the rig's judgement is void
  * @buffers, @buffer_count: event buffers as they came; @buffer_used: those that went back
  * @dev, @lun, @queue, @buf: what liar_up() opened
  */
@@ -54,12 +55,13 @@ struct liar {
 	struct rig_opts opts;
 	const char *options;
 	struct rig *rig;
-	bool (*lie)(struct liar *liar, unsigned queue, const struct rig_chain *chain,
-		    const uint8_t *cdb);
+	bool (*_Atomic lie)(struct liar *liar, unsigned queue, const struct rig_chain *chain,
+			    const uint8_t *cdb);
 	const void *ctx;
 	atomic_bool hold;
 	atomic_bool deaf;
 	atomic_uint luns;
+	bool spoiled;
 	struct rig_chain kept[LIAR_KEPT];
 	atomic_uint kept_count;
 	struct rig_chain buffers[16];
@@ -71,18 +73,18 @@ struct liar {
 	char *buf;
 };
 
-/* Before and after each test; the after fails when the library broke a rule or left something open. */
+/* Before and after each test; the latter fails when the driver broke a rule of the rig's. */
 int liar_begin(void **state);
 int liar_end(void **state);
 
 /* One entry of a list of tests, and one that has a row of a table as its @ctx. */
-#define LIAR_TEST(function)                                         \
-	{                                                           \
-		#function, function, liar_begin, liar_end, NULL     \
+#define LIAR_TEST(function)                                     \
+	{                                                       \
+#function, function, liar_begin, liar_end, NULL \
 	}
-#define LIAR_ROW(function, row)                                                            \
-	{                                                                                  \
-		(row)->name, function, liar_begin, liar_end, (void *)(uintptr_t)(row)      \
+#define LIAR_ROW(function, row)                                                       \
+	{                                                                             \
+		(row)->name, function, liar_begin, liar_end, (void *)(uintptr_t)(row) \
 	}
 
 /* Starts the back-end, for tests that plan something before the device is opened. */
@@ -103,6 +105,10 @@ void liar_hold(struct liar *liar, unsigned count);
 /* Waits until so many chains were kept. */
 void liar_wait_kept(struct liar *liar, unsigned count);
 
+/* A lie that keeps commands of any queue, instead of answering. */
+bool liar_keep(struct liar *liar, unsigned queue, const struct rig_chain *chain,
+	       const uint8_t *cdb);
+
 /* Answers a command as it should be. */
 void liar_serve(struct liar *liar, unsigned queue, const struct rig_chain *chain);
 
@@ -117,7 +123,7 @@ bool liar_event(struct liar *liar, uint32_t type, const uint8_t lun[8], uint32_t
 /* Publishes, and polls until the one completion is there. */
 struct vscsi_completion liar_outcome(struct liar *liar);
 
-/* Polls until the @count requests of liar_hold() have come back, each once, then until -ENOTCONN. */
+/* Polls until -ENOTCONN: the @count requests of liar_hold() come back once each, @why is told. */
 void liar_expect_lost(struct liar *liar, unsigned count, const char *why);
 
 /* Whether the device works; and what it did that was put right. */

@@ -27,7 +27,7 @@ struct page_lie {
 };
 
 #define CAPACITY .op = 0x9e, .len = 32
-#define LIST	 .op = 0xa0, .fill = true
+#define LIST     .op = 0xa0, .fill = true
 #define ALL_ONES 0xff, 0xff, 0xff, 0xff
 
 static const struct page_lie lies[] = {
@@ -48,10 +48,12 @@ static const struct page_lie lies[] = {
 	 .opens = -EPROTO, .found = 1},
 	{"last address 2^64 - 2", CAPACITY, .data = {ALL_ONES, 0xff, 0xff, 0xff, 0xfe, 0, 0, 2, 0},
 	 .opens = -EPROTO, .found = 1},
-	{"block size 0", CAPACITY, .data = {0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0, 0},
-	 .opens = -EPROTO, .found = 1},
-	{"block size 3", CAPACITY, .data = {0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0, 3},
-	 .opens = -EPROTO, .found = 1},
+	{"block size 0", CAPACITY, .data = {0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0, 0}, .opens = -EPROTO,
+	 .found = 1},
+	{"block size 520", CAPACITY, .data = {0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 2, 8}, .opens = -EPROTO,
+	 .found = 1},
+	{"block size 3", CAPACITY, .data = {0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0, 3}, .opens = -EPROTO,
+	 .found = 1},
 	{"block size 2^32 - 1", CAPACITY, .data = {0, 0, 0, 0, 0, 0, 0, 9, ALL_ONES},
 	 .opens = -EPROTO, .found = 1},
 	{"block size 2^31", CAPACITY, .data = {0, 0, 0, 0, 0, 0, 0, 9, 0x80, 0, 0, 0},
@@ -67,8 +69,8 @@ static const struct page_lie lies[] = {
 	{"REPORT LUNS with length 2^32 - 1, all ones", LIST, .with = 0xff, .opens = 0, .found = 0},
 	{"REPORT LUNS with length 7", LIST, .data = {0, 0, 0, 7}, .len = 8, .opens = 0, .found = 0},
 	{"REPORT LUNS of 3 bytes", .op = 0xa0, .data = {0}, .len = 3, .opens = 0, .found = 0},
-	{"REPORT LUNS with LUN 16383 ten thousand times", LIST,
-	 .data = {0, 1, 0x38, 0x80}, .len = 8, .with = 0x7f, .opens = 0, .found = 0},
+	{"REPORT LUNS with LUN 16383 ten thousand times", LIST, .data = {0, 1, 0x38, 0x80},
+	 .len = 8, .with = 0x7f, .opens = 0, .found = 0},
 };
 
 static bool concerns(const struct page_lie *lie, const uint8_t *cdb)

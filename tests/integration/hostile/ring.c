@@ -94,16 +94,27 @@ static void unasked_bytes(struct liar *liar)
 	rig_send_raw(liar->rig, "surprise", 8, 1);
 }
 
+/* The rig's thread may be looking at the same bytes. */
+static void overwrite(void *at, size_t len)
+{
+	uint8_t *bytes = at;
+	size_t i;
+
+	for (i = 0; i < len; i++)
+		__atomic_store_n(&bytes[i], 0xff, __ATOMIC_RELAXED);
+}
+
 /* Everything that the driver wrote is overwritten: it must remember for itself. */
 static void scribble(struct liar *liar)
 {
 	unsigned size = rig_size(liar->rig, LIAR_QUEUE);
 	unsigned i;
 
-	memset(rig_desc(liar->rig, LIAR_QUEUE), 0xff, 16 * (size_t)size);
-	memset(rig_avail(liar->rig, LIAR_QUEUE), 0xff, 4 + 2 * (size_t)size);
+	liar->spoiled = true;
+	overwrite(rig_desc(liar->rig, LIAR_QUEUE), 16 * (size_t)size);
+	overwrite(rig_avail(liar->rig, LIAR_QUEUE), 4 + 2 * (size_t)size);
 	for (i = 0; i < INFLIGHT; i++) {
-		memset(liar->kept[i].elems[0].addr, 0xff, liar->kept[i].elems[0].len);
+		overwrite(liar->kept[i].elems[0].addr, liar->kept[i].elems[0].len);
 		liar_data(liar, LIAR_QUEUE, &liar->kept[i], zeros, sizeof(zeros));
 	}
 }
@@ -183,9 +194,6 @@ static void ring_lies(void **state)
 	else
 		expect_all(liar);
 	assert_true(now_ms() - start < 20000);
-	/* The rig sees its own scribbling, and takes it for the driver's. */
-	if (lie->tell == scribble)
-		rig_violation(liar->rig);
 	told(lie->name, "%s; 64 of 64 returned once", lie->rule ? lie->rule : "harmless");
 }
 

@@ -27,8 +27,9 @@ struct setup_lie {
 	const char *words;
 };
 
-#define FIELD(member) \
-	offsetof(struct virtio_scsi_config, member), sizeof(((struct virtio_scsi_config *)0)->member)
+#define FIELD(member)                                \
+	offsetof(struct virtio_scsi_config, member), \
+		sizeof(((struct virtio_scsi_config *)0)->member)
 
 static const struct setup_lie lies[] = {
 	{"num_queues 0", FIELD(num_queues), 0, 0, -EPROTO, "no request queue"},
@@ -166,8 +167,8 @@ static void falls_silent_at_each_message(void **state)
 }
 
 /*
- * The device is refused only after the transport had taken the socket over: it is the caller's all the
- * same, as vscsi_dev_open() failed, and nobody else may close it.
+ * The device is refused only after the transport had taken the socket over: it is the caller's all
+ * the same, as vscsi_dev_open() failed, and nobody else may close it.
  */
 static void refused_socket_stays_the_callers(void **state)
 {

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A device that answers late, only in part, or no more. Every wait has an end, memory that the
+ * device may still use stays its own until then, and nothing is returned twice.
+ */
+#include "liar.h"
+
+#include <errno.h>
+#include <pthread.h>
+
+static void resets_never_answered(void **state)
+{
+	struct liar *liar = *state;
+	unsigned i;
+
+	liar->options = "?timeout_ms=50";
+	liar_up(liar);
+	liar->deaf = true;
+	for (i = 0; i < 8; i++)
+		assert_int_equal(vscsi_lun_reset(liar->lun), -ETIMEDOUT);
+	assert_int_equal(vscsi_lun_reset(liar->lun), -EBUSY);
+	/* What was late is taken back, and serves again. */
+	liar_wait_kept(liar, 8);
+	for (i = 0; i < 8; i++)
+		rig_put(liar->rig, 0, liar->kept[i].head, 1);
+	liar->deaf = false;
+	for (i = 0; i < 20; i++)
+		assert_int_equal(vscsi_lun_reset(liar->lun), 0);
+	told("8 resets never answered", "timed out, then busy, then works again");
+}
+
+static void answer_to_no_reset(void **state)
+{
+	struct liar *liar = *state;
+
+	liar_up(liar);
+	assert_int_equal(vscsi_lun_reset(liar->lun), 0);
+	rig_put(liar->rig, 0, 0, 1);
+	assert_int_equal(vscsi_lun_reset(liar->lun), -EPROTO);
+	assert_non_null(strstr(vscsi_last_error(), "the used index moved past"));
+	assert_false(liar_runs(liar));
+	told("answers a reset that was not asked for", "lost: the used index moved past");
+}
+
+/* The reset is answered first and the commands only then, backwards. */
+static void completes_after_the_reset(void **state)
+{
+	const struct rig_reply reset = {.response = VIRTIO_SCSI_S_RESET};
+	struct liar *liar = *state;
+	bool seen[16] = {false};
+	struct vscsi_completion done;
+	unsigned i;
+
+	CONFORMS("R-HARD-15");
+	liar_up(liar);
+	liar_hold(liar, 16);
+	assert_int_equal(vscsi_lun_reset(liar->lun), 0);
+	assert_int_equal(vscsi_poll(liar->queue, &done, 1), 0);
+	assert_int_equal(vscsi_lun_close(liar->lun), -EBUSY);
+	for (i = 16; i-- > 0;)
+		rig_complete(liar->rig, LIAR_QUEUE, &liar->kept[i], &reset);
+	for (i = 0; i < 16; i++) {
+		assert_int_equal(vscsi_poll(liar->queue, &done, 1), 1);
+		assert_int_equal(done.result, -ECANCELED);
+		assert_false(seen[done.user_data]);
+		seen[done.user_data] = true;
+	}
+	assert_int_equal(vscsi_poll(liar->queue, &done, 1), 0);
+	told("completes after the reset was answered", "16 of 16 cancelled, each once");
+}
+
+/* The late answers come when call and LUN are gone, and after other calls had their turn. */
+static void answers_after_the_limit(void **state)
+{
+	static const struct rig_reply good = {.residual = 0};
+	struct liar *liar = *state;
+	struct vscsi_lun *lun;
+	char block[LIAR_BLOCK];
+	unsigned i;
+
+	CONFORMS("R-HARD-15");
+	liar->options = "?timeout_ms=50";
+	liar_up(liar);
+	assert_int_equal(vscsi_lun_open(liar->dev, 0, 0, NULL, &lun), 0);
+	liar->lie = liar_keep;
+	for (i = 0; i < 10; i++) {
+		memset(block, 0x55, sizeof(block));
+		assert_int_equal(vscsi_pread(lun, block, sizeof(block), 0), -ETIMEDOUT);
+	}
+	assert_int_equal(vscsi_lun_close(lun), 0);
+	liar_wait_kept(liar, 10);
+	liar->lie = NULL;
+	for (i = 0; i < 10; i++)
+		rig_complete(liar->rig, 2, &liar->kept[i], &good);
+	assert_int_equal(block[7], 0x55);
+	for (i = 0; i < 10; i++)
+		assert_int_equal(vscsi_pread(liar->lun, block, sizeof(block), 0), 0);
+	told("answers after the time limit", "timed out, memory its own until then, works again");
+}
+
+static void never_answers_again(void **state)
+{
+	struct liar *liar = *state;
+	char block[LIAR_BLOCK];
+	uint64_t start = now_ms();
+
+	CONFORMS("R-CLN-04");
+	liar->options = "?timeout_ms=100";
+	liar_up(liar);
+	liar->lie = liar_keep;
+	assert_int_equal(vscsi_pread(liar->lun, block, sizeof(block), 0), -ETIMEDOUT);
+	rig_plan(liar->rig, RIG_GET_VRING_BASE, RIG_FAULT_STALL, 0);
+	liar_close(liar);
+	assert_true(now_ms() - start < 5000);
+	rig_release(liar->rig);
+	told("never answers again, not even to the close", "timed out, closed");
+}
+
+static void *hang_up(void *ctx)
+{
+	struct liar *liar = ctx;
+
+	/* The one who waits has sent its request by then. */
+	liar_wait_kept(liar, 1);
+	rig_hang_up(liar->rig);
+	return NULL;
+}
+
+static void hangs_up_under_a_call_that_waits(void **state)
+{
+	struct liar *liar = *state;
+	char block[LIAR_BLOCK];
+	pthread_t thread;
+	uint64_t start;
+
+	liar_up(liar);
+	liar->lie = liar_keep;
+	assert_int_equal(pthread_create(&thread, NULL, hang_up, liar), 0);
+	start = now_ms();
+	assert_int_equal(vscsi_pread(liar->lun, block, sizeof(block), 0), -ENOTCONN);
+	assert_non_null(strstr(vscsi_last_error(), "closed the connection"));
+	assert_true(now_ms() - start < 10000);
+	pthread_join(thread, NULL);
+	told("hangs up under a call that waits", "the device is lost: closed the connection");
+}
+
+/* Whoever sleeps is woken, by whichever thread the end is noticed. */
+static void hangs_up_under_a_sleeper(void **state)
+{
+	struct liar *liar = *state;
+	uint64_t start;
+
+	liar_up(liar);
+	liar_hold(liar, 8);
+	rig_hang_up(liar->rig);
+	start = now_ms();
+	assert_int_equal(vscsi_wait(liar->queue, 20000), 1);
+	assert_true(now_ms() - start < 10000);
+	liar_expect_lost(liar, 8, "closed the connection");
+	told("hangs up under a thread that sleeps", "woken; 8 of 8 returned once");
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		LIAR_TEST(resets_never_answered),     LIAR_TEST(answer_to_no_reset),
+		LIAR_TEST(completes_after_the_reset), LIAR_TEST(answers_after_the_limit),
+		LIAR_TEST(never_answers_again),       LIAR_TEST(hangs_up_under_a_call_that_waits),
+		LIAR_TEST(hangs_up_under_a_sleeper),
+	};
+
+	return cmocka_run_group_tests_name("hostile gone", tests, NULL, NULL);
+}
