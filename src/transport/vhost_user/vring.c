@@ -166,7 +166,9 @@ int vu_queue_start(struct transport *t, const struct transport_queue *queue)
 	vu->running++;
 	if (vu->bit30)
 		ret = vu_set_vring(vu, VU_SET_VRING_ENABLE, queue->index, 1);
-	/* What is asked of a ring before it is enabled may be dropped (vhost-user, "Ring states"). */
+	/*
+	 * What is asked of a ring before it is enabled may be dropped (vhost-user, "Ring states").
+	 */
 	if (!ret)
 		ret = vu_sync(vu);
 	if (ret && vu->fd >= 0) {

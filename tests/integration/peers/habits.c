@@ -8,11 +8,11 @@
 #define P_INFLIGHT  (1ull << 12)
 
 /* What a configuration space has when nobody has set anything. */
-#define CONFIG(queues_, targets_, luns_)                                                     \
-	{                                                                                    \
-		.num_queues = (queues_), .seg_max = 126, .max_sectors = 65535,               \
-		.cmd_per_lun = 128, .event_info_size = 16, .sense_size = 96, .cdb_size = 32, \
-		.max_target = (targets_), .max_lun = (luns_)                                 \
+#define CONFIG(queues_, targets_, luns_)                                                           \
+	{                                                                                          \
+		.num_queues = (queues_), .seg_max = 126, .max_sectors = 65535, .cmd_per_lun = 128, \
+		.event_info_size = 16, .sense_size = 96, .cdb_size = 32, .max_target = (targets_), \
+		.max_lun = (luns_)                                                                 \
 	}
 
 /* Knows one unit; hands commands to a library that reports all failures alike. */
@@ -20,10 +20,10 @@ const struct habit habit_contrib = {
 	.name = "QEMU contrib/vhost-user-scsi",
 	.features = RIG_F_VERSION_1 | RIG_F_INDIRECT | RIG_F_EVENT_IDX | RIG_F_HOTPLUG |
 		    RIG_F_LOG_ALL | RIG_F_PROTOCOL,
-	.protocol = RIG_P_MQ | P_LOG_SHMFD | RIG_P_REPLY_ACK | RIG_P_BACKEND_REQ |
-		    RIG_P_MEM_SLOTS,
+	.protocol = RIG_P_MQ | P_LOG_SHMFD | RIG_P_REPLY_ACK | RIG_P_BACKEND_REQ | RIG_P_MEM_SLOTS,
 	.queues = 3,
 	.config = CONFIG(1, 0, 0),
+	.strict = true,
 	.lun_form = LUN_FIRST,
 	.absent = ABSENT_UNWRITTEN,
 	.used_len = USED_ZERO,
@@ -55,8 +55,8 @@ const struct habit habit_spdk = {
 
 const struct habit habit_rust = {
 	.name = "rust-vmm vhost-device-scsi",
-	.features = RIG_F_VERSION_1 | RIG_F_INDIRECT | RIG_F_EVENT_IDX | RIG_F_HOTPLUG |
-		    RIG_F_PROTOCOL,
+	.features =
+		RIG_F_VERSION_1 | RIG_F_INDIRECT | RIG_F_EVENT_IDX | RIG_F_HOTPLUG | RIG_F_PROTOCOL,
 	.protocol = RIG_P_MQ | RIG_P_CONFIG,
 	.queues = 3,
 	.config = CONFIG(1, 255, 16383),

@@ -22,8 +22,7 @@ void peer_complain(struct peer *peer, const char *sentence)
 /* Called by the rig when a message has been read. Each is good for once and asks for the next. */
 static void watch(struct peer *peer, uint32_t request, void (*seen)(struct rig *, void *))
 {
-	rig_fault(peer->rig,
-		  (struct rig_fault){.request = request, .before = seen, .ctx = peer});
+	rig_fault(peer->rig, (struct rig_fault){.request = request, .before = seen, .ctx = peer});
 }
 
 static void on_stop(struct rig *rig, void *ctx)
@@ -147,10 +146,24 @@ static void start_rig(struct peer *peer)
 		assert_int_equal(pthread_create(&peer->poller, NULL, poll_rings, peer), 0);
 }
 
+/* The device owns the socket from here on. */
+static void open_device(struct peer *peer)
+{
+	int fd = rig_socket(peer->rig);
+	char address[128];
+
+	if (peer->habit->strict)
+		peer->strict = strict_start(peer, &fd);
+	snprintf(address, sizeof(address), "vhost-user:fd=%d?queues=2&timeout_ms=%d", fd,
+		 PEER_TIMEOUT);
+	if (vscsi_dev_open(address, NULL, &peer->dev))
+		fail_msg("%s: %s", peer->habit->name, vscsi_last_error());
+	rig_taken(peer->rig);
+}
+
 struct peer *peer_start(const struct habit *habit)
 {
 	struct peer *peer = calloc(1, sizeof(*peer));
-	char address[128];
 	unsigned i;
 
 	alarm(TEST_LIMIT);
@@ -163,11 +176,7 @@ struct peer *peer_start(const struct habit *habit)
 		peer->units[i].asc = habit->attention ? 0x29 : 0;
 	}
 	start_rig(peer);
-	snprintf(address, sizeof(address), "vhost-user:%s?queues=2&timeout_ms=%d",
-		 rig_address(peer->rig), PEER_TIMEOUT);
-	if (vscsi_dev_open(address, NULL, &peer->dev))
-		fail_msg("%s: %s", habit->name, vscsi_last_error());
-	rig_taken(peer->rig);
+	open_device(peer);
 	return peer;
 }
 
@@ -180,6 +189,8 @@ void peer_stop(struct peer *peer)
 	atomic_store(&peer->stop, true);
 	if (peer->habit->polls)
 		pthread_join(peer->poller, NULL);
+	if (peer->strict)
+		strict_stop(peer->strict);
 	complaint = atomic_load(&peer->complaint);
 	/* The rig's thread may still look at the units until it is gone. */
 	rig_stop(peer->rig);

@@ -4,7 +4,8 @@
  * or forbid, each as a line of a table. They stand on the rig, which judges the front-end by the
  * specifications; a peer also judges it by what its original would stumble over.
  *
- * A peer is no copy of its original: it has what the front-end can notice, and nothing else.
+ * A peer is no copy of its original: it has what the front-end can notice, and nothing else. A
+ * habit that is not known, or that no test looks at, is the zero of its type.
  */
 #ifndef INTEGRATION_PEERS_PEER_H
 #define INTEGRATION_PEERS_PEER_H
@@ -24,13 +25,13 @@
 #include "conforms.h"
 #include "rig/rig.h"
 
-#define PEER_BLOCK     512u
-#define PEER_BLOCKS    16384u
-#define PEER_UNITS     4u
-#define PEER_BUFFERS   32u
-#define PEER_TIMEOUT   5000 /* ms, of the library for each answer */
-#define PEER_BYTES     ((size_t)PEER_BLOCK * PEER_BLOCKS)
-#define PEER_RESPONSE  108u /* bytes of a response with sense (virtio 1.4, 5.6.6.1) */
+#define PEER_BLOCK    512u
+#define PEER_BLOCKS   16384u
+#define PEER_UNITS    6u
+#define PEER_BUFFERS  32u
+#define PEER_TIMEOUT  5000 /* ms, of the library for each answer */
+#define PEER_BYTES    ((size_t)PEER_BLOCK * PEER_BLOCKS)
+#define PEER_RESPONSE 108u /* bytes of a response with sense (virtio 1.4, 5.6.6.1) */
 
 /* Which forms of bytes 2 and 3 of a LUN field name a unit (virtio 1.4, 5.6.6.1). */
 enum lun_form {
@@ -49,10 +50,10 @@ enum absent {
 
 /* What stands in a used entry as the length. */
 enum used_len {
-	USED_TRUE,  /* what was written */
-	USED_ZERO,  /* 0, for events too */
-	USED_IN,    /* the response, and all of the buffers for data-in */
-	USED_BOTH,  /* the response, and all buffers, those for data-out too */
+	USED_TRUE, /* what was written */
+	USED_ZERO, /* 0, for events too */
+	USED_IN,   /* the response, and all of the buffers for data-in */
+	USED_BOTH, /* the response, and all buffers, those for data-out too */
 };
 
 /* How task management ends. */
@@ -66,6 +67,7 @@ enum control {
  * @name: for people
  * @features, @protocol, @queues, @config, @start_on_kick: as in struct rig_opts
  * @max_blocks: of one transfer, told by VPD page B0h; 0: there are no such pages
+ * @strict: reads messages without patience, see strict.c
  * @polls: looks by itself and says that no kicks are needed; else it waits for them
  * @whole_device: starts with three rings and DRIVER_OK, and one GET_VRING_BASE stops all rings
  * @lun_form, @absent, @used_len, @control: see there
@@ -89,6 +91,7 @@ struct habit {
 	enum used_len used_len;
 	enum control control;
 	bool start_on_kick;
+	bool strict;
 	bool polls;
 	bool whole_device;
 	bool failure_beside_sense;
@@ -125,8 +128,11 @@ struct event_buffer {
 	void *addr;
 };
 
+struct strict;
+
 /**
  * struct peer - A back-end, and the device that the library has opened on it
+ * @strict: the reader between the two, or NULL
  * @lock: guards @units and @buffers; never held while the rig is called
  * @complaint: what its original would have stumbled over first; NULL: nothing
  * @serving: it polls and has said that it wants no kicks
@@ -136,6 +142,7 @@ struct peer {
 	const struct habit *habit;
 	struct rig *rig;
 	struct vscsi_dev *dev;
+	struct strict *strict;
 	pthread_mutex_t lock;
 	struct unit units[PEER_UNITS];
 	unsigned unit_count;
@@ -167,6 +174,13 @@ void peer_wait_serving(struct peer *peer);
 /* Notes a fault of the front-end. */
 void peer_complain(struct peer *peer, const char *sentence);
 
+/*
+ * strict.c: puts the reader in front of the rig's socket. @frontend receives the socket for the
+ * library, which owns it once the device is open. Stopping waits until the library has closed it.
+ */
+struct strict *strict_start(struct peer *peer, int *frontend);
+void strict_stop(struct strict *strict);
+
 /* serve.c: what is done with a chain. Any thread of the peer's. */
 void serve_chain(struct peer *peer, unsigned queue, const struct rig_chain *chain);
 
@@ -185,14 +199,15 @@ struct outcome unit_execute(struct peer *peer, struct unit *unit, const struct r
 /* walk.c: scans, and finds exactly the units that are there. */
 void walk_scan(struct peer *peer);
 
-/* Opens a unit, writes, reads back in every way there is, looks behind the scenes, flushes, closes. */
+/* Opens a unit, writes, reads back, looks at the disk itself, flushes, closes. */
 void walk_unit(struct peer *peer, unsigned target, unsigned lun);
 
-/* Start, scan, all units, stop. */
-void walk(const struct habit *habit);
+/* Start, scan, and all units. What comes after it, peer_stop() at least, is up to the test. */
+struct peer *walk(const struct habit *habit);
 
 /* One function for each file of tests; returns how many failed. */
 int personality_tests(void);
 int size_tests(void);
+int start_tests(void);
 
 #endif

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What a peer does with a chain: who it is for, what of the answer it writes, and what it says of it. */
+/* What a peer does with a chain: who it is for, and how much of the answer it writes. */
 #include "peer.h"
 
-#define CONTROL 0u
-#define EVENTS  1u
+#define CONTROL         0u
+#define EVENTS          1u
 
 #define CHECK_CONDITION 0x02
 
 /* The 8 bytes of a request's address, as the habit reads them. False: they name nothing. */
-static bool read_address(enum lun_form form, const uint8_t lun[8], unsigned *target, unsigned *number)
+static bool read_address(enum lun_form form, const uint8_t lun[8], unsigned *target,
+			 unsigned *number)
 {
 	static const uint8_t zeros[4];
 	unsigned field = (unsigned)lun[2] << 8 | lun[3];
@@ -88,8 +89,8 @@ static void answer(const struct habit *habit, struct virtio_scsi_cmd_resp *resp,
 	resp->status = end->status;
 	resp->response = VIRTIO_SCSI_S_OK;
 	if (end->status == CHECK_CONDITION) {
-		const uint8_t sense[18] = {[0] = 0x70,      [2] = end->key,  [7] = 10,
-					   [12] = end->asc, [13] = end->ascq};
+		const uint8_t sense[18] = {
+			[0] = 0x70, [2] = end->key, [7] = 10, [12] = end->asc, [13] = end->ascq};
 
 		memcpy(resp->sense, sense, sizeof(sense));
 		resp->sense_len = sizeof(sense);

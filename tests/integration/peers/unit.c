@@ -46,7 +46,7 @@ static struct outcome send(const struct rig_chain *chain, const uint8_t *data, s
 	return end;
 }
 
-/* Answers with a list whose room the CDB tells as well: there are peers that believe the one or the other. */
+/* Answers with data whose room the CDB tells too: some peers believe the one, some the other. */
 static struct outcome reply(struct peer *peer, const struct rig_chain *chain, uint64_t alloc,
 			    const uint8_t *data, size_t len)
 {
