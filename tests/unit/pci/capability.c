@@ -37,7 +37,7 @@ static void test_identity(void **state)
 	unsigned i;
 
 	(void)state;
-	CONFORMS("R-PCI-01", "R-PCI-02", "R-PCI-04", "R-PCI-05");
+	CONFORMS("R-PCI-01", "R-PCI-02", "R-PCI-04", "R-PCI-05", "R-SCSI-01");
 	for (i = 0; i < ARRAY_LEN(table); i++) {
 		struct model *m = model_standard();
 

@@ -7,7 +7,7 @@ litmus.py STRONG WEAK_RELEASE WEAK_ACQUIRE
 The ring as it is must be clean. Without its releases what is published races with what was written
 and read before; without its acquires what is taken back races with what the device wrote.
 
-CONFORMS("R-MB-02"): request; CONFORMS("R-MB-06"): answer; CONFORMS("R-MB-09"): recycle.
+CONFORMS("R-MB-02", "R-SPLIT-33"): request; CONFORMS("R-MB-06"): answer; CONFORMS("R-MB-09"): recycle.
 """
 
 import os

@@ -12,7 +12,7 @@ static void test_config_is_read_whole(void **state)
 	uint32_t words[3];
 	uint16_t max_target;
 
-	CONFORMS("R-VU-69", "R-VU-71", "R-VU-72");
+	CONFORMS("R-VU-69", "R-VU-71", "R-VU-72", "R-CFG-09");
 	(void)state;
 	fx_connect(&fx);
 	assert_int_equal(fx.t->ops->read_config(fx.t, 0, &config, sizeof(config)), 0);
