@@ -11,7 +11,8 @@
 
 #include "peer.h"
 
-#define EVENTS 1u
+#define EVENTS    1u
+#define DRIVER_OK 4u /* virtio 1.4, 2.1 */
 
 /* How long a front-end is given to do what it must not do: far longer than it would need. */
 #define GRACE_NS INT64_C(30000000)
@@ -146,11 +147,45 @@ static void test_no_kick_before_enabled(void **state)
 	assert_int_equal(early, 0);
 }
 
+/* How many rings the back-end had been given at each SET_STATUS, the last of which is DRIVER_OK. */
+static void on_status(struct rig *rig, void *ctx)
+{
+	unsigned *rings = ctx;
+
+	rig_fault(rig,
+		  (struct rig_fault){.request = RIG_SET_STATUS, .before = on_status, .ctx = ctx});
+	if (rig_value(rig, RIG_SET_STATUS, rig_seen(rig, RIG_SET_STATUS) - 1) & DRIVER_OK)
+		*rings = rig_seen(rig, RIG_SET_VRING_ENABLE);
+}
+
+/* Back-ends exist that start nothing before DRIVER_OK, and then what they know of. */
+static void test_driver_ok_comes_last(void **state)
+{
+	struct vscsi_dev *dev;
+	unsigned rings = 0;
+	char address[128];
+	struct rig *rig;
+
+	(void)state;
+	CONFORMS("R-VU-79");
+	alarm(60);
+	rig = rig_start(NULL);
+	rig_fault(rig, (struct rig_fault){
+			       .request = RIG_SET_STATUS, .before = on_status, .ctx = &rings});
+	snprintf(address, sizeof(address), "vhost-user:%s?queues=3&status=on", rig_address(rig));
+	assert_int_equal(vscsi_dev_open(address, NULL, &dev), 0);
+	rig_taken(rig);
+	assert_int_equal(rings, 5);
+	assert_int_equal(vscsi_dev_close(dev), 0);
+	rig_stop(rig);
+}
+
 int start_tests(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rings_are_ready),
 		cmocka_unit_test(test_no_kick_before_enabled),
+		cmocka_unit_test(test_driver_ok_comes_last),
 	};
 
 	return cmocka_run_group_tests_name("peers/start", tests, NULL, NULL);

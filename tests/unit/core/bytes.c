@@ -107,7 +107,7 @@ static void test_order_of_the_descriptors(void **state)
 
 	(void)state;
 	CONFORMS("R-SCSI-27", "R-SCSI-28", "R-SCSI-39", "R-SPLIT-05", "R-SPLIT-09", "R-SPLIT-10",
-		 "R-SPLIT-15", "R-SPLIT-16");
+		 "R-SPLIT-15", "R-SPLIT-16", "R-SPLIT-08", "R-SCSI-07");
 	for (i = 0; i < 2; i++) {
 		struct desk d;
 
