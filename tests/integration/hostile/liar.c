@@ -148,6 +148,13 @@ static void serve_control(struct liar *liar, const struct rig_chain *chain)
 	rig_put(liar->rig, 0, chain->head, 1);
 }
 
+/* The count tells the test's thread that the buffer is there: it grows last. */
+static void keep_buffer(struct liar *liar, const struct rig_chain *chain)
+{
+	liar->buffers[liar->buffer_count % 16] = *chain;
+	liar->buffer_count++;
+}
+
 /* The rig's thread, with the rig's lock. */
 static void on_chain(struct rig *rig, unsigned queue, const struct rig_chain *chain, void *ctx)
 {
@@ -161,7 +168,7 @@ static void on_chain(struct rig *rig, unsigned queue, const struct rig_chain *ch
 	if (queue == 0)
 		serve_control(liar, chain);
 	else if (queue == 1)
-		liar->buffers[liar->buffer_count++ % 16] = *chain;
+		keep_buffer(liar, chain);
 	else if (queue == LIAR_QUEUE && liar->hold)
 		keep(liar, chain);
 	else if (!lie || !lie(liar, queue, chain, rig_command(chain)->cdb))
