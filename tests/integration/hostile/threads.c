@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -240,7 +241,7 @@ static void memory_while_devices_come_and_go(void **state)
 		assert_int_equal(open_once(&liar->opts, r.mem), i % 3 ? 0 : -EPROTO);
 	}
 	while (r.rounds < 10)
-		;
+		sched_yield();
 	r.stop = true;
 	pthread_join(thread, NULL);
 	assert_int_equal(vscsi_mem_destroy(r.mem), 0);
