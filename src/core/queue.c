@@ -282,14 +282,15 @@ static inline void finish(struct ioq *ioq, struct slot *slot, uint16_t number)
  *
  * Return: completions written, 0 when the request is sent again.
  */
-static inline unsigned deliver(struct ioq *ioq, uint16_t number, struct vscsi_completion *out)
+static inline unsigned deliver(struct ioq *ioq, uint16_t number, uint32_t used_len,
+			       struct vscsi_completion *out)
 {
 	struct slot *slot = &ioq->slots[number];
 	const struct virtio_scsi_cmd_resp *resp = slot_response(slot);
 	uint64_t lengths = __atomic_load_n((const uint64_t *)(const void *)resp, __ATOMIC_RELAXED);
 	uint32_t codes = __atomic_load_n((const uint32_t *)(const void *)&resp->status_qualifier,
 					 __ATOMIC_RELAXED);
-	bool whole = slot->used_len >= slot->expect || slot->used_len < RESPONSE_LEAST;
+	bool whole = used_len >= slot->expect || used_len < RESPONSE_LEAST;
 
 	if (likely(!lengths && !codes && whole)) {
 		out->user_data = slot->user_data;
@@ -297,6 +298,7 @@ static inline unsigned deliver(struct ioq *ioq, uint16_t number, struct vscsi_co
 		       offsetof(struct vscsi_completion, sense) -
 			       offsetof(struct vscsi_completion, result));
 	} else {
+		slot->used_len = used_len;
 		if (!slot_judge(ioq, slot, out))
 			return 0;
 	}
@@ -305,11 +307,13 @@ static inline unsigned deliver(struct ioq *ioq, uint16_t number, struct vscsi_co
 }
 
 /* Leaves a completed slot for the handle that it belongs to. */
-static void hand_over(struct vscsi_queue *owner, struct slot *slot)
+static void hand_over(struct slot *slot, uint32_t used_len)
 {
+	struct vscsi_queue *owner = slot->owner;
 	struct ioq *ioq = owner->ioq;
 	uint16_t number = slot_number(ioq, slot);
 
+	slot->used_len = used_len;
 	slot->next = NO_SLOT;
 	if (owner->done == NO_SLOT)
 		owner->done = number;
@@ -326,7 +330,8 @@ static unsigned deliver_done(struct vscsi_queue *queue, struct vscsi_completion 
 		uint16_t number = queue->done;
 
 		queue->done = queue->ioq->slots[number].next;
-		count += deliver(queue->ioq, number, &out[count]);
+		count += deliver(queue->ioq, number, queue->ioq->slots[number].used_len,
+				 &out[count]);
 	}
 	return count;
 }
@@ -353,11 +358,10 @@ static inline __attribute__((always_inline)) int collect(struct vscsi_queue *que
 			return count ? (int)count : -EPROTO;
 		number = (uint16_t)(used.head >> ioq->head_shift);
 		slot = &ioq->slots[number];
-		slot->used_len = used.len;
 		if (!shared || slot->owner == queue)
-			count += deliver(ioq, number, &out[count]);
+			count += deliver(ioq, number, used.len, &out[count]);
 		else
-			hand_over(slot->owner, slot);
+			hand_over(slot, used.len);
 	}
 	if (unlikely(ioq->waiting != NO_SLOT) && ioq_push_due(ioq))
 		virtq_submit(&ioq->vq);
