@@ -54,6 +54,12 @@ struct vscsi_lun {
  */
 int lun_init(struct vscsi_lun *lun, struct vscsi_dev *dev, unsigned target, unsigned number);
 
+/* Ends what a request that counts against its LUN's limit took (virtio 1.4, 5.6.4.1). */
+static inline void lun_give_credit(struct vscsi_lun *lun)
+{
+	atomic_fetch_sub_explicit(&lun->inflight, 1, memory_order_relaxed);
+}
+
 /**
  * lun_probe - Ask a LUN what it is and can do
  *

@@ -66,6 +66,12 @@ static inline bool queue_is_ours(const struct vscsi_queue *queue)
 #endif
 }
 
+/* Whether a slot carries a request of this handle. */
+static inline bool queue_holds(const struct vscsi_queue *queue, const struct slot *slot)
+{
+	return atomic_load_explicit(&slot->lun, memory_order_relaxed) && slot->owner == queue;
+}
+
 /**
  * queue_begin - Take a slot for a request
  * @queue: the queue; locked when this returns 0
