@@ -6,6 +6,8 @@
 #ifndef CORE_INQUIRE_H
 #define CORE_INQUIRE_H
 
+#include <errno.h>
+
 #include "core/lun.h"
 
 struct vscsi_completion;
@@ -29,5 +31,15 @@ struct vscsi_completion;
  */
 int inquire(struct vscsi_lun *lun, const uint8_t cdb[16], void *buf, uint32_t len,
 	    uint32_t *received, struct vscsi_completion *done);
+
+/*
+ * Whether such an error says something of the device as a whole. All others are an answer of this
+ * LUN: no such target, no such LUN, or one that can't tell; -EPROTO is a back-end that completes
+ * without an answer when nobody is there.
+ */
+static inline bool inquire_got_nowhere(int err)
+{
+	return err == -ENOTCONN || err == -ETIMEDOUT || err == -ENOMEM || err == -EFAULT;
+}
 
 #endif

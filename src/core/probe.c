@@ -70,7 +70,7 @@ static int read_page(struct probe *probe, uint8_t page, uint8_t data[SCSI_VPD_AL
 		return 0;
 	scsi_cdb_inquiry(cdb, true, page, SCSI_VPD_ALLOC);
 	err = inquire(probe->lun, cdb, data, SCSI_VPD_ALLOC, &received, NULL);
-	if (err == -ENOTCONN || err == -ETIMEDOUT || err == -ENOMEM)
+	if (inquire_got_nowhere(err))
 		return err;
 	return err ? 0 : (int)received;
 }
@@ -131,7 +131,7 @@ static int read_capacity(struct vscsi_lun *lun, struct scsi_capacity *capacity)
 	err = inquire(lun, cdb, data, SCSI_READ_CAPACITY_16_LEN, &received, NULL);
 	if (!err) {
 		err = scsi_capacity_parse_16(data, received, capacity);
-	} else if (err != -ENOTCONN && err != -ETIMEDOUT && err != -ENOMEDIUM) {
+	} else if (!inquire_got_nowhere(err) && err != -ENOMEDIUM) {
 		scsi_cdb_read_capacity_10(cdb);
 		err = inquire(lun, cdb, data, SCSI_READ_CAPACITY_10_LEN, &received, NULL);
 		if (!err)
@@ -188,7 +188,7 @@ static int probe_mode(struct probe *probe)
 		return 0;
 	for (i = 0; i < ARRAY_LEN(ways) && err; i++) {
 		err = read_mode(lun, ways[i].wide, ways[i].page, &mode);
-		if (err == -ENOTCONN || err == -ETIMEDOUT || err == -ENOMEM)
+		if (inquire_got_nowhere(err))
 			return err;
 	}
 	if (err)

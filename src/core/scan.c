@@ -59,16 +59,6 @@ static int add(struct scan *scan, unsigned target, unsigned lun, unsigned type)
 	return 0;
 }
 
-/*
- * Whether an error says something of the device as a whole. All others mean that nothing usable is
- * there: no such target, no such LUN, or one that can't answer; -EPROTO is a back-end that
- * completes without an answer when nobody is there.
- */
-static bool is_fatal(int err)
-{
-	return err == -ENOTCONN || err == -ENOMEM || err == -ETIMEDOUT || err == -EFAULT;
-}
-
 /* Adds a LUN if INQUIRY finds a device there. Return: 0, or a fatal error. */
 static int try_lun(struct scan *scan, unsigned target, unsigned number)
 {
@@ -85,7 +75,7 @@ static int try_lun(struct scan *scan, unsigned target, unsigned number)
 	scsi_cdb_inquiry(cdb, false, 0, sizeof(data));
 	err = inquire(&lun, cdb, data, sizeof(data), &received, NULL);
 	if (err)
-		return is_fatal(err) ? err : 0;
+		return inquire_got_nowhere(err) ? err : 0;
 	if (scsi_inquiry_parse(data, received, &inquiry) ||
 	    inquiry.qualifier != SCSI_QUALIFIER_CONNECTED)
 		return 0;
@@ -159,7 +149,7 @@ static int try_target(struct scan *scan, unsigned target, uint8_t *data)
 	err = report_luns(&lun, data, &received, &done);
 	if (!err)
 		return try_list(scan, target, data, received);
-	if (is_fatal(err))
+	if (inquire_got_nowhere(err))
 		return err;
 	/*
 	 * A response but OK means that nobody is there (virtio 1.4, 5.6.6.1.1); sense is an answer.
