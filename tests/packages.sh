@@ -12,6 +12,8 @@ PACKAGES_TEST="clang g++ libcmocka-dev python3 valgrind e2fsprogs binutils"
 # shellcheck disable=SC2034
 PACKAGES_GUEST="qemu-system-x86 busybox-static sg3-utils e2fsprogs"
 # shellcheck disable=SC2034
+PACKAGES_FUZZ="clang libclang-rt-14-dev"
+# shellcheck disable=SC2034
 PACKAGES_STYLE="clang-format-14 universal-ctags shellcheck man-db git"
 
 # Prints those of the packages named that are not installed.

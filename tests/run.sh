@@ -11,23 +11,31 @@ usage() {
 	cat <<-TEXT
 	usage: tests/run.sh [--quick | --long]
 
-	  --quick  no guest, no valgrind, no ThreadSanitizer: what to run while working
-	  --long   gives the property tests and fuzzers more rounds (VSCSI_TEST_LONG=1)
+	  --quick  no guest, valgrind, ThreadSanitizer, fuzzers: what to run while working
+	  --long   gives the property tests more rounds (VSCSI_TEST_LONG=1), and each fuzzer an
+	           hour instead of 30 seconds (VSCSI_FUZZ_SECONDS)
 	  --help   this text
 
 	Builds: build/test (gcc, AddressSanitizer and UndefinedBehaviorSanitizer), build/test-plain
-	(gcc, release; packaging, guest and valgrind), build/test-tsan (gcc, ThreadSanitizer) and
-	build/test-clang (clang, compiled only). Warnings are errors in all of them.
+	(gcc, release; packaging, guest and valgrind), build/test-tsan (gcc, ThreadSanitizer),
+	build/test-clang (clang, compiled only) and build/test-fuzz (clang, libFuzzer). Warnings
+	are errors in all of them.
 	Exit status: 0 when nothing failed, 1 otherwise, 2 for a wrong option.
 	TEXT
 }
 
 quick=false
+fuzz=false
 multiplier=1
+limit=900
 case "${1-}" in
 "") ;;
 --quick) quick=true ;;
---long) export VSCSI_TEST_LONG=1 multiplier=10 ;;
+--long)
+	export VSCSI_TEST_LONG=1 VSCSI_FUZZ_SECONDS="${VSCSI_FUZZ_SECONDS:-3600}"
+	multiplier=10
+	limit=86400
+	;;
 --help) usage; exit 0 ;;
 *) echo "tests/run.sh: $1 is no option; see tests/run.sh --help" >&2; exit 2 ;;
 esac
@@ -39,6 +47,8 @@ if ! $quick; then
 	# Without them the guest tests are skipped, and say so.
 	# shellcheck disable=SC2086
 	need_packages $PACKAGES_GUEST || echo "going on without the guest tests"
+	# shellcheck disable=SC2086
+	need_packages $PACKAGES_FUZZ && fuzz=true || echo "going on without the fuzzers"
 fi
 
 mkdir -p build
@@ -92,7 +102,7 @@ run() {
 	shift
 	heading "test $dir $*"
 	rm -f "$dir"/meson-logs/testlog*.json
-	timeout 900 meson test -C "$dir" --no-rebuild --timeout-multiplier "$multiplier" "$@" \
+	timeout $limit meson test -C "$dir" --no-rebuild --timeout-multiplier "$multiplier" "$@" \
 		>"$dir/meson-test.log" 2>&1
 	local status=$?
 	grep -E '^ *[0-9]+/[0-9]+ ' "$dir/meson-test.log"
@@ -133,6 +143,12 @@ fi
 if ! $quick && build test-tsan gcc -Dbuildtype=debugoptimized -Db_sanitize=thread \
 	-Dc_args=-Wno-tsan; then
 	run_programs test-tsan
+fi
+
+if $fuzz && build test-fuzz clang -Dbuildtype=debugoptimized -Dfuzz=true \
+	-Db_sanitize=address,undefined -Db_lundef=false; then
+	run test-fuzz --suite fuzz --verbose
+	grep -E '^fuzz-[a-z]+: ' build/test-fuzz/meson-test.log
 fi
 
 python3 tests/summary.py "$results"
