@@ -101,6 +101,7 @@ bool slot_judge(struct ioq *ioq, struct slot *slot, struct vscsi_completion *out
 	struct scsi_sense sense;
 
 	memcpy(&resp, shared, offsetof(struct virtio_scsi_cmd_resp, sense));
+	slot_forget(slot);
 	memset(out, 0, sizeof(*out));
 	out->user_data = slot->user_data;
 	out->response = resp.response;

@@ -47,10 +47,10 @@ static int allocate(struct ioq *ioq)
 	size_t bytes = (size_t)ioq->depth * SLOT_BYTES;
 	uint64_t regions = 0;
 
-	ioq->slots = aligned_alloc(CACHE_LINE, ioq->depth * sizeof(struct slot));
+	ioq->slots = aligned_alloc(CACHE_LINE, (ioq->depth + 1u) * sizeof(struct slot));
 	if (!ioq->slots)
 		return error_set(-ENOMEM, "out of memory");
-	memset(ioq->slots, 0, ioq->depth * sizeof(struct slot));
+	memset(ioq->slots, 0, (ioq->depth + 1u) * sizeof(struct slot));
 	ioq->memory = dma_alloc(ioq->dev->mem, bytes, 4096);
 	if (!ioq->memory)
 		return error_set(-ENOMEM,
@@ -67,7 +67,8 @@ static void prepare_slots(struct ioq *ioq)
 {
 	unsigned i;
 
-	ioq->free = NO_SLOT;
+	ioq->free = ioq->depth;
+	ioq->slots[ioq->depth].shape = NO_SHAPE;
 	ioq->waiting = NO_SLOT;
 	for (i = ioq->depth; i-- > 0;) {
 		struct slot *slot = &ioq->slots[i];
@@ -93,6 +94,7 @@ int ioq_create(struct vscsi_dev *dev, unsigned index, unsigned size, struct ioq 
 	ioq->map = dev->map;
 	ioq->indirect = virtio_has(&dev->virtio, VIRTIO_RING_F_INDIRECT_DESC);
 	pthread_mutex_init(&ioq->lock, NULL);
+	ioq_set_hot(ioq, false);
 	choose_geometry(ioq, size, dev->opts.max_segs);
 	err = virtq_init(&ioq->vq, dev->virtio.transport, dev->mem, index, size,
 			 virtio_has(&dev->virtio, VIRTIO_RING_F_EVENT_IDX));
@@ -117,6 +119,12 @@ void ioq_destroy(struct ioq *ioq)
 	pthread_mutex_destroy(&ioq->lock);
 	free(ioq->slots);
 	free(ioq);
+}
+
+void ioq_set_hot(struct ioq *ioq, bool hot)
+{
+	atomic_store(&ioq->in_force, hot ? &ioq->map->table : &dma_never_in_force);
+	atomic_store(&ioq->hot, hot);
 }
 
 bool ioq_uses_regions(const struct ioq *ioq, uint64_t regions)
@@ -184,7 +192,7 @@ void slot_format(struct ioq *ioq, struct slot *slot, unsigned out, unsigned in)
 	if (ioq->indirect)
 		put_desc(&virtq_table(&ioq->vq)[slot->head], iova + SLOT_TABLE,
 			 sizeof(*table) * total, VRING_DESC_F_INDIRECT, 0);
-	slot->shape = SHAPE(out, in);
+	slot->shape = (uint16_t)(SHAPE(out, in) | (ioq->indirect ? 0 : SHAPE_DIRECT));
 }
 
 void slot_clean(struct slot *slot)

@@ -15,6 +15,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <linux/virtio_scsi.h>
 
@@ -50,17 +51,27 @@ struct vscsi_queue;
 
 #define NO_SLOT        UINT16_MAX
 
-/* What a descriptor table is formatted for: segments for the device and segments from it. */
-#define SHAPE(out, in) ((uint16_t)((out) << 8 | (in)))
+/*
+ * slot.shape: what a slot's table is formatted for, segments for the device and segments from it;
+ * where the table lies; and which CDB is in the header but for its numbers, if it is known. All in
+ * one number, so that the hot path asks once. No slot in use has NO_SHAPE.
+ */
+#define SHAPE(out, in) ((uint16_t)((out) << 5 | (in)))
+#define SHAPE_TABLE    SHAPE(31, 31)
+#define SHAPE_10       (1u << 10) /* READ(10) or WRITE(10), as the segments say */
+#define SHAPE_16       (1u << 11) /* READ(16) or WRITE(16) */
+#define SHAPE_DIRECT   (1u << 12) /* the table lies in the ring */
 #define NO_SHAPE       UINT16_MAX
 
 /*
- * slot.flags: what is not plain about a request; 0 on the hot path, and whenever the slot is free.
+ * slot.flags: SLOT_LIVE and what is not plain about a request. SLOT_LIVE alone on the hot path; 0
+ * whenever the slot is free.
  */
 #define SLOT_RAW \
 	(1u << 0) /* a raw command: short transfers are no error, the header needs cleaning */
 #define SLOT_COUNTED (1u << 1) /* it counts against its LUN's limit */
 #define SLOT_AGAIN   (1u << 2) /* it was sent again, so that its tries need cleaning */
+#define SLOT_LIVE    (1u << 3) /* the ring has it: its head may come back, once */
 
 /**
  * struct slot - The private part of a request, one cache line
@@ -74,7 +85,7 @@ struct vscsi_queue;
  * @due: from then on, when it is sent again, in milliseconds that wrap
  * @retries: times that a raw command is sent again; others take their LUN's
  * @tries: times that it was sent again; 0 whenever the slot is free
- * @shape: what its table is formatted for
+ * @shape: SHAPE() and more
  * @next: next one in whatever list it is in
  * @head: its head in the ring
  * @flags: SLOT_*
@@ -96,23 +107,27 @@ struct slot {
 	uint16_t shape;
 	uint16_t next;
 	uint16_t head;
-	uint16_t flags;
+	uint8_t flags;
+	uint8_t unused;
 };
 _Static_assert(sizeof(struct slot) == CACHE_LINE, "a request's private part is one cache line");
 
 /**
  * struct ioq - A request queue
- * @slots: private parts, @depth of them
+ * @slots: private parts, @depth of them, and one with NO_SHAPE that ends the list of free slots
  * @memory: their places in DMA memory; @iova: where the device sees them
  * @head_shift: a slot's head in the ring is its number shifted by this
  * @indirect: tables lie in the slots and the ring refers to them; else they lie in the ring
- * @free: first free slot; the one freed last comes first, as its cache lines are warm
+ * @free: first free slot, @depth when there is none; the one freed last comes first, as its cache
+ *	lines are warm
  * @waiting: first of the slots that are to be sent again later
  * @cache, @map: to translate addresses
  * @lock: held by handles that share the queue
  * @users: handles that use it; under the device's lock
  * @exclusive: it belongs to one handle alone
- * @fast: that, and the device works; the one thing that the hot path asks
+ * @hot: that, and the device works; the one thing that the hot path asks
+ * @in_force: where the hot path finds the table that @cache must be of: @map's while @hot, else one
+ *	that @cache never is of, so that looking at the cache answers both
  */
 struct ioq {
 	struct virtq vq;
@@ -131,7 +146,8 @@ struct ioq {
 	pthread_mutex_t lock;
 	unsigned users;
 	bool exclusive;
-	atomic_bool fast;
+	atomic_bool hot;
+	_Atomic(const dma_in_force *) in_force;
 };
 
 /**
@@ -160,10 +176,13 @@ void slot_format(struct ioq *ioq, struct slot *slot, unsigned out, unsigned in);
 /* Cleans what a raw command left in the request header. */
 void slot_clean(struct slot *slot);
 
-static inline bool ioq_fast(const struct ioq *ioq)
+static inline bool ioq_hot(const struct ioq *ioq)
 {
-	return atomic_load_explicit(&ioq->fast, memory_order_relaxed);
+	return atomic_load_explicit(&ioq->hot, memory_order_relaxed);
 }
+
+/* Opens or closes the hot path. Any thread, with the device's lock held. */
+void ioq_set_hot(struct ioq *ioq, bool hot);
 
 static inline uint16_t slot_number(const struct ioq *ioq, const struct slot *slot)
 {
@@ -175,39 +194,62 @@ static inline struct virtio_scsi_cmd_resp *slot_response(const struct slot *slot
 	return (void *)((char *)slot->header + SLOT_RESPONSE);
 }
 
+static inline struct vring_desc *slot_inner_table(struct virtio_scsi_cmd_req *header)
+{
+	return (void *)((char *)header + SLOT_TABLE);
+}
+
 static inline struct vring_desc *slot_table(const struct ioq *ioq, const struct slot *slot)
 {
 	if (likely(ioq->indirect))
-		return (void *)((char *)slot->header + SLOT_TABLE);
+		return slot_inner_table(slot->header);
 	return virtq_table(&ioq->vq) + slot->head;
 }
 
-/* Puts slot @number back, which no list holds and the device doesn't have. */
-static inline void slot_release(struct ioq *ioq, struct slot *slot, uint16_t number)
+/* Ends a request that no list holds and the device doesn't have; @next: the first free slot. */
+static inline void slot_end(struct slot *slot, uint16_t next)
 {
+	slot->flags = 0;
+	slot->next = next;
 	/*
 	 * Release: whoever sees that the LUN is not in use may free it. Pairs with ioq_uses_lun().
 	 */
 	atomic_store_explicit(&slot->lun, NULL, memory_order_release);
-	slot->next = ioq->free;
+}
+
+/* Puts slot @number back among the free ones. */
+static inline void slot_release(struct ioq *ioq, struct slot *slot, uint16_t number)
+{
+	slot_end(slot, ioq->free);
 	ioq->free = number;
 }
 
-/* Hands a slot to the ring once more, with the request that is in it. */
-static inline void slot_push_again(struct ioq *ioq, const struct slot *slot)
+/*
+ * Poison: an answer left over from the request before must not be taken for this one's (virtio 1.4,
+ * 2.7.8.3). Good responses are judged by their first 12 bytes alone: two lengths and this word. The
+ * lengths of a free slot are zero: they were read so, or slot_forget() made them so.
+ */
+static inline void slot_poison(struct virtio_scsi_cmd_req *header)
 {
-	struct virtio_scsi_cmd_resp *resp = slot_response(slot);
+	static const struct virtio_scsi_cmd_resp poison = {.response = RESPONSE_UNWRITTEN};
+	struct virtio_scsi_cmd_resp *resp = (void *)((char *)header + SLOT_RESPONSE);
 
-	/*
-	 * Poison: an answer left over from the request before must not be taken for this one's
-	 * (virtio 1.4, 2.7.8.3). Good responses are judged by these 12 bytes alone.
-	 */
-	resp->sense_len = 0;
-	resp->resid = 0;
-	resp->status_qualifier = 0;
-	resp->status = 0;
-	resp->response = RESPONSE_UNWRITTEN;
-	virtq_push(&ioq->vq, slot->head);
+	memcpy(&resp->status_qualifier, &poison.status_qualifier, sizeof(uint32_t));
+}
+
+/* Forgets a response that was not plainly good. */
+static inline void slot_forget(const struct slot *slot)
+{
+	slot_response(slot)->sense_len = 0;
+	slot_response(slot)->resid = 0;
+}
+
+/* Hands a slot to the ring once more, with the request that is in it. */
+static inline void slot_push_again(struct ioq *ioq, struct slot *slot)
+{
+	slot_poison(slot->header);
+	slot->flags |= SLOT_LIVE;
+	virtq_offer(&ioq->vq, slot->head);
 }
 
 /* Hands a filled slot to the ring; the device sees it after the next publish. */

@@ -18,6 +18,7 @@
  * @max_blocks: most blocks of one request
  * @fast_blocks: most blocks of a read [0] and of a write [1] that may take the hot path: as many as
  *	its CDB can name; 0 where requests are counted or writes refused
+ * @short_lbas: addresses below this may take the hot path with a 10-byte CDB; 0 with @wide
  * @wide: it has blocks that only a 16-byte CDB can name, or knows no other: all its reads and
  *	writes have one
  * @read_only: writes are refused
@@ -35,6 +36,7 @@ struct vscsi_lun {
 	uint32_t block_size;
 	uint32_t max_blocks;
 	uint32_t fast_blocks[2];
+	uint64_t short_lbas;
 	bool wide;
 	bool read_only;
 	bool fua;

@@ -278,6 +278,8 @@ static void derive_fast(struct vscsi_lun *lun)
 
 	lun->fast_blocks[0] = lun->limit ? 0 : blocks;
 	lun->fast_blocks[1] = lun->limit || lun->read_only ? 0 : blocks;
+	/* What begins below this stays below 2^32, whatever its length. */
+	lun->short_lbas = lun->wide ? 0 : UINT32_MAX - UINT16_MAX;
 }
 
 int lun_probe(struct vscsi_lun *lun)

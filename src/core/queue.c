@@ -31,7 +31,7 @@ int queue_begin(struct vscsi_queue *queue, struct vscsi_lun *lun, struct slot **
 	if (!queue_is_ours(queue))
 		return -EPERM;
 	queue_lock(queue);
-	if (ioq->free == NO_SLOT || (lun->limit && !lun_take_credit(lun))) {
+	if (ioq->free == ioq->depth || (lun->limit && !lun_take_credit(lun))) {
 		queue_unlock(queue);
 		return -EAGAIN;
 	}
@@ -54,7 +54,6 @@ int queue_abandon(struct vscsi_queue *queue, struct vscsi_lun *lun, struct slot 
 {
 	if (slot->flags & SLOT_COUNTED)
 		lun_give_credit(lun);
-	slot->flags = 0;
 	slot_release(queue->ioq, slot, slot_number(queue->ioq, slot));
 	queue_unlock(queue);
 	return err;
@@ -101,7 +100,7 @@ int queue_create(struct vscsi_dev *dev, uint32_t flags, struct vscsi_queue **out
 	if (ioq) {
 		ioq->users++;
 		ioq->exclusive = !queue->shared;
-		atomic_store(&ioq->fast, ioq->exclusive && dev_running(dev));
+		ioq_set_hot(ioq, ioq->exclusive && dev_running(dev));
 	}
 	pthread_mutex_unlock(&dev->lock);
 	if (!ioq) {
@@ -133,7 +132,7 @@ void queue_destroy(struct vscsi_queue *queue)
 	pthread_mutex_lock(&dev->lock);
 	queue->ioq->users--;
 	queue->ioq->exclusive = false;
-	atomic_store(&queue->ioq->fast, false);
+	ioq_set_hot(queue->ioq, false);
 	pthread_mutex_unlock(&dev->lock);
 	free(queue);
 }
@@ -164,7 +163,7 @@ void queue_detach(struct vscsi_queue *queue, uint64_t user_data, struct vscsi_lu
 			continue;
 		if (slot->flags & SLOT_COUNTED)
 			lun_give_credit(lun);
-		slot->flags &= (uint16_t)~SLOT_COUNTED;
+		slot->flags &= (uint8_t)~SLOT_COUNTED;
 		slot->retries = 0;
 		lun_init(stand_in, lun->dev, lun->info.target, lun->info.lun);
 		/* Release: as in slot_release(), the LUN may be freed by whoever sees this. */

@@ -85,8 +85,10 @@ void request_fill(struct ioq *ioq, struct slot *slot, const struct vscsi_lun *lu
 	struct vring_desc *data = slot_table(ioq, slot) + 1;
 	unsigned i;
 
-	if (slot->shape != SHAPE(request->out, request->in))
+	if ((slot->shape & SHAPE_TABLE) != SHAPE(request->out, request->in))
 		slot_format(ioq, slot, request->out, request->in);
+	/* The CDB may be any now. */
+	slot->shape &= (uint16_t) ~(SHAPE_10 | SHAPE_16);
 	for (i = 0; i < request->out + request->in; i++) {
 		unsigned place = i < request->out ? i : i + 1;
 

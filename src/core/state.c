@@ -40,7 +40,7 @@ void dev_fail_locked(struct vscsi_dev *dev, const char *why)
 	virtio_reset(&dev->virtio);
 	error_keep(false);
 	for (i = 0; i < dev->queues; i++)
-		atomic_store(&dev->ioqs[i]->fast, false);
+		ioq_set_hot(dev->ioqs[i], false);
 	atomic_store_explicit(&dev->state, VSCSI_DEV_FAILED, memory_order_release);
 	wake_sleepers(dev);
 	events_note(dev, VSCSI_EVENT_LOST);

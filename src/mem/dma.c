@@ -12,6 +12,9 @@
 #include "mem/table.h"
 #include "util/error.h"
 
+/* No table lies at address 1. */
+const dma_in_force dma_never_in_force = (struct dma_table *)1;
+
 bool dma_find(const struct dma_map *map, struct dma_cache *cache, uint64_t addr)
 {
 	/* Acquire pairs with the release that publishes a table: its spans are there. */
@@ -41,6 +44,7 @@ bool dma_find(const struct dma_map *map, struct dma_cache *cache, uint64_t addr)
 	/* By value: the next look-up then needs neither the table nor the search. */
 	cache->table = table;
 	cache->span = *span;
+	cache->end = span->start + span->len;
 	return true;
 }
 

@@ -63,18 +63,28 @@ struct dma_table {
 	struct dma_span spans[];
 };
 
+/* A pointer to the table that counts, as it is published. */
+typedef _Atomic(struct dma_table *) dma_in_force;
+
+/* One that points to no table that there is. */
+extern const dma_in_force dma_never_in_force;
+
 struct dma_map {
-	_Atomic(struct dma_table *) table;
+	dma_in_force table;
 	struct vscsi_mem *mem;
 	const struct dma_map_ops *ops;
 	void *ctx;
 	struct dma_map *next; /* in the pool's list */
 };
 
-/* The span that a queue used last; one a queue, so it is never shared between threads. */
+/*
+ * The span that a queue used last, and where it ends; one a queue, so it is never shared between
+ * threads.
+ */
 struct dma_cache {
 	const struct dma_table *table;
 	struct dma_span span;
+	uint64_t end;
 };
 
 /*
@@ -146,27 +156,27 @@ static inline size_t dma_translate(const struct dma_map *map, struct dma_cache *
 }
 
 /**
- * dma_translate_whole - Find where the device sees a buffer that lies in one region
+ * dma_cached - Tell whether a buffer lies in the region used last
+ * @in_force: the table that counts: that of the device's map
+ * @cache: of the queue that asks
+ * @addr: start of the buffer
+ * @len: its bytes
  *
- * Arguments as dma_translate(), but @set becomes the region's set and is not added to. The hot
- * path's form: looks at @cache alone.
+ * The hot path's form of dma_translate(): where it says yes, the device sees the buffer at @addr
+ * plus the delta of the cache's span.
  *
- * Return: false when the buffer is not wholly in the region used last; dma_translate() can tell
- * more.
+ * Return: false when the buffer is not wholly there; dma_translate() can tell more.
  */
-static inline bool dma_translate_whole(const struct dma_map *map, const struct dma_cache *cache,
-				       const void *addr, uint64_t len, uint64_t *iova,
-				       uint64_t *set)
+static inline bool dma_cached(const dma_in_force *in_force, const struct dma_cache *cache,
+			      const void *addr, uint64_t len)
 {
-	uint64_t offset = (uint64_t)(uintptr_t)addr - cache->span.start;
+	/* No sum that could wrap; with @addr outside the span this is more than the span has. */
+	uint64_t left = cache->end - (uint64_t)(uintptr_t)addr;
 
 	/* Relaxed: only whether the table is still the one that the span was copied from. */
-	if (atomic_load_explicit(&map->table, memory_order_relaxed) != cache->table ||
-	    offset >= cache->span.len || len > cache->span.len - offset)
-		return false;
-	*iova = (uint64_t)(uintptr_t)addr + cache->span.delta;
-	*set = cache->span.set;
-	return true;
+	return __builtin_expect(
+		       atomic_load_explicit(in_force, memory_order_relaxed) == cache->table, 1) &&
+	       __builtin_expect(left <= cache->span.len, 1) && __builtin_expect(len <= left, 1);
 }
 
 #endif

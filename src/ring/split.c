@@ -33,9 +33,10 @@ int split_init(struct split_ring *ring, void *mem, unsigned size, bool event_idx
 	ring->desc = mem;
 	ring->avail = (void *)((char *)mem + layout.avail);
 	ring->used = (void *)((char *)mem + layout.used);
+	ring->entries = ring->avail->ring;
 	ring->used_event = &ring->avail->ring[size];
 	ring->avail_event = (void *)&ring->used->ring[size];
-	ring->mask = (uint16_t)(size - 1);
+	ring->mask = size - 1;
 	ring->event_idx = event_idx;
 	split_disarm(ring);
 	return 0;

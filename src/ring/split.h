@@ -33,11 +33,12 @@ struct split_layout {
 /**
  * struct split_ring - A ring in use
  * @desc, @avail, @used: the shared parts
+ * @entries: the available ring's entries
  * @used_event: what we tell the device: notify behind this used index
  * @avail_event: what the device tells us: notify behind this available index
  * @live: for each head, whether its chain is with the device
  * @mask: size - 1
- * @next: available index of the next push, not yet published
+ * @next: available index of the next push, not yet published; its lower 16 bits count
  * @published: available index that the device can see
  * @last_used: used index up to which all is taken
  * @event_idx: VIRTIO_F_EVENT_IDX was negotiated
@@ -47,11 +48,12 @@ struct split_ring {
 	struct vring_desc *desc;
 	struct vring_avail *avail;
 	struct vring_used *used;
+	__virtio16 *entries;
 	__virtio16 *used_event;
 	__virtio16 *avail_event;
 	bool *live;
-	uint16_t mask;
-	uint16_t next;
+	uint32_t mask;
+	uint32_t next;
 	uint16_t published;
 	uint16_t last_used;
 	bool event_idx;
@@ -106,19 +108,30 @@ bool split_arm(struct split_ring *ring);
 void split_disarm(struct split_ring *ring);
 
 /**
+ * split_offer - Put a chain behind those already pushed, and note nothing
+ * @head: as for split_push()
+ *
+ * For who keeps a note of which heads the device has in what he has to write anyhow. Chains that
+ * were put so are taken with split_read().
+ */
+static inline void split_offer(struct split_ring *ring, uint16_t head)
+{
+	/*
+	 * The device reads this slot only after the index has passed it (2.7.13.2): no order here.
+	 */
+	__atomic_store_n(&ring->entries[ring->next & ring->mask], htole16(head), __ATOMIC_RELAXED);
+	ring->next++;
+}
+
+/**
  * split_push - Put a chain behind those already pushed; the device can't see it yet
  * @head: index of the chain's first descriptor, not with the device now. As heads are in the table
  *	only once, there is always room (2.7.13).
  */
 static inline void split_push(struct split_ring *ring, uint16_t head)
 {
-	/*
-	 * The device reads this slot only after the index has passed it (2.7.13.2): no order here.
-	 */
-	__atomic_store_n(&ring->avail->ring[ring->next & ring->mask], htole16(head),
-			 __ATOMIC_RELAXED);
 	ring->live[head] = true;
-	ring->next++;
+	split_offer(ring, head);
 }
 
 /*
@@ -139,15 +152,15 @@ static inline bool split_publish(struct split_ring *ring)
 	uint16_t from = ring->published;
 	uint16_t event;
 
-	if (ring->next == from)
+	if ((uint16_t)ring->next == from)
 		return false;
 	/*
 	 * Release: descriptors, headers and ring slots are there before the index that shows them
 	 * (2.7.13.3.1). It also keeps our earlier reads of recycled memory before the device's next
 	 * writes to it. Pairs with the device's acquire of the index.
 	 */
-	__atomic_store_n(&ring->avail->idx, htole16(ring->next), __ATOMIC_RELEASE);
-	ring->published = ring->next;
+	__atomic_store_n(&ring->avail->idx, htole16((uint16_t)ring->next), __ATOMIC_RELEASE);
+	ring->published = (uint16_t)ring->next;
 	/*
 	 * The index is visible before we look whether the device sleeps (2.7.13.4.1): it stores its
 	 * wish and then reads the index again, and one of us must see the other. Only a full fence
@@ -180,6 +193,41 @@ static inline int split_pending(struct split_ring *ring)
 	if (unlikely(count > (uint16_t)(ring->published - ring->last_used)))
 		return split_broken(ring, "the used index moved past what was available (2.7.8)");
 	return count;
+}
+
+/**
+ * struct split_reader - Where a batch of used entries is being read
+ *
+ * A copy of what reading needs, so that it stays in registers while the batch is dealt with.
+ */
+struct split_reader {
+	const struct vring_used_elem *elems;
+	uint32_t mask;
+	uint32_t at;
+};
+
+static inline struct split_reader split_reader(const struct split_ring *ring)
+{
+	return (struct split_reader){ring->used->ring, ring->mask, ring->last_used};
+}
+
+/**
+ * split_read - Read the next used entry, after split_pending() said that there is one
+ *
+ * Return: what the device wrote, and no more: that the head was offered with split_offer(), and not
+ * taken since, is for the caller to check (2.7.8). He ends the batch with split_read_end().
+ */
+static inline struct split_used split_read(struct split_reader *reader)
+{
+	const struct vring_used_elem *elem = &reader->elems[reader->at++ & reader->mask];
+
+	return (struct split_used){le32toh(__atomic_load_n(&elem->id, __ATOMIC_RELAXED)),
+				   le32toh(__atomic_load_n(&elem->len, __ATOMIC_RELAXED))};
+}
+
+static inline void split_read_end(struct split_ring *ring, const struct split_reader *reader)
+{
+	ring->last_used = (uint16_t)reader->at;
 }
 
 /**

@@ -75,6 +75,12 @@ static inline void virtq_push(struct virtq *vq, uint16_t head)
 	split_push(&vq->ring, head);
 }
 
+/* The same for who knows by himself which heads the device has: see split_offer(). */
+static inline void virtq_offer(struct virtq *vq, uint16_t head)
+{
+	split_offer(&vq->ring, head);
+}
+
 /**
  * virtq_publish - Show the device what was pushed
  *
@@ -108,6 +114,30 @@ static inline int virtq_pending(struct virtq *vq)
 static inline int virtq_take(struct virtq *vq, struct split_used *used)
 {
 	return split_take(&vq->ring, used);
+}
+
+/*
+ * Reading what virtq_offer() gave, after virtq_pending(): a reader, an entry that is not checked
+ * yet, and the end. virtq_broken() notes the rule that a check found broken; returns -EPROTO.
+ */
+static inline struct split_reader virtq_reader(const struct virtq *vq)
+{
+	return split_reader(&vq->ring);
+}
+
+static inline struct split_used virtq_read(struct split_reader *reader)
+{
+	return split_read(reader);
+}
+
+static inline void virtq_read_end(struct virtq *vq, const struct split_reader *reader)
+{
+	split_read_end(&vq->ring, reader);
+}
+
+static inline int virtq_broken(struct virtq *vq, const char *rule)
+{
+	return split_broken(&vq->ring, rule);
 }
 
 /* The rule that the device broke on this ring, as a sentence; NULL while it behaves. */
