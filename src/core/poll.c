@@ -181,8 +181,8 @@ static int collect(struct vscsi_queue *queue, struct vscsi_completion *out, unsi
 
 /*
  * The hot path's form of collect(), for an exclusive queue whose slots are the ring's entries:
- * takes them as long as they are plain, that is live, of no special kind, and good. It calls nothing,
- * and all that changes from one entry to the next stays in registers.
+ * takes them as long as they are plain, that is live, of no special kind, and good. It calls
+ * nothing, and all that changes from one entry to the next stays in registers.
  *
  * Nothing is prefetched: the entries don't depend on each other, so that a processor reads ahead by
  * itself.

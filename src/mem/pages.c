@@ -23,9 +23,6 @@
 #define MADV_POPULATE_WRITE 23
 #endif
 
-/* How often another thread may take a place before we have it. */
-#define MAP_TRIES 16u
-
 /* As in <linux/memfd.h>: the logarithm of the size stands above the flags. */
 #define HUGE_SHIFT 26
 
@@ -79,45 +76,35 @@ static int size_and_seal(int fd, uint64_t bytes, char *why)
 	return 0;
 }
 
-/* An aligned address that was free a moment ago; 0 where there is none. */
-static uintptr_t find_place(size_t bytes, uint64_t align)
-{
-	size_t room = bytes + align;
-	void *all = mmap(NULL, room, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	if (all == MAP_FAILED)
-		return 0;
-	munmap(all, room);
-	return align_up((uintptr_t)all, align);
-}
-
 /*
- * Maps the file at an aligned address, also where the kernel would not align by itself. Another
- * thread may take the place between the search and the mapping, which then looks again: it never
- * replaces what is there. MAP_FIXED on a reserved place would, when it fails, leave a hole that is
- * no longer ours to unmap.
+ * Maps the file at an aligned address, also where the kernel would not align by itself: takes more
+ * addresses than needed, puts the file over the aligned part, and returns the rest.
+ *
+ * Where that fails the kernel may have taken the addresses back before, and another thread may have
+ * them by now: they are no longer ours to unmap, which at worst costs a range of addresses with
+ * nothing behind it. It fails for want of kernel memory only, as the pages are in the file.
  */
 static int map_file(const struct pages_want *want, struct pages *pages, char *why)
 {
 	const uint64_t align = want->huge > LAYOUT_STEP ? want->huge : LAYOUT_STEP;
-	unsigned tries;
+	const size_t room = want->bytes + align;
 	uintptr_t addr;
+	size_t lead;
+	char *all;
+	int err;
 
-	for (tries = 0; tries < MAP_TRIES; tries++) {
-		addr = find_place(want->bytes, align);
-		if (!addr)
-			return explain(why, -errno, "finding addresses for the pool");
-		pages->addr = mmap((void *)addr, want->bytes, PROT_READ | PROT_WRITE,
-				   MAP_SHARED | MAP_FIXED_NOREPLACE, pages->fd, 0);
-		if (pages->addr == (void *)addr)
-			return 0;
-		if (pages->addr == MAP_FAILED && errno != EEXIST)
-			return explain_pages(want, why, -errno, "mapping the memory file");
-		/* Kernels before 4.17 take the address for a hint. */
-		if (pages->addr != MAP_FAILED)
-			munmap(pages->addr, want->bytes);
-	}
-	return explain(why, -EAGAIN, "finding addresses that nobody else takes");
+	all = mmap(NULL, room, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (all == MAP_FAILED)
+		return explain(why, -errno, "reserving addresses for the pool");
+	addr = align_up((uintptr_t)all, align);
+	lead = addr - (uintptr_t)all;
+	pages->addr = mmap((void *)addr, want->bytes, PROT_READ | PROT_WRITE,
+			   MAP_SHARED | MAP_FIXED, pages->fd, 0);
+	err = pages->addr == MAP_FAILED ? -errno : 0;
+	if (lead)
+		munmap(all, lead);
+	munmap((char *)addr + want->bytes, align - lead);
+	return err ? explain(why, err, "mapping the memory file") : 0;
 }
 
 /*
@@ -138,7 +125,8 @@ static int take_pages(const struct pages_want *want, int fd)
 	return 0;
 }
 
-static int fill(const struct pages_want *want, struct pages *pages, char *why)
+/* On the node that is wanted, as far as there is a choice. */
+static int fill_file(const struct pages_want *want, struct pages *pages, char *why)
 {
 	struct node_policy policy;
 	int err;
@@ -148,8 +136,11 @@ static int fill(const struct pages_want *want, struct pages *pages, char *why)
 		return err;
 	err = take_pages(want, pages->fd);
 	node_leave(&policy);
-	if (err)
-		return explain_pages(want, why, err, "taking the pool's pages");
+	return err ? explain_pages(want, why, err, "taking the pool's pages") : 0;
+}
+
+static int set_up(const struct pages_want *want, struct pages *pages, char *why)
+{
 	/* A child that wrote here would write into our device's rings. */
 	if (madvise(pages->addr, want->bytes, MADV_DONTFORK) < 0)
 		return explain(why, -errno, "keeping the pool from child processes");
@@ -173,10 +164,13 @@ int pages_create(const struct pages_want *want, struct pages *pages, char *why)
 	err = size_and_seal(pages->fd, want->bytes, why);
 	if (err)
 		goto close_file;
+	err = fill_file(want, pages, why);
+	if (err)
+		goto close_file;
 	err = map_file(want, pages, why);
 	if (err)
 		goto close_file;
-	err = fill(want, pages, why);
+	err = set_up(want, pages, why);
 	if (err)
 		goto unmap;
 	return 0;

@@ -20,7 +20,7 @@ static struct {
 	int err;       /* what to fail with */
 	int after;     /* calls to let pass before */
 	int times;     /* how often to fail */
-	uint64_t done; /* bytes that the real one was asked for */
+	uint64_t done; /* bytes that the real one gave */
 } fake;
 
 int fallocate(int fd, int mode, off_t offset, off_t len)
@@ -30,18 +30,19 @@ int fallocate(int fd, int mode, off_t offset, off_t len)
 		errno = fake.err;
 		return -1;
 	}
+	if (syscall(SYS_fallocate, fd, mode, offset, len))
+		return -1;
 	fake.done += (uint64_t)len;
-	return (int)syscall(SYS_fallocate, fd, mode, offset, len);
+	return 0;
 }
 
 typedef void *mmap_call(void *, size_t, int, int, int, off_t);
 
-/* Another thread's memory, mapped at the very place that the pool was about to take. */
+/* Another thread, which maps memory as soon as the kernel has taken back what was the pool's. */
 static struct {
-	unsigned times;   /* how often it is quicker */
-	unsigned taken;   /* how often it was */
-	int err;          /* what the pool's mapping fails with behind it; 0: what really happens */
-	char *places[64]; /* its pages */
+	bool wanted;
+	unsigned count;
+	char *pages[2]; /* for hugepages first, where the kernel has them, and then for others */
 } neighbour;
 
 static void *real_mmap(void *addr, size_t len, int prot, int flags, int fd, off_t offset)
@@ -53,44 +54,19 @@ static void *real_mmap(void *addr, size_t len, int prot, int flags, int fd, off_
 	return call(addr, len, prot, flags, fd, offset);
 }
 
-static void neighbour_maps(void *addr)
-{
-	char *page = real_mmap(addr, page_size(), PROT_READ | PROT_WRITE,
-			       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
-
-	if (page != addr)
-		return;
-	*page = 'n';
-	neighbour.places[neighbour.taken++] = page;
-}
-
+/* MAP_FIXED first takes away what it is to replace, and may fail then. */
 void *mmap(void *addr, size_t len, int prot, int flags, int fd, off_t offset)
 {
-	if (!(flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) || !neighbour.times)
+	char *page;
+
+	if (!(flags & MAP_FIXED) || !neighbour.wanted)
 		return real_mmap(addr, len, prot, flags, fd, offset);
-	neighbour.times--;
-	/* The kernel first takes away what MAP_FIXED is to replace, and then may fail. */
-	if (neighbour.err && (flags & MAP_FIXED))
-		munmap(addr, len);
-	neighbour_maps(addr);
-	if (!neighbour.err)
-		return real_mmap(addr, len, prot, flags, fd, offset);
-	errno = neighbour.err;
+	page = real_mmap(addr, page_size(), PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+	*page = 'n';
+	neighbour.pages[neighbour.count++] = page;
+	errno = ENOMEM;
 	return MAP_FAILED;
-}
-
-/* Its pages are still mapped, and what is in them is what it wrote. */
-static void assert_neighbour_lives(unsigned count)
-{
-	unsigned i;
-
-	assert_int_equal(neighbour.taken, count);
-	for (i = 0; i < neighbour.taken; i++) {
-		assert_int_equal(msync(neighbour.places[i], page_size(), MS_ASYNC), 0);
-		assert_int_equal(*neighbour.places[i], 'n');
-		munmap(neighbour.places[i], page_size());
-	}
-	memset(&neighbour, 0, sizeof(neighbour));
 }
 
 static int create(int err, int after, int times, struct vscsi_mem **mem)
@@ -129,40 +105,23 @@ static void test_pages_that_run_out(void **state)
 	assert_non_null(strstr(vscsi_last_error(), "vscsi_mem_create: taking the pool's pages"));
 }
 
-static void test_a_place_that_is_taken(void **state)
-{
-	struct vscsi_mem *mem = NULL;
-
-	(void)state;
-	neighbour.times = 3;
-	assert_int_equal(create(0, 0, 0, &mem), 0);
-	assert_neighbour_lives(3);
-	assert_int_equal(vscsi_mem_destroy(mem), 0);
-}
-
-static void test_places_that_are_always_taken(void **state)
-{
-	struct vscsi_mem *mem = NULL;
-
-	(void)state;
-	neighbour.times = 64;
-	assert_int_equal(create(0, 0, 0, &mem), -EAGAIN);
-	assert_non_null(strstr(vscsi_last_error(), "addresses that nobody else takes"));
-	assert_neighbour_lives(16);
-}
-
 /* Whoever maps memory while ours fails keeps it. */
 static void test_a_mapping_that_fails(void **state)
 {
 	struct vscsi_mem *mem = NULL;
+	unsigned i;
 
 	(void)state;
-	neighbour.times = 64;
-	neighbour.err = ENOMEM;
+	neighbour.wanted = true;
 	assert_int_equal(create(0, 0, 0, &mem), -ENOMEM);
+	neighbour.wanted = false;
 	assert_non_null(strstr(vscsi_last_error(), "mapping the memory file failed"));
-	assert_in_range(neighbour.taken, 1, 2); /* for hugepages first, where the kernel has them */
-	assert_neighbour_lives(neighbour.taken);
+	assert_true(neighbour.count > 0);
+	for (i = 0; i < neighbour.count; i++) {
+		assert_int_equal(msync(neighbour.pages[i], page_size(), MS_ASYNC), 0);
+		assert_int_equal(*neighbour.pages[i], 'n');
+		munmap(neighbour.pages[i], page_size());
+	}
 }
 
 int faults_tests(void)
@@ -170,8 +129,6 @@ int faults_tests(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_signal_only_delays),
 		cmocka_unit_test(test_pages_that_run_out),
-		cmocka_unit_test(test_a_place_that_is_taken),
-		cmocka_unit_test(test_places_that_are_always_taken),
 		cmocka_unit_test(test_a_mapping_that_fails),
 	};
 
