@@ -38,6 +38,7 @@ struct vscsi_mem;
  * @mq, @reply_ack, @config, @mem_slots, @reset_device, @status, @backend_req: vhost-user protocol
  *	features, likewise
  * @guest_base: where the memory begins in the device's address space; default: at its own address
+ * @notify_data, @notify_config, @ring_reset: virtio features of PCI functions, likewise
  *
  * Each field but @size and @mem is also an option of the address, see vscsi_dev_option(). An option
  * given in both places takes the address's value.
@@ -64,6 +65,9 @@ struct vscsi_dev_opts {
 	uint32_t status;
 	uint32_t backend_req;
 	uint64_t guest_base;
+	uint32_t notify_data;
+	uint32_t notify_config;
+	uint32_t ring_reset;
 };
 
 /**

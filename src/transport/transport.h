@@ -19,6 +19,17 @@
 
 struct transport;
 
+/* Features of virtio 1.4, 6, that are younger than the kernel headers we build with. */
+#ifndef VIRTIO_F_NOTIFICATION_DATA
+#define VIRTIO_F_NOTIFICATION_DATA 38
+#endif
+#ifndef VIRTIO_F_NOTIF_CONFIG_DATA
+#define VIRTIO_F_NOTIF_CONFIG_DATA 39
+#endif
+#ifndef VIRTIO_F_RING_RESET
+#define VIRTIO_F_RING_RESET 40
+#endif
+
 /*
  * Protocol features of vhost-user that can be switched, as their bits in its protocol feature word;
  * other transports have no use for them.
@@ -88,8 +99,11 @@ struct transport_queue {
  * @queue_max: largest size of virtqueue @index; 0: there is no such queue
  * @queue_start: give a virtqueue to the device, which may use it from now on
  * @queue_stop: take it back: when this returns 0 the device no longer uses it. @base receives where
- *	it stood
- * @notify: tell the device that @index has something new. Any thread; at most one system call
+ *	it stood; a transport that resets the queue for this gives 0, and only an empty ring can be
+ *	started behind it (virtio 1.4, 2.6.1). -EOPNOTSUPP when the device can't stop one alone
+ * @notify: tell the device that @index has something new. @data: where the ring stands, for the
+ *	upper half of the notification (2.9); only looked at while @notify_data of the transport is
+ *	set. Any thread; at most one system call
  * @mem_map, @mem_unmap: as struct dma_map_ops
  * @mem_map_live: whether mem_map works while queues are started
  * @check: look without waiting whether something happened. @what receives TRANSPORT_*
@@ -113,7 +127,7 @@ struct transport_ops {
 	int (*queue_max)(struct transport *t, unsigned index);
 	int (*queue_start)(struct transport *t, const struct transport_queue *queue);
 	int (*queue_stop)(struct transport *t, unsigned index, uint32_t *base);
-	void (*notify)(struct transport *t, unsigned index);
+	void (*notify)(struct transport *t, unsigned index, uint32_t data);
 	int (*mem_map)(struct transport *t, const struct dma_region *region, uint64_t *iova);
 	int (*mem_unmap)(struct transport *t, const struct dma_region *region, uint64_t iova);
 	bool (*mem_map_live)(struct transport *t);
@@ -122,9 +136,15 @@ struct transport_ops {
 	uint64_t (*protocol)(struct transport *t);
 };
 
-/* First member of every transport's own structure. */
+/**
+ * struct transport - First member of every transport's own structure
+ * @ops: what it can do
+ * @notify_data: VIRTIO_F_NOTIFICATION_DATA is in force, so notify() wants its @data; written by
+ *	set_features()
+ */
 struct transport {
 	const struct transport_ops *ops;
+	bool notify_data;
 };
 
 /**

@@ -6,6 +6,7 @@
 #include <linux/virtio_ring.h>
 #include <linux/virtio_scsi.h>
 
+#include "transport/transport.h"
 #include "util/bits.h"
 #include "virtio/features.h"
 
@@ -40,6 +41,9 @@ const char *feature_name(unsigned bit)
 		{VIRTIO_F_VERSION_1, "VERSION_1"},
 		{VIRTIO_F_ACCESS_PLATFORM, "ACCESS_PLATFORM"},
 		{VIRTIO_F_ORDER_PLATFORM, "ORDER_PLATFORM"},
+		{VIRTIO_F_NOTIFICATION_DATA, "NOTIFICATION_DATA"},
+		{VIRTIO_F_NOTIF_CONFIG_DATA, "NOTIF_CONFIG_DATA"},
+		{VIRTIO_F_RING_RESET, "RING_RESET"},
 	};
 	size_t i;
 

@@ -67,3 +67,18 @@ int virtq_resume(struct virtq *vq, uint32_t base)
 		vq->started = true;
 	return err;
 }
+
+int virtq_reset(struct virtq *vq)
+{
+	bool event_idx = vq->ring.event_idx;
+	uint32_t base;
+	int err = virtq_pause(vq, &base);
+
+	if (err)
+		return err;
+	/* Indices, event fields and the list of chains that are out begin anew (2.6.1.1.1). */
+	split_fini(&vq->ring);
+	if (split_init(&vq->ring, vq->memory, vq->size, event_idx))
+		return error_set(-ENOMEM, "out of memory");
+	return 0;
+}

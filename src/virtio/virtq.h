@@ -56,12 +56,17 @@ void virtq_fini(struct virtq *vq);
  * virtq_pause - Take it back for a moment; chains stay where they are
  * @base: receives where the device stood
  * virtq_resume - Give it back where it stood
+ * virtq_reset - Take it back for good and empty it: what was in it is forgotten on both sides, and
+ *	virtq_start() or virtq_fini() may follow (virtio 1.4, 2.6.1). The caller finishes the
+ *	requests
  *
- * Return: 0, or what the transport returned.
+ * Return: 0, or what the transport returned; virtq_reset() also -ENOMEM: then only virtq_fini() is
+ * allowed.
  */
 int virtq_start(struct virtq *vq);
 int virtq_pause(struct virtq *vq, uint32_t *base);
 int virtq_resume(struct virtq *vq, uint32_t base);
+int virtq_reset(struct virtq *vq);
 
 /* The descriptor table, for chains that lie in the ring itself. */
 static inline struct vring_desc *virtq_table(const struct virtq *vq)
@@ -91,10 +96,22 @@ static inline bool virtq_publish(struct virtq *vq)
 	return split_publish(&vq->ring);
 }
 
-/* Notifies the device: one system call. Any thread. */
+/*
+ * Where the ring stands, as a notification tells it: a split ring's available index (virtio 1.4,
+ * 2.9). It is read where the device reads it, since the ring's own note belongs to the thread that
+ * publishes; a wrong one would only mislead the device about itself.
+ */
+static inline uint32_t virtq_position(const struct virtq *vq)
+{
+	return le16toh(__atomic_load_n(&vq->ring.avail->idx, __ATOMIC_RELAXED));
+}
+
+/* Notifies the device: one system call at most. Any thread. */
 static inline void virtq_kick(const struct virtq *vq)
 {
-	vq->transport->ops->notify(vq->transport, vq->index);
+	struct transport *t = vq->transport;
+
+	t->ops->notify(t, vq->index, t->notify_data ? virtq_position(vq) : 0);
 }
 
 /* Both at once, for those who share the virtqueue with nobody. */

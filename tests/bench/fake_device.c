@@ -204,9 +204,10 @@ static int op_queue_stop(struct transport *t, unsigned index, uint32_t *base)
 	return 0;
 }
 
-static void op_notify(struct transport *t, unsigned index)
+static void op_notify(struct transport *t, unsigned index, uint32_t data)
 {
 	(void)t;
+	(void)data;
 	if (index >= 2)
 		run_ring(&device.rings[index]);
 }

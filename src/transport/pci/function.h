@@ -18,6 +18,16 @@
 /* Virtqueues that are dealt with: control, event, and as many request queues as the core takes. */
 #define PCI_QUEUES 256
 
+/* A feature's bit; transport.h has the numbers that the kernel's headers may lack. */
+#define PCI_BIT(n) (UINT64_C(1) << (n))
+
+/*
+ * Registers of the common configuration behind those of struct virtio_pci_common_cfg; each is there
+ * with its feature only (4.1.4.3).
+ */
+#define PCI_QUEUE_NOTIFY_DATA 56u /* VIRTIO_F_NOTIF_CONFIG_DATA */
+#define PCI_QUEUE_RESET       58u /* VIRTIO_F_RING_RESET */
+
 /* Looks at a register that has to settle; each is a round trip, so this is no short time. */
 #define PCI_GENERATIONS 64
 
@@ -45,12 +55,14 @@ struct pci_layout {
  * struct pci_queue - A virtqueue
  * @kick: its notification register where that is mapped; atomic, since any thread may notify
  * @kick_at: the register's offset in the notification structure
+ * @name: what names it in a kick
  * @call: eventfd of its MSI-X vector, -1: it has none
  * @started: the device has it
  */
 struct pci_queue {
-	_Atomic(volatile uint16_t *) kick;
+	_Atomic(volatile void *) kick;
 	uint64_t kick_at;
+	uint16_t name;
 	int call;
 	atomic_bool started;
 };
@@ -70,6 +82,7 @@ struct pci_mapping {
  * @layout: where the registers are
  * @notify_map: the notification structure in this process, NULL: kicks are written through @bus
  * @nqueues: virtqueues that the device has, at most PCI_QUEUES
+ * @features: accepted by us
  * @status: device status as last written
  * @generation: of the configuration, as last seen
  * @vectors: MSI-X vectors in use: 0 for the configuration, 1 and up for request queues
@@ -83,6 +96,7 @@ struct pci_function {
 	struct pci_layout layout;
 	char *notify_map;
 	unsigned nqueues;
+	uint64_t features;
 	uint8_t status;
 	uint8_t generation;
 	unsigned vectors;
@@ -146,8 +160,11 @@ int pci_queue_count(struct transport *t);
 int pci_queue_max(struct transport *t, unsigned index);
 int pci_queue_start(struct transport *t, const struct transport_queue *queue);
 int pci_queue_stop(struct transport *t, unsigned index, uint32_t *base);
-void pci_notify(struct transport *t, unsigned index);
 void pci_queues_forget(struct pci_function *f);
+
+/* notify.c; pci_kick_find() learns how the queue that is selected is kicked */
+int pci_kick_find(struct pci_function *f, unsigned index);
+void pci_notify(struct transport *t, unsigned index, uint32_t data);
 
 /**
  * pci_irq_open - Turn MSI-X on with a vector for the configuration and one for each request queue

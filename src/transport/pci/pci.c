@@ -17,14 +17,12 @@
 #include "transport/pci/pci.h"
 #include "util/error.h"
 
-#define BIT(n) (UINT64_C(1) << (n))
-
 /*
  * ORDER_PLATFORM wants barriers that real hardware sees (virtio 1.4, 6.1). On x86 those of the
  * rings are; elsewhere they order processors only.
  */
 #ifdef __x86_64__
-#define ORDER BIT(VIRTIO_F_ORDER_PLATFORM)
+#define ORDER PCI_BIT(VIRTIO_F_ORDER_PLATFORM)
 #else
 #define ORDER 0
 #endif
@@ -179,15 +177,17 @@ static uint64_t pci_protocol(struct transport *t)
 
 const struct transport_ops pci_ops = {
 	.scheme = "pci",
-	.features = BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_RING_F_INDIRECT_DESC) |
-		    BIT(VIRTIO_RING_F_EVENT_IDX) | BIT(VIRTIO_SCSI_F_INOUT) |
-		    BIT(VIRTIO_SCSI_F_HOTPLUG) | BIT(VIRTIO_SCSI_F_CHANGE) |
-		    BIT(VIRTIO_F_ACCESS_PLATFORM) | ORDER,
+	.features = PCI_BIT(VIRTIO_F_VERSION_1) | PCI_BIT(VIRTIO_RING_F_INDIRECT_DESC) |
+		    PCI_BIT(VIRTIO_RING_F_EVENT_IDX) | PCI_BIT(VIRTIO_SCSI_F_INOUT) |
+		    PCI_BIT(VIRTIO_SCSI_F_HOTPLUG) | PCI_BIT(VIRTIO_SCSI_F_CHANGE) |
+		    PCI_BIT(VIRTIO_F_ACCESS_PLATFORM) | ORDER |
+		    PCI_BIT(VIRTIO_F_NOTIFICATION_DATA) | PCI_BIT(VIRTIO_F_NOTIF_CONFIG_DATA) |
+		    PCI_BIT(VIRTIO_F_RING_RESET),
 	/*
 	 * VFIO gives out the IOMMU's addresses, and a device without this feature takes none
 	 * (6.1).
 	 */
-	.needs = BIT(VIRTIO_F_ACCESS_PLATFORM),
+	.needs = PCI_BIT(VIRTIO_F_ACCESS_PLATFORM),
 	.open = pci_open,
 	.close = pci_close,
 	.get_features = pci_get_features,

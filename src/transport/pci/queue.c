@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/*
- * Virtqueues: their registers in the common configuration, and their kicks (virtio 1.4, 4.1.4.3,
- * 4.1.4.4).
- */
+/* Virtqueues: their registers in the common configuration (virtio 1.4, 4.1.4.3). */
 #include <errno.h>
 #include <stddef.h>
 
 #include "transport/pci/function.h"
 #include "util/bits.h"
+#include "util/clock.h"
 #include "util/error.h"
 
 #define COMMON(field) offsetof(struct virtio_pci_common_cfg, field)
@@ -40,34 +38,6 @@ int pci_queue_max(struct transport *t, unsigned index)
 		return error_set(-EPROTO, "%s says that its queue %u has room for %u entries",
 				 f->bus->name, index, size);
 	return (int)size;
-}
-
-/*
- * Where to kick: the register's offset times the multiplier, in 64 bits, inside the structure and
- * aligned (4.1.4.4). The offset is each queue's own, and need not be its number.
- */
-static int find_kick(struct pci_function *f, unsigned index)
-{
-	struct pci_queue *q = &f->queues[index];
-	uint32_t off;
-	int ret;
-
-	ret = pci_read(&f->layout.common, COMMON(queue_notify_off), 2, &off);
-	if (ret)
-		return ret;
-	q->kick_at = (uint64_t)off * f->layout.multiplier;
-	if (!range_inside(q->kick_at, 2, 0, f->layout.notify.len) || q->kick_at & 1)
-		return error_set(-EPROTO,
-				 "%s puts the notification of queue %u at %llu, which is outside "
-				 "its structure of %llu bytes or odd",
-				 f->bus->name, index, (unsigned long long)q->kick_at,
-				 (unsigned long long)f->layout.notify.len);
-	/* Relaxed: whoever notifies learns of the queue from the layer above, which orders that. */
-	atomic_store_explicit(
-		&q->kick,
-		f->notify_map ? (volatile uint16_t *)(void *)(f->notify_map + q->kick_at) : NULL,
-		memory_order_relaxed);
-	return 0;
 }
 
 /* A 64-bit field is two of 32 bits (4.1.3.1). */
@@ -143,7 +113,7 @@ int pci_queue_start(struct transport *t, const struct transport_queue *queue)
 				 f->bus->name, f->nqueues);
 	ret = check_queue(f, queue);
 	if (!ret)
-		ret = find_kick(f, queue->index);
+		ret = pci_kick_find(f, queue->index);
 	if (!ret)
 		ret = pci_write(w, COMMON(queue_size), 2, queue->size);
 	if (!ret)
@@ -164,44 +134,70 @@ int pci_queue_start(struct transport *t, const struct transport_queue *queue)
 	return ret;
 }
 
-int pci_queue_stop(struct transport *t, unsigned index, uint32_t *base)
+/* 2.6.1.1.2: the queue is the device's until the register reads 0, which may take its time. */
+static int wait_queue_reset(struct pci_function *f, unsigned index)
 {
-	(void)base;
-	/* 4.1.4.3.2: writing 0 to queue_enable is not allowed; only a reset stops a queue. */
-	return error_set(-EOPNOTSUPP, "%s can't stop queue %u alone; close the device",
-			 pci_of(t)->bus->name, index);
+	const struct pci_window *w = &f->layout.common;
+	uint64_t limit = clock_ms() + f->timeout_ms;
+	unsigned spins = 0;
+	uint32_t pending;
+	int ret;
+
+	for (;;) {
+		ret = pci_read(w, PCI_QUEUE_RESET, 2, &pending);
+		if (ret || !pending)
+			return ret;
+		if (pending == UINT16_MAX)
+			return pci_gone(f->bus, "answers every read with ones");
+		if (clock_ms() >= limit)
+			return error_set(-ETIMEDOUT,
+					 "%s did not finish the reset of queue %u in %u ms; close "
+					 "the device",
+					 f->bus->name, index, f->timeout_ms);
+		clock_relax(&spins);
+	}
+}
+
+/* Asks for it and sees it through: a queue that was reset is not enabled (4.1.4.3.1). */
+static int reset_queue(struct pci_function *f, unsigned index)
+{
+	const struct pci_window *w = &f->layout.common;
+	uint32_t enabled;
+	int ret;
+
+	ret = select_queue(f, index);
+	if (!ret)
+		ret = pci_write(w, PCI_QUEUE_RESET, 2, 1);
+	if (!ret)
+		ret = wait_queue_reset(f, index);
+	if (!ret)
+		ret = pci_read(w, COMMON(queue_enable), 2, &enabled);
+	if (!ret && enabled)
+		ret = error_set(-EPROTO, "%s has reset queue %u and shows it enabled (%u)",
+				f->bus->name, index, enabled);
+	return ret;
 }
 
 /*
- * Stores to memory before stores to registers. x86 keeps them in order by itself, given that the
- * compiler does; elsewhere a barrier has to reach as far as the device.
+ * 4.1.4.3.2: writing 0 to queue_enable is not allowed, so it takes VIRTIO_F_RING_RESET. The device
+ * forgets where the queue stood.
  */
-static inline void io_barrier(void)
-{
-#if defined(__aarch64__)
-	__asm__ volatile("dmb osh" ::: "memory");
-#elif defined(__x86_64__)
-	__asm__ volatile("" ::: "memory");
-#else
-	atomic_thread_fence(memory_order_seq_cst);
-#endif
-}
-
-void pci_notify(struct transport *t, unsigned index)
+int pci_queue_stop(struct transport *t, unsigned index, uint32_t *base)
 {
 	struct pci_function *f = pci_of(t);
-	struct pci_queue *q = &f->queues[index < PCI_QUEUES ? index : 0];
-	volatile uint16_t *kick;
+	int ret;
 
-	if (index >= f->nqueues || !atomic_load_explicit(&q->started, memory_order_relaxed))
-		return;
-	kick = atomic_load_explicit(&q->kick, memory_order_relaxed);
-	/* The index that the device is to look at is in memory before it is told to (4.1.5.2). */
-	io_barrier();
-	if (kick)
-		*kick = htole16((uint16_t)index);
-	else
-		pci_write(&f->layout.notify, q->kick_at, 2, index);
+	if (!(f->features & PCI_BIT(VIRTIO_F_RING_RESET)))
+		return error_set(-EOPNOTSUPP, "%s can't stop queue %u alone; close the device",
+				 f->bus->name, index);
+	if (index >= f->nqueues || !atomic_load(&f->queues[index].started))
+		return error_set(-EINVAL, "queue %u is not started", index);
+	ret = reset_queue(f, index);
+	if (ret)
+		return ret;
+	atomic_store(&f->queues[index].started, false);
+	*base = 0;
+	return 0;
 }
 
 void pci_queues_forget(struct pci_function *f)

@@ -14,6 +14,16 @@
 /* No device shows all eight bits; a function that isn't there does. */
 #define ALL_ONES 0xff
 
+/* A feature is of no use where the structure ends before the register that comes with it. */
+static uint64_t without_registers(const struct pci_function *f, uint64_t features)
+{
+	if (f->layout.common.len < PCI_QUEUE_NOTIFY_DATA + 2)
+		features &= ~PCI_BIT(VIRTIO_F_NOTIF_CONFIG_DATA);
+	if (f->layout.common.len < PCI_QUEUE_RESET + 2)
+		features &= ~PCI_BIT(VIRTIO_F_RING_RESET);
+	return features;
+}
+
 int pci_get_features(struct transport *t, uint64_t *features)
 {
 	const struct pci_window *w = &pci_of(t)->layout.common;
@@ -27,7 +37,7 @@ int pci_get_features(struct transport *t, uint64_t *features)
 			ret = pci_read(w, COMMON(device_feature), 4, &word[i]);
 	}
 	if (!ret)
-		*features = (uint64_t)word[1] << 32 | word[0];
+		*features = without_registers(pci_of(t), (uint64_t)word[1] << 32 | word[0]);
 	return ret;
 }
 
@@ -43,7 +53,11 @@ int pci_set_features(struct transport *t, uint64_t features)
 			ret = pci_write(w, COMMON(guest_feature), 4,
 					(uint32_t)(features >> 32 * i));
 	}
-	return ret;
+	if (ret)
+		return ret;
+	pci_of(t)->features = features;
+	t->notify_data = features & PCI_BIT(VIRTIO_F_NOTIFICATION_DATA);
+	return 0;
 }
 
 int pci_get_status(struct transport *t)

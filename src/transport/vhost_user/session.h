@@ -291,7 +291,7 @@ bool vu_mem_covers(const struct vu *vu, const void *addr, uint64_t len);
 
 int vu_queue_start(struct transport *t, const struct transport_queue *queue);
 int vu_queue_stop(struct transport *t, unsigned index, uint32_t *base);
-void vu_notify(struct transport *t, unsigned index);
+void vu_notify(struct transport *t, unsigned index, uint32_t data);
 int vu_call_fd(struct transport *t, unsigned index);
 
 /**

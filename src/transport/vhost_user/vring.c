@@ -179,7 +179,7 @@ int vu_queue_start(struct transport *t, const struct transport_queue *queue)
 	if (ret)
 		return ret;
 	/* Some back-ends start a ring with the first kick only (vhost-user, "Ring states"). */
-	vu_notify(t, queue->index);
+	vu_notify(t, queue->index, 0);
 	return 0;
 undo:
 	/* At a restart there may be threads that know them. */
@@ -254,11 +254,13 @@ void vu_vrings_free(struct vu *vu)
 		close_vring(&vu->vrings[i]);
 }
 
-void vu_notify(struct transport *t, unsigned index)
+void vu_notify(struct transport *t, unsigned index, uint32_t data)
 {
 	struct vu *vu = vu_of(t);
 	int fd;
 
+	/* An eventfd carries nothing, so the feature that would need it is never negotiated. */
+	(void)data;
 	if (index >= VU_MAX_VRINGS)
 		return;
 	fd = atomic_load_explicit(&vu->vrings[index].kick, memory_order_relaxed);

@@ -25,13 +25,15 @@ static uint16_t command(const struct model *m)
 /* The width that an access to this place has to have (4.1.3.1). */
 static unsigned right_width(uint64_t offset)
 {
-	if (offset >= MODEL_NOTIFY || offset == CFG(max_channel) || offset == CFG(max_target))
+	if (offset == CFG(max_channel) || offset == CFG(max_target))
 		return 2;
 	if (offset >= MODEL_DEVICE)
 		return 4;
 	if (offset == COMMON(device_status) || offset == COMMON(config_generation))
 		return 1;
-	return offset >= COMMON(msix_config) && offset < COMMON(queue_desc_lo) ? 2 : 4;
+	return offset >= COMMON(msix_config) && offset < COMMON(queue_desc_lo) ? 2
+	       : offset >= PCI_QUEUE_NOTIFY_DATA && offset < 60                ? 2
+									       : 4;
 }
 
 /*
@@ -50,7 +52,9 @@ static void check_log(const struct model *m)
 		if (e->access != BAR_READ && e->access != BAR_WRITE)
 			continue;
 		assert_int_equal(e->bar, MODEL_BAR);
-		assert_int_equal(e->width, right_width(e->offset));
+		/* How wide a kick is depends on a feature, which the tests of queues look at. */
+		if (e->offset < MODEL_NOTIFY)
+			assert_int_equal(e->width, right_width(e->offset));
 		assert_false(e->offset >= MODEL_ISR && e->offset < MODEL_DEVICE);
 		if (e->access == BAR_WRITE && e->offset == COMMON(queue_enable))
 			assert_int_equal(e->value, 1);
@@ -108,11 +112,11 @@ static void live(uint32_t id)
 	assert_int_equal(virtio_run(&dev), 0);
 	assert_true(command(m) & PCI_COMMAND_MASTER);
 	for (i = 0; i < 6; i++)
-		pci_ops.notify(t, i);
+		pci_ops.notify(t, i, 0);
 	assert_int_equal(virtio_reset(&dev), 0);
 	/* Nothing is kicked that the device doesn't have. */
 	i = m->logged;
-	pci_ops.notify(t, 2);
+	pci_ops.notify(t, 2, 0);
 	assert_int_equal(m->logged, i);
 	finish(m, t);
 	free(memory);

@@ -76,6 +76,27 @@ static uint8_t read_generation(struct model *m)
 	return m->generation;
 }
 
+static bool has(const struct model *m, unsigned feature)
+{
+	return m->accepted[feature / 32] >> feature % 32 & 1;
+}
+
+/* A queue that was reset is as after the device's reset (2.6.1.1.1). */
+static uint32_t read_queue_reset(struct model *m, struct model_queue *q)
+{
+	assert_true(has(m, VIRTIO_F_RING_RESET));
+	if (!q->resetting)
+		return 0;
+	q->resetting -= q->resetting != UINT_MAX;
+	if (q->resetting)
+		return 1;
+	q->enable = m->stays_enabled;
+	q->size = m->queue_max;
+	q->vector = VIRTIO_MSI_NO_VECTOR;
+	memset(q->address, 0, sizeof(q->address));
+	return 0;
+}
+
 static uint32_t read_common(struct model *m, uint64_t at)
 {
 	struct model_queue *q = selected(m);
@@ -99,6 +120,11 @@ static uint32_t read_common(struct model *m, uint64_t at)
 		return q->enable;
 	case COMMON(queue_notify_off):
 		return q->notify_off;
+	case PCI_QUEUE_NOTIFY_DATA:
+		assert_true(has(m, VIRTIO_F_NOTIF_CONFIG_DATA));
+		return q->name;
+	case PCI_QUEUE_RESET:
+		return read_queue_reset(m, q);
 	default:
 		fail_msg("register %u is not to be read", (unsigned)at);
 		return 0;
@@ -122,6 +148,7 @@ static void reset_device(struct model *m)
 		m->queues[i].size = m->queue_max;
 		m->queues[i].vector = VIRTIO_MSI_NO_VECTOR;
 		m->queues[i].enable = 0;
+		m->queues[i].resetting = 0;
 	}
 }
 
@@ -161,7 +188,13 @@ static void write_common(struct model *m, uint64_t at, uint32_t value)
 		q->vector = take_vector(m, value);
 		break;
 	case COMMON(queue_enable):
+		assert_int_equal(q->resetting, 0);
 		q->enable = m->enable_ignored ? 0 : (uint16_t)value;
+		break;
+	case PCI_QUEUE_RESET:
+		assert_true(has(m, VIRTIO_F_RING_RESET));
+		assert_int_equal(value, 1);
+		q->resetting = m->resets_stay;
 		break;
 	default:
 		fail_msg("register %u is not to be written", (unsigned)at);
@@ -203,11 +236,26 @@ static int bar_write(struct pci_bus *bus, unsigned bar, uint64_t offset, unsigne
 	return 0;
 }
 
-/* Every kick has to be seen, so nothing is mapped. */
+/* Where every kick has to be seen, nothing is mapped. */
 static void *bar_map(struct pci_bus *bus, unsigned bar, uint64_t offset, uint64_t len)
 {
-	assert_true(range_inside(offset, len, 0, model_of(bus)->bars[bar]));
-	return NULL;
+	struct model *m = model_of(bus);
+
+	assert_true(range_inside(offset, len, 0, m->bars[bar]));
+	if (!m->window)
+		return NULL;
+	m->mapped_at = offset;
+	m->mapped_len = len;
+	return m->window;
+}
+
+static void bar_unmap(struct pci_bus *bus, void *addr, uint64_t len)
+{
+	struct model *m = model_of(bus);
+
+	assert_ptr_equal(addr, m->window);
+	assert_int_equal(len, m->mapped_len);
+	m->mapped_len = 0;
 }
 
 static int dma_map(struct pci_bus *bus, uint64_t addr, uint64_t len, uint64_t iova)
@@ -257,6 +305,7 @@ static const struct pci_bus_ops model_ops = {
 	.bar_read = bar_read,
 	.bar_write = bar_write,
 	.bar_map = bar_map,
+	.bar_unmap = bar_unmap,
 	.dma_map = dma_map,
 	.dma_unmap = dma_unmap,
 	.irq_set = irq_set,
@@ -290,9 +339,11 @@ struct model *model_new(void)
 	m->num_queues = 6;
 	m->queue_max = 256;
 	m->vectors_taken = 2048;
+	m->resets_stay = 1;
 	m->irqs_to_be_had = 2048;
 	for (i = 0; i < MODEL_QUEUES; i++)
-		m->queues[i].notify_off = (uint16_t)i;
+		m->queues[i] = (struct model_queue){.notify_off = (uint16_t)i,
+						    .name = (uint16_t)(0xabc0 + i)};
 	reset_device(m);
 	return m;
 }

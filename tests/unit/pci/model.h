@@ -58,7 +58,9 @@ struct model_queue {
 	uint16_t vector;
 	uint16_t enable;
 	uint16_t notify_off;
+	uint16_t name; /* what the device wants to hear in a kick */
 	uint32_t address[6];
+	unsigned resetting;
 };
 
 /**
@@ -71,10 +73,14 @@ struct model_queue {
  * @queue_max: size of all queues
  * @status_stays: reads for which a reset doesn't show; UINT_MAX: for ever
  * @generation_moves: reads of the generation that change it; UINT_MAX: all
+ * @resets_stay: reads for which the reset of a queue doesn't end; UINT_MAX: for ever
+ * @stays_enabled: a queue that was reset still shows itself enabled
  * @vectors_taken: vectors that the device accepts
  * @vector_lies: shows another vector than was written
  * @enable_ignored: queue_enable doesn't take effect
  * @irqs_to_be_had: limit of irq_set; @fds: what it was given
+ * @window: memory that stands for what is mapped, NULL: nothing can be
+ * @mapped_at, @mapped_len: what is mapped of the BAR
  * @gone: answers ones; @dead: accesses fail; @leaving: wanted back
  * @closed: close() was called
  */
@@ -98,11 +104,16 @@ struct model {
 	struct model_queue queues[MODEL_QUEUES];
 	unsigned status_stays;
 	unsigned generation_moves;
+	unsigned resets_stay;
+	bool stays_enabled;
 	unsigned vectors_taken;
 	bool vector_lies;
 	bool enable_ignored;
 	unsigned irqs_to_be_had;
 	int fds[PCI_QUEUES];
+	void *window;
+	uint64_t mapped_at;
+	uint64_t mapped_len;
 	bool gone;
 	bool dead;
 	bool leaving;
@@ -138,6 +149,8 @@ int model_find(const struct model *m, enum model_access access, uint64_t offset,
 int capability_tests(void);
 int life_tests(void);
 int queue_tests(void);
+int queue_reset_tests(void);
+int notify_tests(void);
 int irq_tests(void);
 int dma_tests(void);
 

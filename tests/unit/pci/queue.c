@@ -137,7 +137,7 @@ static int64_t kick(uint32_t multiplier, uint16_t offset, uint32_t length)
 	if (!ret) {
 		const struct model_entry *e;
 
-		pci_ops.notify(b.t, 2);
+		pci_ops.notify(b.t, 2, 0);
 		e = &m->log[m->logged - 1];
 		assert_int_equal(e->access, BAR_WRITE);
 		assert_int_equal(e->width, 2);
@@ -176,8 +176,8 @@ static void test_many_queues(void **state)
 	t = model_attach(m);
 	assert_int_equal(pci_ops.queue_count(t), 256);
 	assert_int_equal(pci_ops.queue_max(t, 256), 0);
-	pci_ops.notify(t, 256);
-	pci_ops.notify(t, UINT32_MAX);
+	pci_ops.notify(t, 256, 0);
+	pci_ops.notify(t, UINT32_MAX, 0);
 	assert_int_equal(pci_ops.call_fd(t, UINT32_MAX), -1);
 	pci_ops.close(t);
 	m->num_queues = 0;

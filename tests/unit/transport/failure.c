@@ -239,7 +239,7 @@ static void all_calls_fail(struct fx *fx)
 	assert_int_equal(ops->mem_unmap(fx->t, &fx->areas[0], fx->iova[0]), -ENOTCONN);
 	assert_int_equal(ops->queue_stop(fx->t, 0, &base), -ENOTCONN);
 	assert_int_equal(ops->check(fx->t, &what), -ENOTCONN);
-	ops->notify(fx->t, 0);
+	ops->notify(fx->t, 0, 0);
 }
 
 static void dead_with(uint64_t off)

@@ -301,7 +301,7 @@ static void test_rig_serves(void **state)
 					VRING_DESC_F_NEXT | VRING_DESC_F_WRITE, 2};
 	s.desc[2] = (struct vring_desc){s.data + 4096, 4096, VRING_DESC_F_WRITE, 0};
 	expose(&s, 0);
-	s.fx.t->ops->notify(s.fx.t, QUEUE);
+	s.fx.t->ops->notify(s.fx.t, QUEUE, 0);
 	call.fd = s.fx.t->ops->call_fd(s.fx.t, QUEUE);
 	assert_int_equal(poll(&call, 1, 5000), 1);
 	assert_int_equal(served, 1);

@@ -202,7 +202,7 @@ static void test_restart_many_times(void **state)
 		assert_int_equal(fx.t->ops->queue_stop(fx.t, 2, &base), 0);
 		/* Threads may still notify and sleep: their descriptors stay what they were. */
 		assert_true(fcntl(fx.t->ops->call_fd(fx.t, 2), F_GETFD) >= 0);
-		fx.t->ops->notify(fx.t, 2);
+		fx.t->ops->notify(fx.t, 2, 0);
 		assert_int_equal(fx_start(&fx, 2), 0);
 	}
 	assert_int_equal(fx_fds(), fds);
@@ -269,15 +269,15 @@ static void test_kick_and_call(void **state)
 	(void)state;
 	fx_run(&fx, 3);
 	before = rig_kicks(fx.rig, 2);
-	fx.t->ops->notify(fx.t, 2);
-	fx.t->ops->notify(fx.t, 2);
-	fx.t->ops->notify(fx.t, 7);
-	fx.t->ops->notify(fx.t, 256);
-	fx.t->ops->notify(fx.t, UINT32_MAX);
+	fx.t->ops->notify(fx.t, 2, 0);
+	fx.t->ops->notify(fx.t, 2, 0);
+	fx.t->ops->notify(fx.t, 7, 0);
+	fx.t->ops->notify(fx.t, 256, 0);
+	fx.t->ops->notify(fx.t, UINT32_MAX, 0);
 	assert_int_equal(rig_kicks(fx.rig, 2), before + 2);
 	/* A counter that is full does not block, and the back-end wakes up as well. */
 	assert_int_equal(eventfd_write(vu_of(fx.t)->vrings[2].kick, UINT64_MAX - 1), 0);
-	fx.t->ops->notify(fx.t, 2);
+	fx.t->ops->notify(fx.t, 2, 0);
 	assert_int_equal(rig_kicks(fx.rig, 2), before + 2 + UINT64_MAX - 1);
 	assert_false(readable(fx.t->ops->call_fd(fx.t, 2)));
 	rig_call(fx.rig, 2);

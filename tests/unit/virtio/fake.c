@@ -160,11 +160,11 @@ static int queue_stop(struct transport *t, unsigned index, uint32_t *base)
 	return 0;
 }
 
-static void notify(struct transport *t, unsigned index)
+static void notify(struct transport *t, unsigned index, uint32_t data)
 {
 	struct fake *fake = fake_of(t);
 
-	enter(fake, FAKE_NOTIFY, index, 0);
+	enter(fake, FAKE_NOTIFY, index, data);
 	atomic_fetch_add(&fake->notified[index], 1);
 	tell(fake, FAKE_NOTIFY, index);
 }
