@@ -20,6 +20,12 @@ struct vscsi_mem;
 #define VSCSI_ON      1u /* fail to open where the device doesn't offer it */
 #define VSCSI_OFF     2u /* don't use it */
 
+/* vscsi_dev_opts.iommu */
+#define VSCSI_IOMMU_AUTO  0u /* iommufd where kernel and user have it, else the group interface */
+#define VSCSI_IOMMU_GROUP 1u /* VFIO's group interface */
+#define VSCSI_IOMMU_FD    2u /* the device's own file, and iommufd */
+#define VSCSI_IOMMU_NONE  3u /* no IOMMU: the device can reach all memory; hugepages only */
+
 /**
  * struct vscsi_dev_opts - How a device is opened; zero means default
  * @size: sizeof(struct vscsi_dev_opts)
@@ -38,6 +44,7 @@ struct vscsi_mem;
  * @mq, @reply_ack, @config, @mem_slots, @reset_device, @status, @backend_req: vhost-user protocol
  *	features, likewise
  * @guest_base: where the memory begins in the device's address space; default: at its own address
+ * @iommu: how a PCI function is shown memory, VSCSI_IOMMU_*
  * @notify_data, @notify_config, @ring_reset: virtio features of PCI functions, likewise
  *
  * Each field but @size and @mem is also an option of the address, see vscsi_dev_option(). An option
@@ -68,6 +75,7 @@ struct vscsi_dev_opts {
 	uint32_t notify_data;
 	uint32_t notify_config;
 	uint32_t ring_reset;
+	uint32_t iommu;
 };
 
 /**

@@ -13,7 +13,7 @@
 #include "util/error.h"
 #include "util/export.h"
 
-enum kind { NUMBER, BYTES, SWITCH };
+enum kind { NUMBER, BYTES, SWITCH, CHOICE };
 
 struct option {
 	struct vscsi_dev_option text;
@@ -57,6 +57,12 @@ static const struct option options[] = {
 	FEATURE(hotplug, "events when LUNs come and go"),
 	FEATURE(change, "events when LUNs change"),
 	FEATURE(inout, "commands with data in both directions"),
+	{{"iommu", "auto|group|iommufd|none",
+	  "pci: the way to the IOMMU; none: physical addresses"},
+	 CHOICE,
+	 AT(iommu),
+	 VSCSI_IOMMU_AUTO,
+	 VSCSI_IOMMU_NONE},
 	FEATURE(notify_data, "pci: notifications that say where the ring stands"),
 	FEATURE(notify_config, "pci: notifications that name a queue as the device wants"),
 	FEATURE(ring_reset, "pci: reset of a single queue"),
@@ -114,13 +120,33 @@ static int parse_number(const char *value, bool unit, uint64_t *out)
 	return *end ? -EINVAL : 0;
 }
 
+/* Which of the words that stand between bars this is; -1: none of them. */
+static int parse_choice(const char *values, const char *value)
+{
+	size_t len = strlen(value);
+	int index = 0;
+
+	for (;; index++) {
+		size_t word = strcspn(values, "|");
+
+		if (word == len && memcmp(values, value, len) == 0)
+			return index;
+		if (!values[word])
+			return -1;
+		values += word + 1;
+	}
+}
+
 static int parse_value(const struct option *option, const char *value, uint64_t *out)
 {
 	int err;
 
-	if (option->kind == SWITCH) {
-		*out = strcmp(value, "on") == 0 ? VSCSI_ON : VSCSI_OFF;
-		return *out == VSCSI_ON || strcmp(value, "off") == 0 ? 0 : -EINVAL;
+	if (option->kind == SWITCH || option->kind == CHOICE) {
+		int choice = parse_choice(option->text.values, value);
+
+		/* A switch that isn't set is neither on nor off, so these begin at 1. */
+		*out = (uint64_t)choice + (option->kind == SWITCH);
+		return choice < 0 ? -EINVAL : 0;
 	}
 	err = parse_number(value, option->kind == BYTES, out);
 	return err || *out < option->min || *out > option->max ? -EINVAL : 0;

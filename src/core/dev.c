@@ -24,6 +24,11 @@
 #include "util/export.h"
 #include "util/options.h"
 
+/* The option is handed through as a number. */
+_Static_assert(VSCSI_IOMMU_GROUP == TRANSPORT_IOMMU_GROUP && VSCSI_IOMMU_FD == TRANSPORT_IOMMU_FD &&
+		       VSCSI_IOMMU_NONE == TRANSPORT_IOMMU_NONE,
+	       "numbers of the ways to the IOMMU");
+
 #define DEFAULT_QUEUE_SIZE 128u
 #define DEFAULT_TIMEOUT_MS 30000u
 #define DEFAULT_POOL       (UINT64_C(16) << 20)
@@ -67,7 +72,8 @@ static int connect_device(struct vscsi_dev *dev, const char *where)
 		{o->status, TRANSPORT_STATUS},
 		{o->backend_req, TRANSPORT_BACKEND_REQ},
 	};
-	struct transport_opts opts = {.timeout_ms = o->timeout_ms, .guest_base = o->guest_base};
+	struct transport_opts opts = {
+		.timeout_ms = o->timeout_ms, .guest_base = o->guest_base, .iommu = o->iommu};
 	unsigned i;
 
 	for (i = 0; i < ARRAY_LEN(switches); i++) {

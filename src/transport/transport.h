@@ -42,18 +42,26 @@ struct transport;
 #define TRANSPORT_MEM_SLOTS    (UINT64_C(1) << 15)
 #define TRANSPORT_STATUS       (UINT64_C(1) << 16)
 
+/* Ways to the IOMMU in front of a PCI function; other transports have none. */
+#define TRANSPORT_IOMMU_AUTO  0u /* iommufd where it is there, else the group's container */
+#define TRANSPORT_IOMMU_GROUP 1u
+#define TRANSPORT_IOMMU_FD    2u
+#define TRANSPORT_IOMMU_NONE  3u /* no IOMMU: physical addresses */
+
 /**
  * struct transport_opts - Wishes for a connection
  * @timeout_ms: limit for each answer, in milliseconds
  * @protocol_off: TRANSPORT_* features not to use
  * @protocol_must: TRANSPORT_* features to insist on
  * @guest_base: where the device's address space begins; 0: addresses stay as they are
+ * @iommu: which way memory is shown to a PCI function, TRANSPORT_IOMMU_*
  */
 struct transport_opts {
 	unsigned timeout_ms;
 	uint64_t protocol_off;
 	uint64_t protocol_must;
 	uint64_t guest_base;
+	unsigned iommu;
 };
 
 /**

@@ -30,6 +30,8 @@ struct pci_range {
  *	multiple of @width. Registers are little-endian, @value is a number
  * @bar_map: map a part of a BAR. NULL when it can't be: then bar_write() does
  * @bar_unmap: the opposite
+ * @dma_where: where the function sees memory when nothing translates for it: called instead of
+ *	choosing an address where @physical of the bus is set. @fd: file behind the memory
  * @dma_map: let the function reach @len bytes at @addr under @iova
  * @dma_unmap: the opposite; when this returns 0 the function can't reach them
  * @irq_set: let MSI-X vector i signal @fds[i], for i below @count; the table is on from then. 0:
@@ -51,6 +53,7 @@ struct pci_bus_ops {
 			 uint32_t value);
 	void *(*bar_map)(struct pci_bus *bus, unsigned bar, uint64_t offset, uint64_t len);
 	void (*bar_unmap)(struct pci_bus *bus, void *addr, uint64_t len);
+	int (*dma_where)(struct pci_bus *bus, uint64_t addr, uint64_t len, int fd, uint64_t *iova);
 	int (*dma_map)(struct pci_bus *bus, uint64_t addr, uint64_t len, uint64_t iova);
 	int (*dma_unmap)(struct pci_bus *bus, uint64_t iova, uint64_t len);
 	int (*irq_set)(struct pci_bus *bus, const int *fds, unsigned count);
@@ -66,6 +69,9 @@ struct pci_bus_ops {
  * @vectors: entries of its MSI-X table as the kernel counts them; 0: it has no MSI-X
  * @page: what addresses and lengths of the IOMMU are multiples of, a power of two
  * @ranges, @nranges: the addresses that the IOMMU can translate, in ascending order, at least one
+ * @physical: there is no IOMMU, the function sees physical addresses
+ * @snoops: the IOMMU makes all accesses of the function coherent with the processors' caches,
+ *	whatever the function asks for
  */
 struct pci_bus {
 	const struct pci_bus_ops *ops;
@@ -74,16 +80,19 @@ struct pci_bus {
 	uint64_t page;
 	struct pci_range ranges[PCI_RANGES];
 	unsigned nranges;
+	bool physical;
+	bool snoops;
 };
 
 /**
  * vfio_open - Take a function through VFIO
  * @name: such as "0000:00:05.0"
+ * @iommu: TRANSPORT_IOMMU_*
  * @out: receives it: ops->close()
  *
  * Return: 0; -EINVAL (no such form of name), -ENODEV (not there, not bound to vfio-pci, no IOMMU),
  * -EACCES, -EBUSY (somebody else has it), -EPERM (its group isn't viable), or what VFIO returned.
  */
-int vfio_open(const char *name, struct pci_bus **out);
+int vfio_open(const char *name, unsigned iommu, struct pci_bus **out);
 
 #endif

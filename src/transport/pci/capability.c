@@ -114,6 +114,9 @@ static int take(struct pci_bus *bus, const struct capability *cap, struct pci_la
 		usable(bus, cap, sizeof(struct virtio_scsi_config), 4, &layout->device);
 	else if (cap->type == VIRTIO_PCI_CAP_NOTIFY_CFG && !layout->notify.len)
 		return take_notify(bus, cap, layout);
+	else if (cap->id == PCI_CAP_ID_EXP && !layout->express &&
+		 cap->at + PCI_EXP_DEVCTL + 2 <= CONFIG_SIZE)
+		layout->express = cap->at;
 	return 0;
 }
 

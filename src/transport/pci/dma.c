@@ -97,7 +97,9 @@ int pci_mem_map(struct transport *t, const struct dma_region *region, uint64_t *
 	if (f->nmaps == ARRAY_LEN(f->maps))
 		return error_set(-ENOSPC, "%s has %u regions mapped, which is all there can be",
 				 f->bus->name, f->nmaps);
-	ret = place(f, region, iova);
+	ret = f->bus->physical
+		      ? f->bus->ops->dma_where(f->bus, region->addr, region->len, region->fd, iova)
+		      : place(f, region, iova);
 	if (!ret)
 		ret = f->bus->ops->dma_map(f->bus, region->addr, region->len, *iova);
 	if (ret)

@@ -43,12 +43,16 @@ struct pci_window {
 	uint64_t len;
 };
 
-/* What the walk over the capabilities found; a @len of 0: not found. */
+/*
+ * What the walk over the capabilities found; a @len of 0: not found. @express: offset of the PCI
+ * Express capability, 0: none.
+ */
 struct pci_layout {
 	struct pci_window common;
 	struct pci_window notify;
 	struct pci_window device;
 	uint32_t multiplier;
+	unsigned express;
 };
 
 /**
@@ -77,6 +81,7 @@ struct pci_mapping {
 /**
  * struct pci_function - The transport
  * @t: for the layer above
+ * @ops: what it can do, for this function
  * @bus: the hardware
  * @timeout_ms: limit for a reset
  * @layout: where the registers are
@@ -91,6 +96,7 @@ struct pci_mapping {
  */
 struct pci_function {
 	struct transport t;
+	struct transport_ops ops;
 	struct pci_bus *bus;
 	unsigned timeout_ms;
 	struct pci_layout layout;
@@ -141,8 +147,16 @@ int pci_write(const struct pci_window *w, uint64_t at, unsigned width, uint32_t 
 /* Says that the function is gone. Return: -ENOTCONN. */
 int pci_gone(const struct pci_bus *bus, const char *how);
 
-/* Bus mastering on or off in the command register; memory space is on in either case. */
+/* Bus mastering on or off in the command register; the BARs answer in either case. */
 int pci_master(struct pci_bus *bus, bool on);
+
+/**
+ * pci_keep_coherent - Make sure that what the device writes is what the processors read
+ *
+ * Where the IOMMU doesn't see to that, the function is forbidden to ask for accesses that go round
+ * the caches. Return: 0, or -ENOTSUP: it can't be forbidden.
+ */
+int pci_keep_coherent(struct pci_function *f);
 
 /* status.c and features */
 int pci_get_features(struct transport *t, uint64_t *features);

@@ -67,7 +67,11 @@ int pci_attach(struct pci_bus *bus, const struct transport_opts *opts, struct tr
 
 	if (!f)
 		return error_set(-ENOMEM, "out of memory");
-	f->t.ops = &pci_ops;
+	f->ops = pci_ops;
+	/* There is nothing that a device without an IOMMU could go round. */
+	if (bus->physical)
+		f->ops.needs = 0;
+	f->t.ops = &f->ops;
 	f->bus = bus;
 	f->timeout_ms = opts->timeout_ms;
 	f->config_call = -1;
@@ -80,6 +84,8 @@ int pci_attach(struct pci_bus *bus, const struct transport_opts *opts, struct tr
 	 */
 	if (!ret)
 		ret = pci_master(bus, false);
+	if (!ret)
+		ret = pci_keep_coherent(f);
 	if (!ret)
 		ret = count_queues(f);
 	if (!ret)
@@ -98,7 +104,7 @@ static int pci_open(const char *where, const struct transport_opts *opts, struct
 	struct pci_bus *bus;
 	int ret;
 
-	ret = vfio_open(where, &bus);
+	ret = vfio_open(where, opts->iommu, &bus);
 	if (ret)
 		return ret;
 	ret = pci_attach(bus, opts, out);

@@ -41,8 +41,9 @@ int pci_master(struct pci_bus *bus, bool on)
 	ret = bus->ops->config_read(bus, PCI_COMMAND, 2, &command);
 	if (ret)
 		return ret;
-	/* Memory space is on in either case: the registers are still to be read. */
-	command = (command & ~(uint32_t)PCI_COMMAND_MASTER) | PCI_COMMAND_MEMORY;
+	/* Both spaces are on in either case: a BAR may be in either, and is still to be read. */
+	command &= ~(uint32_t)PCI_COMMAND_MASTER;
+	command |= PCI_COMMAND_MEMORY | PCI_COMMAND_IO;
 	if (on)
 		command |= PCI_COMMAND_MASTER;
 	return bus->ops->config_write(bus, PCI_COMMAND, 2, command);

@@ -7,9 +7,11 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "transport/pci/vfio.h"
+#include "transport/transport.h"
 #include "util/bits.h"
 #include "util/error.h"
 
@@ -110,6 +112,47 @@ static void bar_unmap(struct pci_bus *bus, void *addr, uint64_t len)
 	munmap((char *)addr - in_page, in_page + len);
 }
 
+/* Mapping pins the memory, which counts against the limit of locked memory. */
+int vfio_explain_map(const struct vfio *v, uint64_t len)
+{
+	struct rlimit limit = {0};
+	int err = errno;
+
+	getrlimit(RLIMIT_MEMLOCK, &limit);
+	if (err == ENOMEM && limit.rlim_cur != RLIM_INFINITY)
+		return error_set(
+			-ENOMEM,
+			"%s needs %llu KiB more of locked memory and the limit is %llu KiB; "
+			"raise it with ulimit -l, or LimitMEMLOCK of its service",
+			v->bus.name, (unsigned long long)(len >> 10),
+			(unsigned long long)(limit.rlim_cur >> 10));
+	errno = err;
+	return error_set(-err, "mapping %llu bytes for %s in the IOMMU: %m",
+			 (unsigned long long)len, v->bus.name);
+}
+
+int vfio_explain_unmap(const struct vfio *v, int ret, uint64_t len, uint64_t done)
+{
+	if (ret)
+		return error_set(-errno, "unmapping %llu bytes of %s in the IOMMU: %m",
+				 (unsigned long long)len, v->bus.name);
+	/* The kernel says how much it unmapped. */
+	if (done != len)
+		return error_set(-EIO, "the IOMMU unmapped %llu bytes of %s instead of %llu",
+				 (unsigned long long)done, v->bus.name, (unsigned long long)len);
+	return 0;
+}
+
+static int dma_map(struct pci_bus *bus, uint64_t addr, uint64_t len, uint64_t iova)
+{
+	return vfio_of(bus)->way->map(vfio_of(bus), addr, len, iova);
+}
+
+static int dma_unmap(struct pci_bus *bus, uint64_t iova, uint64_t len)
+{
+	return vfio_of(bus)->way->unmap(vfio_of(bus), iova, len);
+}
+
 static bool leaving(struct pci_bus *bus)
 {
 	struct vfio *v = vfio_of(bus);
@@ -156,8 +199,9 @@ static const struct pci_bus_ops vfio_ops = {
 	.bar_write = bar_write,
 	.bar_map = bar_map,
 	.bar_unmap = bar_unmap,
-	.dma_map = vfio_dma_map,
-	.dma_unmap = vfio_dma_unmap,
+	.dma_where = vfio_dma_where,
+	.dma_map = dma_map,
+	.dma_unmap = dma_unmap,
 	.irq_set = vfio_irq_set,
 	.leaving = leaving,
 	.reset = reset,
@@ -181,7 +225,18 @@ static int read_areas(struct vfio *v)
 	return error_set(-EIO, "VFIO shows no configuration space of %s", v->bus.name);
 }
 
-int vfio_open(const char *name, struct pci_bus **out)
+/* A way that wasn't asked for is taken only where all that it needs is there. */
+static const struct vfio_way *choose(const char *name, unsigned iommu)
+{
+	if (iommu == TRANSPORT_IOMMU_NONE)
+		return &vfio_noiommu;
+	if (iommu == TRANSPORT_IOMMU_FD ||
+	    (iommu == TRANSPORT_IOMMU_AUTO && vfio_iommufd_ready(name)))
+		return &vfio_iommufd;
+	return &vfio_group;
+}
+
+int vfio_open(const char *name, unsigned iommu, struct pci_bus **out)
 {
 	struct vfio *v = calloc(1, sizeof(*v));
 	int ret;
@@ -191,9 +246,13 @@ int vfio_open(const char *name, struct pci_bus **out)
 	v->bus.ops = &vfio_ops;
 	v->container = v->group = v->device = v->call = -1;
 	snprintf(v->bus.name, sizeof(v->bus.name), "%s", name);
-	ret = vfio_open_group(v);
+	ret = vfio_check_function(v->bus.name);
+	if (!ret) {
+		v->way = choose(v->bus.name, iommu);
+		ret = v->way->open(v);
+	}
 	if (!ret)
-		ret = vfio_read_ranges(v);
+		ret = v->way->read_ranges(v);
 	if (!ret)
 		ret = read_areas(v);
 	if (!ret)

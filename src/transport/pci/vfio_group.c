@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The way to a function through VFIO's group interface: sysfs says whether it is ready, then group,
- * container and device are opened. Most of this file is what to tell people who aren't ready yet.
+ * The way to a function through VFIO's group interface: group, container and device are opened, in
+ * front of an IOMMU or of none. Most of this file is what to tell people who aren't ready yet.
  */
-#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -15,78 +14,24 @@
 
 #include "transport/pci/vfio.h"
 #include "util/error.h"
-
-#define DEVICES "/sys/bus/pci/devices"
-
-/* "0000:00:05.0" and nothing else: it becomes part of paths. */
-static bool is_name(const char *name)
-{
-	static const char form[] = "xxxx:xx:xx.x";
-	unsigned i;
-
-	for (i = 0; form[i]; i++) {
-		if (form[i] == 'x' ? !isxdigit((unsigned char)name[i]) : name[i] != form[i])
-			return false;
-	}
-	return !name[i];
-}
-
-/* Last part of where a link of a function's folder leads; empty: there is no such link. */
-static void read_link(const char *name, const char *link, char *out, size_t room)
-{
-	char path[512];
-	char target[512];
-	ssize_t len;
-	char *slash;
-
-	*out = '\0';
-	snprintf(path, sizeof(path), DEVICES "/%s/%s", name, link);
-	len = readlink(path, target, sizeof(target) - 1);
-	if (len <= 0)
-		return;
-	target[len] = '\0';
-	slash = strrchr(target, '/');
-	snprintf(out, room, "%.*s", (int)room - 1, slash ? slash + 1 : target);
-}
-
-static int check_driver(const char *name)
-{
-	char path[64];
-	char driver[64];
-
-	snprintf(path, sizeof(path), DEVICES "/%s", name);
-	if (access(path, F_OK))
-		return error_set(-ENODEV, "there is no PCI function %s; lspci -D lists them", name);
-	read_link(name, "driver", driver, sizeof(driver));
-	if (strcmp(driver, "vfio-pci") == 0)
-		return 0;
-	return error_set(-ENODEV,
-			 "%s is bound to %s; bind it to vfio-pci: modprobe vfio-pci; cd " DEVICES
-			 "/%s; echo vfio-pci > driver_override; %secho %s > "
-			 "/sys/bus/pci/drivers_probe",
-			 name, *driver ? driver : "no driver", name,
-			 *driver ? "echo $(basename $PWD) > driver/unbind; " : "", name);
-}
+#include "util/log.h"
 
 static int find_group(const char *name, char *group, size_t room)
 {
-	char path[64];
+	vfio_read_link(name, "iommu_group", group, room);
+	if (*group)
+		return 0;
+	return error_set(-ENODEV,
+			 "%s is in no IOMMU group, so there is no IOMMU in front of it; give the "
+			 "machine one and boot its kernel with intel_iommu=on or amd_iommu=on",
+			 name);
+}
 
-	read_link(name, "iommu_group", group, room);
-	if (!*group)
-		return error_set(
-			-ENODEV,
-			"%s is in no IOMMU group, so there is no IOMMU in front of it; give the "
-			"machine one and boot its kernel with intel_iommu=on or amd_iommu=on",
-			name);
-	snprintf(path, sizeof(path), "/dev/vfio/noiommu-%s", group);
-	if (access(path, F_OK) == 0)
-		return error_set(
-			-ENODEV,
-			"%s is bound to vfio-pci without an IOMMU, which would let it reach all "
-			"memory; give the machine an IOMMU",
-			name);
-	return 0;
+/* Where VFIO serves a function although there is no IOMMU, its group's file has another name. */
+static bool without_iommu(const char *group, char *path, size_t room)
+{
+	snprintf(path, room, "/dev/vfio/noiommu-%s", group);
+	return access(path, F_OK) == 0;
 }
 
 static int open_container(struct vfio *v)
@@ -103,10 +48,6 @@ static int open_container(struct vfio *v)
 	if (version != VFIO_API_VERSION)
 		return error_set(-ENOTSUP, "the kernel has version %d of VFIO, known is %d",
 				 version, VFIO_API_VERSION);
-	if (ioctl(v->container, VFIO_CHECK_EXTENSION, VFIO_TYPE1v2_IOMMU) <= 0)
-		return error_set(-ENOTSUP,
-				 "the kernel's VFIO has no driver for this IOMMU; modprobe "
-				 "vfio_iommu_type1");
 	return 0;
 }
 
@@ -119,12 +60,12 @@ static int not_viable(const char *name, const char *group)
 	DIR *dir;
 	int ret;
 
-	snprintf(path, sizeof(path), DEVICES "/%s/iommu_group/devices", name);
+	snprintf(path, sizeof(path), PCI_DEVICES "/%s/iommu_group/devices", name);
 	dir = opendir(path);
 	while (dir && (entry = readdir(dir))) {
-		if (!is_name(entry->d_name))
+		if (!vfio_is_name(entry->d_name))
 			continue;
-		read_link(entry->d_name, "driver", driver, sizeof(driver));
+		vfio_read_link(entry->d_name, "driver", driver, sizeof(driver));
 		if (!*driver || strcmp(driver, "vfio-pci") == 0 || strcmp(driver, "pcieport") == 0)
 			continue;
 		ret = error_set(-EPERM,
@@ -140,12 +81,10 @@ static int not_viable(const char *name, const char *group)
 			 group, name);
 }
 
-static int open_group(struct vfio *v, const char *group)
+static int open_group(struct vfio *v, const char *group, const char *path)
 {
 	struct vfio_group_status status = {.argsz = sizeof(status)};
-	char path[64];
 
-	snprintf(path, sizeof(path), "/dev/vfio/%s", group);
 	v->group = open(path, O_RDWR | O_CLOEXEC);
 	if (v->group < 0 && errno == EBUSY)
 		return error_set(
@@ -163,12 +102,12 @@ static int open_group(struct vfio *v, const char *group)
 }
 
 /* The IOMMU can be chosen once a group is in the container, and the device opened after that. */
-static int join(struct vfio *v)
+static int join(struct vfio *v, int iommu)
 {
 	if (ioctl(v->group, VFIO_GROUP_SET_CONTAINER, &v->container))
 		return error_set(-errno, "putting the group of %s into a VFIO container: %m",
 				 v->bus.name);
-	if (ioctl(v->container, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU))
+	if (ioctl(v->container, VFIO_SET_IOMMU, iommu))
 		return error_set(
 			-errno,
 			"setting up the IOMMU for %s: %m; if interrupt remapping is missing, "
@@ -181,22 +120,66 @@ static int join(struct vfio *v)
 	return 0;
 }
 
-int vfio_open_group(struct vfio *v)
+static int open_translated(struct vfio *v)
 {
+	char path[64];
 	char group[16];
 	int ret;
 
-	if (!is_name(v->bus.name))
-		return error_set(-EINVAL,
-				 "\"%s\" is no PCI function; write pci:DDDD:BB:DD.F, such as "
-				 "pci:0000:00:05.0",
+	ret = find_group(v->bus.name, group, sizeof(group));
+	if (ret)
+		return ret;
+	if (without_iommu(group, path, sizeof(path)))
+		return error_set(-ENODEV,
+				 "%s is bound to vfio-pci without an IOMMU, which would let it "
+				 "reach all memory; give the machine an IOMMU, or say iommu=none",
 				 v->bus.name);
-	ret = check_driver(v->bus.name);
+	snprintf(path, sizeof(path), "/dev/vfio/%s", group);
+	ret = open_container(v);
+	if (!ret && ioctl(v->container, VFIO_CHECK_EXTENSION, VFIO_TYPE1v2_IOMMU) <= 0)
+		ret = error_set(-ENOTSUP,
+				"the kernel's VFIO has no driver for this IOMMU; modprobe "
+				"vfio_iommu_type1");
 	if (!ret)
-		ret = find_group(v->bus.name, group, sizeof(group));
+		ret = open_group(v, group, path);
 	if (!ret)
-		ret = open_container(v);
+		ret = join(v, VFIO_TYPE1v2_IOMMU);
 	if (!ret)
-		ret = open_group(v, group);
-	return ret ? ret : join(v);
+		v->bus.snoops = ioctl(v->container, VFIO_CHECK_EXTENSION, VFIO_DMA_CC_IOMMU) > 0;
+	return ret;
 }
+
+int vfio_open_noiommu(struct vfio *v)
+{
+	char path[64];
+	char group[16];
+	int ret;
+
+	ret = find_group(v->bus.name, group, sizeof(group));
+	if (ret)
+		return ret;
+	if (!without_iommu(group, path, sizeof(path)))
+		return error_set(-ENODEV,
+				 "%s can't be had without an IOMMU: either there is one, which "
+				 "iommu=auto uses, or VFIO must be allowed to: echo 1 > "
+				 "/sys/module/vfio/parameters/enable_unsafe_noiommu_mode, then "
+				 "bind it to vfio-pci anew",
+				 v->bus.name);
+	ret = open_container(v);
+	if (!ret)
+		ret = open_group(v, group, path);
+	if (!ret)
+		ret = join(v, VFIO_NOIOMMU_IOMMU);
+	if (!ret)
+		log_warn("%s runs without an IOMMU, as asked for: it can read and write all "
+			 "memory of this machine",
+			 v->bus.name);
+	return ret;
+}
+
+const struct vfio_way vfio_group = {
+	.open = open_translated,
+	.read_ranges = vfio_read_ranges,
+	.map = vfio_type1_map,
+	.unmap = vfio_type1_unmap,
+};

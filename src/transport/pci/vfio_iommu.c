@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/resource.h>
 
 #include "transport/pci/vfio.h"
 #include "util/bits.h"
@@ -79,28 +78,8 @@ int vfio_read_ranges(struct vfio *v)
 	return 0;
 }
 
-/* Mapping pins the memory, which counts against the limit of locked memory. */
-static int explain_map(const struct pci_bus *bus, uint64_t len)
+int vfio_type1_map(struct vfio *v, uint64_t addr, uint64_t len, uint64_t iova)
 {
-	struct rlimit limit = {0};
-	int err = errno;
-
-	getrlimit(RLIMIT_MEMLOCK, &limit);
-	if (err == ENOMEM && limit.rlim_cur != RLIM_INFINITY)
-		return error_set(
-			-ENOMEM,
-			"%s needs %llu KiB more of locked memory and the limit is %llu KiB; "
-			"raise it with ulimit -l, or LimitMEMLOCK of its service",
-			bus->name, (unsigned long long)(len >> 10),
-			(unsigned long long)(limit.rlim_cur >> 10));
-	errno = err;
-	return error_set(-err, "mapping %llu bytes for %s in the IOMMU: %m",
-			 (unsigned long long)len, bus->name);
-}
-
-int vfio_dma_map(struct pci_bus *bus, uint64_t addr, uint64_t len, uint64_t iova)
-{
-	struct vfio *v = (struct vfio *)bus;
 	struct vfio_iommu_type1_dma_map map = {
 		.argsz = sizeof(map),
 		.flags = VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE,
@@ -109,25 +88,18 @@ int vfio_dma_map(struct pci_bus *bus, uint64_t addr, uint64_t len, uint64_t iova
 		.size = len,
 	};
 
-	return ioctl(v->container, VFIO_IOMMU_MAP_DMA, &map) ? explain_map(bus, len) : 0;
+	return ioctl(v->container, VFIO_IOMMU_MAP_DMA, &map) ? vfio_explain_map(v, len) : 0;
 }
 
-int vfio_dma_unmap(struct pci_bus *bus, uint64_t iova, uint64_t len)
+int vfio_type1_unmap(struct vfio *v, uint64_t iova, uint64_t len)
 {
-	struct vfio *v = (struct vfio *)bus;
 	struct vfio_iommu_type1_dma_unmap unmap = {
 		.argsz = sizeof(unmap),
 		.iova = iova,
 		.size = len,
 	};
+	int ret;
 
-	if (ioctl(v->container, VFIO_IOMMU_UNMAP_DMA, &unmap))
-		return error_set(-errno, "unmapping %llu bytes of %s in the IOMMU: %m",
-				 (unsigned long long)len, bus->name);
-	/* The kernel says how much it unmapped. */
-	if (unmap.size != len)
-		return error_set(-EIO, "the IOMMU unmapped %llu bytes of %s instead of %llu",
-				 (unsigned long long)unmap.size, bus->name,
-				 (unsigned long long)len);
-	return 0;
+	ret = ioctl(v->container, VFIO_IOMMU_UNMAP_DMA, &unmap);
+	return vfio_explain_unmap(v, ret, len, unmap.size);
 }

@@ -51,8 +51,8 @@ static void test_every_option_of_the_table(void **state)
 		assert_true(*option.name && *option.values && *option.help);
 		if (strstr(option.values, ".."))
 			sscanf(strstr(option.values, "..") + 2, "%31[0-9]", value);
-		else if (strcmp(option.values, "on|off") == 0)
-			strcpy(value, "off");
+		else if (strchr(option.values, '|'))
+			strcpy(value, strrchr(option.values, '|') + 1);
 		snprintf(address, sizeof(address), "x?%s=%s", option.name, value);
 		if (parse(address, &opts))
 			fail_msg("%s: %s", address, vscsi_last_error());
@@ -95,9 +95,35 @@ static void test_values_arrive(void **state)
 	assert_int_equal(o.reset_device, VSCSI_OFF);
 	assert_int_equal(o.status, VSCSI_ON);
 	assert_int_equal(o.backend_req, VSCSI_OFF);
+	assert_int_equal(parse("x?notify_data=on&notify_config=off&ring_reset=on", &o), 0);
+	assert_int_equal(o.notify_data, VSCSI_ON);
+	assert_int_equal(o.notify_config, VSCSI_OFF);
+	assert_int_equal(o.ring_reset, VSCSI_ON);
 	/* The last one counts. */
 	assert_int_equal(parse("x?queues=1&queues=2", &o), 0);
 	assert_int_equal(o.queues, 2);
+}
+
+static void test_choices(void **state)
+{
+	static const char *const words[] = {"auto", "group", "iommufd", "none"};
+	static const char *const bad[] = {"", "on", "iommu", "iommufdx", "auto|group", "|", "NONE"};
+	struct vscsi_dev_opts o;
+	char address[64];
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_LEN(words); i++) {
+		snprintf(address, sizeof(address), "x?iommu=none&iommu=%s", words[i]);
+		assert_int_equal(parse(address, &o), 0);
+		assert_int_equal(o.iommu, i);
+	}
+	for (i = 0; i < ARRAY_LEN(bad); i++) {
+		snprintf(address, sizeof(address), "x?iommu=%s", bad[i]);
+		assert_int_equal(parse(address, &o), -EINVAL);
+	}
+	o = (struct vscsi_dev_opts){.size = sizeof(o), .iommu = 4};
+	assert_int_equal(address_check(&o), -EINVAL);
 }
 
 static void test_numbers_of_bytes(void **state)
@@ -248,6 +274,7 @@ int address_tests(void)
 		cmocka_unit_test(test_without_options),
 		cmocka_unit_test(test_every_option_of_the_table),
 		cmocka_unit_test(test_values_arrive),
+		cmocka_unit_test(test_choices),
 		cmocka_unit_test(test_numbers_of_bytes),
 		cmocka_unit_test(test_what_is_no_option),
 		cmocka_unit_test(test_addresses_that_cannot_be),

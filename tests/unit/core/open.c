@@ -37,7 +37,7 @@ static void test_order_of_a_start(void **state)
 
 	(void)state;
 	CONFORMS("R-STAT-01", "R-INIT-01", "R-INIT-03", "R-INIT-06", "R-INIT-09", "R-INIT-10",
-		 "R-RST-02", "R-SCSI-18", "R-SCSI-22");
+		 "R-RST-02", "R-SCSI-18", "R-SCSI-22", "R-PCI-38");
 	desk_init(&d);
 	/* Something to write into the configuration space as well. */
 	d.m->fake.config.sense_size = htole32(252);

@@ -253,6 +253,77 @@ static void test_random_bytes(void **state)
 	}
 }
 
+#define NO_SNOOP 0x0800u
+
+static uint16_t device_control(const struct model *m, unsigned at)
+{
+	return (uint16_t)(m->config[at + 8] | m->config[at + 9] << 8);
+}
+
+/*
+ * A function that may go round the caches is forbidden to where the IOMMU doesn't see to it, and
+ * refused where that doesn't work.
+ */
+static void test_coherence(void **state)
+{
+	const struct transport_opts opts = {.timeout_ms = 100};
+	const struct {
+		bool snoops;
+		bool express;
+		bool stays;
+		int ret;
+		uint16_t control;
+	} table[] = {
+		{true, true, true, 0, NO_SNOOP | 0x10},
+		{false, true, false, 0, 0x10},
+		{false, true, true, -ENOTSUP, NO_SNOOP | 0x10},
+		{false, false, true, 0, NO_SNOOP | 0x10},
+	};
+	unsigned i;
+
+	(void)state;
+	CONFORMS("R-PCI-68");
+	for (i = 0; i < ARRAY_LEN(table); i++) {
+		struct model *m = model_new();
+		unsigned at = model_foreign(m, table[i].express ? 0x10 : 0x11);
+		struct transport *t = NULL;
+
+		m->config[at + 8] = 0x10;
+		m->config[at + 9] = NO_SNOOP >> 8;
+		model_rest(m, 0);
+		m->bus.snoops = table[i].snoops;
+		if (table[i].stays) {
+			m->sticky_at = at + 8;
+			m->sticky = NO_SNOOP;
+		}
+		assert_int_equal(pci_attach(&m->bus, &opts, &t), table[i].ret);
+		assert_int_equal(device_control(m, at), table[i].control);
+		assert_int_equal(model_count(m, CONFIG_WRITE, at + 8),
+				 !table[i].snoops && table[i].express);
+		if (t)
+			pci_ops.close(t);
+		model_free(m);
+	}
+}
+
+/* Registers in I/O space: nothing of them can be mapped, and everything works. */
+static void test_an_io_bar(void **state)
+{
+	struct model *m = model_standard();
+	struct transport *t;
+	uint64_t offered;
+
+	(void)state;
+	CONFORMS("R-PCI-21");
+	m->io = true;
+	t = model_attach(m);
+	assert_int_equal(pci_ops.get_features(t, &offered), 0);
+	assert_int_equal(pci_ops.set_status(t, 0), 0);
+	assert_int_equal(pci_ops.queue_max(t, 2), 256);
+	pci_ops.close(t);
+	model_free(m);
+}
+
 int capability_tests(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -265,6 +336,8 @@ int capability_tests(void)
 		cmocka_unit_test(test_the_list_ends),
 		cmocka_unit_test(test_legacy),
 		cmocka_unit_test(test_random_bytes),
+		cmocka_unit_test(test_coherence),
+		cmocka_unit_test(test_an_io_bar),
 	};
 
 	return cmocka_run_group_tests_name("pci/capability", tests, NULL, NULL);

@@ -119,6 +119,31 @@ static void test_rings_outside_are_refused(void **state)
 	model_free(m);
 }
 
+/* Without an IOMMU the function's own view counts, and the device need not know of any. */
+static void test_physical_addresses(void **state)
+{
+	struct dma_region region = {.addr = HIGH, .len = 2 * MIB, .fd = 5};
+	struct model *m = model_standard();
+	struct transport *t;
+	uint64_t iova;
+
+	(void)state;
+	CONFORMS("R-PCI-64");
+	assert_true(pci_ops.needs & PCI_BIT(VIRTIO_F_ACCESS_PLATFORM));
+	m->bus.physical = true;
+	m->physical = 3 * MIB;
+	t = model_attach(m);
+	assert_int_equal(t->ops->needs, 0);
+	assert_int_equal(pci_ops.mem_map(t, &region, &iova), 0);
+	assert_int_equal(iova, HIGH + 3 * MIB);
+	region.fd = -1;
+	region.addr += 2 * MIB;
+	assert_int_equal(pci_ops.mem_map(t, &region, &iova), -ENOTSUP);
+	assert_int_equal(model_count(m, DMA_MAP, HIGH + 5 * MIB), 0);
+	pci_ops.close(t);
+	model_free(m);
+}
+
 int dma_tests(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -126,6 +151,7 @@ int dma_tests(void)
 		cmocka_unit_test(test_a_narrow_iommu),
 		cmocka_unit_test(test_impossible_regions),
 		cmocka_unit_test(test_rings_outside_are_refused),
+		cmocka_unit_test(test_physical_addresses),
 	};
 
 	return cmocka_run_group_tests_name("pci/dma", tests, NULL, NULL);

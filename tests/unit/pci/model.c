@@ -39,7 +39,15 @@ static int config_write(struct pci_bus *bus, unsigned offset, unsigned width, ui
 
 	note(m, CONFIG_WRITE, 0, offset, width, value);
 	memcpy(m->config + offset, &value, width);
+	if (offset == m->sticky_at)
+		m->config[offset + 1] |= (uint8_t)(m->sticky >> 8);
 	return 0;
+}
+
+/* Registers answer only while the space that they lie in is on. */
+static void check_space(const struct model *m)
+{
+	assert_true(m->config[PCI_COMMAND] & (m->io ? PCI_COMMAND_IO : PCI_COMMAND_MEMORY));
 }
 
 static uint64_t bar_size(struct pci_bus *bus, unsigned bar)
@@ -207,6 +215,7 @@ static int bar_read(struct pci_bus *bus, unsigned bar, uint64_t offset, unsigned
 	struct model *m = model_of(bus);
 
 	assert_true(bar == MODEL_BAR && offset % width == 0 && offset + width <= m->bars[bar]);
+	check_space(m);
 	*value = 0;
 	if (m->gone)
 		*value = UINT32_MAX >> (32 - 8 * width);
@@ -226,6 +235,7 @@ static int bar_write(struct pci_bus *bus, unsigned bar, uint64_t offset, unsigne
 	struct model *m = model_of(bus);
 
 	assert_true(bar == MODEL_BAR && offset % width == 0 && offset + width <= m->bars[bar]);
+	check_space(m);
 	note(m, BAR_WRITE, bar, offset, width, value);
 	if (m->dead)
 		return -ENOTCONN;
@@ -256,6 +266,17 @@ static void bar_unmap(struct pci_bus *bus, void *addr, uint64_t len)
 	assert_ptr_equal(addr, m->window);
 	assert_int_equal(len, m->mapped_len);
 	m->mapped_len = 0;
+}
+
+static int dma_where(struct pci_bus *bus, uint64_t addr, uint64_t len, int fd, uint64_t *iova)
+{
+	struct model *m = model_of(bus);
+
+	assert_true(m->bus.physical && len);
+	if (fd < 0)
+		return -ENOTSUP;
+	*iova = addr + m->physical;
+	return 0;
 }
 
 static int dma_map(struct pci_bus *bus, uint64_t addr, uint64_t len, uint64_t iova)
@@ -306,6 +327,7 @@ static const struct pci_bus_ops model_ops = {
 	.bar_write = bar_write,
 	.bar_map = bar_map,
 	.bar_unmap = bar_unmap,
+	.dma_where = dma_where,
 	.dma_map = dma_map,
 	.dma_unmap = dma_unmap,
 	.irq_set = irq_set,
@@ -378,9 +400,9 @@ unsigned model_cap(struct model *m, unsigned type, unsigned bar, uint32_t offset
 	return at;
 }
 
-void model_foreign(struct model *m, uint8_t id)
+unsigned model_foreign(struct model *m, uint8_t id)
 {
-	link_cap(m, id, 12);
+	return link_cap(m, id, 12);
 }
 
 void model_rest(struct model *m, unsigned except)

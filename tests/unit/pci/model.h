@@ -81,6 +81,9 @@ struct model_queue {
  * @irqs_to_be_had: limit of irq_set; @fds: what it was given
  * @window: memory that stands for what is mapped, NULL: nothing can be
  * @mapped_at, @mapped_len: what is mapped of the BAR
+ * @sticky: bits of the configuration space at @sticky_at that can't be cleared
+ * @physical: added to an address when nothing translates
+ * @io: the BAR lies in I/O space
  * @gone: answers ones; @dead: accesses fail; @leaving: wanted back
  * @closed: close() was called
  */
@@ -114,6 +117,10 @@ struct model {
 	void *window;
 	uint64_t mapped_at;
 	uint64_t mapped_len;
+	unsigned sticky_at;
+	uint16_t sticky;
+	uint64_t physical;
+	bool io;
 	bool gone;
 	bool dead;
 	bool leaving;
@@ -130,8 +137,8 @@ struct model *model_standard(void);
 unsigned model_cap(struct model *m, unsigned type, unsigned bar, uint32_t offset, uint32_t length,
 		   unsigned len);
 
-/* Adds a capability of another kind. */
-void model_foreign(struct model *m, uint8_t id);
+/* Adds a capability of another kind. Returns where it lies. */
+unsigned model_foreign(struct model *m, uint8_t id);
 
 /* Adds the standard ones but for @except, a type. */
 void model_rest(struct model *m, unsigned except);

@@ -58,7 +58,7 @@ static void test_order_of_registers(void **state)
 	unsigned i;
 
 	(void)state;
-	CONFORMS("R-PCI-26", "R-PCI-34", "R-PCI-37", "R-PCI-25");
+	CONFORMS("R-PCI-09", "R-PCI-26", "R-PCI-34", "R-PCI-37", "R-PCI-25");
 	bench_open(&b, model_standard());
 	assert_int_equal(start(&b, 3, 16), 0);
 	for (i = 0; i < ARRAY_LEN(order); i++) {

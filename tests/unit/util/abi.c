@@ -48,6 +48,7 @@ static void test_fields_stay_where_they_are(void **state)
 	AT(vscsi_dev_opts, mem_bytes, 32);
 	AT(vscsi_dev_opts, guest_base, 88);
 	AT(vscsi_dev_opts, notify_data, 96);
+	AT(vscsi_dev_opts, iommu, 108);
 	AT(vscsi_dev_info, offered, 40);
 	AT(vscsi_dev_info, transport, 64);
 	AT(vscsi_dev_info, errors, 88);
@@ -66,6 +67,8 @@ static void test_constants_of_the_abi(void **state)
 {
 	(void)state;
 	assert_int_equal(VSCSI_DEFAULT, 0);
+	assert_int_equal(VSCSI_IOMMU_AUTO, 0);
+	assert_int_equal(VSCSI_IOMMU_NONE, 3);
 	assert_int_equal(VSCSI_MEM_MAX_PAGES, 8);
 	assert_int_equal(VSCSI_MAX_CDB, 32);
 	assert_true(VSCSI_NO_RETRIES == UINT32_MAX);

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The way to a function through its own file and iommufd: the file is bound to an iommufd, in which
+ * an address space is made for this one function, and the memory is mapped there.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "transport/pci/iommufd_abi.h"
+#include "transport/pci/vfio.h"
+#include "util/error.h"
+
+#define IOMMU "/dev/iommu"
+
+/* The function's file, by the name that sysfs has for it. Return: whether there is one. */
+static bool find_file(const char *name, char *path, size_t room)
+{
+	struct dirent *entry;
+	bool found = false;
+	DIR *dir;
+
+	snprintf(path, room, PCI_DEVICES "/%s/vfio-dev", name);
+	dir = opendir(path);
+	while (dir && !found && (entry = readdir(dir))) {
+		found = strncmp(entry->d_name, "vfio", 4) == 0;
+		if (found)
+			snprintf(path, room, "/dev/vfio/devices/%.64s", entry->d_name);
+	}
+	if (dir)
+		closedir(dir);
+	return found;
+}
+
+bool vfio_iommufd_ready(const char *name)
+{
+	char path[128];
+
+	return access(IOMMU, R_OK | W_OK) == 0 && find_file(name, path, sizeof(path)) &&
+	       access(path, R_OK | W_OK) == 0;
+}
+
+static int open_files(struct vfio *v)
+{
+	char path[128];
+
+	if (!find_file(v->bus.name, path, sizeof(path)))
+		return error_set(-ENODEV,
+				 "the kernel has no file for %s under /dev/vfio/devices: it is "
+				 "older than 6.6 or built without CONFIG_VFIO_DEVICE_CDEV; use "
+				 "iommu=group",
+				 v->bus.name);
+	v->container = open(IOMMU, O_RDWR | O_CLOEXEC);
+	if (v->container < 0)
+		return error_set(-errno,
+				 "opening " IOMMU ": %m; modprobe iommufd, let this user read and "
+				 "write the file, or use iommu=group");
+	v->device = open(path, O_RDWR | O_CLOEXEC);
+	if (v->device < 0)
+		return error_set(-errno,
+				 "opening %s for %s: %m; let this user read and write that file",
+				 path, v->bus.name);
+	return 0;
+}
+
+/* The address space is made and entered once the function is bound. */
+static int join(struct vfio *v)
+{
+	struct vfio_device_bind_iommufd bind = {.argsz = sizeof(bind), .iommufd = v->container};
+	struct iommu_ioas_alloc space = {.size = sizeof(space)};
+	struct vfio_device_attach_iommufd_pt attach = {.argsz = sizeof(attach)};
+
+	if (ioctl(v->device, VFIO_DEVICE_BIND_IOMMUFD, &bind)) {
+		if (errno == EBUSY)
+			return error_set(-EBUSY,
+					 "%s is in use: another program, or another device of "
+					 "this one, has it open",
+					 v->bus.name);
+		return error_set(
+			-errno,
+			"binding %s to " IOMMU ": %m; the functions of its IOMMU group must all be "
+			"bound to vfio-pci or to no driver, and the IOMMU be cache-coherent",
+			v->bus.name);
+	}
+	if (ioctl(v->container, IOMMU_IOAS_ALLOC, &space))
+		return error_set(-errno, "making an address space for %s: %m", v->bus.name);
+	v->space = attach.pt_id = space.out_ioas_id;
+	if (ioctl(v->device, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &attach))
+		return error_set(-errno,
+				 "attaching %s to its address space: %m; if interrupt remapping is "
+				 "missing, see iommufd's allow_unsafe_interrupts",
+				 v->bus.name);
+	return 0;
+}
+
+static int open_iommufd(struct vfio *v)
+{
+	int ret = open_files(v);
+
+	return ret ? ret : join(v);
+}
+
+/* What doesn't fit is not used; the kernel fills in as many as fit, and says so by EMSGSIZE. */
+static int read_ranges(struct vfio *v)
+{
+	struct iommu_iova_range ranges[PCI_RANGES];
+	struct iommu_ioas_iova_ranges ask = {
+		.size = sizeof(ask),
+		.ioas_id = v->space,
+		.num_iovas = PCI_RANGES,
+		.allowed_iovas = (uintptr_t)ranges,
+	};
+	unsigned i;
+
+	memset(ranges, 0, sizeof(ranges));
+	if (ioctl(v->container, IOMMU_IOAS_IOVA_RANGES, &ask) && errno != EMSGSIZE)
+		return error_set(-errno, "asking for the addresses that the IOMMU of %s has: %m",
+				 v->bus.name);
+	if (!ask.num_iovas)
+		return error_set(-EIO, "the IOMMU of %s has no addresses", v->bus.name);
+	v->bus.nranges = ask.num_iovas < PCI_RANGES ? ask.num_iovas : PCI_RANGES;
+	for (i = 0; i < v->bus.nranges; i++)
+		v->bus.ranges[i] = (struct pci_range){ranges[i].start, ranges[i].last};
+	/* It may say 1, but memory is pinned by the page. */
+	v->bus.page = (uint64_t)sysconf(_SC_PAGESIZE);
+	return 0;
+}
+
+static int map(struct vfio *v, uint64_t addr, uint64_t len, uint64_t iova)
+{
+	struct iommu_ioas_map map = {
+		.size = sizeof(map),
+		.flags = IOMMU_IOAS_MAP_FIXED_IOVA | IOMMU_IOAS_MAP_WRITEABLE |
+			 IOMMU_IOAS_MAP_READABLE,
+		.ioas_id = v->space,
+		.user_va = addr,
+		.length = len,
+		.iova = iova,
+	};
+
+	return ioctl(v->container, IOMMU_IOAS_MAP, &map) ? vfio_explain_map(v, len) : 0;
+}
+
+static int unmap(struct vfio *v, uint64_t iova, uint64_t len)
+{
+	struct iommu_ioas_unmap unmap = {
+		.size = sizeof(unmap),
+		.ioas_id = v->space,
+		.iova = iova,
+		.length = len,
+	};
+	int ret;
+
+	ret = ioctl(v->container, IOMMU_IOAS_UNMAP, &unmap);
+	return vfio_explain_unmap(v, ret, len, unmap.length);
+}
+
+const struct vfio_way vfio_iommufd = {
+	.open = open_iommufd,
+	.read_ranges = read_ranges,
+	.map = map,
+	.unmap = unmap,
+};

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A function without an IOMMU: it sees physical addresses, which are looked up here. Nothing keeps
+ * such a device from reaching all of the machine's memory.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "transport/pci/vfio.h"
+#include "util/error.h"
+
+/* An entry of /proc/self/pagemap: whether the page is there, and its number. */
+#define PRESENT (UINT64_C(1) << 63)
+#define NUMBER  ((UINT64_C(1) << 55) - 1)
+
+/*
+ * Hugepages stay where they are: they are not swapped, and not moved while the machine's memory
+ * does. Return: bytes of one, 0: it is another kind of memory.
+ */
+static uint64_t huge_page(int fd)
+{
+	struct statfs fs;
+
+	if (fd < 0 || fstatfs(fd, &fs) || fs.f_type != HUGETLBFS_MAGIC)
+		return 0;
+	return (uint64_t)fs.f_bsize;
+}
+
+static int physical(int pagemap, uint64_t addr, uint64_t *out)
+{
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+	uint64_t entry = 0;
+
+	/* A page that nobody has touched yet has no address. */
+	(void)*(volatile const char *)(uintptr_t)addr;
+	if (pread(pagemap, &entry, sizeof(entry), (off_t)(addr / page * sizeof(entry))) !=
+	    (ssize_t)sizeof(entry))
+		return error_set(-EIO, "reading /proc/self/pagemap: %m");
+	if (!(entry & PRESENT) || !(entry & NUMBER))
+		return error_set(-EPERM,
+				 "the kernel hides physical addresses from this process; without "
+				 "an IOMMU it needs CAP_SYS_ADMIN");
+	*out = (entry & NUMBER) * page + addr % page;
+	return 0;
+}
+
+/* All pages of a region have to follow one another, as it has one address for the device. */
+static int look_up(int pagemap, uint64_t addr, uint64_t len, uint64_t step, uint64_t *out)
+{
+	uint64_t here;
+	uint64_t at;
+	int ret;
+
+	ret = physical(pagemap, addr, out);
+	for (at = step - addr % step; !ret && at < len; at += step) {
+		ret = physical(pagemap, addr + at, &here);
+		if (!ret && here != *out + at)
+			ret = error_set(
+				-ENOTSUP,
+				"the hugepages at 0x%llx don't follow one another in physical "
+				"memory, which takes an IOMMU; use a pool of one hugepage of %llu "
+				"KiB",
+				(unsigned long long)addr, (unsigned long long)(step >> 10));
+	}
+	return ret;
+}
+
+int vfio_dma_where(struct pci_bus *bus, uint64_t addr, uint64_t len, int fd, uint64_t *iova)
+{
+	uint64_t step = huge_page(fd);
+	int pagemap;
+	int ret;
+
+	if (!step)
+		return error_set(-ENOTSUP,
+				 "without an IOMMU %s can be given hugepages only; reserve some: "
+				 "echo 64 > /proc/sys/vm/nr_hugepages",
+				 bus->name);
+	pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	if (pagemap < 0)
+		return error_set(-errno, "opening /proc/self/pagemap: %m");
+	ret = look_up(pagemap, addr, len, step, iova);
+	close(pagemap);
+	return ret;
+}
+
+static int read_ranges(struct vfio *v)
+{
+	v->bus.page = (uint64_t)sysconf(_SC_PAGESIZE);
+	v->bus.ranges[0] = (struct pci_range){0, UINT64_MAX};
+	v->bus.nranges = 1;
+	v->bus.physical = true;
+	return 0;
+}
+
+/* Nothing translates, so nothing is to be set up or taken down. */
+static int map(struct vfio *v, uint64_t addr, uint64_t len, uint64_t iova)
+{
+	(void)v;
+	(void)addr;
+	(void)len;
+	(void)iova;
+	return 0;
+}
+
+static int unmap(struct vfio *v, uint64_t iova, uint64_t len)
+{
+	return map(v, 0, len, iova);
+}
+
+const struct vfio_way vfio_noiommu = {
+	.open = vfio_open_noiommu,
+	.read_ranges = read_ranges,
+	.map = map,
+	.unmap = unmap,
+};

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What sysfs says of a function: that it exists, and which driver has it. */
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "transport/pci/vfio.h"
+#include "util/error.h"
+
+/* "0000:00:05.0" and nothing else: it becomes part of paths. */
+bool vfio_is_name(const char *name)
+{
+	static const char form[] = "xxxx:xx:xx.x";
+	unsigned i;
+
+	for (i = 0; form[i]; i++) {
+		if (form[i] == 'x' ? !isxdigit((unsigned char)name[i]) : name[i] != form[i])
+			return false;
+	}
+	return !name[i];
+}
+
+void vfio_read_link(const char *name, const char *link, char *out, size_t room)
+{
+	char path[512];
+	char target[512];
+	ssize_t len;
+	char *slash;
+
+	*out = '\0';
+	snprintf(path, sizeof(path), PCI_DEVICES "/%s/%s", name, link);
+	len = readlink(path, target, sizeof(target) - 1);
+	if (len <= 0)
+		return;
+	target[len] = '\0';
+	slash = strrchr(target, '/');
+	snprintf(out, room, "%.*s", (int)room - 1, slash ? slash + 1 : target);
+}
+
+static int check_driver(const char *name)
+{
+	char path[64];
+	char driver[64];
+
+	snprintf(path, sizeof(path), PCI_DEVICES "/%s", name);
+	if (access(path, F_OK))
+		return error_set(-ENODEV, "there is no PCI function %s; lspci -D lists them", name);
+	vfio_read_link(name, "driver", driver, sizeof(driver));
+	if (strcmp(driver, "vfio-pci") == 0)
+		return 0;
+	return error_set(-ENODEV,
+			 "%s is bound to %s; bind it to vfio-pci: modprobe vfio-pci; "
+			 "cd " PCI_DEVICES "/%s; echo vfio-pci > driver_override; %secho %s > "
+			 "/sys/bus/pci/drivers_probe",
+			 name, *driver ? driver : "no driver", name,
+			 *driver ? "echo $(basename $PWD) > driver/unbind; " : "", name);
+}
+
+int vfio_check_function(const char *name)
+{
+	if (!vfio_is_name(name))
+		return error_set(-EINVAL,
+				 "\"%s\" is no PCI function; write pci:DDDD:BB:DD.F, such as "
+				 "pci:0000:00:05.0",
+				 name);
+	return check_driver(name);
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A kernel's VFIO as far as src/transport/pci/vfio*.c sees it: sysfs, the files under /dev, and
+ * what they answer. The linker puts it in the place of the system calls, so the code under test is
+ * the library's own. It stands in for a machine: neither iommufd nor a function without an IOMMU is
+ * to be had in the virtual machine of tests/guest/, and no test depends on what this one has.
+ */
+#ifndef TESTS_UNIT_VFIO_KERNEL_H
+#define TESTS_UNIT_VFIO_KERNEL_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "conforms.h"
+#include "transport/pci/bus.h"
+#include "transport/pci/iommufd_abi.h"
+#include "transport/pci/vfio.h"
+#include "transport/transport.h"
+
+#define NAME "0000:00:05.0"
+
+/* One ioctl, and what mattered in it. */
+struct kernel_call {
+	unsigned long request;
+	uint64_t a;
+	uint64_t b;
+	uint64_t c;
+};
+
+/**
+ * struct kernel - The machine
+ * @files: paths that can be opened; @denied: of those, the one that can't, with @denied_errno
+ * @driver, @group: where the function's links lead, NULL: there is no such link
+ * @cdev: the function's name among VFIO's device files, NULL: it has none
+ * @neighbour, @neighbour_driver: another function of the group
+ * @viable: what the group says of itself
+ * @coherent: the container enforces coherence
+ * @ranges, @nranges: addresses of the IOMMU; @total: how many it says there are
+ * @alignment: of iommufd
+ * @short_unmap: bytes that unmapping leaves out
+ * @fail, @fail_errno: a request that fails
+ * @flags: of the BARs, as VFIO_REGION_INFO_FLAG_*; @no_mmap: mapping is refused all the same
+ * @pulled: accesses to registers fail
+ * @huge_fd: a file of hugepages; @frames: physical page numbers of @area, one for 4096 bytes
+ * @calls, @ncalls: what was asked
+ * @open: how many files are open
+ */
+struct kernel {
+	const char *files[8];
+	const char *denied;
+	int denied_errno;
+	const char *driver;
+	const char *group;
+	const char *cdev;
+	const char *neighbour;
+	const char *neighbour_driver;
+	bool viable;
+	bool coherent;
+	struct pci_range ranges[64];
+	unsigned nranges;
+	unsigned total;
+	uint64_t alignment;
+	uint64_t short_unmap;
+	unsigned long fail;
+	int fail_errno;
+	uint32_t flags;
+	bool no_mmap;
+	bool pulled;
+	uint8_t registers[4096];
+	int huge_fd;
+	uintptr_t area;
+	uint64_t frames[2048];
+	struct kernel_call calls[256];
+	unsigned ncalls;
+	int open;
+};
+
+extern struct kernel kernel;
+
+/* A machine with the group interface only, with iommufd too, and one without an IOMMU. */
+void kernel_group(void);
+void kernel_iommufd(void);
+void kernel_noiommu(void);
+
+/* The place of request number @skip of its kind in kernel.calls, -1: nowhere. */
+int kernel_find(unsigned long request, unsigned skip);
+
+int iommufd_tests(void);
+int group_tests(void);
+int noiommu_tests(void);
+
+#endif
