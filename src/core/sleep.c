@@ -5,7 +5,6 @@
  */
 #include <errno.h>
 #include <poll.h>
-#include <unistd.h>
 
 #include "core/queue.h"
 #include "util/clock.h"
@@ -27,16 +26,14 @@ EXPORT int vscsi_queue_fd(struct vscsi_queue *queue)
 EXPORT int vscsi_arm(struct vscsi_queue *queue)
 {
 	int fd = vscsi_queue_fd(queue);
-	uint64_t count;
+	int err;
 
 	if (fd < 0)
 		return fd;
-	/*
-	 * The number means nothing, and there may be none: only the ring tells. The descriptor
-	 * doesn't block.
-	 */
-	if (read(fd, &count, sizeof(count)) < 0 && errno != EAGAIN && errno != EINTR)
-		return -errno;
+	/* What made it readable means nothing: only the ring tells. */
+	err = virtq_fd_clear(&queue->ioq->vq);
+	if (err)
+		return err;
 	/* Only now: what was read may have been the news that the device is lost. */
 	if (!dev_running(queue->ioq->dev))
 		return -ENOTCONN;

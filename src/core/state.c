@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/eventfd.h>
 
 #include "core/dev.h"
 #include "core/events.h"
@@ -21,7 +20,7 @@ static void wake_sleepers(struct vscsi_dev *dev)
 	unsigned i;
 
 	for (i = 0; i < dev->queues; i++)
-		eventfd_write(virtq_fd(&dev->ioqs[i]->vq), 1);
+		virtq_fd_wake(&dev->ioqs[i]->vq);
 }
 
 void dev_fail_locked(struct vscsi_dev *dev, const char *why)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The table of transports. */
+/* The table of transports, and what they share. */
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "transport/pci/pci.h"
 #include "transport/transport.h"
@@ -29,4 +30,13 @@ int transport_open(const char *address, const struct transport_opts *opts, struc
 	return error_set(
 		-EINVAL,
 		"no transport for address \"%s\"; it must begin with vhost-user: or pci:", address);
+}
+
+int transport_clear(int fd)
+{
+	uint64_t count;
+
+	if (read(fd, &count, sizeof(count)) < 0 && errno != EAGAIN && errno != EINTR)
+		return -errno;
+	return 0;
 }

@@ -115,7 +115,9 @@ struct transport_queue {
  * @mem_map, @mem_unmap: as struct dma_map_ops
  * @mem_map_live: whether mem_map works while queues are started
  * @check: look without waiting whether something happened. @what receives TRANSPORT_*
- * @call_fd: file descriptor that the device signals for @index, -1 for none
+ * @call_fd: file descriptor that becomes readable when the device signals @index, -1 for none
+ * @call_clear: make it unreadable, before the ring is looked at; @call_wake: make it readable. NULL
+ *	where it is always an eventfd
  * @protocol: extra feature bits in use (vhost-user), for people
  */
 struct transport_ops {
@@ -141,6 +143,8 @@ struct transport_ops {
 	bool (*mem_map_live)(struct transport *t);
 	int (*check)(struct transport *t, unsigned *what);
 	int (*call_fd)(struct transport *t, unsigned index);
+	int (*call_clear)(struct transport *t, unsigned index);
+	void (*call_wake)(struct transport *t, unsigned index);
 	uint64_t (*protocol)(struct transport *t);
 };
 
@@ -164,5 +168,12 @@ struct transport {
  * Return: 0; -EINVAL for a scheme that is not known; or what the transport's open() returned.
  */
 int transport_open(const char *address, const struct transport_opts *opts, struct transport **out);
+
+/**
+ * transport_clear - Empty an eventfd that doesn't block
+ *
+ * The number in it means nothing, and there may be none. Return: 0, or a negative errno.
+ */
+int transport_clear(int fd);
 
 #endif

@@ -2,6 +2,7 @@
 /* Virtqueues: memory, start and stop. */
 #include <errno.h>
 #include <string.h>
+#include <sys/eventfd.h>
 
 #include <vscsi/mem.h>
 
@@ -81,4 +82,23 @@ int virtq_reset(struct virtq *vq)
 	if (split_init(&vq->ring, vq->memory, vq->size, event_idx))
 		return error_set(-ENOMEM, "out of memory");
 	return 0;
+}
+
+int virtq_fd_clear(struct virtq *vq)
+{
+	const struct transport_ops *ops = vq->transport->ops;
+
+	if (ops->call_clear)
+		return ops->call_clear(vq->transport, vq->index);
+	return transport_clear(virtq_fd(vq));
+}
+
+void virtq_fd_wake(struct virtq *vq)
+{
+	const struct transport_ops *ops = vq->transport->ops;
+
+	if (ops->call_wake)
+		ops->call_wake(vq->transport, vq->index);
+	else
+		eventfd_write(virtq_fd(vq), 1);
 }

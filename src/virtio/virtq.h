@@ -169,6 +169,10 @@ static inline int virtq_fd(const struct virtq *vq)
 	return vq->transport->ops->call_fd(vq->transport, vq->index);
 }
 
+/* Makes the descriptor unreadable: 0 or a negative errno; and makes it readable. */
+int virtq_fd_clear(struct virtq *vq);
+void virtq_fd_wake(struct virtq *vq);
+
 /* Asks for a notification; whether chains are there already. virtq_disarm() takes the wish back. */
 static inline bool virtq_arm(struct virtq *vq)
 {

@@ -60,7 +60,8 @@ struct pci_layout {
  * @kick: its notification register where that is mapped; atomic, since any thread may notify
  * @kick_at: the register's offset in the notification structure
  * @name: what names it in a kick
- * @call: eventfd of its MSI-X vector, -1: it has none
+ * @call: what becomes readable when it interrupts, -1: nothing does
+ * @wake: eventfd that makes @call readable as well; -1: @call is the vector's own eventfd
  * @started: the device has it
  */
 struct pci_queue {
@@ -68,6 +69,7 @@ struct pci_queue {
 	uint64_t kick_at;
 	uint16_t name;
 	int call;
+	int wake;
 	atomic_bool started;
 };
 
@@ -90,8 +92,10 @@ struct pci_mapping {
  * @features: accepted by us
  * @status: device status as last written
  * @generation: of the configuration, as last seen
- * @vectors: MSI-X vectors in use: 0 for the configuration, 1 and up for request queues
- * @config_call: eventfd of the configuration's vector, -1: there is none
+ * @vectors: MSI-X vectors in use: 0 for the configuration, the others for request queues; a single
+ *	one for all
+ * @vector_fds: their eventfds
+ * @config_vector: the device has one for the configuration
  * @maps, @nmaps: memory mapped
  */
 struct pci_function {
@@ -106,7 +110,8 @@ struct pci_function {
 	uint8_t status;
 	uint8_t generation;
 	unsigned vectors;
-	int config_call;
+	int vector_fds[PCI_QUEUES];
+	bool config_vector;
 	struct pci_queue queues[PCI_QUEUES];
 	struct pci_mapping maps[DMA_MAX_REGIONS];
 	unsigned nmaps;
@@ -185,17 +190,24 @@ void pci_notify(struct transport *t, unsigned index, uint32_t data);
  * pci_irq_close - Turn it off
  * pci_irq_config - Tell the device the configuration's vector
  * pci_irq_queue - Tell the device the vector of the queue that is selected
- * pci_irq_wake - Signal everybody who sleeps
+ * pci_irq_shared - Whether there are too few, so that queues share them
  *
- * Too few vectors are no error: what has none is polled, and can't be slept on. Each vector
- * written is read back (virtio 1.4, 4.1.5.1.2.2); one that the device refuses is given up.
+ * Without any, all is polled, and can't be slept on. Each vector written is read back (virtio 1.4,
+ * 4.1.5.1.2.2); one that the device refuses is given up. pci_irq_close() follows in any case.
  */
 int pci_irq_open(struct pci_function *f);
 void pci_irq_close(struct pci_function *f);
 int pci_irq_config(struct pci_function *f);
 int pci_irq_queue(struct pci_function *f, unsigned index);
-void pci_irq_wake(struct pci_function *f);
+bool pci_irq_shared(const struct pci_function *f);
+
+/* call.c; pci_call_open() makes what is slept on for a queue. pci_no_files() returns -EMFILE */
+int pci_call_open(struct pci_function *f, unsigned index, int vector_fd);
+void pci_call_close(struct pci_function *f, unsigned index);
 int pci_call_fd(struct transport *t, unsigned index);
+int pci_call_clear(struct transport *t, unsigned index);
+void pci_call_wake(struct transport *t, unsigned index);
+int pci_no_files(void);
 
 /* dma.c; pci_iova() finds where the device sees an address of ours, false: it doesn't */
 int pci_mem_map(struct transport *t, const struct dma_region *region, uint64_t *iova);

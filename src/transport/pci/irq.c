@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * MSI-X, for those who sleep and for changes of the configuration. The control and the event queue
- * are polled by their users, so they have no vector. The vectors are there from the beginning,
- * but a device interrupts only when a ring asks for it, so polling costs none.
+ * MSI-X, for those who sleep and for changes of the configuration: which vectors there are, and
+ * what the device is told of them. The control and the event queue are polled by their users, so
+ * they have none. The vectors are there from the beginning, but a device interrupts only when a
+ * ring asks for it, so polling costs none.
  *
- * There is no INTx: a function without MSI-X works, and can't be slept on. The ISR status is never
- * touched (virtio 1.4, 4.1.4.5.2).
+ * There is no INTx: each of its interrupts has to be served before the next, for which somebody
+ * would have to be awake. A function without MSI-X works, and can't be slept on. The ISR status is
+ * never touched (virtio 1.4, 4.1.4.5.2).
  */
 #include <errno.h>
 #include <stddef.h>
@@ -18,75 +20,81 @@
 
 #define FIRST_REQUEST 2u /* virtio 1.4, 5.6.2 */
 
-/* Vector of a queue, if there are enough; 0 is the configuration's. */
-static unsigned vector_of(unsigned index)
+/* One for the configuration and one for each request queue. */
+static unsigned wanted(const struct pci_function *f)
 {
-	return index < FIRST_REQUEST ? 0 : index - FIRST_REQUEST + 1;
+	return f->nqueues > FIRST_REQUEST ? f->nqueues - FIRST_REQUEST + 1 : 1;
 }
 
-static void close_fd(int *fd)
+bool pci_irq_shared(const struct pci_function *f)
 {
-	if (*fd >= 0)
-		close(*fd);
-	*fd = -1;
+	return f->vectors < wanted(f);
 }
 
-static int make_fds(struct pci_function *f, int *fds, unsigned count)
+/*
+ * Vector of a request queue. 0 is the configuration's, and the queues share the others in turn; a
+ * single one is everybody's (4.1.5.1.2.2).
+ */
+static unsigned vector_of(const struct pci_function *f, unsigned index)
+{
+	return f->vectors > 1 ? 1 + (index - FIRST_REQUEST) % (f->vectors - 1) : 0;
+}
+
+static void drop_vectors(struct pci_function *f, unsigned count)
+{
+	unsigned i;
+
+	for (i = count; i < PCI_QUEUES && f->vector_fds[i] >= 0; i++) {
+		close(f->vector_fds[i]);
+		f->vector_fds[i] = -1;
+	}
+}
+
+static int make_vectors(struct pci_function *f, unsigned count)
 {
 	unsigned i;
 
 	for (i = 0; i < count; i++) {
-		fds[i] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-		if (fds[i] < 0)
-			break;
-		if (i == 0)
-			f->config_call = fds[i];
-		else
-			f->queues[i + FIRST_REQUEST - 1].call = fds[i];
+		f->vector_fds[i] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+		if (f->vector_fds[i] < 0)
+			return pci_no_files();
 	}
-	if (i == count)
-		return 0;
-	return error_set(-EMFILE, "making an eventfd failed; allow this process more open files");
+	return 0;
 }
 
-/* Closes what lies behind the first @count vectors. */
-static void drop_fds(struct pci_function *f, unsigned count)
+/* Asks for fewer until so many can be had; each round has fewer than the one before. */
+static int set_vectors(struct pci_function *f, unsigned count)
 {
-	unsigned i;
+	while (count) {
+		int ret = f->bus->ops->irq_set(f->bus, f->vector_fds, count);
 
-	for (i = 0; i < f->nqueues; i++) {
-		if (vector_of(i) >= count)
-			close_fd(&f->queues[i].call);
+		if (ret < 0)
+			return ret;
+		if (!ret)
+			break;
+		count = (unsigned)ret < count ? (unsigned)ret : count - 1;
 	}
-	if (!count)
-		close_fd(&f->config_call);
+	drop_vectors(f, count);
+	f->vectors = count;
+	f->config_vector = count > 0;
+	return 0;
 }
 
 int pci_irq_open(struct pci_function *f)
 {
-	unsigned count = f->nqueues > FIRST_REQUEST ? vector_of(f->nqueues - 1) + 1 : 1;
-	int fds[PCI_QUEUES];
+	unsigned count = wanted(f);
+	unsigned i;
 	int ret;
 
 	/* The table may be of any size (4.1.5.1.2.2); no vector beyond it is ever named. */
 	if (count > f->bus->vectors)
 		count = f->bus->vectors;
-	ret = make_fds(f, fds, count);
-	while (!ret && count) {
-		ret = f->bus->ops->irq_set(f->bus, fds, count);
-		if (ret <= 0)
-			break;
-		/* So many can be had; each round has fewer than the one before. */
-		count = (unsigned)ret < count ? (unsigned)ret : count - 1;
-		ret = 0;
-	}
-	if (ret) {
-		drop_fds(f, 0);
-		return ret;
-	}
-	drop_fds(f, count);
-	f->vectors = count;
-	return 0;
+	ret = make_vectors(f, count);
+	if (!ret)
+		ret = set_vectors(f, count);
+	for (i = FIRST_REQUEST; !ret && f->vectors && i < f->nqueues; i++)
+		ret = pci_call_open(f, i, f->vector_fds[vector_of(f, i)]);
+	return ret;
 }
 
 void pci_irq_close(struct pci_function *f)
@@ -97,8 +105,9 @@ void pci_irq_close(struct pci_function *f)
 		f->bus->ops->irq_set(f->bus, NULL, 0);
 	f->vectors = 0;
 	for (i = 0; i < PCI_QUEUES; i++)
-		close_fd(&f->queues[i].call);
-	close_fd(&f->config_call);
+		pci_call_close(f, i);
+	drop_vectors(f, 0);
+	f->config_vector = false;
 }
 
 /* Writes a vector and reads it back: 0xffff says that the device couldn't (4.1.5.1.2.2). */
@@ -121,7 +130,7 @@ static int set_vector(struct pci_function *f, unsigned at, unsigned vector, bool
 
 int pci_irq_config(struct pci_function *f)
 {
-	unsigned vector = f->config_call >= 0 ? 0 : VIRTIO_MSI_NO_VECTOR;
+	unsigned vector = f->config_vector ? 0 : VIRTIO_MSI_NO_VECTOR;
 	bool taken = false;
 	int ret;
 
@@ -129,14 +138,14 @@ int pci_irq_config(struct pci_function *f)
 	if (ret || taken)
 		return ret;
 	log_warn("%s has no interrupt for its configuration; changes are polled for", f->bus->name);
-	close_fd(&f->config_call);
+	f->config_vector = false;
 	return 0;
 }
 
 int pci_irq_queue(struct pci_function *f, unsigned index)
 {
-	struct pci_queue *q = &f->queues[index];
-	unsigned vector = q->call >= 0 ? vector_of(index) : VIRTIO_MSI_NO_VECTOR;
+	bool has = f->queues[index].call >= 0;
+	unsigned vector = has ? vector_of(f, index) : VIRTIO_MSI_NO_VECTOR;
 	bool taken = false;
 	int ret;
 
@@ -145,21 +154,6 @@ int pci_irq_queue(struct pci_function *f, unsigned index)
 	if (ret || taken)
 		return ret;
 	log_warn("%s has no interrupt for queue %u, which can't be slept on", f->bus->name, index);
-	close_fd(&q->call);
+	pci_call_close(f, index);
 	return 0;
-}
-
-void pci_irq_wake(struct pci_function *f)
-{
-	unsigned i;
-
-	for (i = 0; i < f->nqueues; i++) {
-		if (f->queues[i].call >= 0)
-			eventfd_write(f->queues[i].call, 1);
-	}
-}
-
-int pci_call_fd(struct transport *t, unsigned index)
-{
-	return index < PCI_QUEUES ? pci_of(t)->queues[index].call : -1;
 }

@@ -74,9 +74,8 @@ int pci_attach(struct pci_bus *bus, const struct transport_opts *opts, struct tr
 	f->t.ops = &f->ops;
 	f->bus = bus;
 	f->timeout_ms = opts->timeout_ms;
-	f->config_call = -1;
 	for (i = 0; i < PCI_QUEUES; i++)
-		f->queues[i].call = -1;
+		f->queues[i].call = f->queues[i].wake = f->vector_fds[i] = -1;
 	ret = pci_find_layout(bus, &f->layout);
 	/*
 	 * Registers answer only while memory space is on; the bus is the device's after its
@@ -134,15 +133,18 @@ static void pci_close(struct transport *t)
 	bus->ops->close(bus);
 }
 
-/* Whether the configuration changed: its vector says so, or else its generation (4.1.5.4). */
+/*
+ * Whether the configuration changed: its vector says so, or else its generation (4.1.5.4). A vector
+ * that queues share tells nothing, and belongs to those who sleep on it.
+ */
 static int look_at_config(struct pci_function *f, bool *changed)
 {
 	uint8_t before = f->generation;
 	eventfd_t count;
 	int ret;
 
-	if (f->config_call >= 0) {
-		*changed = eventfd_read(f->config_call, &count) == 0;
+	if (f->config_vector && (f->vectors > 1 || !pci_irq_shared(f))) {
+		*changed = eventfd_read(f->vector_fds[0], &count) == 0;
 		return 0;
 	}
 	ret = pci_generation(f, &f->generation);
@@ -212,5 +214,7 @@ const struct transport_ops pci_ops = {
 	.mem_map_live = pci_mem_map_live,
 	.check = pci_check,
 	.call_fd = pci_call_fd,
+	.call_clear = pci_call_clear,
+	.call_wake = pci_call_wake,
 	.protocol = pci_protocol,
 };

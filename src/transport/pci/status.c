@@ -102,6 +102,7 @@ static int wait_reset(struct pci_function *f)
  */
 static int reset(struct pci_function *f)
 {
+	unsigned i;
 	int ret;
 
 	ret = pci_write(&f->layout.common, COMMON(device_status), 1, 0);
@@ -115,8 +116,8 @@ static int reset(struct pci_function *f)
 	}
 	pci_queues_forget(f);
 	/* Nobody sleeps on a device that wasn't running. */
-	if (f->status)
-		pci_irq_wake(f);
+	for (i = 0; f->status && i < f->nqueues; i++)
+		pci_call_wake(&f->t, i);
 	f->status = 0;
 	return ret ? ret : pci_master(f->bus, true);
 }
