@@ -181,18 +181,22 @@ int pci_find_layout(struct pci_bus *bus, struct pci_layout *layout)
 		ret = walk(bus, layout, &seen);
 	if (ret)
 		return ret;
+	/* A function that went meanwhile is no reason to complain about its list. */
+	missing = !layout->common.len   ? "common configuration"
+		  : !layout->notify.len ? "notification"
+		  : !layout->device.len ? "device configuration"
+					: NULL;
+	if (!missing)
+		return 0;
+	ret = check_identity(bus);
+	if (ret)
+		return ret;
 	/* 4.1.5.1.1.1: no virtio capability at all means a legacy device. */
 	if (!seen)
 		return error_set(-ENODEV,
 				 "%s is a legacy virtio function, which is not supported; start "
 				 "QEMU's device without disable-modern=on",
 				 bus->name);
-	missing = !layout->common.len   ? "common configuration"
-		  : !layout->notify.len ? "notification"
-		  : !layout->device.len ? "device configuration"
-					: NULL;
-	if (missing)
-		return error_set(-EPROTO, "%s has no usable %s structure among its capabilities",
-				 bus->name, missing);
-	return 0;
+	return error_set(-EPROTO, "%s has no usable %s structure among its capabilities", bus->name,
+			 missing);
 }

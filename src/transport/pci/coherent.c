@@ -21,12 +21,12 @@ int pci_keep_coherent(struct pci_function *f)
 	/* Conventional PCI has no such accesses. */
 	if (f->bus->snoops || !f->layout.express)
 		return 0;
-	ret = ops->config_read(f->bus, at, 2, &control);
+	ret = pci_read_config_word(f->bus, at, &control);
 	if (ret || !(control & PCI_EXP_DEVCTL_NOSNOOP_EN))
 		return ret;
 	ret = ops->config_write(f->bus, at, 2, control & ~(uint32_t)PCI_EXP_DEVCTL_NOSNOOP_EN);
 	if (!ret)
-		ret = ops->config_read(f->bus, at, 2, &control);
+		ret = pci_read_config_word(f->bus, at, &control);
 	if (!ret && control & PCI_EXP_DEVCTL_NOSNOOP_EN)
 		ret = error_set(-ENOTSUP,
 				"%s may go round the processors' caches: its IOMMU doesn't make it "

@@ -17,8 +17,8 @@ int pci_generation(struct pci_function *f, uint8_t *generation)
 	uint32_t value;
 	int ret;
 
-	ret = pci_read(&f->layout.common, offsetof(struct virtio_pci_common_cfg, config_generation),
-		       1, &value);
+	ret = pci_read_common(f, offsetof(struct virtio_pci_common_cfg, config_generation), 1,
+			      &value);
 	if (!ret)
 		*generation = (uint8_t)value;
 	return ret;

@@ -149,6 +149,15 @@ int pci_find_layout(struct pci_bus *bus, struct pci_layout *layout);
 int pci_read(const struct pci_window *w, uint64_t at, unsigned width, uint32_t *value);
 int pci_write(const struct pci_window *w, uint64_t at, unsigned width, uint32_t value);
 
+/**
+ * pci_read_common - Read a register of the common configuration
+ * pci_read_config_word - Read one of configuration space that never holds ones
+ *
+ * Return: as pci_read(); -ENOTCONN also when the answer is that of a function that isn't there.
+ */
+int pci_read_common(struct pci_function *f, unsigned at, unsigned width, uint32_t *value);
+int pci_read_config_word(struct pci_bus *bus, unsigned at, uint32_t *value);
+
 /* Says that the function is gone. Return: -ENOTCONN. */
 int pci_gone(const struct pci_bus *bus, const char *how);
 

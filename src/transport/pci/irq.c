@@ -118,7 +118,7 @@ static int set_vector(struct pci_function *f, unsigned at, unsigned vector, bool
 
 	ret = pci_write(&f->layout.common, at, 2, vector);
 	if (!ret)
-		ret = pci_read(&f->layout.common, at, 2, &now);
+		ret = pci_read_common(f, at, 2, &now);
 	if (ret)
 		return ret;
 	if (now != vector && now != VIRTIO_MSI_NO_VECTOR)

@@ -23,7 +23,7 @@ static int find_name(struct pci_function *f, unsigned index)
 	int ret = 0;
 
 	if (f->features & PCI_BIT(VIRTIO_F_NOTIF_CONFIG_DATA))
-		ret = pci_read(&f->layout.common, PCI_QUEUE_NOTIFY_DATA, 2, &name);
+		ret = pci_read_common(f, PCI_QUEUE_NOTIFY_DATA, 2, &name);
 	f->queues[index].name = (uint16_t)name;
 	return ret;
 }
@@ -39,8 +39,7 @@ int pci_kick_find(struct pci_function *f, unsigned index)
 	uint32_t off;
 	int ret;
 
-	ret = pci_read(&f->layout.common, offsetof(struct virtio_pci_common_cfg, queue_notify_off),
-		       2, &off);
+	ret = pci_read_common(f, offsetof(struct virtio_pci_common_cfg, queue_notify_off), 2, &off);
 	if (!ret)
 		ret = find_name(f, index);
 	if (ret)

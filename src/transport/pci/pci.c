@@ -32,8 +32,7 @@ static int count_queues(struct pci_function *f)
 	uint32_t count;
 	int ret;
 
-	ret = pci_read(&f->layout.common, offsetof(struct virtio_pci_common_cfg, num_queues), 2,
-		       &count);
+	ret = pci_read_common(f, offsetof(struct virtio_pci_common_cfg, num_queues), 2, &count);
 	if (ret)
 		return ret;
 	f->nqueues = count < PCI_QUEUES ? count : PCI_QUEUES;

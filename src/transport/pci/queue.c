@@ -31,7 +31,7 @@ int pci_queue_max(struct transport *t, unsigned index)
 		return 0;
 	ret = select_queue(f, index);
 	if (!ret)
-		ret = pci_read(&f->layout.common, COMMON(queue_size), 2, &size);
+		ret = pci_read_common(f, COMMON(queue_size), 2, &size);
 	if (ret)
 		return ret;
 	if (size > MAX_SIZE)
@@ -62,7 +62,7 @@ static int check_queue(struct pci_function *f, const struct transport_queue *que
 				 "queue %u of %s can't have %u entries and begin at %u; it has "
 				 "room for %d",
 				 queue->index, f->bus->name, queue->size, queue->base, max);
-	ret = pci_read(&f->layout.common, COMMON(queue_enable), 2, &enabled);
+	ret = pci_read_common(f, COMMON(queue_enable), 2, &enabled);
 	if (ret)
 		return ret;
 	if (enabled)
@@ -125,7 +125,7 @@ int pci_queue_start(struct transport *t, const struct transport_queue *queue)
 	atomic_thread_fence(memory_order_seq_cst);
 	ret = pci_write(w, COMMON(queue_enable), 2, 1);
 	if (!ret)
-		ret = pci_read(w, COMMON(queue_enable), 2, &enabled);
+		ret = pci_read_common(f, COMMON(queue_enable), 2, &enabled);
 	if (!ret && enabled != 1)
 		ret = error_set(-EPROTO, "%s did not enable its queue %u and shows %u",
 				f->bus->name, queue->index, enabled);
@@ -137,18 +137,15 @@ int pci_queue_start(struct transport *t, const struct transport_queue *queue)
 /* 2.6.1.1.2: the queue is the device's until the register reads 0, which may take its time. */
 static int wait_queue_reset(struct pci_function *f, unsigned index)
 {
-	const struct pci_window *w = &f->layout.common;
 	uint64_t limit = clock_ms() + f->timeout_ms;
 	unsigned spins = 0;
 	uint32_t pending;
 	int ret;
 
 	for (;;) {
-		ret = pci_read(w, PCI_QUEUE_RESET, 2, &pending);
+		ret = pci_read_common(f, PCI_QUEUE_RESET, 2, &pending);
 		if (ret || !pending)
 			return ret;
-		if (pending == UINT16_MAX)
-			return pci_gone(f->bus, "answers every read with ones");
 		if (clock_ms() >= limit)
 			return error_set(-ETIMEDOUT,
 					 "%s did not finish the reset of queue %u in %u ms; close "
@@ -171,7 +168,7 @@ static int reset_queue(struct pci_function *f, unsigned index)
 	if (!ret)
 		ret = wait_queue_reset(f, index);
 	if (!ret)
-		ret = pci_read(w, COMMON(queue_enable), 2, &enabled);
+		ret = pci_read_common(f, COMMON(queue_enable), 2, &enabled);
 	if (!ret && enabled)
 		ret = error_set(-EPROTO, "%s has reset queue %u and shows it enabled (%u)",
 				f->bus->name, index, enabled);

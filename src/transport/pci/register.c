@@ -5,6 +5,7 @@
  * pulled answers with an error or with ones then, where a mapping might answer with a signal.
  */
 #include <errno.h>
+#include <stddef.h>
 
 #include <linux/pci_regs.h>
 
@@ -25,6 +26,40 @@ int pci_read(const struct pci_window *w, uint64_t at, unsigned width, uint32_t *
 	return w->bus->ops->bar_read(w->bus, w->bar, w->offset + at, width, value);
 }
 
+/* A value of @width bytes as a function has it that isn't there. */
+static bool all_ones(uint32_t value, unsigned width)
+{
+	return value == UINT32_MAX >> (32 - 8 * width);
+}
+
+/*
+ * Most registers may hold ones, but no device shows all eight bits of the status: where a register
+ * reads as ones, that decides.
+ */
+int pci_read_common(struct pci_function *f, unsigned at, unsigned width, uint32_t *value)
+{
+	const struct pci_window *w = &f->layout.common;
+	uint32_t status;
+	int ret;
+
+	ret = pci_read(w, at, width, value);
+	if (ret || !all_ones(*value, width))
+		return ret;
+	ret = pci_read(w, offsetof(struct virtio_pci_common_cfg, device_status), 1, &status);
+	if (!ret && all_ones(status, 1))
+		ret = pci_gone(f->bus, "answers every read with ones");
+	return ret;
+}
+
+int pci_read_config_word(struct pci_bus *bus, unsigned at, uint32_t *value)
+{
+	int ret = bus->ops->config_read(bus, at, 2, value);
+
+	if (!ret && all_ones(*value, 2))
+		ret = pci_gone(bus, "answers every read with ones");
+	return ret;
+}
+
 int pci_write(const struct pci_window *w, uint64_t at, unsigned width, uint32_t value)
 {
 	if (!range_inside(at, width, 0, w->len))
@@ -38,7 +73,7 @@ int pci_master(struct pci_bus *bus, bool on)
 	uint32_t command;
 	int ret;
 
-	ret = bus->ops->config_read(bus, PCI_COMMAND, 2, &command);
+	ret = pci_read_config_word(bus, PCI_COMMAND, &command);
 	if (ret)
 		return ret;
 	/* Both spaces are on in either case: a BAR may be in either, and is still to be read. */

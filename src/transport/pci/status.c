@@ -11,9 +11,6 @@
 
 #define COMMON(field) offsetof(struct virtio_pci_common_cfg, field)
 
-/* No device shows all eight bits; a function that isn't there does. */
-#define ALL_ONES 0xff
-
 /* A feature is of no use where the structure ends before the register that comes with it. */
 static uint64_t without_registers(const struct pci_function *f, uint64_t features)
 {
@@ -26,18 +23,18 @@ static uint64_t without_registers(const struct pci_function *f, uint64_t feature
 
 int pci_get_features(struct transport *t, uint64_t *features)
 {
-	const struct pci_window *w = &pci_of(t)->layout.common;
+	struct pci_function *f = pci_of(t);
 	uint32_t word[2];
 	unsigned i;
 	int ret = 0;
 
 	for (i = 0; i < 2 && !ret; i++) {
-		ret = pci_write(w, COMMON(device_feature_select), 4, i);
+		ret = pci_write(&f->layout.common, COMMON(device_feature_select), 4, i);
 		if (!ret)
-			ret = pci_read(w, COMMON(device_feature), 4, &word[i]);
+			ret = pci_read_common(f, COMMON(device_feature), 4, &word[i]);
 	}
 	if (!ret)
-		*features = without_registers(pci_of(t), (uint64_t)word[1] << 32 | word[0]);
+		*features = without_registers(f, (uint64_t)word[1] << 32 | word[0]);
 	return ret;
 }
 
@@ -66,12 +63,8 @@ int pci_get_status(struct transport *t)
 	uint32_t status;
 	int ret;
 
-	ret = pci_read(&f->layout.common, COMMON(device_status), 1, &status);
-	if (ret)
-		return ret;
-	if (status == ALL_ONES)
-		return pci_gone(f->bus, "answers every read with ones");
-	return (int)status;
+	ret = pci_read_common(f, COMMON(device_status), 1, &status);
+	return ret ? ret : (int)status;
 }
 
 /*

@@ -279,6 +279,87 @@ static void test_gone(void **state)
 	}
 }
 
+/* A whole life until the first thing that fails. */
+static int try_to_live(struct model *m, char *memory, struct transport **t)
+{
+	const struct dma_region region = {.addr = (uintptr_t)memory, .len = 4096, .fd = -1};
+	const struct transport_opts opts = {.timeout_ms = 100};
+	struct virtio_dev dev = {.status = 0};
+	struct virtio_scsi_config config;
+	uint64_t iova;
+	uint32_t base;
+	unsigned what;
+	unsigned i;
+	int ret;
+
+	*t = NULL;
+	ret = pci_attach(&m->bus, &opts, t);
+	if (ret)
+		return ret;
+	dev.transport = *t;
+	ret = virtio_negotiate(&dev, &everything);
+	if (!ret)
+		ret = virtio_read_config(&dev, 0, &config, sizeof(config));
+	if (!ret)
+		ret = pci_ops.mem_map(*t, &region, &iova);
+	for (i = 0; i < 6 && !ret; i++) {
+		const struct transport_queue queue = {.index = i,
+						      .size = 16,
+						      .desc = memory,
+						      .driver = memory + 1024,
+						      .device = memory + 2048};
+
+		ret = pci_ops.queue_start(*t, &queue);
+	}
+	if (!ret)
+		ret = virtio_run(&dev);
+	pci_ops.notify(*t, 2, 0);
+	if (!ret)
+		ret = pci_ops.check(*t, &what);
+	if (!ret)
+		ret = pci_ops.queue_stop(*t, 3, &base);
+	return ret ? ret : virtio_reset(&dev);
+}
+
+/*
+ * It goes at any of its accesses, by answering ones or by failing: what notices says that it is
+ * gone and nothing else, and everything can be closed.
+ */
+static void test_gone_at_any_access(void **state)
+{
+	char *memory = aligned_alloc(4096, 4096);
+	unsigned survived = 0;
+	unsigned lives;
+	unsigned how;
+
+	(void)state;
+	CONFORMS("R-PCI-67", "R-HARD-31");
+	for (how = 0; how < 2; how++) {
+		survived = 0;
+		/* The end is where a life needs fewer accesses than that. */
+		for (lives = 1; survived < 2; lives++) {
+			struct model *m = model_new();
+			unsigned express = model_foreign(m, PCI_CAP_ID_EXP);
+			struct transport *t;
+			int ret;
+
+			/* With a capability of PCI Express that has to be dealt with. */
+			m->config[express + PCI_EXP_DEVCTL + 1] = PCI_EXP_DEVCTL_NOSNOOP_EN >> 8;
+			model_rest(m, 0);
+			m->lives = lives;
+			m->dies = how;
+			ret = try_to_live(m, memory, &t);
+			assert_true(ret == 0 || ret == -ENOTCONN);
+			survived += !m->gone && !m->dead;
+			if (t)
+				pci_ops.close(t);
+			model_free(m);
+			assert_true(lives < 2000);
+		}
+	}
+	free(memory);
+}
+
 static void test_needs_reset(void **state)
 {
 	struct model *m = model_standard();
@@ -302,6 +383,7 @@ int life_tests(void)
 		cmocka_unit_test(test_configuration_is_a_snapshot),
 		cmocka_unit_test(test_configuration_fields),
 		cmocka_unit_test(test_gone),
+		cmocka_unit_test(test_gone_at_any_access),
 		cmocka_unit_test(test_needs_reset),
 	};
 

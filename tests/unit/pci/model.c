@@ -14,6 +14,15 @@ static struct model *model_of(struct pci_bus *bus)
 	return (struct model *)bus;
 }
 
+/* Counts an access; the function may be gone from this one on. */
+static void live_on(struct model *m)
+{
+	if (!m->lives || --m->lives)
+		return;
+	m->dead = m->dies;
+	m->gone = !m->dies;
+}
+
 static void note(struct model *m, enum model_access access, unsigned bar, uint64_t offset,
 		 unsigned width, uint64_t value)
 {
@@ -26,6 +35,7 @@ static int config_read(struct pci_bus *bus, unsigned offset, unsigned width, uin
 	struct model *m = model_of(bus);
 	uint32_t v = 0;
 
+	live_on(m);
 	assert_true(offset % width == 0 && offset + width <= sizeof(m->config));
 	memcpy(&v, m->config + offset, width);
 	*value = m->gone ? UINT32_MAX >> (32 - 8 * width) : v;
@@ -37,7 +47,10 @@ static int config_write(struct pci_bus *bus, unsigned offset, unsigned width, ui
 {
 	struct model *m = model_of(bus);
 
+	live_on(m);
 	note(m, CONFIG_WRITE, 0, offset, width, value);
+	if (m->gone || m->dead)
+		return m->dead ? -ENOTCONN : 0;
 	memcpy(m->config + offset, &value, width);
 	if (offset == m->sticky_at)
 		m->config[offset + 1] |= (uint8_t)(m->sticky >> 8);
@@ -216,6 +229,7 @@ static int bar_read(struct pci_bus *bus, unsigned bar, uint64_t offset, unsigned
 
 	assert_true(bar == MODEL_BAR && offset % width == 0 && offset + width <= m->bars[bar]);
 	check_space(m);
+	live_on(m);
 	*value = 0;
 	if (m->gone)
 		*value = UINT32_MAX >> (32 - 8 * width);
@@ -236,6 +250,7 @@ static int bar_write(struct pci_bus *bus, unsigned bar, uint64_t offset, unsigne
 
 	assert_true(bar == MODEL_BAR && offset % width == 0 && offset + width <= m->bars[bar]);
 	check_space(m);
+	live_on(m);
 	note(m, BAR_WRITE, bar, offset, width, value);
 	if (m->dead)
 		return -ENOTCONN;

@@ -84,6 +84,7 @@ struct model_queue {
  * @sticky: bits of the configuration space at @sticky_at that can't be cleared
  * @physical: added to an address when nothing translates
  * @io: the BAR lies in I/O space
+ * @lives: accesses after which it is @gone or, with @dies, @dead; 0: it stays
  * @gone: answers ones; @dead: accesses fail; @leaving: wanted back
  * @closed: close() was called
  */
@@ -121,6 +122,8 @@ struct model {
 	uint16_t sticky;
 	uint64_t physical;
 	bool io;
+	unsigned lives;
+	bool dies;
 	bool gone;
 	bool dead;
 	bool leaving;
