@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include <vscsi/error.h>
 
@@ -312,6 +313,60 @@ static void test_threads_with_one_handle(void **state)
 	desk_close(&d);
 }
 
+/* Looks at the device in every way that talks to it. */
+static void *look(void *arg)
+{
+	struct desk *d = arg;
+	struct vscsi_event event;
+	unsigned i;
+
+	for (i = 0; i < 300; i++) {
+		if (vscsi_dev_poll_events(d->dev, &event, 1) < 0)
+			return (void *)1;
+	}
+	return NULL;
+}
+
+/* Registers memory and takes it back. */
+static void *move_memory(void *arg)
+{
+	struct desk *d = arg;
+	size_t len = 4096;
+	void *area = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	intptr_t wrong = area == MAP_FAILED;
+	unsigned i;
+
+	for (i = 0; i < 100 && !wrong; i++)
+		wrong = vscsi_mem_register(vscsi_dev_mem(d->dev), area, len, -1, 0) ||
+			vscsi_mem_unregister(vscsi_dev_mem(d->dev), area);
+	if (area != MAP_FAILED)
+		munmap(area, len);
+	return (void *)wrong;
+}
+
+/* A register that is selected and then read needs this: no two threads talk to the transport. */
+static void test_one_talks_to_the_transport(void **state)
+{
+	pthread_t threads[3];
+	struct desk d;
+	void *ret;
+	unsigned i;
+
+	(void)state;
+	CONFORMS("R-PCI-32");
+	desk_init(&d);
+	d.m->fake.map_live = true;
+	desk_open(&d, "");
+	for (i = 0; i < 3; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, i ? look : move_memory, &d), 0);
+	for (i = 0; i < 3; i++) {
+		pthread_join(threads[i], &ret);
+		assert_null(ret);
+	}
+	assert_int_equal(d.m->fake.overlaps, 0);
+	desk_close(&d);
+}
+
 #ifndef NDEBUG
 static void *use_foreign_queue(void *arg)
 {
@@ -347,6 +402,7 @@ int handle_tests(void)
 		cmocka_unit_test(test_shared_handles_keep_apart),
 		cmocka_unit_test(test_threads_with_a_handle_each),
 		cmocka_unit_test(test_threads_with_one_handle),
+		cmocka_unit_test(test_one_talks_to_the_transport),
 #ifndef NDEBUG
 		cmocka_unit_test(test_another_threads_queue),
 #endif

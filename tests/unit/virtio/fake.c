@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The transport in memory. */
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,6 +22,10 @@ static int enter(struct fake *fake, enum fake_call call, uint64_t value, uint64_
 {
 	int err = 0;
 
+	/* Long enough for another thread to run into it. */
+	if (call != FAKE_NOTIFY && atomic_fetch_add(&fake->inside, 1))
+		atomic_fetch_add(&fake->overlaps, 1);
+	sched_yield();
 	pthread_mutex_lock(&fake->lock);
 	if (fake->logged < FAKE_LOG)
 		fake->log[fake->logged++] = (struct fake_entry){call, value, len};
@@ -31,6 +36,8 @@ static int enter(struct fake *fake, enum fake_call call, uint64_t value, uint64_
 		fake->fail_skip = 0;
 	}
 	pthread_mutex_unlock(&fake->lock);
+	if (call != FAKE_NOTIFY)
+		atomic_fetch_sub(&fake->inside, 1);
 	return err ? error_set(err, "call %d was told to fail", call) : 0;
 }
 

@@ -73,6 +73,7 @@ struct fake_region {
  * @news: what the next check() finds
  * @fail, @fail_skip, @fail_err: the call that fails after so many that did not, FAKE_ANY: any; 0:
  *	none
+ * @inside, @overlaps: calls going on, notify() excepted, and those that met another one
  * @hook, @ctx: called within each call, when it took effect; may be NULL
  * @log, @logged: every call in its order
  */
@@ -103,6 +104,8 @@ struct fake {
 	enum fake_call fail;
 	unsigned fail_skip;
 	int fail_err;
+	atomic_uint inside;
+	atomic_uint overlaps;
 	void (*hook)(void *ctx, enum fake_call call, unsigned queue);
 	void *ctx;
 	pthread_mutex_t lock;
