@@ -16,11 +16,13 @@
 #include "fake_device.h"
 #include "fake_disk.h"
 
-#define QUEUES     4u
-#define QUEUE_SIZE 256u
+/* Most virtqueues, control and event queue included, and most entries of each. */
+#define QUEUES     (2 + FAKE_QUEUES)
+#define QUEUE_SIZE 32768u
 
+/* On cache lines of its own: each queue may be served by another thread. */
 struct ring {
-	struct transport_queue parts;
+	_Alignas(64) struct transport_queue parts;
 	uint16_t taken;
 	bool started;
 };
@@ -31,6 +33,8 @@ static struct {
 	uint8_t status;
 	struct ring rings[QUEUES];
 } device;
+
+static unsigned queues_offered = 2;
 
 /* The descriptors of a chain: its indirect table, or those in the ring from the head on. */
 static const struct vring_desc *chain(const struct ring *ring, uint16_t head)
@@ -52,7 +56,7 @@ static const struct vring_desc *next_in_chain(const struct ring *ring,
 	return (direct ? ring_table : table) + desc->next;
 }
 
-/* Finds header, response and the first data-in segment, and lets the disk answer. */
+/* Finds header, response and data-in segments, and lets the disk answer. */
 static uint32_t serve(const struct ring *ring, uint16_t head)
 {
 	const struct vring_desc *table = chain(ring, head);
@@ -60,48 +64,45 @@ static uint32_t serve(const struct ring *ring, uint16_t head)
 	struct virtio_scsi_cmd_resp *response = NULL;
 	const struct vring_desc *desc = table;
 	struct fake_data in = {NULL, 0};
+	uint32_t written = 0;
 
 	for (; desc; desc = next_in_chain(ring, table, desc)) {
 		if (!(desc->flags & VRING_DESC_F_WRITE))
 			continue;
-		if (!response) {
+		written += desc->len;
+		if (!response)
 			response = (void *)(uintptr_t)desc->addr;
-		} else {
+		else if (!in.at)
 			in = (struct fake_data){(void *)(uintptr_t)desc->addr, desc->len};
-			break;
-		}
 	}
 	fake_disk_answer(request->cdb, response, &in);
-	return (uint32_t)sizeof(*response) + in.len;
+	return written;
 }
 
-static unsigned run_ring(struct ring *ring)
+unsigned fake_device_serve(unsigned queue, unsigned max)
 {
+	struct ring *ring = &device.rings[2 + queue];
 	struct vring_avail *avail = ring->parts.driver;
 	struct vring_used *used = ring->parts.device;
 	const uint16_t mask = (uint16_t)(ring->parts.size - 1);
 	uint16_t idx = __atomic_load_n(&avail->idx, __ATOMIC_ACQUIRE);
-	unsigned served = (uint16_t)(idx - ring->taken);
+	unsigned served;
 
-	for (; ring->taken != idx; ring->taken++) {
+	for (served = 0; ring->taken != idx && served < max; served++, ring->taken++) {
 		uint16_t head = avail->ring[ring->taken & mask];
 
 		used->ring[ring->taken & mask] =
 			(struct vring_used_elem){.id = head, .len = serve(ring, head)};
 	}
-	__atomic_store_n(&used->idx, ring->taken, __ATOMIC_RELEASE);
+	/* Not when nothing came: the driver's next look would find the line gone for no reason. */
+	if (served)
+		__atomic_store_n(&used->idx, ring->taken, __ATOMIC_RELEASE);
 	return served;
 }
 
-unsigned fake_device_run(void)
+void fake_device_offer(unsigned queues)
 {
-	unsigned served = 0;
-
-	for (unsigned i = 2; i < QUEUES; i++) {
-		if (device.rings[i].started)
-			served += run_ring(&device.rings[i]);
-	}
-	return served;
+	queues_offered = queues;
 }
 
 void fake_device_polls(bool polls)
@@ -110,7 +111,8 @@ void fake_device_polls(bool polls)
 		struct vring_used *used = device.rings[i].parts.device;
 
 		if (device.rings[i].started)
-			used->flags = polls ? VRING_USED_F_NO_NOTIFY : 0;
+			__atomic_store_n(&used->flags, polls ? VRING_USED_F_NO_NOTIFY : 0,
+					 __ATOMIC_RELAXED);
 	}
 }
 
@@ -151,14 +153,16 @@ static int op_set_status(struct transport *t, uint8_t status)
 
 static int op_read_config(struct transport *t, unsigned offset, void *buf, unsigned len)
 {
-	static const struct virtio_scsi_config config = {
-		.num_queues = QUEUES - 2,
+	const struct virtio_scsi_config config = {
+		.num_queues = queues_offered,
 		.seg_max = 126,
 		.max_sectors = 65536,
-		.cmd_per_lun = QUEUE_SIZE,
+		/* No limit, or each request would be counted against it. */
+		.cmd_per_lun = UINT32_MAX,
 		.event_info_size = 16,
 		.sense_size = 96,
 		.cdb_size = 32,
+		.max_lun = FAKE_LUNS - 1,
 	};
 
 	(void)t;
@@ -180,13 +184,13 @@ static int op_write_config(struct transport *t, unsigned offset, const void *buf
 static int op_queue_count(struct transport *t)
 {
 	(void)t;
-	return QUEUES;
+	return (int)queues_offered + 2;
 }
 
 static int op_queue_max(struct transport *t, unsigned index)
 {
 	(void)t;
-	return index < QUEUES ? (int)QUEUE_SIZE : 0;
+	return index < queues_offered + 2 ? (int)QUEUE_SIZE : 0;
 }
 
 static int op_queue_start(struct transport *t, const struct transport_queue *queue)
@@ -209,7 +213,7 @@ static void op_notify(struct transport *t, unsigned index, uint32_t data)
 	(void)t;
 	(void)data;
 	if (index >= 2)
-		run_ring(&device.rings[index]);
+		fake_device_serve(index - 2, QUEUE_SIZE);
 }
 
 static int op_mem_map(struct transport *t, const struct dma_region *region, uint64_t *iova)

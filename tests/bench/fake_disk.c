@@ -60,6 +60,7 @@ void fake_disk_answer(const uint8_t *cdb, struct virtio_scsi_cmd_resp *response,
 	response->response = VIRTIO_SCSI_S_OK;
 	switch (cdb[0]) {
 	case 0x28: /* READ(10) */
+	case 0x88: /* READ(16) */
 	case 0x00: /* TEST UNIT READY */
 		break;
 	case 0x12:

@@ -1,53 +1,115 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Counts the library's instructions for each 4 KiB read, in batches of 32.
+"""Counts the library's instructions and memory accesses for each 4 KiB read, over the matrix of
+depth, batch, ring, descriptors, segments and kind of queue. The figures repeat exactly.
 
-Runs the program under callgrind, which counts only inside one public function at a time. The
-difference between a long and a short run leaves out what happens once. The figure repeats exactly.
-usage: instructions.py PROGRAM [--json=FILE]
+usage: instructions.py PROGRAM [--quick] [--json=FILE]
+       instructions.py PROGRAM --check=BASELINE --built-by=TEXT   fails where a cell is above +3 %
+       instructions.py PROGRAM --renew=BASELINE --built-by=TEXT   writes the baseline anew
 """
 
+import itertools
 import json
-import re
-import subprocess
+import pathlib
+import platform
 import sys
 
-BATCH = 32
-SHORT, LONG = 20, 120
-FUNCTIONS = ("vscsi_read", "vscsi_submit", "vscsi_poll")
-COLLECTED = re.compile(r"Collected : (\d+)")
+sys.dont_write_bytecode = True
+import counting  # noqa: E402
+import report  # noqa: E402
+
+ALLOWED = 1.03
+LOADS = ((1, 1), (32, 1), (32, 32), (128, 1), (128, 32))
+COLUMNS = {"depth": "depth", "batch": "batch", "ring": "ring", "descriptors": "descriptors",
+           "segments": "segs", "queue": "queue", "instructions": "instr", "prepare": "prepare",
+           "submit": "submit", "poll": "poll", "loads": "loads", "stores": "stores"}
+# The cells of the baseline: those that targets are set for, and one of each other kind.
+CHECKED = [(32, 32, 0, 0, 1, 0), (32, 1, 0, 0, 1, 0), (32, 32, 0, 0, 8, 0), (32, 32, 0, 1, 1, 0),
+           (32, 32, 0, 0, 1, 1), (32, 32, 1, 0, 1, 0)]
 
 
-def count(program, function, batches):
-    """The instructions inside a function in so many batches."""
-    result = subprocess.run(
-        ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null",
-         f"--toggle-collect={function}", program, str(batches)],
-        stderr=subprocess.PIPE, text=True, timeout=300, check=False)
-    found = COLLECTED.search(result.stderr)
-    if result.returncode or not found:
-        sys.exit(f"the counted program failed:\n{result.stderr}")
-    return int(found.group(1))
+def matrix():
+    for packed, shared, direct, segs, (depth, batch) in itertools.product(
+            (0, 1), (0, 1), (0, 1), (1, 8), LOADS):
+        yield depth, batch, packed, direct, segs, shared
+
+
+def measure(program, cell, accesses=True):
+    depth, batch, packed, direct, segs, shared = cell
+    found = counting.count(program, accesses, depth=depth, batch=batch, packed=packed,
+                           direct=direct, segs=segs, shared=shared)
+    if found is None:
+        return None
+    return {"depth": depth, "batch": batch, "ring": "packed" if packed else "split",
+            "descriptors": "direct" if direct else "indirect", "segments": segs,
+            "queue": "shared" if shared else "exclusive", **found}
+
+
+def name(row):
+    return (f"depth {row['depth']}, batch {row['batch']}, {row['ring']}, {row['descriptors']}, "
+            f"{row['segments']} segment{'s' if row['segments'] > 1 else ''}, {row['queue']}")
+
+
+def measure_all(program, cells, accesses=True):
+    rows, missing = [], False
+    for cell in cells:
+        # Asked once: what is missing for one cell is for all.
+        row = None if missing and cell[2] else measure(program, cell, accesses)
+        missing = missing or row is None
+        if row:
+            rows.append(row)
+    if missing:
+        print("packed rings are left out: the library doesn't have them")
+    return rows
+
+
+def built_by(named):
+    return f"{named['built-by']}, {platform.machine()}, {' '.join(platform.libc_ver())}"
+
+
+def renew(program, named):
+    rows = measure_all(program, CHECKED, accesses=False)
+    document = {"license": "SPDX-License-Identifier: BSD-3-Clause",
+                "built_by": built_by(named),
+                "instructions": {name(row): round(row["instructions"], 2) for row in rows}}
+    pathlib.Path(named["renew"]).write_text(json.dumps(document, indent="\t") + "\n",
+                                            encoding="utf-8")
+
+
+def check(program, named):
+    path = pathlib.Path(named["check"])
+    baseline = json.loads(path.read_text(encoding="utf-8"))
+    if baseline["built_by"] != built_by(named):
+        report.skip(f"the baseline is of {baseline['built_by']}; this is {built_by(named)}")
+    worse = 0
+    for row in measure_all(program, CHECKED, accesses=False):
+        before = baseline["instructions"].get(name(row))
+        now = row["instructions"]
+        if before is None:
+            print(f"{name(row)}: {now:.1f}; the baseline doesn't have it")
+            continue
+        print(f"{name(row)}: {now:.1f}, was {before:.1f} ({now / before - 1:+.1%})")
+        worse += now > before * ALLOWED
+    if worse:
+        print(f"{worse} of these are more than 3 % above {path.name}. Where the reason is a good "
+              "one, renew it in the release build, and say the reason in the commit's message:\n"
+              f"  tests/bench/instructions.py BUILD/tests/bench/bench-instructions "
+              f"--renew=tests/bench/{path.name} --built-by='{named['built-by']}'")
+    return 1 if worse else 0
 
 
 def main():
-    program = sys.argv[1]
-    reads = (LONG - SHORT) * BATCH
-    figures = {}
-    for function in FUNCTIONS:
-        figures[function] = (count(program, function, LONG)
-                             - count(program, function, SHORT)) / reads
-    total = sum(figures.values())
-    print(f"instructions for each read, depth {BATCH}, batches of {BATCH}:")
-    for function, figure in figures.items():
-        print(f"  {function:14}{figure:8.1f}")
-    print(f"  {'all':14}{total:8.1f}")
-    for argument in sys.argv[2:]:
-        if argument.startswith("--json="):
-            with open(argument[7:], "w", encoding="utf-8") as out:
-                json.dump({"batch": BATCH, "reads": reads, "instructions_per_read": total,
-                           "functions": figures}, out, indent=2)
-    return 0 if total else 1
+    (program,), named = report.options(("quick", "json", "check", "renew", "built-by"))
+    if "check" in named:
+        return check(program, named)
+    if "renew" in named:
+        renew(program, named)
+        return 0
+    rows = measure_all(program, CHECKED if "quick" in named else matrix())
+    print("instructions and memory accesses of the library for each read of 4 KiB:")
+    report.table(rows, COLUMNS)
+    report.finish("instructions", rows, named)
+    return 0 if rows and all(row["instructions"] > 0 for row in rows) else 1
 
 
 if __name__ == "__main__":

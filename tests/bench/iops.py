@@ -3,9 +3,9 @@
 """Measures random 4 KiB reads a second over the socket, at depths 1, 32 and 128.
 
 The back-end is vscsi-target in poll mode with a LUN that moves no data; the load is vscsi-perf's.
-Beside each rate stands its ratio to a bare pair of rings between two threads, measured right before
-it: the rates of two machines differ, the ratios should not.
-usage: iops.py TARGET PERF BARE-RING [--seconds=N] [--json=FILE]
+Beside each rate stands its ratio to the bare ring of two threads, measured right before it: the
+rates of two machines differ, the ratios should not.
+usage: iops.py TARGET PERF BENCH-RATE [--quick] [--json=FILE]
 """
 
 import json
@@ -14,21 +14,26 @@ import subprocess
 import sys
 import tempfile
 
+sys.dont_write_bytecode = True
+import report  # noqa: E402
+
 DEPTHS = (1, 32, 128)
+COLUMNS = {"depth": "depth", "rate": "reads/s", "p50_us": "p50 us", "p99_us": "p99 us",
+           "bare": "bare ring/s", "ratio": "ratio"}
 
 
-def bare_rate(program, depth):
+def bare_rate(program, depth, ms):
     """The best of three short runs: the machine's ceiling, whoever else is at work."""
-    runs = [subprocess.run([program, str(depth), "0.5"], stdout=subprocess.PIPE, text=True,
-                           timeout=60, check=True) for _ in range(3)]
-    return max(float(result.stdout) for result in runs)
+    result = subprocess.run([program, "bare", str(depth), str(ms), "3"], stdout=subprocess.PIPE,
+                            text=True, timeout=60, check=True)
+    return max(json.loads(line)["bare"] for line in result.stdout.splitlines())
 
 
 def perf_rate(perf, socket, depth, seconds):
     """Completed reads a second, and their latencies in microseconds: median and 99 %."""
     result = subprocess.run(
         [perf, f"--address=vhost-user:{socket}", "--lun=0:0", "--rw=randread", "--bs=4k",
-         f"--iodepth={depth}", "--time_based", f"--runtime={seconds}", "--eta=never",
+         f"--iodepth={depth}", "--time_based", f"--runtime={round(seconds * 1000)}ms", "--eta=never",
          "--output-format=json", "--name=bench"],
         stdout=subprocess.PIPE, text=True, timeout=60 + seconds, check=True)
     read = json.loads(result.stdout)["jobs"][0]["read"]
@@ -45,9 +50,9 @@ def measure(target, perf, bare, seconds):
             try:
                 server.stdout.readline()
                 for depth in DEPTHS:
-                    ring = bare_rate(bare, depth)
+                    ring = bare_rate(bare, depth, seconds * 200)
                     rate, median, slow = perf_rate(perf, socket, depth, seconds)
-                    rows.append({"depth": depth, "iops": rate, "bare_ring": ring,
+                    rows.append({"depth": depth, "rate": rate, "bare": ring,
                                  "ratio": rate / ring, "p50_us": median, "p99_us": slow})
             finally:
                 server.terminate()
@@ -56,16 +61,15 @@ def measure(target, perf, bare, seconds):
 
 
 def main():
-    options = dict(argument[2:].split("=", 1) for argument in sys.argv[4:])
-    rows = measure(*sys.argv[1:4], int(options.get("seconds", "3")))
+    programs, named = report.options(("quick", "json"))
+    if report.processors() < 2:
+        report.skip("reader and back-end need a processor each")
+    rows = measure(*programs, 0.05 if "quick" in named else 3)
     print("random 4 KiB reads, one thread, null LUN, polling back-end:")
-    print(f"{'depth':>6}{'reads/s':>12}{'p50 us':>9}{'p99 us':>9}{'bare ring/s':>14}{'ratio':>8}")
-    for row in rows:
-        print(f"{row['depth']:6}{row['iops']:12.0f}{row['p50_us']:9.1f}{row['p99_us']:9.1f}"
-              f"{row['bare_ring']:14.0f}{row['ratio']:8.3f}")
-    if "json" in options:
-        pathlib.Path(options["json"]).write_text(json.dumps(rows, indent=2), encoding="utf-8")
-    return 0 if all(row["iops"] > 0 for row in rows) else 1
+    report.table([{**row, "rate": f"{row['rate']:.0f}", "bare": f"{row['bare']:.0f}"}
+                  for row in rows], COLUMNS)
+    report.finish("iops", rows, named)
+    return 0 if all(row["rate"] > 0 for row in rows) else 1
 
 
 if __name__ == "__main__":

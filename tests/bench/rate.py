@@ -1,0 +1,60 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Measures what share of a bare two-thread ring's rate the library reaches against a null device
+thread, and its round trip at depth 1 against a word sent there and back. By turns, in one run.
+
+usage: rate.py BENCH-RATE [--quick] [--json=FILE]
+"""
+
+import json
+import subprocess
+import sys
+
+sys.dont_write_bytecode = True
+import report  # noqa: E402
+
+DEPTHS = (1, 2, 4, 8, 16, 32, 64, 128)
+COLUMNS = {"depth": "depth", "library": "reads/s", "bare": "bare ring/s", "ratio": "ratio",
+           "ratio_low": "quarter", "ratio_high": "3 quarters", "undisturbed": "undisturbed"}
+
+
+def turns(program, depth, ms, count):
+    result = subprocess.run([program, "ring", str(depth), str(ms), str(count)],
+                            stdout=subprocess.PIPE, text=True, timeout=300, check=True)
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def summary(depth, samples):
+    samples, undisturbed = report.undisturbed(samples)
+    ratio, low, high = report.spread([one["library"] / one["bare"] for one in samples])
+    row = {"depth": depth, "ratio": ratio, "ratio_low": low, "ratio_high": high,
+           "undisturbed": undisturbed}
+    for key in ("library", "bare", "word", "device_ns"):
+        row[key] = report.spread([one[key] for one in samples])[0]
+    return row
+
+
+def main():
+    (program,), named = report.options(("quick", "json"))
+    if report.processors() < 2:
+        report.skip("driver and device need a processor each")
+    depths, ms, count = ((1, 32), 5, 3) if "quick" in named else (DEPTHS, 4, 200)
+    rows = [summary(depth, turns(program, depth, ms, count)) for depth in depths]
+    print(f"the library against a null device thread, by turns with a bare ring;\nmedians of "
+          f"the turns that nobody disturbed, of {count} of {ms} ms, or of all where those are few:")
+    report.table([{**row, "library": f"{row['library']:.0f}", "bare": f"{row['bare']:.0f}"}
+                  for row in rows], COLUMNS)
+    first = rows[0]
+    trip, bare, word = (1e9 / first[key] for key in ("library", "bare", "word"))
+    device = first["device_ns"]
+    print(f"round trip at depth 1: {trip:.0f} ns; bare ring {bare:.0f} ns; a word there and back "
+          f"{word:.0f} ns; the device's own work {device:.0f} ns:\n"
+          f"  ({trip:.0f} - {device:.0f}) / {word:.0f} = {(trip - device) / word:.2f}")
+    report.finish("rate", rows, named,
+                  round_trip={"library_ns": trip, "bare_ring_ns": bare, "word_ns": word,
+                              "device_ns": device, "ratio": (trip - device) / word})
+    return 0 if all(row["library"] > 0 for row in rows) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
