@@ -3,9 +3,11 @@
  * Rates of two threads, driver and device, each on a processor of its own: the bare ring and the
  * library against the fake device, in turns. One line of JSON for each turn; its "share" is the
  * least share of the time that either thread had its processor: below 1 others were at work, and
- * the turn's rates say little.
+ * the turn's rates say little. Its "idle" is the share of the driver's polls that found nothing: near
+ * 0 the driver is the slower side.
  *
- *   bench-rate ring DEPTH MS TURNS    bare ring, library, word: by turns
+ *   bench-rate ring DEPTH MS TURNS    bare ring, library, word: by turns; fewer of them where
+ *                                     others are at work and each takes much longer
  *   bench-rate bare DEPTH MS TURNS    the bare ring alone
  */
 #include <pthread.h>
@@ -18,12 +20,16 @@
 #include "load.h"
 #include "threads.h"
 
+/* Turns that there are however long they take. */
+#define LEAST_TURNS 3u
+
 struct rate {
 	struct load load;
 	unsigned queue;
 	unsigned depth;
 	double seconds;
 	double share;
+	double idle;
 };
 
 /* A thread that is a device until it is told to stop. */
@@ -111,6 +117,7 @@ static void prepare(struct rate *rate, unsigned count, uint64_t number)
 static uint64_t library_drive(struct rate *rate, double end)
 {
 	unsigned inflight = 0;
+	unsigned empty = 0;
 	uint64_t done = 0;
 	unsigned round;
 
@@ -118,10 +125,12 @@ static uint64_t library_drive(struct rate *rate, double end)
 		unsigned count = collect(rate);
 
 		done += count;
+		empty += !count;
 		inflight -= count;
 		prepare(rate, rate->depth - inflight, done + inflight);
 		inflight = rate->depth;
 	}
+	rate->idle = (double)empty / round;
 	for (uint64_t left = inflight; left;)
 		left -= collect(rate);
 	return done;
@@ -183,13 +192,16 @@ static double device_work(struct rate *rate)
 static int measure_ring(struct rate *rate, unsigned turns)
 {
 	const struct load_opts opts = {.queues = 2, .luns = 1, .segs = 1};
+	/* Three parts and the device's work make a turn. */
+	double limit = clock_seconds() + 2 * 4 * turns * rate->seconds;
 	int err = load_open(&rate->load, &opts);
 
 	if (err)
 		fprintf(stderr, "failed with %d: %s\n", err, vscsi_last_error());
 	if (!err)
 		rate->queue = load_queue_index(rate->load.queue);
-	for (unsigned i = 0; !err && i < turns; i++) {
+	for (unsigned i = 0; !err && i < turns && (i < LEAST_TURNS || clock_seconds() < limit);
+	     i++) {
 		double bare, library, word;
 
 		rate->share = 1;
@@ -197,8 +209,9 @@ static int measure_ring(struct rate *rate, unsigned turns)
 		library = turn(rate, NULL);
 		word = turn(rate, bare_word_serve);
 		printf("{\"depth\": %u, \"bare\": %.0f, \"library\": %.0f, \"word\": %.0f, "
-		       "\"share\": %.3f, \"device_ns\": %.2f}\n",
-		       rate->depth, bare, library, word, rate->share, device_work(rate));
+		       "\"share\": %.3f, \"idle\": %.3f, \"device_ns\": %.2f}\n",
+		       rate->depth, bare, library, word, rate->share, rate->idle,
+		       device_work(rate));
 	}
 	load_close(&rate->load);
 	return err ? 1 : 0;
