@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The device side of the rings and the transport's operations; what the disk answers is in
- * fake_disk.c. One device, one thread, no checks.
+ * The transport's operations, and which ring is served how. How the rings are walked is in
+ * fake_split.c and fake_packed.c, what the disk answers in fake_disk.c. One device, no checks.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -14,90 +14,36 @@
 #include "transport/transport.h"
 
 #include "fake_device.h"
-#include "fake_disk.h"
+#include "fake_ring.h"
 
 /* Most virtqueues, control and event queue included, and most entries of each. */
 #define QUEUES     (2 + FAKE_QUEUES)
 #define QUEUE_SIZE 32768u
 
-/* On cache lines of its own: each queue may be served by another thread. */
-struct ring {
-	_Alignas(64) struct transport_queue parts;
-	uint16_t taken;
-	bool started;
-};
+/* The driver chooses by its options. */
+#define FEATURES                                                                          \
+	(UINT64_C(1) << VIRTIO_F_VERSION_1 | UINT64_C(1) << VIRTIO_RING_F_INDIRECT_DESC | \
+	 UINT64_C(1) << VIRTIO_F_RING_PACKED)
 
 static struct {
 	struct transport transport;
 	uint64_t features;
 	uint8_t status;
-	struct ring rings[QUEUES];
+	struct fake_ring rings[QUEUES];
 } device;
 
 static unsigned queues_offered = 2;
 
-/* The descriptors of a chain: its indirect table, or those in the ring from the head on. */
-static const struct vring_desc *chain(const struct ring *ring, uint16_t head)
+static bool packed(void)
 {
-	const struct vring_desc *desc = (const struct vring_desc *)ring->parts.desc + head;
-
-	return desc->flags & VRING_DESC_F_INDIRECT ? (void *)(uintptr_t)desc->addr : desc;
-}
-
-static const struct vring_desc *next_in_chain(const struct ring *ring,
-					      const struct vring_desc *table,
-					      const struct vring_desc *desc)
-{
-	const struct vring_desc *ring_table = ring->parts.desc;
-	bool direct = table >= ring_table && table < ring_table + ring->parts.size;
-
-	if (!(desc->flags & VRING_DESC_F_NEXT))
-		return NULL;
-	return (direct ? ring_table : table) + desc->next;
-}
-
-/* Finds header, response and data-in segments, and lets the disk answer. */
-static uint32_t serve(const struct ring *ring, uint16_t head)
-{
-	const struct vring_desc *table = chain(ring, head);
-	const struct virtio_scsi_cmd_req *request = (void *)(uintptr_t)table->addr;
-	struct virtio_scsi_cmd_resp *response = NULL;
-	const struct vring_desc *desc = table;
-	struct fake_data in = {NULL, 0};
-	uint32_t written = 0;
-
-	for (; desc; desc = next_in_chain(ring, table, desc)) {
-		if (!(desc->flags & VRING_DESC_F_WRITE))
-			continue;
-		written += desc->len;
-		if (!response)
-			response = (void *)(uintptr_t)desc->addr;
-		else if (!in.at)
-			in = (struct fake_data){(void *)(uintptr_t)desc->addr, desc->len};
-	}
-	fake_disk_answer(request->cdb, response, &in);
-	return written;
+	return device.features >> VIRTIO_F_RING_PACKED & 1;
 }
 
 unsigned fake_device_serve(unsigned queue, unsigned max)
 {
-	struct ring *ring = &device.rings[2 + queue];
-	struct vring_avail *avail = ring->parts.driver;
-	struct vring_used *used = ring->parts.device;
-	const uint16_t mask = (uint16_t)(ring->parts.size - 1);
-	uint16_t idx = __atomic_load_n(&avail->idx, __ATOMIC_ACQUIRE);
-	unsigned served;
+	struct fake_ring *ring = &device.rings[2 + queue];
 
-	for (served = 0; ring->taken != idx && served < max; served++, ring->taken++) {
-		uint16_t head = avail->ring[ring->taken & mask];
-
-		used->ring[ring->taken & mask] =
-			(struct vring_used_elem){.id = head, .len = serve(ring, head)};
-	}
-	/* Not when nothing came: the driver's next look would find the line gone for no reason. */
-	if (served)
-		__atomic_store_n(&used->idx, ring->taken, __ATOMIC_RELEASE);
-	return served;
+	return packed() ? fake_packed_serve(ring, max) : fake_split_serve(ring, max);
 }
 
 void fake_device_offer(unsigned queues)
@@ -108,11 +54,12 @@ void fake_device_offer(unsigned queues)
 void fake_device_polls(bool polls)
 {
 	for (unsigned i = 0; i < QUEUES; i++) {
-		struct vring_used *used = device.rings[i].parts.device;
-
-		if (device.rings[i].started)
-			__atomic_store_n(&used->flags, polls ? VRING_USED_F_NO_NOTIFY : 0,
-					 __ATOMIC_RELAXED);
+		if (!device.rings[i].started)
+			continue;
+		if (packed())
+			fake_packed_polls(&device.rings[i], polls);
+		else
+			fake_split_polls(&device.rings[i], polls);
 	}
 }
 
@@ -125,7 +72,7 @@ static void op_close(struct transport *t)
 static int op_get_features(struct transport *t, uint64_t *features)
 {
 	(void)t;
-	*features = UINT64_C(1) << VIRTIO_F_VERSION_1 | UINT64_C(1) << VIRTIO_RING_F_INDIRECT_DESC;
+	*features = FEATURES;
 	return 0;
 }
 
@@ -196,7 +143,8 @@ static int op_queue_max(struct transport *t, unsigned index)
 static int op_queue_start(struct transport *t, const struct transport_queue *queue)
 {
 	(void)t;
-	device.rings[queue->index] = (struct ring){.parts = *queue, .started = true};
+	device.rings[queue->index] =
+		(struct fake_ring){.parts = *queue, .wrap = true, .started = true};
 	return 0;
 }
 
@@ -259,7 +207,7 @@ static uint64_t op_protocol(struct transport *t)
 
 static const struct transport_ops operations = {
 	.scheme = "fake",
-	.features = UINT64_C(1) << VIRTIO_F_VERSION_1 | UINT64_C(1) << VIRTIO_RING_F_INDIRECT_DESC,
+	.features = FEATURES,
 	.close = op_close,
 	.get_features = op_get_features,
 	.set_features = op_set_features,

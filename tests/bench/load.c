@@ -16,6 +16,15 @@
 #define BUFFER       (LOAD_MAX_SEGS * STRIDE)
 #define REGION_BYTES (LOAD_MAX_DEPTH * BUFFER)
 
+/* A library that knows packed rings uses them wherever they are offered. */
+#ifdef VSCSI_HAVE_PACKED
+#define PACKED "&packed=on"
+#define SPLIT  "&packed=off"
+#else
+#define PACKED ""
+#define SPLIT  ""
+#endif
+
 _Static_assert(LOAD_MAX_SEGS *SEGMENT == FAKE_BLOCK_SIZE, "a read is one block");
 
 /*
@@ -29,7 +38,7 @@ static void write_address(const struct load_opts *opts, char *address, size_t le
 	snprintf(address, len, "fake:?queues=%u&queue_size=%u&max_segs=%u&indirect=%s&mem=%uM%s",
 		 opts->queues, LOAD_MAX_DEPTH * entries, opts->segs > 2 ? LOAD_MAX_SEGS : 2,
 		 opts->direct ? "off" : "on", opts->queues > 16 ? 64u : 16u,
-		 opts->packed ? "&packed=on" : "");
+		 opts->packed ? PACKED : SPLIT);
 }
 
 static int open_luns(struct load *load)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Rates of two threads, driver and device, each on a processor of its own: the bare ring and the
- * library against the fake device, in turns. One line of JSON for each turn; its "share" is the
+ * library against the fake device, in turns. One line of JSON for each turn. Its "share" is the
  * least share of the time that either thread had its processor: below 1 others were at work, and
- * the turn's rates say little. Its "idle" is the share of the driver's polls that found nothing: near
- * 0 the driver is the slower side.
+ * the turn's rates say little. Its "idle" is the share of the driver's polls that found nothing:
+ * near 0 the driver is the slower side.
  *
  *   bench-rate ring DEPTH MS TURNS    bare ring, library, word: by turns; fewer of them where
  *                                     others are at work and each takes much longer
