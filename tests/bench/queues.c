@@ -18,6 +18,9 @@
 /* Queues besides those of the threads: the one for sharing, and that of the load itself. */
 #define OTHERS 2u
 
+/* Turns that there are however long they take; more only while others don't hold them up. */
+#define LEAST_TURNS 3u
+
 struct driver {
 	pthread_t thread;
 	struct load *load;
@@ -112,6 +115,7 @@ int main(int argc, char **argv)
 	double seconds = argc > 1 ? strtod(argv[1], NULL) / 1e3 : 0;
 	unsigned turns = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 10) : 0;
 	struct load load;
+	double limit;
 
 	for (int i = 3; i < argc; i++) {
 		unsigned count = (unsigned)strtoul(argv[i], NULL, 10);
@@ -129,7 +133,9 @@ int main(int argc, char **argv)
 	threads_processors();
 	if (load_open(&load, &opts))
 		fail("opening the device");
-	for (; turns; turns--) {
+	limit = clock_seconds() + 2 * (argc - 3) * turns * seconds;
+	for (unsigned turn = 0; turn < turns && (turn < LEAST_TURNS || clock_seconds() < limit);
+	     turn++) {
 		for (int i = 3; i < argc; i++)
 			measure(&load, (unsigned)strtoul(argv[i], NULL, 10), seconds);
 	}
