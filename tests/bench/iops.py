@@ -33,8 +33,8 @@ def perf_rate(perf, socket, depth, seconds):
     """Completed reads a second, and their latencies in microseconds: median and 99 %."""
     result = subprocess.run(
         [perf, f"--address=vhost-user:{socket}", "--lun=0:0", "--rw=randread", "--bs=4k",
-         f"--iodepth={depth}", "--time_based", f"--runtime={round(seconds * 1000)}ms", "--eta=never",
-         "--output-format=json", "--name=bench"],
+         f"--iodepth={depth}", "--time_based", f"--runtime={round(seconds * 1000)}ms",
+         "--eta=never", "--output-format=json", "--name=bench"],
         stdout=subprocess.PIPE, text=True, timeout=60 + seconds, check=True)
     read = json.loads(result.stdout)["jobs"][0]["read"]
     percentile = read["clat_ns"]["percentile"]

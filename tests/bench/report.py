@@ -36,6 +36,8 @@ def skip(reason):
 
 def spread(values):
     """Median and quartiles of a series: one busy moment must not make the figure."""
+    if not values:
+        return None, None, None
     if len(values) < 2:
         return values[0], values[0], values[0]
     low, middle, high = statistics.quantiles(values, n=4, method="inclusive")
@@ -43,13 +45,15 @@ def spread(values):
 
 
 def undisturbed(samples, share=0.98, least=5):
-    """The turns in which each thread had its processor nearly all the time; all of them where
-    there are too few of those. Also how many there are."""
+    """The turns in which each thread had its processor nearly all the time; none where there are
+    too few of those, as the figures of the others show the scheduler and nothing else."""
     good = [sample for sample in samples if sample["share"] >= share]
-    return (good, len(good)) if len(good) >= least else (samples, len(good))
+    return good if len(good) >= least else []
 
 
 def text(value):
+    if value is None:
+        return "-"
     if isinstance(value, float):
         return f"{value:.1f}" if abs(value) >= 10 else f"{value:.3f}"
     return str(value)
