@@ -27,12 +27,13 @@ static int check(const struct vscsi_command *command)
 EXPORT int vscsi_command(struct vscsi_queue *queue, struct vscsi_lun *lun,
 			 const struct vscsi_command *user, uint64_t user_data)
 {
-	struct request request = {.out = 0};
+	struct request request;
 	struct virtio_scsi_cmd_req *header;
 	struct vscsi_command command;
 	struct slot *slot;
 	int err;
 
+	request_init(&request);
 	err = options_copy(&command, sizeof(command), user);
 	if (!err)
 		err = check(&command);

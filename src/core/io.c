@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The block calls: each turns its arguments into a request in a slot, gathered first (request.h).
- * The short way of a read or write of one contiguous buffer is in rw.c.
+ * The block calls but for reads and writes (rw.c, rwv.c): each turns its arguments into a request
+ * in a slot, gathered first (request.h).
  */
 #include <errno.h>
 #include <string.h>
@@ -16,76 +16,15 @@
 _Static_assert(SCSI_UNMAP_LIST_LEN(VSCSI_UNMAP_MAX_RANGES) <= SLOT_PARAM_BYTES,
 	       "the longest list of ranges fits its slot");
 
-/* Checks what all transfers have in common. */
-static int check(const struct vscsi_lun *lun, uint32_t blocks, uint32_t flags, bool write)
-{
-	if (unlikely(blocks - 1 >= lun->max_blocks))
-		return blocks && lun->block_size ? -E2BIG : -EINVAL;
-	if (unlikely(flags)) {
-		if (flags & ~VSCSI_IO_FUA)
-			return -EINVAL;
-		if (!lun->fua)
-			return -EOPNOTSUPP;
-	}
-	return write && unlikely(lun->read_only) ? -EROFS : 0;
-}
-
-/* The general way: any segments, any queue, any state. */
-static int transfer_segments(struct vscsi_queue *queue, struct vscsi_lun *lun,
-			     const struct iovec *iov, unsigned iovcnt, uint64_t lba,
-			     uint32_t blocks, uint32_t flags, uint64_t user_data, bool write)
-{
-	struct request request = {.out = 0};
-	struct slot *slot;
-	int err;
-
-	err = queue_begin(queue, lun, &slot);
-	if (err)
-		return err;
-	err = request_gather(queue->ioq, &request, iov, iovcnt, write);
-	if (!err && request.out_bytes + request.in_bytes != (uint64_t)blocks * lun->block_size)
-		err = -EINVAL;
-	if (err)
-		return queue_abandon(queue, lun, slot, err);
-	if (lun->wide)
-		scsi_cdb_put_16(slot->header->cdb, write ? SCSI_WRITE_16 : SCSI_READ_16,
-				flags & VSCSI_IO_FUA ? SCSI_FLAG_FUA : 0, lba, blocks);
-	else
-		scsi_cdb_rw(slot->header->cdb, write, lba, blocks, flags & VSCSI_IO_FUA);
-	request_fill(queue->ioq, slot, lun, &request);
-	return queue_commit(queue, lun, slot, user_data);
-}
-
-EXPORT int vscsi_readv(struct vscsi_queue *queue, struct vscsi_lun *lun, const struct iovec *iov,
-		       unsigned iovcnt, uint64_t lba, uint32_t blocks, uint32_t flags,
-		       uint64_t user_data)
-{
-	int err = check(lun, blocks, flags, false);
-
-	return err ? err
-		   : transfer_segments(queue, lun, iov, iovcnt, lba, blocks, flags, user_data,
-				       false);
-}
-
-EXPORT int vscsi_writev(struct vscsi_queue *queue, struct vscsi_lun *lun, const struct iovec *iov,
-			unsigned iovcnt, uint64_t lba, uint32_t blocks, uint32_t flags,
-			uint64_t user_data)
-{
-	int err = check(lun, blocks, flags, true);
-
-	return err ? err
-		   : transfer_segments(queue, lun, iov, iovcnt, lba, blocks, flags, user_data,
-				       true);
-}
-
 EXPORT int vscsi_flush(struct vscsi_queue *queue, struct vscsi_lun *lun, uint64_t user_data)
 {
-	struct request request = {.out = 0};
+	struct request request;
 	struct slot *slot;
 	int err = queue_begin(queue, lun, &slot);
 
 	if (err)
 		return err;
+	request_init(&request);
 	scsi_cdb_sync_cache(slot->header->cdb, lun->info.type == VSCSI_TYPE_ZBC);
 	request_fill(queue->ioq, slot, lun, &request);
 	return queue_commit(queue, lun, slot, user_data);
@@ -94,7 +33,7 @@ EXPORT int vscsi_flush(struct vscsi_queue *queue, struct vscsi_lun *lun, uint64_
 EXPORT int vscsi_unmap(struct vscsi_queue *queue, struct vscsi_lun *lun,
 		       const struct vscsi_range *ranges, unsigned count, uint64_t user_data)
 {
-	struct request request = {.out = 0};
+	struct request request;
 	struct slot *slot;
 	uint8_t *list;
 	unsigned i;
@@ -112,6 +51,7 @@ EXPORT int vscsi_unmap(struct vscsi_queue *queue, struct vscsi_lun *lun,
 		if (ranges[i].reserved)
 			return -EINVAL;
 	}
+	request_init(&request);
 	err = queue_begin(queue, lun, &slot);
 	if (err)
 		return err;
@@ -128,7 +68,7 @@ EXPORT int vscsi_unmap(struct vscsi_queue *queue, struct vscsi_lun *lun,
 EXPORT int vscsi_write_zeroes(struct vscsi_queue *queue, struct vscsi_lun *lun, uint64_t lba,
 			      uint32_t blocks, uint32_t flags, uint64_t user_data)
 {
-	struct request request = {.out = 0};
+	struct request request;
 	struct iovec zeroes = {.iov_base = queue->ioq->dev->zeroes, .iov_len = lun->block_size};
 	bool unmap = (flags & VSCSI_IO_UNMAP) && lun->unmap_zeroes;
 	struct slot *slot;
@@ -140,6 +80,7 @@ EXPORT int vscsi_write_zeroes(struct vscsi_queue *queue, struct vscsi_lun *lun, 
 		return lun->info.max_zeroes_blocks ? -E2BIG : -EOPNOTSUPP;
 	if (lun->read_only)
 		return -EROFS;
+	request_init(&request);
 	err = queue_begin(queue, lun, &slot);
 	if (err)
 		return err;
@@ -159,7 +100,7 @@ EXPORT int vscsi_compare_and_write(struct vscsi_queue *queue, struct vscsi_lun *
 	size_t bytes = (size_t)blocks * lun->block_size;
 	struct iovec iov[2] = {{.iov_base = (void *)(uintptr_t)compare, .iov_len = bytes},
 			       {.iov_base = (void *)(uintptr_t)data, .iov_len = bytes}};
-	struct request request = {.out = 0};
+	struct request request;
 	struct slot *slot;
 	int err;
 
@@ -169,6 +110,7 @@ EXPORT int vscsi_compare_and_write(struct vscsi_queue *queue, struct vscsi_lun *
 		return lun->info.max_caw_blocks ? -E2BIG : -EOPNOTSUPP;
 	if (lun->read_only)
 		return -EROFS;
+	request_init(&request);
 	err = queue_begin(queue, lun, &slot);
 	if (err)
 		return err;

@@ -123,6 +123,7 @@ void ioq_destroy(struct ioq *ioq)
 
 void ioq_set_hot(struct ioq *ioq, bool hot)
 {
+	hot = hot && ioq->indirect;
 	atomic_store(&ioq->in_force, hot ? &ioq->map->table : &dma_never_in_force);
 	atomic_store(&ioq->hot, hot);
 }

@@ -125,7 +125,7 @@ _Static_assert(sizeof(struct slot) == CACHE_LINE, "a request's private part is o
  * @lock: held by handles that share the queue
  * @users: handles that use it; under the device's lock
  * @exclusive: it belongs to one handle alone
- * @hot: that, and the device works; the one thing that the hot path asks
+ * @hot: that, @indirect, and the device works; the one thing that the hot path asks
  * @in_force: where the hot path finds the table that @cache must be of: @map's while @hot, else one
  *	that @cache never is of, so that looking at the cache answers both
  */
@@ -181,7 +181,9 @@ static inline bool ioq_hot(const struct ioq *ioq)
 	return atomic_load_explicit(&ioq->hot, memory_order_relaxed);
 }
 
-/* Opens or closes the hot path. Any thread, with the device's lock held. */
+/*
+ * Opens the hot path, where there is one, or closes it. Any thread, with the device's lock held.
+ */
 void ioq_set_hot(struct ioq *ioq, bool hot);
 
 static inline uint16_t slot_number(const struct ioq *ioq, const struct slot *slot)

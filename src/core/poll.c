@@ -132,7 +132,8 @@ static int bad_head(struct ioq *ioq)
  *
  * Return: completions written, or -EPROTO when the device doesn't have such a chain.
  */
-static int take(struct vscsi_queue *queue, struct split_used used, struct vscsi_completion *out)
+static __attribute__((noinline)) int take(struct vscsi_queue *queue, struct split_used used,
+					  struct vscsi_completion *out)
 {
 	struct ioq *ioq = queue->ioq;
 	struct slot *slot;
@@ -180,16 +181,18 @@ static int collect(struct vscsi_queue *queue, struct vscsi_completion *out, unsi
 }
 
 /*
- * The hot path's form of collect(), for an exclusive queue whose slots are the ring's entries:
- * takes them as long as they are plain, that is live, of no special kind, and good. It calls
- * nothing, and all that changes from one entry to the next stays in registers.
+ * The hot path's form of collect(): takes up to @count entries, at least one of which is there, as
+ * long as they are plain, that is live, of no special kind, and good; with an @owner, also his.
+ * @shift: the queue's, a constant where it is known. It calls nothing, and all that changes from
+ * one entry to the next stays in registers.
  *
  * Nothing is prefetched: the entries don't depend on each other, so that a processor reads ahead by
  * itself.
  */
 static inline __attribute__((always_inline)) unsigned collect_plain(struct ioq *ioq,
+								    const struct vscsi_queue *owner,
 								    struct vscsi_completion *out,
-								    unsigned count)
+								    unsigned count, unsigned shift)
 {
 	struct split_reader reader = virtq_reader(&ioq->vq);
 	const uint32_t start = reader.at;
@@ -198,24 +201,42 @@ static inline __attribute__((always_inline)) unsigned collect_plain(struct ioq *
 	const uint32_t depth = ioq->depth;
 	uint16_t free = ioq->free;
 
-	while (reader.at != stop) {
+	do {
 		struct split_reader next = reader;
 		struct split_used used = virtq_read(&next);
 		struct slot *slot;
 
-		if (unlikely(used.head >= depth))
+		if (unlikely(used.head >> shift >= depth))
 			break;
-		slot = &slots[used.head];
+		slot = &slots[used.head >> shift];
 		if (unlikely(slot->flags != SLOT_LIVE) || !is_good(slot, used.len))
+			break;
+		if ((owner && slot->owner != owner) || (shift && slot->head != used.head))
 			break;
 		fill_good(out++, slot);
 		slot_end(slot, free);
-		free = (uint16_t)used.head;
+		free = (uint16_t)(used.head >> shift);
 		reader = next;
-	}
+	} while (reader.at != stop);
 	ioq->free = free;
 	virtq_read_end(&ioq->vq, &reader);
 	return reader.at - start;
+}
+
+/* Both, for any queue. */
+static int collect_any(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max)
+{
+	struct ioq *ioq = queue->ioq;
+	int pending = virtq_pending(&ioq->vq);
+	unsigned count = 0;
+	int more;
+
+	if (pending > 0 && max)
+		count = collect_plain(ioq, queue, out,
+				      (unsigned)pending < max ? (unsigned)pending : max,
+				      ioq->head_shift);
+	more = collect(queue, out + count, max - count);
+	return count ? (int)count + (more > 0 ? more : 0) : more;
 }
 
 /* Returns what is left once the device is lost; it was cut off before anybody could see that. */
@@ -266,13 +287,14 @@ static bool look_closer(struct vscsi_queue *queue, int found)
  */
 static int collect_shared(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max)
 {
+	struct ioq *ioq = queue->ioq;
 	int count;
 
-	pthread_mutex_lock(&queue->ioq->lock);
+	pthread_mutex_lock(&ioq->lock);
 	count = deliver_done(queue, out, max);
-	if (!count && dev_running(queue->ioq->dev))
-		count = collect(queue, out, max);
-	pthread_mutex_unlock(&queue->ioq->lock);
+	if (!count && dev_running(ioq->dev))
+		count = collect_any(queue, out, max);
+	pthread_mutex_unlock(&ioq->lock);
 	return count;
 }
 
@@ -298,7 +320,7 @@ static __attribute__((noinline)) int poll_general(struct vscsi_queue *queue,
 	if (queue->shared)
 		count = collect_shared(queue, out, max);
 	else
-		count = collect(queue, out, max);
+		count = collect_any(queue, out, max);
 	if (unlikely(count <= 0))
 		return poll_idle(queue, out, max, count);
 	atomic_store_explicit(&queue->idle, 0, memory_order_relaxed);
@@ -323,14 +345,14 @@ EXPORT int vscsi_poll(struct vscsi_queue *queue, struct vscsi_completion *out, u
 	unsigned count;
 	int pending;
 
-	if (unlikely(!ioq_hot(ioq) || !ioq->indirect))
+	if (unlikely(!ioq_hot(ioq)))
 		return poll_general(queue, out, max);
 	pending = virtq_pending(&ioq->vq);
-	if (unlikely(pending <= 0 || ioq->waiting != NO_SLOT))
+	if (unlikely(pending <= 0 || !max || ioq->waiting != NO_SLOT))
 		return poll_rest(queue, out, max, 0);
 	if ((unsigned)pending < max)
 		max = (unsigned)pending;
-	count = collect_plain(ioq, out, max);
+	count = collect_plain(ioq, NULL, out, max, 0);
 	atomic_store_explicit(&queue->idle, 0, memory_order_relaxed);
 	return likely(count == max) ? (int)count : poll_rest(queue, out, max, count);
 }

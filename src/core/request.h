@@ -34,6 +34,16 @@ struct request {
 	struct piece pieces[SLOT_MAX_SEGS];
 };
 
+/* Begins with a request that carries nothing; the pieces needn't be cleaned. */
+static inline void request_init(struct request *request)
+{
+	request->out = 0;
+	request->in = 0;
+	request->out_bytes = 0;
+	request->in_bytes = 0;
+	request->regions = 0;
+}
+
 /**
  * request_gather - Add segments of DMA memory to a request
  * @ioq: queue that it is for

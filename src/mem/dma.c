@@ -19,22 +19,21 @@ bool dma_find(const struct dma_map *map, struct dma_cache *cache, uint64_t addr)
 {
 	/* Acquire pairs with the release that publishes a table: its spans are there. */
 	const struct dma_table *table = atomic_load_explicit(&map->table, memory_order_acquire);
-	const struct dma_span *span;
-	unsigned lo = 0;
-	unsigned hi = table->count;
-	unsigned mid;
+	const struct dma_span *span = table->spans;
+	unsigned count = table->count;
 
-	/* Those below @lo begin at or before @addr, those from @hi on behind it. */
-	while (lo < hi) {
-		mid = (lo + hi) / 2;
-		if (table->spans[mid].start <= addr)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	if (!lo)
+	if (!count)
 		return false;
-	span = &table->spans[lo - 1];
+	/*
+	 * The last span that begins at or before @addr, if any, is among @count from @span on. The
+	 * same number of steps whatever the address, and a choice that needs no branch.
+	 */
+	while (count > 1) {
+		unsigned half = count / 2;
+
+		span = span[half].start <= addr ? span + half : span;
+		count -= half;
+	}
 	/*
 	 * A hole between two regions, or behind the last. No sum here that a hostile length could
 	 * wrap.

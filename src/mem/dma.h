@@ -155,6 +155,13 @@ static inline size_t dma_translate(const struct dma_map *map, struct dma_cache *
 	return len <= left ? len : left;
 }
 
+/* Whether a cache still holds a span of the table that counts. */
+static inline bool dma_current(const dma_in_force *in_force, const struct dma_cache *cache)
+{
+	/* Relaxed: only whether the table is still the one that the span was copied from. */
+	return atomic_load_explicit(in_force, memory_order_relaxed) == cache->table;
+}
+
 /**
  * dma_cached - Tell whether a buffer lies in the region used last
  * @in_force: the table that counts: that of the device's map
@@ -173,9 +180,7 @@ static inline bool dma_cached(const dma_in_force *in_force, const struct dma_cac
 	/* No sum that could wrap; with @addr outside the span this is more than the span has. */
 	uint64_t left = cache->end - (uint64_t)(uintptr_t)addr;
 
-	/* Relaxed: only whether the table is still the one that the span was copied from. */
-	return __builtin_expect(
-		       atomic_load_explicit(in_force, memory_order_relaxed) == cache->table, 1) &&
+	return __builtin_expect(dma_current(in_force, cache), 1) &&
 	       __builtin_expect(left <= cache->span.len, 1) && __builtin_expect(len <= left, 1);
 }
 
