@@ -14,7 +14,9 @@
 
 #include "mem/node.h"
 
-#define LONG_BITS (8 * sizeof(unsigned long))
+#define LONG_BITS     (8 * sizeof(unsigned long))
+#define PAGE_BYTES    4096u
+#define PAGES_AT_ONCE 64u
 
 static bool several_nodes(void)
 {
@@ -78,6 +80,38 @@ void node_leave(const struct node_policy *policy)
 	/* The kernel gave us these values itself, so that there is no failure to report. */
 	if (policy->saved)
 		set_mempolicy(policy->mode, policy->mask, NODE_MAX + 1);
+}
+
+/* Asks for one batch, without waiting for pages that others hold. */
+static void bring_pages(char *addr, unsigned count, int node)
+{
+	int status[PAGES_AT_ONCE];
+	int nodes[PAGES_AT_ONCE];
+	void *pages[PAGES_AT_ONCE];
+	unsigned i;
+
+	for (i = 0; i < count; i++) {
+		pages[i] = addr + (size_t)i * PAGE_BYTES;
+		nodes[i] = node;
+	}
+	/* A wish as well: what can't be moved works where it is. */
+	move_pages(0, count, pages, nodes, status, MPOL_MF_MOVE);
+}
+
+void node_bring(void *addr, size_t len)
+{
+	size_t pages = (len + PAGE_BYTES - 1) / PAGE_BYTES;
+	uint32_t node = node_here();
+	size_t at;
+
+	if (!several_nodes() || node_of(addr) == node)
+		return;
+	for (at = 0; at < pages; at += PAGES_AT_ONCE) {
+		size_t left = pages - at;
+
+		bring_pages((char *)addr + at * PAGE_BYTES,
+			    (unsigned)(left < PAGES_AT_ONCE ? left : PAGES_AT_ONCE), (int)node);
+	}
 }
 
 uint32_t node_of(const void *addr)

@@ -5,6 +5,7 @@
  * node.
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <numa.h>
@@ -25,6 +26,8 @@ static struct {
 	int sets;
 	int mode;
 	unsigned long mask;
+	unsigned moves;
+	int node; /* what page is said to be on */
 } fake;
 
 int numa_available(void)
@@ -60,13 +63,29 @@ long get_mempolicy(int *mode, unsigned long *mask, unsigned long bits, void *add
 	}
 	if (addr) {
 		assert_int_equal(flags, MPOL_F_NODE | MPOL_F_ADDR);
-		*mode = 1;
+		*mode = fake.node;
 		return 0;
 	}
 	assert_int_equal(bits, NODE_MAX);
 	*mode = fake.mode;
 	memset(mask, 0, NODE_MAX / 8);
 	mask[0] = fake.mask;
+	return 0;
+}
+
+long move_pages(int pid, unsigned long count, void **pages, const int *nodes, int *status,
+		int flags)
+{
+	unsigned long i;
+
+	assert_int_equal(pid, 0);
+	assert_int_equal(flags, MPOL_MF_MOVE);
+	for (i = 0; i < count; i++) {
+		assert_ptr_equal(pages[i], (char *)pages[0] + 4096 * i);
+		assert_int_equal(nodes[i], 0);
+		status[i] = 0;
+	}
+	fake.moves += (unsigned)count;
 	return 0;
 }
 
@@ -83,6 +102,7 @@ static int setup(void **state)
 	fake.active = true;
 	fake.mode = MODE_BEFORE;
 	fake.mask = 3;
+	fake.node = 1;
 	return 0;
 }
 
@@ -154,6 +174,24 @@ static void test_the_local_node_is_a_wish(void **state)
 	assert_int_equal(fake.mode, MODE_BEFORE);
 }
 
+/* The thread is on node 0, as this machine has no other; the memory is said to be on node 1. */
+static void test_memory_is_brought_to_its_thread(void **state)
+{
+	char *memory = aligned_alloc(4096, 100 * 4096);
+
+	(void)state;
+	assert_non_null(memory);
+	node_bring(memory, 100 * 4096);
+	assert_int_equal(fake.moves, 0);
+	fake.max_node = 1;
+	node_bring(memory, 99 * 4096 + 1);
+	assert_int_equal(fake.moves, 100);
+	fake.node = 0;
+	node_bring(memory, 100 * 4096);
+	assert_int_equal(fake.moves, 100);
+	free(memory);
+}
+
 int numa_tests(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -161,6 +199,8 @@ int numa_tests(void)
 		cmocka_unit_test_setup_teardown(test_the_policy_is_restored, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_named_node_is_a_must, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_the_local_node_is_a_wish, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_memory_is_brought_to_its_thread, setup,
+						teardown),
 	};
 
 	return cmocka_run_group_tests_name("mem numa", tests, NULL, NULL);
