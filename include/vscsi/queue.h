@@ -24,20 +24,24 @@ struct vscsi_queue;
  * struct vscsi_queue_opts - How a queue is opened; zero means default
  * @size: sizeof(struct vscsi_queue_opts)
  * @flags: VSCSI_QUEUE_*
+ * @spin_us: microseconds that vscsi_wait() polls before it sleeps; 0: it sleeps at once
  */
 struct vscsi_queue_opts {
 	uint32_t size;
 	uint32_t flags;
+	uint32_t spin_us;
 };
 
 /**
  * struct vscsi_queue_info - What kind of queue one has
  * @size: sizeof(struct vscsi_queue_info), set by the caller
  * @index: number of the device's request queue behind it, from 0
- * @exclusive: 1 when no other handle uses that one
- * @depth: requests that it can hold in flight
+ * @exclusive: 1 when no other handle uses that one, 0 when it is shared
+ * @depth: requests that it can hold in flight; on a shared queue what is not kept for others, and
+ *	as they come and go it changes
  * @inflight: requests prepared or submitted through it and not yet returned by vscsi_poll()
- * @reserved: 0
+ * @node: NUMA node that what the device reads lies on: rings and requests, in the DMA pool
+ * @notifications: kicks sent through this handle, each a system call
  */
 struct vscsi_queue_info {
 	uint32_t size;
@@ -45,7 +49,8 @@ struct vscsi_queue_info {
 	uint32_t exclusive;
 	uint32_t depth;
 	uint32_t inflight;
-	uint32_t reserved;
+	uint32_t node;
+	uint64_t notifications;
 };
 
 /**
@@ -88,9 +93,19 @@ struct vscsi_completion {
  * @queue: receives the queue, which the caller owns: vscsi_queue_close()
  *
  * The queue belongs to the calling thread until it is closed, unless it was opened with
- * VSCSI_QUEUE_SHARED: all its other calls must come from this thread. One of the device's request
- * queues is kept for the calls of sync.h and for handles that share. Any thread; sends nothing;
- * O(depth).
+ * VSCSI_QUEUE_SHARED: all its other calls must come from this thread.
+ *
+ * The first of the device's request queues is kept for the calls of sync.h and for handles that
+ * share; the others are given out one each, and taken up again when they are closed. When they have
+ * run out, the handle shares the queue that has the fewest. So a device with one request queue is
+ * shared by all, one with two has one exclusive queue.
+ *
+ * Of those that share a queue, each has its own completions, whoever polls, and a part of its depth
+ * for certain: half of it is dealt out evenly, the other half goes to whoever comes first. (With
+ * more handles than requests nothing is.) So no handle can take all requests.
+ *
+ * The private part of an exclusive queue moves to the NUMA node of the calling thread, where the
+ * kernel can; what the device reads stays in the DMA pool. Any thread; sends nothing; O(depth).
  *
  * Return: 0; -EBUSY (see VSCSI_QUEUE_EXCLUSIVE); -EINVAL, -E2BIG, -ENOMEM, -ENOTCONN.
  */
@@ -148,39 +163,45 @@ int vscsi_poll(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned
 
 /**
  * vscsi_queue_fd - Get a file descriptor that becomes readable when completions come
- * @queue: a queue that is held exclusively
+ * @queue: the queue
  *
  * For poll(), select() and epoll. It stays the library's. It is certain to become readable only
  * after vscsi_arm(): nothing is asked of the device while nobody sleeps. A device may signal it all
- * the same, so being readable means no more than that vscsi_poll() is worth a call. O(1); no system
- * call.
+ * the same, so being readable means no more than that vscsi_poll() is worth a call. Handles that
+ * share a queue have one descriptor each, which their first sleep makes. O(1); no system call but
+ * for that.
  *
- * Return: the descriptor; -EOPNOTSUPP for a queue that is shared.
+ * Return: the descriptor; -EOPNOTSUPP where the device has none for this queue; -EMFILE, -ENOMEM.
  */
 int vscsi_queue_fd(struct vscsi_queue *queue);
 
 /**
  * vscsi_arm - Ask the device for one notification of the next completion
- * @queue: a queue that is held exclusively
+ * @queue: the queue
  *
  * Empties the descriptor first. The wish ends with the next vscsi_wait(), or with the notification
- * itself; another call renews it. One system call.
+ * itself; another call renews it. On a shared queue it ends with the notification only, which then
+ * comes for completions of this handle; and while there are some the descriptor stays readable, for
+ * all threads of the handle. One system call, a few on a shared queue.
  *
  * Return: 0 when it is safe to sleep; 1 when completions are there already: poll, don't sleep
- * (virtio 1.4, 2.7.14); -EOPNOTSUPP for a queue that is shared; -ENOTCONN.
+ * (virtio 1.4, 2.7.14); -ENOTCONN; or as vscsi_queue_fd().
  */
 int vscsi_arm(struct vscsi_queue *queue);
 
 /**
  * vscsi_wait - Sleep until completions come
- * @queue: a queue that is held exclusively, with requests submitted
+ * @queue: a queue with requests submitted
  * @timeout_ms: the longest that this may take; negative: for ever
  *
- * Looks every half second whether the device is still connected. While requests wait to be sent
+ * First it polls for as long as the queue's spin_us says, in which nothing is asked of the device.
+ * Any number of threads may sleep on a queue that is shared, and on one handle of it: then each is
+ * woken when the handle has completions, and another one may have polled them already. Looks every
+ * half second whether the device is still connected. While requests wait to be sent
  * again it is over after a millisecond, as vscsi_poll() is what sends them. Several system calls.
  *
- * Return: 1 when vscsi_poll() is worth calling, 0 when the time is over, -EINTR after a signal,
- * -EOPNOTSUPP for a queue that is shared.
+ * Return: 1 when vscsi_poll() is worth calling, 0 when the time is over, -EINTR after a signal; or
+ * as vscsi_queue_fd().
  */
 int vscsi_wait(struct vscsi_queue *queue, int timeout_ms);
 

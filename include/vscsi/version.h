@@ -10,17 +10,19 @@
 extern "C" {
 #endif
 
-#define VSCSI_VERSION_MAJOR   0
-#define VSCSI_VERSION_MINOR   1
-#define VSCSI_VERSION_PATCH   0
+#define VSCSI_VERSION_MAJOR    0
+#define VSCSI_VERSION_MINOR    1
+#define VSCSI_VERSION_PATCH    0
 
-#define VSCSI_HAVE_VHOST_USER 1 /* addresses that begin with vhost-user: */
-#define VSCSI_HAVE_PCI        1 /* addresses that begin with pci: */
-#define VSCSI_HAVE_PCI_NOTIFY 1 /* options notify_data, notify_config and ring_reset */
-#define VSCSI_HAVE_IOMMU      1 /* option iommu, VSCSI_IOMMU_* */
-#define VSCSI_HAVE_EVENTS     1 /* vscsi_dev_poll_events() */
-#define VSCSI_HAVE_TASK       1 /* vscsi_lun_reset(), vscsi_target_reset() */
-#define VSCSI_HAVE_WAIT       1 /* vscsi_queue_fd(), vscsi_arm(), vscsi_wait() */
+#define VSCSI_HAVE_VHOST_USER  1 /* addresses that begin with vhost-user: */
+#define VSCSI_HAVE_PCI         1 /* addresses that begin with pci: */
+#define VSCSI_HAVE_PCI_NOTIFY  1 /* options notify_data, notify_config and ring_reset */
+#define VSCSI_HAVE_IOMMU       1 /* option iommu, VSCSI_IOMMU_* */
+#define VSCSI_HAVE_EVENTS      1 /* vscsi_dev_poll_events() */
+#define VSCSI_HAVE_TASK        1 /* vscsi_lun_reset(), vscsi_target_reset() */
+#define VSCSI_HAVE_WAIT        1 /* vscsi_queue_fd(), vscsi_arm(), vscsi_wait() */
+#define VSCSI_HAVE_SHARED_WAIT 1 /* the same on queues that are shared */
+#define VSCSI_HAVE_SPIN        1 /* vscsi_queue_opts.spin_us */
 
 /**
  * vscsi_version - Tell the version of the library that is running

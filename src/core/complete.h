@@ -19,6 +19,12 @@
  */
 bool slot_judge(struct ioq *ioq, struct slot *slot, struct vscsi_completion *out);
 
+/*
+ * The slot that a used entry names, which the device no longer has; NULL when it had no such chain,
+ * with virtq_rule() set.
+ */
+struct slot *slot_of_used(struct ioq *ioq, struct split_used used);
+
 /* Makes the completion of a request that ended because its device is lost. */
 void slot_lost(const struct slot *slot, struct vscsi_completion *out);
 

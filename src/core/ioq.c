@@ -12,6 +12,8 @@
 #define HEADER_BYTES   sizeof(struct virtio_scsi_cmd_req)
 #define RESPONSE_BYTES sizeof(struct virtio_scsi_cmd_resp)
 
+#define PAGE_BYTES     4096u
+
 _Static_assert(HEADER_BYTES == 51 && HEADER_BYTES <= SLOT_RESPONSE, "header has its own line");
 _Static_assert(RESPONSE_BYTES == 108 && SLOT_RESPONSE + RESPONSE_BYTES <= SLOT_TABLE, "response");
 
@@ -47,7 +49,9 @@ static int allocate(struct ioq *ioq)
 	size_t bytes = (size_t)ioq->depth * SLOT_BYTES;
 	uint64_t regions = 0;
 
-	ioq->slots = aligned_alloc(CACHE_LINE, (ioq->depth + 1u) * sizeof(struct slot));
+	/* Pages of their own, as they move to the node of the thread that takes the queue. */
+	ioq->slots = aligned_alloc(PAGE_BYTES,
+				   align_up((ioq->depth + 1u) * sizeof(struct slot), PAGE_BYTES));
 	if (!ioq->slots)
 		return error_set(-ENOMEM, "out of memory");
 	memset(ioq->slots, 0, (ioq->depth + 1u) * sizeof(struct slot));
@@ -116,6 +120,7 @@ void ioq_destroy(struct ioq *ioq)
 	virtq_fini(&ioq->vq);
 	if (ioq->memory)
 		dma_free(ioq->dev->mem, ioq->memory);
+	share_fini(&ioq->share);
 	pthread_mutex_destroy(&ioq->lock);
 	free(ioq->slots);
 	free(ioq);

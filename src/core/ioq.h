@@ -21,6 +21,7 @@
 
 #include <vscsi/queue.h>
 
+#include "core/share.h"
 #include "mem/dma.h"
 #include "virtio/virtq.h"
 
@@ -122,7 +123,7 @@ _Static_assert(sizeof(struct slot) == CACHE_LINE, "a request's private part is o
  *	lines are warm
  * @waiting: first of the slots that are to be sent again later
  * @cache, @map: to translate addresses
- * @lock: held by handles that share the queue
+ * @lock: held by handles that share the queue; @share: what it guards for them
  * @users: handles that use it; under the device's lock
  * @exclusive: it belongs to one handle alone
  * @hot: that, @indirect, and the device works; the one thing that the hot path asks
@@ -144,6 +145,7 @@ struct ioq {
 	const struct dma_map *map;
 	struct vscsi_dev *dev;
 	pthread_mutex_t lock;
+	struct share share;
 	unsigned users;
 	bool exclusive;
 	atomic_bool hot;

@@ -13,6 +13,12 @@
 /* Empty polls between two looks at the device's connection. */
 #define IDLE_POLLS 16384u
 
+static __attribute__((noinline)) void notify(struct vscsi_queue *queue)
+{
+	atomic_fetch_add_explicit(&queue->notifications, 1, memory_order_relaxed);
+	virtq_kick(&queue->ioq->vq);
+}
+
 /* A queue that is shared, or a device that is lost. */
 static __attribute__((noinline)) int submit_general(struct vscsi_queue *queue)
 {
@@ -25,7 +31,7 @@ static __attribute__((noinline)) int submit_general(struct vscsi_queue *queue)
 	queue_unlock(queue);
 	/* Outside the lock: a system call must not keep the others waiting. */
 	if (kick)
-		virtq_kick(&queue->ioq->vq);
+		notify(queue);
 	return 0;
 }
 
@@ -35,7 +41,8 @@ EXPORT int vscsi_submit(struct vscsi_queue *queue)
 
 	if (unlikely(!ioq_hot(ioq)))
 		return submit_general(queue);
-	virtq_submit(&ioq->vq);
+	if (virtq_publish(&ioq->vq))
+		notify(queue);
 	return 0;
 }
 
@@ -91,22 +98,6 @@ static int deliver(struct ioq *ioq, struct slot *slot, uint32_t used_len,
 	return 1;
 }
 
-/* Leaves a completed slot for the handle that it belongs to. */
-static void hand_over(struct slot *slot, uint32_t used_len)
-{
-	struct vscsi_queue *owner = slot->owner;
-	struct ioq *ioq = owner->ioq;
-	uint16_t number = slot_number(ioq, slot);
-
-	slot->used_len = used_len;
-	slot->next = NO_SLOT;
-	if (owner->done == NO_SLOT)
-		owner->done = number;
-	else
-		ioq->slots[owner->done_last].next = number;
-	owner->done_last = number;
-}
-
 static int deliver_done(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max)
 {
 	struct ioq *ioq = queue->ioq;
@@ -121,10 +112,18 @@ static int deliver_done(struct vscsi_queue *queue, struct vscsi_completion *out,
 	return (int)count;
 }
 
-/* Notes that a head is none that the device has. All 32 bits count (virtio 1.4, 2.7.8). */
-static int bad_head(struct ioq *ioq)
+struct slot *slot_of_used(struct ioq *ioq, struct split_used used)
 {
-	return virtq_broken(&ioq->vq, "a used id names no chain that the device has (2.7.8)");
+	uint32_t number = used.head >> ioq->head_shift;
+	struct slot *slot = number < ioq->depth ? &ioq->slots[number] : NULL;
+
+	/* All 32 bits count (virtio 1.4, 2.7.8). What isn't live was never given, or is back. */
+	if (unlikely(!slot || !(slot->flags & SLOT_LIVE) || slot->head != used.head)) {
+		virtq_broken(&ioq->vq, "a used id names no chain that the device has (2.7.8)");
+		return NULL;
+	}
+	slot->flags &= (uint8_t)~SLOT_LIVE;
+	return slot;
 }
 
 /*
@@ -135,29 +134,26 @@ static int bad_head(struct ioq *ioq)
 static __attribute__((noinline)) int take(struct vscsi_queue *queue, struct split_used used,
 					  struct vscsi_completion *out)
 {
-	struct ioq *ioq = queue->ioq;
-	struct slot *slot;
+	struct slot *slot = slot_of_used(queue->ioq, used);
 
-	if (unlikely(used.head >> ioq->head_shift >= ioq->depth))
-		return bad_head(ioq);
-	slot = &ioq->slots[used.head >> ioq->head_shift];
-	/* A head that is not live was never given, or given back before. */
-	if (unlikely(!(slot->flags & SLOT_LIVE) || slot->head != used.head))
-		return bad_head(ioq);
-	slot->flags &= (uint8_t)~SLOT_LIVE;
+	if (unlikely(!slot))
+		return -EPROTO;
 	if (slot->owner == queue)
-		return deliver(ioq, slot, used.len, out);
-	hand_over(slot, used.len);
+		return deliver(queue->ioq, slot, used.len, out);
+	share_hand_over(slot, used.len);
 	return 0;
 }
 
 /*
  * Takes what the device gave back, at most so many chains as it had when this began: a device
- * that completes for ever can't keep us here.
+ * that completes for ever can't keep us here. Then publishes what is to be sent again.
+ *
+ * @kick: receives whether notify() has to follow, outside the lock
  *
  * Return: completions written, or -EPROTO when the device broke the ring.
  */
-static int collect(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max)
+static int collect(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max,
+		   bool *kick)
 {
 	struct ioq *ioq = queue->ioq;
 	int pending = virtq_pending(&ioq->vq);
@@ -175,8 +171,7 @@ static int collect(struct vscsi_queue *queue, struct vscsi_completion *out, unsi
 		count += (unsigned)taken;
 	}
 	virtq_read_end(&ioq->vq, &reader);
-	if (unlikely(ioq->waiting != NO_SLOT) && ioq_push_due(ioq))
-		virtq_submit(&ioq->vq);
+	*kick = ioq->waiting != NO_SLOT && ioq_push_due(ioq) && virtq_publish(&ioq->vq);
 	return count ? (int)count : err;
 }
 
@@ -223,8 +218,9 @@ static inline __attribute__((always_inline)) unsigned collect_plain(struct ioq *
 	return reader.at - start;
 }
 
-/* Both, for any queue. */
-static int collect_any(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max)
+/* Both, for any queue. @kick: as for collect(). */
+static int collect_any(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max,
+		       bool *kick)
 {
 	struct ioq *ioq = queue->ioq;
 	int pending = virtq_pending(&ioq->vq);
@@ -235,8 +231,18 @@ static int collect_any(struct vscsi_queue *queue, struct vscsi_completion *out, 
 		count = collect_plain(ioq, queue, out,
 				      (unsigned)pending < max ? (unsigned)pending : max,
 				      ioq->head_shift);
-	more = collect(queue, out + count, max - count);
+	more = collect(queue, out + count, max - count, kick);
 	return count ? (int)count + (more > 0 ? more : 0) : more;
+}
+
+static int collect_exclusive(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max)
+{
+	bool kick;
+	int count = collect_any(queue, out, max, &kick);
+
+	if (kick)
+		notify(queue);
+	return count;
 }
 
 /* Returns what is left once the device is lost; it was cut off before anybody could see that. */
@@ -256,6 +262,8 @@ static int collect_lost(struct vscsi_queue *queue, struct vscsi_completion *out,
 		slot_lost(slot, &out[count++]);
 		finish(ioq, slot);
 	}
+	if (queue->shared)
+		share_give(queue, count);
 	queue_unlock(queue);
 	return count ? (int)count : -ENOTCONN;
 }
@@ -283,18 +291,28 @@ static bool look_closer(struct vscsi_queue *queue, int found)
 /*
  * Whether the device works is asked again under the lock: once another handle has begun to take
  * back what a lost device had, an entry that is still in the ring names a request that was
- * returned.
+ * returned. What goes to other handles rings for none of them: see bell.c.
  */
 static int collect_shared(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max)
 {
 	struct ioq *ioq = queue->ioq;
+	bool kick = false;
+	bool wake = false;
 	int count;
 
 	pthread_mutex_lock(&ioq->lock);
 	count = deliver_done(queue, out, max);
 	if (!count && dev_running(ioq->dev))
-		count = collect_any(queue, out, max);
+		count = collect_any(queue, out, max, &kick);
+	if (count > 0) {
+		share_give(queue, (unsigned)count);
+		wake = share_polled(queue);
+	}
 	pthread_mutex_unlock(&ioq->lock);
+	if (kick)
+		notify(queue);
+	if (unlikely(wake))
+		share_wake(ioq);
 	return count;
 }
 
@@ -320,7 +338,7 @@ static __attribute__((noinline)) int poll_general(struct vscsi_queue *queue,
 	if (queue->shared)
 		count = collect_shared(queue, out, max);
 	else
-		count = collect_any(queue, out, max);
+		count = collect_exclusive(queue, out, max);
 	if (unlikely(count <= 0))
 		return poll_idle(queue, out, max, count);
 	atomic_store_explicit(&queue->idle, 0, memory_order_relaxed);
@@ -332,7 +350,7 @@ static __attribute__((noinline)) int poll_rest(struct vscsi_queue *queue,
 					       struct vscsi_completion *out, unsigned max,
 					       unsigned count)
 {
-	int more = collect(queue, out + count, max - count);
+	int more = collect_exclusive(queue, out + count, max - count);
 
 	if (!count && more <= 0)
 		return poll_idle(queue, out, max, more);

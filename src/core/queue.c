@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "core/queue.h"
+#include "mem/node.h"
 #include "util/error.h"
 #include "util/export.h"
 #include "util/options.h"
@@ -31,10 +32,13 @@ int queue_begin(struct vscsi_queue *queue, struct vscsi_lun *lun, struct slot **
 	if (!queue_is_ours(queue))
 		return -EPERM;
 	queue_lock(queue);
-	if (ioq->free == ioq->depth || (lun->limit && !lun_take_credit(lun))) {
+	if (ioq->free == ioq->depth || (queue->shared && !share_may_take(queue)) ||
+	    (lun->limit && !lun_take_credit(lun))) {
 		queue_unlock(queue);
 		return -EAGAIN;
 	}
+	if (queue->shared)
+		share_take(queue);
 	*out = &ioq->slots[ioq->free];
 	ioq->free = (*out)->next;
 	(*out)->flags = lun->limit ? SLOT_COUNTED : 0;
@@ -54,6 +58,8 @@ int queue_abandon(struct vscsi_queue *queue, struct vscsi_lun *lun, struct slot 
 {
 	if (slot->flags & SLOT_COUNTED)
 		lun_give_credit(lun);
+	if (queue->shared)
+		share_give(queue, 1);
 	slot_release(queue->ioq, slot, slot_number(queue->ioq, slot));
 	queue_unlock(queue);
 	return err;
@@ -115,6 +121,12 @@ int queue_create(struct vscsi_dev *dev, uint32_t flags, struct vscsi_queue **out
 	queue->free_threaded = flags & VSCSI_QUEUE_SHARED;
 	queue->done = NO_SLOT;
 	queue->owner = pthread_self();
+	/* The first one that a device has is for the calls that wait. */
+	queue->modest = !dev->sync;
+	if (queue->shared)
+		share_join(queue);
+	else
+		node_bring(ioq->slots, ioq->depth * sizeof(struct slot));
 	/* The hot path relies on it: all slots of an exclusive queue are this handle's. */
 	for (i = 0; !queue->shared && i < ioq->depth; i++)
 		ioq->slots[i].owner = queue;
@@ -128,6 +140,8 @@ void queue_destroy(struct vscsi_queue *queue)
 
 	if (!queue)
 		return;
+	if (queue->shared)
+		share_quit(queue);
 	dev = queue->ioq->dev;
 	pthread_mutex_lock(&dev->lock);
 	queue->ioq->users--;
@@ -190,9 +204,11 @@ EXPORT int vscsi_queue_open(struct vscsi_dev *dev, const struct vscsi_queue_opts
 		return error_set(-ENOTCONN, "the device is lost: %s; close it and open it again",
 				 dev->failure);
 	err = queue_create(dev, opts.flags, out);
-	if (!err)
-		atomic_fetch_add(&dev->handles, 1);
-	return err;
+	if (err)
+		return err;
+	(*out)->spin_ns = UINT64_C(1000) * opts.spin_us;
+	atomic_fetch_add(&dev->handles, 1);
+	return 0;
 }
 
 EXPORT int vscsi_queue_close(struct vscsi_queue *queue)
@@ -219,7 +235,9 @@ EXPORT int vscsi_queue_get_info(struct vscsi_queue *queue, struct vscsi_queue_in
 	struct vscsi_queue_info info = {
 		.index = queue->ioq->vq.index - VQ_REQUEST,
 		.exclusive = !queue->shared,
-		.depth = queue->ioq->depth,
+		.depth = queue->shared ? share_depth(queue) : queue->ioq->depth,
+		.node = node_of(queue->ioq->memory),
+		.notifications = atomic_load_explicit(&queue->notifications, memory_order_relaxed),
 	};
 
 	error_enter(__func__);

@@ -15,17 +15,34 @@
  * @shared: others may use @ioq too: lock it
  * @free_threaded: opened with VSCSI_QUEUE_SHARED: any thread may use it
  * @idle: polls in a row that found nothing
+ * @notifications: kicks that it sent
+ * @spin_ns: how long vscsi_wait() polls before it sleeps
  * @done: first of the slots that other handles found completed for this one; @done_last: its end
  * @owner: thread that it belongs to
+ * @next: next one of those that share @ioq; from here on, see share.h
+ * @held: slots that it has; @modest: the library's own, which needs few
+ * @waiters: threads in vscsi_wait(); @armed: a wish of vscsi_arm() holds; @granted: it is over
+ * @listed: it is to be woken
+ * @bell: what wakes it, once it has slept
  */
 struct vscsi_queue {
 	struct ioq *ioq;
 	bool shared;
 	bool free_threaded;
 	_Atomic uint32_t idle;
+	_Atomic uint64_t notifications;
+	uint64_t spin_ns;
 	uint16_t done;
 	uint16_t done_last;
 	pthread_t owner;
+	struct vscsi_queue *next;
+	unsigned held;
+	unsigned waiters;
+	bool modest;
+	bool armed;
+	bool granted;
+	bool listed;
+	struct bell *bell;
 };
 
 /* Handles for the library itself: as the public calls, but not counted as the application's. */

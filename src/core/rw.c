@@ -82,6 +82,10 @@ HOT bool put_warm(struct vscsi_queue *queue, const void *buf, const struct trans
 	if (!transfer_is_plain(t, flags) || !dev_running(ioq->dev) || !queue_is_ours(queue))
 		return false;
 	queue_lock(queue);
+	if (queue->shared && !share_may_take(queue)) {
+		queue_unlock(queue);
+		return false;
+	}
 	for (tries = 0;; tries++) {
 		ioq->slots[ioq->free].owner = queue;
 		done = put(ioq, &ioq->map->table, buf, t);
@@ -89,6 +93,8 @@ HOT bool put_warm(struct vscsi_queue *queue, const void *buf, const struct trans
 			break;
 		transfer_prepare(ioq, buf, 1, t->shape, t->write, t->wide);
 	}
+	if (queue->shared && done)
+		share_take(queue);
 	queue_unlock(queue);
 	return done;
 }

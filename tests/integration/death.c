@@ -139,7 +139,7 @@ static void a_polling_target_is_killed(void **state)
 /* Requests on several queues, two of them on one ring: each handle gets back its own. */
 static void several_queues_at_once(void **state)
 {
-	struct vscsi_queue_opts opts = {sizeof(opts), VSCSI_QUEUE_SHARED};
+	struct vscsi_queue_opts opts = {.size = sizeof(opts), .flags = VSCSI_QUEUE_SHARED};
 	struct vscsi_queue *shared;
 	struct vscsi_queue *second;
 	struct fixture *f = *state;

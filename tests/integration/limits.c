@@ -112,7 +112,8 @@ static void numbers_of_queues(void **state)
 static void all_queues_that_there_can_be(void **state)
 {
 	struct vscsi_queue_info info = {.size = sizeof(info)};
-	struct vscsi_queue_opts exclusive = {sizeof(exclusive), VSCSI_QUEUE_EXCLUSIVE};
+	struct vscsi_queue_opts exclusive = {.size = sizeof(exclusive),
+					     .flags = VSCSI_QUEUE_EXCLUSIVE};
 	struct vscsi_queue *queues[253];
 	struct fixture *f = *state;
 	uint32_t i;

@@ -240,7 +240,7 @@ static void *run_shared_job(void *arg)
 
 static void one_handle_for_all(void **state)
 {
-	struct vscsi_queue_opts opts = {sizeof(opts), VSCSI_QUEUE_SHARED};
+	struct vscsi_queue_opts opts = {.size = sizeof(opts), .flags = VSCSI_QUEUE_SHARED};
 	struct fixture *f = *state;
 	unsigned i;
 
@@ -256,7 +256,7 @@ static void one_handle_for_all(void **state)
 
 static void exclusive_until_none_is_left(void **state)
 {
-	struct vscsi_queue_opts opts = {sizeof(opts), VSCSI_QUEUE_EXCLUSIVE};
+	struct vscsi_queue_opts opts = {.size = sizeof(opts), .flags = VSCSI_QUEUE_EXCLUSIVE};
 	struct vscsi_queue_info info = {.size = sizeof(info)};
 	struct vscsi_queue *third = NULL;
 	struct vscsi_queue *second;
@@ -284,7 +284,8 @@ static void exclusive_until_none_is_left(void **state)
 
 static void bad_options(void **state)
 {
-	struct vscsi_queue_opts opts = {sizeof(opts), VSCSI_QUEUE_EXCLUSIVE | VSCSI_QUEUE_SHARED};
+	struct vscsi_queue_opts opts = {.size = sizeof(opts),
+					.flags = VSCSI_QUEUE_EXCLUSIVE | VSCSI_QUEUE_SHARED};
 	struct fixture *f = *state;
 
 	open_for_threads(f, "");
@@ -297,7 +298,7 @@ static void bad_options(void **state)
 /* Two handles on one ring: each gets back its own, whoever polls first. */
 static void handles_keep_apart(void **state)
 {
-	struct vscsi_queue_opts opts = {sizeof(opts), VSCSI_QUEUE_SHARED};
+	struct vscsi_queue_opts opts = {.size = sizeof(opts), .flags = VSCSI_QUEUE_SHARED};
 	struct vscsi_queue_info info = {.size = sizeof(info)};
 	struct vscsi_completion done[8];
 	struct vscsi_queue *other;

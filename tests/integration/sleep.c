@@ -6,6 +6,7 @@
 #include "disk.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/epoll.h>
@@ -264,17 +265,92 @@ static void signals_end_a_wait(void **state)
 	one_completion(f->queue, 1);
 }
 
-static void shared_queues_cannot_sleep(void **state)
-{
-	struct vscsi_queue_opts opts = {sizeof(opts), VSCSI_QUEUE_SHARED};
-	struct fixture *f = *state;
+#define SHARERS 3
 
-	START(f, "--lun=0:0,ram=16M");
-	open_dev(f, "");
+/* A thread that sleeps for each of its reads, on a handle that shares its queue. */
+struct sharer {
+	struct fixture *f;
+	char *data;
+	uint64_t number;
+	bool good;
+};
+
+static void *sleep_and_share(void *arg)
+{
+	struct vscsi_completion done;
+	struct sharer *s = arg;
+	struct vscsi_queue *queue;
+	unsigned i;
+
+	if (vscsi_queue_open(s->f->dev, NULL, &queue))
+		return NULL;
+	s->good = true;
+	for (i = 0; i < 300 && s->good; i++) {
+		uint64_t mine = s->number << 32 | i;
+		int got = 0;
+
+		s->good = !vscsi_read(queue, s->f->lun, s->data, i, 1, 0, mine) &&
+			  !vscsi_submit(queue);
+		while (s->good && !got) {
+			s->good = vscsi_wait(queue, PATIENCE_MS) == 1;
+			got = vscsi_poll(queue, &done, 1);
+		}
+		s->good = s->good && got == 1 && !done.result && done.user_data == mine;
+	}
+	if (vscsi_queue_close(queue))
+		s->good = false;
+	return NULL;
+}
+
+static void run_sharers(struct fixture *f)
+{
+	struct sharer sharers[SHARERS];
+	pthread_t threads[SHARERS];
+	unsigned i;
+
+	for (i = 0; i < SHARERS; i++) {
+		sharers[i] = (struct sharer){.f = f, .data = take(f, 512), .number = i};
+		assert_int_equal(pthread_create(&threads[i], NULL, sleep_and_share, &sharers[i]),
+				 0);
+	}
+	for (i = 0; i < SHARERS; i++)
+		assert_int_equal(pthread_join(threads[i], NULL), 0);
+	for (i = 0; i < SHARERS; i++)
+		assert_true(sharers[i].good);
+}
+
+/* One request queue, one descriptor of the device for it, and everybody is woken. */
+static void many_sleep_on_one_queue(void **state)
+{
+	struct fixture *f = *state;
+	unsigned mode;
+	unsigned way;
+
+	CONFORMS("R-MB-22");
+	for (mode = 0; mode < ARRAY_LEN(modes); mode++) {
+		START(f, "--lun=0:0,ram=16M", modes[mode]);
+		for (way = 0; way < ARRAY_LEN(ways); way++) {
+			open_dev(f, way ? "?queues=1&event_idx=off" : "?queues=1");
+			assert_int_equal(vscsi_lun_open(f->dev, 0, 0, NULL, &f->lun), 0);
+			run_sharers(f);
+			close_all(f);
+		}
+		assert_true(target_stop(&f->target));
+	}
+}
+
+static void shared_epoll_rounds(struct fixture *f)
+{
+	struct vscsi_queue_opts opts = {.size = sizeof(opts), .flags = VSCSI_QUEUE_SHARED};
+
+	assert_int_equal(vscsi_queue_close(f->queue), 0);
 	assert_int_equal(vscsi_queue_open(f->dev, &opts, &f->queue), 0);
-	assert_int_equal(vscsi_queue_fd(f->queue), -EOPNOTSUPP);
-	assert_int_equal(vscsi_arm(f->queue), -EOPNOTSUPP);
-	assert_int_equal(vscsi_wait(f->queue, 0), -EOPNOTSUPP);
+	epoll_rounds(f);
+}
+
+static void shared_queues_have_descriptors(void **state)
+{
+	in_all_ways(*state, shared_epoll_rounds);
 }
 
 /* Two queues in one epoll: the one that has work is the one that is named. */
@@ -311,15 +387,11 @@ static void two_queues_one_thread(void **state)
 int main(void)
 {
 	static const struct CMUnitTest sleeping[] = {
-		TEST(no_wait_is_forgotten),
-		TEST(no_descriptor_is_forgotten),
-		TEST(many_for_one_wait),
-		TEST(arming_after_the_fact),
-		TEST(silent_until_armed),
-		TEST(no_kicks_for_a_polling_device),
-		TEST(wait_has_an_end),
-		TEST(signals_end_a_wait),
-		TEST(shared_queues_cannot_sleep),
+		TEST(no_wait_is_forgotten),    TEST(no_descriptor_is_forgotten),
+		TEST(many_for_one_wait),       TEST(arming_after_the_fact),
+		TEST(silent_until_armed),      TEST(no_kicks_for_a_polling_device),
+		TEST(wait_has_an_end),         TEST(signals_end_a_wait),
+		TEST(many_sleep_on_one_queue), TEST(shared_queues_have_descriptors),
 		TEST(two_queues_one_thread),
 	};
 

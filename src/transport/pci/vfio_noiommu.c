@@ -50,7 +50,7 @@ static int physical(int pagemap, uint64_t addr, uint64_t *out)
 /* All pages of a region have to follow one another, as it has one address for the device. */
 static int look_up(int pagemap, uint64_t addr, uint64_t len, uint64_t step, uint64_t *out)
 {
-	uint64_t here;
+	uint64_t here = 0;
 	uint64_t at;
 	int ret;
 

@@ -72,7 +72,8 @@ static void lose(struct liar *liar)
  */
 static void lost_while_another_polls(void **state)
 {
-	static const struct vscsi_queue_opts shared = {sizeof(shared), VSCSI_QUEUE_SHARED};
+	static const struct vscsi_queue_opts shared = {.size = sizeof(shared),
+						       .flags = VSCSI_QUEUE_SHARED};
 	struct liar *liar = *state;
 	struct vscsi_completion done;
 	struct vscsi_queue *other;

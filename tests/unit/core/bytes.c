@@ -239,7 +239,8 @@ static void test_tags_are_unique(void **state)
 		count++;
 	while (vscsi_read(other, d.lun, d.buf, 0, 1, 0, 1) == 0)
 		count++;
-	assert_int_equal(count, 256);
+	/* One slot of those that are shared is kept for the calls that wait. */
+	assert_int_equal(count, 255);
 	vscsi_submit(d.queue);
 	vscsi_submit(other);
 	for (i = 0; i < count; i++)

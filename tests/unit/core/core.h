@@ -84,6 +84,8 @@ int length_tests(void);
 int retry_tests(void);
 int limit_tests(void);
 int handle_tests(void);
+int share_tests(void);
+int bell_tests(void);
 int hostile_tests(void);
 int event_tests(void);
 int task_tests(void);

@@ -12,6 +12,8 @@ int main(void)
 	failed += retry_tests();
 	failed += limit_tests();
 	failed += handle_tests();
+	failed += share_tests();
+	failed += bell_tests();
 	failed += hostile_tests();
 	failed += event_tests();
 	failed += task_tests();

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Sharing a request queue: who gets how many slots, and handing over what another's poll found.
+ * Sleeping on it is in bell.c.
+ */
+#include "core/complete.h"
+#include "core/queue.h"
+
+static unsigned reserve_of(const struct vscsi_queue *queue)
+{
+	unsigned reserve = queue->ioq->share.reserve;
+
+	return queue->modest && reserve ? 1 : reserve;
+}
+
+/* Slots that a handle has not taken of its reserve. */
+static unsigned lacking(const struct vscsi_queue *queue)
+{
+	unsigned reserve = reserve_of(queue);
+
+	return queue->held < reserve ? reserve - queue->held : 0;
+}
+
+static unsigned fair_part(unsigned depth, unsigned count)
+{
+	unsigned part = count ? depth / (2 * count) : 1;
+
+	return part ? part : 1;
+}
+
+/*
+ * Half of the ring is dealt out evenly, the other half goes to whoever needs it; the library's own
+ * calls, which wait one at a time, need one slot to go on. With more handles than slots nothing can
+ * be promised.
+ */
+static void deal(struct ioq *ioq)
+{
+	struct share *share = &ioq->share;
+	struct vscsi_queue *queue;
+	unsigned modest = 0;
+	unsigned count = 0;
+
+	for (queue = share->handles; queue; queue = queue->next) {
+		modest += queue->modest;
+		count++;
+	}
+	share->reserve = 0;
+	if (count && count <= ioq->depth)
+		share->reserve = fair_part(ioq->depth, count - modest);
+	share->owed = 0;
+	for (queue = share->handles; queue; queue = queue->next)
+		share->owed += lacking(queue);
+}
+
+void share_join(struct vscsi_queue *queue)
+{
+	struct ioq *ioq = queue->ioq;
+
+	pthread_mutex_lock(&ioq->lock);
+	queue->next = ioq->share.handles;
+	ioq->share.handles = queue;
+	deal(ioq);
+	pthread_mutex_unlock(&ioq->lock);
+}
+
+void share_quit(struct vscsi_queue *queue)
+{
+	struct ioq *ioq = queue->ioq;
+	struct vscsi_queue **link = &ioq->share.handles;
+
+	pthread_mutex_lock(&ioq->lock);
+	while (*link != queue)
+		link = &(*link)->next;
+	*link = queue->next;
+	/* What it held of a lost device, when that is being closed, is nobody's now. */
+	ioq->share.held -= queue->held;
+	deal(ioq);
+	share_put_bell(queue);
+	pthread_mutex_unlock(&ioq->lock);
+}
+
+unsigned share_depth(struct vscsi_queue *queue)
+{
+	struct ioq *ioq = queue->ioq;
+	unsigned depth = ioq->depth;
+	struct vscsi_queue *other;
+
+	pthread_mutex_lock(&ioq->lock);
+	for (other = ioq->share.handles; other; other = other->next)
+		depth -= other == queue ? 0 : reserve_of(other);
+	pthread_mutex_unlock(&ioq->lock);
+	return depth;
+}
+
+bool share_may_take(const struct vscsi_queue *queue)
+{
+	const struct ioq *ioq = queue->ioq;
+
+	return lacking(queue) || ioq->depth - ioq->share.held > ioq->share.owed;
+}
+
+void share_take(struct vscsi_queue *queue)
+{
+	struct share *share = &queue->ioq->share;
+
+	if (lacking(queue))
+		share->owed--;
+	queue->held++;
+	share->held++;
+}
+
+void share_give(struct vscsi_queue *queue, unsigned count)
+{
+	struct share *share = &queue->ioq->share;
+
+	share->owed -= lacking(queue);
+	queue->held -= count;
+	share->held -= count;
+	share->owed += lacking(queue);
+}
+
+void share_hand_over(struct slot *slot, uint32_t used_len)
+{
+	struct vscsi_queue *owner = slot->owner;
+	struct ioq *ioq = owner->ioq;
+	uint16_t number = slot_number(ioq, slot);
+
+	slot->used_len = used_len;
+	slot->next = NO_SLOT;
+	if (owner->done == NO_SLOT)
+		owner->done = number;
+	else
+		ioq->slots[owner->done_last].next = number;
+	owner->done_last = number;
+}
+
+/* Hands over what the device gave back so far; false when it broke the ring. */
+static bool hand_over_all(struct ioq *ioq)
+{
+	int pending = virtq_pending(&ioq->vq);
+	struct split_reader reader = virtq_reader(&ioq->vq);
+
+	for (; pending > 0; pending--) {
+		struct split_used used = virtq_read(&reader);
+		struct slot *slot = slot_of_used(ioq, used);
+
+		if (!slot)
+			break;
+		share_hand_over(slot, used.len);
+	}
+	virtq_read_end(&ioq->vq, &reader);
+	return !pending;
+}
+
+/*
+ * Ends, whatever the device does: each chain is taken once, and none is pushed meanwhile. The wish
+ * has to be renewed behind what was taken, and a look at the ring has to follow each wish (virtio
+ * 1.4, 2.7.14).
+ */
+void share_gather(struct ioq *ioq)
+{
+	while (hand_over_all(ioq) && ioq->share.listed && virtq_arm(&ioq->vq))
+		;
+}
