@@ -15,6 +15,9 @@ extern "C" {
 struct vscsi_dev;
 struct vscsi_mem;
 
+/* No time limit, where 0 means the default. */
+#define VSCSI_NO_TIMEOUT UINT32_MAX
+
 /* The value of an option that switches a feature. */
 #define VSCSI_DEFAULT 0u /* use it where the device offers it */
 #define VSCSI_ON      1u /* fail to open where the device doesn't offer it */
@@ -46,6 +49,14 @@ struct vscsi_mem;
  * @guest_base: where the memory begins in the device's address space; default: at its own address
  * @iommu: how a PCI function is shown memory, VSCSI_IOMMU_*
  * @notify_data, @notify_config, @ring_reset: virtio features of PCI functions, likewise
+ * @io_timeout_ms: limit for a request, from when it is submitted until it is returned, repetitions
+ *	included, in milliseconds; default 30000, VSCSI_NO_TIMEOUT for none. LUNs and raw commands
+ *	may have their own. vscsi_poll() and vscsi_wait() look after it, an eighth of the smallest
+ *	limit late at most. One that is late is aborted; when that doesn't help its LUN is reset,
+ *	and when that doesn't either the device is given up. It completes with -ETIMEDOUT, once the
+ *	device can no longer touch its buffer, unless its own result was faster; what else a reset
+ *	hits completes with -ECANCELED
+ * @task_timeout_ms: limit for each of these steps; default 5000
  *
  * Each field but @size and @mem is also an option of the address, see vscsi_dev_option(). An option
  * given in both places takes the address's value.
@@ -76,6 +87,8 @@ struct vscsi_dev_opts {
 	uint32_t notify_config;
 	uint32_t ring_reset;
 	uint32_t iommu;
+	uint32_t io_timeout_ms;
+	uint32_t task_timeout_ms;
 };
 
 /**

@@ -38,10 +38,15 @@ struct vscsi_lun;
  * @size: sizeof(struct vscsi_lun_opts)
  * @retries: times that a request is sent again on UNIT ATTENTION, BUSY and TASK SET FULL; default
  *	5, VSCSI_NO_RETRIES for none
+ * @timeout_ms: limit for a request, as vscsi_dev_opts.io_timeout_ms; default: the device's,
+ *	VSCSI_NO_TIMEOUT for none
+ * @reserved: 0
  */
 struct vscsi_lun_opts {
 	uint32_t size;
 	uint32_t retries;
+	uint32_t timeout_ms;
+	uint32_t reserved;
 };
 
 #define VSCSI_NO_RETRIES UINT32_MAX

@@ -59,7 +59,8 @@ struct vscsi_queue_info {
  * @result: 0, or a negative errno made of all that follows: -EIO (medium or hardware), -EREMOTEIO
  *	(the target refused or failed the command), -EOPNOTSUPP (it doesn't know it), -EROFS,
  *	-ENODEV (no such target or LUN), -ENOMEDIUM, -ENOSPC, -EILSEQ (miscompare, protection),
- *	-EBUSY, -EAGAIN (retries used up), -ECANCELED (aborted or reset), -EBADMSG (a short
+ *	-EBUSY, -EAGAIN (retries used up), -ECANCELED (aborted or reset), -ETIMEDOUT (it took
+ *	longer than its time limit), -EBADMSG (a short
  *	transfer), -EOVERFLOW (the command wanted more data than there was), -EPROTO (the device
  *	broke its rules), -ENOTCONN (it is gone)
  * @residual: bytes of the data buffer that were not transferred

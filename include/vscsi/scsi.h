@@ -34,6 +34,8 @@ struct vscsi_queue;
  * @out_count, @in_count: number of segments
  * @attr: VSCSI_ATTR_*; most commands want SIMPLE
  * @retries: times to send it again on UNIT ATTENTION, BUSY and TASK SET FULL; 0: never
+ * @timeout_ms: limit for it, as vscsi_dev_opts.io_timeout_ms; 0: the LUN's, VSCSI_NO_TIMEOUT: none
+ * @reserved: 0
  *
  * The lengths in the CDB and the data segments must agree; back-ends differ in which one they
  * believe.
@@ -48,6 +50,8 @@ struct vscsi_command {
 	uint32_t in_count;
 	uint32_t attr;
 	uint32_t retries;
+	uint32_t timeout_ms;
+	uint32_t reserved;
 };
 
 /**

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Task management: resets, sent on the device's control queue (virtio 1.4, 5.6.6.2). A single
- * request can't be aborted. What resets the whole device is closing and opening it.
+ * Task management: aborts and resets, sent on the device's control queue (virtio 1.4, 5.6.6.2).
+ * What resets the whole device is closing and opening it.
  */
 #ifndef VSCSI_TASK_H
 #define VSCSI_TASK_H
+
+#include <stdint.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -12,6 +14,21 @@ extern "C" {
 
 struct vscsi_dev;
 struct vscsi_lun;
+struct vscsi_queue;
+
+/**
+ * vscsi_abort - Take a request back
+ * @queue: the queue that it was prepared on
+ * @user_data: as given with the request; all that have it are meant
+ *
+ * Sends ABORT TASK and doesn't wait. The completion still comes through vscsi_poll(), and the
+ * buffer is the device's until then: with -ECANCELED, or as if nothing had been asked when the
+ * request was faster or the device refuses to abort it. It is submitted first if it wasn't yet.
+ * Threads as vscsi_submit(); O(depth); one system call for a kick.
+ *
+ * Return: 0; -ENOENT (no such request is in flight); -ENOTCONN (the device is lost).
+ */
+int vscsi_abort(struct vscsi_queue *queue, uint64_t user_data);
 
 /**
  * vscsi_lun_reset - Reset a logical unit

@@ -7,6 +7,7 @@
 
 #include <vscsi/scsi.h>
 
+#include "core/limit.h"
 #include "core/queue.h"
 #include "core/request.h"
 #include "util/export.h"
@@ -17,7 +18,7 @@
 
 static int check(const struct vscsi_command *command)
 {
-	if (command->cdb_len < MIN_CDB || command->attr > VSCSI_ATTR_ACA)
+	if (command->cdb_len < MIN_CDB || command->attr > VSCSI_ATTR_ACA || command->reserved)
 		return -EINVAL;
 	if ((command->out_count && !command->out) || (command->in_count && !command->in))
 		return -EINVAL;
@@ -56,6 +57,8 @@ EXPORT int vscsi_command(struct vscsi_queue *queue, struct vscsi_lun *lun,
 	memcpy(header->cdb, command.cdb, command.cdb_len);
 	request_fill(queue->ioq, slot, lun, &request);
 	slot->flags |= SLOT_RAW;
+	slot_watch(queue->ioq, slot)->limit_ms =
+		limit_set(queue->ioq->dev, command.timeout_ms, lun->limit_ms);
 	slot->retries = (uint16_t)(command.retries < UINT16_MAX ? command.retries : UINT16_MAX);
 	return queue_commit(queue, lun, slot, user_data);
 }

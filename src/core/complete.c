@@ -8,6 +8,7 @@
 
 #include "core/complete.h"
 #include "core/events.h"
+#include "core/limit.h"
 #include "scsi/response.h"
 #include "scsi/sense.h"
 #include "util/clock.h"
@@ -41,7 +42,7 @@ unsigned ioq_push_due(struct ioq *ioq)
 		struct slot *slot = &ioq->slots[*link];
 
 		/* Delays are far below half of what 32 bits hold, so the difference has a sign. */
-		if ((int32_t)(now - slot->due) < 0) {
+		if ((slot->flags & SLOT_ENDING) || (int32_t)(now - slot->due) < 0) {
 			link = &slot->next;
 			continue;
 		}
@@ -50,6 +51,35 @@ unsigned ioq_push_due(struct ioq *ioq)
 		pushed++;
 	}
 	return pushed;
+}
+
+bool ioq_is_waiting(const struct ioq *ioq, const struct slot *slot)
+{
+	uint16_t number = slot_number(ioq, slot);
+	uint16_t at;
+
+	for (at = ioq->waiting; at != NO_SLOT; at = ioq->slots[at].next) {
+		if (at == number)
+			return true;
+	}
+	return false;
+}
+
+struct slot *ioq_take_ended(struct vscsi_queue *queue)
+{
+	struct ioq *ioq = queue->ioq;
+	uint16_t *link = &ioq->waiting;
+
+	while (*link != NO_SLOT) {
+		struct slot *slot = &ioq->slots[*link];
+
+		if ((slot->flags & SLOT_ENDING) && slot->owner == queue) {
+			*link = slot->next;
+			return slot;
+		}
+		link = &slot->next;
+	}
+	return NULL;
 }
 
 /* Copies sense out of shared memory; its length is a claim (virtio 1.4, 5.6.6.1). */
@@ -93,6 +123,21 @@ static uint32_t find_residual(struct ioq *ioq, const struct slot *slot, uint32_t
 	return missing > claimed ? missing : claimed;
 }
 
+static bool may_send_again(const struct slot *slot, const struct vscsi_lun *lun)
+{
+	uint16_t most = slot->flags & SLOT_RAW ? slot->retries : lun->retries;
+
+	return slot->tries < most && !(slot->flags & SLOT_ENDING);
+}
+
+/* A request that was to end has its own result if it was faster; else the one that it was given. */
+static int ended_result(const struct ioq *ioq, const struct slot *slot, int result)
+{
+	bool cut_short = result == -ECANCELED || result == -EBUSY || result == -EAGAIN;
+
+	return cut_short ? limit_result(ioq, slot) : result;
+}
+
 bool slot_judge(struct ioq *ioq, struct slot *slot, struct vscsi_completion *out)
 {
 	const struct virtio_scsi_cmd_resp *shared = slot_response(slot);
@@ -108,7 +153,7 @@ bool slot_judge(struct ioq *ioq, struct slot *slot, struct vscsi_completion *out
 	if (resp.response == RESPONSE_UNWRITTEN) {
 		count_error(ioq);
 		out->residual = slot->data_len;
-		out->result = -EPROTO;
+		out->result = slot->flags & SLOT_ENDING ? limit_result(ioq, slot) : -EPROTO;
 		return true;
 	}
 	out->status = resp.status;
@@ -116,23 +161,31 @@ bool slot_judge(struct ioq *ioq, struct slot *slot, struct vscsi_completion *out
 	copy_sense(ioq, slot, le32toh(resp.sense_len), out, &sense);
 	if (sense.key == SCSI_KEY_UNIT_ATTENTION)
 		events_unit_attention(ioq->dev, lun, sense.asc, sense.ascq);
-	if (slot->tries < (slot->flags & SLOT_RAW ? slot->retries : lun->retries) &&
-	    scsi_retry(out->response, out->status, &sense)) {
+	if (may_send_again(slot, lun) && scsi_retry(out->response, out->status, &sense)) {
 		send_again_later(ioq, slot, sense.key != SCSI_KEY_UNIT_ATTENTION);
 		return false;
 	}
 	out->result = scsi_result(out->response, out->status, &sense);
+	if (slot->flags & SLOT_ENDING)
+		out->result = ended_result(ioq, slot, out->result);
 	out->residual = find_residual(ioq, slot, le32toh(resp.resid), out->result == 0);
 	if (out->result == 0 && out->residual && !(slot->flags & SLOT_RAW))
 		out->result = -EBADMSG;
 	return true;
 }
 
-void slot_lost(const struct slot *slot, struct vscsi_completion *out)
+void slot_unanswered(const struct slot *slot, int result, struct vscsi_completion *out)
 {
 	memset(out, 0, sizeof(*out));
 	out->user_data = slot->user_data;
 	out->residual = slot->data_len;
 	out->response = RESPONSE_UNWRITTEN;
-	out->result = -ENOTCONN;
+	out->result = result;
+}
+
+void slot_lost(const struct ioq *ioq, const struct slot *slot, struct vscsi_completion *out)
+{
+	bool late = (slot->flags & SLOT_ENDING) && !slot_watch(ioq, slot)->cancelled;
+
+	slot_unanswered(slot, late ? -ETIMEDOUT : -ENOTCONN, out);
 }

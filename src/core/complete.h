@@ -25,10 +25,19 @@ bool slot_judge(struct ioq *ioq, struct slot *slot, struct vscsi_completion *out
  */
 struct slot *slot_of_used(struct ioq *ioq, struct split_used used);
 
-/* Makes the completion of a request that ended because its device is lost. */
-void slot_lost(const struct slot *slot, struct vscsi_completion *out);
+/* Makes the completion of a request that has no answer, with that result. */
+void slot_unanswered(const struct slot *slot, int result, struct vscsi_completion *out);
 
-/* Sends again what is due in @ioq->waiting. Returns how many were pushed. */
+/* The same for one that ended because its device is lost. */
+void slot_lost(const struct ioq *ioq, const struct slot *slot, struct vscsi_completion *out);
+
+/* Whether a slot is in @ioq->waiting. */
+bool ioq_is_waiting(const struct ioq *ioq, const struct slot *slot);
+
+/* Takes a request of @queue that is to end out of @ioq->waiting, or NULL. */
+struct slot *ioq_take_ended(struct vscsi_queue *queue);
+
+/* Sends again what is due in @ioq->waiting, unless it is to end. Returns how many were pushed. */
 unsigned ioq_push_due(struct ioq *ioq);
 
 #endif

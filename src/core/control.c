@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Task management on the control queue. A place is a pair of descriptors and a cache line of DMA
- * memory; one that the device never answered stays its property until it does.
+ * Task management on the control queue: sending functions and finding their answers, without ever
+ * waiting. A place is a pair of descriptors and two cache lines of DMA memory; one that the device
+ * never answered stays its property until it does.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -9,18 +10,15 @@
 
 #include <linux/virtio_scsi.h>
 
-#include <vscsi/scsi.h>
-#include <vscsi/task.h>
-
 #include "core/control.h"
-#include "core/lun.h"
-#include "scsi/lun_addr.h"
 #include "util/clock.h"
 #include "util/error.h"
-#include "util/export.h"
 
 #define RING_SIZE 16u
 #define PLACES    (RING_SIZE / 2)
+
+/* Aborts leave places for what is stronger, even when the device answers none of them. */
+#define ABORTS_MOST (PLACES / 2)
 
 /* One function in DMA memory: what the device reads, then what it writes, in lines of their own. */
 struct place {
@@ -31,17 +29,33 @@ struct place {
 };
 
 /**
+ * struct task - What is known of a place; the device can't reach it
+ * @request: what was sent
+ * @sent_ms: when
+ * @waiters: how many want the answer
+ * @busy: it is not free; @answered: and the device has given it back
+ * @response: its answer
+ */
+struct task {
+	struct virtio_scsi_ctrl_tmf_req request;
+	uint64_t sent_ms;
+	unsigned waiters;
+	bool busy;
+	bool answered;
+	uint8_t response;
+};
+
+/**
  * struct control - The control queue of a device
  * @vq: control virtqueue; place i has descriptors 2i and 2i + 1
  * @places: DMA memory
- * @busy: places that the device has; @answered: of those, the ones that it gave back
- * @lock: guards it all
+ * @tasks: what is in them
+ * @lock: guards it all; held for moments only, as threads that poll take it
  */
 struct control {
 	struct virtq vq;
 	struct place *places;
-	bool busy[PLACES];
-	bool answered[PLACES];
+	struct task tasks[PLACES];
 	pthread_mutex_t lock;
 };
 
@@ -106,148 +120,134 @@ void control_destroy(struct vscsi_dev *dev)
 	dev->control = NULL;
 }
 
-/* Takes back what the device answered. A place whose caller gave up waiting becomes free. */
+/* Takes back what the device answered; an answer that nobody wants any more makes room. */
 static int drain(struct control *control)
 {
 	struct split_used used;
 	int pending = virtq_pending(&control->vq);
 
 	for (; pending > 0; pending--) {
+		struct task *task;
+
 		if (virtq_take(&control->vq, &used))
 			return -EPROTO;
-		control->answered[used.head / 2] = true;
+		task = &control->tasks[used.head / 2];
+		task->answered = true;
+		/* One byte, copied once; what was never written is a failure (5.6.6.2). */
+		task->response =
+			*(volatile uint8_t *)&control->places[used.head / 2].response.response;
+		task->busy = task->waiters > 0;
 	}
 	return pending;
 }
 
-/* Sends in a free place; its number, or -EBUSY. */
-static int send(struct control *control, const struct virtio_scsi_ctrl_tmf_req *request)
+static int drain_running(struct vscsi_dev *dev)
+{
+	if (!dev_running(dev))
+		return -ENOTCONN;
+	return drain(dev->control);
+}
+
+static bool is_abort(const struct virtio_scsi_ctrl_tmf_req *request)
+{
+	return request->subtype == htole32(VIRTIO_SCSI_T_TMF_ABORT_TASK);
+}
+
+/*
+ * The place of the same function, if it was sent late enough to serve the caller too. Whether it is
+ * answered doesn't matter: the effect is what is wanted.
+ */
+static int find_same(const struct control *control, const struct virtio_scsi_ctrl_tmf_req *request,
+		     uint64_t not_before)
 {
 	unsigned i;
 
 	for (i = 0; i < PLACES; i++) {
-		if (!control->busy[i] || control->answered[i])
-			break;
+		const struct task *task = &control->tasks[i];
+
+		if (task->busy && task->waiters && task->sent_ms >= not_before &&
+		    !memcmp(&task->request, request, sizeof(*request)))
+			return (int)i;
 	}
-	if (i == PLACES)
-		return error_set(-EBUSY,
-				 "the device answers none of %u task management functions; "
-				 "close it and restart the back-end",
-				 PLACES);
-	control->busy[i] = true;
-	control->answered[i] = false;
+	return -ENOENT;
+}
+
+static int find_free(const struct control *control, bool abort)
+{
+	int found = -EBUSY;
+	unsigned aborts = 0;
+	unsigned i;
+
+	for (i = PLACES; i-- > 0;) {
+		if (!control->tasks[i].busy)
+			found = (int)i;
+		else
+			aborts += is_abort(&control->tasks[i].request);
+	}
+	return abort && aborts >= ABORTS_MOST ? -EBUSY : found;
+}
+
+/* Puts a function into a place and shows it to the device. */
+static void put(struct control *control, unsigned i, const struct virtio_scsi_ctrl_tmf_req *request)
+{
+	control->tasks[i] = (struct task){
+		.request = *request,
+		.sent_ms = clock_ms(),
+		.busy = true,
+	};
 	control->places[i].request = *request;
 	control->places[i].response.response = RESPONSE_UNWRITTEN;
 	virtq_push(&control->vq, (uint16_t)(2 * i));
 	virtq_submit(&control->vq);
-	return (int)i;
 }
 
-/* As drain(), for a device that runs; one that breaks the ring runs no longer. */
-static int drain_running(struct vscsi_dev *dev)
-{
-	const char *rule;
-
-	if (dev_running(dev) && drain(dev->control)) {
-		rule = virtq_rule(&dev->control->vq);
-		dev_fail(dev, rule);
-		return error_set(-EPROTO, "%s", rule);
-	}
-	if (!dev_running(dev))
-		return error_set(-ENOTCONN, "the device is lost: %s; close it and open it again",
-				 dev->failure);
-	return 0;
-}
-
-/*
- * Waits for place @i with the lock held: functions are rare, and one at a time is what devices
- * expect.
- */
-static int wait_for(struct vscsi_dev *dev, unsigned i)
-{
-	struct control *control = dev->control;
-	uint64_t limit = clock_ms() + dev->opts.timeout_ms;
-	unsigned spins = 0;
-	int err;
-
-	while (!control->answered[i]) {
-		err = drain_running(dev);
-		if (err)
-			return err;
-		if (!control->answered[i] && clock_ms() > limit)
-			return error_set(-ETIMEDOUT,
-					 "no answer to a task management function in %u ms; "
-					 "the device may still carry it out",
-					 dev->opts.timeout_ms);
-		clock_relax(&spins);
-		if (spins % 1024 == 0)
-			dev_check(dev);
-	}
-	control->busy[i] = false;
-	/* One byte, copied once; what was never written is a failure (5.6.6.2). */
-	return *(volatile uint8_t *)&control->places[i].response.response;
-}
-
-/*
- * Sends a function that names no single command (tag 0) and waits for its answer, at most the
- * device's time limit; after that the place stays the device's until it answers.
- *
- * Return: the response (5.6.6.2), 0 to 255; or a negative errno with its sentence set.
- */
-static int run(struct vscsi_dev *dev, uint32_t subtype, const uint8_t lun[8])
+int control_send(struct vscsi_dev *dev, uint32_t subtype, const uint8_t lun[8], uint64_t tag,
+		 uint64_t not_before)
 {
 	struct virtio_scsi_ctrl_tmf_req request = {
 		.type = htole32(VIRTIO_SCSI_T_TMF),
 		.subtype = htole32(subtype),
+		.tag = htole64(tag),
 	};
+	struct control *control = dev->control;
 	int ret;
 
 	memcpy(request.lun, lun, sizeof(request.lun));
+	pthread_mutex_lock(&control->lock);
+	ret = drain_running(dev);
+	if (!ret)
+		ret = find_same(control, &request, not_before);
+	if (ret == -ENOENT) {
+		ret = find_free(control, is_abort(&request));
+		if (ret >= 0)
+			put(control, (unsigned)ret, &request);
+	}
+	if (ret >= 0)
+		control->tasks[ret].waiters++;
+	pthread_mutex_unlock(&control->lock);
+	return ret;
+}
+
+int control_answer(struct vscsi_dev *dev, unsigned place)
+{
+	struct task *task = &dev->control->tasks[place];
+	int ret;
+
 	pthread_mutex_lock(&dev->control->lock);
 	ret = drain_running(dev);
 	if (!ret)
-		ret = send(dev->control, &request);
-	if (ret >= 0)
-		ret = wait_for(dev, (unsigned)ret);
+		ret = task->answered ? task->response : -EINPROGRESS;
 	pthread_mutex_unlock(&dev->control->lock);
 	return ret;
 }
 
-/* The answer of a reset as an errno: complete and succeeded both mean done (SAM). */
-static int reset_result(int response)
+void control_forget(struct vscsi_dev *dev, unsigned place)
 {
-	switch (response) {
-	case VIRTIO_SCSI_S_OK:
-	case VIRTIO_SCSI_S_FUNCTION_SUCCEEDED:
-		return 0;
-	case VIRTIO_SCSI_S_BAD_TARGET:
-	case VIRTIO_SCSI_S_INCORRECT_LUN:
-		return error_set(-ENODEV, "the device says: %s",
-				 vscsi_response_text((unsigned)response));
-	case VIRTIO_SCSI_S_FUNCTION_REJECTED:
-		return error_set(-EOPNOTSUPP, "the device doesn't have this function");
-	case VIRTIO_SCSI_S_BUSY:
-		return error_set(-EBUSY, "the device is busy; try again");
-	default:
-		if (response < 0)
-			return response;
-		return error_set(-EIO, "the device says: %s",
-				 vscsi_response_text((unsigned)response));
-	}
-}
+	struct task *task = &dev->control->tasks[place];
 
-EXPORT int vscsi_lun_reset(struct vscsi_lun *lun)
-{
-	error_enter(__func__);
-	return reset_result(run(lun->dev, VIRTIO_SCSI_T_TMF_LOGICAL_UNIT_RESET, lun->addr));
-}
-
-EXPORT int vscsi_target_reset(struct vscsi_dev *dev, unsigned target)
-{
-	uint8_t addr[8];
-
-	error_enter(__func__);
-	if (!scsi_lun_encode(addr, target, 0))
-		return error_set(-EINVAL, "target %u: the largest is %u", target, SCSI_MAX_TARGET);
-	return reset_result(run(dev, VIRTIO_SCSI_T_TMF_I_T_NEXUS_RESET, addr));
+	pthread_mutex_lock(&dev->control->lock);
+	task->waiters--;
+	if (task->answered && !task->waiters)
+		task->busy = false;
+	pthread_mutex_unlock(&dev->control->lock);
 }

@@ -17,6 +17,7 @@
 #include "core/control.h"
 #include "core/dev.h"
 #include "core/events.h"
+#include "core/limit.h"
 #include "core/memory.h"
 #include "core/queue.h"
 #include "core/sync_call.h"
@@ -300,6 +301,8 @@ EXPORT int vscsi_dev_open(const char *address, const struct vscsi_dev_opts *opts
 		err = address_check(&dev->opts);
 	if (!dev->opts.timeout_ms)
 		dev->opts.timeout_ms = DEFAULT_TIMEOUT_MS;
+	limit_defaults(&dev->opts);
+	limit_set(dev, 0, dev->opts.io_timeout_ms);
 	if (!err)
 		err = start(dev, where);
 	if (err) {

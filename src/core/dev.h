@@ -54,6 +54,7 @@ struct vscsi_queue;
  * @sync: shared queue on the first request queue, for the calls that wait
  * @zeroes: a block of zeros in DMA memory, for WRITE SAME
  * @luns, @handles: LUNs and queues that the application has open
+ * @look_ms: how often time limits are to be looked after; 0: there are none
  * @failure: why it is VSCSI_DEV_FAILED
  */
 struct vscsi_dev {
@@ -72,6 +73,7 @@ struct vscsi_dev {
 	struct control *control;
 	struct vscsi_queue *sync;
 	void *zeroes;
+	_Atomic uint32_t look_ms;
 	atomic_uint luns;
 	atomic_uint handles;
 	char failure[256];

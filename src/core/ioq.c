@@ -6,6 +6,7 @@
 
 #include "core/dev.h"
 #include "core/ioq.h"
+#include "core/limit.h"
 #include "util/error.h"
 
 /* Bytes of a header and of a response as the device expects them (virtio 1.4, 5.6.6.1). */
@@ -55,6 +56,9 @@ static int allocate(struct ioq *ioq)
 	if (!ioq->slots)
 		return error_set(-ENOMEM, "out of memory");
 	memset(ioq->slots, 0, (ioq->depth + 1u) * sizeof(struct slot));
+	ioq->watches = calloc(ioq->depth, sizeof(*ioq->watches));
+	if (!ioq->watches)
+		return error_set(-ENOMEM, "out of memory");
 	ioq->memory = dma_alloc(ioq->dev->mem, bytes, 4096);
 	if (!ioq->memory)
 		return error_set(-ENOMEM,
@@ -122,6 +126,7 @@ void ioq_destroy(struct ioq *ioq)
 		dma_free(ioq->dev->mem, ioq->memory);
 	share_fini(&ioq->share);
 	pthread_mutex_destroy(&ioq->lock);
+	free(ioq->watches);
 	free(ioq->slots);
 	free(ioq);
 }

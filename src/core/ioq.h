@@ -28,6 +28,7 @@
 struct vscsi_dev;
 struct vscsi_lun;
 struct vscsi_queue;
+struct watch;
 
 /*
  * A slot's place in DMA memory: header, response, indirect table, each from a cache line's start.
@@ -73,6 +74,8 @@ struct vscsi_queue;
 #define SLOT_COUNTED (1u << 1) /* it counts against its LUN's limit */
 #define SLOT_AGAIN   (1u << 2) /* it was sent again, so that its tries need cleaning */
 #define SLOT_LIVE    (1u << 3) /* the ring has it: its head may come back, once */
+#define SLOT_SEEN    (1u << 4) /* it was in flight when time limits were looked after */
+#define SLOT_ENDING  (1u << 5) /* it is to end before its time, see limit.h */
 
 /**
  * struct slot - The private part of a request, one cache line
@@ -122,6 +125,11 @@ _Static_assert(sizeof(struct slot) == CACHE_LINE, "a request's private part is o
  * @free: first free slot, @depth when there is none; the one freed last comes first, as its cache
  *	lines are warm
  * @waiting: first of the slots that are to be sent again later
+ * @watches: what is known of the slots' time, @depth of them
+ * @look_at_ms: when time limits are to be looked after next
+ * @taken_ms: what the device gave back until then has been taken
+ * @mark, @mark_ms: virtq_taken() by which all that came until then is taken, where @marked
+ * @ending: requests with SLOT_ENDING
  * @cache, @map: to translate addresses
  * @lock: held by handles that share the queue; @share: what it guards for them
  * @users: handles that use it; under the device's lock
@@ -144,6 +152,13 @@ struct ioq {
 	struct dma_cache cache;
 	const struct dma_map *map;
 	struct vscsi_dev *dev;
+	struct watch *watches;
+	_Atomic uint64_t look_at_ms;
+	uint64_t taken_ms;
+	uint64_t mark_ms;
+	uint16_t mark;
+	bool marked;
+	atomic_uint ending;
 	pthread_mutex_t lock;
 	struct share share;
 	unsigned users;

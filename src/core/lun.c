@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/dev.h"
+#include "core/limit.h"
 #include "core/lun.h"
 #include "scsi/lun_addr.h"
 #include "util/error.h"
@@ -20,6 +21,7 @@ int lun_init(struct vscsi_lun *lun, struct vscsi_dev *dev, unsigned target, unsi
 		return error_set(-EINVAL, "LUN %u:%u: targets go up to %u, LUNs up to %u", target,
 				 number, SCSI_MAX_TARGET, SCSI_MAX_LUN);
 	lun->dev = dev;
+	lun->limit_ms = dev->opts.io_timeout_ms;
 	lun->info.target = target;
 	lun->info.lun = number;
 	return 0;
@@ -66,6 +68,7 @@ EXPORT int vscsi_lun_open(struct vscsi_dev *dev, unsigned target, unsigned numbe
 		opts.retries = DEFAULT_RETRIES;
 	if (opts.retries == VSCSI_NO_RETRIES)
 		opts.retries = 0;
+	lun->limit_ms = limit_set(dev, opts.timeout_ms, dev->opts.io_timeout_ms);
 	lun->retries = (uint16_t)(opts.retries < UINT16_MAX ? opts.retries : UINT16_MAX);
 	atomic_fetch_add(&dev->luns, 1);
 	*out = lun;

@@ -26,6 +26,7 @@
  * @unmap_zeroes: WRITE SAME(16) may unmap, and unmapped blocks read as zeros
  * @retries: times that a request is sent again
  * @limit: requests that the device takes for one LUN; 0: the rings hold no more than that anyhow
+ * @limit_ms: time that a request may take; 0: any
  * @inflight: requests out, counted only with a @limit
  * @dev: device that it is on
  * @info: what the application is told
@@ -43,6 +44,7 @@ struct vscsi_lun {
 	bool unmap_zeroes;
 	uint16_t retries;
 	uint32_t limit;
+	uint32_t limit_ms;
 	_Atomic uint32_t inflight;
 	struct vscsi_lun_info info;
 };

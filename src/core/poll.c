@@ -7,11 +7,16 @@
 #include <string.h>
 
 #include "core/complete.h"
+#include "core/limit.h"
 #include "core/queue.h"
 #include "util/export.h"
 
 /* Empty polls between two looks at the device's connection. */
 #define IDLE_POLLS 16384u
+
+/* Polls between two looks at the clock: in a row that found nothing, and that found something. */
+#define EMPTY_POLLS 64u
+#define BUSY_POLLS  256u
 
 static __attribute__((noinline)) void notify(struct vscsi_queue *queue)
 {
@@ -49,6 +54,8 @@ EXPORT int vscsi_submit(struct vscsi_queue *queue)
 /* Ends a request in whatever state it is. */
 static void finish(struct ioq *ioq, struct slot *slot)
 {
+	if (slot->flags & SLOT_ENDING)
+		limit_ended(ioq, slot);
 	if (slot->flags & SLOT_COUNTED)
 		lun_give_credit(atomic_load_explicit(&slot->lun, memory_order_relaxed));
 	if (slot->flags & SLOT_RAW)
@@ -144,6 +151,26 @@ static __attribute__((noinline)) int take(struct vscsi_queue *queue, struct spli
 	return 0;
 }
 
+/* Ends or sends again what waits for that. @kick: as for collect(). Return: completions written. */
+static __attribute__((noinline)) unsigned tend_waiting(struct vscsi_queue *queue,
+						       struct vscsi_completion *out, unsigned max,
+						       bool *kick)
+{
+	struct ioq *ioq = queue->ioq;
+	unsigned count = 0;
+
+	while (count < max) {
+		struct slot *slot = ioq_take_ended(queue);
+
+		if (!slot)
+			break;
+		slot_unanswered(slot, limit_result(ioq, slot), &out[count++]);
+		finish(ioq, slot);
+	}
+	*kick = ioq_push_due(ioq) && virtq_publish(&ioq->vq);
+	return count;
+}
+
 /*
  * Takes what the device gave back, at most so many chains as it had when this began: a device
  * that completes for ever can't keep us here. Then publishes what is to be sent again.
@@ -171,7 +198,9 @@ static int collect(struct vscsi_queue *queue, struct vscsi_completion *out, unsi
 		count += (unsigned)taken;
 	}
 	virtq_read_end(&ioq->vq, &reader);
-	*kick = ioq->waiting != NO_SLOT && ioq_push_due(ioq) && virtq_publish(&ioq->vq);
+	*kick = false;
+	if (unlikely(ioq->waiting != NO_SLOT) && !err)
+		count += tend_waiting(queue, &out[count], max - count, kick);
 	return count ? (int)count : err;
 }
 
@@ -259,7 +288,7 @@ static int collect_lost(struct vscsi_queue *queue, struct vscsi_completion *out,
 
 		if (!queue_holds(queue, slot))
 			continue;
-		slot_lost(slot, &out[count++]);
+		slot_lost(ioq, slot, &out[count++]);
 		finish(ioq, slot);
 	}
 	if (queue->shared)
@@ -282,10 +311,24 @@ static bool look_closer(struct vscsi_queue *queue, int found)
 	/* Threads that share a handle may lose a count: it only has to grow. */
 	idle = atomic_load_explicit(&queue->idle, memory_order_relaxed) + 1;
 	atomic_store_explicit(&queue->idle, idle, memory_order_relaxed);
-	if (idle % IDLE_POLLS)
+	if (idle % EMPTY_POLLS)
 		return false;
+	limit_poll(queue);
+	if (idle % IDLE_POLLS)
+		return true;
 	dev_check(queue->ioq->dev);
 	return true;
+}
+
+/* What follows a poll that found something: now and then a look at those that don't come back. */
+static inline void count_busy(struct vscsi_queue *queue)
+{
+	uint32_t busy = atomic_load_explicit(&queue->busy, memory_order_relaxed) + 1;
+
+	atomic_store_explicit(&queue->busy, busy, memory_order_relaxed);
+	atomic_store_explicit(&queue->idle, 0, memory_order_relaxed);
+	if (unlikely(busy % BUSY_POLLS == 0))
+		limit_poll(queue);
 }
 
 /*
@@ -341,7 +384,7 @@ static __attribute__((noinline)) int poll_general(struct vscsi_queue *queue,
 		count = collect_exclusive(queue, out, max);
 	if (unlikely(count <= 0))
 		return poll_idle(queue, out, max, count);
-	atomic_store_explicit(&queue->idle, 0, memory_order_relaxed);
+	count_busy(queue);
 	return count;
 }
 
@@ -354,6 +397,7 @@ static __attribute__((noinline)) int poll_rest(struct vscsi_queue *queue,
 
 	if (!count && more <= 0)
 		return poll_idle(queue, out, max, more);
+	count_busy(queue);
 	return (int)count + (more > 0 ? more : 0);
 }
 
@@ -371,6 +415,8 @@ EXPORT int vscsi_poll(struct vscsi_queue *queue, struct vscsi_completion *out, u
 	if ((unsigned)pending < max)
 		max = (unsigned)pending;
 	count = collect_plain(ioq, NULL, out, max, 0);
-	atomic_store_explicit(&queue->idle, 0, memory_order_relaxed);
-	return likely(count == max) ? (int)count : poll_rest(queue, out, max, count);
+	if (unlikely(count != max))
+		return poll_rest(queue, out, max, count);
+	count_busy(queue);
+	return (int)count;
 }

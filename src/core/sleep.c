@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <poll.h>
 
+#include "core/limit.h"
 #include "core/queue.h"
 #include "util/clock.h"
 #include "util/export.h"
@@ -90,7 +91,7 @@ static int sleep_until(struct vscsi_queue *queue, uint64_t limit)
 		uint64_t now = clock_ms();
 		uint64_t left = limit > now ? limit - now : 0;
 		bool retry = retries_wait(queue);
-		uint64_t ms = retry ? RETRY_MS : WATCH_MS;
+		uint64_t ms = retry ? RETRY_MS : limit_nap(queue->ioq, WATCH_MS);
 		int ret = nap(queue, (int)(left < ms ? left : ms));
 
 		if (ret == -EAGAIN && left)
@@ -98,6 +99,8 @@ static int sleep_until(struct vscsi_queue *queue, uint64_t limit)
 		if (ret || left <= ms)
 			return ret == -EAGAIN ? 0 : ret;
 		dev_check(dev);
+		limit_poll(queue);
+		retry = retries_wait(queue);
 		if (retry || !dev_running(dev))
 			return 1;
 	}

@@ -34,10 +34,13 @@ static int conclude(struct vscsi_lun *lun, struct sync_call *call, int err, cons
 	unsigned target = lun->info.target;
 	unsigned number = lun->info.lun;
 
+	if (err == SYNC_CALL_LEFT)
+		return error_set(-ETIMEDOUT, "%s on LUN %u:%u: no answer in %u ms", what, target,
+				 number, lun->dev->opts.timeout_ms);
 	if (err == -ETIMEDOUT)
-		return error_set(err, "%s on LUN %u:%u: no answer in %u ms", what, target, number,
-				 lun->dev->opts.timeout_ms);
-	if (err == -ENOTCONN)
+		error_set(err, "%s on LUN %u:%u: it took longer than its time limit and was ended",
+			  what, target, number);
+	else if (err == -ENOTCONN)
 		error_set(err,
 			  "%s on LUN %u:%u: the device is lost: %s; close it and open it again",
 			  what, target, number, lun->dev->failure);
@@ -352,7 +355,7 @@ int sync_command(struct vscsi_lun *lun, const struct vscsi_command *user,
 		return err;
 	copy(command.out, command.out_count, call->data, true);
 	err = sync_call_run(call, prepare_command, &part);
-	if (err == -ETIMEDOUT)
+	if (err == SYNC_CALL_LEFT)
 		return conclude(lun, call, err, "command");
 	if (!err)
 		copy(command.in, command.in_count, call->data + out, false);

@@ -129,7 +129,7 @@ int sync_call_run(struct sync_call *call,
 			continue;
 		clock_relax(&spins);
 		if (clock_ns() > limit && leave(call))
-			return -ETIMEDOUT;
+			return SYNC_CALL_LEFT;
 	}
 	return call->completion.result;
 }

@@ -7,6 +7,7 @@
 #ifndef CORE_SYNC_CALL_H
 #define CORE_SYNC_CALL_H
 
+#include <errno.h>
 #include <stdatomic.h>
 
 #include <vscsi/scsi.h>
@@ -30,6 +31,9 @@ struct sync_call {
 	struct vscsi_lun stand_in;
 };
 
+/* Nobody waits any more, the device still has the request: no result that a completion has. */
+#define SYNC_CALL_LEFT (-ETIME)
+
 /**
  * sync_call_create - Make a call with room for data
  * @least: bytes that it can't do without
@@ -43,8 +47,8 @@ void sync_call_destroy(struct sync_call *call);
 
 /**
  * sync_call_run - Send a request and wait for it
- * @call: the call; may be run again when this returns anything but -ETIMEDOUT, and is gone then: it
- *	must not be touched
+ * @call: the call; may be run again when this returns anything but SYNC_CALL_LEFT, and is gone
+ *	then: it must not be touched
  * @prepare: prepares the request on @queue with @user_data, as the calls of io.h do
  * @ctx: handed to @prepare
  *

@@ -157,6 +157,12 @@ static inline int virtq_broken(struct virtq *vq, const char *rule)
 	return split_broken(&vq->ring, rule);
 }
 
+/* Counts the chains that were taken back, and wraps. */
+static inline uint16_t virtq_taken(const struct virtq *vq)
+{
+	return vq->ring.last_used;
+}
+
 /* The rule that the device broke on this ring, as a sentence; NULL while it behaves. */
 static inline const char *virtq_rule(const struct virtq *vq)
 {

@@ -319,7 +319,7 @@ static void reset_among_requests(void **state)
 /* Who wants to see every unit attention can. */
 static void without_retries(void **state)
 {
-	struct vscsi_lun_opts opts = {sizeof(opts), VSCSI_NO_RETRIES};
+	struct vscsi_lun_opts opts = {.size = sizeof(opts), .retries = VSCSI_NO_RETRIES};
 	struct fixture *f = *state;
 	struct vscsi_lun *lun;
 	char *data;

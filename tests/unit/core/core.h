@@ -75,6 +75,9 @@ struct vscsi_completion desk_answer_read(struct desk *d, const struct answer *an
 /* What the device did that it should not have, and was put right. */
 uint64_t desk_errors(struct desk *d);
 
+/* Puts this program's clock forward. */
+void clock_skip(uint64_t ms);
+
 int address_tests(void);
 int open_tests(void);
 int config_tests(void);
@@ -89,6 +92,9 @@ int bell_tests(void);
 int hostile_tests(void);
 int event_tests(void);
 int task_tests(void);
+int late_tests(void);
+int age_tests(void);
+int abort_tests(void);
 int sleep_tests(void);
 int sync_tests(void);
 int memory_tests(void);

@@ -17,6 +17,9 @@ int main(void)
 	failed += hostile_tests();
 	failed += event_tests();
 	failed += task_tests();
+	failed += late_tests();
+	failed += age_tests();
+	failed += abort_tests();
 	failed += sleep_tests();
 	failed += sync_tests();
 	failed += memory_tests();
