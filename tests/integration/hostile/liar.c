@@ -140,10 +140,15 @@ bool liar_keep(struct liar *liar, unsigned queue, const struct rig_chain *chain,
 
 static void serve_control(struct liar *liar, const struct rig_chain *chain)
 {
+	bool (*task)(struct liar * liar, const struct rig_chain *chain,
+		     const struct virtio_scsi_ctrl_tmf_req *request) = liar->task;
+
 	if (liar->deaf) {
 		keep(liar, chain);
 		return;
 	}
+	if (task && task(liar, chain, chain->elems[0].addr))
+		return;
 	*(uint8_t *)chain->elems[1].addr = VIRTIO_SCSI_S_OK;
 	rig_put(liar->rig, 0, chain->head, 1);
 }

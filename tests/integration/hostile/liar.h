@@ -45,6 +45,7 @@
  * @ctx: for @lie
  * @hold: keep the commands of LIAR_QUEUE
  * @deaf: keep all task management functions
+ * @task: asked first about each of them; whether it has answered. NULL: all succeed. Rig's thread
  * @luns: LUNs 0 to @luns - 1 of target 0 are there
  * @kept, @kept_count: chains of LIAR_QUEUE and of the control queue that were kept
  * @spoiled: the test wrote into the driver's half of memory: the rig's judgement is void
@@ -57,6 +58,8 @@ struct liar {
 	struct rig *rig;
 	bool (*_Atomic lie)(struct liar *liar, unsigned queue, const struct rig_chain *chain,
 			    const uint8_t *cdb);
+	bool (*_Atomic task)(struct liar *liar, const struct rig_chain *chain,
+			     const struct virtio_scsi_ctrl_tmf_req *request);
 	const void *ctx;
 	atomic_bool hold;
 	atomic_bool deaf;
