@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The event queue (virtio 1.4, 5.6.6.3). The device fills buffers that we keep posted; its claims
- * are checked and become entries of a list that can't grow: whatever doesn't fit turns into one
- * rescan.
+ * are checked and become entries of a list that can't grow. What doesn't fit is noted with the LUN
+ * that it is about, or turns into one rescan.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -23,6 +23,7 @@
 /* Additional sense codes that tell of a change (SPC). */
 #define ASC_PARAMETERS_CHANGED 0x2au
 #define ASCQ_CAPACITY_CHANGED  0x09u
+#define CAPACITY_CODE          (ASC_PARAMETERS_CHANGED << 8 | ASCQ_CAPACITY_CHANGED)
 #define ASC_TARGET_CHANGED     0x3fu
 #define ASCQ_LUNS_CHANGED      0x0eu
 
@@ -33,7 +34,8 @@
  * @lock: guards all below; taken by queue threads when they see a unit attention
  * @fifo, @head, @count: events not yet told
  * @rescan: something was lost or a target changed
- * @known, @known_count: LUNs as the last scan found them
+ * @known, @known_count: LUNs as the last scan found them, sorted; their reserved field is OWED_*
+ * @owing: some of them have events that the list had no room for
  */
 struct events {
 	struct virtq vq;
@@ -46,7 +48,16 @@ struct events {
 	bool rescan;
 	struct vscsi_lun_addr *known;
 	unsigned known_count;
+	bool owing;
 };
+
+/*
+ * Events that a known LUN is still owed, each kind once. The high half is the code of the last
+ * CHANGED: one that was told is as good as all, as the LUN is to be looked at anew.
+ */
+#define OWED(type)      (1u << (type))
+#define OWED_CODE(owed) ((owed) >> 16)
+#define WITH_CODE(code) ((uint32_t)(code) << 16)
 
 struct virtq *events_virtq(struct vscsi_dev *dev)
 {
@@ -110,6 +121,17 @@ void events_destroy(struct vscsi_dev *dev)
 	dev->events = NULL;
 }
 
+/* The order of a scan. */
+static int compare(const void *left, const void *right)
+{
+	const struct vscsi_lun_addr *a = left;
+	const struct vscsi_lun_addr *b = right;
+
+	if (a->target != b->target)
+		return a->target < b->target ? -1 : 1;
+	return a->lun == b->lun ? 0 : a->lun < b->lun ? -1 : 1;
+}
+
 static bool is_waiting(const struct events *events, const struct vscsi_event *event)
 {
 	unsigned i;
@@ -121,14 +143,46 @@ static bool is_waiting(const struct events *events, const struct vscsi_event *ev
 	return false;
 }
 
-/* Whether there is room; the last place is for the news that the device is lost. Lock held. */
+/*
+ * Whether there is room; what concerns the device as a whole has places of its own: one that it is
+ * lost, and one for its configuration, which never waits twice. Lock held.
+ */
 static bool has_room(const struct events *events, unsigned type)
 {
-	return events->count < FIFO_SIZE - (type != VSCSI_EVENT_LOST);
+	unsigned kept = type == VSCSI_EVENT_LOST ? 0 : type == VSCSI_EVENT_CONFIG ? 1 : 2;
+
+	return events->count < FIFO_SIZE - kept;
+}
+
+static struct vscsi_lun_addr *find_known(const struct events *events, unsigned target, unsigned lun)
+{
+	const struct vscsi_lun_addr key = {.target = target, .lun = lun};
+
+	if (!events->known_count)
+		return NULL;
+	return bsearch(&key, events->known, events->known_count, sizeof(key), compare);
 }
 
 /*
- * Adds an event unless the same one is waiting; a full list becomes a rescan. What came and went is
+ * For an event that the list has no room for. A LUN that isn't known will be new to the application
+ * once the scan has found it. Lock held.
+ */
+static void owe(struct events *events, const struct vscsi_event *event)
+{
+	struct vscsi_lun_addr *known = find_known(events, event->target, event->lun);
+
+	if (!known) {
+		events->rescan = true;
+		return;
+	}
+	known->reserved |= OWED(event->type);
+	if (event->type == VSCSI_EVENT_CHANGED)
+		known->reserved = (known->reserved & UINT16_MAX) | WITH_CODE(event->code);
+	events->owing = true;
+}
+
+/*
+ * Adds an event unless the same one is waiting; if the list is full, later. What came and went is
  * always added: a unit that is plugged, unplugged and plugged again is there. Lock held.
  */
 static void add(struct events *events, unsigned type, unsigned target, unsigned lun, unsigned code)
@@ -139,7 +193,7 @@ static void add(struct events *events, unsigned type, unsigned target, unsigned 
 	if (!moved && is_waiting(events, &event))
 		return;
 	if (!has_room(events, type)) {
-		events->rescan = true;
+		owe(events, &event);
 		return;
 	}
 	events->fifo[(events->head + events->count++) % FIFO_SIZE] = event;
@@ -250,13 +304,6 @@ static int drain(struct vscsi_dev *dev)
 	return 0;
 }
 
-static int compare(const struct vscsi_lun_addr *a, const struct vscsi_lun_addr *b)
-{
-	if (a->target != b->target)
-		return a->target < b->target ? -1 : 1;
-	return a->lun == b->lun ? 0 : a->lun < b->lun ? -1 : 1;
-}
-
 /*
  * Walks two sorted lists at once: what is in one only has come or gone. It ends early when the
  * application has to fetch events first; the rest is found by the next scan, to which it must
@@ -291,8 +338,17 @@ static unsigned add_differences(struct events *events, const struct vscsi_lun_ad
 	return i;
 }
 
+/* Lock held. What LUNs are owed goes over to the new list, if they are in it. */
 static void set_known(struct events *events, struct vscsi_lun_addr *found, unsigned count)
 {
+	struct vscsi_lun_addr *known;
+	unsigned i;
+
+	for (i = 0; events->owing && i < count; i++) {
+		known = find_known(events, found[i].target, found[i].lun);
+		if (known)
+			found[i].reserved = known->reserved;
+	}
 	free(events->known);
 	events->known = found;
 	events->known_count = count;
@@ -342,12 +398,44 @@ static int rescan(struct vscsi_dev *dev)
 	return err;
 }
 
+/* Adds what LUNs are owed, as far as there is room now. Lock held. */
+static void pay(struct events *events)
+{
+	static const unsigned types[] = {
+		VSCSI_EVENT_RESIZED,
+		VSCSI_EVENT_CHANGED,
+		VSCSI_EVENT_RESET,
+	};
+	unsigned i;
+	unsigned k;
+
+	events->owing = false;
+	for (i = 0; i < events->known_count; i++) {
+		struct vscsi_lun_addr *known = &events->known[i];
+		uint32_t owed = known->reserved;
+
+		known->reserved = 0;
+		for (k = 0; k < ARRAY_LEN(types); k++) {
+			unsigned code = types[k] == VSCSI_EVENT_CHANGED   ? OWED_CODE(owed)
+					: types[k] == VSCSI_EVENT_RESIZED ? CAPACITY_CODE
+									  : 0;
+
+			if (owed & OWED(types[k]))
+				add(events, types[k], known->target, known->lun, code);
+		}
+	}
+}
+
 static unsigned take(struct events *events, struct vscsi_event *out, unsigned max)
 {
 	unsigned count = 0;
 
 	pthread_mutex_lock(&events->lock);
-	while (events->count && count < max) {
+	while (count < max) {
+		if (!events->count && events->owing)
+			pay(events);
+		if (!events->count)
+			break;
 		out[count++] = events->fifo[events->head];
 		events->head = (events->head + 1) % FIFO_SIZE;
 		events->count--;

@@ -76,6 +76,54 @@ static void a_unit_comes_and_goes(void **state)
 	expect_silence(f);
 }
 
+/* Requests that are out when their unit goes come back once, as do those to others. */
+static void a_unit_goes_under_load(void **state)
+{
+	struct vscsi_completion done[64];
+	struct fixture *f = *state;
+	struct vscsi_lun *goes;
+	unsigned gone = 0;
+	unsigned rounds;
+	char *data;
+	unsigned i;
+
+	CONFORMS("R-SCSI-91");
+	start(f, "");
+	data = take(f, 64 * 512);
+	for (rounds = 0; rounds < 10; rounds++) {
+		uint64_t seen = 0;
+
+		target_command(&f->target, NULL, 0, "add 0:300,ram=1M");
+		expect_event(f, VSCSI_EVENT_PLUGGED, 0, 300);
+		assert_int_equal(vscsi_lun_open(f->dev, 0, 300, NULL, &goes), 0);
+		for (i = 0; i < 64; i++) {
+			assert_int_equal(vscsi_read(f->queue, i % 2 ? goes : f->lun,
+						    data + 512 * (size_t)i, i, 1, 0, i),
+					 0);
+			if (i % 16 == rounds)
+				assert_int_equal(vscsi_submit(f->queue), 0);
+			if (i == 32)
+				target_command(&f->target, NULL, 0, "remove 0:300");
+		}
+		assert_int_equal(vscsi_submit(f->queue), 0);
+		collect(f->queue, done, 64);
+		for (i = 0; i < 64; i++) {
+			uint64_t number = done[i].user_data;
+
+			assert_int_equal(seen >> number & 1, 0);
+			seen |= UINT64_C(1) << number;
+			assert_true(!done[i].result || (number % 2 && done[i].result == -ENODEV));
+			gone += done[i].result != 0;
+		}
+		expect_event(f, VSCSI_EVENT_UNPLUGGED, 0, 300);
+		assert_int_equal(vscsi_lun_close(goes), 0);
+	}
+	/* All that were submitted after it went, at least. */
+	assert_true(gone >= 10 * 8);
+	assert_works(f);
+	expect_silence(f);
+}
+
 /* LUN 0 of a target that had none, and of one that then has none. */
 static void a_target_comes_and_goes(void **state)
 {
@@ -360,12 +408,19 @@ static void attention_within_a_batch(void **state)
 int main(void)
 {
 	static const struct CMUnitTest events[] = {
-		TEST(a_unit_comes_and_goes),    TEST(a_target_comes_and_goes),
-		TEST(one_of_many_goes),         TEST(replaced_between_two_looks),
-		TEST(a_unit_grows_and_shrinks), TEST(attention_instead_of_an_event),
-		TEST(more_events_than_buffers), TEST(many_events),
-		TEST(a_unit_is_reset),          TEST(a_target_is_reset),
-		TEST(reset_among_requests),     TEST(without_retries),
+		TEST(a_unit_goes_under_load),
+		TEST(a_unit_comes_and_goes),
+		TEST(a_target_comes_and_goes),
+		TEST(one_of_many_goes),
+		TEST(replaced_between_two_looks),
+		TEST(a_unit_grows_and_shrinks),
+		TEST(attention_instead_of_an_event),
+		TEST(more_events_than_buffers),
+		TEST(many_events),
+		TEST(a_unit_is_reset),
+		TEST(a_target_is_reset),
+		TEST(reset_among_requests),
+		TEST(without_retries),
 		TEST(attention_within_a_batch),
 	};
 

@@ -123,6 +123,39 @@ static void many_luns_at_once(void **state)
 	told("399 LUNs appear at once", "all heard, each once");
 }
 
+/* More LUNs change at once than events can wait: each is told of. */
+static void many_luns_resized(void **state)
+{
+	struct liar *liar = *state;
+	static bool seen[LIAR_LUNS];
+	struct vscsi_event events[32];
+	unsigned total = 0;
+	unsigned i;
+	int count;
+
+	liar->luns = 400;
+	liar->opts.config.max_target = 0;
+	liar->opts.config.max_lun = 16383;
+	assert_int_equal(liar_open(liar), 0);
+	assert_int_equal(vscsi_dev_scan(liar->dev, NULL, 0), 400);
+	for (i = 0; i < 800; i++) {
+		tell(liar, 3, i % 400, 0x092a);
+		if (i % 8 == 7)
+			assert_int_equal(vscsi_dev_poll_events(liar->dev, events, 0), 0);
+	}
+	while ((count = vscsi_dev_poll_events(liar->dev, events, 32)) > 0) {
+		for (i = 0; i < (unsigned)count; i++) {
+			assert_int_equal(events[i].type, VSCSI_EVENT_RESIZED);
+			assert_int_equal(events[i].code, 0x2a09);
+			total += !seen[events[i].lun];
+			seen[events[i].lun] = true;
+		}
+	}
+	assert_int_equal(count, 0);
+	assert_int_equal(total, 400);
+	told("400 LUNs resized at once", "all heard");
+}
+
 /* Nobody listens while a LUN comes, goes and comes: what is heard last is what is true. */
 static void plugged_and_unplugged(void **state)
 {
@@ -214,6 +247,7 @@ int main(void)
 	static const struct CMUnitTest others[] = {
 		LIAR_TEST(flood),
 		LIAR_TEST(many_luns_at_once),
+		LIAR_TEST(many_luns_resized),
 		LIAR_TEST(plugged_and_unplugged),
 		LIAR_TEST(scan_without_an_answer),
 		LIAR_TEST(config_changes),

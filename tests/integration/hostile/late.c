@@ -148,6 +148,30 @@ static void keeps_commands(void **state)
 	     row->result ? strerror(-row->result) : "good", row->runs ? "works" : "given up");
 }
 
+/* When a reset was answered, all that it ended can be polled at once: not one is behind it. */
+static void ended_before_the_answer(void **state)
+{
+	static const struct row serve = {.reset = SERVE};
+	struct vscsi_completion done[COUNT];
+	struct liar *liar = *state;
+	unsigned rounds;
+	unsigned i;
+
+	CONFORMS("R-SCSI-69", "R-SCSI-70", "R-MB-21");
+	liar_up(liar);
+	liar->ctx = &serve;
+	liar->task = do_task;
+	for (rounds = 0; rounds < 20; rounds++) {
+		liar->kept_count = 0;
+		liar_hold(liar, COUNT);
+		assert_int_equal(vscsi_lun_reset(liar->lun), 0);
+		assert_int_equal(vscsi_poll(liar->queue, done, COUNT), COUNT);
+		for (i = 0; i < COUNT; i++)
+			assert_int_equal(done[i].result, -ECANCELED);
+	}
+	told("resets when told", "all were there when it said so");
+}
+
 #define THREADS 3u
 #define ROUNDS  40u
 #define DEPTH   4u
@@ -291,10 +315,13 @@ static const struct row rows[] = {
 
 int main(void)
 {
-	struct CMUnitTest tests[ARRAY_LEN(rows) + 1] = {LIAR_TEST(keeps_commands_of_threads)};
+	struct CMUnitTest tests[ARRAY_LEN(rows) + 2] = {
+		LIAR_TEST(keeps_commands_of_threads),
+		LIAR_TEST(ended_before_the_answer),
+	};
 	unsigned i;
 
 	for (i = 0; i < ARRAY_LEN(rows); i++)
-		tests[i + 1] = (struct CMUnitTest)LIAR_ROW(keeps_commands, &rows[i]);
+		tests[i + 2] = (struct CMUnitTest)LIAR_ROW(keeps_commands, &rows[i]);
 	return cmocka_run_group_tests_name("hostile late", tests, NULL, NULL);
 }

@@ -123,6 +123,21 @@ static void test_device_that_never_answers(void **state)
 	desk_close(&d);
 }
 
+/* The first thing that a device hears may be a function. */
+static void test_function_before_any_request(void **state)
+{
+	struct desk d;
+
+	(void)state;
+	CONFORMS("R-SCSI-24");
+	desk_init(&d);
+	assert_int_equal(desk_open_device(&d, ""), 0);
+	assert_int_equal(vscsi_target_reset(d.dev, 1), 0);
+	assert_int_equal(d.m->commands, 0);
+	desk_open_rest(&d);
+	desk_close(&d);
+}
+
 /* Requests that a reset cancels come back through their queue, as cancelled. */
 static void test_reset_with_requests_out(void **state)
 {
@@ -160,6 +175,7 @@ int task_tests(void)
 		cmocka_unit_test(test_every_answer),
 		cmocka_unit_test(test_answer_that_was_not_written),
 		cmocka_unit_test(test_device_that_never_answers),
+		cmocka_unit_test(test_function_before_any_request),
 		cmocka_unit_test(test_reset_with_requests_out),
 	};
 
