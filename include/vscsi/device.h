@@ -221,9 +221,11 @@ int vscsi_dev_close(struct vscsi_dev *dev);
  * @max: elements of @out
  *
  * Tries every target that the device can have, asks each for its LUNs (REPORT LUNS; one by one
- * where it doesn't know that command) and each LUN for its type. Any thread; slow; waits.
+ * where it doesn't know that command) and each LUN for its type. Any thread; slow; waits, in all at
+ * most five times vscsi_dev_opts.timeout_ms.
  *
- * Return: how many units there are, which may be more than @max, or a negative errno.
+ * Return: how many units there are, which may be more than @max, or a negative errno; -ETIMEDOUT
+ * when not all of it was answered in time.
  */
 int vscsi_dev_scan(struct vscsi_dev *dev, struct vscsi_lun_addr *out, unsigned max);
 

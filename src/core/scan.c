@@ -2,7 +2,7 @@
 /*
  * Scanning: REPORT LUNS to LUN 0 of every target, INQUIRY to each LUN found, and LUN by LUN where a
  * target doesn't know REPORT LUNS. Whatever a target answers, there is an end to it: numbers are
- * bounded by the device's limits, and what is found twice counts once.
+ * bounded by the device's limits, what is found twice counts once, and the whole has a time limit.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -19,6 +19,7 @@
 #include "scsi/inquiry.h"
 #include "scsi/lun_addr.h"
 #include "scsi/report_luns.h"
+#include "util/clock.h"
 #include "util/error.h"
 #include "util/export.h"
 
@@ -31,9 +32,13 @@
 /* LUNs of a target that doesn't know REPORT LUNS: SCSI-2 has eight. */
 #define OLD_LUNS 8u
 
-/* The list being made. */
+/* A scan takes as long as so many answers may at most, however many targets there are. */
+#define SCAN_ANSWERS 4u
+
+/* The list being made; @limit is when it has to be complete, by clock_ms(). */
 struct scan {
 	struct vscsi_dev *dev;
+	uint64_t limit;
 	struct dev_limits limits;
 	struct vscsi_lun_addr *found;
 	unsigned count;
@@ -59,6 +64,17 @@ static int add(struct scan *scan, unsigned target, unsigned lun, unsigned type)
 	return 0;
 }
 
+/* Every answer may come within its own limit, and the scan take for ever. */
+static int check_time(const struct scan *scan, unsigned target)
+{
+	if (clock_ms() <= scan->limit)
+		return 0;
+	return error_set(-ETIMEDOUT,
+			 "the scan was given up at target %u after %u ms; the device answers "
+			 "slowly: raise timeout_ms, or open LUNs by their numbers",
+			 target, SCAN_ANSWERS * scan->dev->opts.timeout_ms);
+}
+
 /* Adds a LUN if INQUIRY finds a device there. Return: 0, or a fatal error. */
 static int try_lun(struct scan *scan, unsigned target, unsigned number)
 {
@@ -69,7 +85,9 @@ static int try_lun(struct scan *scan, unsigned target, unsigned number)
 	uint32_t received;
 	int err;
 
-	err = lun_init(&lun, scan->dev, target, number);
+	err = check_time(scan, target);
+	if (!err)
+		err = lun_init(&lun, scan->dev, target, number);
 	if (err)
 		return err;
 	scsi_cdb_inquiry(cdb, false, 0, sizeof(data));
@@ -143,7 +161,9 @@ static int try_target(struct scan *scan, unsigned target, uint8_t *data)
 	unsigned i;
 	int err;
 
-	err = lun_init(&lun, scan->dev, target, 0);
+	err = check_time(scan, target);
+	if (!err)
+		err = lun_init(&lun, scan->dev, target, 0);
 	if (err)
 		return err;
 	err = report_luns(&lun, data, &received, &done);
@@ -170,6 +190,7 @@ int scan_all(struct vscsi_dev *dev, struct vscsi_lun_addr **out)
 
 	if (!data)
 		return error_set(-ENOMEM, "out of memory");
+	scan.limit = clock_ms() + (uint64_t)SCAN_ANSWERS * dev->opts.timeout_ms;
 	for (target = 0; target <= scan.limits.max_target && !err; target++)
 		err = try_target(&scan, target, data);
 	free(data);

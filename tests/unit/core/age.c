@@ -206,6 +206,39 @@ static void test_call_that_waits(void **state)
 	desk_close(&d);
 }
 
+/* Every kick, until the answer is there, takes a second. */
+static void answer_slowly(void *ctx, enum fake_call call, unsigned queue)
+{
+	struct desk *d = ctx;
+
+	if (call == FAKE_NOTIFY)
+		clock_skip(1000);
+	model_hook(d->m, call, queue);
+}
+
+/* Each answer comes in time, and the scan would take minutes. */
+static void test_scan_of_a_slow_device(void **state)
+{
+	unsigned before;
+	struct desk d;
+
+	(void)state;
+	CONFORMS("R-HARD-30");
+	desk_init(&d);
+	d.m->fake.config.max_target = htole16(255);
+	desk_open(&d, "timeout_ms=5000");
+	before = d.m->commands;
+	d.m->fake.hook = answer_slowly;
+	d.m->fake.ctx = &d;
+	assert_int_equal(vscsi_dev_scan(d.dev, NULL, 0), -ETIMEDOUT);
+	assert_non_null(strstr(vscsi_last_error(), "given up at target"));
+	assert_in_range(d.m->commands - before, 15, 25);
+	d.m->fake.hook = model_hook;
+	d.m->fake.ctx = d.m;
+	assert_int_equal(vscsi_dev_scan(d.dev, NULL, 0), 2);
+	desk_close(&d);
+}
+
 /* A thread that sleeps sees to its limits. */
 static void test_sleeper_aborts(void **state)
 {
@@ -239,6 +272,7 @@ int age_tests(void)
 		cmocka_unit_test(test_late_among_busy_ones),
 		cmocka_unit_test(test_late_on_a_shared_queue),
 		cmocka_unit_test(test_call_that_waits),
+		cmocka_unit_test(test_scan_of_a_slow_device),
 		cmocka_unit_test(test_sleeper_aborts),
 	};
 

@@ -91,6 +91,7 @@ int share_tests(void);
 int bell_tests(void);
 int hostile_tests(void);
 int event_tests(void);
+int flood_tests(void);
 int task_tests(void);
 int late_tests(void);
 int age_tests(void);

@@ -284,7 +284,7 @@ static void start(struct model *m, unsigned index)
 		      has(m, VIRTIO_RING_F_EVENT_IDX));
 }
 
-static void hook(void *ctx, enum fake_call call, unsigned queue)
+void model_hook(void *ctx, enum fake_call call, unsigned queue)
 {
 	struct model *m = ctx;
 
@@ -304,7 +304,7 @@ void model_init(struct model *m)
 	pthread_mutex_init(&m->lock, NULL);
 	fake_init(&m->fake);
 	m->fake.shift = UINT64_C(0x100000000000);
-	m->fake.hook = hook;
+	m->fake.hook = model_hook;
 	m->fake.ctx = m;
 	m->present[0][0] = true;
 	m->present[1][2] = true;

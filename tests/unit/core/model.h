@@ -93,6 +93,9 @@ void model_init(struct model *m);
 /* Ends it, after checking that it found no fault with the driver. */
 void model_fini(struct model *m);
 
+/* What the model does when the library calls its transport; @ctx is the model. */
+void model_hook(void *ctx, enum fake_call call, unsigned queue);
+
 /* Takes the next chain of a queue that is held. Returns whether there was one. */
 bool model_take(struct model *m, unsigned queue, struct chain *chain);
 
