@@ -61,6 +61,7 @@ struct job_options {
 	uint64_t rwmixread; /* percent */
 	uint64_t rate_iops;
 	uint64_t fsync;
+	uint64_t timeout; /* 0: as the address says */
 	uint64_t verify;
 	uint64_t do_verify;
 	uint64_t verify_only;

@@ -65,7 +65,12 @@ static int open_unit(struct job *job)
 {
 	unsigned target = (unsigned)(job->options->lun >> 16);
 	unsigned lun = (unsigned)(job->options->lun & 0xffff);
-	int ret = vscsi_lun_open(job->dev, target, lun, NULL, &job->lun);
+	struct vscsi_lun_opts opts = {
+		.size = sizeof(opts),
+		/* Never 0 for what is not: that means the default. */
+		.timeout_ms = (uint32_t)((job->options->timeout + 999999) / 1000000),
+	};
+	int ret = vscsi_lun_open(job->dev, target, lun, &opts, &job->lun);
 
 	if (ret) {
 		fprintf(stderr, "vscsi-perf: job '%s': %s\n", job->options->name,

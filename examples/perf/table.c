@@ -86,6 +86,8 @@ const struct perf_option perf_options[] = {
 	 .help = "most requests a second of each thread; 0: no limit"},
 	{"fsync", NULL, OPTION_COUNT, JOB(fsync), ANY, .values = "N",
 	 .help = "put a flush behind every N writes; 0: never"},
+	{"timeout", NULL, OPTION_TIME, JOB(timeout), .max = 4000000 * SECOND,
+	 .values = TIME_VALUES, .help = "limit for each request; 0: io_timeout_ms of the address"},
 	{"verify", NULL, OPTION_WORD, JOB(verify), .words = verify_words,
 	 .values = "none|crc32c|pattern", .help = "mark what is written and check what is read"},
 	{"do_verify", NULL, OPTION_FLAG, JOB(do_verify), .initial = 1, .values = "0|1",

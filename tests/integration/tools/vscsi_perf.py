@@ -196,6 +196,24 @@ filename=0:2
         sentence = self.refused("perf", "--address=" + self.address, "--lun=0:9", status=1)
         self.assertIn("lists what is there", sentence)
 
+    def test_a_target_that_stops_answering(self):
+        """The requests' limit ends the run, long before the run's own."""
+        address = self.address + "?timeout_ms=500&task_timeout_ms=200"
+        perf = subprocess.Popen(
+            [program("perf"), "--address=" + address, "--rw=randread", "--runtime=300",
+             "--time_based=1", "--timeout=200ms", "--eta=never", "--status-interval=100ms"],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        try:
+            self.assertTrue(perf.stdout.readline())
+            self.target.send_signal(signal.SIGSTOP)
+            _, err = perf.communicate(timeout=60)
+        finally:
+            self.target.send_signal(signal.SIGCONT)
+            perf.kill()
+            perf.wait()
+        self.assertEqual(perf.returncode, 1, err)
+        self.assertIn("timed out", err)
+
 
 class PerfAlone(ToolTest):
     def test_no_target(self):
