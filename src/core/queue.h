@@ -17,7 +17,7 @@
  * @idle: polls in a row that found nothing
  * @notifications: kicks that it sent
  * @spin_ns: how long vscsi_wait() polls before it sleeps
- * @busy: polls that found something
+ * @busy: polls that found something, but for those of the hot path; @turns: those, wrapping
  * @done: first of the slots that other handles found completed for this one; @done_last: its end
  * @owner: thread that it belongs to
  * @next: next one of those that share @ioq; from here on, see share.h
@@ -34,6 +34,7 @@ struct vscsi_queue {
 	_Atomic uint64_t notifications;
 	uint64_t spin_ns;
 	_Atomic uint32_t busy;
+	uint8_t turns;
 	uint16_t done;
 	uint16_t done_last;
 	pthread_t owner;
