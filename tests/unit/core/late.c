@@ -222,6 +222,7 @@ static void test_what_an_aborted_request_says(void **state)
 	CONFORMS("R-SCSI-46");
 	for (i = 0; i < ARRAY_LEN(rows); i++) {
 		struct answer a = rows[i].answer;
+		struct vscsi_completion c;
 		struct chain chain;
 		struct desk d;
 
@@ -229,7 +230,9 @@ static void test_what_an_aborted_request_says(void **state)
 		chain = late_read(&d);
 		a.used_len = RESPONSE_BYTES;
 		model_answer(d.m, &chain, &a);
-		assert_int_equal(desk_poll(&d).result, rows[i].result);
+		c = desk_poll(&d);
+		assert_int_equal(c.result, rows[i].result);
+		assert_int_equal(c.status, rows[i].answer.status);
 		desk_close(&d);
 	}
 }
