@@ -264,7 +264,8 @@ static bool abort_stuck(struct liar *liar, const struct rig_chain *chain,
 /* Threads that share a ring find each other's late requests, and end them while others submit. */
 static void keeps_commands_of_threads(void **state)
 {
-	static const struct vscsi_queue_opts shared = {sizeof(shared), VSCSI_QUEUE_SHARED};
+	static const struct vscsi_queue_opts shared = {.size = sizeof(shared),
+						       .flags = VSCSI_QUEUE_SHARED};
 	struct sharer sharers[THREADS];
 	struct liar *liar = *state;
 	unsigned late = 0;
