@@ -53,7 +53,7 @@ static bool send(struct session *s, struct ring *r, const struct event *e)
 	if (rc <= 0)
 		return false;
 	memcpy(d.lun, e->lun, sizeof(d.lun));
-	r->ops->push(r, &c, (uint32_t)sgl_write(&c.in, &d, sizeof(d)));
+	ring_push(r, &c, (uint32_t)sgl_write(&c.in, &d, sizeof(d)));
 	s->device->counters.events++;
 	return true;
 }

@@ -27,6 +27,7 @@ static const struct feature {
 	{"protocol_features", false, F_PROTOCOL_FEATURES},
 	{"version_1", false, VIRTIO_F_VERSION_1},
 	{"packed", false, VIRTIO_F_RING_PACKED},
+	{"in_order", false, VIRTIO_F_IN_ORDER},
 	{"mq", true, P_MQ},
 	{"reply_ack", true, P_REPLY_ACK},
 	{"backend_req", true, P_BACKEND_REQ},

@@ -69,6 +69,7 @@ int msg_set_features(struct session *s, struct message *m)
 		r = &s->rings[i];
 		r->ops = wanted & BIT(VIRTIO_F_RING_PACKED) ? &ring_packed_ops : &ring_split_ops;
 		r->event_idx = wanted & BIT(VIRTIO_RING_F_EVENT_IDX);
+		r->in_order = wanted & BIT(VIRTIO_F_IN_ORDER);
 		r->indirect = wanted & BIT(VIRTIO_RING_F_INDIRECT_DESC);
 		/* vhost-user, "Ring states": with the bit, rings wait for SET_VRING_ENABLE. */
 		if (!(wanted & BIT(F_PROTOCOL_FEATURES)))

@@ -103,8 +103,29 @@ bool ring_rearm(struct ring *r)
 	return r->ops->has_work(r);
 }
 
+void ring_push(struct ring *r, const struct chain *c, uint32_t written)
+{
+	if (!r->in_order) {
+		r->ops->push(r, c, written);
+		return;
+	}
+	r->batch.id = c->id;
+	r->batch.slots = (uint16_t)(r->batch.slots + c->slots);
+	r->batch.written = written;
+}
+
+static void show_batch(struct ring *r)
+{
+	const struct chain c = {.id = r->batch.id, .slots = r->batch.slots};
+
+	if (c.slots)
+		r->ops->push(r, &c, r->batch.written);
+	r->batch.slots = 0;
+}
+
 bool ring_call(struct ring *r)
 {
+	show_batch(r);
 	/*
 	 * What was pushed must be visible before the driver's wish is read: the driver re-arms
 	 * first and looks for used entries second (virtio 1.4, 2.7.7.2, 2.8.22).

@@ -28,7 +28,10 @@ struct ring_ops {
 	int (*attach)(struct ring *r);
 	/* Take the next request: 1, 0 when there is none, -errno with a sentence. */
 	int (*pop)(struct ring *r, struct chain *c);
-	/* Give a request back, @written bytes of its writable part being valid. */
+	/*
+	 * Give a request back, @written bytes of its writable part being valid. One that stands for
+	 * a batch has the slots of all of it.
+	 */
 	void (*push)(struct ring *r, const struct chain *c, uint32_t written);
 	/* Whether the driver wants to hear of what was pushed since the last question. */
 	bool (*wants_call)(struct ring *r);
@@ -67,6 +70,7 @@ struct ring {
 	bool polled;  /* looked at all the time, kicks are not needed */
 	bool pending; /* work was left, look again without a kick */
 	bool event_idx;
+	bool in_order;
 	bool indirect;
 	void *desc; /* the three parts, as mapped here */
 	void *driver;
@@ -78,6 +82,11 @@ struct ring {
 	uint16_t called_used; /* next_used when the driver was last asked about a call */
 	bool called_wrap;
 	bool called_valid;
+	struct {
+		uint16_t id; /* of the last one */
+		uint16_t slots;
+		uint32_t written;
+	} batch; /* given back in order and not yet shown */
 
 	/* the pieces of the chain at hand */
 	struct iovec *iov;
@@ -119,7 +128,16 @@ void ring_break(struct ring *r);
  */
 bool ring_rearm(struct ring *r);
 
-/* ring_call - notify the driver if it wants that. Returns whether it was notified. */
+/*
+ * ring_push - give a request back, as ring_ops.push. With in-order use one entry stands for all
+ * that are given back before ring_call() (virtio 1.4, 2.7.9, 2.8.8).
+ */
+void ring_push(struct ring *r, const struct chain *c, uint32_t written);
+
+/*
+ * ring_call - show what was given back, and notify the driver if it wants that. Returns whether it
+ * was notified.
+ */
 bool ring_call(struct ring *r);
 
 /*

@@ -151,7 +151,7 @@ static void split_push(struct ring *r, const struct chain *c, uint32_t written)
 
 	__atomic_store_n(&e->id, htole32(c->id), __ATOMIC_RELAXED);
 	__atomic_store_n(&e->len, htole32(written), __ATOMIC_RELAXED);
-	r->next_used++;
+	r->next_used = (uint16_t)(r->next_used + c->slots);
 	/* Release: the entry and the response are there before the index says so (2.7.8.2). */
 	__atomic_store_n(&used->idx, htole16(r->next_used), __ATOMIC_RELEASE);
 }

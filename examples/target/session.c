@@ -144,7 +144,7 @@ static void serve_requests(struct session *s, struct ring *r, unsigned int budge
 			rc = -1;
 			break;
 		}
-		r->ops->push(r, &c, (uint32_t)written);
+		ring_push(r, &c, (uint32_t)written);
 		done++;
 	}
 	/* With the budget used up more may be waiting, and kicks are off: come back without one. */
