@@ -44,6 +44,7 @@ struct vscsi_mem;
  *	the address option mem= (default: 16 MiB, ordinary pages where there are no hugepages)
  * @mem_bytes: bytes of the device's own pool
  * @indirect, @event_idx, @hotplug, @change, @inout: virtio features, VSCSI_ON/OFF/DEFAULT
+ * @packed, @in_order: likewise: packed rings, and use of buffers in the order in which they went
  * @mq, @reply_ack, @config, @mem_slots, @reset_device, @status, @backend_req: vhost-user protocol
  *	features, likewise
  * @guest_base: where the memory begins in the device's address space; default: at its own address
@@ -89,6 +90,8 @@ struct vscsi_dev_opts {
 	uint32_t iommu;
 	uint32_t io_timeout_ms;
 	uint32_t task_timeout_ms;
+	uint32_t packed;
+	uint32_t in_order;
 };
 
 /**

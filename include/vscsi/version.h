@@ -18,6 +18,7 @@ extern "C" {
 #define VSCSI_HAVE_PCI         1 /* addresses that begin with pci: */
 #define VSCSI_HAVE_PCI_NOTIFY  1 /* options notify_data, notify_config and ring_reset */
 #define VSCSI_HAVE_IOMMU       1 /* option iommu, VSCSI_IOMMU_* */
+#define VSCSI_HAVE_PACKED      1 /* options packed and in_order */
 #define VSCSI_HAVE_EVENTS      1 /* vscsi_dev_poll_events() */
 #define VSCSI_HAVE_TASK        1 /* vscsi_lun_reset(), vscsi_target_reset() */
 #define VSCSI_HAVE_ABORT       1 /* vscsi_abort() */

@@ -64,6 +64,8 @@ static const struct option options[] = {
 	 UINT64_MAX},
 	FEATURE(indirect, "indirect descriptors"),
 	FEATURE(event_idx, "notifications by event index"),
+	FEATURE(packed, "packed rings"),
+	FEATURE(in_order, "use of buffers in order"),
 	FEATURE(hotplug, "events when LUNs come and go"),
 	FEATURE(change, "events when LUNs change"),
 	FEATURE(inout, "commands with data in both directions"),

@@ -23,7 +23,7 @@ bool slot_judge(struct ioq *ioq, struct slot *slot, struct vscsi_completion *out
  * The slot that a used entry names, which the device no longer has; NULL when it had no such chain,
  * with virtq_rule() set.
  */
-struct slot *slot_of_used(struct ioq *ioq, struct split_used used);
+struct slot *slot_of_used(struct ioq *ioq, struct ring_used used);
 
 /* Makes the completion of a request that has no answer, with that result. */
 void slot_unanswered(const struct slot *slot, int result, struct vscsi_completion *out);

@@ -102,7 +102,7 @@ int control_create(struct vscsi_dev *dev)
 	dev->control = control;
 	pthread_mutex_init(&control->lock, NULL);
 	err = virtq_init(&control->vq, dev->virtio.transport, dev->mem, VQ_CONTROL, RING_SIZE,
-			 virtio_has(&dev->virtio, VIRTIO_RING_F_EVENT_IDX));
+			 dev->virtio.features);
 	return err ? err : prepare_places(dev, control);
 }
 
@@ -123,14 +123,16 @@ void control_destroy(struct vscsi_dev *dev)
 /* Takes back what the device answered; an answer that nobody wants any more makes room. */
 static int drain(struct control *control)
 {
-	struct split_used used;
+	struct ring_used used;
 	int pending = virtq_pending(&control->vq);
+	int err = pending < 0 ? pending : 0;
 
 	for (; pending > 0; pending--) {
 		struct task *task;
 
-		if (virtq_take(&control->vq, &used))
-			return -EPROTO;
+		err = virtq_take(&control->vq, &used);
+		if (err)
+			break;
 		task = &control->tasks[used.head / 2];
 		task->answered = true;
 		/* One byte, copied once; what was never written is a failure (5.6.6.2). */
@@ -138,7 +140,7 @@ static int drain(struct control *control)
 			*(volatile uint8_t *)&control->places[used.head / 2].response.response;
 		task->busy = task->waiters > 0;
 	}
-	return pending;
+	return err < 0 ? err : 0;
 }
 
 static int drain_running(struct vscsi_dev *dev)

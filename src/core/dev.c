@@ -49,6 +49,8 @@ static int negotiate(struct vscsi_dev *dev)
 
 	wish(&wishes, VIRTIO_RING_F_INDIRECT_DESC, dev->opts.indirect);
 	wish(&wishes, VIRTIO_RING_F_EVENT_IDX, dev->opts.event_idx);
+	wish(&wishes, VIRTIO_F_RING_PACKED, dev->opts.packed);
+	wish(&wishes, VIRTIO_F_IN_ORDER, dev->opts.in_order);
 	wish(&wishes, VIRTIO_SCSI_F_HOTPLUG, dev->opts.hotplug);
 	wish(&wishes, VIRTIO_SCSI_F_CHANGE, dev->opts.change);
 	wish(&wishes, VIRTIO_SCSI_F_INOUT, dev->opts.inout);
@@ -155,7 +157,7 @@ static int create_request_queues(struct vscsi_dev *dev)
 			return max;
 		if (size > wanted)
 			size = wanted;
-		if (size > SPLIT_MAX_SIZE || size < 4)
+		if (size > RING_MAX_SIZE || size < 4)
 			return error_set(-EPROTO, "request queue %u has room for %d entries", i,
 					 max);
 		err = ioq_create(dev, VQ_REQUEST + i, size, &dev->ioqs[i]);

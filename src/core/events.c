@@ -102,7 +102,7 @@ int events_create(struct vscsi_dev *dev)
 	dev->events = events;
 	pthread_mutex_init(&events->lock, NULL);
 	err = virtq_init(&events->vq, dev->virtio.transport, dev->mem, VQ_EVENT, RING_SIZE,
-			 virtio_has(&dev->virtio, VIRTIO_RING_F_EVENT_IDX));
+			 dev->virtio.features);
 	return err ? err : post_buffers(dev, events);
 }
 
@@ -284,15 +284,18 @@ static int drain(struct vscsi_dev *dev)
 	struct events *events = dev->events;
 	int pending = virtq_pending(&events->vq);
 	struct virtio_scsi_event event;
-	struct split_used used;
+	struct ring_used used;
 
 	if (pending <= 0)
 		return pending;
 	while (pending-- > 0) {
 		char *buffer;
+		int err = virtq_take(&events->vq, &used);
 
-		if (virtq_take(&events->vq, &used))
-			return -EPROTO;
+		if (err < 0)
+			return err;
+		if (err)
+			break;
 		buffer = events->buffers + (size_t)events->stride * used.head;
 		memcpy(&event, buffer, sizeof(event));
 		/* A used length of 0 comes from back-ends that never set it; zeros are no event. */

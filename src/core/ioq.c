@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <linux/virtio_config.h>
+
 #include "core/dev.h"
 #include "core/ioq.h"
 #include "core/limit.h"
@@ -41,8 +43,8 @@ static void choose_geometry(struct ioq *ioq, unsigned size, unsigned wanted)
 	/*
 	 * A power of two, but the largest slot number must not be NO_SLOT, nor a ring index wrap.
 	 */
-	if (ioq->depth > SPLIT_MAX_SIZE / 2)
-		ioq->depth = SPLIT_MAX_SIZE / 2;
+	if (ioq->depth > RING_MAX_SIZE / 2)
+		ioq->depth = RING_MAX_SIZE / 2;
 }
 
 static int allocate(struct ioq *ioq)
@@ -105,7 +107,10 @@ int ioq_create(struct vscsi_dev *dev, unsigned index, unsigned size, struct ioq 
 	ioq_set_hot(ioq, false);
 	choose_geometry(ioq, size, dev->opts.max_segs);
 	err = virtq_init(&ioq->vq, dev->virtio.transport, dev->mem, index, size,
-			 virtio_has(&dev->virtio, VIRTIO_RING_F_EVENT_IDX));
+			 dev->virtio.features);
+	ioq->readable = ioq->vq.format == VIRTQ_SPLIT;
+	ioq->packed = virtq_is_packed(&ioq->vq) && ioq->indirect &&
+		      !virtio_has(&dev->virtio, VIRTIO_F_IN_ORDER);
 	if (!err)
 		err = allocate(ioq);
 	if (err) {
@@ -133,7 +138,7 @@ void ioq_destroy(struct ioq *ioq)
 
 void ioq_set_hot(struct ioq *ioq, bool hot)
 {
-	hot = hot && ioq->indirect;
+	hot = hot && ioq->indirect && ioq->readable;
 	atomic_store(&ioq->in_force, hot ? &ioq->map->table : &dma_never_in_force);
 	atomic_store(&ioq->hot, hot);
 }
@@ -175,6 +180,15 @@ static void put_desc(struct vring_desc *desc, uint64_t addr, size_t len, unsigne
 	desc->next = htole16(flags & VRING_DESC_F_NEXT ? (uint16_t)next : 0);
 }
 
+/* As put_desc() in the indirect table of a packed ring: nothing but WRITE may be set (2.8.19). */
+static void put_packed(struct vring_desc *at, bool write)
+{
+	struct vring_packed_desc *desc = (struct vring_packed_desc *)(void *)at;
+
+	desc->id = 0;
+	desc->flags = htole16(write ? VRING_DESC_F_WRITE : 0);
+}
+
 /*
  * The chain: header, data for the device, response, data from the device; what the device reads
  * comes before what it writes (virtio 1.4, 2.7.4.2), and header and response each have a descriptor
@@ -188,13 +202,17 @@ void slot_format(struct ioq *ioq, struct slot *slot, unsigned out, unsigned in)
 	unsigned total = out + in + 2;
 	uint64_t iova = ioq->iova + (uint64_t)SLOT_BYTES * number;
 	struct vring_desc *table = slot_table(ioq, slot);
+	bool packed = ioq->indirect && virtq_is_packed(&ioq->vq);
 	unsigned i;
 
 	for (i = 0; i < total; i++) {
 		unsigned next = i + 1 < total ? VRING_DESC_F_NEXT : 0;
 		unsigned write = i > out ? VRING_DESC_F_WRITE : 0;
 
-		put_desc(&table[i], 0, 0, next | write, first + i + 1);
+		if (packed)
+			put_packed(&table[i], write);
+		else
+			put_desc(&table[i], 0, 0, next | write, first + i + 1);
 	}
 	table[0].addr = htole64(iova);
 	table[0].len = htole32(HEADER_BYTES);

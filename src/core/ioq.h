@@ -122,6 +122,8 @@ _Static_assert(sizeof(struct slot) == CACHE_LINE, "a request's private part is o
  * @memory: their places in DMA memory; @iova: where the device sees them
  * @head_shift: a slot's head in the ring is its number shifted by this
  * @indirect: tables lie in the slots and the ring refers to them; else they lie in the ring
+ * @readable: its used entries can be read before they are taken: the ring is split and not in order
+ * @packed: the same, and each chain is one descriptor of a packed ring
  * @free: first free slot, @depth when there is none; the one freed last comes first, as its cache
  *	lines are warm
  * @waiting: first of the slots that are to be sent again later
@@ -134,7 +136,7 @@ _Static_assert(sizeof(struct slot) == CACHE_LINE, "a request's private part is o
  * @lock: held by handles that share the queue; @share: what it guards for them
  * @users: handles that use it; under the device's lock
  * @exclusive: it belongs to one handle alone
- * @hot: that, @indirect, and the device works; the one thing that the hot path asks
+ * @hot: that, @indirect, @readable, and the device works; the one thing that the hot path asks
  * @in_force: where the hot path finds the table that @cache must be of: @map's while @hot, else one
  *	that @cache never is of, so that looking at the cache answers both
  */
@@ -149,6 +151,8 @@ struct ioq {
 	uint16_t depth;
 	uint16_t max_segs;
 	bool indirect;
+	bool readable;
+	bool packed;
 	struct dma_cache cache;
 	const struct dma_map *map;
 	struct vscsi_dev *dev;

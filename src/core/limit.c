@@ -66,7 +66,7 @@ bool limit_is_out(const struct ioq *ioq, const struct slot *slot)
  */
 static bool note_taken(struct ioq *ioq, uint64_t now)
 {
-	int pending = virtq_pending(&ioq->vq);
+	int pending = virtq_ready(&ioq->vq);
 	uint16_t taken = virtq_taken(&ioq->vq);
 
 	/* A ring that is broken is the next poll's business. */

@@ -119,7 +119,7 @@ static int deliver_done(struct vscsi_queue *queue, struct vscsi_completion *out,
 	return (int)count;
 }
 
-struct slot *slot_of_used(struct ioq *ioq, struct split_used used)
+struct slot *slot_of_used(struct ioq *ioq, struct ring_used used)
 {
 	uint32_t number = used.head >> ioq->head_shift;
 	struct slot *slot = number < ioq->depth ? &ioq->slots[number] : NULL;
@@ -138,7 +138,7 @@ struct slot *slot_of_used(struct ioq *ioq, struct split_used used)
  *
  * Return: completions written, or -EPROTO when the device doesn't have such a chain.
  */
-static __attribute__((noinline)) int take(struct vscsi_queue *queue, struct split_used used,
+static __attribute__((noinline)) int take(struct vscsi_queue *queue, struct ring_used used,
 					  struct vscsi_completion *out)
 {
 	struct slot *slot = slot_of_used(queue->ioq, used);
@@ -184,20 +184,24 @@ static int collect(struct vscsi_queue *queue, struct vscsi_completion *out, unsi
 {
 	struct ioq *ioq = queue->ioq;
 	int pending = virtq_pending(&ioq->vq);
-	struct split_reader reader = virtq_reader(&ioq->vq);
+	struct ring_used used;
 	unsigned count = 0;
 	int err = pending < 0 ? pending : 0;
 	int taken;
 
 	for (; pending > 0 && count < max; pending--) {
-		taken = take(queue, virtq_read(&reader), &out[count]);
+		taken = virtq_take_offered(&ioq->vq, &used);
+		if (unlikely(taken)) {
+			err = taken < 0 ? taken : 0;
+			break;
+		}
+		taken = take(queue, used, &out[count]);
 		if (unlikely(taken < 0)) {
 			err = taken;
 			break;
 		}
 		count += (unsigned)taken;
 	}
-	virtq_read_end(&ioq->vq, &reader);
 	*kick = false;
 	if (unlikely(ioq->waiting != NO_SLOT) && !err)
 		count += tend_waiting(queue, &out[count], max - count, kick);
@@ -207,8 +211,8 @@ static int collect(struct vscsi_queue *queue, struct vscsi_completion *out, unsi
 /*
  * The hot path's form of collect(): takes up to @count entries, at least one of which is there, as
  * long as they are plain, that is live, of no special kind, and good; with an @owner, also his.
- * @shift: the queue's, a constant where it is known. It calls nothing, and all that changes from
- * one entry to the next stays in registers.
+ * @shift: the queue's, and @packed: the ring's format, constants where they are known. It calls
+ * nothing, and all that changes from one entry to the next stays in registers.
  *
  * Nothing is prefetched: the entries don't depend on each other, so that a processor reads ahead by
  * itself.
@@ -216,21 +220,22 @@ static int collect(struct vscsi_queue *queue, struct vscsi_completion *out, unsi
 static inline __attribute__((always_inline)) unsigned collect_plain(struct ioq *ioq,
 								    const struct vscsi_queue *owner,
 								    struct vscsi_completion *out,
-								    unsigned count, unsigned shift)
+								    unsigned count, unsigned shift,
+								    bool packed)
 {
-	struct split_reader reader = virtq_reader(&ioq->vq);
-	const uint32_t start = reader.at;
-	const uint32_t stop = start + count;
+	struct virtq_reader reader = virtq_reader(&ioq->vq, packed);
+	struct vscsi_completion *const start = out;
+	struct vscsi_completion *const stop = out + count;
 	struct slot *const slots = ioq->slots;
 	const uint32_t depth = ioq->depth;
 	uint16_t free = ioq->free;
 
 	do {
-		struct split_reader next = reader;
-		struct split_used used = virtq_read(&next);
+		struct virtq_reader next = reader;
+		struct ring_used used;
 		struct slot *slot;
 
-		if (unlikely(used.head >> shift >= depth))
+		if (!virtq_read(&next, packed, &used) || unlikely(used.head >> shift >= depth))
 			break;
 		slot = &slots[used.head >> shift];
 		if (unlikely(slot->flags != SLOT_LIVE) || !is_good(slot, used.len))
@@ -241,10 +246,11 @@ static inline __attribute__((always_inline)) unsigned collect_plain(struct ioq *
 		slot_end(slot, free);
 		free = (uint16_t)(used.head >> shift);
 		reader = next;
-	} while (reader.at != stop);
+	} while (out != stop);
 	ioq->free = free;
-	virtq_read_end(&ioq->vq, &reader);
-	return reader.at - start;
+	count = (unsigned)(out - start);
+	virtq_read_end(&ioq->vq, packed, &reader, count);
+	return count;
 }
 
 /* Both, for any queue. @kick: as for collect(). */
@@ -253,13 +259,14 @@ static int collect_any(struct vscsi_queue *queue, struct vscsi_completion *out, 
 {
 	struct ioq *ioq = queue->ioq;
 	int pending = virtq_pending(&ioq->vq);
+	unsigned most = pending < 0 ? 0 : (unsigned)pending < max ? (unsigned)pending : max;
 	unsigned count = 0;
 	int more;
 
-	if (pending > 0 && max)
-		count = collect_plain(ioq, queue, out,
-				      (unsigned)pending < max ? (unsigned)pending : max,
-				      ioq->head_shift);
+	if (most && ioq->readable)
+		count = collect_plain(ioq, queue, out, most, ioq->head_shift, false);
+	else if (most && ioq->packed)
+		count = collect_plain(ioq, queue, out, most, 0, true);
 	more = collect(queue, out + count, max - count, kick);
 	return count ? (int)count + (more > 0 ? more : 0) : more;
 }
@@ -369,7 +376,7 @@ static __attribute__((noinline)) int poll_idle(struct vscsi_queue *queue,
 	return 0;
 }
 
-/* A queue that is shared or direct, or a device that is lost. */
+/* A queue that is shared, direct, packed or in order, or a device that is lost. */
 static __attribute__((noinline)) int poll_general(struct vscsi_queue *queue,
 						  struct vscsi_completion *out, unsigned max)
 {
@@ -421,7 +428,7 @@ EXPORT int vscsi_poll(struct vscsi_queue *queue, struct vscsi_completion *out, u
 		return poll_rest(queue, out, max, 0);
 	if ((unsigned)pending < max)
 		max = (unsigned)pending;
-	count = collect_plain(ioq, NULL, out, max, 0);
+	count = collect_plain(ioq, NULL, out, max, 0, false);
 	if (unlikely(count != max))
 		return poll_rest(queue, out, max, count);
 	atomic_store_explicit(&queue->idle, 0, memory_order_relaxed);

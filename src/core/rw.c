@@ -114,9 +114,10 @@ static __attribute__((noinline)) int read_any(struct vscsi_queue *queue, struct 
 					      void *buf, uint64_t lba, uint32_t blocks,
 					      uint32_t flags, uint64_t user_data)
 {
-	const struct transfer t =
+	struct transfer t =
 		TRANSFER(lun, lba, blocks, user_data, 1, false, lun->wide, !queue->ioq->indirect);
 
+	t.format = queue->ioq->vq.format;
 	if (likely(put_warm(queue, buf, &t, flags)))
 		return 0;
 	return read_general(queue, lun, buf, lba, blocks, flags, user_data);
@@ -153,7 +154,7 @@ EXPORT int vscsi_read(struct vscsi_queue *queue, struct vscsi_lun *lun, void *bu
 		return 0;
 	if (lun->wide)
 		return read_wide(queue, lun, buf, lba, blocks, flags, user_data);
-	if (queue->ioq->indirect)
+	if (queue->ioq->indirect && queue->ioq->readable)
 		return read_warm(queue, lun, buf, lba, blocks, flags, user_data);
 	return read_any(queue, lun, buf, lba, blocks, flags, user_data);
 }
@@ -173,9 +174,10 @@ static __attribute__((noinline)) int write_any(struct vscsi_queue *queue, struct
 					       void *buf, uint64_t lba, uint32_t blocks,
 					       uint32_t flags, uint64_t user_data)
 {
-	const struct transfer t =
+	struct transfer t =
 		TRANSFER(lun, lba, blocks, user_data, 1, true, lun->wide, !queue->ioq->indirect);
 
+	t.format = queue->ioq->vq.format;
 	if (likely(put_warm(queue, buf, &t, flags)))
 		return 0;
 	return write_general(queue, lun, buf, lba, blocks, flags, user_data);
@@ -213,7 +215,7 @@ EXPORT int vscsi_write(struct vscsi_queue *queue, struct vscsi_lun *lun, const v
 		return 0;
 	if (lun->wide)
 		return write_wide(queue, lun, buf, lba, blocks, flags, user_data);
-	if (queue->ioq->indirect)
+	if (queue->ioq->indirect && queue->ioq->readable)
 		return write_warm(queue, lun, buf, lba, blocks, flags, user_data);
 	return write_any(queue, lun, buf, lba, blocks, flags, user_data);
 }

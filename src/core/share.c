@@ -3,6 +3,7 @@
  * Sharing a request queue: who gets how many slots, and handing over what another's poll found.
  * Sleeping on it is in bell.c.
  */
+#include <errno.h>
 #include "core/complete.h"
 #include "core/queue.h"
 
@@ -138,18 +139,22 @@ void share_hand_over(struct slot *slot, uint32_t used_len)
 static bool hand_over_all(struct ioq *ioq)
 {
 	int pending = virtq_pending(&ioq->vq);
-	struct split_reader reader = virtq_reader(&ioq->vq);
+	int err = pending < 0 ? pending : 0;
+	struct ring_used used;
 
-	for (; pending > 0; pending--) {
-		struct split_used used = virtq_read(&reader);
-		struct slot *slot = slot_of_used(ioq, used);
+	for (; pending > 0 && !err; pending--) {
+		struct slot *slot;
 
-		if (!slot)
+		err = virtq_take_offered(&ioq->vq, &used);
+		if (err)
 			break;
-		share_hand_over(slot, used.len);
+		slot = slot_of_used(ioq, used);
+		if (slot)
+			share_hand_over(slot, used.len);
+		else
+			err = -EPROTO;
 	}
-	virtq_read_end(&ioq->vq, &reader);
-	return !pending;
+	return err >= 0;
 }
 
 /*

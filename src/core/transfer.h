@@ -24,7 +24,7 @@ HOT uint16_t transfer_shape(unsigned segs, bool write, bool wide, bool direct)
 #define TRANSFER(lun, lba, blocks, user_data, segs, write, wide, direct)                      \
 	{                                                                                     \
 		lun, lba, blocks, user_data, segs, transfer_shape(segs, write, wide, direct), \
-			write, wide, direct                                                   \
+			write, wide, direct, VIRTQ_SPLIT                                      \
 	}
 
 /**
@@ -35,6 +35,7 @@ HOT uint16_t transfer_shape(unsigned segs, bool write, bool wide, bool direct)
  * @write: it is a write
  * @wide: with a 16-byte CDB
  * @direct: the table lies in the ring
+ * @format: the ring's
  */
 struct transfer {
 	struct vscsi_lun *lun;
@@ -46,6 +47,7 @@ struct transfer {
 	bool write;
 	bool wide;
 	bool direct;
+	enum virtq_format format;
 };
 
 /* Whether nothing about it can be wrong but the buffers. */
@@ -91,7 +93,7 @@ HOT void transfer_push(struct ioq *ioq, struct slot *slot, const struct transfer
 	slot->user_data = t->user_data;
 	atomic_store_explicit(&slot->lun, t->lun, memory_order_relaxed);
 	slot->flags = SLOT_LIVE;
-	virtq_offer(&ioq->vq, slot->head);
+	virtq_offer_in(&ioq->vq, t->format, slot->head);
 }
 
 /**

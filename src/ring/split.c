@@ -46,6 +46,7 @@ void split_fini(struct split_ring *ring)
 {
 	free(ring->live);
 	ring->live = NULL;
+	order_fini(&ring->order);
 }
 
 int split_broken(struct split_ring *ring, const char *rule)

@@ -18,10 +18,9 @@
 
 #include <linux/virtio_ring.h>
 
+#include "ring/order.h"
+#include "ring/used.h"
 #include "util/bits.h"
-
-/* Largest ring there can be (virtio 1.4, 2.7). */
-#define SPLIT_MAX_SIZE 32768u
 
 /* Where the parts of a ring lie in one piece of memory. */
 struct split_layout {
@@ -43,6 +42,8 @@ struct split_layout {
  * @last_used: used index up to which all is taken
  * @event_idx: VIRTIO_F_EVENT_IDX was negotiated
  * @rule: the rule that the device broke, NULL while it behaves
+ * @place: where in the table the next chain goes, in order
+ * @order: chains that are out, with VIRTIO_F_IN_ORDER
  */
 struct split_ring {
 	struct vring_desc *desc;
@@ -58,17 +59,13 @@ struct split_ring {
 	uint16_t last_used;
 	bool event_idx;
 	const char *rule;
-};
-
-/* A chain that the device is done with. */
-struct split_used {
-	uint32_t head;
-	uint32_t len; /* what the device says it wrote: a claim, not a fact */
+	uint16_t place;
+	struct order order;
 };
 
 /**
  * split_layout - Compute where the parts of a ring go
- * @size: entries, a power of two up to SPLIT_MAX_SIZE
+ * @size: entries, a power of two up to RING_MAX_SIZE
  *
  * The parts are aligned to cache lines, which is more than 2.7.1 asks for (16, 2 and 4), so that
  * the lines that the two sides write are never the same. The event fields are always included.
@@ -79,7 +76,7 @@ struct split_layout split_layout(unsigned size);
  * split_init - Start with an empty ring
  * @ring: the ring
  * @mem: split_layout().bytes of memory aligned to a cache line, shared with the device; is zeroed
- * @size: entries, a power of two up to SPLIT_MAX_SIZE
+ * @size: entries, a power of two up to RING_MAX_SIZE
  * @event_idx: whether VIRTIO_F_EVENT_IDX was negotiated
  *
  * The device is told that no notifications are needed: split_arm() asks for one.
@@ -88,6 +85,33 @@ struct split_layout split_layout(unsigned size);
  */
 int split_init(struct split_ring *ring, void *mem, unsigned size, bool event_idx);
 void split_fini(struct split_ring *ring);
+
+/**
+ * split_use_in_order - Take VIRTIO_F_IN_ORDER in use (virtio 1.4, 2.7.9)
+ *
+ * Right after split_init(). From then on chains go out with split_push_in_order() and come back
+ * with split_take_in_order(); all else stays the same.
+ *
+ * Return: 0, or -ENOMEM; split_fini() either way.
+ */
+int split_use_in_order(struct split_ring *ring);
+
+/**
+ * split_push_in_order - As split_push(), with descriptors taken in the order of the table (2.7.5)
+ * @chain: the chain, in private memory: a descriptor with NEXT set is followed by the next one;
+ *	where its next field points is not looked at. The table has room for it: the user sees to it
+ *	that the chains that are out have no more descriptors than the ring has entries
+ * @head: the user's name for it
+ */
+void split_push_in_order(struct split_ring *ring, const struct vring_desc *chain, uint16_t head);
+
+/**
+ * split_take_in_order - As split_take(), from a device that may end a batch with its last chain
+ *
+ * Return: 0, or -EPROTO when the entry names no chain that is with the device, or one behind those
+ * that the used index covers.
+ */
+int split_take_in_order(struct split_ring *ring, struct ring_used *used);
 
 /**
  * split_broken - Note that the device broke a rule
@@ -134,14 +158,6 @@ static inline void split_push(struct split_ring *ring, uint16_t head)
 	split_offer(ring, head);
 }
 
-/*
- * Whether an index among those published from @from up to @to is the one behind @event (2.7.10.1).
- */
-static inline bool split_event_passed(uint16_t event, uint16_t to, uint16_t from)
-{
-	return (uint16_t)(to - event - 1) < (uint16_t)(to - from);
-}
-
 /**
  * split_publish - Show the device everything that was pushed
  *
@@ -171,7 +187,7 @@ static inline bool split_publish(struct split_ring *ring)
 		return !(le16toh(__atomic_load_n(&ring->used->flags, __ATOMIC_RELAXED)) &
 			 VRING_USED_F_NO_NOTIFY);
 	event = le16toh(__atomic_load_n(ring->avail_event, __ATOMIC_RELAXED));
-	return split_event_passed(event, ring->published, from);
+	return ring_event_passed(event, ring->published, from);
 }
 
 /**
@@ -217,12 +233,12 @@ static inline struct split_reader split_reader(const struct split_ring *ring)
  * Return: what the device wrote, and no more: that the head was offered with split_offer(), and not
  * taken since, is for the caller to check (2.7.8). He ends the batch with split_read_end().
  */
-static inline struct split_used split_read(struct split_reader *reader)
+static inline struct ring_used split_read(struct split_reader *reader)
 {
 	const struct vring_used_elem *elem = &reader->elems[reader->at++ & reader->mask];
 
-	return (struct split_used){le32toh(__atomic_load_n(&elem->id, __ATOMIC_RELAXED)),
-				   le32toh(__atomic_load_n(&elem->len, __ATOMIC_RELAXED))};
+	return (struct ring_used){le32toh(__atomic_load_n(&elem->id, __ATOMIC_RELAXED)),
+				  le32toh(__atomic_load_n(&elem->len, __ATOMIC_RELAXED))};
 }
 
 static inline void split_read_end(struct split_ring *ring, const struct split_reader *reader)
@@ -236,7 +252,7 @@ static inline void split_read_end(struct split_ring *ring, const struct split_re
  *
  * Return: 0, or -EPROTO when the entry names no chain that is with the device.
  */
-static inline int split_take(struct split_ring *ring, struct split_used *used)
+static inline int split_take(struct split_ring *ring, struct ring_used *used)
 {
 	const struct vring_used_elem *elem = &ring->used->ring[ring->last_used & ring->mask];
 

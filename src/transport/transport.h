@@ -68,18 +68,36 @@ struct transport_opts {
  * struct transport_queue - A virtqueue to start
  * @index: virtqueue number, 0 control, 1 event, 2 and up requests (virtio 1.4, 5.6.2)
  * @size: entries
- * @base: where the rings stand: 0 for fresh split rings; what queue_stop() gave to resume
+ * @base: where the rings stand: 0 for a fresh split ring, TRANSPORT_BASE_PACKED for a fresh packed
+ *	one; what queue_stop() gave to resume
+ * @packed: the ring's format
  * @desc, @driver, @device: the three parts of the ring, as addresses of this process inside a
- *	mapped region: descriptor table, available ring, used ring
+ *	mapped region: descriptor table, available ring, used ring; or descriptor ring, the driver's
+ *	and the device's event structure
  */
 struct transport_queue {
 	unsigned index;
 	unsigned size;
 	uint32_t base;
+	bool packed;
 	void *desc;
 	void *driver;
 	void *device;
 };
+
+/* Both wrap counters are 1, both places 0, as vhost-user has them (SET_VRING_BASE). */
+#define TRANSPORT_BASE_PACKED 0x80008000u
+
+/* Bytes of a ring's second and third part (virtio 1.4, 2.7 and 2.8.10.1). */
+static inline size_t transport_driver_bytes(const struct transport_queue *queue)
+{
+	return queue->packed ? 4 : 6 + 2 * (size_t)queue->size;
+}
+
+static inline size_t transport_device_bytes(const struct transport_queue *queue)
+{
+	return queue->packed ? 4 : 6 + 8 * (size_t)queue->size;
+}
 
 /* What check() found; a set. */
 #define TRANSPORT_CONFIG (1u << 0) /* configuration space changed */

@@ -1,38 +1,85 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Virtqueues: memory, start and stop. */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+
+#include <linux/virtio_config.h>
+#include <linux/virtio_ring.h>
 
 #include <vscsi/mem.h>
 
 #include "util/error.h"
 #include "virtio/virtq.h"
 
-int virtq_init(struct virtq *vq, struct transport *transport, struct vscsi_mem *mem, unsigned index,
-	       unsigned size, bool event_idx)
+static size_t ring_bytes(const struct virtq *vq)
 {
-	struct split_layout layout = split_layout(size);
+	return virtq_is_packed(vq) ? packed_layout(vq->size).bytes : split_layout(vq->size).bytes;
+}
+
+static int init_ring(struct virtq *vq, bool event_idx, bool in_order)
+{
+	int err;
+
+	if (virtq_is_packed(vq))
+		err = packed_init(&vq->packed, vq->memory, vq->size, event_idx, in_order);
+	else
+		err = split_init(&vq->ring, vq->memory, vq->size, event_idx);
+	if (!err && vq->format == VIRTQ_SPLIT_IN_ORDER)
+		err = split_use_in_order(&vq->ring);
+	return err;
+}
+
+static void fini_ring(struct virtq *vq)
+{
+	if (virtq_is_packed(vq))
+		packed_fini(&vq->packed);
+	else
+		split_fini(&vq->ring);
+}
+
+/* Only a split ring out of order leaves descriptors where their user put them. */
+static int init_chains(struct virtq *vq)
+{
+	if (vq->format == VIRTQ_SPLIT)
+		vq->chains = vq->ring.desc;
+	else
+		vq->chains = calloc(vq->size, sizeof(*vq->chains));
+	return vq->chains ? 0 : -ENOMEM;
+}
+
+int virtq_init(struct virtq *vq, struct transport *transport, struct vscsi_mem *mem, unsigned index,
+	       unsigned size, uint64_t features)
+{
+	bool in_order = features & BIT(VIRTIO_F_IN_ORDER);
 
 	memset(vq, 0, sizeof(*vq));
 	vq->transport = transport;
 	vq->mem = mem;
 	vq->index = index;
 	vq->size = size;
-	vq->memory = dma_alloc(mem, layout.bytes, 4096);
+	if (features & BIT(VIRTIO_F_RING_PACKED))
+		vq->format = VIRTQ_PACKED;
+	else if (in_order)
+		vq->format = VIRTQ_SPLIT_IN_ORDER;
+	vq->memory = dma_alloc(mem, ring_bytes(vq), 4096);
 	if (!vq->memory)
 		return error_set(-ENOMEM,
 				 "no room for a ring of %u entries in the DMA memory; "
 				 "give the device a larger pool",
 				 size);
-	if (split_init(&vq->ring, vq->memory, size, event_idx))
+	if (init_ring(vq, features & BIT(VIRTIO_RING_F_EVENT_IDX), in_order) || init_chains(vq))
 		return error_set(-ENOMEM, "out of memory");
 	return 0;
 }
 
 void virtq_fini(struct virtq *vq)
 {
-	split_fini(&vq->ring);
+	if (vq->format != VIRTQ_SPLIT)
+		free(vq->chains);
+	vq->chains = NULL;
+	fini_ring(vq);
 	if (vq->memory)
 		dma_free(vq->mem, vq->memory);
 	vq->memory = NULL;
@@ -40,7 +87,7 @@ void virtq_fini(struct virtq *vq)
 
 int virtq_start(struct virtq *vq)
 {
-	return virtq_resume(vq, 0);
+	return virtq_resume(vq, virtq_is_packed(vq) ? TRANSPORT_BASE_PACKED : 0);
 }
 
 int virtq_pause(struct virtq *vq, uint32_t *base)
@@ -58,12 +105,19 @@ int virtq_resume(struct virtq *vq, uint32_t base)
 		.index = vq->index,
 		.size = vq->size,
 		.base = base,
-		.desc = vq->ring.desc,
-		.driver = vq->ring.avail,
-		.device = vq->ring.used,
+		.packed = virtq_is_packed(vq),
+		.desc = vq->memory,
 	};
-	int err = vq->transport->ops->queue_start(vq->transport, &queue);
+	int err;
 
+	if (queue.packed) {
+		queue.driver = vq->packed.driver;
+		queue.device = vq->packed.device;
+	} else {
+		queue.driver = vq->ring.avail;
+		queue.device = vq->ring.used;
+	}
+	err = vq->transport->ops->queue_start(vq->transport, &queue);
 	if (!err)
 		vq->started = true;
 	return err;
@@ -71,15 +125,17 @@ int virtq_resume(struct virtq *vq, uint32_t base)
 
 int virtq_reset(struct virtq *vq)
 {
-	bool event_idx = vq->ring.event_idx;
+	bool packed = virtq_is_packed(vq);
+	bool event_idx = packed ? vq->packed.event_idx : vq->ring.event_idx;
+	bool in_order = packed ? vq->packed.in_order : vq->format == VIRTQ_SPLIT_IN_ORDER;
 	uint32_t base;
 	int err = virtq_pause(vq, &base);
 
 	if (err)
 		return err;
 	/* Indices, event fields and the list of chains that are out begin anew (2.6.1.1.1). */
-	split_fini(&vq->ring);
-	if (split_init(&vq->ring, vq->memory, vq->size, event_idx))
+	fini_ring(vq);
+	if (init_ring(vq, event_idx, in_order))
 		return error_set(-ENOMEM, "out of memory");
 	return 0;
 }

@@ -7,14 +7,25 @@
 #define VIRTIO_VIRTQ_H
 
 #include "mem/dma.h"
+#include "ring/packed.h"
 #include "ring/split.h"
 #include "transport/transport.h"
 
 struct vscsi_mem;
 
+/* Formats of rings. The first is the one that the hot path is laid out for. */
+enum virtq_format {
+	VIRTQ_SPLIT,
+	VIRTQ_SPLIT_IN_ORDER,
+	VIRTQ_PACKED,
+};
+
 /**
  * struct virtq - A virtqueue
- * @ring: the ring
+ * @format: decides which of the two rings it is
+ * @ring, @packed: the ring
+ * @chains: where chains are prepared: the table of a split ring itself, else private memory from
+ *	which they are copied to their turn in the ring
  * @transport: to notify through
  * @mem: pool that the ring's memory is from
  * @memory: that memory
@@ -24,7 +35,12 @@ struct vscsi_mem;
  * @kicks: notifications sent
  */
 struct virtq {
-	struct split_ring ring;
+	enum virtq_format format;
+	union {
+		struct split_ring ring;
+		struct packed_ring packed;
+	};
+	struct vring_desc *chains;
 	struct transport *transport;
 	struct vscsi_mem *mem;
 	void *memory;
@@ -41,12 +57,12 @@ struct virtq {
  * @mem: pool for the ring
  * @index: virtqueue number
  * @size: entries, a power of two
- * @event_idx: VIRTIO_F_EVENT_IDX was negotiated
+ * @features: what was negotiated; it decides the format
  *
  * Return: 0, or -ENOMEM with its sentence set. virtq_fini() is allowed in either case.
  */
 int virtq_init(struct virtq *vq, struct transport *transport, struct vscsi_mem *mem, unsigned index,
-	       unsigned size, bool event_idx);
+	       unsigned size, uint64_t features);
 
 /* Frees a virtqueue that the device no longer has. */
 void virtq_fini(struct virtq *vq);
@@ -68,22 +84,52 @@ int virtq_pause(struct virtq *vq, uint32_t *base);
 int virtq_resume(struct virtq *vq, uint32_t base);
 int virtq_reset(struct virtq *vq);
 
-/* The descriptor table, for chains that lie in the ring itself. */
+/**
+ * virtq_table - The table to prepare chains in, @size descriptors
+ *
+ * A chain is a run of descriptors, each but the last with NEXT set and next naming the following
+ * one. Its head, the index of its first, is its name. It stays as it is while the device has it,
+ * and can be pushed again afterwards.
+ */
 static inline struct vring_desc *virtq_table(const struct virtq *vq)
 {
-	return vq->ring.desc;
+	return vq->chains;
+}
+
+/* Whether indirect tables have the packed form: struct vring_packed_desc, WRITE the only flag. */
+static inline bool virtq_is_packed(const struct virtq *vq)
+{
+	return vq->format == VIRTQ_PACKED;
 }
 
 /* Puts a chain behind those already pushed; the device can't see it yet. */
 static inline void virtq_push(struct virtq *vq, uint16_t head)
 {
-	split_push(&vq->ring, head);
+	if (likely(vq->format == VIRTQ_SPLIT))
+		split_push(&vq->ring, head);
+	else if (vq->format == VIRTQ_PACKED)
+		packed_push(&vq->packed, &vq->chains[head], head);
+	else
+		split_push_in_order(&vq->ring, &vq->chains[head], head);
 }
 
-/* The same for who knows by himself which heads the device has: see split_offer(). */
+/*
+ * The same for who knows by himself which heads the device has: see split_offer(). The second form
+ * is for who knows the ring's format as well.
+ */
+static inline void virtq_offer_in(struct virtq *vq, enum virtq_format format, uint16_t head)
+{
+	if (likely(format == VIRTQ_SPLIT))
+		split_offer(&vq->ring, head);
+	else if (format == VIRTQ_PACKED)
+		packed_push(&vq->packed, &vq->chains[head], head);
+	else
+		split_push_in_order(&vq->ring, &vq->chains[head], head);
+}
+
 static inline void virtq_offer(struct virtq *vq, uint16_t head)
 {
-	split_offer(&vq->ring, head);
+	virtq_offer_in(vq, vq->format, head);
 }
 
 /**
@@ -93,16 +139,19 @@ static inline void virtq_offer(struct virtq *vq, uint16_t head)
  */
 static inline bool virtq_publish(struct virtq *vq)
 {
-	return split_publish(&vq->ring);
+	return virtq_is_packed(vq) ? packed_publish(&vq->packed) : split_publish(&vq->ring);
 }
 
 /*
- * Where the ring stands, as a notification tells it: a split ring's available index (virtio 1.4,
- * 2.9). It is read where the device reads it, since the ring's own note belongs to the thread that
- * publishes; a wrong one would only mislead the device about itself.
+ * Where the ring stands, as a notification tells it (virtio 1.4, 2.9): a split ring's available
+ * index, a packed one's next place and wrap counter. The former is read where the device reads it,
+ * since the ring's own note belongs to the thread that publishes; a wrong one would only mislead
+ * the device about itself.
  */
 static inline uint32_t virtq_position(const struct virtq *vq)
 {
+	if (virtq_is_packed(vq))
+		return __atomic_load_n(&vq->packed.position, __ATOMIC_RELAXED);
 	return le16toh(__atomic_load_n(&vq->ring.avail->idx, __ATOMIC_RELAXED));
 }
 
@@ -121,52 +170,104 @@ static inline void virtq_submit(struct virtq *vq)
 		virtq_kick(vq);
 }
 
-/* How many chains the device gave back, or -EPROTO with virtq_rule() set. */
-static inline int virtq_pending(struct virtq *vq)
+/* How many chains the device gave back at most, 0 if none; or -EPROTO with virtq_rule() set. */
+static inline int virtq_pending_in(struct virtq *vq, bool packed)
 {
-	return split_pending(&vq->ring);
+	return packed ? packed_pending(&vq->packed) : split_pending(&vq->ring);
 }
 
-/* Takes one of them back: 0, or -EPROTO with virtq_rule() set. */
-static inline int virtq_take(struct virtq *vq, struct split_used *used)
+static inline int virtq_pending(struct virtq *vq)
 {
-	return split_take(&vq->ring, used);
+	return virtq_pending_in(vq, virtq_is_packed(vq));
+}
+
+/* Takes one of them back: 0; 1 when none is left; or -EPROTO with virtq_rule() set. */
+static inline int virtq_take(struct virtq *vq, struct ring_used *used)
+{
+	if (likely(vq->format == VIRTQ_SPLIT))
+		return split_take(&vq->ring, used);
+	if (vq->format == VIRTQ_PACKED)
+		return packed_take(&vq->packed, used);
+	return split_take_in_order(&vq->ring, used);
+}
+
+/* As virtq_take() for what virtq_offer() gave; that the device has the head is not checked yet. */
+static inline int virtq_take_offered(struct virtq *vq, struct ring_used *used)
+{
+	struct split_reader reader;
+
+	if (unlikely(vq->format != VIRTQ_SPLIT))
+		return virtq_take(vq, used);
+	reader = split_reader(&vq->ring);
+	*used = split_read(&reader);
+	split_read_end(&vq->ring, &reader);
+	return 0;
 }
 
 /*
- * Reading what virtq_offer() gave, after virtq_pending(): a reader, an entry that is not checked
- * yet, and the end. virtq_broken() notes the rule that a check found broken; returns -EPROTO.
+ * The hot path's way to read what virtq_offer() gave, after virtq_pending(): a reader, which stays
+ * in registers; an entry that is not checked yet, false when there is none; and the end, with how
+ * many were taken. Each chain is one descriptor, and the device uses them in any order. @packed is
+ * the ring's format, a constant where it is called.
  */
-static inline struct split_reader virtq_reader(const struct virtq *vq)
+struct virtq_reader {
+	struct split_reader split;
+	struct packed_reader packed;
+};
+
+static inline struct virtq_reader virtq_reader(const struct virtq *vq, bool packed)
 {
-	return split_reader(&vq->ring);
+	struct virtq_reader reader = {0};
+
+	if (packed)
+		reader.packed = packed_reader(&vq->packed);
+	else
+		reader.split = split_reader(&vq->ring);
+	return reader;
 }
 
-static inline struct split_used virtq_read(struct split_reader *reader)
+static inline bool virtq_read(struct virtq_reader *reader, bool packed, struct ring_used *used)
 {
-	return split_read(reader);
+	if (packed)
+		return packed_read(&reader->packed, used);
+	*used = split_read(&reader->split);
+	return true;
 }
 
-static inline void virtq_read_end(struct virtq *vq, const struct split_reader *reader)
+static inline void virtq_read_end(struct virtq *vq, bool packed, const struct virtq_reader *reader,
+				  unsigned count)
 {
-	split_read_end(&vq->ring, reader);
+	if (packed)
+		packed_read_end(&vq->packed, &reader->packed, count);
+	else
+		split_read_end(&vq->ring, &reader->split);
 }
 
+/* Notes a rule that a check found broken. Returns -EPROTO. */
 static inline int virtq_broken(struct virtq *vq, const char *rule)
 {
-	return split_broken(&vq->ring, rule);
+	return virtq_is_packed(vq) ? packed_broken(&vq->packed, rule)
+				   : split_broken(&vq->ring, rule);
 }
 
 /* Counts the chains that were taken back, and wraps. */
 static inline uint16_t virtq_taken(const struct virtq *vq)
 {
-	return vq->ring.last_used;
+	return virtq_is_packed(vq) ? vq->packed.taken : vq->ring.last_used;
+}
+
+/* Counts those that can be taken, one by one where that is needed; in order, where it can't be, 1. */
+static inline int virtq_ready(struct virtq *vq)
+{
+	int pending = virtq_pending(vq);
+
+	return pending > 0 && virtq_is_packed(vq) ? packed_ready(&vq->packed) : pending;
 }
 
 /* The rule that the device broke on this ring, as a sentence; NULL while it behaves. */
 static inline const char *virtq_rule(const struct virtq *vq)
 {
-	return vq->ring.rule;
+	return virtq_is_packed(vq) ? vq->packed.rule : vq->ring.rule;
 }
 
 /* The descriptor that the device signals for this virtqueue, -1 for none. */
@@ -182,12 +283,15 @@ void virtq_fd_wake(struct virtq *vq);
 /* Asks for a notification; whether chains are there already. virtq_disarm() takes the wish back. */
 static inline bool virtq_arm(struct virtq *vq)
 {
-	return split_arm(&vq->ring);
+	return virtq_is_packed(vq) ? packed_arm(&vq->packed) : split_arm(&vq->ring);
 }
 
 static inline void virtq_disarm(struct virtq *vq)
 {
-	split_disarm(&vq->ring);
+	if (virtq_is_packed(vq))
+		packed_disarm(&vq->packed);
+	else
+		split_disarm(&vq->ring);
 }
 
 #endif

@@ -25,6 +25,8 @@ static const struct feature {
 } features[] = {
 	{"indirect", "INDIRECT_DESC", VIRTIO_RING_F_INDIRECT_DESC, false},
 	{"event_idx", "EVENT_IDX", VIRTIO_RING_F_EVENT_IDX, false},
+	{"packed", "RING_PACKED", VIRTIO_F_RING_PACKED, false},
+	{"in_order", "IN_ORDER", VIRTIO_F_IN_ORDER, false},
 	{"hotplug", "HOTPLUG", VIRTIO_SCSI_F_HOTPLUG, false},
 	{"change", "CHANGE", VIRTIO_SCSI_F_CHANGE, false},
 	{"inout", "INOUT", VIRTIO_SCSI_F_INOUT, false},
@@ -75,7 +77,8 @@ static void all_pairs(void **state)
 	unsigned i;
 	unsigned j;
 
-	CONFORMS("R-FEAT-08");
+	/* The target refuses a chain that breaks a rule. */
+	CONFORMS("R-FEAT-08", "R-PACK-23", "R-PACK-26", "R-PACK-27", "R-PACK-46");
 	for (i = 0; i < ARRAY_LEN(features); i++) {
 		start_without(f, features[i].name, "--mode=eventfd");
 		for (j = 0; j < ARRAY_LEN(features); j++) {
@@ -159,7 +162,7 @@ static void demanded_and_there(void **state)
 static void none_at_all(void **state)
 {
 	char options[512] = "?mem=2M";
-	char off[512] = "protocol_features,packed";
+	char off[512] = "protocol_features";
 	struct fixture *f = *state;
 	unsigned i;
 
@@ -191,6 +194,40 @@ static void without_version_1(void **state)
 	assert_sentence("VERSION_1");
 }
 
+/*
+ * Published together and used in order: the target ends all of them with one entry, and the one in
+ * the middle has an answer of its own.
+ */
+static void a_failure_inside_a_batch(void **state)
+{
+	struct vscsi_command unknown = {.size = sizeof(unknown), .cdb_len = 6, .cdb = {0xff}};
+	struct vscsi_completion done[3];
+	struct fixture *f = *state;
+	unsigned packed;
+	unsigned i;
+	char *data;
+
+	CONFORMS("R-ORD-07");
+	start_without(f, "", "--mode=eventfd");
+	for (packed = 0; packed < 2; packed++) {
+		open_disk(f, packed ? "?in_order=on&packed=on" : "?in_order=on&packed=off");
+		assert_works(f);
+		data = take(f, 8192);
+		assert_int_equal(vscsi_read(f->queue, f->lun, data, 0, 8, 0, 0), 0);
+		assert_int_equal(vscsi_command(f->queue, f->lun, &unknown, 1), 0);
+		assert_int_equal(vscsi_read(f->queue, f->lun, data + 4096, 8, 8, 0, 2), 0);
+		collect(f->queue, done, 3);
+		for (i = 0; i < 3; i++) {
+			assert_int_equal(done[i].user_data, i);
+			assert_int_equal(done[i].result != 0, i == 1);
+		}
+		/* CHECK CONDITION, ILLEGAL REQUEST (SPC). */
+		assert_int_equal(done[1].status, 2);
+		assert_int_equal(done[1].sense[2] & 0xf, 5);
+		close_all(f);
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest matrix[] = {
@@ -201,6 +238,7 @@ int main(void)
 		TEST(demanded_and_there),
 		TEST(none_at_all),
 		TEST(without_version_1),
+		TEST(a_failure_inside_a_batch),
 	};
 
 	return RUN_TESTS(matrix);

@@ -97,7 +97,10 @@ void target_start(struct target *target, const char *name, const char *const *ar
 {
 	char socket_arg[64];
 	char control_arg[64];
-	const char *argv[TARGET_ARGS + 4] = {getenv("VSCSI_TARGET"), socket_arg, control_arg};
+	const char *argv[TARGET_ARGS + 5] = {getenv("VSCSI_TARGET"), socket_arg, control_arg};
+	const char *off = getenv("VSCSI_TARGET_OFF");
+	char off_arg[64];
+	unsigned count = 3;
 	int pipefd[2];
 	unsigned i;
 
@@ -107,9 +110,13 @@ void target_start(struct target *target, const char *name, const char *const *ar
 	snprintf(target->address, sizeof(target->address), "vhost-user:%s", target->socket);
 	snprintf(socket_arg, sizeof(socket_arg), "--socket=%s", target->socket);
 	snprintf(control_arg, sizeof(control_arg), "--control=%s", target->control);
+	if (off) {
+		snprintf(off_arg, sizeof(off_arg), "--off=%s", off);
+		argv[count++] = off_arg;
+	}
 	for (i = 0; args[i]; i++) {
 		assert_true(i < TARGET_ARGS);
-		argv[3 + i] = args[i];
+		argv[count++] = args[i];
 	}
 	assert_int_equal(pipe2(pipefd, O_CLOEXEC), 0);
 	target->output = pipefd[0];

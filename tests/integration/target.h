@@ -54,6 +54,7 @@ void work_end(void);
  *	same name listens on the same socket
  * @args: its arguments but --socket and --control, NULL behind the last
  *
+ * The environment may name features that no target is to offer: VSCSI_TARGET_OFF.
  * Should the test program die, the target does too. Fails the test when it doesn't come up.
  */
 void target_start(struct target *target, const char *name, const char *const *args);

@@ -66,6 +66,8 @@ enum rig_request {
 #define RIG_F_EVENT_IDX (1ull << 29)
 #define RIG_F_PROTOCOL  (1ull << 30)
 #define RIG_F_VERSION_1 (1ull << 32)
+#define RIG_F_PACKED    (1ull << 34) /* no rings of this format are served */
+#define RIG_F_IN_ORDER  (1ull << 35)
 
 /* Protocol features, as sets. */
 #define RIG_P_MQ           (1ull << 0)

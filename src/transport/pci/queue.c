@@ -52,12 +52,13 @@ static int write_address(struct pci_function *f, unsigned at, uint64_t iova)
 static int check_queue(struct pci_function *f, const struct transport_queue *queue)
 {
 	uint32_t enabled;
+	uint32_t fresh = queue->packed ? TRANSPORT_BASE_PACKED : 0;
 	int max = pci_queue_max(&f->t, queue->index);
 	int ret;
 
 	if (max < 0)
 		return max;
-	if (queue->size > (unsigned)max || !is_pow2(queue->size) || queue->base)
+	if (queue->size > (unsigned)max || !is_pow2(queue->size) || queue->base != fresh)
 		return error_set(-EINVAL,
 				 "queue %u of %s can't have %u entries and begin at %u; it has "
 				 "room for %d",
@@ -79,13 +80,10 @@ static int write_rings(struct pci_function *f, const struct transport_queue *que
 	uint64_t device;
 	int ret;
 
-	/*
-	 * Sizes of the three parts: virtio 1.4, 2.7. The device gets no address that isn't
-	 * mapped.
-	 */
+	/* The device gets no address that isn't mapped. */
 	if (!pci_iova(f, queue->desc, 16 * size, &desc) ||
-	    !pci_iova(f, queue->driver, 6 + 2 * size, &driver) ||
-	    !pci_iova(f, queue->device, 6 + 8 * size, &device))
+	    !pci_iova(f, queue->driver, transport_driver_bytes(queue), &driver) ||
+	    !pci_iova(f, queue->device, transport_device_bytes(queue), &device))
 		return error_set(-EFAULT, "queue %u lies outside the memory that %s can reach",
 				 queue->index, f->bus->name);
 	ret = write_address(f, COMMON(queue_desc_lo), desc);

@@ -25,11 +25,13 @@
  * @kick: eventfd that wakes the back-end; -1 before the first start. Read by any thread
  * @call: eventfd that wakes us; -1 before the first start
  * @started: between SET_VRING_KICK and the answer to GET_VRING_BASE
+ * @packed: the format it was started with
  */
 struct vu_vring {
 	_Atomic int kick;
 	int call;
 	bool started;
+	bool packed;
 };
 
 /**

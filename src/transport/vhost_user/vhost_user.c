@@ -150,8 +150,9 @@ static uint64_t vu_protocol(struct transport *t)
 const struct transport_ops vhost_user_ops = {
 	.scheme = "vhost-user",
 	.features = BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_RING_F_INDIRECT_DESC) |
-		    BIT(VIRTIO_RING_F_EVENT_IDX) | BIT(VIRTIO_SCSI_F_INOUT) |
-		    BIT(VIRTIO_SCSI_F_HOTPLUG) | BIT(VIRTIO_SCSI_F_CHANGE),
+		    BIT(VIRTIO_RING_F_EVENT_IDX) | BIT(VIRTIO_F_RING_PACKED) |
+		    BIT(VIRTIO_F_IN_ORDER) | BIT(VIRTIO_SCSI_F_INOUT) | BIT(VIRTIO_SCSI_F_HOTPLUG) |
+		    BIT(VIRTIO_SCSI_F_CHANGE),
 	.open = vu_open,
 	.close = vu_close,
 	.hand_back = vu_hand_back,

@@ -49,7 +49,8 @@ static int set_addr(struct vu *vu, const struct transport_queue *queue)
 
 /*
  * The back-end maps what is named here and works in it: a mistake would be its crash or, worse, its
- * silence. The base of a split ring has 16 bits (vhost-user, SET_VRING_BASE).
+ * silence. The base of a split ring has 16 bits; that of a packed one holds a place and a wrap
+ * counter of each side (vhost-user, SET_VRING_BASE).
  */
 static int check_queue(const struct vu *vu, const struct transport_queue *queue)
 {
@@ -60,13 +61,12 @@ static int check_queue(const struct vu *vu, const struct transport_queue *queue)
 				 queue->index, vu->vring_count);
 	if (vu->vrings[queue->index].started)
 		return error_set(-EBUSY, "queue %u is started already", queue->index);
-	if (!is_pow2(size) || size > MAX_SIZE || queue->base > UINT16_MAX)
+	if (!is_pow2(size) || size > MAX_SIZE || (!queue->packed && queue->base > UINT16_MAX))
 		return error_set(-EINVAL, "queue %u can't have %u entries and begin at %u",
 				 queue->index, queue->size, queue->base);
-	/* Sizes of the three parts: virtio 1.4, 2.7. */
 	if (!vu_mem_covers(vu, queue->desc, 16 * size) ||
-	    !vu_mem_covers(vu, queue->driver, 6 + 2 * size) ||
-	    !vu_mem_covers(vu, queue->device, 6 + 8 * size))
+	    !vu_mem_covers(vu, queue->driver, transport_driver_bytes(queue)) ||
+	    !vu_mem_covers(vu, queue->device, transport_device_bytes(queue)))
 		return error_set(-EFAULT,
 				 "queue %u lies outside the memory that the back-end can reach",
 				 queue->index);
@@ -163,6 +163,7 @@ int vu_queue_start(struct transport *t, const struct transport_queue *queue)
 	if (ret)
 		goto undo;
 	vring->started = true;
+	vring->packed = queue->packed;
 	vu->running++;
 	if (vu->bit30)
 		ret = vu_set_vring(vu, VU_SET_VRING_ENABLE, queue->index, 1);
@@ -210,7 +211,7 @@ int vu_queue_stop(struct transport *t, unsigned index, uint32_t *base)
 		return vu_fail(vu, error_set(-EPROTO, "the back-end stopped queue %u instead of %u",
 					     answer.index, index));
 	/* Split rings have an index of 16 bits; what is above means nothing. */
-	*base = answer.num & 0xffff;
+	*base = vu->vrings[index].packed ? answer.num : answer.num & 0xffff;
 	vu->vrings[index].started = false;
 	vu->running--;
 	return 0;

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <sys/eventfd.h>
 
+#include <linux/virtio_config.h>
+
 #include "disk.h"
 #include "model.h"
 #include "util/bits.h"
@@ -303,6 +305,8 @@ void model_init(struct model *m)
 	memset(m, 0, sizeof(*m));
 	pthread_mutex_init(&m->lock, NULL);
 	fake_init(&m->fake);
+	/* This device has split rings only, and gives chains back as it likes. */
+	m->fake.ops.features &= ~(VIRTIO_BIT(VIRTIO_F_RING_PACKED) | VIRTIO_BIT(VIRTIO_F_IN_ORDER));
 	m->fake.shift = UINT64_C(0x100000000000);
 	m->fake.hook = model_hook;
 	m->fake.ctx = m;

@@ -33,7 +33,7 @@ static void assert_stays_broken(struct pair *p)
 
 static void expect_bad_id(uint32_t id)
 {
-	struct split_used used;
+	struct ring_used used;
 	struct pair p;
 
 	open_busy(&p, 1);
@@ -87,7 +87,7 @@ static void test_ids_of_free_heads(void **state)
 
 static void test_id_used_twice(void **state)
 {
-	struct split_used used;
+	struct ring_used used;
 	struct pair p;
 	uint16_t head;
 
@@ -152,7 +152,7 @@ static void test_used_index_counts_published_chains_only(void **state)
 
 static void test_the_rule_is_a_sentence(void **state)
 {
-	struct split_used used;
+	struct ring_used used;
 	struct pair p;
 
 	(void)state;
@@ -180,7 +180,7 @@ static void test_random_used_rings(void **state)
 	for (round = 0; round < 3000; round++) {
 		bool out[SIZE] = {false};
 		unsigned left = 1 + pair_random(&random, SIZE);
-		struct split_used used;
+		struct ring_used used;
 		struct pair p;
 		unsigned i;
 

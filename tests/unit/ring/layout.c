@@ -13,7 +13,7 @@ static void test_parts_are_aligned_and_do_not_overlap(void **state)
 
 	(void)state;
 	CONFORMS("R-SPLIT-01", "R-SPLIT-02", "R-SPLIT-03");
-	for (size = 1; size <= SPLIT_MAX_SIZE; size *= 2) {
+	for (size = 1; size <= RING_MAX_SIZE; size *= 2) {
 		struct split_layout l = split_layout(size);
 
 		/*
@@ -39,7 +39,7 @@ static void test_start_zeroes_the_ring_and_nothing_else(void **state)
 
 	(void)state;
 	CONFORMS("R-SPLIT-03", "R-SPLIT-25");
-	for (size = 1; size <= SPLIT_MAX_SIZE; size *= 2) {
+	for (size = 1; size <= RING_MAX_SIZE; size *= 2) {
 		size_t bytes = split_layout(size).bytes;
 		char *mem = aligned_alloc(GUARD, bytes + 2 * GUARD);
 		struct split_ring ring;
@@ -69,7 +69,7 @@ static void test_event_fields_lie_behind_the_rings(void **state)
 
 	(void)state;
 	CONFORMS("R-SPLIT-03", "R-SPLIT-23");
-	for (size = 1; size <= SPLIT_MAX_SIZE; size *= 2) {
+	for (size = 1; size <= RING_MAX_SIZE; size *= 2) {
 		size_t bytes = split_layout(size).bytes;
 		char *mem = aligned_alloc(GUARD, bytes);
 		struct split_ring ring;
@@ -89,7 +89,7 @@ static void test_fields_are_little_endian(void **state)
 {
 	const uint8_t avail[] = {1, 0, 0x02, 0x00, 0x01, 0x00, 0x02, 0x01};
 	const uint8_t used[] = {0, 0, 1, 0, 0x02, 0x01, 0, 0, 0x78, 0x56, 0x34, 0x12};
-	struct split_used got;
+	struct ring_used got;
 	struct pair p;
 
 	(void)state;

@@ -23,9 +23,11 @@
 #endif
 
 /* Behind the above on purpose: the driver's side is inline and takes what stands there. */
+#include "ring/packed.h"
 #include "ring/split.h"
 
 #include "device.h"
+#include "peer.h"
 
 #define SIZE 8u
 
@@ -85,7 +87,7 @@ static void driver_writes_request(struct litmus *t)
 
 static void driver_reads_answer(struct litmus *t)
 {
-	struct split_used used;
+	struct ring_used used;
 
 	push_one(t);
 	while (split_pending(&t->ring) == 0)
@@ -111,6 +113,115 @@ static const struct {
 	{"answer", device_writes_answer, driver_reads_answer},
 	{"recycle", device_writes_answer, driver_recycles_answer},
 };
+
+/* The same three on a packed ring. */
+struct packed_litmus {
+	struct packed_ring ring;
+	struct peer peer;
+	uint64_t *request;
+	uint64_t *answer;
+};
+
+static void await_packed(struct packed_litmus *t, struct peer_chain *chain)
+{
+	while (!peer_take(&t->peer, chain))
+		sched_yield();
+}
+
+static void *packed_device_reads_request(void *arg)
+{
+	struct packed_litmus *t = arg;
+	struct peer_chain chain;
+
+	await_packed(t, &chain);
+	seen = *t->request;
+	return NULL;
+}
+
+static void *packed_device_writes_answer(void *arg)
+{
+	struct packed_litmus *t = arg;
+	struct peer_chain chain;
+
+	await_packed(t, &chain);
+	*t->answer = 2;
+	peer_check(&t->peer, &chain);
+	peer_use(&t->peer, &chain, 1);
+	return NULL;
+}
+
+static void push_packed(struct packed_litmus *t)
+{
+	static const struct vring_desc chain;
+
+	packed_push(&t->ring, &chain, 0);
+	packed_publish(&t->ring);
+}
+
+static void packed_driver_writes_request(struct packed_litmus *t)
+{
+	*t->request = 1;
+	push_packed(t);
+}
+
+static void packed_driver_reads_answer(struct packed_litmus *t)
+{
+	struct ring_used used;
+
+	push_packed(t);
+	while (packed_pending(&t->ring) == 0)
+		sched_yield();
+	if (packed_take(&t->ring, &used) || used.head != 0)
+		abort();
+	seen = *t->answer;
+}
+
+static void packed_driver_recycles_answer(struct packed_litmus *t)
+{
+	seen = *t->answer;
+	push_packed(t);
+}
+
+static const struct {
+	const char *name;
+	void *(*device)(void *);
+	void (*driver)(struct packed_litmus *);
+} packed_programs[] = {
+	{"packed-request", packed_device_reads_request, packed_driver_writes_request},
+	{"packed-answer", packed_device_writes_answer, packed_driver_reads_answer},
+	{"packed-recycle", packed_device_writes_answer, packed_driver_recycles_answer},
+};
+
+static void run_packed(void *(*device)(void *), void (*driver)(struct packed_litmus *))
+{
+	struct packed_layout layout = packed_layout(SIZE);
+	void *mem = aligned_alloc(CACHE_LINE, layout.bytes);
+	struct packed_litmus t;
+	pthread_t thread;
+
+	memset(&t, 0, sizeof(t));
+	t.request = calloc(1, CACHE_LINE);
+	t.answer = calloc(1, CACHE_LINE);
+	if (!mem || !t.request || !t.answer || packed_init(&t.ring, mem, SIZE, false, false))
+		abort();
+	t.peer = (struct peer){.desc = t.ring.desc,
+			       .driver = t.ring.driver,
+			       .device = t.ring.device,
+			       .size = SIZE,
+			       .packed = true};
+	peer_attach(&t.peer);
+	if (pthread_create(&thread, NULL, device, &t))
+		abort();
+	driver(&t);
+	pthread_join(thread, NULL);
+	if (t.peer.broken)
+		abort();
+	peer_detach(&t.peer);
+	packed_fini(&t.ring);
+	free(t.request);
+	free(t.answer);
+	free(mem);
+}
 
 static void run(void *(*device)(void *), void (*driver)(struct litmus *))
 {
@@ -148,6 +259,12 @@ int main(int argc, char **argv)
 			return 0;
 		}
 	}
-	fprintf(stderr, "usage: %s request|answer|recycle\n", argv[0]);
+	for (i = 0; argc == 2 && i < ARRAY_LEN(packed_programs); i++) {
+		if (strcmp(argv[1], packed_programs[i].name) == 0) {
+			run_packed(packed_programs[i].device, packed_programs[i].driver);
+			return 0;
+		}
+	}
+	fprintf(stderr, "usage: %s [packed-]request|answer|recycle\n", argv[0]);
 	return 2;
 }

@@ -8,6 +8,7 @@ The ring as it is must be clean. Without its releases what is published races wi
 and read before; without its acquires what is taken back races with what the device wrote.
 
 CONFORMS("R-MB-02", "R-SPLIT-33"): request; CONFORMS("R-MB-06"): answer; CONFORMS("R-MB-09"): recycle.
+On packed rings CONFORMS("R-MB-10", "R-PACK-33"), CONFORMS("R-MB-13") and CONFORMS("R-MB-16").
 """
 
 import os
@@ -20,8 +21,9 @@ SKIP = 77
 # Which of the programs must race in which build.
 RACES = {
     "strong": set(),
-    "weak release": {"request", "recycle"},
-    "weak acquire": {"answer"},
+    # A packed ring's descriptors are such memory themselves, read by the device in each of the three.
+    "weak release": {"request", "recycle", "packed-request", "packed-answer", "packed-recycle"},
+    "weak acquire": {"answer", "packed-answer"},
 }
 # Races are certain or absent, whatever the timing; some rounds make sure of that.
 ROUNDS = 5
@@ -44,7 +46,8 @@ def run(program, litmus):
 def main(programs):
     failures = 0
     for (build, racy), program in zip(RACES.items(), programs, strict=True):
-        for litmus in ("request", "answer", "recycle"):
+        for litmus in ("request", "answer", "recycle",
+                       "packed-request", "packed-answer", "packed-recycle"):
             expected = litmus in racy
             found = [run(program, litmus) for _ in range(ROUNDS)]
             good = all(race == expected for race, _ in found)

@@ -10,6 +10,9 @@ int main(void)
 	failed += order_tests();
 	failed += notify_tests();
 	failed += hostile_tests();
+	failed += packed_tests();
+	failed += distrust_tests();
+	failed += property_tests();
 	failed += sleep_tests();
 	return failed != 0;
 }

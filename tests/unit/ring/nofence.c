@@ -27,9 +27,10 @@ static bool can_see_reordering(void)
 	return !valgrind && sysconf(_SC_NPROCESSORS_ONLN) > 1;
 }
 
-static void expect_loss(void (*run)(struct race *), bool event_idx)
+static void expect_loss(void (*run)(struct race *), bool packed, bool event_idx)
 {
 	struct race race = {
+		.packed = packed,
 		.event_idx = event_idx,
 		.rounds = UINT32_MAX,
 		.seconds = 25,
@@ -50,28 +51,56 @@ static void test_publish_with_event_index(void **state)
 {
 	(void)state;
 	CONFORMS("R-MB-24", "R-SPLIT-34");
-	expect_loss(race_device_sleeps, true);
+	expect_loss(race_device_sleeps, false, true);
 }
 
 static void test_publish_with_flags(void **state)
 {
 	(void)state;
 	CONFORMS("R-MB-24", "R-SPLIT-34");
-	expect_loss(race_device_sleeps, false);
+	expect_loss(race_device_sleeps, false, false);
 }
 
 static void test_arm_with_event_index(void **state)
 {
 	(void)state;
 	CONFORMS("R-MB-24", "R-SPLIT-39");
-	expect_loss(race_driver_sleeps, true);
+	expect_loss(race_driver_sleeps, false, true);
 }
 
 static void test_arm_with_flags(void **state)
 {
 	(void)state;
 	CONFORMS("R-MB-24", "R-SPLIT-39");
-	expect_loss(race_driver_sleeps, false);
+	expect_loss(race_driver_sleeps, false, false);
+}
+
+static void test_packed_publish_with_event_index(void **state)
+{
+	(void)state;
+	CONFORMS("R-MB-24", "R-PACK-34");
+	expect_loss(race_device_sleeps, true, true);
+}
+
+static void test_packed_publish_with_flags(void **state)
+{
+	(void)state;
+	CONFORMS("R-MB-24", "R-PACK-34");
+	expect_loss(race_device_sleeps, true, false);
+}
+
+static void test_packed_arm_with_event_index(void **state)
+{
+	(void)state;
+	CONFORMS("R-MB-24", "R-MB-15");
+	expect_loss(race_driver_sleeps, true, true);
+}
+
+static void test_packed_arm_with_flags(void **state)
+{
+	(void)state;
+	CONFORMS("R-MB-24", "R-MB-15");
+	expect_loss(race_driver_sleeps, true, false);
 }
 
 int main(void)
@@ -81,6 +110,10 @@ int main(void)
 		cmocka_unit_test(test_publish_with_flags),
 		cmocka_unit_test(test_arm_with_event_index),
 		cmocka_unit_test(test_arm_with_flags),
+		cmocka_unit_test(test_packed_publish_with_event_index),
+		cmocka_unit_test(test_packed_publish_with_flags),
+		cmocka_unit_test(test_packed_arm_with_event_index),
+		cmocka_unit_test(test_packed_arm_with_flags),
 	};
 
 	return cmocka_run_group_tests_name("ring/nofence", tests, NULL, NULL);

@@ -30,7 +30,7 @@ static void test_event_formula_is_the_definition(void **state)
 				uint16_t event = (uint16_t)(starts[i] + offset);
 				uint16_t to = (uint16_t)(starts[i] + width);
 
-				if (split_event_passed(event, to, starts[i]) !=
+				if (ring_event_passed(event, to, starts[i]) !=
 				    passed_by_definition(event, to, starts[i]))
 					fail_msg("event %u, from %u to %u", event, starts[i], to);
 			}
@@ -52,13 +52,13 @@ static void test_event_formula_for_every_event(void **state)
 		unsigned yes = 0;
 
 		for (event = 0; event <= UINT16_MAX; event++)
-			yes += split_event_passed((uint16_t)event, (uint16_t)(from + widths[i]),
-						  from);
+			yes += ring_event_passed((uint16_t)event, (uint16_t)(from + widths[i]),
+						 from);
 		assert_int_equal(yes, widths[i]);
-		assert_true(split_event_passed(from, (uint16_t)(from + widths[i]), from));
-		assert_false(split_event_passed((uint16_t)(from + widths[i]),
-						(uint16_t)(from + widths[i]), from));
-		assert_false(split_event_passed(from - 1, (uint16_t)(from + widths[i]), from));
+		assert_true(ring_event_passed(from, (uint16_t)(from + widths[i]), from));
+		assert_false(ring_event_passed((uint16_t)(from + widths[i]),
+					       (uint16_t)(from + widths[i]), from));
+		assert_false(ring_event_passed(from - 1, (uint16_t)(from + widths[i]), from));
 	}
 }
 

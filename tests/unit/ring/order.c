@@ -35,8 +35,8 @@ static void test_indices_wrap(void **state)
 	run_many(2, 1, false);
 	run_many(2, 2, true);
 	run_many(256, 77, true);
-	run_many(SPLIT_MAX_SIZE, SPLIT_MAX_SIZE, true);
-	run_many(SPLIT_MAX_SIZE, 12345, false);
+	run_many(RING_MAX_SIZE, RING_MAX_SIZE, true);
+	run_many(RING_MAX_SIZE, 12345, false);
 }
 
 static void test_pushed_is_invisible_until_published(void **state)
@@ -146,7 +146,7 @@ static void reap_some(struct run *r)
 	unsigned count = pair_random(&r->random, r->p.dev.size + 1);
 
 	while (count-- && split_pending(&r->p.ring) > 0) {
-		struct split_used used = pair_reap(&r->p);
+		struct ring_used used = pair_reap(&r->p);
 
 		/* The device put the serial number into the length. */
 		assert_int_equal(used.len, (uint32_t)r->serial[used.head]);

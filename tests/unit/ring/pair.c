@@ -84,9 +84,9 @@ bool pair_complete_all(struct pair *p)
 	return device_show(&p->dev);
 }
 
-struct split_used pair_reap(struct pair *p)
+struct ring_used pair_reap(struct pair *p)
 {
-	struct split_used used = {0, 0};
+	struct ring_used used = {0, 0};
 
 	assert_true(split_pending(&p->ring) > 0);
 	assert_int_equal(split_take(&p->ring, &used), 0);

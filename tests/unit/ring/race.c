@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "bed.h"
 #include "race.h"
 #include "ring.h"
 #include "util/clock.h"
@@ -15,7 +16,7 @@
 
 /* A ring, and the bed of the side that sleeps. */
 struct course {
-	struct pair p;
+	struct bed b;
 	struct race *race;
 	_Atomic uint64_t sent;   /* wake-ups sent */
 	_Atomic uint64_t asleep; /* 1 + wake-ups had, 0: awake */
@@ -78,14 +79,18 @@ static bool goes_on(struct course *c)
 /* Chains come in the order of their numbers, complete: the device sees no index before them. */
 static void serve(struct course *c, uint64_t *serial, bool can_wake)
 {
-	struct ring_device *dev = &c->p.dev;
-	uint16_t head;
+	struct peer *peer = &c->b.peer;
+	struct peer_chain chain;
 
-	while (device_take(dev, &head)) {
-		if (le64toh(dev->desc[head].addr) != ++*serial)
+	while (peer_take(peer, &chain)) {
+		const struct cell *cell = (void *)(uintptr_t)chain.addr[0];
+
+		if (cell->request != ++*serial)
 			c->broken = "R-SPLIT-32: a chain was visible before its descriptor";
-		device_use(dev, head, (uint32_t)*serial);
-		if (device_show(dev) && can_wake)
+		bed_answer(&chain);
+		peer_check(peer, &chain);
+		peer_use(peer, &chain, (uint32_t)*serial);
+		if (peer_show(peer) && can_wake)
 			wake(c);
 	}
 }
@@ -99,9 +104,9 @@ static void *sleepy_device(void *arg)
 	while (!atomic_load(&c->stop)) {
 		serve(c, &serial, false);
 		jitter(&random);
-		if (device_sleep(&c->p.dev))
+		if (peer_sleep(&c->b.peer))
 			sleep_until_woken(c);
-		device_poll_mode(&c->p.dev);
+		peer_poll_mode(&c->b.peer);
 	}
 	return NULL;
 }
@@ -112,7 +117,7 @@ static void *wakeful_device(void *arg)
 	uint64_t serial = 0;
 	unsigned spins = 0;
 
-	device_poll_mode(&c->p.dev);
+	peer_poll_mode(&c->b.peer);
 	while (!atomic_load(&c->stop)) {
 		bool asleep = sleeps_soundly(c);
 		uint64_t before = serial;
@@ -129,21 +134,50 @@ static void *wakeful_device(void *arg)
 	return NULL;
 }
 
+static void push_some(struct course *c)
+{
+	unsigned count = 1 + pair_random(&c->random, c->race->batch);
+
+	while (count--)
+		bed_push(&c->b, 1);
+}
+
+/*
+ * A driver that polls a split ring has the device's wish at hand, old. That of a packed one is in a
+ * line of its own: it is fetched, so that the load that must not come early could.
+ */
+static void fetch_wish(struct course *c)
+{
+	if (c->race->packed)
+		__atomic_load_n((const uint32_t *)(const void *)c->b.ring.device, __ATOMIC_RELAXED);
+}
+
+static unsigned reap_all(struct course *c)
+{
+	struct ring_used used;
+	unsigned count = 0;
+
+	while (bed_reap(&c->b, &used))
+		count++;
+	return count;
+}
+
 /* One round of the driver that polls: all chains out and all back. */
 static void drive_polling(struct course *c)
 {
 	unsigned spins = 0;
 
-	pair_push_many(&c->p, 1 + pair_random(&c->random, c->race->batch));
-	if (split_publish(&c->p.ring))
+	push_some(c);
+	fetch_wish(c);
+	if (bed_publish(&c->b))
 		wake(c);
-	while (pair_out(&c->p)) {
-		if (pair_reap_all(&c->p)) {
+	while (bed_out(&c->b)) {
+		if (reap_all(c)) {
 			spins = 0;
 			continue;
 		}
 		/* It sleeps, has had every wake-up, and after that there is still nothing. */
-		if (sleeps_soundly(c) && !split_pending(&c->p.ring)) {
+		if (sleeps_soundly(c) && !bed_pending(&c->b)) {
 			note_loss(c);
 			if (c->race->stop_at_loss)
 				return;
@@ -156,23 +190,30 @@ static void drive_polling(struct course *c)
 /* One round of the driver that sleeps while its chains are out. */
 static void drive_sleeping(struct course *c)
 {
-	pair_push_many(&c->p, 1 + pair_random(&c->random, c->race->batch));
-	split_publish(&c->p.ring);
-	while (pair_out(&c->p) && !atomic_load(&c->stop)) {
-		pair_reap_all(&c->p);
+	push_some(c);
+	bed_publish(&c->b);
+	while (bed_out(&c->b) && !atomic_load(&c->stop)) {
+		reap_all(c);
 		jitter(&c->random);
-		if (pair_out(&c->p) && !split_arm(&c->p.ring))
+		if (bed_out(&c->b) && !bed_arm(&c->b))
 			sleep_until_woken(c);
-		split_disarm(&c->p.ring);
+		bed_disarm(&c->b);
 	}
 }
 
 static void run(struct race *race, void *(*device)(void *), void (*drive)(struct course *))
 {
+	const struct bed_opts opts = {
+		.size = race->batch > SMALL ? 32 : SMALL,
+		.run = 1,
+		.packed = race->packed,
+		.event_idx = race->event_idx,
+		.threads = true,
+	};
 	struct course c = {.race = race, .random = 3};
 	pthread_t thread;
 
-	pair_open(&c.p, race->batch > SMALL ? 32 : SMALL, race->event_idx);
+	bed_open(&c.b, &opts);
 	c.limit = clock_ns() + UINT64_C(1000000000) * race->seconds;
 	assert_int_equal(pthread_create(&thread, NULL, device, &c), 0);
 	for (race->done = 0; goes_on(&c); race->done++)
@@ -182,7 +223,7 @@ static void run(struct race *race, void *(*device)(void *), void (*drive)(struct
 	race->lost = atomic_load(&c.lost);
 	race->woken = atomic_load(&c.sent) - race->lost;
 	race->broken = c.broken;
-	pair_close(&c.p);
+	bed_close(&c.b);
 }
 
 void race_device_sleeps(struct race *race)

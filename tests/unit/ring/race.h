@@ -12,6 +12,7 @@
 
 /**
  * struct race - How to run, and what came of it
+ * @packed: the format of the ring
  * @event_idx: notifications go by the event index
  * @rounds: how many, at most; @seconds: how long, at most
  * @batch: chains of a round, at most
@@ -22,6 +23,7 @@
  * @broken: a rule that the driver broke meanwhile, or NULL
  */
 struct race {
+	bool packed;
 	bool event_idx;
 	unsigned rounds;
 	unsigned seconds;
@@ -33,10 +35,10 @@ struct race {
 	const char *broken;
 };
 
-/* The device sleeps and the driver wakes it by split_publish() (virtio 1.4, 2.7.13.4.1). */
+/* The device sleeps and the driver wakes it by what it publishes (2.7.13.4.1, 2.8.21.3.1). */
 void race_device_sleeps(struct race *race);
 
-/* The driver sleeps after split_arm() and the device wakes it (2.7.14). */
+/* The driver sleeps after it armed and the device wakes it (2.7.14, 2.8.22). */
 void race_driver_sleeps(struct race *race);
 
 #endif

@@ -60,7 +60,7 @@ void pair_push_many(struct pair *p, unsigned count);
 bool pair_complete_all(struct pair *p);
 
 /* The driver takes one back, which has to be there, and frees its head. */
-struct split_used pair_reap(struct pair *p);
+struct ring_used pair_reap(struct pair *p);
 
 /* Takes back all that there are; their number. */
 unsigned pair_reap_all(struct pair *p);
@@ -76,5 +76,8 @@ int order_tests(void);
 int notify_tests(void);
 int hostile_tests(void);
 int sleep_tests(void);
+int property_tests(void);
+int packed_tests(void);
+int distrust_tests(void);
 
 #endif

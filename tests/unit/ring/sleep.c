@@ -7,13 +7,14 @@
 #include "ring.h"
 
 #define ROUNDS  1000000u
-#define SECONDS 3u
+#define SECONDS 2u
 
-static void expect_no_loss(void (*run)(struct race *), bool event_idx, unsigned batch)
+static void expect_no_loss(void (*run)(struct race *), bool packed, bool event_idx, unsigned batch)
 {
 	struct race race = {
+		.packed = packed,
 		.event_idx = event_idx,
-		.rounds = ROUNDS / 2,
+		.rounds = ROUNDS / 4,
 		.seconds = SECONDS,
 		.batch = batch,
 	};
@@ -29,23 +30,40 @@ static void test_device_that_sleeps_is_woken(void **state)
 {
 	(void)state;
 	CONFORMS("R-SPLIT-32", "R-SPLIT-34", "R-MB-03");
-	expect_no_loss(race_device_sleeps, true, 1);
-	expect_no_loss(race_device_sleeps, false, 1);
+	expect_no_loss(race_device_sleeps, false, true, 1);
+	expect_no_loss(race_device_sleeps, false, false, 1);
 }
 
 static void test_device_that_sleeps_is_woken_for_a_batch(void **state)
 {
 	(void)state;
 	CONFORMS("R-SPLIT-30", "R-SPLIT-34", "R-MB-03");
-	expect_no_loss(race_device_sleeps, true, 8);
+	expect_no_loss(race_device_sleeps, false, true, 8);
 }
 
 static void test_driver_that_sleeps_is_woken(void **state)
 {
 	(void)state;
 	CONFORMS("R-SPLIT-23", "R-SPLIT-39", "R-MB-07");
-	expect_no_loss(race_driver_sleeps, true, 1);
-	expect_no_loss(race_driver_sleeps, false, 1);
+	expect_no_loss(race_driver_sleeps, false, true, 1);
+	expect_no_loss(race_driver_sleeps, false, false, 1);
+}
+
+static void test_device_that_sleeps_on_a_packed_ring(void **state)
+{
+	(void)state;
+	CONFORMS("R-PACK-22", "R-PACK-34", "R-MB-11");
+	expect_no_loss(race_device_sleeps, true, true, 1);
+	expect_no_loss(race_device_sleeps, true, false, 1);
+	expect_no_loss(race_device_sleeps, true, true, 8);
+}
+
+static void test_driver_that_sleeps_on_a_packed_ring(void **state)
+{
+	(void)state;
+	CONFORMS("R-PACK-42", "R-MB-15");
+	expect_no_loss(race_driver_sleeps, true, true, 1);
+	expect_no_loss(race_driver_sleeps, true, false, 1);
 }
 
 int sleep_tests(void)
@@ -54,6 +72,8 @@ int sleep_tests(void)
 		cmocka_unit_test(test_device_that_sleeps_is_woken),
 		cmocka_unit_test(test_device_that_sleeps_is_woken_for_a_batch),
 		cmocka_unit_test(test_driver_that_sleeps_is_woken),
+		cmocka_unit_test(test_device_that_sleeps_on_a_packed_ring),
+		cmocka_unit_test(test_driver_that_sleeps_on_a_packed_ring),
 	};
 
 	return cmocka_run_group_tests_name("ring/sleep", tests, NULL, NULL);

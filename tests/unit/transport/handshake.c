@@ -26,7 +26,7 @@ static void test_all_bits_offered(void **state)
 	fx_connect(&fx);
 	assert_int_equal(fx.t->ops->get_features(fx.t, &offered), 0);
 	assert_int_equal(offered, ~(RIG_F_LOG_ALL | RIG_F_PROTOCOL));
-	assert_int_equal(fx.t->ops->features, FX_WANT);
+	assert_int_equal(fx.t->ops->features, FX_WANT | RIG_F_PACKED | RIG_F_IN_ORDER);
 	assert_int_equal(fx.t->ops->protocol(fx.t), WANTED);
 	assert_int_equal(fx_prepare(&fx), 0);
 	assert_int_equal(fx_start(&fx, 0), 0);

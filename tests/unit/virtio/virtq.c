@@ -14,7 +14,7 @@ struct queue_bench {
 	struct virtq vq;
 };
 
-static void queue_bench_open(struct queue_bench *q, unsigned size, bool event_idx)
+static void queue_bench_open(struct queue_bench *q, unsigned size, uint64_t features)
 {
 	const struct vscsi_mem_opts opts = {
 		.size = sizeof(opts),
@@ -24,7 +24,7 @@ static void queue_bench_open(struct queue_bench *q, unsigned size, bool event_id
 
 	bench_open(&q->b);
 	assert_int_equal(vscsi_mem_create(&opts, &q->mem), 0);
-	assert_int_equal(virtq_init(&q->vq, &q->b.fake.transport, q->mem, 3, size, event_idx), 0);
+	assert_int_equal(virtq_init(&q->vq, &q->b.fake.transport, q->mem, 3, size, features), 0);
 }
 
 static void queue_bench_close(struct queue_bench *q)
@@ -44,11 +44,11 @@ static void test_transport_gets_aligned_parts(void **state)
 
 	(void)state;
 	CONFORMS("R-SPLIT-01", "R-SPLIT-02");
-	for (size = 1; size <= SPLIT_MAX_SIZE; size *= 2) {
+	for (size = 1; size <= RING_MAX_SIZE; size *= 2) {
 		const struct transport_queue *given;
 		struct queue_bench q;
 
-		queue_bench_open(&q, size, false);
+		queue_bench_open(&q, size, 0);
 		assert_false(q.vq.started);
 		assert_int_equal(virtq_start(&q.vq), 0);
 		assert_true(q.vq.started);
@@ -70,7 +70,7 @@ static void test_pause_and_resume(void **state)
 	uint32_t base = 0;
 
 	(void)state;
-	queue_bench_open(&q, 16, true);
+	queue_bench_open(&q, 16, BIT(VIRTIO_RING_F_EVENT_IDX));
 	assert_int_equal(virtq_start(&q.vq), 0);
 	q.b.fake.base[3] = 7;
 	assert_int_equal(virtq_pause(&q.vq, &base), 0);
@@ -88,7 +88,7 @@ static void test_transport_says_no(void **state)
 	uint32_t base;
 
 	(void)state;
-	queue_bench_open(&q, 16, true);
+	queue_bench_open(&q, 16, BIT(VIRTIO_RING_F_EVENT_IDX));
 	q.b.fake.fail = FAKE_QUEUE_START;
 	q.b.fake.fail_err = -ECONNRESET;
 	assert_int_equal(virtq_start(&q.vq), -ECONNRESET);
@@ -108,7 +108,7 @@ static void test_kicks(void **state)
 
 	(void)state;
 	CONFORMS("R-SPLIT-27", "R-SPLIT-28");
-	queue_bench_open(&q, 16, false);
+	queue_bench_open(&q, 16, 0);
 	assert_int_equal(virtq_start(&q.vq), 0);
 	virtq_push(&q.vq, 0);
 	virtq_submit(&q.vq);
@@ -133,7 +133,7 @@ static void round_trip(struct queue_bench *q, uint16_t head)
 {
 	struct split_ring *ring = &q->vq.ring;
 	uint16_t used = le16toh(ring->used->idx);
-	struct split_used taken;
+	struct ring_used taken;
 
 	virtq_push(&q->vq, head);
 	virtq_publish(&q->vq);
@@ -232,10 +232,10 @@ static void test_no_memory_for_a_ring(void **state)
 	void *all;
 
 	(void)state;
-	queue_bench_open(&q, 16, false);
+	queue_bench_open(&q, 16, 0);
 	all = vscsi_mem_alloc(q.mem, (3u << 20) + (512u << 10), 0);
 	assert_non_null(all);
-	assert_int_equal(virtq_init(&second, &q.b.fake.transport, q.mem, 4, SPLIT_MAX_SIZE, false),
+	assert_int_equal(virtq_init(&second, &q.b.fake.transport, q.mem, 4, RING_MAX_SIZE, 0),
 			 -ENOMEM);
 	virtq_fini(&second);
 	assert_int_equal(vscsi_mem_free(q.mem, all), 0);
