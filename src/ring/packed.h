@@ -119,7 +119,7 @@ int packed_take_in_order(struct packed_ring *ring, struct ring_used *used);
 bool packed_arm(struct packed_ring *ring);
 
 /**
- * packed_ready - Count the chains that can be taken, after packed_pending() said that there are some
+ * packed_ready - Count the chains that can be taken, when packed_pending() has found some
  *
  * Return: their number, as far as they are chains that the device has; with VIRTIO_F_IN_ORDER 1.
  */

@@ -256,7 +256,7 @@ static inline uint16_t virtq_taken(const struct virtq *vq)
 	return virtq_is_packed(vq) ? vq->packed.taken : vq->ring.last_used;
 }
 
-/* Counts those that can be taken, one by one where that is needed; in order, where it can't be, 1. */
+/* Counts those that can be taken; 1 where they can be, and only taking them tells how many. */
 static inline int virtq_ready(struct virtq *vq)
 {
 	int pending = virtq_pending(vq);
