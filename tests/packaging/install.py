@@ -46,7 +46,7 @@ def check_files(source, root):
     library = one(root, "libvirtioscsi.so.0").resolve()
     if library != one(root, "libvirtioscsi.so").resolve():
         sys.exit("libvirtioscsi.so is not a link to what libvirtioscsi.so.0 is")
-    for tool in ("vscsi-target", "vscsi-info", "vscsi-perf"):
+    for tool in ("vscsi-bind", "vscsi-info", "vscsi-perf", "vscsi-target"):
         one(root, f"bin/{tool}")
         one(root, f"{tool}.1*")
     return library

@@ -27,6 +27,9 @@ class Manual(ToolTest):
     def test_info(self):
         self.assertEqual(self.told("info"), manual("info/vscsi-info.1"))
 
+    def test_bind(self):
+        self.assertEqual(self.told("bind"), manual("bind/vscsi-bind.1"))
+
     def test_copy(self):
         self.assertEqual(self.told("copy") | {"help"}, manual("vscsi-copy.1"))
 

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * vscsi-bind: gives virtio-scsi PCI functions to vfio-pci, so that the library can drive them, and
+ * back to the kernel. This file reads the command line.
+ */
+#include "bind.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <vscsi/vscsi.h>
+
+#define MAX_ROOT 1024u /* leaves room for all that is looked up below it */
+
+static const char help[] =
+	"usage: vscsi-bind list [--json]\n"
+	"       vscsi-bind take ADDRESS...\n"
+	"       vscsi-bind give-back ADDRESS...\n"
+	"Gives virtio-scsi PCI functions to vfio-pci, and back to the kernel's own driver.\n"
+	"  list         all of them: driver, IOMMU group, node, disks, and what uses those\n"
+	"  take         bind to vfio-pci; refused while a disk of the function is in use\n"
+	"  give-back    let the kernel's own driver have it again\n"
+	"  ADDRESS      DDDD:BB:DD.F, such as 0000:00:05.0\n"
+	"  --json       print one JSON object instead\n"
+	"  --root DIR   for tests: look below DIR for /sys, /proc and /dev\n"
+	"  --help       this text\n"
+	"  --version    the library's version\n"
+	"Exit status: 0 all well; 1 the kernel refused; 2 wrong usage; 3 no such function, or\n"
+	"no virtio-scsi function; 4 in use; 5 the machine is not ready: no vfio-pci, no IOMMU,\n"
+	"a group shared with another driver's function, or no permission.\n";
+
+static int list(const char *root, bool json)
+{
+	struct functions all;
+	int status = functions_read(root, &all);
+
+	if (!status)
+		status = json ? list_json(&all) : list_text(&all);
+	functions_free(&all);
+	return status;
+}
+
+static int run(const char *root, bool json, char **words, unsigned count)
+{
+	if (count == 1 && strcmp(words[0], "list") == 0)
+		return list(root, json);
+	if (count > 1 && !json && strcmp(words[0], "take") == 0)
+		return take(root, words + 1, count - 1);
+	if (count > 1 && !json && strcmp(words[0], "give-back") == 0)
+		return give_back(root, words + 1, count - 1);
+	return refuse(STATUS_USAGE,
+		      "give 'list [--json]', 'take ADDRESS...' or 'give-back ADDRESS...', see "
+		      "--help");
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"json", no_argument, NULL, 'j'},
+		{"root", required_argument, NULL, 'r'},
+		{"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, 'V'},
+		{0},
+	};
+	const char *root = "";
+	bool json = false;
+	int option;
+
+	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		switch (option) {
+		case 'j':
+			json = true;
+			break;
+		case 'r':
+			root = optarg;
+			break;
+		case 'h':
+			fputs(help, stdout);
+			return STATUS_DONE;
+		case 'V':
+			printf("vscsi-bind %s\n", vscsi_version());
+			return STATUS_DONE;
+		default:
+			return refuse(STATUS_USAGE, "'vscsi-bind --help' lists the options");
+		}
+	}
+	if (strlen(root) > MAX_ROOT)
+		return refuse(STATUS_USAGE, "the name of the root folder is too long");
+	return run(root, json, argv + optind, (unsigned)(argc - optind));
+}

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Binding functions to vfio-pci: all is looked at before anything is done. */
+#include "bind.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define DRIVER "vfio-pci"
+
+static bool is_named(const char *address, char **addresses, unsigned count)
+{
+	unsigned i;
+
+	for (i = 0; i < count; i++) {
+		if (strcmp(address,
+			   addresses[i] + (strncmp(addresses[i], "pci:", 4) == 0 ? 4 : 0)) == 0)
+			return true;
+	}
+	return false;
+}
+
+static int check_machine(const char *root, const struct function *function)
+{
+	char path[PATH_MAX];
+
+	if (access(tree_path(path, root, "/sys/bus/pci/drivers/" DRIVER), F_OK))
+		return refuse(STATUS_UNREADY,
+			      "the kernel has no driver " DRIVER " loaded; modprobe " DRIVER);
+	if (!*function->group)
+		return refuse(
+			STATUS_UNREADY,
+			"%s is in no IOMMU group, so no IOMMU keeps it within bounds; give "
+			"the machine one (QEMU: -device intel-iommu) and boot its kernel with "
+			"intel_iommu=on or amd_iommu=on",
+			function->address);
+	tree_path(path, root, "/sys/bus/pci/devices/%s/driver_override", function->address);
+	if (access(path, W_OK) == 0)
+		return STATUS_DONE;
+	return refuse(STATUS_UNREADY, "writing %s: %m; changing drivers takes root%s", path,
+		      errno == EROFS ? ", and a sysfs that is not read-only" : "");
+}
+
+/*
+ * VFIO lets nobody have a group while a driver of the kernel has one of its functions; bridges
+ * don't count.
+ */
+static int check_group(const struct function *function, char **addresses, unsigned count)
+{
+	const struct neighbour *other;
+	unsigned i;
+
+	for (i = 0; i < function->neighbour_count; i++) {
+		other = &function->neighbours[i];
+		if (!*other->driver || strcmp(other->driver, DRIVER) == 0 ||
+		    strcmp(other->driver, "pcieport") == 0 ||
+		    strcmp(other->driver, "pci-stub") == 0 ||
+		    is_named(other->address, addresses, count))
+			continue;
+		return refuse(STATUS_UNREADY,
+			      "%s shares IOMMU group %s with %s, which %s drives, and VFIO hands "
+			      "out whole groups only; name that one too if it is virtio-scsi, or "
+			      "unbind it",
+			      function->address, function->group, other->address, other->driver);
+	}
+	return STATUS_DONE;
+}
+
+int driver_change(const char *root, struct function *function, const char *wanted)
+{
+	char path[PATH_MAX], driver[PATH_MAX], text[NAME_ROOM];
+	int ret;
+
+	/* A newline alone clears the wish. */
+	snprintf(text, sizeof(text), "%s\n", wanted);
+	tree_path(path, root, "/sys/bus/pci/devices/%s/driver_override", function->address);
+	ret = tree_write(path, text);
+	if (!ret && *function->driver) {
+		tree_path(path, root, "/sys/bus/pci/devices/%s/driver/unbind", function->address);
+		ret = tree_write(path, function->address);
+	}
+	if (!ret) {
+		tree_path(path, root, "/sys/bus/pci/drivers_probe");
+		ret = tree_write(path, function->address);
+	}
+	tree_path(driver, root, "/sys/bus/pci/devices/%s/driver", function->address);
+	tree_link(driver, function->driver, sizeof(function->driver));
+	errno = -ret;
+	return ret ? refuse(STATUS_FAILED, "writing %s: %m", path) : STATUS_DONE;
+}
+
+static int bind_one(const char *root, struct function *function)
+{
+	int status;
+
+	if (strcmp(function->driver, DRIVER) != 0) {
+		status = driver_change(root, function, DRIVER);
+		if (status || strcmp(function->driver, DRIVER) != 0) {
+			/* The driver that it had is the one that it shall have again. */
+			driver_change(root, function, "");
+			return refuse(STATUS_FAILED,
+				      "the kernel did not give %s to " DRIVER
+				      "; it has %s now; the "
+				      "kernel's log may say why",
+				      function->address,
+				      *function->driver ? function->driver : "no driver");
+		}
+	}
+	printf("%s is bound to " DRIVER "; its file is /dev/vfio/%s, its address "
+	       "pci:%s\n",
+	       function->address, function->group, function->address);
+	return STATUS_DONE;
+}
+
+static int check_one(const char *root, struct function *function, char **addresses, unsigned count)
+{
+	int status;
+
+	if (strcmp(function->driver, DRIVER) == 0)
+		return STATUS_DONE;
+	status = check_machine(root, function);
+	if (!status)
+		status = check_group(function, addresses, count);
+	/* Last, since from here on the disks are kept. */
+	return status ? status : blocks_claim(root, function);
+}
+
+int take(const char *root, char **addresses, unsigned count)
+{
+	struct functions all = {0};
+	struct function *function;
+	unsigned i;
+	int status = STATUS_DONE;
+
+	for (i = 0; !status && i < count; i++) {
+		function = array_more(&all.entry, &all.count, sizeof(*function));
+		status = function ? function_read(root, addresses[i], function) : STATUS_FAILED;
+		if (!status)
+			status = check_one(root, function, addresses, count);
+	}
+	for (i = 0; !status && i < count; i++)
+		status = bind_one(root, &all.entry[i]);
+	functions_free(&all);
+	return status;
+}
