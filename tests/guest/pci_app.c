@@ -258,6 +258,17 @@ static void lose(const char *address)
 	vscsi_dev_close(dev);
 }
 
+/* Has the device open until the input ends. */
+static void keep(const char *address)
+{
+	struct vscsi_dev *dev = open_dev(address, NULL);
+
+	printf("OPEN\n");
+	while (getchar() != EOF)
+		;
+	vscsi_dev_close(dev);
+}
+
 int main(int argc, char **argv)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);
@@ -269,6 +280,8 @@ int main(int argc, char **argv)
 		nap(argv[2]);
 	else if (strcmp(argv[1], "lose") == 0)
 		lose(argv[2]);
+	else if (strcmp(argv[1], "keep") == 0)
+		keep(argv[2]);
 	else if (strcmp(argv[1], "pair") == 0 && argc == 4)
 		pair(argv[2], argv[3]);
 	else if (strcmp(argv[1], "log") == 0) {

@@ -1,0 +1,171 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Shows that vscsi-bind moves functions to vfio-pci and back, and that devices which lack a feature
+are used all the same; counts notifications.
+
+The host's side: boots the guest (pci_bind.sh runs there), and compares what it saw with the machine
+that it was given.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import sys
+import time
+
+sys.dont_write_bytecode = True  # the source folder stays as it is
+import machine  # noqa: E402  pylint: disable=wrong-import-position
+from pci_disks import MIB, Monitor, disk_arguments  # noqa: E402 pylint: disable=C0413
+
+HERE = pathlib.Path(__file__).resolve().parent
+# What each function has that the first has not, and the address where Linux finds it.
+FUNCTIONS = {
+    "0000:01:00.0": "",
+    "0000:02:00.0": "indirect_desc=off",
+    "0000:03:00.0": "event_idx=off",
+    "0000:04:00.0": "packed=on",
+}
+SHARED = ["0000:06:01.0", "0000:06:02.0"]  # behind the conventional bridge
+SIZES = {address: (8 + number) * MIB for number, address in enumerate([*FUNCTIONS, *SHARED])}
+IOS = 4000
+
+
+def arguments():
+    """The machine: a root port for each function, and a bridge with two."""
+    scsi = "virtio-scsi-pci,iommu_platform=on,disable-legacy=on,num_queues=2"
+    found = ["-qmp", "unix:qmp.sock,server=on,wait=off", "-D", "trace.log"]
+    for number, features in enumerate(FUNCTIONS.values()):
+        found += ["-device", f"pcie-root-port,id=root{number},chassis={number + 1},"
+                  f"addr={number + 4}.0",
+                  "-device", f"{scsi},bus=root{number},id=scsi{number},{features}".rstrip(",")]
+    found += ["-device", "pcie-root-port,id=root4,chassis=5,addr=8.0",
+              "-device", "pcie-pci-bridge,bus=root4,id=bridge",
+              "-device", f"{scsi},bus=bridge,addr=1.0,id=scsi4",
+              "-device", f"{scsi},bus=bridge,addr=2.0,id=scsi5"]
+    for number, size in enumerate(SIZES.values()):
+        name = f"disk-{number}.img"
+        with open(name, "wb") as file:
+            file.truncate(size)
+        found += disk_arguments(f"scsi{number}", f"d{number}", name)
+    return found
+
+
+class Host:
+    """What the guest said; it has QEMU write down notifications while the guest wants that."""
+
+    def __init__(self):
+        self.said = []
+        self.notified = {}
+        self._monitor = None
+        self._before = 0
+
+    @staticmethod
+    def _count():
+        text = pathlib.Path("trace.log").read_text(errors="replace")
+        return text.count("virtio_queue_notify ")
+
+    def hear(self, line):
+        """Called for each line; returns the answer if the line asks for something."""
+        print(line, flush=True)
+        self.said.append(line)
+        if not line.startswith("ASK "):
+            return None
+        _, word, which = line.split()
+        self._monitor = self._monitor or Monitor()
+        self._monitor.run("trace-event-set-state", name="virtio_queue_notify",
+                          enable=word == "count")
+        if word == "count":
+            self._before = self._count()
+        else:
+            self.notified[which] = self._count() - self._before
+        return "ok"
+
+    def of(self, word):
+        """The rests of the lines that begin with a word."""
+        return [line.partition(" ")[2] for line in self.said if line.startswith(word + " ")]
+
+
+def load(name):
+    """A JSON file that the guest made."""
+    return json.loads(pathlib.Path(f"out/tmp/{name}.json").read_text(encoding="utf-8"))
+
+
+def check_list():
+    """The functions, groups and disks are those that QEMU was told to make."""
+    functions = {one["address"]: one for one in load("list")["functions"]}
+    assert list(functions) == [*FUNCTIONS, *SHARED], list(functions)
+    for address, one in functions.items():
+        assert one["id"] == "1af4:1048" and one["driver"] == "virtio-pci", one
+        assert [(b["bytes"], b["partition"], b["uses"]) for b in one["blocks"]] == \
+            [(SIZES[address], False, [])], one
+        others = [other["address"] for other in one["group_others"]]
+        wanted = [other for other in SHARED if other != address] if address in SHARED else []
+        assert [other for other in others if other in functions] == wanted, one
+    groups = [functions[address]["iommu_group"] for address in [*FUNCTIONS, SHARED[0]]]
+    assert None not in groups and len(set(groups)) == 5, groups
+    assert functions[SHARED[0]]["iommu_group"] == functions[SHARED[1]]["iommu_group"]
+    mounted = load("mounted")["functions"][0]["blocks"][0]["uses"]
+    assert mounted == [{"kind": "mount", "where": "/mnt"}], mounted
+
+
+def check_features():
+    """Each device was used with all that it offers and the library knows, and wrote right."""
+    for name, lacking in ("no_indirect", "indirect"), ("no_event_idx", "event_idx"), \
+            ("packed", None):
+        device = load(f"info-{name}")["device"]
+        assert device["errors"] == 0, device
+        for feature in "indirect", "event_idx":
+            assert (feature in device["offered"]) == (feature != lacking), device
+            assert (feature in device["negotiated"]) == (feature != lacking), device
+        assert ("packed" in device["offered"]) == (name == "packed"), device
+        job = load(f"perf-{name}")["jobs"][0]
+        assert job["error"] == 0 and job["write"]["total_ios"] == 512, job
+        assert job["verify_bad"] == 0 and job["verify_checked"] >= 512, job
+
+
+def check_notifications(host):
+    """Figures for whoever reads the log; that there are some shows that they were counted."""
+    for which in "on", "off":
+        done = load(f"notify-{which}")["jobs"][0]["read"]["total_ios"]
+        assert done == IOS, done
+        print(f"notifications per 1,000 I/Os at depth 32, event index {which}: "
+              f"{host.notified[which] * 1000 / IOS:.0f}")
+        assert 0 < host.notified[which] <= IOS + 100, host.notified
+
+
+def main():
+    """Boot, use, compare."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--work", required=True, type=os.path.abspath, help="folder for all files")
+    parser.add_argument("--kernel", type=os.path.abspath, help="folder of the guest's kernel")
+    parser.add_argument("--timeout", type=float, default=150, help="seconds for the guest")
+    parser.add_argument("tools", nargs="+", type=os.path.abspath,
+                        help="vscsi-bind, vscsi-info, vscsi-perf, pci_app")
+    options = parser.parse_args()
+    os.makedirs(options.work, exist_ok=True)
+    os.chdir(options.work)
+    pathlib.Path("trace.log").write_bytes(b"")
+    host = Host()
+    begin = time.monotonic()
+    status = machine.run(machine.Options(
+        work=pathlib.Path("."), kernel=options.kernel, qemu=arguments(), iommu=True,
+        modules=["sd_mod", "virtio_pci", "virtio_scsi", "vfio_iommu_type1", "vfio-pci"],
+        seconds=options.timeout, memory=768, out=["/tmp/*.json"],
+        files=[(tool, f"/bin/{pathlib.Path(tool).name}") for tool in options.tools] +
+              [(HERE / "pci_bind.sh", "/pci_bind.sh")],
+        command=["sh", "/pci_bind.sh"],
+    ), host.hear)
+    print(f"guest: {time.monotonic() - begin:.1f} s")
+    if status:
+        return status
+    check_list()
+    check_features()
+    assert host.of("KEPT") == ["written through the kernel's driver"], host.of("KEPT")
+    assert "USED_BY_USER" in host.said and len(host.of("REFUSED")) == 10, host.said
+    check_notifications(host)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

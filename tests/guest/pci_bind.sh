@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# Runs in the guest: moves functions between Linux's driver and vfio-pci with vscsi-bind, as root and
+# as a user, and uses those that lack a feature. pci_bind.py is the host's side: it compares.
+
+WAIT=60 # seconds that anything may take to appear
+first=0000:01:00.0
+no_indirect=0000:02:00.0 no_event_idx=0000:03:00.0 packed=0000:04:00.0
+left=0000:06:01.0 right=0000:06:02.0
+
+fail() {
+	echo "FAILED $*"
+	exit 1
+}
+
+ask() {
+	echo "ASK $*"
+	read -r answer
+	[ "$answer" = ok ] || fail "$* was answered '$answer'"
+}
+
+# Repeat a command until it succeeds; the limit is for a guest on a busy machine.
+await() {
+	local end=$(($(date +%s) + WAIT))
+	until "$@" >/dev/null 2>&1; do
+		[ "$(date +%s)" -lt $end ] || fail "after $WAIT s not yet: $*"
+		usleep 20000
+	done
+}
+
+# refused STATUS WORD COMMAND...: it ends with this status and a sentence that has the word.
+refused() {
+	local status=$1 word=$2 said
+	shift 2
+	said=$("$@" 2>&1)
+	[ $? = $status ] || fail "$* was not refused with $status: $said"
+	case $said in
+	*"$word"*) echo "REFUSED $word" ;;
+	*) fail "$*: $said" ;;
+	esac
+}
+
+# The kernel's name of the disk behind a function; only this pattern is the same for all.
+disk() {
+	basename "$(ls -d /sys/bus/pci/devices/$1/virtio*/host*/target*/*/block/sd* 2>/dev/null)"
+}
+
+has_disk() {
+	[ -b /dev/"$(disk $1)" ]
+}
+
+# as_user COMMAND: runs it without root's powers.
+as_user() {
+	su -s /bin/sh user -c "$1"
+}
+
+refuse_used() {
+	local device
+	device=/dev/$(disk $first)
+	mke2fs $device >/dev/null 2>&1 || fail "making a file system"
+	mount -t ext4 $device /mnt || fail "mounting"
+	echo "written through the kernel's driver" >/mnt/file
+	refused 4 "$device is mounted at /mnt" vscsi-bind take $first
+	vscsi-bind list --json >/tmp/mounted.json
+	umount /mnt
+
+	# Nothing in this namespace's procfs tells of a mount in another one.
+	mkfifo /tmp/end
+	unshare -m sh -c "mount -t ext4 $device /mnt; echo >/tmp/there; cat /tmp/end" &
+	await [ -e /tmp/there ]
+	refused 4 "another mount namespace" vscsi-bind take $first
+	echo >/tmp/end
+	wait $!
+
+	device=/dev/$(disk $packed)
+	mkswap $device >/dev/null
+	swapon $device || fail "swapon"
+	refused 4 "$device is swap space" vscsi-bind take $packed
+	swapoff $device
+}
+
+# Taken, used, refused while used, and given back with the same data on it.
+go_and_return() {
+	vscsi-bind take $first || fail "taking"
+	has_disk $first && fail "the kernel has kept its disk"
+	vscsi-info pci:$first >/dev/null || fail "using what was taken"
+	pci_app keep pci:$first </tmp/end >/tmp/kept &
+	exec 7>/tmp/end
+	await grep OPEN /tmp/kept
+	refused 4 "a program has /dev/vfio/" vscsi-bind give-back $first
+	exec 7>&-
+	wait $!
+	vscsi-bind give-back $first || fail "giving back"
+	await has_disk $first
+	mount -t ext4 /dev/"$(disk $first)" /mnt || fail "mounting what came back"
+	echo "KEPT $(cat /mnt/file)"
+	umount /mnt
+}
+
+# What a user lacks is told one by one, and then nothing of root is needed.
+be_user() {
+	local group
+	group=/dev/vfio/$(basename "$(readlink /sys/bus/pci/devices/$first/iommu_group)")
+	echo "user:x:1000:1000::/:/bin/sh" >>/etc/passwd
+	refused 1 "it is bound to virtio-pci" not_bound
+	refused 5 "takes root" as_user "vscsi-bind take $first"
+	vscsi-bind take $first || fail "taking for a user"
+	refused 1 "opening $group for $first: Permission denied; let this user" \
+		as_user "vscsi-info pci:$first"
+	chown user $group
+	refused 1 "needs 16384 KiB more of locked memory and the limit is 1024 KiB" \
+		as_user "ulimit -l 1024; vscsi-info pci:$first"
+	ulimit -l 65536
+	as_user "vscsi-info pci:$first" >/dev/null || fail "a user can't use it"
+	echo USED_BY_USER
+}
+
+not_bound() {
+	vscsi-info pci:$first 2>&1 | sed "s/$first is bound/it is bound/"
+	return 1
+}
+
+# Both functions behind a conventional bridge are one group.
+share_group() {
+	refused 5 "$left shares IOMMU group" vscsi-bind take $left
+	vscsi-bind take $left $right || fail "taking both"
+	vscsi-bind give-back $right || fail "giving one back"
+	refused 1 "with $right, which is bound to virtio-pci" vscsi-info pci:$left
+}
+
+verify() {
+	vscsi-info --json pci:$1 >/tmp/info-$2.json || fail "vscsi-info of $2"
+	vscsi-perf --name=$2 --address=pci:$1 --rw=randwrite --bs=4k --iodepth=32 --size=2m \
+		--verify=crc32c --output-format=json --output=/tmp/perf-$2.json ||
+		fail "vscsi-perf of $2"
+}
+
+# The same I/O with and without event index; the host counts what QEMU sees.
+notify() {
+	ask "count $1"
+	vscsi-perf --name=$1 --address="pci:$first?event_idx=$1" --rw=randread --bs=4k \
+		--iodepth=32 --number_ios=4000 --size=4m --time_based=1 --runtime=60 \
+		--output-format=json --output=/tmp/notify-$1.json || fail "vscsi-perf with $1"
+	ask "counted $1"
+}
+
+for function in $first $no_indirect $no_event_idx $packed $left $right; do
+	await has_disk $function
+done
+vscsi-bind list || fail "listing"
+vscsi-bind list --json >/tmp/list.json || fail "listing in JSON"
+refuse_used
+go_and_return
+be_user
+share_group
+vscsi-bind take $no_indirect $no_event_idx $packed || fail "taking three"
+verify $no_indirect no_indirect
+verify $no_event_idx no_event_idx
+verify $packed packed
+notify on
+notify off
+exit 0
