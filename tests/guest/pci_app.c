@@ -11,10 +11,12 @@
 
 #include <vscsi/vscsi.h>
 
-#define DEPTH  8u
-#define BYTES  4096u
-#define LIMIT  20 /* seconds for whatever is waited for */
-#define ROUNDS 20u
+#define DEPTH     32u
+#define BYTES     4096u
+#define LIMIT     20 /* seconds for whatever is waited for */
+#define ROUNDS    20u
+#define LOADS     3u    /* of a device with four queues, one of which the library keeps */
+#define FIRST_LBA 8192u /* in 512 bytes: what lies before may be compared */
 
 struct load {
 	struct vscsi_queue *queue;
@@ -75,7 +77,17 @@ static bool due(time_t since)
 	return time(NULL) - since > LIMIT;
 }
 
-/* Keeps DEPTH reads in flight; after an error the slot rests. Every slot comes back once. */
+/* Every other one writes. */
+static int start_one(struct load *l, unsigned slot)
+{
+	uint32_t blocks = BYTES / 512, lba = FIRST_LBA + slot * blocks;
+	unsigned char *buffer = l->buffers + slot * BYTES;
+
+	return slot % 2 ? vscsi_write(l->queue, l->lun, buffer, lba, blocks, 0, slot)
+			: vscsi_read(l->queue, l->lun, buffer, lba, blocks, 0, slot);
+}
+
+/* Keeps DEPTH requests in flight; after an error the slot rests. Every slot comes back once. */
 static void run_load(struct load *l, bool more)
 {
 	struct vscsi_completion done[DEPTH];
@@ -85,7 +97,7 @@ static void run_load(struct load *l, bool more)
 	for (i = 0; more && i < DEPTH; i++) {
 		if (l->out[i])
 			continue;
-		if (vscsi_read(l->queue, l->lun, l->buffers + i * BYTES, i, 1, 0, i))
+		if (start_one(l, i))
 			break;
 		l->out[i] = 1;
 		l->started++;
@@ -108,10 +120,10 @@ static void start_load(struct load *l, struct vscsi_dev *dev, unsigned target)
 	l->buffers = vscsi_mem_alloc(vscsi_dev_mem(dev), DEPTH * BYTES, 4096);
 	if (!l->buffers || vscsi_queue_open(dev, NULL, &l->queue))
 		die("queue");
-	while (l->ended < 100)
+	while (l->ended < 1000)
 		run_load(l, true);
 	if (l->failed)
-		die("reads");
+		die("requests");
 }
 
 static void end_load(struct load *l, struct vscsi_dev *dev)
@@ -235,24 +247,28 @@ static void pair(const char *first, const char *second)
 	vscsi_mem_destroy(mem);
 }
 
-/* The whole function is taken away under load. */
+/* The whole function is taken away while all of its queues are full. */
 static void lose(const char *address)
 {
 	struct vscsi_dev *dev = open_dev(address, NULL);
 	struct vscsi_event event = {0};
+	struct load load[LOADS];
 	time_t since;
-	struct load load;
+	unsigned i;
 	int count = 0;
 
-	start_load(&load, dev, 0);
+	for (i = 0; i < LOADS; i++)
+		start_load(&load[i], dev, 0);
 	ask("remove");
 	for (since = time(NULL); event.type != VSCSI_EVENT_LOST && !due(since);) {
-		run_load(&load, true);
+		for (i = 0; i < LOADS; i++)
+			run_load(&load[i], true);
 		count = vscsi_dev_poll_events(dev, &event, 1);
 	}
 	if (event.type != VSCSI_EVENT_LOST)
 		die("not lost");
-	end_load(&load, dev);
+	for (i = 0; i < LOADS; i++)
+		end_load(&load[i], dev);
 	count = vscsi_dev_poll_events(dev, &event, 1);
 	printf("LOST %d %s\n", count, vscsi_last_error());
 	vscsi_dev_close(dev);

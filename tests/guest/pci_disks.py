@@ -31,7 +31,7 @@ DISKS = [
     (3, 0, "scsi-hd", 512, 3 << 40),
     (4, 300, "scsi-hd", 512, 4 * MIB),
 ]
-ON_ROOT_BUS = ["0000:00:10.0", "0000:00:11.0", "0000:00:12.0"]
+NOT_SCSI = "0000:00:12.0"
 
 
 def image(target, lun):
@@ -72,7 +72,8 @@ def arguments(full):
             "scsi-id": target, "lun": lun, "serial": f"SERIAL-{target}-{lun}", **sizes})
     if not full:
         return found
-    for number, options in ((1, scsi), (2, "iommu_platform=off,disable-legacy=on")):
+    for number, options in ((1, scsi + ",num_queues=4"),
+                            (2, "iommu_platform=off,disable-legacy=on")):
         found += ["-device", f"pcie-root-port,id=root{number},chassis={number + 1},"
                   f"addr={number + 4}.0",
                   "-device", f"virtio-scsi-pci,bus=root{number},id=scsi{number},{options}"]
@@ -203,7 +204,7 @@ def check_full(host):
     assert host.of("EVENT") == ["1 5:0 0000", "3 1:0 2a09", "2 5:0 0000", "1 6:0 0000"], \
         host.of("EVENT")
     assert host.of("WOKEN") == ["20"], host.of("WOKEN")
-    assert len(host.of("LOAD")) == 2 and len(host.of("LOST")) == 1
+    assert len(host.of("LOAD")) == 4 and len(host.of("LOST")) == 1
     assert "KILLED" in host.said
 
 
@@ -215,8 +216,8 @@ def parse():
     parser.add_argument("--timeout", type=float, default=150, help="seconds for the guest")
     parser.add_argument("--plain", action="store_true",
                         help="one queue, no indirect descriptors, no event index, 39 bits")
-    parser.add_argument("tools", nargs=4, type=os.path.abspath,
-                        help="vscsi-info, vscsi-copy, vscsi-perf, pci_app")
+    parser.add_argument("tools", nargs=5, type=os.path.abspath,
+                        help="vscsi-bind, vscsi-info, vscsi-copy, vscsi-perf, pci_app")
     return parser.parse_args()
 
 
@@ -230,10 +231,10 @@ def main():
     first = digest(image(0, 0))
     host = Host()
     begin = time.monotonic()
-    bind = [FUNCTION] + (["0000:02:00.0", "0000:03:00.0"] + ON_ROOT_BUS if full else [])
     status = machine.run(machine.Options(
         work=pathlib.Path("."), kernel=options.kernel, qemu=arguments(full), iommu=True,
-        bind=bind, seconds=options.timeout, memory=768, out=["/tmp/*.json"],
+        bind=[NOT_SCSI] if full else [], seconds=options.timeout,
+        modules=["virtio_pci", "vfio_iommu_type1", "vfio-pci"], memory=768, out=["/tmp/*.json"],
         files=[(tool, f"/bin/{pathlib.Path(tool).name}") for tool in options.tools] +
               [(HERE / "pci_disks.sh", "/pci_disks.sh")],
         command=["sh", "/pci_disks.sh", FUNCTION, f"?queues={4 if full else 1}",

@@ -21,6 +21,7 @@ refused() {
 	esac
 }
 
+vscsi-bind take $function || fail "taking $function"
 vscsi-info --json "$device" >/tmp/info.json || fail "vscsi-info"
 vscsi-info "$device" || fail "vscsi-info's table"
 pci_app log "$device" | grep "LOG.*for the device" || fail "no mapping was told"
@@ -42,6 +43,7 @@ done
 
 # With a single request queue every handle shares it, and nobody can sleep on it.
 [ $how = full ] || exit 0
+vscsi-bind take $second 0000:03:00.0 0000:00:10.0 0000:00:11.0 || fail "taking the others"
 pci_app nap "$device" || fail "sleeping"
 
 # Killed with requests in flight, and started again.
@@ -54,9 +56,9 @@ vscsi-info "$device" >/dev/null || fail "after kill -9"
 echo KILLED
 
 # Taken from vfio-pci, which is refused with a sentence, and given back.
-echo $function >/sys/bus/pci/drivers/vfio-pci/unbind
+vscsi-bind give-back $function || fail "giving back"
 refused vfio-pci $device
-echo $function >/sys/bus/pci/drivers_probe
+vscsi-bind take $function || fail "taking it again"
 vscsi-info "$device" >/dev/null || fail "after binding again"
 
 refused ACCESS_PLATFORM pci:0000:03:00.0
@@ -68,4 +70,4 @@ refused "virtio-scsi" pci:0000:00:12.0
 
 pci_app pair $device pci:$second || fail "two devices"
 pci_app watch "$device" || fail "events"
-pci_app lose pci:$second || fail "losing a device"
+pci_app lose "pci:$second?queues=4" || fail "losing a device"
