@@ -130,7 +130,7 @@ share_group() {
 
 verify() {
 	vscsi-info --json pci:$1 >/tmp/info-$2.json || fail "vscsi-info of $2"
-	vscsi-perf --name=$2 --address=pci:$1 --rw=randwrite --bs=4k --iodepth=32 --size=2m \
+	vscsi-perf --eta=never --name=$2 --address=pci:$1 --rw=randwrite --bs=4k --iodepth=32 --size=2m \
 		--verify=crc32c --output-format=json --output=/tmp/perf-$2.json ||
 		fail "vscsi-perf of $2"
 }
@@ -138,7 +138,7 @@ verify() {
 # The same I/O with and without event index; the host counts what QEMU sees.
 notify() {
 	ask "count $1"
-	vscsi-perf --name=$1 --address="pci:$first?event_idx=$1" --rw=randread --bs=4k \
+	vscsi-perf --eta=never --name=$1 --address="pci:$first?event_idx=$1" --rw=randread --bs=4k \
 		--iodepth=32 --number_ios=4000 --size=4m --time_based=1 --runtime=60 \
 		--output-format=json --output=/tmp/notify-$1.json || fail "vscsi-perf with $1"
 	ask "counted $1"

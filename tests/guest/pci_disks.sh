@@ -36,8 +36,8 @@ rm /tmp/read /tmp/wrote
 
 for jobs in 1 4; do
 	[ $how = full ] || [ $jobs = 1 ] || continue
-	vscsi-perf --name=verify --address="$device" --lun=1:0 --rw=randwrite --bs=4k --iodepth=32 \
-		--numjobs=$jobs --size=2m --verify=crc32c --group_reporting=1 \
+	vscsi-perf --eta=never --name=verify --address="$device" --lun=1:0 --rw=randwrite --bs=4k \
+		--iodepth=32 --numjobs=$jobs --size=2m --verify=crc32c --group_reporting=1 \
 		--output-format=json --output=/tmp/perf$jobs.json || fail "vscsi-perf with $jobs"
 done
 
@@ -47,8 +47,8 @@ vscsi-bind take $second 0000:03:00.0 0000:00:10.0 0000:00:11.0 || fail "taking t
 pci_app nap "$device" || fail "sleeping"
 
 # Killed with requests in flight, and started again.
-vscsi-perf --name=killed --address="$device" --lun=0:0 --rw=randread --bs=4k --iodepth=32 \
-	--time_based=1 --runtime=60 >/dev/null 2>&1 &
+vscsi-perf --eta=never --name=killed --address="$device" --lun=0:0 --rw=randread --bs=4k \
+	--iodepth=32 --time_based=1 --runtime=60 >/dev/null 2>&1 &
 sleep 1
 kill -9 $!
 wait $! 2>/dev/null
