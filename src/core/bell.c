@@ -87,7 +87,7 @@ int share_get_bell(struct vscsi_queue *queue)
 {
 	struct ioq *ioq = queue->ioq;
 	int call_fd = virtq_fd(&ioq->vq);
-	struct bell *bell;
+	struct bell *bell = NULL;
 	bool have;
 	int err;
 
