@@ -36,6 +36,7 @@ int packed_init(struct packed_ring *ring, void *mem, unsigned size, bool event_i
 	/* Both wrap counters start at 1 (2.8.1). */
 	ring->avail_bits = PACKED_AVAIL;
 	ring->used_bits = PACKED_BITS;
+	ring->position = packed_position(ring);
 	ring->event_idx = event_idx;
 	ring->in_order = in_order;
 	packed_disarm(ring);

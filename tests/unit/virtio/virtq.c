@@ -175,6 +175,39 @@ static void test_kicks_with_data(void **state)
 	queue_bench_close(&q);
 }
 
+/* The next place and the lap, as the device may see them; said twice, it is the same. */
+static void test_kicks_with_data_on_a_packed_ring(void **state)
+{
+	const uint16_t both = 1u << VRING_PACKED_DESC_F_AVAIL | 1u << VRING_PACKED_DESC_F_USED;
+	struct ring_used taken;
+	struct queue_bench q;
+	unsigned i;
+
+	(void)state;
+	CONFORMS("R-ND-08", "R-PACK-14", "R-PACK-15");
+	queue_bench_open(&q, 16, VIRTIO_BIT(VIRTIO_F_RING_PACKED));
+	assert_int_equal(virtq_start(&q.vq), 0);
+	q.b.fake.transport.notify_data = true;
+	for (i = 0; i < 40; i++) {
+		struct vring_packed_desc *desc = &q.vq.packed.desc[i % 16];
+		uint16_t lap = i / 16 % 2 ? 0 : 1u << 15;
+
+		virtq_kick(&q.vq);
+		assert_int_equal(last_data(&q.b.fake), lap | i % 16);
+		/* What was only pushed doesn't count yet. */
+		virtq_push(&q.vq, i & 15);
+		virtq_kick(&q.vq);
+		assert_int_equal(last_data(&q.b.fake), lap | i % 16);
+		virtq_publish(&q.vq);
+		desc->id = htole16(i & 15);
+		desc->flags = htole16(lap ? both : 0);
+		assert_int_equal(virtq_take(&q.vq, &taken), 0);
+		assert_int_equal(taken.head, i & 15);
+		assert_int_equal(virtq_taken(&q.vq), i + 1);
+	}
+	queue_bench_close(&q);
+}
+
 /* The ring is as new, whatever it had been through and whatever was with the device. */
 static void test_reset(void **state)
 {
@@ -250,6 +283,7 @@ int virtq_tests(void)
 		cmocka_unit_test(test_transport_says_no),
 		cmocka_unit_test(test_kicks),
 		cmocka_unit_test(test_kicks_with_data),
+		cmocka_unit_test(test_kicks_with_data_on_a_packed_ring),
 		cmocka_unit_test(test_reset),
 		cmocka_unit_test(test_reset_that_fails),
 		cmocka_unit_test(test_no_memory_for_a_ring),
