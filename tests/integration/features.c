@@ -98,6 +98,7 @@ static void library_alone(void **state)
 	struct fixture *f = *state;
 	unsigned i;
 
+	CONFORMS("R-RFB-06");
 	start_without(f, "", "--mode=eventfd");
 	for (i = 0; i < ARRAY_LEN(features); i++) {
 		works_without(f, &features[i]);

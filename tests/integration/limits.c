@@ -58,6 +58,7 @@ static void ring_sizes(void **state)
 	unsigned way;
 	unsigned i;
 
+	CONFORMS("R-PACK-17", "R-PACK-20", "R-PACK-21");
 	for (i = 0; i < ARRAY_LEN(modes); i++) {
 		START(f, "--lun=0:0,ram=16M", "--cmd-per-lun=100000", modes[i]);
 		for (size = 4; size <= 1024; size *= 2) {
@@ -67,6 +68,7 @@ static void ring_sizes(void **state)
 					 way & 2 ? "&event_idx=off" : "");
 				open_disk(f, options);
 				assert_int_equal(info_of(f).queue_size, size);
+				assert_true(info_of(f).max_segs + 2 <= size);
 				fill_the_ring(f);
 				assert_works(f);
 				close_all(f);
@@ -209,7 +211,7 @@ static void segments(void **state)
 	char *data;
 	unsigned i;
 
-	CONFORMS("R-SCSI-13");
+	CONFORMS("R-SCSI-13", "R-PACK-16", "R-PACK-25");
 	START(f, "--lun=0:0,ram=16M", "--seg-max=3");
 	open_disk(f, "");
 	assert_int_equal(info_of(f).max_segs, 3);

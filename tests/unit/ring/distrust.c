@@ -55,7 +55,7 @@ static void test_ids_that_name_no_chain(void **state)
 	unsigned i;
 
 	(void)state;
-	CONFORMS("R-HARD-01");
+	CONFORMS("R-HARD-01", "R-HARD-07");
 	for (i = 0; i < ARRAY_LEN(ids); i++) {
 		open_busy(&b, true, false, 1);
 		lie(&b, ids[i]);
@@ -71,7 +71,7 @@ static void test_ids_that_are_not_out(void **state)
 	uint16_t id;
 
 	(void)state;
-	CONFORMS("R-HARD-02");
+	CONFORMS("R-HARD-02", "R-HARD-07");
 	for (id = 0; id < SIZE; id++) {
 		open_busy(&b, true, false, 1);
 		assert_true(peer_take(&b.peer, &chain));
@@ -152,7 +152,7 @@ static void test_random_rings(void **state)
 	unsigned round;
 
 	(void)state;
-	CONFORMS("R-HARD-01", "R-HARD-02", "R-HARD-03");
+	CONFORMS("R-HARD-01", "R-HARD-02", "R-HARD-03", "R-HARD-09");
 	for (round = 0; round < 4000; round++) {
 		bool in_order = round % 2;
 		unsigned out = 1 + pair_random(&random, SIZE);
@@ -191,7 +191,7 @@ static void test_batch_beyond_what_is_published(void **state)
 	uint16_t id;
 
 	(void)state;
-	CONFORMS("R-HARD-03");
+	CONFORMS("R-HARD-03", "R-HARD-10");
 	open_busy(&b, true, true, 2);
 	bed_push(&b, 1);
 	id = b.ring.order.fifo[(uint16_t)(b.ring.order.next - 1) & b.ring.order.mask].id;
@@ -227,7 +227,7 @@ static void test_split_in_order(void **state)
 	struct bed b;
 
 	(void)state;
-	CONFORMS("R-HARD-01", "R-HARD-02", "R-HARD-03");
+	CONFORMS("R-HARD-01", "R-HARD-02", "R-HARD-03", "R-HARD-10");
 	open_busy(&b, false, true, 2);
 	assert_true(peer_take(&b.peer, &chains[0]));
 	assert_true(peer_take(&b.peer, &chains[1]));

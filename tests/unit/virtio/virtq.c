@@ -184,9 +184,10 @@ static void test_kicks_with_data_on_a_packed_ring(void **state)
 	unsigned i;
 
 	(void)state;
-	CONFORMS("R-ND-08", "R-PACK-14", "R-PACK-15");
+	CONFORMS("R-ND-08", "R-PACK-14", "R-PACK-15", "R-VU-52");
 	queue_bench_open(&q, 16, VIRTIO_BIT(VIRTIO_F_RING_PACKED));
 	assert_int_equal(virtq_start(&q.vq), 0);
+	assert_int_equal(q.b.fake.queues[3].base, 0x80008000);
 	q.b.fake.transport.notify_data = true;
 	for (i = 0; i < 40; i++) {
 		struct vring_packed_desc *desc = &q.vq.packed.desc[i % 16];
