@@ -122,7 +122,8 @@ def check_features():
         for feature in "indirect", "event_idx":
             assert (feature in device["offered"]) == (feature != lacking), device
             assert (feature in device["negotiated"]) == (feature != lacking), device
-        assert ("packed" in device["offered"]) == (name == "packed"), device
+        for of in "offered", "negotiated":
+            assert ("packed" in device[of]) == (name == "packed"), device
         job = load(f"perf-{name}")["jobs"][0]
         assert job["error"] == 0 and job["write"]["total_ios"] == 512, job
         assert job["verify_bad"] == 0 and job["verify_checked"] >= 512, job
