@@ -17,11 +17,13 @@ HOT bool put(struct ioq *ioq, const dma_in_force *in_force, const void *buf,
 	     const struct transfer *t)
 {
 	uint64_t len = (uint64_t)t->blocks * t->lun->block_size;
-	struct slot *slot = &ioq->slots[ioq->free];
 	struct vring_desc *data;
+	struct slot *slot;
 
+	/* Before anything that threads who share the queue would have to lock. */
 	if (unlikely(!dma_cached(in_force, &ioq->cache, buf, len)))
 		return false;
+	slot = &ioq->slots[ioq->free];
 	/* The slot that ends the list of free ones has no shape. */
 	if (unlikely(slot->shape != t->shape))
 		return false;

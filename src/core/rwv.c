@@ -64,7 +64,7 @@ HOT bool put(struct vscsi_queue *queue, const struct iovec *iov, const struct tr
 	     uint32_t flags)
 {
 	struct ioq *ioq = queue->ioq;
-	struct slot *slot = &ioq->slots[ioq->free];
+	struct slot *slot;
 	uint64_t bytes = (uint64_t)t->blocks * t->lun->block_size;
 
 	if (unlikely(!transfer_is_plain(t, flags) || !queue_is_ours(queue)))
@@ -72,6 +72,7 @@ HOT bool put(struct vscsi_queue *queue, const struct iovec *iov, const struct tr
 	if (unlikely(!dma_current(atomic_load_explicit(&ioq->in_force, memory_order_relaxed),
 				  &ioq->cache)))
 		return false;
+	slot = &ioq->slots[ioq->free];
 	if (unlikely(t->segs - 1 >= SLOT_MAX_SEGS) || unlikely(slot->shape != t->shape))
 		return false;
 	/* Equal, so that none is longer than a descriptor can say either. */

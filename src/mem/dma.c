@@ -41,7 +41,7 @@ bool dma_find(const struct dma_map *map, struct dma_cache *cache, uint64_t addr)
 	if (addr - span->start >= span->len)
 		return false;
 	/* By value: the next look-up then needs neither the table nor the search. */
-	cache->table = table;
+	atomic_store_explicit(&cache->table, table, memory_order_relaxed);
 	cache->span = *span;
 	cache->end = span->start + span->len;
 	return true;

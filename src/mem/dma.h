@@ -78,11 +78,12 @@ struct dma_map {
 };
 
 /*
- * The span that a queue used last, and where it ends; one a queue, so it is never shared between
- * threads.
+ * The span that a queue used last, and where it ends; one a queue. Where threads share the queue
+ * they share this too, under its lock; @table alone may be read without it, to find that the table
+ * is not the one that counts.
  */
 struct dma_cache {
-	const struct dma_table *table;
+	_Atomic(const struct dma_table *) table;
 	struct dma_span span;
 	uint64_t end;
 };
@@ -122,6 +123,11 @@ void dma_map_destroy(struct dma_map *map);
  */
 bool dma_find(const struct dma_map *map, struct dma_cache *cache, uint64_t addr);
 
+static inline const struct dma_table *cache_table(const struct dma_cache *cache)
+{
+	return atomic_load_explicit(&cache->table, memory_order_relaxed);
+}
+
 /**
  * dma_translate - Find where the device sees a buffer
  * @map: the device's map
@@ -144,8 +150,8 @@ static inline size_t dma_translate(const struct dma_map *map, struct dma_cache *
 	uint64_t a = (uint64_t)(uintptr_t)addr;
 	uint64_t left;
 
-	if (__builtin_expect(cache->table != table || a - cache->span.start >= cache->span.len,
-			     0)) {
+	if (__builtin_expect(
+		    cache_table(cache) != table || a - cache->span.start >= cache->span.len, 0)) {
 		if (!dma_find(map, cache, a))
 			return 0;
 	}
@@ -159,7 +165,7 @@ static inline size_t dma_translate(const struct dma_map *map, struct dma_cache *
 static inline bool dma_current(const dma_in_force *in_force, const struct dma_cache *cache)
 {
 	/* Relaxed: only whether the table is still the one that the span was copied from. */
-	return atomic_load_explicit(in_force, memory_order_relaxed) == cache->table;
+	return atomic_load_explicit(in_force, memory_order_relaxed) == cache_table(cache);
 }
 
 /**
@@ -177,11 +183,14 @@ static inline bool dma_current(const dma_in_force *in_force, const struct dma_ca
 static inline bool dma_cached(const dma_in_force *in_force, const struct dma_cache *cache,
 			      const void *addr, uint64_t len)
 {
-	/* No sum that could wrap; with @addr outside the span this is more than the span has. */
-	uint64_t left = cache->end - (uint64_t)(uintptr_t)addr;
+	uint64_t left;
 
-	return __builtin_expect(dma_current(in_force, cache), 1) &&
-	       __builtin_expect(left <= cache->span.len, 1) && __builtin_expect(len <= left, 1);
+	/* First: what is not current may be another thread's, see struct dma_cache. */
+	if (__builtin_expect(!dma_current(in_force, cache), 0))
+		return false;
+	/* No sum that could wrap; with @addr outside the span this is more than the span has. */
+	left = cache->end - (uint64_t)(uintptr_t)addr;
+	return __builtin_expect(left <= cache->span.len, 1) && __builtin_expect(len <= left, 1);
 }
 
 #endif
