@@ -29,6 +29,7 @@ static struct {
 	unsigned inflight;
 	struct chain taken[TAKEN];
 	unsigned ntaken;
+	bool spoilt; /* the device wrote over what it reads, and takes no more of it */
 } t;
 
 static void prepare(bool write)
@@ -66,7 +67,7 @@ static int poll_some(unsigned max)
 
 static void take(void)
 {
-	if (t.ntaken < TAKEN && model_take(t.model, QUEUE, &t.taken[t.ntaken]))
+	if (!t.spoilt && t.ntaken < TAKEN && model_take(t.model, QUEUE, &t.taken[t.ntaken]))
 		t.ntaken++;
 }
 
@@ -95,6 +96,7 @@ static void scribble(void)
 	uint16_t at = input_u16(&t.in);
 	uint8_t value = input_u8(&t.in);
 
+	t.spoilt |= at >> 14 != 2;
 	switch (at >> 14) {
 	case 0:
 		((uint8_t *)ring->desc)[at % (16 * ring->size)] = value;
