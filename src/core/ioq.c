@@ -138,9 +138,13 @@ void ioq_destroy(struct ioq *ioq)
 
 void ioq_set_hot(struct ioq *ioq, bool hot)
 {
-	hot = hot && ioq->indirect && ioq->readable;
-	atomic_store(&ioq->in_force, hot ? &ioq->map->table : &dma_never_in_force);
-	atomic_store(&ioq->hot, hot);
+	bool split = hot && ioq->indirect && ioq->readable;
+	bool packed = hot && ioq->packed;
+
+	atomic_store(&ioq->in_force, split ? &ioq->map->table : &dma_never_in_force);
+	atomic_store(&ioq->hot, split);
+	atomic_store(&ioq->in_force_packed, packed ? &ioq->map->table : &dma_never_in_force);
+	atomic_store(&ioq->hot_packed, packed);
 }
 
 bool ioq_uses_regions(const struct ioq *ioq, uint64_t regions)

@@ -139,6 +139,7 @@ _Static_assert(sizeof(struct slot) == CACHE_LINE, "a request's private part is o
  * @hot: that, @indirect, @readable, and the device works; the one thing that the hot path asks
  * @in_force: where the hot path finds the table that @cache must be of: @map's while @hot, else one
  *	that @cache never is of, so that looking at the cache answers both
+ * @hot_packed, @in_force_packed: the same for @packed in the place of @indirect and @readable
  */
 struct ioq {
 	struct virtq vq;
@@ -168,7 +169,9 @@ struct ioq {
 	unsigned users;
 	bool exclusive;
 	atomic_bool hot;
+	atomic_bool hot_packed;
 	_Atomic(const dma_in_force *) in_force;
+	_Atomic(const dma_in_force *) in_force_packed;
 };
 
 /**
@@ -200,6 +203,11 @@ void slot_clean(struct slot *slot);
 static inline bool ioq_hot(const struct ioq *ioq)
 {
 	return atomic_load_explicit(&ioq->hot, memory_order_relaxed);
+}
+
+static inline bool ioq_hot_packed(const struct ioq *ioq)
+{
+	return atomic_load_explicit(&ioq->hot_packed, memory_order_relaxed);
 }
 
 /*

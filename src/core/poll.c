@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/complete.h"
+#include "core/fair.h"
 #include "core/limit.h"
 #include "core/queue.h"
 #include "util/export.h"
@@ -415,22 +416,40 @@ static __attribute__((noinline)) int poll_looked(struct vscsi_queue *queue, unsi
 	return (int)count;
 }
 
-EXPORT int vscsi_poll(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max)
+/*
+ * The hot path, for each format of ring. How many entries a packed one has is known at their end
+ * only.
+ */
+static inline __attribute__((always_inline)) int poll_hot(struct vscsi_queue *queue,
+							  struct vscsi_completion *out,
+							  unsigned max, bool packed)
 {
 	struct ioq *ioq = queue->ioq;
+	int pending = virtq_pending_in(&ioq->vq, packed);
 	unsigned count;
-	int pending;
 
-	if (unlikely(!ioq_hot(ioq)))
-		return poll_general(queue, out, max);
-	pending = virtq_pending(&ioq->vq);
 	if (unlikely(pending <= 0 || !max || ioq->waiting != NO_SLOT))
 		return poll_rest(queue, out, max, 0);
 	if ((unsigned)pending < max)
 		max = (unsigned)pending;
-	count = collect_plain(ioq, NULL, out, max, 0, false);
-	if (unlikely(count != max))
+	count = collect_plain(ioq, NULL, out, max, 0, packed);
+	if (unlikely(count != max) && (!packed || virtq_pending_in(&ioq->vq, true)))
 		return poll_rest(queue, out, max, count);
 	atomic_store_explicit(&queue->idle, 0, memory_order_relaxed);
 	return likely(++queue->turns) ? (int)count : poll_looked(queue, count);
+}
+
+static __attribute__((noinline)) int poll_packed(struct vscsi_queue *queue,
+						 struct vscsi_completion *out, unsigned max)
+{
+	if (unlikely(!ioq_hot_packed(queue->ioq)))
+		return poll_general(queue, out, max);
+	return poll_hot(queue, out, max, true);
+}
+
+EXPORT int vscsi_poll(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max)
+{
+	if (unlikely(!ioq_hot(queue->ioq)))
+		return poll_packed(queue, out, max);
+	return poll_hot(queue, out, max, false);
 }

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "core/fair.h"
 #include "core/queue.h"
 #include "mem/node.h"
 #include "util/error.h"

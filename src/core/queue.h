@@ -21,7 +21,8 @@
  * @done: first of the slots that other handles found completed for this one; @done_last: its end
  * @owner: thread that it belongs to
  * @next: next one of those that share @ioq; from here on, see share.h
- * @held: slots that it has; @modest: the library's own, which needs few
+ * @held: slots that it has; @reserve: those that it can always have; @modest: the library's own,
+ *	which needs few
  * @waiters: threads in vscsi_wait(); @armed: a wish of vscsi_arm() holds; @granted: it is over
  * @listed: it is to be woken
  * @bell: what wakes it, once it has slept
@@ -40,6 +41,7 @@ struct vscsi_queue {
 	pthread_t owner;
 	struct vscsi_queue *next;
 	unsigned held;
+	unsigned reserve;
 	unsigned waiters;
 	bool modest;
 	bool armed;

@@ -43,10 +43,12 @@ HOT bool put_hot(struct vscsi_queue *queue, const void *buf, const struct transf
 		 uint32_t flags)
 {
 	struct ioq *ioq = queue->ioq;
+	_Atomic(const dma_in_force *) *in_force =
+		t->format == VIRTQ_PACKED ? &ioq->in_force_packed : &ioq->in_force;
 
 	if (unlikely(!transfer_is_plain(t, flags) || !queue_is_ours(queue)))
 		return false;
-	return put(ioq, atomic_load_explicit(&ioq->in_force, memory_order_relaxed), buf, t);
+	return put(ioq, atomic_load_explicit(in_force, memory_order_relaxed), buf, t);
 }
 
 void transfer_prepare(struct ioq *ioq, const void *buf, unsigned segs, uint16_t shape, bool write,
@@ -116,10 +118,9 @@ static __attribute__((noinline)) int read_any(struct vscsi_queue *queue, struct 
 					      void *buf, uint64_t lba, uint32_t blocks,
 					      uint32_t flags, uint64_t user_data)
 {
-	struct transfer t =
-		TRANSFER(lun, lba, blocks, user_data, 1, false, lun->wide, !queue->ioq->indirect);
+	struct transfer t = TRANSFER(lun, lba, blocks, user_data, 1, false, lun->wide,
+				     !queue->ioq->indirect, queue->ioq->vq.format);
 
-	t.format = queue->ioq->vq.format;
 	if (likely(put_warm(queue, buf, &t, flags)))
 		return 0;
 	return read_general(queue, lun, buf, lba, blocks, flags, user_data);
@@ -129,7 +130,20 @@ static __attribute__((noinline)) int read_wide(struct vscsi_queue *queue, struct
 					       void *buf, uint64_t lba, uint32_t blocks,
 					       uint32_t flags, uint64_t user_data)
 {
-	const struct transfer t = TRANSFER(lun, lba, blocks, user_data, 1, false, true, false);
+	const struct transfer t =
+		TRANSFER(lun, lba, blocks, user_data, 1, false, true, false, VIRTQ_SPLIT);
+
+	if (likely(put_hot(queue, buf, &t, flags)))
+		return 0;
+	return read_any(queue, lun, buf, lba, blocks, flags, user_data);
+}
+
+static __attribute__((noinline)) int read_packed(struct vscsi_queue *queue, struct vscsi_lun *lun,
+						 void *buf, uint64_t lba, uint32_t blocks,
+						 uint32_t flags, uint64_t user_data)
+{
+	const struct transfer t =
+		TRANSFER(lun, lba, blocks, user_data, 1, false, false, false, VIRTQ_PACKED);
 
 	if (likely(put_hot(queue, buf, &t, flags)))
 		return 0;
@@ -140,7 +154,8 @@ static __attribute__((noinline)) int read_warm(struct vscsi_queue *queue, struct
 					       void *buf, uint64_t lba, uint32_t blocks,
 					       uint32_t flags, uint64_t user_data)
 {
-	const struct transfer t = TRANSFER(lun, lba, blocks, user_data, 1, false, false, false);
+	const struct transfer t =
+		TRANSFER(lun, lba, blocks, user_data, 1, false, false, false, VIRTQ_SPLIT);
 
 	if (likely(put_warm(queue, buf, &t, flags)))
 		return 0;
@@ -150,12 +165,15 @@ static __attribute__((noinline)) int read_warm(struct vscsi_queue *queue, struct
 EXPORT int vscsi_read(struct vscsi_queue *queue, struct vscsi_lun *lun, void *buf, uint64_t lba,
 		      uint32_t blocks, uint32_t flags, uint64_t user_data)
 {
-	const struct transfer t = TRANSFER(lun, lba, blocks, user_data, 1, false, false, false);
+	const struct transfer t =
+		TRANSFER(lun, lba, blocks, user_data, 1, false, false, false, VIRTQ_SPLIT);
 
 	if (likely(put_hot(queue, buf, &t, flags)))
 		return 0;
 	if (lun->wide)
 		return read_wide(queue, lun, buf, lba, blocks, flags, user_data);
+	if (queue->ioq->packed)
+		return read_packed(queue, lun, buf, lba, blocks, flags, user_data);
 	if (queue->ioq->indirect && queue->ioq->readable)
 		return read_warm(queue, lun, buf, lba, blocks, flags, user_data);
 	return read_any(queue, lun, buf, lba, blocks, flags, user_data);
@@ -176,10 +194,9 @@ static __attribute__((noinline)) int write_any(struct vscsi_queue *queue, struct
 					       void *buf, uint64_t lba, uint32_t blocks,
 					       uint32_t flags, uint64_t user_data)
 {
-	struct transfer t =
-		TRANSFER(lun, lba, blocks, user_data, 1, true, lun->wide, !queue->ioq->indirect);
+	struct transfer t = TRANSFER(lun, lba, blocks, user_data, 1, true, lun->wide,
+				     !queue->ioq->indirect, queue->ioq->vq.format);
 
-	t.format = queue->ioq->vq.format;
 	if (likely(put_warm(queue, buf, &t, flags)))
 		return 0;
 	return write_general(queue, lun, buf, lba, blocks, flags, user_data);
@@ -189,7 +206,20 @@ static __attribute__((noinline)) int write_wide(struct vscsi_queue *queue, struc
 						void *buf, uint64_t lba, uint32_t blocks,
 						uint32_t flags, uint64_t user_data)
 {
-	const struct transfer t = TRANSFER(lun, lba, blocks, user_data, 1, true, true, false);
+	const struct transfer t =
+		TRANSFER(lun, lba, blocks, user_data, 1, true, true, false, VIRTQ_SPLIT);
+
+	if (likely(put_hot(queue, buf, &t, flags)))
+		return 0;
+	return write_any(queue, lun, buf, lba, blocks, flags, user_data);
+}
+
+static __attribute__((noinline)) int write_packed(struct vscsi_queue *queue, struct vscsi_lun *lun,
+						  void *buf, uint64_t lba, uint32_t blocks,
+						  uint32_t flags, uint64_t user_data)
+{
+	const struct transfer t =
+		TRANSFER(lun, lba, blocks, user_data, 1, true, false, false, VIRTQ_PACKED);
 
 	if (likely(put_hot(queue, buf, &t, flags)))
 		return 0;
@@ -200,7 +230,8 @@ static __attribute__((noinline)) int write_warm(struct vscsi_queue *queue, struc
 						void *buf, uint64_t lba, uint32_t blocks,
 						uint32_t flags, uint64_t user_data)
 {
-	const struct transfer t = TRANSFER(lun, lba, blocks, user_data, 1, true, false, false);
+	const struct transfer t =
+		TRANSFER(lun, lba, blocks, user_data, 1, true, false, false, VIRTQ_SPLIT);
 
 	if (likely(put_warm(queue, buf, &t, flags)))
 		return 0;
@@ -211,12 +242,15 @@ EXPORT int vscsi_write(struct vscsi_queue *queue, struct vscsi_lun *lun, const v
 		       uint64_t lba, uint32_t blocks, uint32_t flags, uint64_t user_data)
 {
 	void *buf = (void *)(uintptr_t)from;
-	const struct transfer t = TRANSFER(lun, lba, blocks, user_data, 1, true, false, false);
+	const struct transfer t =
+		TRANSFER(lun, lba, blocks, user_data, 1, true, false, false, VIRTQ_SPLIT);
 
 	if (likely(put_hot(queue, buf, &t, flags)))
 		return 0;
 	if (lun->wide)
 		return write_wide(queue, lun, buf, lba, blocks, flags, user_data);
+	if (queue->ioq->packed)
+		return write_packed(queue, lun, buf, lba, blocks, flags, user_data);
 	if (queue->ioq->indirect && queue->ioq->readable)
 		return write_warm(queue, lun, buf, lba, blocks, flags, user_data);
 	return write_any(queue, lun, buf, lba, blocks, flags, user_data);

@@ -130,7 +130,7 @@ static __attribute__((noinline)) int readv_again(struct vscsi_queue *queue, stru
 						 uint64_t user_data)
 {
 	const struct transfer t =
-		TRANSFER(lun, lba, blocks, user_data, iovcnt, false, lun->wide, false);
+		TRANSFER(lun, lba, blocks, user_data, iovcnt, false, lun->wide, false, VIRTQ_SPLIT);
 	int err;
 
 	if (ioq_hot(queue->ioq) && queue_is_ours(queue) && iovcnt - 1 < SLOT_MAX_SEGS) {
@@ -149,7 +149,7 @@ EXPORT int vscsi_readv(struct vscsi_queue *queue, struct vscsi_lun *lun, const s
 		       uint64_t user_data)
 {
 	const struct transfer t =
-		TRANSFER(lun, lba, blocks, user_data, iovcnt, false, false, false);
+		TRANSFER(lun, lba, blocks, user_data, iovcnt, false, false, false, VIRTQ_SPLIT);
 
 	if (likely(put(queue, iov, &t, flags)))
 		return 0;
@@ -163,7 +163,7 @@ static __attribute__((noinline)) int writev_again(struct vscsi_queue *queue, str
 						  uint64_t user_data)
 {
 	const struct transfer t =
-		TRANSFER(lun, lba, blocks, user_data, iovcnt, true, lun->wide, false);
+		TRANSFER(lun, lba, blocks, user_data, iovcnt, true, lun->wide, false, VIRTQ_SPLIT);
 	int err;
 
 	if (ioq_hot(queue->ioq) && queue_is_ours(queue) && iovcnt - 1 < SLOT_MAX_SEGS) {
@@ -181,7 +181,8 @@ EXPORT int vscsi_writev(struct vscsi_queue *queue, struct vscsi_lun *lun, const 
 			unsigned iovcnt, uint64_t lba, uint32_t blocks, uint32_t flags,
 			uint64_t user_data)
 {
-	const struct transfer t = TRANSFER(lun, lba, blocks, user_data, iovcnt, true, false, false);
+	const struct transfer t =
+		TRANSFER(lun, lba, blocks, user_data, iovcnt, true, false, false, VIRTQ_SPLIT);
 
 	if (likely(put(queue, iov, &t, flags)))
 		return 0;

@@ -4,7 +4,9 @@
  * Sleeping on it is in bell.c.
  */
 #include <errno.h>
+
 #include "core/complete.h"
+#include "core/fair.h"
 #include "core/queue.h"
 
 static unsigned reserve_of(const struct vscsi_queue *queue)
@@ -12,14 +14,6 @@ static unsigned reserve_of(const struct vscsi_queue *queue)
 	unsigned reserve = queue->ioq->share.reserve;
 
 	return queue->modest && reserve ? 1 : reserve;
-}
-
-/* Slots that a handle has not taken of its reserve. */
-static unsigned lacking(const struct vscsi_queue *queue)
-{
-	unsigned reserve = reserve_of(queue);
-
-	return queue->held < reserve ? reserve - queue->held : 0;
 }
 
 static unsigned fair_part(unsigned depth, unsigned count)
@@ -49,8 +43,10 @@ static void deal(struct ioq *ioq)
 	if (count && count <= ioq->depth)
 		share->reserve = fair_part(ioq->depth, count - modest);
 	share->owed = 0;
-	for (queue = share->handles; queue; queue = queue->next)
-		share->owed += lacking(queue);
+	for (queue = share->handles; queue; queue = queue->next) {
+		queue->reserve = reserve_of(queue);
+		share->owed += share_lacking(queue);
+	}
 }
 
 void share_join(struct vscsi_queue *queue)
@@ -91,33 +87,6 @@ unsigned share_depth(struct vscsi_queue *queue)
 		depth -= other == queue ? 0 : reserve_of(other);
 	pthread_mutex_unlock(&ioq->lock);
 	return depth;
-}
-
-bool share_may_take(const struct vscsi_queue *queue)
-{
-	const struct ioq *ioq = queue->ioq;
-
-	return lacking(queue) || ioq->depth - ioq->share.held > ioq->share.owed;
-}
-
-void share_take(struct vscsi_queue *queue)
-{
-	struct share *share = &queue->ioq->share;
-
-	if (lacking(queue))
-		share->owed--;
-	queue->held++;
-	share->held++;
-}
-
-void share_give(struct vscsi_queue *queue, unsigned count)
-{
-	struct share *share = &queue->ioq->share;
-
-	share->owed -= lacking(queue);
-	queue->held -= count;
-	share->held -= count;
-	share->owed += lacking(queue);
 }
 
 void share_hand_over(struct slot *slot, uint32_t used_len)

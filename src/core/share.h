@@ -57,16 +57,6 @@ void share_fini(struct share *share);
 /* Slots that a handle can have at most, as others have their reserves. Takes the lock. */
 unsigned share_depth(struct vscsi_queue *queue);
 
-/*
- * Whether a handle may have one more slot. Each has its reserve for certain; what is not reserved
- * goes to whoever comes first. With the lock held, as the two below.
- */
-bool share_may_take(const struct vscsi_queue *queue);
-void share_take(struct vscsi_queue *queue);
-
-/* Notes that so many slots of a handle are free again. */
-void share_give(struct vscsi_queue *queue, unsigned count);
-
 /**
  * share_hand_over - Leave a slot that came back where its handle finds it
  * @used_len: as the device said

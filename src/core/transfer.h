@@ -7,6 +7,7 @@
 #ifndef CORE_TRANSFER_H
 #define CORE_TRANSFER_H
 
+#include "core/fair.h"
 #include "core/queue.h"
 #include "scsi/cdb.h"
 
@@ -21,10 +22,10 @@ HOT uint16_t transfer_shape(unsigned segs, bool write, bool wide, bool direct)
 }
 
 /* A transfer as an initialiser. */
-#define TRANSFER(lun, lba, blocks, user_data, segs, write, wide, direct)                      \
+#define TRANSFER(lun, lba, blocks, user_data, segs, write, wide, direct, format)              \
 	{                                                                                     \
 		lun, lba, blocks, user_data, segs, transfer_shape(segs, write, wide, direct), \
-			write, wide, direct, VIRTQ_SPLIT                                      \
+			write, wide, direct, format                                           \
 	}
 
 /**
