@@ -124,6 +124,15 @@ static uint64_t timeval_ns(const struct timeval *time)
 	return (uint64_t)time->tv_sec * 1000000000u + (uint64_t)time->tv_usec * 1000u;
 }
 
+/* Each is a system call, or a register access that leaves a virtual machine. */
+static uint64_t notifications(struct job *job)
+{
+	struct vscsi_queue_info info = {.size = sizeof(info)};
+
+	vscsi_queue_get_info(job->queue, &info);
+	return info.notifications;
+}
+
 void job_count_from(struct job *job, uint64_t now)
 {
 	struct rusage usage;
@@ -134,6 +143,7 @@ void job_count_from(struct job *job, uint64_t now)
 	job->usage_switches = (uint64_t)(usage.ru_nvcsw + usage.ru_nivcsw);
 	job->usage_major = (uint64_t)usage.ru_majflt;
 	job->usage_minor = (uint64_t)usage.ru_minflt;
+	job->usage_notifications = notifications(job);
 	stats_restart(&job->stats, now);
 	job->began = now;
 	job->counting = true;
@@ -152,6 +162,7 @@ void job_usage(struct job *job, uint64_t now)
 	stats->switches = (uint64_t)(usage.ru_nvcsw + usage.ru_nivcsw) - job->usage_switches;
 	stats->major_faults = (uint64_t)usage.ru_majflt - job->usage_major;
 	stats->minor_faults = (uint64_t)usage.ru_minflt - job->usage_minor;
+	stats->notifications = notifications(job) - job->usage_notifications;
 	stats->verify_checked = job->verifier.checked;
 	stats->verify_bad = job->verifier.bad;
 }

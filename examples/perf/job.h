@@ -92,6 +92,7 @@ struct job {
 	uint64_t usage_switches;
 	uint64_t usage_major;
 	uint64_t usage_minor;
+	uint64_t usage_notifications;
 	int error;
 	char sentence[384]; /* about the first error, "" without one */
 

@@ -166,6 +166,7 @@ static struct json_object *result_object(const struct result *result)
 		bad = bad || add(out, dir_names[i], dir_object(&stats->dir[i]));
 	bad = bad || add(out, dir_names[DIR_SYNC], sync_object(&stats->dir[DIR_SYNC])) ||
 	      add_processor(out, result) ||
+	      add_number(out, "notifications", stats->notifications) ||
 	      add_number(out, "verify_checked", stats->verify_checked) ||
 	      add_number(out, "verify_bad", stats->verify_bad);
 	return whole(out, bad);

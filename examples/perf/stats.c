@@ -93,6 +93,7 @@ void stats_merge(struct stats *to, const struct stats *from)
 	to->switches += from->switches;
 	to->major_faults += from->major_faults;
 	to->minor_faults += from->minor_faults;
+	to->notifications += from->notifications;
 	to->verify_checked += from->verify_checked;
 	to->verify_bad += from->verify_bad;
 }

@@ -53,6 +53,7 @@ struct stats {
 	uint64_t switches; /* context switches of both kinds */
 	uint64_t major_faults;
 	uint64_t minor_faults;
+	uint64_t notifications;  /* sent to the device */
 	uint64_t verify_checked; /* blocks */
 	uint64_t verify_bad;
 };

@@ -87,6 +87,20 @@ static void print_dir(FILE *out, const struct dir_stats *dir, const char *name)
 		print_percentiles(out, dir);
 }
 
+static void print_notifications(FILE *out, const struct stats *stats)
+{
+	uint64_t ios = 0;
+	unsigned i;
+
+	for (i = 0; i < DIR_COUNT; i++)
+		ios += stats->dir[i].ios;
+	fprintf(out, "  notifications: %" PRIu64, stats->notifications);
+	if (ios)
+		fprintf(out, ", %.1f for 1000 requests",
+			(double)stats->notifications * 1000 / (double)ios);
+	fputc('\n', out);
+}
+
 static void print_rest(FILE *out, const struct result *result)
 {
 	const struct stats *stats = &result->stats;
@@ -100,6 +114,7 @@ static void print_rest(FILE *out, const struct result *result)
 		"\n",
 		100 * (double)stats->user_ns / wall, 100 * (double)stats->system_ns / wall,
 		stats->switches, stats->major_faults, stats->minor_faults);
+	print_notifications(out, stats);
 	if (result->options->verify)
 		fprintf(out, "  verify: %" PRIu64 " blocks of %u bytes checked, %" PRIu64 " bad\n",
 			stats->verify_checked, result->block_size, stats->verify_bad);
