@@ -33,6 +33,7 @@ static const char help[] =
 	"  --queue-size=N      largest ring accepted, 2 to 32768 (1024)\n"
 	"  --mode=eventfd|poll wait for kicks, or look at the rings all the time (eventfd)\n"
 	"  --off=NAME[,NAME]   do not offer these features\n"
+	"  --in-order          offer to use requests in order: in batches, which takes longer\n"
 	"  --list-features     print the names of all features\n"
 	"  --seg-max=N         seg_max in config space (254)\n"
 	"  --max-sectors=N     max_sectors in config space, 512-byte units (65535)\n"
@@ -55,6 +56,7 @@ enum option_id {
 	OPT_MAX_SECTORS,
 	OPT_CMD_PER_LUN,
 	OPT_CONTROL,
+	OPT_IN_ORDER,
 	OPT_HELP,
 };
 
@@ -66,6 +68,7 @@ static const struct option long_options[] = {
 	{"queue-size", required_argument, NULL, OPT_QUEUE_SIZE},
 	{"mode", required_argument, NULL, OPT_MODE},
 	{"off", required_argument, NULL, OPT_OFF},
+	{"in-order", no_argument, NULL, OPT_IN_ORDER},
 	{"list-features", no_argument, NULL, OPT_LIST},
 	{"seg-max", required_argument, NULL, OPT_SEG_MAX},
 	{"max-sectors", required_argument, NULL, OPT_MAX_SECTORS},
@@ -134,6 +137,9 @@ static int set_option(int id, const char *arg, struct options *o, struct lun_tab
 		return set_mode(o, arg);
 	case OPT_OFF:
 		return features_off(&o->features, arg);
+	case OPT_IN_ORDER:
+		o->features.virtio |= BIT(VIRTIO_F_IN_ORDER);
+		return 0;
 	case OPT_SEG_MAX:
 		return number("seg-max", arg, 1, UINT32_MAX, &o->seg_max);
 	case OPT_MAX_SECTORS:
@@ -174,6 +180,8 @@ int options_parse(int argc, char **argv, struct options *o, struct lun_table *lu
 		.max_sectors = 65535,
 		.cmd_per_lun = 128,
 	};
+	/* Drivers would take it, and wait for the end of a batch where they need not. */
+	o->features.virtio &= ~BIT(VIRTIO_F_IN_ORDER);
 	/* The sentence about a bad option comes from here, in the same form as all others. */
 	opterr = 0;
 	while (!rc && (id = getopt_long(argc, argv, "", long_options, NULL)) != -1) {

@@ -66,7 +66,7 @@ struct virtq *control_virtq(struct vscsi_dev *dev)
 
 static int prepare_places(struct vscsi_dev *dev, struct control *control)
 {
-	struct dma_cache cache = {0};
+	struct dma_cache cache = {.table = NULL};
 	uint64_t regions = 0;
 	uint64_t iova = 0;
 	unsigned i;

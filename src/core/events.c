@@ -67,7 +67,7 @@ struct virtq *events_virtq(struct vscsi_dev *dev)
 /* Posts all buffers. The device may fill them from DRIVER_OK on (5.6.5). */
 static int post_buffers(struct vscsi_dev *dev, struct events *events)
 {
-	struct dma_cache cache = {0};
+	struct dma_cache cache = {.table = NULL};
 	uint64_t regions = 0;
 	uint64_t iova = 0;
 	unsigned i;

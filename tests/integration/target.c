@@ -97,10 +97,11 @@ void target_start(struct target *target, const char *name, const char *const *ar
 {
 	char socket_arg[64];
 	char control_arg[64];
-	const char *argv[TARGET_ARGS + 5] = {getenv("VSCSI_TARGET"), socket_arg, control_arg};
+	const char *argv[TARGET_ARGS + 6] = {getenv("VSCSI_TARGET"), socket_arg, control_arg,
+					     "--in-order"};
 	const char *off = getenv("VSCSI_TARGET_OFF");
 	char off_arg[64];
-	unsigned count = 3;
+	unsigned count = 4;
 	int pipefd[2];
 	unsigned i;
 

@@ -100,7 +100,7 @@ static void test_lengths_that_wrap(void **state)
 
 static void test_the_cache_remembers_and_the_set_grows(void **state)
 {
-	struct dma_cache cache = {0};
+	struct dma_cache cache = {.table = NULL};
 	uint64_t iova;
 	uint64_t set = 0;
 
@@ -132,7 +132,7 @@ static bool whole(const struct dma_cache *cache, const char *addr, size_t len)
 
 static void test_the_short_form_knows_one_region(void **state)
 {
-	struct dma_cache cache = {0};
+	struct dma_cache cache = {.table = NULL};
 	uint64_t iova;
 	uint64_t set = 0;
 
@@ -152,7 +152,7 @@ static void test_the_short_form_knows_one_region(void **state)
 
 static void test_a_cache_does_not_outlive_its_region(void **state)
 {
-	struct dma_cache cache = {0};
+	struct dma_cache cache = {.table = NULL};
 	uint64_t iova;
 	uint64_t set = 0;
 
