@@ -187,6 +187,31 @@ static void test_many_queues(void **state)
 	model_free(m);
 }
 
+/* On a packed ring a size of 0 would mean something else than "not there" (4.1.4.3.2). */
+static void test_no_size_of_zero(void **state)
+{
+	struct model *m = model_standard();
+	unsigned written = 0;
+	struct bench b;
+	unsigned i;
+
+	(void)state;
+	CONFORMS("R-PCI-24");
+	bench_open(&b, m);
+	assert_int_equal(pci_ops.set_features(b.t, UINT64_C(1) << VIRTIO_F_RING_PACKED), 0);
+	for (i = 0; i < 6; i++)
+		assert_int_equal(start(&b, i, 16), 0);
+	assert_int_equal(pci_ops.set_status(b.t, 0), 0);
+	for (i = 0; i < m->logged; i++) {
+		if (m->log[i].access != BAR_WRITE || m->log[i].offset != COMMON(queue_size))
+			continue;
+		assert_int_not_equal(m->log[i].value, 0);
+		written++;
+	}
+	assert_int_equal(written, 6);
+	bench_close(&b);
+}
+
 int queue_tests(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -195,6 +220,7 @@ int queue_tests(void)
 		cmocka_unit_test(test_enabling),
 		cmocka_unit_test(test_where_a_queue_is_kicked),
 		cmocka_unit_test(test_many_queues),
+		cmocka_unit_test(test_no_size_of_zero),
 	};
 
 	return cmocka_run_group_tests_name("pci/queue", tests, NULL, NULL);
