@@ -24,6 +24,9 @@ struct vscsi_queue;
 #define VSCSI_ATTR_HEAD_OF_QUEUE 2u
 #define VSCSI_ATTR_ACA           3u
 
+/* vscsi_command.flags */
+#define VSCSI_COMMAND_REPEATABLE 1u /* may be carried out twice: see VSCSI_RECOVERY_REPLAY */
+
 /**
  * struct vscsi_command - Any SCSI command
  * @size: sizeof(struct vscsi_command)
@@ -34,6 +37,8 @@ struct vscsi_queue;
  * @out_count, @in_count: number of segments
  * @attr: VSCSI_ATTR_*; most commands want SIMPLE
  * @retries: times to send it again on UNIT ATTENTION, BUSY and TASK SET FULL; 0: never
+ * @flags: VSCSI_COMMAND_*
+ * @reserved: 0
  *
  * The lengths in the CDB and the data segments must agree; back-ends differ in which one they
  * believe.
@@ -48,6 +53,8 @@ struct vscsi_command {
 	uint32_t in_count;
 	uint32_t attr;
 	uint32_t retries;
+	uint32_t flags;
+	uint32_t reserved;
 };
 
 /**

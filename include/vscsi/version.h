@@ -20,6 +20,7 @@ extern "C" {
 #define VSCSI_HAVE_IOMMU      1 /* option iommu, VSCSI_IOMMU_* */
 #define VSCSI_HAVE_EVENTS     1 /* vscsi_dev_poll_events() */
 #define VSCSI_HAVE_TASK       1 /* vscsi_lun_reset(), vscsi_target_reset() */
+#define VSCSI_HAVE_RECOVERY   1 /* vscsi_dev_opts.recovery, vscsi_dev_reset() */
 #define VSCSI_HAVE_WAIT       1 /* vscsi_queue_fd(), vscsi_arm(), vscsi_wait() */
 
 /**

@@ -19,6 +19,8 @@ static int check(const struct vscsi_command *command)
 {
 	if (command->cdb_len < MIN_CDB || command->attr > VSCSI_ATTR_ACA)
 		return -EINVAL;
+	if ((command->flags & ~VSCSI_COMMAND_REPEATABLE) || command->reserved)
+		return -EINVAL;
 	if ((command->out_count && !command->out) || (command->in_count && !command->in))
 		return -EINVAL;
 	return command->cdb_len > VSCSI_MAX_CDB ? -E2BIG : 0;
@@ -55,6 +57,8 @@ EXPORT int vscsi_command(struct vscsi_queue *queue, struct vscsi_lun *lun,
 	memcpy(header->cdb, command.cdb, command.cdb_len);
 	request_fill(queue->ioq, slot, lun, &request);
 	slot->flags |= SLOT_RAW;
+	if (!(command.flags & VSCSI_COMMAND_REPEATABLE))
+		slot->flags |= SLOT_ONCE;
 	slot->retries = (uint16_t)(command.retries < UINT16_MAX ? command.retries : UINT16_MAX);
 	return queue_commit(queue, lun, slot, user_data);
 }

@@ -128,11 +128,11 @@ bool slot_judge(struct ioq *ioq, struct slot *slot, struct vscsi_completion *out
 	return true;
 }
 
-void slot_lost(const struct slot *slot, struct vscsi_completion *out)
+void slot_lost(const struct slot *slot, int result, struct vscsi_completion *out)
 {
 	memset(out, 0, sizeof(*out));
 	out->user_data = slot->user_data;
 	out->residual = slot->data_len;
 	out->response = RESPONSE_UNWRITTEN;
-	out->result = -ENOTCONN;
+	out->result = result;
 }

@@ -20,7 +20,7 @@
 bool slot_judge(struct ioq *ioq, struct slot *slot, struct vscsi_completion *out);
 
 /* Makes the completion of a request that ended because its device is lost. */
-void slot_lost(const struct slot *slot, struct vscsi_completion *out);
+void slot_lost(const struct slot *slot, int result, struct vscsi_completion *out);
 
 /* Sends again what is due in @ioq->waiting. Returns how many were pushed. */
 unsigned ioq_push_due(struct ioq *ioq);

@@ -50,17 +50,13 @@ struct virtq *control_virtq(struct vscsi_dev *dev)
 	return &dev->control->vq;
 }
 
-static int prepare_places(struct vscsi_dev *dev, struct control *control)
+static void prepare_places(struct vscsi_dev *dev, struct control *control)
 {
 	struct dma_cache cache = {0};
 	uint64_t regions = 0;
 	uint64_t iova = 0;
 	unsigned i;
 
-	control->places = dma_alloc(dev->mem, sizeof(struct place) * PLACES, 0);
-	if (!control->places)
-		return error_set(-ENOMEM, "no room for control buffers in the DMA memory; "
-					  "give the device a larger pool");
 	memset(control->places, 0, sizeof(struct place) * PLACES);
 	for (i = 0; i < PLACES; i++) {
 		struct vring_desc *desc = &virtq_table(&control->vq)[2 * i];
@@ -75,7 +71,6 @@ static int prepare_places(struct vscsi_dev *dev, struct control *control)
 		desc[1].len = htole32(sizeof(struct virtio_scsi_ctrl_tmf_resp));
 		desc[1].flags = htole16(VRING_DESC_F_WRITE);
 	}
-	return 0;
 }
 
 int control_create(struct vscsi_dev *dev)
@@ -89,7 +84,31 @@ int control_create(struct vscsi_dev *dev)
 	pthread_mutex_init(&control->lock, NULL);
 	err = virtq_init(&control->vq, dev->virtio.transport, dev->mem, VQ_CONTROL, RING_SIZE,
 			 virtio_has(&dev->virtio, VIRTIO_RING_F_EVENT_IDX));
-	return err ? err : prepare_places(dev, control);
+	if (err)
+		return err;
+	control->places = dma_alloc(dev->mem, sizeof(struct place) * PLACES, 0);
+	if (!control->places)
+		return error_set(-ENOMEM, "no room for control buffers in the DMA memory; "
+					  "give the device a larger pool");
+	prepare_places(dev, control);
+	return 0;
+}
+
+int control_renew(struct vscsi_dev *dev)
+{
+	struct control *control = dev->control;
+	int err;
+
+	/* Not waited for: whoever waits with it for an answer may need the device's lock to end. */
+	if (pthread_mutex_trylock(&control->lock))
+		return error_set(-EBUSY, "a task management function is still waited for");
+	memset(control->busy, 0, sizeof(control->busy));
+	memset(control->answered, 0, sizeof(control->answered));
+	err = virtq_renew(&control->vq, virtio_has(&dev->virtio, VIRTIO_RING_F_EVENT_IDX));
+	if (!err)
+		prepare_places(dev, control);
+	pthread_mutex_unlock(&control->lock);
+	return err;
 }
 
 void control_destroy(struct vscsi_dev *dev)
@@ -153,9 +172,11 @@ static int drain_running(struct vscsi_dev *dev)
 		dev_fail(dev, rule);
 		return error_set(-EPROTO, "%s", rule);
 	}
-	if (!dev_running(dev))
+	if (dev_failed(dev))
 		return error_set(-ENOTCONN, "the device is lost: %s; close it and open it again",
 				 dev->failure);
+	if (!dev_running(dev))
+		return error_set(-ENOTCONN, "the device is lost and looked for; try again later");
 	return 0;
 }
 

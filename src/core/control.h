@@ -10,6 +10,11 @@
 
 /* Makes the control queue: 0 and @dev->control, or a negative errno with its sentence set. */
 int control_create(struct vscsi_dev *dev);
+/*
+ * Empties it for a device that is back; functions that it never answered are forgotten. 0, -EBUSY
+ * while another thread waits for an answer, or -ENOMEM. Device locked.
+ */
+int control_renew(struct vscsi_dev *dev);
 void control_destroy(struct vscsi_dev *dev);
 
 /* The control virtqueue, to start and stop. */

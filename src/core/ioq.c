@@ -98,6 +98,9 @@ int ioq_create(struct vscsi_dev *dev, unsigned index, unsigned size, struct ioq 
 	choose_geometry(ioq, size, dev->opts.max_segs);
 	err = virtq_init(&ioq->vq, dev->virtio.transport, dev->mem, index, size,
 			 virtio_has(&dev->virtio, VIRTIO_RING_F_EVENT_IDX));
+	/* Now, as there may be no room for it when it is needed. */
+	if (!err && dev_recoverable(dev))
+		err = virtq_init(&ioq->spare, dev->virtio.transport, dev->mem, index, size, false);
 	if (!err)
 		err = allocate(ioq);
 	if (err) {
@@ -114,6 +117,7 @@ void ioq_destroy(struct ioq *ioq)
 	if (!ioq)
 		return;
 	virtq_fini(&ioq->vq);
+	virtq_fini(&ioq->spare);
 	if (ioq->memory)
 		dma_free(ioq->dev->mem, ioq->memory);
 	pthread_mutex_destroy(&ioq->lock);

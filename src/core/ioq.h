@@ -72,6 +72,9 @@ struct vscsi_queue;
 #define SLOT_COUNTED (1u << 1) /* it counts against its LUN's limit */
 #define SLOT_AGAIN   (1u << 2) /* it was sent again, so that its tries need cleaning */
 #define SLOT_LIVE    (1u << 3) /* the ring has it: its head may come back, once */
+#define SLOT_ONCE    (1u << 4) /* must not be carried out twice, so not sent again */
+#define SLOT_UNKNOWN (1u << 5) /* it is not known whether it was carried out */
+#define SLOT_LISTED  (1u << 6) /* it has its place among those that are sent again */
 
 /**
  * struct slot - The private part of a request, one cache line
@@ -125,9 +128,14 @@ _Static_assert(sizeof(struct slot) == CACHE_LINE, "a request's private part is o
  * @lock: held by handles that share the queue
  * @users: handles that use it; under the device's lock
  * @exclusive: it belongs to one handle alone
- * @hot: that, and the device works; the one thing that the hot path asks
+ * @hot: that, and @up; the one thing that the hot path asks
  * @in_force: where the hot path finds the table that @cache must be of: @map's while @hot, else one
  *	that @cache never is of, so that looking at the cache answers both
+ * @up: the device has @vq; cleared by the thread that finds it lost, set by the queue's user
+ * @spare: what the device has after a recovery, until the queue's user takes it for @vq; under the
+ *	device's lock
+ * @ready: it does have it
+ * @parked: what was in flight when the device was lost has been decided about
  */
 struct ioq {
 	struct virtq vq;
@@ -148,6 +156,10 @@ struct ioq {
 	bool exclusive;
 	atomic_bool hot;
 	_Atomic(const dma_in_force *) in_force;
+	atomic_bool up;
+	atomic_bool ready;
+	bool parked;
+	struct virtq spare;
 };
 
 /**
@@ -184,9 +196,32 @@ static inline bool ioq_hot(const struct ioq *ioq)
 /* Opens or closes the hot path. Any thread, with the device's lock held. */
 void ioq_set_hot(struct ioq *ioq, bool hot);
 
+/*
+ * Whether the device has the queue's virtqueue. Acquire pairs with the loss: it was cut off before
+ * we see that.
+ */
+static inline bool ioq_up(const struct ioq *ioq)
+{
+	return atomic_load_explicit(&ioq->up, memory_order_acquire);
+}
+
 static inline uint16_t slot_number(const struct ioq *ioq, const struct slot *slot)
 {
 	return (uint16_t)(slot - ioq->slots);
+}
+
+/*
+ * The slot of a used id, or NULL when the device has no such chain: it was never given, or given
+ * back before.
+ */
+static inline struct slot *ioq_find(const struct ioq *ioq, uint32_t head)
+{
+	struct slot *slot;
+
+	if (unlikely(head >> ioq->head_shift >= ioq->depth))
+		return NULL;
+	slot = &ioq->slots[head >> ioq->head_shift];
+	return likely((slot->flags & SLOT_LIVE) && slot->head == head) ? slot : NULL;
 }
 
 static inline struct virtio_scsi_cmd_resp *slot_response(const struct slot *slot)

@@ -28,6 +28,8 @@
  * @limit: requests that the device takes for one LUN; 0: the rings hold no more than that anyhow
  * @inflight: requests out, counted only with a @limit
  * @dev: device that it is on
+ * @gone: the device came back without it, or with another in its place
+ * @next: in the device's list, under its lock
  * @info: what the application is told
  */
 struct vscsi_lun {
@@ -44,6 +46,8 @@ struct vscsi_lun {
 	uint16_t retries;
 	uint32_t limit;
 	_Atomic uint32_t inflight;
+	atomic_bool gone;
+	struct vscsi_lun *next;
 	struct vscsi_lun_info info;
 };
 
@@ -55,6 +59,12 @@ struct vscsi_lun {
  * Return: 0, or -EINVAL with its sentence set.
  */
 int lun_init(struct vscsi_lun *lun, struct vscsi_dev *dev, unsigned target, unsigned number);
+
+/* Whether the device came back without it. Relaxed: it is noticed soon enough. */
+static inline bool lun_gone(const struct vscsi_lun *lun)
+{
+	return atomic_load_explicit(&lun->gone, memory_order_relaxed);
+}
 
 /* Ends what a request that counts against its LUN's limit took (virtio 1.4, 5.6.4.1). */
 static inline void lun_give_credit(struct vscsi_lun *lun)

@@ -8,6 +8,8 @@
 
 #include "core/complete.h"
 #include "core/queue.h"
+#include "core/recover.h"
+#include "core/resume.h"
 #include "util/export.h"
 
 /* Empty polls between two looks at the device's connection. */
@@ -18,8 +20,9 @@ static __attribute__((noinline)) int submit_general(struct vscsi_queue *queue)
 {
 	bool kick;
 
-	if (unlikely(!dev_running(queue->ioq->dev)))
-		return -ENOTCONN;
+	/* What is prepared meanwhile goes to the device when it is back. */
+	if (unlikely(!ioq_up(queue->ioq)))
+		return dev_failed(queue->ioq->dev) ? -ENOTCONN : 0;
 	queue_lock(queue);
 	kick = virtq_publish(&queue->ioq->vq);
 	queue_unlock(queue);
@@ -91,8 +94,7 @@ static int deliver(struct ioq *ioq, struct slot *slot, uint32_t used_len,
 	return 1;
 }
 
-/* Leaves a completed slot for the handle that it belongs to. */
-static void hand_over(struct slot *slot, uint32_t used_len)
+void slot_hand_over(struct slot *slot, uint32_t used_len)
 {
 	struct vscsi_queue *owner = slot->owner;
 	struct ioq *ioq = owner->ioq;
@@ -116,7 +118,12 @@ static int deliver_done(struct vscsi_queue *queue, struct vscsi_completion *out,
 		struct slot *slot = &ioq->slots[queue->done];
 
 		queue->done = slot->next;
-		count += (unsigned)deliver(ioq, slot, slot->used_len, &out[count]);
+		if (slot->flags & SLOT_UNKNOWN) {
+			slot_lost(slot, slot_gone(slot) ? -ENODEV : -ECONNRESET, &out[count++]);
+			finish(ioq, slot);
+		} else {
+			count += (unsigned)deliver(ioq, slot, slot->used_len, &out[count]);
+		}
 	}
 	return (int)count;
 }
@@ -135,18 +142,14 @@ static int bad_head(struct ioq *ioq)
 static int take(struct vscsi_queue *queue, struct split_used used, struct vscsi_completion *out)
 {
 	struct ioq *ioq = queue->ioq;
-	struct slot *slot;
+	struct slot *slot = ioq_find(ioq, used.head);
 
-	if (unlikely(used.head >> ioq->head_shift >= ioq->depth))
-		return bad_head(ioq);
-	slot = &ioq->slots[used.head >> ioq->head_shift];
-	/* A head that is not live was never given, or given back before. */
-	if (unlikely(!(slot->flags & SLOT_LIVE) || slot->head != used.head))
+	if (unlikely(!slot))
 		return bad_head(ioq);
 	slot->flags &= (uint8_t)~SLOT_LIVE;
 	if (slot->owner == queue)
 		return deliver(ioq, slot, used.len, out);
-	hand_over(slot, used.len);
+	slot_hand_over(slot, used.len);
 	return 0;
 }
 
@@ -218,7 +221,10 @@ static inline __attribute__((always_inline)) unsigned collect_plain(struct ioq *
 	return reader.at - start;
 }
 
-/* Returns what is left once the device is lost; it was cut off before anybody could see that. */
+/*
+ * Returns what is left once the device is lost for good; it was cut off before anybody could see
+ * that.
+ */
 static int collect_lost(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max)
 {
 	struct ioq *ioq = queue->ioq;
@@ -232,11 +238,46 @@ static int collect_lost(struct vscsi_queue *queue, struct vscsi_completion *out,
 
 		if (!queue_holds(queue, slot))
 			continue;
-		slot_lost(slot, &out[count++]);
+		slot_lost(slot, -ENOTCONN, &out[count++]);
 		finish(ioq, slot);
 	}
 	queue_unlock(queue);
 	return count ? (int)count : -ENOTCONN;
+}
+
+/*
+ * A poll while the device is away, queue locked: first what it had given back before it went and
+ * what will not be sent again, then the way back.
+ */
+static int collect_down(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max,
+			bool *kick)
+{
+	int count;
+
+	if (!queue->ioq->parked)
+		ioq_park(queue->ioq);
+	count = deliver_done(queue, out, max);
+	/* The hot path of an exclusive queue doesn't look for those: they come first. */
+	if (queue->done == NO_SLOT)
+		ioq_resume(queue->ioq, kick);
+	return count;
+}
+
+static int poll_down(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max)
+{
+	bool kick = false;
+	int count = 0;
+
+	recover_step(queue->ioq->dev);
+	if (dev_failed(queue->ioq->dev))
+		return collect_lost(queue, out, max);
+	queue_lock(queue);
+	if (!ioq_up(queue->ioq))
+		count = collect_down(queue, out, max, &kick);
+	queue_unlock(queue);
+	if (kick)
+		virtq_kick(&queue->ioq->vq);
+	return count;
 }
 
 /*
@@ -247,7 +288,7 @@ static bool look_closer(struct vscsi_queue *queue, int found)
 	uint32_t idle;
 
 	if (found == -EPROTO) {
-		dev_fail(queue->ioq->dev, virtq_rule(&queue->ioq->vq));
+		dev_fail_queue(queue->ioq, virtq_rule(&queue->ioq->vq));
 		return true;
 	}
 	/* Threads that share a handle may lose a count: it only has to grow. */
@@ -270,7 +311,7 @@ static int collect_shared(struct vscsi_queue *queue, struct vscsi_completion *ou
 
 	pthread_mutex_lock(&queue->ioq->lock);
 	count = deliver_done(queue, out, max);
-	if (!count && dev_running(queue->ioq->dev))
+	if (!count && ioq_up(queue->ioq))
 		count = collect(queue, out, max);
 	pthread_mutex_unlock(&queue->ioq->lock);
 	return count;
@@ -281,8 +322,8 @@ static __attribute__((noinline)) int poll_idle(struct vscsi_queue *queue,
 					       struct vscsi_completion *out, unsigned max,
 					       int found)
 {
-	if (look_closer(queue, found) && !dev_running(queue->ioq->dev))
-		return collect_lost(queue, out, max);
+	if (look_closer(queue, found) && !ioq_up(queue->ioq))
+		return poll_down(queue, out, max);
 	return 0;
 }
 
@@ -293,8 +334,8 @@ static __attribute__((noinline)) int poll_general(struct vscsi_queue *queue,
 	struct ioq *ioq = queue->ioq;
 	int count;
 
-	if (unlikely(!dev_running(ioq->dev)))
-		return collect_lost(queue, out, max);
+	if (unlikely(!ioq_up(ioq)))
+		return poll_down(queue, out, max);
 	if (queue->shared)
 		count = collect_shared(queue, out, max);
 	else

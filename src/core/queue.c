@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "core/queue.h"
+#include "core/resume.h"
 #include "util/error.h"
 #include "util/export.h"
 #include "util/options.h"
@@ -26,11 +27,16 @@ int queue_begin(struct vscsi_queue *queue, struct vscsi_lun *lun, struct slot **
 {
 	struct ioq *ioq = queue->ioq;
 
-	if (!dev_running(ioq->dev))
+	if (unlikely(!ioq_up(ioq)) && dev_failed(ioq->dev))
 		return -ENOTCONN;
 	if (!queue_is_ours(queue))
 		return -EPERM;
+	if (unlikely(lun_gone(lun)))
+		return -ENODEV;
 	queue_lock(queue);
+	/* What was in flight at the loss is told from what is new by its place. */
+	if (unlikely(!ioq_up(ioq)) && !ioq->parked)
+		ioq_park(ioq);
 	if (ioq->free == ioq->depth || (lun->limit && !lun_take_credit(lun))) {
 		queue_unlock(queue);
 		return -EAGAIN;
@@ -100,7 +106,7 @@ int queue_create(struct vscsi_dev *dev, uint32_t flags, struct vscsi_queue **out
 	if (ioq) {
 		ioq->users++;
 		ioq->exclusive = !queue->shared;
-		ioq_set_hot(ioq, ioq->exclusive && dev_running(dev));
+		ioq_set_hot(ioq, ioq->exclusive && ioq_up(ioq) && !atomic_load(&dev->strangers));
 	}
 	pthread_mutex_unlock(&dev->lock);
 	if (!ioq) {
@@ -186,7 +192,7 @@ EXPORT int vscsi_queue_open(struct vscsi_dev *dev, const struct vscsi_queue_opts
 	if ((opts.flags & ~both) || opts.flags == both)
 		return error_set(-EINVAL, "flags 0x%x: give one of VSCSI_QUEUE_* or none",
 				 opts.flags);
-	if (!dev_running(dev))
+	if (dev_failed(dev))
 		return error_set(-ENOTCONN, "the device is lost: %s; close it and open it again",
 				 dev->failure);
 	err = queue_create(dev, opts.flags, out);

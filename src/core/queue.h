@@ -72,6 +72,15 @@ static inline bool queue_holds(const struct vscsi_queue *queue, const struct slo
 	return atomic_load_explicit(&slot->lun, memory_order_relaxed) && slot->owner == queue;
 }
 
+/* Whether the LUN of a slot is not there any more. */
+static inline bool slot_gone(const struct slot *slot)
+{
+	return lun_gone(atomic_load_explicit(&slot->lun, memory_order_relaxed));
+}
+
+/* Leaves a slot that is no longer with the device for the handle that it belongs to. poll.c */
+void slot_hand_over(struct slot *slot, uint32_t used_len);
+
 /**
  * queue_begin - Take a slot for a request
  * @queue: the queue; locked when this returns 0

@@ -122,7 +122,7 @@ static inline __attribute__((always_inline)) bool put_warm(struct vscsi_queue *q
 	struct ioq *ioq = queue->ioq;
 	bool done;
 
-	if (!is_plain(t, flags) || !dev_running(ioq->dev) || !queue_is_ours(queue))
+	if (!is_plain(t, flags) || !ioq_up(ioq) || lun_gone(t->lun) || !queue_is_ours(queue))
 		return false;
 	queue_lock(queue);
 	ioq->slots[ioq->free].owner = queue;

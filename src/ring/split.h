@@ -108,6 +108,18 @@ bool split_arm(struct split_ring *ring);
 void split_disarm(struct split_ring *ring);
 
 /**
+ * split_offered - Tell which chain was put as the @back-th last, 1 to size
+ *
+ * Read in shared memory: what a device wrote over it is no more than a wrong order.
+ */
+static inline uint16_t split_offered(const struct split_ring *ring, unsigned back)
+{
+	uint32_t slot = (uint32_t)(ring->next - back) & ring->mask;
+
+	return le16toh(__atomic_load_n(&ring->entries[slot], __ATOMIC_RELAXED));
+}
+
+/**
  * split_offer - Put a chain behind those already pushed, and note nothing
  * @head: as for split_push()
  *

@@ -38,6 +38,32 @@ void virtq_fini(struct virtq *vq)
 	vq->memory = NULL;
 }
 
+int virtq_renew(struct virtq *vq, bool event_idx)
+{
+	split_fini(&vq->ring);
+	vq->started = false;
+	if (split_init(&vq->ring, vq->memory, vq->size, event_idx))
+		return error_set(-ENOMEM, "out of memory");
+	return 0;
+}
+
+/*
+ * Only what differs: other threads may be reading the rest, to notify or to sleep.
+ */
+void virtq_succeed(struct virtq *vq, struct virtq *fresh)
+{
+	struct split_ring ring = vq->ring;
+	void *memory = vq->memory;
+
+	memcpy(fresh->ring.desc, ring.desc, vq->size * sizeof(*ring.desc));
+	vq->ring = fresh->ring;
+	vq->memory = fresh->memory;
+	vq->started = fresh->started;
+	fresh->ring = ring;
+	fresh->memory = memory;
+	fresh->started = false;
+}
+
 int virtq_start(struct virtq *vq)
 {
 	return virtq_resume(vq, 0);

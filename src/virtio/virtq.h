@@ -52,6 +52,29 @@ int virtq_init(struct virtq *vq, struct transport *transport, struct vscsi_mem *
 void virtq_fini(struct virtq *vq);
 
 /**
+ * virtq_renew - Empty a virtqueue that the device no longer has; virtq_start() may follow
+ * @event_idx: VIRTIO_F_EVENT_IDX was negotiated this time
+ *
+ * Return: 0, or -ENOMEM with its sentence set; then only this or virtq_fini() may follow.
+ */
+int virtq_renew(struct virtq *vq, bool event_idx);
+
+/**
+ * virtq_succeed - Go on with another virtqueue that the device has in the place of a lost one
+ * @vq: the lost one; becomes the other, with nothing pushed and its descriptor table copied over
+ * @fresh: the other, of the same size and index, empty; becomes the lost one
+ */
+void virtq_succeed(struct virtq *vq, struct virtq *fresh);
+
+/*
+ * Which chain was offered as the @back-th last, 1 to @size: a hint, as a device can write over it.
+ */
+static inline uint16_t virtq_offered(const struct virtq *vq, unsigned back)
+{
+	return split_offered(&vq->ring, back);
+}
+
+/**
  * virtq_start - Give it to the device, from index 0
  * virtq_pause - Take it back for a moment; chains stay where they are
  * @base: receives where the device stood

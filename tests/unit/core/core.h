@@ -90,5 +90,6 @@ int task_tests(void);
 int sleep_tests(void);
 int sync_tests(void);
 int memory_tests(void);
+int recover_tests(void);
 
 #endif
