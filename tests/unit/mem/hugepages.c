@@ -116,13 +116,16 @@ static void test_hugepages(void **state)
 	check_hugepages(&small, 2);
 }
 
-/* A size of which there are fewer than 8; none is taken from other tests that run meanwhile. */
+/*
+ * A size of which there are fewer than 8, the largest first: other programs reserve and free pages
+ * of 2 MiB while this one runs, and none is taken from them.
+ */
 static bool find_scarce(uint64_t *size, char *folder, size_t len)
 {
 	char path[128];
 	unsigned free;
 
-	for (*size = 2 * MIB; *size <= 1024 * MIB; *size *= 512) {
+	for (*size = 1024 * MIB; *size >= 2 * MIB; *size /= 512) {
 		snprintf(folder, len, "/sys/kernel/mm/hugepages/hugepages-%" PRIu64 "kB",
 			 *size / 1024);
 		snprintf(path, sizeof(path), "%s/free_hugepages", folder);
