@@ -46,6 +46,9 @@ extern const struct bit_name lun_flags[];
  */
 const char *type_name(uint32_t type);
 
+/* Names a state of a device, VSCSI_DEV_*. Never NULL. */
+const char *state_name(uint32_t state);
+
 /**
  * report_collect - Ask a device for everything
  * @report: filled in; @report->address set by the caller

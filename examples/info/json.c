@@ -59,8 +59,7 @@ static struct json_object *device_object(const struct report *report)
 	int bad = !out;
 
 	bad = bad || add_string(out, "transport", device->transport);
-	bad = bad ||
-	      add_string(out, "state", device->state == VSCSI_DEV_RUNNING ? "running" : "failed");
+	bad = bad || add_string(out, "state", state_name(device->state));
 	bad = bad || add_number(out, "queues", device->queues);
 	bad = bad || add_number(out, "queue_size", device->queue_size);
 	bad = bad || add_number(out, "depth", device->depth);

@@ -81,3 +81,10 @@ const char *type_name(uint32_t type)
 		return "other";
 	}
 }
+
+const char *state_name(uint32_t state)
+{
+	if (state == VSCSI_DEV_RECOVERING)
+		return "recovering";
+	return state == VSCSI_DEV_RUNNING ? "running" : "failed";
+}

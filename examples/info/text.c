@@ -91,7 +91,7 @@ void text_device(const struct report *report)
 
 	printf("device %s\n", report->address);
 	print_string("transport", device->transport);
-	print_string("state", device->state == VSCSI_DEV_RUNNING ? "running" : "failed");
+	print_string("state", state_name(device->state));
 	print_number("request queues", device->queues);
 	print_number("entries of a ring", device->queue_size);
 	print_number("requests of a queue", device->depth);

@@ -29,6 +29,26 @@ struct vscsi_mem;
 #define VSCSI_IOMMU_FD    2u /* the device's own file, and iommufd */
 #define VSCSI_IOMMU_NONE  3u /* no IOMMU: the device can reach all memory; hugepages only */
 
+/*
+ * vscsi_dev_opts.recovery. A device is lost when its process ends, its connection breaks, or it
+ * asks for a reset; one that breaks the rules of its rings fails for good, and so does one whose
+ * connected socket was handed over. While it is away, requests are accepted into free slots, and
+ * sent when it is back: there is one VSCSI_EVENT_LOST and then one VSCSI_EVENT_BACK. Requests that
+ * it had taken and not given back may have been carried out or not; the choice is what becomes of
+ * these. Compare-and-write, and raw commands not marked VSCSI_COMMAND_REPEATABLE, are never sent
+ * again: with REPLAY they end with -ECONNRESET too.
+ *
+ * No thread looks for the device: vscsi_poll(), vscsi_wait(), vscsi_dev_poll_events() and the calls
+ * of sync.h do, at growing intervals up to a second, and wait for its answers meanwhile. The device
+ * that is back must have as many queues, entries and segments as are in use.
+ */
+#define VSCSI_RECOVERY_OFF    1u /* a lost device has failed: all requests end with -ENOTCONN */
+#define VSCSI_RECOVERY_REPORT 2u /* they end with -ECONNRESET: the outcome is unknown */
+#define VSCSI_RECOVERY_REPLAY 3u /* they are sent again in their order; the default */
+
+/* vscsi_dev_opts.recovery_ms: without limit. */
+#define VSCSI_FOREVER UINT32_MAX
+
 /**
  * struct vscsi_dev_opts - How a device is opened; zero means default
  * @size: sizeof(struct vscsi_dev_opts)
@@ -39,7 +59,7 @@ struct vscsi_mem;
  *	the device and the ring allow
  * @timeout_ms: limit for each answer of the device to a control message and for each part that a
  *	call of sync.h is split into, in milliseconds; default 30000
- * @reserved: 0
+ * @recovery: what becomes of requests in flight when the device is lost, VSCSI_RECOVERY_*
  * @mem: the pool to take rings and bounce buffers from; NULL: a pool of the device's own, made with
  *	the address option mem= (default: 16 MiB, ordinary pages where there are no hugepages)
  * @mem_bytes: bytes of the device's own pool
@@ -58,6 +78,9 @@ struct vscsi_mem;
  *	device can no longer touch its buffer, unless its own result was faster; what else a reset
  *	hits completes with -ECANCELED
  * @task_timeout_ms: limit for each of these steps; default 5000
+ * @recovery_ms: how long a lost device is looked for, in milliseconds, or VSCSI_FOREVER; default
+ *	30000
+ * @reserved: 0
  *
  * Each field but @size and @mem is also an option of the address, see vscsi_dev_option(). An option
  * given in both places takes the address's value.
@@ -68,7 +91,7 @@ struct vscsi_dev_opts {
 	uint32_t queue_size;
 	uint32_t max_segs;
 	uint32_t timeout_ms;
-	uint32_t reserved;
+	uint32_t recovery;
 	struct vscsi_mem *mem;
 	uint64_t mem_bytes;
 	uint32_t indirect;
@@ -92,6 +115,8 @@ struct vscsi_dev_opts {
 	uint32_t task_timeout_ms;
 	uint32_t packed;
 	uint32_t in_order;
+	uint32_t recovery_ms;
+	uint32_t reserved;
 };
 
 /**
@@ -143,8 +168,9 @@ struct vscsi_dev_info {
 };
 
 /* vscsi_dev_info.state */
-#define VSCSI_DEV_RUNNING 1u
-#define VSCSI_DEV_FAILED  2u /* it broke a rule of the ring or its connection is gone */
+#define VSCSI_DEV_RUNNING    1u
+#define VSCSI_DEV_FAILED     2u /* it broke a rule of the ring, or is gone and did not come back */
+#define VSCSI_DEV_RECOVERING 3u /* it is gone, and looked for whenever somebody polls or waits */
 
 /**
  * struct vscsi_lun_addr - A logical unit as a scan finds it; 16 bytes
@@ -167,6 +193,7 @@ struct vscsi_lun_addr {
 #define VSCSI_EVENT_RESET     5u /* it was reset by somebody else */
 #define VSCSI_EVENT_CONFIG    6u /* the device's configuration space changed */
 #define VSCSI_EVENT_LOST      7u /* the device is gone; target and lun are 0 */
+#define VSCSI_EVENT_BACK      8u /* it is back; target and lun are 0 */
 
 /**
  * struct vscsi_event - What changed; 32 bytes
@@ -244,7 +271,8 @@ int vscsi_dev_scan(struct vscsi_dev *dev, struct vscsi_lun_addr *out, unsigned m
  * long as vscsi_dev_scan(). Else it is a few system calls. Any thread.
  *
  * Return: number of events written, 0 when nothing changed, or a negative errno. A device that is
- * lost gives one VSCSI_EVENT_LOST and from then on -ENOTCONN.
+ * lost gives one VSCSI_EVENT_LOST, and then one VSCSI_EVENT_BACK or, when it is lost for good, from
+ * then on -ENOTCONN.
  */
 int vscsi_dev_poll_events(struct vscsi_dev *dev, struct vscsi_event *out, unsigned max);
 

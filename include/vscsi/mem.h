@@ -138,9 +138,9 @@ int vscsi_mem_free(struct vscsi_mem *mem, void *ptr);
  * its rings for a moment: then no other thread may submit meanwhile, and requests in flight make
  * the call fail. Any thread; slow.
  *
- * Return: 0; -EBUSY (requests in flight, see above); -EEXIST (overlap); -ENOSPC (no more regions in
- * the pool or on a device); -EINVAL; or what a device answered. After a failure nothing has
- * changed.
+ * Return: 0; -EBUSY (requests in flight, see above, or a device that uses the pool is lost and
+ * looked for); -EEXIST (overlap); -ENOSPC (no more regions in the pool or on a device); -EINVAL; or
+ * what a device answered. After a failure nothing has changed.
  */
 int vscsi_mem_register(struct vscsi_mem *mem, void *addr, size_t len, int fd, uint64_t fd_offset);
 
@@ -152,9 +152,10 @@ int vscsi_mem_register(struct vscsi_mem *mem, void *addr, size_t len, int fd, ui
  * While this runs, new requests in the region may fail with -EFAULT; after it they do. Any thread;
  * slow.
  *
- * Return: 0; -EBUSY while a request submitted earlier uses the memory (or, on devices as described
- * at vscsi_mem_register(), while any request is in flight); -ENOENT when nothing was registered at
- * @addr. After a failure nothing has changed.
+ * Return: 0; -EBUSY while a device that uses the pool is lost and looked for, and while a request
+ * submitted earlier uses the memory (or, on devices as described at vscsi_mem_register(), while any
+ * request is in flight); -ENOENT when nothing was registered at @addr. After a failure nothing has
+ * changed.
  */
 int vscsi_mem_unregister(struct vscsi_mem *mem, void *addr);
 

@@ -24,6 +24,9 @@ struct vscsi_queue;
 #define VSCSI_ATTR_HEAD_OF_QUEUE 2u
 #define VSCSI_ATTR_ACA           3u
 
+/* vscsi_command.flags */
+#define VSCSI_COMMAND_REPEATABLE 1u /* may be carried out twice: see VSCSI_RECOVERY_REPLAY */
+
 /**
  * struct vscsi_command - Any SCSI command
  * @size: sizeof(struct vscsi_command)
@@ -35,7 +38,7 @@ struct vscsi_queue;
  * @attr: VSCSI_ATTR_*; most commands want SIMPLE
  * @retries: times to send it again on UNIT ATTENTION, BUSY and TASK SET FULL; 0: never
  * @timeout_ms: limit for it, as vscsi_dev_opts.io_timeout_ms; 0: the LUN's, VSCSI_NO_TIMEOUT: none
- * @reserved: 0
+ * @flags: VSCSI_COMMAND_*
  *
  * The lengths in the CDB and the data segments must agree; back-ends differ in which one they
  * believe.
@@ -51,7 +54,7 @@ struct vscsi_command {
 	uint32_t attr;
 	uint32_t retries;
 	uint32_t timeout_ms;
-	uint32_t reserved;
+	uint32_t flags;
 };
 
 /**

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Task management: aborts and resets, sent on the device's control queue (virtio 1.4, 5.6.6.2).
- * What resets the whole device is closing and opening it.
+ * Task management: aborts and resets, sent on the device's control queue (virtio 1.4, 5.6.6.2), and
+ * the reset of the whole device.
  */
 #ifndef VSCSI_TASK_H
 #define VSCSI_TASK_H
@@ -51,6 +51,20 @@ int vscsi_lun_reset(struct vscsi_lun *lun);
  * An I_T NEXUS RESET. The rest as vscsi_lun_reset(); -EINVAL for a target above 255.
  */
 int vscsi_target_reset(struct vscsi_dev *dev, unsigned target);
+
+/**
+ * vscsi_dev_reset - Reset a device, and start it anew
+ * @dev: the device
+ *
+ * For one that is there and doesn't do its work any more. It is as if it had been lost and looked
+ * for: requests in flight follow vscsi_dev_opts.recovery, there are the same events, and what is
+ * not recognized is gone. Any thread; slow; waits until the device is back, at most
+ * vscsi_dev_opts.recovery_ms.
+ *
+ * Return: 0; -EOPNOTSUPP (recovery is off, or the connection can't be made again); -ENOTCONN (it
+ * did not come back, or was lost for good before).
+ */
+int vscsi_dev_reset(struct vscsi_dev *dev);
 
 #ifdef __cplusplus
 }

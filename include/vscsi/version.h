@@ -22,6 +22,7 @@ extern "C" {
 #define VSCSI_HAVE_EVENTS      1 /* vscsi_dev_poll_events() */
 #define VSCSI_HAVE_TASK        1 /* vscsi_lun_reset(), vscsi_target_reset() */
 #define VSCSI_HAVE_ABORT       1 /* vscsi_abort() */
+#define VSCSI_HAVE_RECOVERY    1 /* vscsi_dev_opts.recovery, vscsi_dev_reset() */
 #define VSCSI_HAVE_TIMEOUT     1 /* vscsi_dev_opts.io_timeout_ms, and of LUNs and raw commands */
 #define VSCSI_HAVE_WAIT        1 /* vscsi_queue_fd(), vscsi_arm(), vscsi_wait() */
 #define VSCSI_HAVE_SHARED_WAIT 1 /* the same on queues that are shared */

@@ -7,6 +7,7 @@
 
 #include "core/control.h"
 #include "core/limit.h"
+#include "core/resume.h"
 #include "util/clock.h"
 #include "util/error.h"
 #include "util/export.h"
@@ -19,6 +20,8 @@ static unsigned end_all(struct vscsi_queue *queue, uint64_t user_data, const cha
 	unsigned count = 0;
 	unsigned i;
 
+	if (!ioq_up(ioq) && !ioq->parked)
+		ioq_park(ioq);
 	for (i = 0; i < ioq->depth && !*why; i++) {
 		struct slot *slot = &ioq->slots[i];
 
@@ -32,7 +35,10 @@ static unsigned end_all(struct vscsi_queue *queue, uint64_t user_data, const cha
 			slot_watch(ioq, slot)->seen_ms = now;
 		slot->flags |= SLOT_SEEN;
 		limit_end(ioq, slot, now, true);
-		*why = escalate(ioq, slot, now);
+		if (ioq_up(ioq))
+			*why = escalate(ioq, slot, now);
+		else
+			ioq_end(slot);
 	}
 	/* The answer is looked for from the next poll on. */
 	atomic_store_explicit(&ioq->look_at_ms, 0, memory_order_relaxed);
@@ -48,7 +54,7 @@ EXPORT int vscsi_abort(struct vscsi_queue *queue, uint64_t user_data)
 	error_enter(__func__);
 	if (!queue_is_ours(queue))
 		return error_set(-EPERM, "the queue belongs to another thread");
-	if (!dev_running(dev))
+	if (dev_failed(dev))
 		return error_set(-ENOTCONN,
 				 "the device is lost: %s; vscsi_poll() has the completions",
 				 dev->failure);
@@ -56,7 +62,7 @@ EXPORT int vscsi_abort(struct vscsi_queue *queue, uint64_t user_data)
 	count = end_all(queue, user_data, &why);
 	queue_unlock(queue);
 	if (why)
-		dev_fail(dev, why);
+		limit_give_up(queue->ioq, why);
 	if (!count)
 		return error_set(-ENOENT, "no request with user_data 0x%" PRIx64 " is in flight",
 				 user_data);

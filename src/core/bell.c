@@ -156,7 +156,7 @@ void share_put_bell(struct vscsi_queue *queue)
 /* Takes some of those to be woken off the list. Their descriptors stay open with the queue. */
 static unsigned pick(struct ioq *ioq, int *fds)
 {
-	const bool all = !dev_running(ioq->dev);
+	const bool all = !ioq_up(ioq);
 	struct vscsi_queue *queue;
 	unsigned count = 0;
 
@@ -191,8 +191,8 @@ static int look(struct vscsi_queue *queue, bool *wake)
 	struct ioq *ioq = queue->ioq;
 
 	*wake = ioq->share.listed;
-	if (!dev_running(ioq->dev))
-		return -ENOTCONN;
+	if (!ioq_up(ioq))
+		return dev_failed(ioq->dev) ? -ENOTCONN : 1;
 	share_gather(ioq);
 	return queue->done != NO_SLOT || virtq_rule(&ioq->vq);
 }

@@ -18,7 +18,8 @@
 
 static int check(const struct vscsi_command *command)
 {
-	if (command->cdb_len < MIN_CDB || command->attr > VSCSI_ATTR_ACA || command->reserved)
+	if (command->cdb_len < MIN_CDB || command->attr > VSCSI_ATTR_ACA ||
+	    (command->flags & ~VSCSI_COMMAND_REPEATABLE))
 		return -EINVAL;
 	if ((command->out_count && !command->out) || (command->in_count && !command->in))
 		return -EINVAL;
@@ -59,6 +60,8 @@ EXPORT int vscsi_command(struct vscsi_queue *queue, struct vscsi_lun *lun,
 	slot->flags |= SLOT_RAW;
 	slot_watch(queue->ioq, slot)->limit_ms =
 		limit_set(queue->ioq->dev, command.timeout_ms, lun->limit_ms);
+	if (!(command.flags & VSCSI_COMMAND_REPEATABLE))
+		slot->flags |= SLOT_ONCE;
 	slot->retries = (uint16_t)(command.retries < UINT16_MAX ? command.retries : UINT16_MAX);
 	return queue_commit(queue, lun, slot, user_data);
 }

@@ -185,7 +185,16 @@ void slot_unanswered(const struct slot *slot, int result, struct vscsi_completio
 
 void slot_lost(const struct ioq *ioq, const struct slot *slot, struct vscsi_completion *out)
 {
-	bool late = (slot->flags & SLOT_ENDING) && !slot_watch(ioq, slot)->cancelled;
+	bool ending = slot->flags & SLOT_ENDING;
+	int result = -ECONNRESET;
 
-	slot_unanswered(slot, late ? -ETIMEDOUT : -ENOTCONN, out);
+	if (ending && !slot_watch(ioq, slot)->cancelled)
+		result = -ETIMEDOUT;
+	else if (dev_failed(ioq->dev))
+		result = -ENOTCONN;
+	else if (ending)
+		result = -ECANCELED;
+	else if (slot_gone(slot))
+		result = -ENODEV;
+	slot_unanswered(slot, result, out);
 }

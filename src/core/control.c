@@ -5,6 +5,7 @@
  * never answered stays its property until it does.
  */
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +17,12 @@
 
 #define RING_SIZE 16u
 #define PLACES    (RING_SIZE / 2)
+
+/* How callers name a place: its index, and which of the device's lives it was used in. */
+#define ERAS               (INT_MAX / PLACES)
+#define PLACE_NAME(era, i) ((int)((era)*PLACES + (i)))
+#define PLACE_ERA(place)   ((unsigned)(place) / PLACES)
+#define PLACE_INDEX(place) ((unsigned)(place) % PLACES)
 
 /* Aborts leave places for what is stronger, even when the device answers none of them. */
 #define ABORTS_MOST (PLACES / 2)
@@ -50,12 +57,14 @@ struct task {
  * @vq: control virtqueue; place i has descriptors 2i and 2i + 1
  * @places: DMA memory
  * @tasks: what is in them
+ * @era: how often the device came back; what was sent before has no place any more
  * @lock: guards it all; held for moments only, as threads that poll take it
  */
 struct control {
 	struct virtq vq;
 	struct place *places;
 	struct task tasks[PLACES];
+	unsigned era;
 	pthread_mutex_t lock;
 };
 
@@ -64,17 +73,13 @@ struct virtq *control_virtq(struct vscsi_dev *dev)
 	return &dev->control->vq;
 }
 
-static int prepare_places(struct vscsi_dev *dev, struct control *control)
+static void prepare_places(struct vscsi_dev *dev, struct control *control)
 {
 	struct dma_cache cache = {.table = NULL};
 	uint64_t regions = 0;
 	uint64_t iova = 0;
 	unsigned i;
 
-	control->places = dma_alloc(dev->mem, sizeof(struct place) * PLACES, 0);
-	if (!control->places)
-		return error_set(-ENOMEM, "no room for control buffers in the DMA memory; "
-					  "give the device a larger pool");
 	memset(control->places, 0, sizeof(struct place) * PLACES);
 	for (i = 0; i < PLACES; i++) {
 		struct vring_desc *desc = &virtq_table(&control->vq)[2 * i];
@@ -89,7 +94,6 @@ static int prepare_places(struct vscsi_dev *dev, struct control *control)
 		desc[1].len = htole32(sizeof(struct virtio_scsi_ctrl_tmf_resp));
 		desc[1].flags = htole16(VRING_DESC_F_WRITE);
 	}
-	return 0;
 }
 
 int control_create(struct vscsi_dev *dev)
@@ -103,7 +107,29 @@ int control_create(struct vscsi_dev *dev)
 	pthread_mutex_init(&control->lock, NULL);
 	err = virtq_init(&control->vq, dev->virtio.transport, dev->mem, VQ_CONTROL, RING_SIZE,
 			 dev->virtio.features);
-	return err ? err : prepare_places(dev, control);
+	if (err)
+		return err;
+	control->places = dma_alloc(dev->mem, sizeof(struct place) * PLACES, 0);
+	if (!control->places)
+		return error_set(-ENOMEM, "no room for control buffers in the DMA memory; "
+					  "give the device a larger pool");
+	prepare_places(dev, control);
+	return 0;
+}
+
+int control_renew(struct vscsi_dev *dev)
+{
+	struct control *control = dev->control;
+	int err;
+
+	pthread_mutex_lock(&control->lock);
+	memset(control->tasks, 0, sizeof(control->tasks));
+	control->era = (control->era + 1) % ERAS;
+	err = virtq_renew(&control->vq, dev->virtio.features);
+	if (!err)
+		prepare_places(dev, control);
+	pthread_mutex_unlock(&control->lock);
+	return err;
 }
 
 void control_destroy(struct vscsi_dev *dev)
@@ -224,32 +250,38 @@ int control_send(struct vscsi_dev *dev, uint32_t subtype, const uint8_t lun[8], 
 		if (ret >= 0)
 			put(control, (unsigned)ret, &request);
 	}
-	if (ret >= 0)
+	if (ret >= 0) {
 		control->tasks[ret].waiters++;
+		ret = PLACE_NAME(control->era, (unsigned)ret);
+	}
 	pthread_mutex_unlock(&control->lock);
 	return ret;
 }
 
-int control_answer(struct vscsi_dev *dev, unsigned place)
+int control_answer(struct vscsi_dev *dev, int place)
 {
-	struct task *task = &dev->control->tasks[place];
+	struct control *control = dev->control;
+	const struct task *task = &control->tasks[PLACE_INDEX(place)];
 	int ret;
 
-	pthread_mutex_lock(&dev->control->lock);
-	ret = drain_running(dev);
+	pthread_mutex_lock(&control->lock);
+	ret = PLACE_ERA(place) == control->era ? drain_running(dev) : -ENOTCONN;
 	if (!ret)
 		ret = task->answered ? task->response : -EINPROGRESS;
-	pthread_mutex_unlock(&dev->control->lock);
+	pthread_mutex_unlock(&control->lock);
 	return ret;
 }
 
-void control_forget(struct vscsi_dev *dev, unsigned place)
+void control_forget(struct vscsi_dev *dev, int place)
 {
-	struct task *task = &dev->control->tasks[place];
+	struct control *control = dev->control;
+	struct task *task = &control->tasks[PLACE_INDEX(place)];
 
-	pthread_mutex_lock(&dev->control->lock);
-	task->waiters--;
-	if (task->answered && !task->waiters)
-		task->busy = false;
-	pthread_mutex_unlock(&dev->control->lock);
+	pthread_mutex_lock(&control->lock);
+	if (PLACE_ERA(place) == control->era) {
+		task->waiters--;
+		if (task->answered && !task->waiters)
+			task->busy = false;
+	}
+	pthread_mutex_unlock(&control->lock);
 }

@@ -12,6 +12,11 @@
 
 /* Makes the control queue: 0 and @dev->control, or a negative errno with its sentence set. */
 int control_create(struct vscsi_dev *dev);
+/*
+ * Empties it for a device that is back: 0 or -ENOMEM. Functions that it never answered are
+ * forgotten, and who has a place from before finds nothing there. Device locked.
+ */
+int control_renew(struct vscsi_dev *dev);
 void control_destroy(struct vscsi_dev *dev);
 
 /* The control virtqueue, to start and stop. */
@@ -47,9 +52,9 @@ int control_send(struct vscsi_dev *dev, uint32_t subtype, const uint8_t lun[8], 
  * Return: the response, 0 to 255, RESPONSE_UNWRITTEN among them; -EINPROGRESS (none yet);
  * -ENOTCONN, -EPROTO as control_send().
  */
-int control_answer(struct vscsi_dev *dev, unsigned place);
+int control_answer(struct vscsi_dev *dev, int place);
 
 /* Gives a place up; the device's until it answers, if it hasn't. */
-void control_forget(struct vscsi_dev *dev, unsigned place);
+void control_forget(struct vscsi_dev *dev, int place);
 
 #endif

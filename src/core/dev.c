@@ -30,9 +30,10 @@ _Static_assert(VSCSI_IOMMU_GROUP == TRANSPORT_IOMMU_GROUP && VSCSI_IOMMU_FD == T
 		       VSCSI_IOMMU_NONE == TRANSPORT_IOMMU_NONE,
 	       "numbers of the ways to the IOMMU");
 
-#define DEFAULT_QUEUE_SIZE 128u
-#define DEFAULT_TIMEOUT_MS 30000u
-#define DEFAULT_POOL       (UINT64_C(16) << 20)
+#define DEFAULT_QUEUE_SIZE  128u
+#define DEFAULT_TIMEOUT_MS  30000u
+#define DEFAULT_RECOVERY_MS 30000u
+#define DEFAULT_POOL        (UINT64_C(16) << 20)
 
 /* Adds a feature that can be switched to what is wanted of the device. */
 static void wish(struct virtio_wish *wish, unsigned bit, uint32_t how)
@@ -43,14 +44,23 @@ static void wish(struct virtio_wish *wish, unsigned bit, uint32_t how)
 		wish->must |= VIRTIO_BIT(bit);
 }
 
-static int negotiate(struct vscsi_dev *dev)
+/* The same for one that rings and slots are laid out for: a device that is back has to have it. */
+static void wish_laid_out(struct vscsi_dev *dev, struct virtio_wish *wishes, unsigned bit,
+			  uint32_t how)
+{
+	if (dev->ioqs)
+		how = dev->in_use & VIRTIO_BIT(bit) ? VSCSI_ON : VSCSI_OFF;
+	wish(wishes, bit, how);
+}
+
+int dev_negotiate(struct vscsi_dev *dev)
 {
 	struct virtio_wish wishes = {0, 0};
 
-	wish(&wishes, VIRTIO_RING_F_INDIRECT_DESC, dev->opts.indirect);
+	wish_laid_out(dev, &wishes, VIRTIO_RING_F_INDIRECT_DESC, dev->opts.indirect);
+	wish_laid_out(dev, &wishes, VIRTIO_F_RING_PACKED, dev->opts.packed);
+	wish_laid_out(dev, &wishes, VIRTIO_F_IN_ORDER, dev->opts.in_order);
 	wish(&wishes, VIRTIO_RING_F_EVENT_IDX, dev->opts.event_idx);
-	wish(&wishes, VIRTIO_F_RING_PACKED, dev->opts.packed);
-	wish(&wishes, VIRTIO_F_IN_ORDER, dev->opts.in_order);
 	wish(&wishes, VIRTIO_SCSI_F_HOTPLUG, dev->opts.hotplug);
 	wish(&wishes, VIRTIO_SCSI_F_CHANGE, dev->opts.change);
 	wish(&wishes, VIRTIO_SCSI_F_INOUT, dev->opts.inout);
@@ -199,6 +209,11 @@ static int set_up(struct vscsi_dev *dev)
 	if (!dev->zeroes)
 		return error_set(-ENOMEM, "no room for a block of zeros in the DMA memory");
 	memset(dev->zeroes, 0, MAX_BLOCK_SIZE);
+	if (dev_recoverable(dev)) {
+		dev->question = dma_alloc(dev->mem, RECOGNIZE_BYTES, CACHE_LINE);
+		if (!dev->question)
+			return error_set(-ENOMEM, "no room for questions in the DMA memory");
+	}
 	return start_queues(dev);
 }
 
@@ -209,6 +224,7 @@ static int set_up(struct vscsi_dev *dev)
 static int start_mapped(struct vscsi_dev *dev)
 {
 	int err = set_up(dev);
+	unsigned i;
 
 	if (err)
 		return virtio_give_up(&dev->virtio, err);
@@ -217,6 +233,9 @@ static int start_mapped(struct vscsi_dev *dev)
 		return err;
 	/* Buffers posted before DRIVER_OK are notified now, never earlier (3.1.1). */
 	virtq_kick(events_virtq(dev));
+	for (i = 0; i < dev->queues; i++)
+		atomic_store(&dev->ioqs[i]->up, true);
+	dev->in_use = dev->virtio.features;
 	atomic_store(&dev->state, VSCSI_DEV_RUNNING);
 	return 0;
 }
@@ -229,7 +248,7 @@ static int start(struct vscsi_dev *dev, const char *where)
 	if (!err)
 		err = connect_device(dev, where);
 	if (!err)
-		err = negotiate(dev);
+		err = dev_negotiate(dev);
 	if (err)
 		return err;
 	err = dev_map_memory(dev);
@@ -247,10 +266,14 @@ static int start(struct vscsi_dev *dev, const char *where)
  */
 static void cut_off(struct vscsi_dev *dev)
 {
+	unsigned i;
+
 	pthread_mutex_lock(&dev->lock);
 	if (!*dev->failure)
 		snprintf(dev->failure, sizeof(dev->failure), "it is being closed");
 	atomic_store(&dev->state, VSCSI_DEV_FAILED);
+	for (i = 0; dev->ioqs && i < dev->queues && dev->ioqs[i]; i++)
+		atomic_store(&dev->ioqs[i]->up, false);
 	virtio_close(&dev->virtio);
 	pthread_mutex_unlock(&dev->lock);
 }
@@ -277,6 +300,8 @@ static void take_apart(struct vscsi_dev *dev)
 	control_destroy(dev);
 	if (dev->zeroes)
 		dma_free(dev->mem, dev->zeroes);
+	if (dev->question)
+		dma_free(dev->mem, dev->question);
 	if (dev->own_mem)
 		vscsi_mem_destroy(dev->mem);
 	pthread_mutex_destroy(&dev->lock);
@@ -305,6 +330,8 @@ EXPORT int vscsi_dev_open(const char *address, const struct vscsi_dev_opts *opts
 		dev->opts.timeout_ms = DEFAULT_TIMEOUT_MS;
 	limit_defaults(&dev->opts);
 	limit_set(dev, 0, dev->opts.io_timeout_ms);
+	if (!dev->opts.recovery_ms)
+		dev->opts.recovery_ms = DEFAULT_RECOVERY_MS;
 	if (!err)
 		err = start(dev, where);
 	if (err) {

@@ -35,8 +35,23 @@ struct dev_limits {
 	uint32_t max_lun;
 };
 
+/**
+ * struct recovery - Getting the device back; under the device's lock
+ * @limit: when it is given up, in milliseconds
+ * @missing: until when LUNs that are missing are waited for
+ * @due: when the next attempt is; read by any thread
+ * @pause: between that and the one after it
+ */
+struct recovery {
+	uint64_t limit;
+	uint64_t missing;
+	_Atomic uint64_t due;
+	unsigned pause;
+};
+
 struct events;
 struct control;
+struct vscsi_lun;
 struct vscsi_queue;
 
 /**
@@ -53,8 +68,13 @@ struct vscsi_queue;
  * @events, @control: the other two virtqueues
  * @sync: shared queue on the first request queue, for the calls that wait
  * @zeroes: a block of zeros in DMA memory, for WRITE SAME
+ * @question: RECOGNIZE_BYTES of DMA memory, to recognize LUNs; NULL where that is never done
+ * @open: LUNs that the application has open, in a list
+ * @strangers: whether one of them is gone, so that each request is asked about its LUN
  * @luns, @handles: LUNs and queues that the application has open
  * @look_ms: how often time limits are to be looked after; 0: there are none
+ * @recovery: how far getting it back is
+ * @in_use: features that were negotiated first, which rings and slots are laid out for
  * @failure: why it is VSCSI_DEV_FAILED
  */
 struct vscsi_dev {
@@ -74,25 +94,51 @@ struct vscsi_dev {
 	struct vscsi_queue *sync;
 	void *zeroes;
 	_Atomic uint32_t look_ms;
+	void *question;
+	struct vscsi_lun *open;
+	atomic_bool strangers;
 	atomic_uint luns;
 	atomic_uint handles;
+	struct recovery recovery;
+	uint64_t in_use;
 	char failure[256];
 };
+
+/* Room for a question to a LUN: see recognize.c. */
+#define RECOGNIZE_BYTES 1024u
 
 /* Largest block that we deal with: the zeros of WRITE SAME are so many. */
 #define MAX_BLOCK_SIZE 65536u
 
 /**
- * dev_fail - Declare a device lost
- * @why: the rule that it broke or the way it went, as a sentence
+ * dev_fail - Declare a device lost for good
+ * @why: the rule that it broke, as a sentence
  *
  * Cuts the device off first, then changes the state: whoever sees that may take buffers back. Takes
- * @dev->lock. Only the first call counts.
+ * @dev->lock. Only a device that runs fails.
  */
 void dev_fail(struct vscsi_dev *dev, const char *why);
 
-/* The same with the lock held. */
+/* The same with the lock held, and from any state. */
 void dev_fail_locked(struct vscsi_dev *dev, const char *why);
+
+/* dev_fail() for the rule that was broken on a request queue, if the device still has that ring. */
+void dev_fail_queue(struct ioq *ioq, const char *why);
+
+/*
+ * Stops the device from using our memory (virtio 1.4, 3.3.1), and everybody from using its rings.
+ * @report: what is in flight is not to be sent again. Locked.
+ */
+void dev_cut_off(struct vscsi_dev *dev, bool report);
+
+/*
+ * Wakes who sleeps on a queue. After a change of state, as vscsi_arm() looks at that last: a thread
+ * that slept through it would have nothing else to wake it. Locked.
+ */
+void dev_wake_sleepers(struct vscsi_dev *dev);
+
+/* Resets the device and agrees on features; those that requests are made for stay. Locked. */
+int dev_negotiate(struct vscsi_dev *dev);
 
 /**
  * dev_check - Look whether the device is still there, its configuration the same, its rings whole
@@ -102,10 +148,33 @@ void dev_fail_locked(struct vscsi_dev *dev, const char *why);
  */
 void dev_check(struct vscsi_dev *dev);
 
-/* Whether the device works. Acquire pairs with dev_fail(): it was cut off before we see that. */
+/* What sleepers watch besides their queue, as in transport.h; -1: nothing, now. */
+int dev_watch_fd(struct vscsi_dev *dev);
+
+/* VSCSI_DEV_*. Acquire pairs with dev_fail(): it was cut off before we see that. */
+static inline uint32_t dev_state(const struct vscsi_dev *dev)
+{
+	return atomic_load_explicit(&dev->state, memory_order_acquire);
+}
+
 static inline bool dev_running(const struct vscsi_dev *dev)
 {
-	return atomic_load_explicit(&dev->state, memory_order_acquire) == VSCSI_DEV_RUNNING;
+	return dev_state(dev) == VSCSI_DEV_RUNNING;
+}
+
+/* Whether it is lost for good. */
+static inline bool dev_failed(const struct vscsi_dev *dev)
+{
+	return dev_state(dev) == VSCSI_DEV_FAILED;
+}
+
+/* Sets the sentence for a call that a lost device can't serve. Return: -ENOTCONN. */
+int dev_explain_lost(const struct vscsi_dev *dev);
+
+/* Whether it is looked for when it is lost. */
+static inline bool dev_recoverable(struct vscsi_dev *dev)
+{
+	return dev->opts.recovery != VSCSI_RECOVERY_OFF && virtio_can_reopen(&dev->virtio);
 }
 
 /**

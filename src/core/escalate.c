@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The steps against a request that is to end: abort it, reset its LUN, give the device up. Each is
+ * The steps against a request that is to end: abort it, reset its LUN, reset the device. Each is
  * taken by a poll and looked after by later ones; nothing waits here. Until the request comes back
  * through the ring, or the device is cut off, its buffer stays the device's.
  */
@@ -30,7 +30,8 @@ void limit_end(struct ioq *ioq, struct slot *slot, uint64_t now, bool cancelled)
 	struct watch *watch = slot_watch(ioq, slot);
 
 	/* What was prepared and never submitted goes out, or there would be nothing to abort. */
-	virtq_submit(&ioq->vq);
+	if (ioq_up(ioq))
+		virtq_submit(&ioq->vq);
 	slot->flags |= SLOT_ENDING;
 	watch->cancelled = cancelled;
 	watch->place = NO_PLACE;
@@ -118,7 +119,7 @@ static const char *step_send(struct ioq *ioq, struct slot *slot, uint64_t now)
 		return now >= watch->step_ms + ioq->dev->opts.task_timeout_ms
 			       ? go_on(ioq, slot, now)
 			       : NULL;
-	watch->place = (uint8_t)place;
+	watch->place = place;
 	enter(watch, (enum step)(watch->step + 1), now);
 	return NULL;
 }

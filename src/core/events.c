@@ -65,18 +65,17 @@ struct virtq *events_virtq(struct vscsi_dev *dev)
 }
 
 /* Posts all buffers. The device may fill them from DRIVER_OK on (5.6.5). */
-static int post_buffers(struct vscsi_dev *dev, struct events *events)
+static void post_buffers(struct vscsi_dev *dev, struct events *events)
 {
+	uint32_t size = dev->limits.event_size;
 	struct dma_cache cache = {.table = NULL};
 	uint64_t regions = 0;
 	uint64_t iova = 0;
 	unsigned i;
 
-	events->stride = (uint32_t)align_up(dev->limits.event_size, CACHE_LINE);
-	events->buffers = dma_alloc(dev->mem, (size_t)events->stride * RING_SIZE, 0);
-	if (!events->buffers)
-		return error_set(-ENOMEM, "no room for event buffers in the DMA memory; "
-					  "give the device a larger pool");
+	/* Larger than what the device had when they were made: events are as long as ever. */
+	if (size > events->stride)
+		size = events->stride;
 	memset(events->buffers, 0, (size_t)events->stride * RING_SIZE);
 	for (i = 0; i < RING_SIZE; i++) {
 		struct vring_desc *desc = &virtq_table(&events->vq)[i];
@@ -84,12 +83,11 @@ static int post_buffers(struct vscsi_dev *dev, struct events *events)
 
 		dma_translate(dev->map, &cache, buffer, events->stride, &iova, &regions);
 		desc->addr = htole64(iova);
-		desc->len = htole32(dev->limits.event_size);
+		desc->len = htole32(size);
 		desc->flags = htole16(VRING_DESC_F_WRITE);
 		virtq_push(&events->vq, (uint16_t)i);
 	}
 	virtq_publish(&events->vq);
-	return 0;
 }
 
 int events_create(struct vscsi_dev *dev)
@@ -103,7 +101,30 @@ int events_create(struct vscsi_dev *dev)
 	pthread_mutex_init(&events->lock, NULL);
 	err = virtq_init(&events->vq, dev->virtio.transport, dev->mem, VQ_EVENT, RING_SIZE,
 			 dev->virtio.features);
-	return err ? err : post_buffers(dev, events);
+	if (err)
+		return err;
+	events->stride = (uint32_t)align_up(dev->limits.event_size, CACHE_LINE);
+	events->buffers = dma_alloc(dev->mem, (size_t)events->stride * RING_SIZE, 0);
+	if (!events->buffers)
+		return error_set(-ENOMEM, "no room for event buffers in the DMA memory; "
+					  "give the device a larger pool");
+	post_buffers(dev, events);
+	return 0;
+}
+
+int events_renew(struct vscsi_dev *dev)
+{
+	struct events *events = dev->events;
+	int err;
+
+	pthread_mutex_lock(&events->lock);
+	err = virtq_renew(&events->vq, dev->virtio.features);
+	if (!err)
+		post_buffers(dev, events);
+	/* Nobody told what came and went meanwhile. */
+	events->rescan = true;
+	pthread_mutex_unlock(&events->lock);
+	return err;
 }
 
 void events_destroy(struct vscsi_dev *dev)
@@ -455,8 +476,8 @@ EXPORT int vscsi_dev_poll_events(struct vscsi_dev *dev, struct vscsi_event *out,
 	int err = 0;
 
 	error_enter(__func__);
+	dev_check(dev);
 	if (dev_running(dev)) {
-		dev_check(dev);
 		pthread_mutex_lock(&dev->lock);
 		pthread_mutex_lock(&events->lock);
 		if (dev_running(dev))
@@ -473,8 +494,7 @@ EXPORT int vscsi_dev_poll_events(struct vscsi_dev *dev, struct vscsi_event *out,
 	count = (int)take(events, out, max);
 	if (count)
 		return count;
-	if (!dev_running(dev))
-		return error_set(-ENOTCONN, "the device is lost: %s; close it and open it again",
-				 dev->failure);
+	if (dev_failed(dev))
+		return dev_explain_lost(dev);
 	return err;
 }

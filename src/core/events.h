@@ -17,6 +17,8 @@ struct vscsi_lun;
  * Return: 0 and @dev->events, or a negative errno with its sentence set.
  */
 int events_create(struct vscsi_dev *dev);
+/* Empties it, with its buffers posted again, for a device that is back: 0 or -ENOMEM. Locked. */
+int events_renew(struct vscsi_dev *dev);
 void events_destroy(struct vscsi_dev *dev);
 
 /* The event virtqueue, to start and stop. */
@@ -26,7 +28,7 @@ struct virtq *events_virtq(struct vscsi_dev *dev);
 void events_unit_attention(struct vscsi_dev *dev, const struct vscsi_lun *lun, unsigned asc,
 			   unsigned ascq);
 
-/* Notes what concerns the device as a whole: VSCSI_EVENT_CONFIG or VSCSI_EVENT_LOST. Any thread. */
+/* Notes what concerns the device as a whole: VSCSI_EVENT_CONFIG, LOST or BACK. Any thread. */
 void events_note(struct vscsi_dev *dev, unsigned type);
 
 /* Replaces the list of known LUNs by what a scan found; takes @found over, which was malloc()ed. */

@@ -15,6 +15,7 @@ int inquire(struct vscsi_lun *lun, const uint8_t cdb[16], void *buf, uint32_t le
 		.in = &data,
 		.in_count = len ? 1 : 0,
 		.retries = INQUIRE_RETRIES,
+		.flags = VSCSI_COMMAND_REPEATABLE,
 	};
 	struct vscsi_completion completion;
 	int err;

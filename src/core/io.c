@@ -119,5 +119,6 @@ EXPORT int vscsi_compare_and_write(struct vscsi_queue *queue, struct vscsi_lun *
 		return queue_abandon(queue, lun, slot, err);
 	scsi_cdb_compare_and_write(slot->header->cdb, lba, (uint8_t)blocks, flags & VSCSI_IO_FUA);
 	request_fill(queue->ioq, slot, lun, &request);
+	slot->flags |= SLOT_ONCE;
 	return queue_commit(queue, lun, slot, user_data);
 }

@@ -108,6 +108,10 @@ int ioq_create(struct vscsi_dev *dev, unsigned index, unsigned size, struct ioq 
 	choose_geometry(ioq, size, dev->opts.max_segs);
 	err = virtq_init(&ioq->vq, dev->virtio.transport, dev->mem, index, size,
 			 dev->virtio.features);
+	/* Now, as there may be no room for it when it is needed. */
+	if (!err && dev_recoverable(dev))
+		err = virtq_init(&ioq->spare, dev->virtio.transport, dev->mem, index, size,
+				 dev->virtio.features);
 	ioq->readable = ioq->vq.format == VIRTQ_SPLIT;
 	ioq->packed = virtq_is_packed(&ioq->vq) && ioq->indirect &&
 		      !virtio_has(&dev->virtio, VIRTIO_F_IN_ORDER);
@@ -127,6 +131,7 @@ void ioq_destroy(struct ioq *ioq)
 	if (!ioq)
 		return;
 	virtq_fini(&ioq->vq);
+	virtq_fini(&ioq->spare);
 	if (ioq->memory)
 		dma_free(ioq->dev->mem, ioq->memory);
 	share_fini(&ioq->share);

@@ -76,6 +76,8 @@ struct watch;
 #define SLOT_LIVE    (1u << 3) /* the ring has it: its head may come back, once */
 #define SLOT_SEEN    (1u << 4) /* it was in flight when time limits were looked after */
 #define SLOT_ENDING  (1u << 5) /* it is to end before its time, see limit.h */
+#define SLOT_ONCE    (1u << 6) /* must not be carried out twice, so not sent again */
+#define SLOT_UNKNOWN (1u << 7) /* its device was lost and gave no answer */
 
 /**
  * struct slot - The private part of a request, one cache line
@@ -136,10 +138,16 @@ _Static_assert(sizeof(struct slot) == CACHE_LINE, "a request's private part is o
  * @lock: held by handles that share the queue; @share: what it guards for them
  * @users: handles that use it; under the device's lock
  * @exclusive: it belongs to one handle alone
- * @hot: that, @indirect, @readable, and the device works; the one thing that the hot path asks
+ * @hot: that, @indirect, @readable, and @up; the one thing that the hot path asks
  * @in_force: where the hot path finds the table that @cache must be of: @map's while @hot, else one
  *	that @cache never is of, so that looking at the cache answers both
  * @hot_packed, @in_force_packed: the same for @packed in the place of @indirect and @readable
+ * @up: the device has @vq; cleared by the thread that finds it lost, set by the queue's user
+ * @report: what was in flight when it was cleared is not to be sent again
+ * @spare: what the device has after a recovery, until the queue's user takes it for @vq; under the
+ *	device's lock
+ * @ready: it does have it
+ * @parked: what was in flight when the device was lost has been decided about
  */
 struct ioq {
 	struct virtq vq;
@@ -172,6 +180,11 @@ struct ioq {
 	atomic_bool hot_packed;
 	_Atomic(const dma_in_force *) in_force;
 	_Atomic(const dma_in_force *) in_force_packed;
+	atomic_bool up;
+	atomic_bool report;
+	atomic_bool ready;
+	bool parked;
+	struct virtq spare;
 };
 
 /**
@@ -215,9 +228,33 @@ static inline bool ioq_hot_packed(const struct ioq *ioq)
  */
 void ioq_set_hot(struct ioq *ioq, bool hot);
 
+/*
+ * Whether the device has the queue's virtqueue. Acquire pairs with the loss: it was cut off before
+ * we see that.
+ */
+static inline bool ioq_up(const struct ioq *ioq)
+{
+	return atomic_load_explicit(&ioq->up, memory_order_acquire);
+}
+
 static inline uint16_t slot_number(const struct ioq *ioq, const struct slot *slot)
 {
 	return (uint16_t)(slot - ioq->slots);
+}
+
+/*
+ * The slot of a used id, or NULL when the device has no such chain: it was never given, or given
+ * back before.
+ */
+static inline struct slot *ioq_find(const struct ioq *ioq, uint32_t head)
+{
+	struct slot *slot;
+
+	if (unlikely(head >> ioq->head_shift >= ioq->depth))
+		return NULL;
+	slot = &ioq->slots[head >> ioq->head_shift];
+	/* All 32 bits count (virtio 1.4, 2.7.8). */
+	return likely((slot->flags & SLOT_LIVE) && slot->head == head) ? slot : NULL;
 }
 
 static inline struct virtio_scsi_cmd_resp *slot_response(const struct slot *slot)

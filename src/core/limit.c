@@ -5,7 +5,9 @@
 #include <errno.h>
 
 #include "core/complete.h"
+#include "core/control.h"
 #include "core/limit.h"
+#include "core/recover.h"
 #include "util/clock.h"
 
 #define DEFAULT_IO_MS   30000u
@@ -113,7 +115,7 @@ static const char *look(struct ioq *ioq, uint64_t now)
 	const char *why = NULL;
 	unsigned i;
 
-	if (!dev_running(ioq->dev) || !note_taken(ioq, now))
+	if (!ioq_up(ioq) || !note_taken(ioq, now))
 		return NULL;
 	for (i = 0; i < ioq->depth && !why; i++)
 		why = look_at(ioq, &ioq->slots[i], now);
@@ -139,5 +141,14 @@ void limit_poll(struct vscsi_queue *queue)
 	queue_unlock(queue);
 	/* Not under the queue's lock: the device's comes before it. */
 	if (why)
+		limit_give_up(ioq, why);
+}
+
+void limit_give_up(struct ioq *ioq, const char *why)
+{
+	/* One that breaks rules isn't looked for. */
+	if (why == virtq_rule(control_virtq(ioq->dev)))
 		dev_fail(ioq->dev, why);
+	else
+		recover_begin_queue(ioq, why);
 }

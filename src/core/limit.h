@@ -6,7 +6,7 @@
  * at most.
  *
  * A request that is to end goes through steps (escalate.c): ABORT TASK, LOGICAL UNIT RESET, and in
- * the end its device is failed. It is returned only once the device can no longer touch its buffer.
+ * the end its device is reset. It is returned only once the device can no longer touch its buffer.
  */
 #ifndef CORE_LIMIT_H
 #define CORE_LIMIT_H
@@ -24,7 +24,7 @@ enum step {
 	STEP_RESET_DONE,
 };
 
-#define NO_PLACE UINT8_MAX
+#define NO_PLACE (-1)
 
 /**
  * struct watch - What is known of a slot's time; beside it, as the hot path needs none of this
@@ -32,8 +32,8 @@ enum step {
  * @step_ms: when its step began; this and the rest is valid with SLOT_ENDING
  * @limit_ms: a raw command's own limit; valid with SLOT_RAW
  * @uses: counts the tags that the slot has had
- * @step: enum step
  * @place: its function in the control queue, or NO_PLACE
+ * @step: enum step
  * @cancelled: the application wants it to end
  */
 struct watch {
@@ -41,8 +41,8 @@ struct watch {
 	uint64_t step_ms;
 	uint32_t limit_ms;
 	uint32_t uses;
+	int place;
 	uint8_t step;
-	uint8_t place;
 	bool cancelled;
 };
 
@@ -91,9 +91,12 @@ bool limit_is_out(const struct ioq *ioq, const struct slot *slot);
  * @ioq: its queue, locked; @slot: with SLOT_ENDING
  * @now: clock_ms()
  *
- * Return: NULL, or why the device has to be failed: to be done once the queue is unlocked.
+ * Return: NULL, or why the device has to be given up, for limit_give_up().
  */
 const char *escalate(struct ioq *ioq, struct slot *slot, uint64_t now);
+
+/* Resets or fails a device, as escalate() said. Queue unlocked: the device's lock comes first. */
+void limit_give_up(struct ioq *ioq, const char *why);
 
 static inline struct watch *slot_watch(const struct ioq *ioq, const struct slot *slot)
 {

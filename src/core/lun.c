@@ -41,6 +41,26 @@ static void set_limit(struct vscsi_lun *lun)
 	lun->info.queue_limit = lun->limit;
 }
 
+/* From here on the LUN is looked for when the device was lost. */
+static void enlist(struct vscsi_lun *lun)
+{
+	pthread_mutex_lock(&lun->dev->lock);
+	lun->next = lun->dev->open;
+	lun->dev->open = lun;
+	pthread_mutex_unlock(&lun->dev->lock);
+}
+
+static void unlist(struct vscsi_lun *lun)
+{
+	struct vscsi_lun **link = &lun->dev->open;
+
+	pthread_mutex_lock(&lun->dev->lock);
+	while (*link != lun)
+		link = &(*link)->next;
+	*link = lun->next;
+	pthread_mutex_unlock(&lun->dev->lock);
+}
+
 EXPORT int vscsi_lun_open(struct vscsi_dev *dev, unsigned target, unsigned number,
 			  const struct vscsi_lun_opts *user, struct vscsi_lun **out)
 {
@@ -71,6 +91,7 @@ EXPORT int vscsi_lun_open(struct vscsi_dev *dev, unsigned target, unsigned numbe
 	lun->limit_ms = limit_set(dev, opts.timeout_ms, dev->opts.io_timeout_ms);
 	lun->retries = (uint16_t)(opts.retries < UINT16_MAX ? opts.retries : UINT16_MAX);
 	atomic_fetch_add(&dev->luns, 1);
+	enlist(lun);
 	*out = lun;
 	return 0;
 }
@@ -91,6 +112,7 @@ EXPORT int vscsi_lun_close(struct vscsi_lun *lun)
 					 "until all are returned",
 					 lun->info.target, lun->info.lun);
 	}
+	unlist(lun);
 	free(lun);
 	atomic_fetch_sub(&dev->luns, 1);
 	return 0;

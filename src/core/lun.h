@@ -29,6 +29,8 @@
  * @limit_ms: time that a request may take; 0: any
  * @inflight: requests out, counted only with a @limit
  * @dev: device that it is on
+ * @gone: the device came back without it, or with another in its place
+ * @next: in the device's list, under its lock
  * @info: what the application is told
  */
 struct vscsi_lun {
@@ -46,6 +48,8 @@ struct vscsi_lun {
 	uint32_t limit;
 	uint32_t limit_ms;
 	_Atomic uint32_t inflight;
+	atomic_bool gone;
+	struct vscsi_lun *next;
 	struct vscsi_lun_info info;
 };
 
@@ -57,6 +61,12 @@ struct vscsi_lun {
  * Return: 0, or -EINVAL with its sentence set.
  */
 int lun_init(struct vscsi_lun *lun, struct vscsi_dev *dev, unsigned target, unsigned number);
+
+/* Whether the device came back without it. Relaxed: it is noticed soon enough. */
+static inline bool lun_gone(const struct vscsi_lun *lun)
+{
+	return atomic_load_explicit(&lun->gone, memory_order_relaxed);
+}
 
 /* Ends what a request that counts against its LUN's limit took (virtio 1.4, 5.6.4.1). */
 static inline void lun_give_credit(struct vscsi_lun *lun)

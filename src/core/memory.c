@@ -8,6 +8,7 @@
 #include "core/control.h"
 #include "core/events.h"
 #include "core/memory.h"
+#include "core/recover.h"
 #include "util/error.h"
 
 static bool in_flight(const struct vscsi_dev *dev)
@@ -21,13 +22,19 @@ static bool in_flight(const struct vscsi_dev *dev)
 	return false;
 }
 
+/* What the device has of a queue whose user may not have gone over to it yet. */
+static struct virtq *ioq_live(struct ioq *ioq)
+{
+	return atomic_load(&ioq->ready) ? &ioq->spare : &ioq->vq;
+}
+
 static struct virtq *virtq_at(struct vscsi_dev *dev, unsigned index)
 {
 	if (index == VQ_CONTROL)
 		return control_virtq(dev);
 	if (index == VQ_EVENT)
 		return events_virtq(dev);
-	return &dev->ioqs[index - VQ_REQUEST]->vq;
+	return ioq_live(dev->ioqs[index - VQ_REQUEST]);
 }
 
 /* Stops all virtqueues and notes where they stood; resume_all() starts those that are stopped. */
@@ -82,23 +89,23 @@ static int change(struct vscsi_dev *dev, const struct dma_region *region, uint64
 
 	pthread_mutex_lock(&dev->lock);
 	/* Before the start nothing runs, and a lost device has no memory to change. */
-	if (atomic_load(&dev->state) == VSCSI_DEV_FAILED)
+	if (dev_failed(dev))
 		err = map ? error_set(-ENOTCONN,
 				      "a device that uses the pool is lost: %s; close it first",
 				      dev->failure)
 			  : 0;
+	else if (dev_state(dev) == VSCSI_DEV_RECOVERING)
+		err = error_set(-EBUSY, "a device that uses the pool is lost and looked for; try "
+					"again when it is back");
 	else if (dev_running(dev) && !virtio_mem_map_live(&dev->virtio))
 		err = change_stopped(dev, region, iova, map);
 	else if (map)
 		err = virtio_mem_map(&dev->virtio, region, iova);
 	else
 		err = virtio_mem_unmap(&dev->virtio, region, *iova);
-	/*
-	 * It hung up over this. To be asked again and again helps nobody: it has no memory any
-	 * more.
-	 */
+	/* It hung up over this; the sentence stays that of the caller's failure. */
 	if (err == -ENOTCONN && dev_running(dev))
-		dev_fail_locked(dev, error_text());
+		recover_begin(dev, error_text(), false);
 	pthread_mutex_unlock(&dev->lock);
 	return err;
 }

@@ -10,6 +10,8 @@
 #include "core/fair.h"
 #include "core/limit.h"
 #include "core/queue.h"
+#include "core/recover.h"
+#include "core/resume.h"
 #include "util/export.h"
 
 /* Empty polls between two looks at the device's connection. */
@@ -30,8 +32,9 @@ static __attribute__((noinline)) int submit_general(struct vscsi_queue *queue)
 {
 	bool kick;
 
-	if (unlikely(!dev_running(queue->ioq->dev)))
-		return -ENOTCONN;
+	/* What is prepared meanwhile goes to the device when it is back. */
+	if (unlikely(!ioq_up(queue->ioq)))
+		return dev_failed(queue->ioq->dev) ? -ENOTCONN : 0;
 	queue_lock(queue);
 	kick = virtq_publish(&queue->ioq->vq);
 	queue_unlock(queue);
@@ -115,18 +118,21 @@ static int deliver_done(struct vscsi_queue *queue, struct vscsi_completion *out,
 		struct slot *slot = &ioq->slots[queue->done];
 
 		queue->done = slot->next;
-		count += (unsigned)deliver(ioq, slot, slot->used_len, &out[count]);
+		if (likely(!(slot->flags & SLOT_UNKNOWN))) {
+			count += (unsigned)deliver(ioq, slot, slot->used_len, &out[count]);
+			continue;
+		}
+		slot_lost(ioq, slot, &out[count++]);
+		finish(ioq, slot);
 	}
 	return (int)count;
 }
 
 struct slot *slot_of_used(struct ioq *ioq, struct ring_used used)
 {
-	uint32_t number = used.head >> ioq->head_shift;
-	struct slot *slot = number < ioq->depth ? &ioq->slots[number] : NULL;
+	struct slot *slot = ioq_find(ioq, used.head);
 
-	/* All 32 bits count (virtio 1.4, 2.7.8). What isn't live was never given, or is back. */
-	if (unlikely(!slot || !(slot->flags & SLOT_LIVE) || slot->head != used.head)) {
+	if (unlikely(!slot)) {
 		virtq_broken(&ioq->vq, "a used id names no chain that the device has (2.7.8)");
 		return NULL;
 	}
@@ -152,10 +158,8 @@ static __attribute__((noinline)) int take(struct vscsi_queue *queue, struct ring
 	return 0;
 }
 
-/* Ends or sends again what waits for that. @kick: as for collect(). Return: completions written. */
-static __attribute__((noinline)) unsigned tend_waiting(struct vscsi_queue *queue,
-						       struct vscsi_completion *out, unsigned max,
-						       bool *kick)
+/* Ends what waits to be sent again and will not be. Return: completions written. */
+static unsigned end_waiting(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max)
 {
 	struct ioq *ioq = queue->ioq;
 	unsigned count = 0;
@@ -168,7 +172,17 @@ static __attribute__((noinline)) unsigned tend_waiting(struct vscsi_queue *queue
 		slot_unanswered(slot, limit_result(ioq, slot), &out[count++]);
 		finish(ioq, slot);
 	}
-	*kick = ioq_push_due(ioq) && virtq_publish(&ioq->vq);
+	return count;
+}
+
+/* Ends or sends again what waits for that. @kick: as for collect(). Return: completions written. */
+static __attribute__((noinline)) unsigned tend_waiting(struct vscsi_queue *queue,
+						       struct vscsi_completion *out, unsigned max,
+						       bool *kick)
+{
+	unsigned count = end_waiting(queue, out, max);
+
+	*kick = ioq_push_due(queue->ioq) && virtq_publish(&queue->ioq->vq);
 	return count;
 }
 
@@ -282,7 +296,10 @@ static int collect_exclusive(struct vscsi_queue *queue, struct vscsi_completion 
 	return count;
 }
 
-/* Returns what is left once the device is lost; it was cut off before anybody could see that. */
+/*
+ * Returns what is left once the device is lost for good; it was cut off before anybody could see
+ * that.
+ */
 static int collect_lost(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max)
 {
 	struct ioq *ioq = queue->ioq;
@@ -306,6 +323,44 @@ static int collect_lost(struct vscsi_queue *queue, struct vscsi_completion *out,
 }
 
 /*
+ * A poll while the device is away, queue locked: first what it had given back before it went and
+ * what will not be sent again, then the way back.
+ */
+static unsigned collect_down(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max,
+			     bool *kick)
+{
+	unsigned count;
+
+	if (!queue->ioq->parked)
+		ioq_park(queue->ioq);
+	count = (unsigned)deliver_done(queue, out, max);
+	count += end_waiting(queue, out + count, max - count);
+	/* The hot path of an exclusive queue doesn't look for those: they come first. */
+	if (queue->done == NO_SLOT)
+		ioq_resume(queue->ioq, kick);
+	if (queue->shared)
+		share_give(queue, count);
+	return count;
+}
+
+static int poll_down(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max)
+{
+	bool kick = false;
+	unsigned count = 0;
+
+	recover_step(queue->ioq->dev);
+	if (dev_failed(queue->ioq->dev))
+		return collect_lost(queue, out, max);
+	queue_lock(queue);
+	if (!ioq_up(queue->ioq))
+		count = collect_down(queue, out, max, &kick);
+	queue_unlock(queue);
+	if (kick)
+		notify(queue);
+	return (int)count;
+}
+
+/*
  * What follows a poll that found nothing or something wrong; true: the device may have been lost.
  */
 static bool look_closer(struct vscsi_queue *queue, int found)
@@ -313,7 +368,7 @@ static bool look_closer(struct vscsi_queue *queue, int found)
 	uint32_t idle;
 
 	if (found == -EPROTO) {
-		dev_fail(queue->ioq->dev, virtq_rule(&queue->ioq->vq));
+		dev_fail_queue(queue->ioq, virtq_rule(&queue->ioq->vq));
 		return true;
 	}
 	/* Threads that share a handle may lose a count: it only has to grow. */
@@ -353,7 +408,7 @@ static int collect_shared(struct vscsi_queue *queue, struct vscsi_completion *ou
 
 	pthread_mutex_lock(&ioq->lock);
 	count = deliver_done(queue, out, max);
-	if (!count && dev_running(ioq->dev))
+	if (!count && ioq_up(ioq))
 		count = collect_any(queue, out, max, &kick);
 	if (count > 0) {
 		share_give(queue, (unsigned)count);
@@ -372,8 +427,8 @@ static __attribute__((noinline)) int poll_idle(struct vscsi_queue *queue,
 					       struct vscsi_completion *out, unsigned max,
 					       int found)
 {
-	if (look_closer(queue, found) && !dev_running(queue->ioq->dev))
-		return collect_lost(queue, out, max);
+	if (look_closer(queue, found) && !ioq_up(queue->ioq))
+		return poll_down(queue, out, max);
 	return 0;
 }
 
@@ -384,8 +439,8 @@ static __attribute__((noinline)) int poll_general(struct vscsi_queue *queue,
 	struct ioq *ioq = queue->ioq;
 	int count;
 
-	if (unlikely(!dev_running(ioq->dev)))
-		return collect_lost(queue, out, max);
+	if (unlikely(!ioq_up(ioq)))
+		return poll_down(queue, out, max);
 	if (queue->shared)
 		count = collect_shared(queue, out, max);
 	else

@@ -8,6 +8,7 @@
 
 #include "core/fair.h"
 #include "core/queue.h"
+#include "core/resume.h"
 #include "mem/node.h"
 #include "util/error.h"
 #include "util/export.h"
@@ -28,11 +29,16 @@ int queue_begin(struct vscsi_queue *queue, struct vscsi_lun *lun, struct slot **
 {
 	struct ioq *ioq = queue->ioq;
 
-	if (!dev_running(ioq->dev))
+	if (unlikely(!ioq_up(ioq)) && dev_failed(ioq->dev))
 		return -ENOTCONN;
 	if (!queue_is_ours(queue))
 		return -EPERM;
+	if (unlikely(lun_gone(lun)))
+		return -ENODEV;
 	queue_lock(queue);
+	/* What was in flight at the loss is told from what is new by its place. */
+	if (unlikely(!ioq_up(ioq)) && !ioq->parked)
+		ioq_park(ioq);
 	if (ioq->free == ioq->depth || (queue->shared && !share_may_take(queue)) ||
 	    (lun->limit && !lun_take_credit(lun))) {
 		queue_unlock(queue);
@@ -107,7 +113,7 @@ int queue_create(struct vscsi_dev *dev, uint32_t flags, struct vscsi_queue **out
 	if (ioq) {
 		ioq->users++;
 		ioq->exclusive = !queue->shared;
-		ioq_set_hot(ioq, ioq->exclusive && dev_running(dev));
+		ioq_set_hot(ioq, ioq->exclusive && ioq_up(ioq) && !atomic_load(&dev->strangers));
 	}
 	pthread_mutex_unlock(&dev->lock);
 	if (!ioq) {
@@ -179,6 +185,7 @@ void queue_detach(struct vscsi_queue *queue, uint64_t user_data, struct vscsi_lu
 		if (slot->flags & SLOT_COUNTED)
 			lun_give_credit(lun);
 		slot->flags &= (uint8_t)~SLOT_COUNTED;
+		slot->flags |= SLOT_ONCE;
 		slot->retries = 0;
 		lun_init(stand_in, lun->dev, lun->info.target, lun->info.lun);
 		/* Release: as in slot_release(), the LUN may be freed by whoever sees this. */
@@ -201,9 +208,8 @@ EXPORT int vscsi_queue_open(struct vscsi_dev *dev, const struct vscsi_queue_opts
 	if ((opts.flags & ~both) || opts.flags == both)
 		return error_set(-EINVAL, "flags 0x%x: give one of VSCSI_QUEUE_* or none",
 				 opts.flags);
-	if (!dev_running(dev))
-		return error_set(-ENOTCONN, "the device is lost: %s; close it and open it again",
-				 dev->failure);
+	if (dev_failed(dev))
+		return dev_explain_lost(dev);
 	err = queue_create(dev, opts.flags, out);
 	if (err)
 		return err;

@@ -94,6 +94,12 @@ static inline bool queue_holds(const struct vscsi_queue *queue, const struct slo
 	return atomic_load_explicit(&slot->lun, memory_order_relaxed) && slot->owner == queue;
 }
 
+/* Whether the LUN of a slot is not there any more. */
+static inline bool slot_gone(const struct slot *slot)
+{
+	return lun_gone(atomic_load_explicit(&slot->lun, memory_order_relaxed));
+}
+
 /**
  * queue_begin - Take a slot for a request
  * @queue: the queue; locked when this returns 0

@@ -83,7 +83,8 @@ HOT bool put_warm(struct vscsi_queue *queue, const void *buf, const struct trans
 	bool done;
 	unsigned tries;
 
-	if (!transfer_is_plain(t, flags) || !dev_running(ioq->dev) || !queue_is_ours(queue))
+	if (!transfer_is_plain(t, flags) || !ioq_up(ioq) || lun_gone(t->lun) ||
+	    !queue_is_ours(queue))
 		return false;
 	queue_lock(queue);
 	if (queue->shared && !share_may_take(queue)) {

@@ -104,8 +104,7 @@ void share_hand_over(struct slot *slot, uint32_t used_len)
 	owner->done_last = number;
 }
 
-/* Hands over what the device gave back so far; false when it broke the ring. */
-static bool hand_over_all(struct ioq *ioq)
+bool share_hand_over_all(struct ioq *ioq)
 {
 	int pending = virtq_pending(&ioq->vq);
 	int err = pending < 0 ? pending : 0;
@@ -133,6 +132,6 @@ static bool hand_over_all(struct ioq *ioq)
  */
 void share_gather(struct ioq *ioq)
 {
-	while (hand_over_all(ioq) && ioq->share.listed && virtq_arm(&ioq->vq))
+	while (share_hand_over_all(ioq) && ioq->share.listed && virtq_arm(&ioq->vq))
 		;
 }

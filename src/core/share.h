@@ -63,6 +63,9 @@ unsigned share_depth(struct vscsi_queue *queue);
  */
 void share_hand_over(struct slot *slot, uint32_t used_len);
 
+/* Hands over what the device gave back so far; false when it broke the ring. With the lock held. */
+bool share_hand_over_all(struct ioq *ioq);
+
 /**
  * share_gather - Hand over all that the device gave back
  *

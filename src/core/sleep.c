@@ -9,10 +9,11 @@
 
 #include "core/limit.h"
 #include "core/queue.h"
+#include "core/recover.h"
 #include "util/clock.h"
 #include "util/export.h"
 
-/* Longest sleep without a look whether the device is still connected. */
+/* Longest sleep without a look at the device: not every end of it is one of a connection. */
 #define WATCH_MS 500
 
 /* Longest sleep while requests wait to be sent again. */
@@ -41,8 +42,8 @@ static int arm(struct vscsi_queue *queue)
 	if (err)
 		return err;
 	/* Only now: what was read may have been the news that the device is lost. */
-	if (!dev_running(queue->ioq->dev))
-		return -ENOTCONN;
+	if (!ioq_up(queue->ioq))
+		return dev_failed(queue->ioq->dev) ? -ENOTCONN : 1;
 	return virtq_arm(&queue->ioq->vq);
 }
 
@@ -56,21 +57,27 @@ EXPORT int vscsi_arm(struct vscsi_queue *queue)
 	return err ? err : share_arm(queue, true);
 }
 
-/*
- * One sleep of at most @ms. Return: 1 woken, 0 time over, -EAGAIN woken for others who share the
- * queue and are awake now, or another negative errno.
- */
-static int nap(struct vscsi_queue *queue, int ms)
-{
-	struct pollfd pfd = {.fd = vscsi_queue_fd(queue), .events = POLLIN};
-	int ret = poll(&pfd, 1, ms);
+/* What ends a sleep, besides errors. */
+enum { TIME_OVER, WOKEN, FOR_OTHERS, CONNECTION };
 
-	if (ret < 0)
-		return -errno;
-	if (!ret || !queue->shared)
-		return ret;
+/*
+ * One sleep of at most @ms, or until something happens to @watch. Return: what ended it; FOR_OTHERS
+ * are those who share the queue and are awake now; or a negative errno.
+ */
+static int nap(struct vscsi_queue *queue, int watch, int ms)
+{
+	struct pollfd pfds[2] = {{.fd = vscsi_queue_fd(queue), .events = POLLIN},
+				 {.fd = watch, .events = POLLIN}};
+	int ret = poll(pfds, 2, ms);
+
+	if (ret <= 0)
+		return ret ? -errno : TIME_OVER;
+	if (!pfds[0].revents)
+		return CONNECTION;
+	if (!queue->shared)
+		return WOKEN;
 	ret = share_arm(queue, false);
-	return ret ? ret : -EAGAIN;
+	return ret ? ret : FOR_OTHERS;
 }
 
 static bool retries_wait(struct vscsi_queue *queue)
@@ -86,23 +93,64 @@ static bool retries_wait(struct vscsi_queue *queue)
 static int sleep_until(struct vscsi_queue *queue, uint64_t limit)
 {
 	struct vscsi_dev *dev = queue->ioq->dev;
+	int watch = dev_watch_fd(dev);
 
 	for (;;) {
 		uint64_t now = clock_ms();
 		uint64_t left = limit > now ? limit - now : 0;
 		bool retry = retries_wait(queue);
 		uint64_t ms = retry ? RETRY_MS : limit_nap(queue->ioq, WATCH_MS);
-		int ret = nap(queue, (int)(left < ms ? left : ms));
+		int ret = nap(queue, watch, (int)(left < ms ? left : ms));
 
-		if (ret == -EAGAIN && left)
+		if (ret < 0 || ret == WOKEN)
+			return ret;
+		if (!left || (ret == TIME_OVER && left <= ms))
+			return 0;
+		if (ret == FOR_OTHERS)
 			continue;
-		if (ret || left <= ms)
-			return ret == -EAGAIN ? 0 : ret;
+		/* Once: it may be another file by now, and would not let anybody sleep. */
+		if (ret == CONNECTION)
+			watch = -1;
 		dev_check(dev);
 		limit_poll(queue);
-		retry = retries_wait(queue);
-		if (retry || !dev_running(dev))
-			return 1;
+		if (retries_wait(queue) || !ioq_up(queue->ioq))
+			return WOKEN;
+	}
+}
+
+/* Whether a poll has something to do on a queue whose device is away. */
+static bool has_news(struct vscsi_queue *queue)
+{
+	const struct ioq *ioq = queue->ioq;
+	bool news;
+
+	queue_lock(queue);
+	news = !ioq->parked || queue->done != NO_SLOT || atomic_load(&ioq->ready) || ioq_up(ioq) ||
+	       dev_failed(ioq->dev);
+	queue_unlock(queue);
+	return news;
+}
+
+/*
+ * Sleeps from one attempt to get the device back to the next. There is nothing else to wake for:
+ * whoever gets it back does so when it is due, which every sleeper knows.
+ */
+static int sleep_down(struct vscsi_queue *queue, uint64_t limit)
+{
+	for (;;) {
+		uint64_t now = clock_ms();
+		uint64_t left = limit > now ? limit - now : 0;
+		uint64_t ms;
+
+		recover_step(queue->ioq->dev);
+		if (has_news(queue))
+			return WOKEN;
+		/* At least one, where another thread is at it. */
+		ms = recover_pause(queue->ioq->dev) + 1;
+		if (poll(NULL, 0, (int)(left < ms ? left : ms)) < 0)
+			return -errno;
+		if (left <= ms)
+			return 0;
 	}
 }
 
@@ -122,7 +170,9 @@ static bool spin(struct vscsi_queue *queue, uint64_t limit_ms)
 	do {
 		uint64_t now = clock_ns();
 
-		if (!dev_running(queue->ioq->dev) || work_is_there(queue))
+		if (!ioq_up(queue->ioq))
+			return false;
+		if (work_is_there(queue))
 			return true;
 		if (now >= end || now / 1000000 >= limit_ms)
 			return false;
@@ -163,6 +213,8 @@ EXPORT int vscsi_wait(struct vscsi_queue *queue, int timeout_ms)
 	if (queue->spin_ns && spin(queue, limit))
 		return 1;
 	ret = queue->shared ? wait_shared(queue, limit) : wait_exclusive(queue, limit);
+	if (ret == 1 && !ioq_up(queue->ioq))
+		ret = sleep_down(queue, limit);
 	/* Completions of a lost device are there to be polled as well. */
 	return ret == -ENOTCONN ? 1 : ret;
 }

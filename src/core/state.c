@@ -6,16 +6,13 @@
 
 #include "core/dev.h"
 #include "core/events.h"
+#include "core/recover.h"
 #include "util/error.h"
 #include "util/export.h"
 #include "util/log.h"
 #include "util/options.h"
 
-/*
- * Wakes who sleeps on a queue. After the change of state, as vscsi_arm() looks at that last: a
- * thread that slept through the end of the connection would have nothing else to wake it.
- */
-static void wake_sleepers(struct vscsi_dev *dev)
+void dev_wake_sleepers(struct vscsi_dev *dev)
 {
 	unsigned i;
 
@@ -23,33 +20,64 @@ static void wake_sleepers(struct vscsi_dev *dev)
 		virtq_fd_wake(&dev->ioqs[i]->vq);
 }
 
-void dev_fail_locked(struct vscsi_dev *dev, const char *why)
+/* A reset that fails has closed the connection, which is all that can be done. */
+void dev_cut_off(struct vscsi_dev *dev, bool report)
 {
 	unsigned i;
 
-	if (!dev_running(dev))
-		return;
-	snprintf(dev->failure, sizeof(dev->failure), "%s", why);
-	log_error("the device is lost: %s", why);
-	/*
-	 * Cut off before anybody may take buffers back (virtio 1.4, 3.3.1). A reset that fails has
-	 * closed the connection, which is all that can be done.
-	 */
 	error_keep(true);
 	virtio_reset(&dev->virtio);
 	error_keep(false);
-	for (i = 0; i < dev->queues; i++)
-		ioq_set_hot(dev->ioqs[i], false);
+	for (i = 0; i < dev->queues; i++) {
+		struct ioq *ioq = dev->ioqs[i];
+
+		ioq_set_hot(ioq, false);
+		atomic_store(&ioq->ready, false);
+		/* One that has not come back from the loss before has nothing new in flight. */
+		if (ioq_up(ioq))
+			atomic_store(&ioq->report, report);
+		atomic_store_explicit(&ioq->up, false, memory_order_release);
+	}
+}
+
+void dev_fail_locked(struct vscsi_dev *dev, const char *why)
+{
+	bool news = dev_running(dev);
+
+	if (dev_failed(dev))
+		return;
+	snprintf(dev->failure, sizeof(dev->failure), "%s", why);
+	log_error("the device is lost: %s", why);
+	/* Before anybody may take buffers back. */
+	dev_cut_off(dev, true);
 	atomic_store_explicit(&dev->state, VSCSI_DEV_FAILED, memory_order_release);
-	wake_sleepers(dev);
-	events_note(dev, VSCSI_EVENT_LOST);
+	dev_wake_sleepers(dev);
+	if (news)
+		events_note(dev, VSCSI_EVENT_LOST);
 }
 
 void dev_fail(struct vscsi_dev *dev, const char *why)
 {
 	pthread_mutex_lock(&dev->lock);
-	dev_fail_locked(dev, why);
+	if (dev_running(dev))
+		dev_fail_locked(dev, why);
 	pthread_mutex_unlock(&dev->lock);
+}
+
+void dev_fail_queue(struct ioq *ioq, const char *why)
+{
+	pthread_mutex_lock(&ioq->dev->lock);
+	if (ioq_up(ioq))
+		dev_fail_locked(ioq->dev, why);
+	pthread_mutex_unlock(&ioq->dev->lock);
+}
+
+int dev_explain_lost(const struct vscsi_dev *dev)
+{
+	if (dev_failed(dev))
+		return error_set(-ENOTCONN, "the device is lost: %s; close it and open it again",
+				 dev->failure);
+	return error_set(-ENOTCONN, "the device is lost and looked for; try again when it is back");
 }
 
 /* The configuration is read anew: what was known of it is stale (virtio 1.4, 3.2). */
@@ -60,19 +88,26 @@ static void config_changed(struct vscsi_dev *dev)
 	events_note(dev, VSCSI_EVENT_CONFIG);
 }
 
+/* One that breaks rules isn't looked for: it would only get another chance to lie. */
 static void check_locked(struct vscsi_dev *dev)
 {
 	unsigned what = 0;
+	int err;
 
-	if (virtio_check(&dev->virtio, &what)) {
+	err = virtio_check(&dev->virtio, &what);
+	if (err == -EPROTO)
 		dev_fail_locked(dev, error_text());
+	else if (err)
+		recover_begin(dev, error_text(), false);
+	if (err)
 		return;
-	}
 	if (what & VIRTIO_CHANGED)
 		config_changed(dev);
+	/* What it was doing is neither known done nor known not done (virtio 1.4, 2.1.1). */
 	if (what & VIRTIO_BROKEN)
-		dev_fail_locked(dev,
-				"the device says that a queue is broken or that it needs a reset");
+		recover_begin(dev,
+			      "the device says that a queue is broken or that it needs a reset",
+			      true);
 }
 
 void dev_check(struct vscsi_dev *dev)
@@ -81,7 +116,19 @@ void dev_check(struct vscsi_dev *dev)
 		return;
 	if (dev_running(dev))
 		check_locked(dev);
+	recover_step_locked(dev);
 	pthread_mutex_unlock(&dev->lock);
+}
+
+int dev_watch_fd(struct vscsi_dev *dev)
+{
+	int fd;
+
+	if (pthread_mutex_trylock(&dev->lock))
+		return -1;
+	fd = virtio_watch_fd(&dev->virtio);
+	pthread_mutex_unlock(&dev->lock);
+	return fd;
 }
 
 EXPORT struct vscsi_mem *vscsi_dev_mem(struct vscsi_dev *dev)

@@ -34,8 +34,7 @@ static int explain(struct vscsi_dev *dev, int err)
 				 "the device may still carry it out",
 				 dev->opts.timeout_ms);
 	default:
-		return error_set(err, "the device is lost: %s; close it and open it again",
-				 dev->failure);
+		return dev_explain_lost(dev);
 	}
 }
 
@@ -55,7 +54,7 @@ static int run(struct vscsi_dev *dev, uint32_t subtype, const uint8_t lun[8])
 	place = control_send(dev, subtype, lun, 0, CONTROL_ALONE);
 	if (place < 0)
 		return explain(dev, place);
-	while ((ret = control_answer(dev, (unsigned)place)) == -EINPROGRESS) {
+	while ((ret = control_answer(dev, place)) == -EINPROGRESS) {
 		if (clock_ms() > limit) {
 			ret = -ETIMEDOUT;
 			break;
@@ -64,7 +63,7 @@ static int run(struct vscsi_dev *dev, uint32_t subtype, const uint8_t lun[8])
 		if (spins % 1024 == 0)
 			dev_check(dev);
 	}
-	control_forget(dev, (unsigned)place);
+	control_forget(dev, place);
 	return ret < 0 ? explain(dev, ret) : ret;
 }
 

@@ -42,6 +42,12 @@ struct order {
 int order_init(struct order *order, unsigned size);
 void order_fini(struct order *order);
 
+/* What the user calls the chain that went as the @back-th last, 1 to the size. */
+static inline uint16_t order_pushed(const struct order *order, unsigned back)
+{
+	return order->fifo[(uint16_t)(order->next - back) & order->mask].head;
+}
+
 /* Notes that a chain went. @id is below the size and names no chain that is out. */
 void order_push(struct order *order, uint16_t id, uint16_t head);
 

@@ -161,3 +161,12 @@ int packed_ready(const struct packed_ring *ring)
 	}
 	return ready;
 }
+
+uint16_t packed_offered(const struct packed_ring *ring, unsigned back)
+{
+	unsigned place = ring->next >= back ? ring->next - back : ring->next + ring->size - back;
+
+	if (ring->in_order)
+		return order_pushed(&ring->order, back);
+	return le16toh(__atomic_load_n(&ring->desc[place].id, __ATOMIC_RELAXED));
+}

@@ -128,6 +128,12 @@ int packed_ready(const struct packed_ring *ring);
 /* Tells the device that no notifications are needed. It may send some all the same. */
 void packed_disarm(struct packed_ring *ring);
 
+/*
+ * As split_offered(), for descriptors: a chain of several is named several times. A used descriptor
+ * has taken the place of what was there, whose chain is older than all that are still shown then.
+ */
+uint16_t packed_offered(const struct packed_ring *ring, unsigned back);
+
 /* Goes on by @count entries, into the next lap at the end of the ring (2.8.1). */
 static inline void packed_step(const struct packed_ring *ring, uint16_t *at, uint16_t *bits,
 			       unsigned count)

@@ -132,6 +132,14 @@ bool split_arm(struct split_ring *ring);
 void split_disarm(struct split_ring *ring);
 
 /**
+ * split_offered - Tell which chain was pushed as the @back-th last, 1 to size
+ *
+ * In order it is known privately. Else it is read in shared memory, where what a device wrote over
+ * it is no more than a wrong answer. For the way back from a device that was lost.
+ */
+uint16_t split_offered(const struct split_ring *ring, unsigned back);
+
+/**
  * split_offer - Put a chain behind those already pushed, and note nothing
  * @head: as for split_push()
  *

@@ -6,7 +6,7 @@
  *
  * All of it belongs to the control path. Calls for one transport are made by one thread at a time,
  * notify() excepted, and each waits at most the time limit given at opening. A negative errno comes
- * with its sentence set (util/error.h); -ENOTCONN means that the device is gone, for good.
+ * with its sentence set (util/error.h); -ENOTCONN means that the device is gone until reopen().
  */
 #ifndef TRANSPORT_TRANSPORT_H
 #define TRANSPORT_TRANSPORT_H
@@ -112,6 +112,10 @@ static inline size_t transport_device_bytes(const struct transport_queue *queue)
  *	fails
  * @close: disconnect and free; the device can no longer reach any memory of ours, or its process
  *	has only the mappings that it keeps
+ * @can_reopen: whether there is anything to connect to again. NULL: there never is
+ * @reopen: connect anew to what open() connected to, whatever is left of the connection before.
+ *	Queues are stopped then, what was mapped is mapped by the time that the next one starts, and
+ *	file descriptors that were handed out stay
  * @hand_back: leave what the address handed over to the caller: close() then cuts it off, but it
  *	stays the caller's. NULL where nothing can be handed over
  * @get_features: what the device offers; bits that are the transport's own are not among them
@@ -133,6 +137,9 @@ static inline size_t transport_device_bytes(const struct transport_queue *queue)
  * @mem_map, @mem_unmap: as struct dma_map_ops
  * @mem_map_live: whether mem_map works while queues are started
  * @check: look without waiting whether something happened. @what receives TRANSPORT_*
+ * @watch_fd: file descriptor that becomes readable when the connection ends, -1 for none. Only to
+ *	wait for, beside other things: it may be closed, and its number another file's, at any time.
+ *	NULL where there never is one
  * @call_fd: file descriptor that becomes readable when the device signals @index, -1 for none
  * @call_clear: make it unreadable, before the ring is looked at; @call_wake: make it readable. NULL
  *	where it is always an eventfd
@@ -144,6 +151,8 @@ struct transport_ops {
 	uint64_t needs;
 	int (*open)(const char *where, const struct transport_opts *opts, struct transport **out);
 	void (*close)(struct transport *t);
+	bool (*can_reopen)(struct transport *t);
+	int (*reopen)(struct transport *t);
 	void (*hand_back)(struct transport *t);
 	int (*get_features)(struct transport *t, uint64_t *features);
 	int (*set_features)(struct transport *t, uint64_t features);
@@ -160,6 +169,7 @@ struct transport_ops {
 	int (*mem_unmap)(struct transport *t, const struct dma_region *region, uint64_t iova);
 	bool (*mem_map_live)(struct transport *t);
 	int (*check)(struct transport *t, unsigned *what);
+	int (*watch_fd)(struct transport *t);
 	int (*call_fd)(struct transport *t, unsigned index);
 	int (*call_clear)(struct transport *t, unsigned index);
 	void (*call_wake)(struct transport *t, unsigned index);

@@ -85,6 +85,24 @@ int virtio_open(struct virtio_dev *dev, const char *address, const struct transp
 void virtio_hand_back(struct virtio_dev *dev);
 void virtio_close(struct virtio_dev *dev);
 
+/* Whether virtio_reopen() is possible. */
+static inline bool virtio_can_reopen(struct virtio_dev *dev)
+{
+	const struct transport_ops *ops = dev->transport->ops;
+
+	return ops->can_reopen && ops->can_reopen(dev->transport);
+}
+
+/**
+ * virtio_reopen - Connect to the same device anew; virtio_negotiate() has to follow
+ *
+ * Return: 0, or a negative errno; then it may be tried again.
+ */
+static inline int virtio_reopen(struct virtio_dev *dev)
+{
+	return dev->transport->ops->reopen(dev->transport);
+}
+
 /* What virtio_check() found; a set. */
 #define VIRTIO_CHANGED (1u << 0) /* configuration space changed */
 #define VIRTIO_BROKEN  (1u << 1) /* a ring is broken, or the device needs a reset */
@@ -135,6 +153,13 @@ static inline int virtio_mem_unmap(struct virtio_dev *dev, const struct dma_regi
 				   uint64_t iova)
 {
 	return dev->transport->ops->mem_unmap(dev->transport, region, iova);
+}
+
+static inline int virtio_watch_fd(struct virtio_dev *dev)
+{
+	const struct transport_ops *ops = dev->transport->ops;
+
+	return ops->watch_fd ? ops->watch_fd(dev->transport) : -1;
 }
 
 static inline bool virtio_mem_map_live(struct virtio_dev *dev)

@@ -123,21 +123,65 @@ int virtq_resume(struct virtq *vq, uint32_t base)
 	return err;
 }
 
-int virtq_reset(struct virtq *vq)
+/* Indices, event fields and the list of chains that are out begin anew (2.6.1.1.1). */
+static int empty(struct virtq *vq, bool event_idx, bool in_order)
 {
-	bool packed = virtq_is_packed(vq);
-	bool event_idx = packed ? vq->packed.event_idx : vq->ring.event_idx;
-	bool in_order = packed ? vq->packed.in_order : vq->format == VIRTQ_SPLIT_IN_ORDER;
-	uint32_t base;
-	int err = virtq_pause(vq, &base);
-
-	if (err)
-		return err;
-	/* Indices, event fields and the list of chains that are out begin anew (2.6.1.1.1). */
+	vq->started = false;
 	fini_ring(vq);
 	if (init_ring(vq, event_idx, in_order))
 		return error_set(-ENOMEM, "out of memory");
 	return 0;
+}
+
+static bool is_in_order(const struct virtq *vq)
+{
+	return virtq_is_packed(vq) ? vq->packed.in_order : vq->format == VIRTQ_SPLIT_IN_ORDER;
+}
+
+int virtq_reset(struct virtq *vq)
+{
+	bool event_idx = virtq_is_packed(vq) ? vq->packed.event_idx : vq->ring.event_idx;
+	uint32_t base;
+	int err = virtq_pause(vq, &base);
+
+	return err ? err : empty(vq, event_idx, is_in_order(vq));
+}
+
+int virtq_renew(struct virtq *vq, uint64_t features)
+{
+	return empty(vq, features & BIT(VIRTIO_RING_F_EVENT_IDX), is_in_order(vq));
+}
+
+/* Only what differs: other threads may be reading the rest, to notify or to sleep. */
+void virtq_succeed(struct virtq *vq, struct virtq *fresh)
+{
+	const struct virtq lost = *vq;
+
+	if (virtq_is_packed(vq))
+		vq->packed = fresh->packed;
+	else
+		vq->ring = fresh->ring;
+	if (virtq_is_packed(vq))
+		fresh->packed = lost.packed;
+	else
+		fresh->ring = lost.ring;
+	/* Where chains lie in the ring they move with it; private ones stay where they are. */
+	if (vq->format == VIRTQ_SPLIT) {
+		memcpy(fresh->chains, lost.chains, vq->size * sizeof(*lost.chains));
+		vq->chains = fresh->chains;
+		fresh->chains = lost.chains;
+	}
+	vq->memory = fresh->memory;
+	vq->started = fresh->started;
+	fresh->memory = lost.memory;
+	fresh->started = false;
+}
+
+uint16_t virtq_offered(const struct virtq *vq, unsigned back)
+{
+	if (virtq_is_packed(vq))
+		return packed_offered(&vq->packed, back);
+	return split_offered(&vq->ring, back);
 }
 
 int virtq_fd_clear(struct virtq *vq)

@@ -68,6 +68,28 @@ int virtq_init(struct virtq *vq, struct transport *transport, struct vscsi_mem *
 void virtq_fini(struct virtq *vq);
 
 /**
+ * virtq_renew - Empty a virtqueue that the device no longer has; virtq_start() may follow
+ * @features: what was negotiated this time; the format is the same
+ *
+ * Return: 0, or -ENOMEM with its sentence set; then only this or virtq_fini() may follow.
+ */
+int virtq_renew(struct virtq *vq, uint64_t features);
+
+/**
+ * virtq_succeed - Go on with another virtqueue that the device has in the place of a lost one
+ * @vq: the lost one; becomes the other, with nothing pushed, and keeps the chains in its table
+ * @fresh: the other, of the same format, size and index, empty; becomes the lost one
+ */
+void virtq_succeed(struct virtq *vq, struct virtq *fresh);
+
+/*
+ * Which chain was pushed as the @back-th last, 1 to @size. Only a hint where the device can write
+ * over it, in a ring that is not in order; chains that it doesn't show are older than those that it
+ * shows.
+ */
+uint16_t virtq_offered(const struct virtq *vq, unsigned back);
+
+/**
  * virtq_start - Give it to the device, from index 0
  * virtq_pause - Take it back for a moment; chains stay where they are
  * @base: receives where the device stood

@@ -91,9 +91,11 @@ static void assert_done(int err)
 
 void open_dev(struct fixture *f, const char *options)
 {
+	const char *more = *options ? "&recovery=off" : "?recovery=off";
 	char address[256];
 
-	snprintf(address, sizeof(address), "%s%s", f->target.address, options);
+	snprintf(address, sizeof(address), "%s%s%s", f->target.address, options,
+		 strstr(options, "recovery=") ? "" : more);
 	assert_done(vscsi_dev_open(address, NULL, &f->dev));
 }
 

@@ -97,8 +97,9 @@ int run_all(const char *name, const struct CMUnitTest *tests, size_t count);
 void make_file(const char *name, uint64_t bytes);
 
 /*
- * Opens @f->dev on @f->target with options such as "?queues=2", or with "" none. The library's
- * sentence is in the log when it fails.
+ * Opens @f->dev on @f->target with options such as "?queues=2", or with "" none. A lost device has
+ * failed unless they name another way to recover. The library's sentence is in the log when it
+ * fails.
  */
 void open_dev(struct fixture *f, const char *options);
 

@@ -133,6 +133,35 @@ static void pci_close(struct transport *t)
 }
 
 /*
+ * One that was reset, or wants to be, can be started again where it is. One that is taken away has
+ * to be let go at once, as who takes it away waits for that.
+ */
+static bool pci_can_reopen(struct transport *t)
+{
+	struct pci_function *f = pci_of(t);
+	bool there;
+
+	error_keep(true);
+	there = !f->bus->ops->leaving(f->bus) && pci_get_status(t) >= 0;
+	error_keep(false);
+	return there;
+}
+
+/* A reset from outside has turned memory space off; the reset that follows does all the rest. */
+static int pci_reopen(struct transport *t)
+{
+	struct pci_function *f = pci_of(t);
+	int ret;
+
+	if (f->bus->ops->leaving(f->bus))
+		return pci_gone(f->bus, "is being taken away");
+	ret = pci_master(f->bus, false);
+	if (!ret)
+		ret = pci_get_status(t);
+	return ret < 0 ? ret : 0;
+}
+
+/*
  * Whether the configuration changed: its vector says so, or else its generation (4.1.5.4). A vector
  * that queues share tells nothing, and belongs to those who sleep on it.
  */
@@ -198,6 +227,8 @@ const struct transport_ops pci_ops = {
 	.needs = PCI_BIT(VIRTIO_F_ACCESS_PLATFORM),
 	.open = pci_open,
 	.close = pci_close,
+	.can_reopen = pci_can_reopen,
+	.reopen = pci_reopen,
 	.get_features = pci_get_features,
 	.set_features = pci_set_features,
 	.get_status = pci_get_status,

@@ -230,9 +230,26 @@ int vu_mem_unmap(struct transport *t, const struct dma_region *region, uint64_t 
 	return ret;
 }
 
+/* What a new connection has to be shown slot by slot; one that has fewer of them is no use. */
+static int send_slots(struct vu *vu)
+{
+	unsigned i;
+	int ret = 0;
+
+	if (vu->count > vu->slots)
+		return error_set(-ENOSPC, "the back-end takes %u memory regions, and %u are in use",
+				 vu->slots, vu->count);
+	for (i = 0; i < vu->count && !ret; i++)
+		ret = send_slot(vu, VU_ADD_MEM_REG, &vu->regions[i], &vu->fds[i]);
+	vu->table_stale = ret != 0;
+	return ret;
+}
+
 int vu_mem_refresh(struct vu *vu)
 {
-	return vu->table_stale && vu->count ? send_table(vu) : 0;
+	if (!vu->table_stale || !vu->count)
+		return 0;
+	return vu_mem_map_live(&vu->t) ? send_slots(vu) : send_table(vu);
 }
 
 bool vu_mem_covers(const struct vu *vu, const void *addr, uint64_t len)

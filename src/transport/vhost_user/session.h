@@ -55,6 +55,8 @@ struct vu_channel {
  * @fd: main socket; -1 once the connection is lost
  * @owned: whether @fd is ours to close; a handed-over one is not until open() succeeds
  * @handed_over: whether it was the caller's before that; @ended: and where it is once it is lost
+ * @path: socket to connect to again; empty for a handed-over one
+ * @opts: wishes given at the opening, which hold for each further connection
  * @timeout_ms: limit for each message, its answer included
  * @guest_base: as in struct transport_opts
  * @offered: virtio and vhost feature bits of the back-end
@@ -80,6 +82,8 @@ struct vu {
 	bool owned;
 	bool handed_over;
 	int ended;
+	char path[108];
+	struct transport_opts opts;
 	unsigned timeout_ms;
 	uint64_t guest_base;
 	uint64_t offered;
@@ -283,7 +287,7 @@ int vu_mem_map(struct transport *t, const struct dma_region *region, uint64_t *i
 int vu_mem_unmap(struct transport *t, const struct dma_region *region, uint64_t iova);
 bool vu_mem_map_live(struct transport *t);
 
-/* Sends the memory table again if the back-end may have forgotten it. */
+/* Shows the back-end its memory again if it may have forgotten it. */
 int vu_mem_refresh(struct vu *vu);
 
 /* Whether @len bytes at @addr of this process lie in one region. */
@@ -302,6 +306,9 @@ int vu_call_fd(struct transport *t, unsigned index);
  * Return: 0, or the first failure; the other rings are tried nevertheless.
  */
 int vu_stop_all(struct vu *vu);
+
+/* Forgets which rings ran: the connection that they ran over has ended. */
+void vu_forget_rings(struct vu *vu);
 
 /* Wakes whoever sleeps on a ring: there will be no completions. */
 void vu_wake_all(struct vu *vu);

@@ -50,7 +50,7 @@ static int reset(struct vu *vu)
 	if (!vu_has(vu, VU_PROTOCOL_RESET_DEVICE))
 		return 0;
 	/* Slots outlive a reset, a table is sent again to be sure. */
-	vu->table_stale = !vu_mem_map_live(&vu->t);
+	vu->table_stale |= !vu_mem_map_live(&vu->t);
 	return vu_set(vu, &message);
 }
 

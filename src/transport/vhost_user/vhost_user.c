@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -34,6 +35,7 @@ static struct vu *new_session(const struct transport_opts *opts)
 	vu->fd = -1;
 	vu->ended = -1;
 	vu->channel.fd = -1;
+	vu->opts = *opts;
 	vu->timeout_ms = opts->timeout_ms;
 	vu->guest_base = opts->guest_base;
 	/* 0 is a good descriptor; "none" has to be written down. */
@@ -74,6 +76,9 @@ static int vu_open(const char *where, const struct transport_opts *opts, struct 
 	ret = vu_connect(vu, where);
 	if (ret)
 		goto fail;
+	/* connect() has checked the length. */
+	if (vu->owned)
+		strcpy(vu->path, where);
 	ret = vu_handshake(vu, opts);
 	if (ret)
 		goto fail;
@@ -103,6 +108,42 @@ static void vu_close(struct transport *t)
 static void vu_hand_back(struct transport *t)
 {
 	vu_of(t)->owned = !vu_of(t)->handed_over;
+}
+
+/* What belongs to a connection goes with it; eventfds are ours and known to other threads. */
+static void forget_connection(struct vu *vu)
+{
+	eventfd_t ignored;
+
+	vu_fail(vu, 0);
+	vu_forget_rings(vu);
+	eventfd_read(vu->err, &ignored);
+	vu->protocol = 0;
+	vu->bit30 = false;
+	vu->accepted = false;
+	vu->status = 0;
+	vu->config_changed = false;
+	vu->table_stale = true;
+}
+
+/* Not to a connection that was handed over: nobody told us where it led. */
+static bool vu_can_reopen(struct transport *t)
+{
+	return *vu_of(t)->path;
+}
+
+/* A new connection repeats the whole handshake (vhost-user, "Communication", SET_OWNER). */
+static int vu_reopen(struct transport *t)
+{
+	struct vu *vu = vu_of(t);
+	int ret;
+
+	forget_connection(vu);
+	ret = vu_connect(vu, vu->path);
+	if (ret)
+		return ret;
+	ret = vu_handshake(vu, &vu->opts);
+	return ret ? vu_fail(vu, ret) : 0;
 }
 
 static int vu_queue_count(struct transport *t)
@@ -138,6 +179,11 @@ static int vu_check(struct transport *t, unsigned *what)
 	return 0;
 }
 
+static int vu_watch_fd(struct transport *t)
+{
+	return vu_of(t)->fd;
+}
+
 static uint64_t vu_protocol(struct transport *t)
 {
 	return vu_of(t)->protocol;
@@ -155,6 +201,8 @@ const struct transport_ops vhost_user_ops = {
 		    BIT(VIRTIO_SCSI_F_CHANGE),
 	.open = vu_open,
 	.close = vu_close,
+	.can_reopen = vu_can_reopen,
+	.reopen = vu_reopen,
 	.hand_back = vu_hand_back,
 	.get_features = vu_get_features,
 	.set_features = vu_set_features,
@@ -171,6 +219,7 @@ const struct transport_ops vhost_user_ops = {
 	.mem_unmap = vu_mem_unmap,
 	.mem_map_live = vu_mem_map_live,
 	.check = vu_check,
+	.watch_fd = vu_watch_fd,
 	.call_fd = vu_call_fd,
 	.protocol = vu_protocol,
 };

@@ -217,6 +217,15 @@ int vu_queue_stop(struct transport *t, unsigned index, uint32_t *base)
 	return 0;
 }
 
+void vu_forget_rings(struct vu *vu)
+{
+	unsigned i;
+
+	for (i = 0; i < VU_MAX_VRINGS; i++)
+		vu->vrings[i].started = false;
+	vu->running = 0;
+}
+
 void vu_wake_all(struct vu *vu)
 {
 	unsigned i;

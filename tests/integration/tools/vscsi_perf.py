@@ -169,8 +169,8 @@ filename=0:2
 
     def test_lost_target(self):
         running = subprocess.Popen(
-            [program("perf"), "--address=" + self.address, "--lun=0:1", "--rw=randread",
-             "--runtime=50", "--time_based", "--status-interval=500ms", "--iodepth=4"],
+            [program("perf"), "--address=" + self.address + "?recovery=off", "--lun=0:1",
+             "--rw=randread", "--runtime=50", "--time_based", "--status-interval=500ms", "--iodepth=4"],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.addCleanup(running.kill)
         while "Run status" not in running.stdout.readline():

@@ -62,7 +62,7 @@ static void test_every_option_of_the_table(void **state)
 		snprintf(address, sizeof(address), "x?%s=", option.name);
 		assert_int_equal(parse(address, &opts), -EINVAL);
 	}
-	assert_true(i >= 18);
+	assert_true(i >= 20);
 	assert_int_equal(vscsi_dev_option(i, &option), -ENOENT);
 	assert_int_equal(vscsi_dev_option(UINT32_MAX, &option), -ENOENT);
 }

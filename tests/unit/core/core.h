@@ -99,5 +99,6 @@ int abort_tests(void);
 int sleep_tests(void);
 int sync_tests(void);
 int memory_tests(void);
+int recover_tests(void);
 
 #endif

@@ -24,6 +24,7 @@ int main(void)
 	failed += sleep_tests();
 	failed += sync_tests();
 	failed += memory_tests();
+	failed += recover_tests();
 	failed += address_tests();
 	failed += open_tests();
 	failed += config_tests();

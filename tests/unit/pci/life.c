@@ -266,6 +266,14 @@ static void test_gone(void **state)
 		if (how == 3)
 			m->status = 0;
 		assert_int_equal(pci_ops.check(t, &what), -ENOTCONN);
+		assert_int_equal(pci_ops.can_reopen(t), how == 3);
+		assert_int_equal(pci_ops.reopen(t), how == 3 ? 0 : -ENOTCONN);
+		/* One that was reset is started again from the beginning. */
+		if (how == 3) {
+			assert_int_equal(virtio_negotiate(&dev, &everything), 0);
+			assert_int_equal(virtio_run(&dev), 0);
+			assert_int_equal(pci_ops.check(t, &what), 0);
+		}
 		if (how < 2) {
 			assert_int_equal(pci_ops.get_status(t), -ENOTCONN);
 			assert_int_equal(pci_ops.set_status(t, 0), -ENOTCONN);

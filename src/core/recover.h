@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Getting a lost device back. There is no thread for it: whoever polls, waits or asks for events
+ * takes a step when one is due, and nobody waits for another one's step.
+ *
+ * While the device is away each request queue stays as it was, requests can be prepared on it, and
+ * nobody but its user touches it. Recovery gives the device fresh virtqueues (struct ioq, @spare);
+ * the user of a queue goes over to its fresh one by itself, at its next poll (resume.h).
+ */
+#ifndef CORE_RECOVER_H
+#define CORE_RECOVER_H
+
+#include "core/dev.h"
+
+/**
+ * recover_begin - Declare the device away for now; device locked, and running before
+ * @why: the way it went, as a sentence
+ * @report: what is in flight ends as 'outcome unknown', whatever the application chose
+ *
+ * Fails the device at once where recovery is off or impossible.
+ */
+void recover_begin(struct vscsi_dev *dev, const char *why, bool report);
+
+/* The same for a reason found on a request queue, if the device still has it. Takes @dev->lock. */
+void recover_begin_queue(struct ioq *ioq, const char *why);
+
+/**
+ * recover_step - Try to get the device back, if that is due
+ *
+ * Any thread; without system calls when nothing is due. A step waits for each answer of the device
+ * at most the device's time limit. Takes @dev->lock, or does nothing when another thread has it.
+ */
+void recover_step(struct vscsi_dev *dev);
+
+/* The same with the lock held. */
+void recover_step_locked(struct vscsi_dev *dev);
+
+/* Milliseconds until the next step is due. Any thread. */
+unsigned recover_pause(const struct vscsi_dev *dev);
+
+#endif

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A request queue whose device was lost. Which requests the device had is known privately, by the
+ * slots; what is sent again is what lies in them.
+ */
+#include "core/resume.h"
+
+/* Whether a request may not be sent again: it may have been carried out, or nobody wants it. */
+static bool only_once(const struct ioq *ioq, const struct slot *slot)
+{
+	return atomic_load(&ioq->report) || (slot->flags & (SLOT_ONCE | SLOT_ENDING));
+}
+
+void ioq_end(struct slot *slot)
+{
+	slot->flags &= (uint8_t)~SLOT_LIVE;
+	slot->flags |= SLOT_UNKNOWN;
+	share_hand_over(slot, 0);
+}
+
+void ioq_park(struct ioq *ioq)
+{
+	unsigned i;
+
+	ioq->parked = true;
+	/* What it gave back before it went is as good as ever; what makes no sense stays there. */
+	share_hand_over_all(ioq);
+	for (i = 0; i < ioq->depth; i++) {
+		struct slot *slot = &ioq->slots[i];
+
+		if ((slot->flags & SLOT_LIVE) && only_once(ioq, slot))
+			ioq_end(slot);
+	}
+}
+
+/* Ends what is for LUNs that did not come back. Return: whether there was any. */
+static bool end_gone(struct ioq *ioq)
+{
+	uint16_t *link = &ioq->waiting;
+	bool any = false;
+	unsigned i;
+
+	while (*link != NO_SLOT) {
+		struct slot *slot = &ioq->slots[*link];
+
+		if (!slot_gone(slot)) {
+			link = &slot->next;
+			continue;
+		}
+		*link = slot->next;
+		ioq_end(slot);
+		any = true;
+	}
+	for (i = 0; i < ioq->depth; i++) {
+		struct slot *slot = &ioq->slots[i];
+
+		if (!(slot->flags & SLOT_LIVE) || !slot_gone(slot))
+			continue;
+		ioq_end(slot);
+		any = true;
+	}
+	return any;
+}
+
+/* Puts a request that is in flight, and not listed yet, before all that are. */
+static uint16_t list_first(struct ioq *ioq, uint16_t first, unsigned number)
+{
+	struct slot *slot = &ioq->slots[number];
+
+	if (number >= ioq->depth || !(slot->flags & SLOT_LIVE))
+		return first;
+	/* It is in no ring from here on, until push_all(). Its time begins anew there. */
+	slot->flags &= (uint8_t) ~(SLOT_LIVE | SLOT_SEEN);
+	slot->next = first;
+	return (uint16_t)number;
+}
+
+/*
+ * Lists what is in flight in the order in which it was prepared, from its end: the ring still shows
+ * what was pushed last. What it no longer shows is older than all the others. A device that wrote
+ * over the ring has changed the order, which was never promised, and nothing else.
+ */
+static uint16_t list_all(struct ioq *ioq)
+{
+	uint16_t first = NO_SLOT;
+	unsigned i;
+
+	for (i = 1; i <= ioq->vq.size; i++)
+		first = list_first(ioq, first,
+				   (unsigned)virtq_offered(&ioq->vq, i) >> ioq->head_shift);
+	for (i = ioq->depth; i-- > 0;)
+		first = list_first(ioq, first, i);
+	return first;
+}
+
+static void push_all(struct ioq *ioq, uint16_t number)
+{
+	while (number != NO_SLOT) {
+		struct slot *slot = &ioq->slots[number];
+
+		number = slot->next;
+		slot_forget(slot);
+		slot_push_again(ioq, slot);
+	}
+}
+
+bool ioq_resume(struct ioq *ioq, bool *kick)
+{
+	struct vscsi_dev *dev = ioq->dev;
+	uint16_t first;
+
+	*kick = false;
+	/* Not waited for: whoever has the lock may be waiting for the device. */
+	if (!atomic_load(&ioq->ready) || pthread_mutex_trylock(&dev->lock))
+		return false;
+	/*
+	 * Asked again: the device may have been lost once more. What was ended is polled first: the
+	 * hot path doesn't look for it.
+	 */
+	if (atomic_load(&ioq->ready) && !(atomic_load(&dev->strangers) && end_gone(ioq))) {
+		first = list_all(ioq);
+		virtq_succeed(&ioq->vq, &ioq->spare);
+		push_all(ioq, first);
+		*kick = virtq_publish(&ioq->vq);
+		ioq->parked = false;
+		ioq->marked = false;
+		atomic_store(&ioq->ready, false);
+		ioq_set_hot(ioq, ioq->exclusive && !atomic_load(&dev->strangers));
+		atomic_store_explicit(&ioq->up, true, memory_order_release);
+	}
+	pthread_mutex_unlock(&dev->lock);
+	return ioq_up(ioq);
+}

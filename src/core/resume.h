@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The request queue's half of recovery, done by whoever uses the queue: what becomes of requests
+ * that were in flight, and going over to the virtqueue that the device has now. All of it with the
+ * queue's lock held where it is shared.
+ */
+#ifndef CORE_RESUME_H
+#define CORE_RESUME_H
+
+#include "core/queue.h"
+
+/**
+ * ioq_park - Decide about what was in flight when the device was lost
+ *
+ * What it had given back is put with its handle, and so is what will not be sent again, to be
+ * returned as 'outcome unknown'. Once for each loss, before anything new is prepared.
+ */
+void ioq_park(struct ioq *ioq);
+
+/* Lets a request that is in flight end without an answer, on a queue that is parked. */
+void ioq_end(struct slot *slot);
+
+/**
+ * ioq_resume - Go over to the virtqueue that the device has now, and send again what is in flight
+ * @kick: receives whether virtq_kick() has to follow
+ *
+ * Return: whether the queue works again; false while the device isn't back, or another thread is
+ * busy with it.
+ */
+bool ioq_resume(struct ioq *ioq, bool *kick);
+
+#endif

@@ -1,0 +1,438 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A target that is killed and started again: what becomes of requests that it had, with each
+ * policy, and that everything else goes on as if nothing had been.
+ */
+#include "disk.h"
+
+#include <errno.h>
+#include <pthread.h>
+
+#define DEPTH      16
+#define FILE_LUN   "--lun=0:0,file=disk.img"
+#define FILE_LUN_2 "--lun=0:2,file=disk.img"
+
+static void start(struct fixture *f, const char *options)
+{
+	make_file("disk.img", 16 * MIB);
+	START(f, FILE_LUN);
+	open_disk(f, options);
+}
+
+/* The target stands still with requests of @queue, and is killed. */
+static void die_with_writes(struct fixture *f, struct vscsi_queue *queue, char *data)
+{
+	unsigned i;
+
+	fill(data, DEPTH * 512, 7);
+	target_freeze(&f->target);
+	for (i = 0; i < DEPTH; i++)
+		assert_int_equal(vscsi_write(queue, f->lun, data + 512 * i, i, 1, 0, i), 0);
+	assert_int_equal(vscsi_submit(queue), 0);
+	target_kill(&f->target);
+}
+
+static uint32_t state_of(struct fixture *f)
+{
+	struct vscsi_dev_info info = {.size = sizeof(info)};
+
+	assert_int_equal(vscsi_dev_get_info(f->dev, &info), 0);
+	return info.state;
+}
+
+/* Polls until the loss is known; nothing may come before that. */
+static void notice(struct fixture *f)
+{
+	struct vscsi_event event;
+	uint64_t limit = now_ms() + PATIENCE_MS;
+	int got;
+
+	while (!(got = vscsi_dev_poll_events(f->dev, &event, 1)))
+		assert_true(now_ms() < limit);
+	assert_int_equal(got, 1);
+	assert_int_equal(event.type, VSCSI_EVENT_LOST);
+}
+
+static void hear_back(struct fixture *f)
+{
+	struct vscsi_event event = {.type = 0};
+	uint64_t limit = now_ms() + PATIENCE_MS;
+
+	while (event.type != VSCSI_EVENT_BACK) {
+		assert_true(now_ms() < limit);
+		assert_true(vscsi_dev_poll_events(f->dev, &event, 1) >= 0);
+	}
+}
+
+/* Collects @count completions, each once; all have this result. */
+static void collect_all(struct vscsi_queue *queue, unsigned count, int result, bool sleep)
+{
+	uint64_t limit = now_ms() + PATIENCE_MS;
+	struct vscsi_completion done[3];
+	uint64_t seen = 0;
+	int got;
+	int i;
+
+	while (seen != (UINT64_C(1) << count) - 1) {
+		assert_true(now_ms() < limit);
+		if (sleep)
+			assert_true(vscsi_wait(queue, PATIENCE_MS) == 1);
+		got = vscsi_poll(queue, done, 3);
+		assert_true(got >= 0);
+		for (i = 0; i < got; i++) {
+			assert_in_range(done[i].user_data, 0, count - 1);
+			assert_int_equal(seen >> done[i].user_data & 1, 0);
+			seen |= UINT64_C(1) << done[i].user_data;
+			assert_int_equal(done[i].result, result);
+		}
+	}
+	assert_int_equal(vscsi_poll(queue, done, 3), result == -ENOTCONN ? -ENOTCONN : 0);
+}
+
+static void assert_written(struct fixture *f, const char *data)
+{
+	char *back = take(f, DEPTH * 512);
+
+	assert_int_equal(vscsi_pread(f->lun, back, DEPTH * 512, 0), 0);
+	assert_memory_equal(back, data, DEPTH * 512);
+}
+
+static void replayed(void **state)
+{
+	static const char *const options[] = {"?recovery=replay", "?recovery=replay&indirect=off",
+					      "?recovery=replay&event_idx=off",
+					      "?recovery=replay&mem_slots=off",
+					      "?recovery=replay&queues=1&status=off"};
+	struct fixture *f = *state;
+	unsigned i;
+	char *data;
+
+	CONFORMS("R-VU-98", "R-VU-99");
+	for (i = 0; i < ARRAY_LEN(options); i++) {
+		start(f, options[i]);
+		data = take(f, DEPTH * 512);
+		die_with_writes(f, f->queue, data);
+		START(f, FILE_LUN);
+		collect_all(f->queue, DEPTH, 0, i & 1);
+		assert_written(f, data);
+		assert_works(f);
+		close_all(f);
+		assert_true(target_stop(&f->target));
+	}
+}
+
+/* Known to be lost first, and found by a thread that sleeps; what is new goes with the old. */
+static void accepted_while_away(void **state)
+{
+	struct fixture *f = *state;
+	char *data;
+
+	start(f, "?recovery=replay");
+	data = take(f, (DEPTH + 1) * 512);
+	die_with_writes(f, f->queue, data);
+	notice(f);
+	assert_int_equal(state_of(f), VSCSI_DEV_RECOVERING);
+	assert_int_equal(vscsi_read(f->queue, f->lun, data + DEPTH * 512, 0, 1, 0, DEPTH), 0);
+	assert_int_equal(vscsi_submit(f->queue), 0);
+	assert_int_equal(vscsi_wait(f->queue, 1), 0);
+	START(f, FILE_LUN);
+	collect_all(f->queue, DEPTH + 1, 0, true);
+	hear_back(f);
+	assert_written(f, data);
+	assert_int_equal(state_of(f), VSCSI_DEV_RUNNING);
+	assert_works(f);
+}
+
+static void reported(void **state)
+{
+	struct fixture *f = *state;
+	char *data;
+
+	CONFORMS("R-VU-102");
+	start(f, "?recovery=report");
+	data = take(f, DEPTH * 512);
+	die_with_writes(f, f->queue, data);
+	/* They end at once, with no target there. */
+	collect_all(f->queue, DEPTH, -ECONNRESET, false);
+	notice(f);
+	START(f, FILE_LUN);
+	assert_works(f);
+	hear_back(f);
+}
+
+/* Of a compare-and-write, a raw command and a raw command that may be repeated, the last is. */
+static void only_what_may_run_twice(void **state)
+{
+	struct vscsi_command command = {.size = sizeof(command), .cdb_len = 6};
+	struct vscsi_completion done[3];
+	uint64_t limit = now_ms() + PATIENCE_MS;
+	int results[3] = {1, 1, 1};
+	struct fixture *f = *state;
+	int seen = 0;
+	int got;
+	char *data;
+
+	start(f, "?recovery=replay");
+	data = take(f, 1024);
+	target_freeze(&f->target);
+	assert_int_equal(vscsi_compare_and_write(f->queue, f->lun, data, data + 512, 0, 1, 0, 0),
+			 0);
+	assert_int_equal(vscsi_command(f->queue, f->lun, &command, 1), 0);
+	command.flags = VSCSI_COMMAND_REPEATABLE;
+	command.retries = 8;
+	assert_int_equal(vscsi_command(f->queue, f->lun, &command, 2), 0);
+	assert_int_equal(vscsi_submit(f->queue), 0);
+	target_kill(&f->target);
+	START(f, FILE_LUN);
+	while (seen < 3) {
+		assert_true(now_ms() < limit);
+		got = vscsi_poll(f->queue, done, 1);
+		assert_in_range(got, 0, 1);
+		if (!got)
+			continue;
+		assert_int_equal(results[done[0].user_data], 1);
+		results[done[0].user_data] = done[0].result;
+		seen++;
+	}
+	assert_int_equal(results[0], -ECONNRESET);
+	assert_int_equal(results[1], -ECONNRESET);
+	assert_int_equal(results[2], 0);
+	assert_works(f);
+}
+
+static void the_limit_passes(void **state)
+{
+	struct fixture *f = *state;
+	struct vscsi_event event;
+	uint64_t begin;
+	char *data;
+
+	CONFORMS("R-VU-106");
+	start(f, "?recovery=replay&recovery_ms=200");
+	data = take(f, DEPTH * 512);
+	die_with_writes(f, f->queue, data);
+	notice(f);
+	begin = now_ms();
+	collect_all(f->queue, DEPTH, -ENOTCONN, true);
+	assert_true(now_ms() - begin < PATIENCE_MS);
+	assert_int_equal(state_of(f), VSCSI_DEV_FAILED);
+	assert_int_equal(vscsi_dev_poll_events(f->dev, &event, 1), -ENOTCONN);
+	assert_sentence("200 ms");
+	assert_int_equal(vscsi_pread(f->lun, data, 512, 0), -ENOTCONN);
+}
+
+/* Handles that share a ring, one of them opened while the device is away. */
+static void shared_handles(void **state)
+{
+	const struct vscsi_queue_opts opts = {.size = sizeof(opts), .flags = VSCSI_QUEUE_SHARED};
+	struct fixture *f = *state;
+	struct vscsi_queue *first;
+	struct vscsi_queue *second;
+	char *data;
+
+	start(f, "?recovery=replay&queues=1");
+	assert_int_equal(vscsi_queue_open(f->dev, &opts, &first), 0);
+	data = take(f, DEPTH * 512);
+	die_with_writes(f, first, data);
+	notice(f);
+	assert_int_equal(vscsi_queue_open(f->dev, &opts, &second), 0);
+	assert_int_equal(vscsi_write(second, f->lun, data, 0, 1, 0, 0), 0);
+	START(f, FILE_LUN);
+	collect_all(second, 1, 0, false);
+	collect_all(first, DEPTH, 0, false);
+	assert_written(f, data);
+	assert_works(f);
+	assert_int_equal(vscsi_queue_close(first), 0);
+	assert_int_equal(vscsi_queue_close(second), 0);
+}
+
+/* What the next target lacks is done without, unless requests are laid out for it. */
+static void other_features(void **state)
+{
+	struct fixture *f = *state;
+	char *data;
+
+	CONFORMS("R-VU-100");
+	start(f, "?recovery=replay");
+	data = take(f, DEPTH * 512);
+	die_with_writes(f, f->queue, data);
+	START(f, FILE_LUN, "--off=event_idx,hotplug,change,mem_slots,status,config,reply_ack");
+	collect_all(f->queue, DEPTH, 0, false);
+	assert_written(f, data);
+	assert_works(f);
+	target_kill(&f->target);
+	START(f, FILE_LUN);
+	assert_works(f);
+}
+
+static void not_without_what_is_in_use(void **state)
+{
+	static const char *const less[] = {"--off=indirect", "--queues=1"};
+	struct fixture *f = *state;
+	unsigned i;
+
+	CONFORMS("R-VU-100");
+	for (i = 0; i < ARRAY_LEN(less); i++) {
+		start(f, "?recovery=replay&recovery_ms=300&queues=2");
+		target_kill(&f->target);
+		START(f, FILE_LUN, less[i]);
+		assert_int_equal(vscsi_sync_flush(f->lun), -ENOTCONN);
+		assert_sentence("300 ms");
+		close_all(f);
+		assert_true(target_stop(&f->target));
+	}
+}
+
+static void reset_by_the_application(void **state)
+{
+	struct vscsi_event events[2];
+	struct fixture *f = *state;
+	unsigned i;
+	char *data;
+
+	start(f, "?recovery=replay");
+	data = take(f, DEPTH * 512);
+	fill(data, DEPTH * 512, 7);
+	for (i = 0; i < DEPTH; i++)
+		assert_int_equal(vscsi_write(f->queue, f->lun, data + 512 * i, i, 1, 0, i), 0);
+	assert_int_equal(vscsi_submit(f->queue), 0);
+	assert_int_equal(vscsi_dev_reset(f->dev), 0);
+	assert_int_equal(vscsi_dev_poll_events(f->dev, events, 2), 2);
+	assert_int_equal(events[0].type, VSCSI_EVENT_LOST);
+	assert_int_equal(events[1].type, VSCSI_EVENT_BACK);
+	collect_all(f->queue, DEPTH, 0, false);
+	assert_written(f, data);
+	assert_works(f);
+	close_all(f);
+	open_disk(f, "");
+	assert_int_equal(vscsi_dev_reset(f->dev), -EOPNOTSUPP);
+	assert_works(f);
+}
+
+/* Three disks, of which one comes back. Each has a write in flight, and another comes later. */
+static void lose_disks(struct fixture *f, const char *first, const char *second)
+{
+	struct vscsi_completion done[3];
+	struct vscsi_lun *luns[3];
+	uint64_t limit = now_ms() + PATIENCE_MS;
+	char *data;
+	int seen = 0;
+	int got;
+	unsigned i;
+
+	make_file("disk.img", 16 * MIB);
+	START(f, "--lun=0:0,ram=1M,serial=A", "--lun=0:1,ram=1M", FILE_LUN_2);
+	open_dev(f, "?recovery=replay&recovery_ms=2000");
+	assert_int_equal(vscsi_queue_open(f->dev, NULL, &f->queue), 0);
+	data = take(f, 512);
+	for (i = 0; i < 3; i++)
+		assert_int_equal(vscsi_lun_open(f->dev, 0, i, NULL, &luns[i]), 0);
+	target_freeze(&f->target);
+	for (i = 0; i < 3; i++)
+		assert_int_equal(vscsi_write(f->queue, luns[i], data, 0, 1, 0, i), 0);
+	vscsi_submit(f->queue);
+	target_kill(&f->target);
+	START(f, FILE_LUN_2, first, second);
+	while (seen < 3) {
+		assert_true(now_ms() < limit);
+		got = vscsi_poll(f->queue, &done[seen], 1);
+		assert_in_range(got, 0, 1);
+		seen += got;
+	}
+	for (i = 0; i < 3; i++)
+		assert_int_equal(done[i].result, done[i].user_data == 2 ? 0 : -ENODEV);
+	for (i = 0; i < 2; i++)
+		assert_int_equal(vscsi_write(f->queue, luns[i], data, 0, 1, 0, i), -ENODEV);
+	assert_int_equal(vscsi_write(f->queue, luns[2], data, 0, 1, 0, 2), 0);
+	assert_int_equal(outcome(f->queue), 0);
+	for (i = 0; i < 3; i++)
+		assert_int_equal(vscsi_lun_close(luns[i]), 0);
+	close_all(f);
+	assert_true(target_stop(&f->target));
+}
+
+static void other_disks(void **state)
+{
+	struct fixture *f = *state;
+
+	/* Another name and another size; another block size; two that are missing. */
+	lose_disks(f, "--lun=0:0,ram=1M,serial=B", "--lun=0:1,ram=512K");
+	lose_disks(f, "--lun=0:0,ram=1M,serial=A,block=4096", "--lun=0:3,ram=1M");
+	lose_disks(f, "--lun=0:4,ram=1M", "--lun=0:3,ram=1M");
+}
+
+/* A thread that waits in a call of sync.h notices nothing but the time that it takes. */
+static void *write_and_flush(void *arg)
+{
+	struct fixture *f = arg;
+	char block[512];
+	intptr_t bad = 0;
+	unsigned i;
+
+	for (i = 0; i < 400 && !bad; i++) {
+		fill(block, sizeof(block), i);
+		bad = vscsi_pwrite(f->lun, block, sizeof(block), 512 * (64 + i), 0);
+		memset(block, 0, sizeof(block));
+		if (!bad)
+			bad = vscsi_pread(f->lun, block, sizeof(block), 512 * (64 + i));
+		if (!bad && !holds(block, sizeof(block), i))
+			bad = -EILSEQ;
+	}
+	return (void *)bad;
+}
+
+static void calls_that_wait(void **state)
+{
+	struct fixture *f = *state;
+	pthread_t threads[3];
+	void *result;
+	unsigned i;
+
+	start(f, "?recovery=replay");
+	for (i = 0; i < ARRAY_LEN(threads); i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, write_and_flush, f), 0);
+	for (i = 0; i < 3; i++) {
+		target_kill(&f->target);
+		START(f, FILE_LUN);
+	}
+	for (i = 0; i < ARRAY_LEN(threads); i++) {
+		assert_int_equal(pthread_join(threads[i], &result), 0);
+		assert_null(result);
+	}
+	assert_works(f);
+}
+
+/* Nobody comes back, and nobody waits for that: the handles are closed. */
+static void closed_while_away(void **state)
+{
+	struct fixture *f = *state;
+	char *data;
+
+	CONFORMS("R-VU-106");
+	start(f, "?recovery=report&recovery_ms=4294967295");
+	data = take(f, DEPTH * 512);
+	die_with_writes(f, f->queue, data);
+	collect_all(f->queue, DEPTH, -ECONNRESET, false);
+	assert_int_equal(state_of(f), VSCSI_DEV_RECOVERING);
+	close_all(f);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest recovery[] = {
+		TEST(replayed),
+		TEST(accepted_while_away),
+		TEST(reported),
+		TEST(only_what_may_run_twice),
+		TEST(the_limit_passes),
+		TEST(shared_handles),
+		TEST(other_features),
+		TEST(not_without_what_is_in_use),
+		TEST(reset_by_the_application),
+		TEST(other_disks),
+		TEST(calls_that_wait),
+		TEST(closed_while_away),
+	};
+
+	return RUN_TESTS(recovery);
+}
