@@ -30,21 +30,33 @@ struct vscsi_mem;
 #define VSCSI_IOMMU_NONE  3u /* no IOMMU: the device can reach all memory; hugepages only */
 
 /*
- * vscsi_dev_opts.recovery. A device is lost when its process ends, its connection breaks, or it
- * asks for a reset; one that breaks the rules of its rings fails for good, and so does one whose
+ * vscsi_dev_opts.recovery. A device is lost when its process ends, its connection breaks, or it is
+ * or asks to be reset; one that breaks the rules of its rings fails for good, and so does one whose
  * connected socket was handed over. While it is away, requests are accepted into free slots, and
  * sent when it is back: there is one VSCSI_EVENT_LOST and then one VSCSI_EVENT_BACK. Requests that
  * it had taken and not given back may have been carried out or not; the choice is what becomes of
- * these. Compare-and-write, and raw commands not marked VSCSI_COMMAND_REPEATABLE, are never sent
- * again: with REPLAY they end with -ECONNRESET too.
+ * these:
+ *
+ * EXACT: a vhost-user back-end with INFLIGHT_SHMFD keeps account of them in a file that outlives
+ * it. They stay outstanding and complete once, whatever they are; one that it had carried out and
+ * not yet noted as done is carried out twice. After a reset, or when LUNs are gone, as REPLAY.
+ *
+ * REPLAY: reads, writes, flushes, unmaps and write_zeroes are sent again in their order, as
+ * operating systems do for disks; they may be carried out twice. Compare-and-write, and raw
+ * commands not marked VSCSI_COMMAND_REPEATABLE, are never sent again: they end with -ECONNRESET.
+ *
+ * REPORT: all of them end with -ECONNRESET. So they do in any case at a device that asks for a
+ * reset itself (virtio 1.4, 2.1.1).
  *
  * No thread looks for the device: vscsi_poll(), vscsi_wait(), vscsi_dev_poll_events() and the calls
  * of sync.h do, at growing intervals up to a second, and wait for its answers meanwhile. The device
- * that is back must have as many queues, entries and segments as are in use.
+ * that is back must have as many queues, entries and segments as are in use. Time limits of
+ * requests begin anew when it is.
  */
 #define VSCSI_RECOVERY_OFF    1u /* a lost device has failed: all requests end with -ENOTCONN */
-#define VSCSI_RECOVERY_REPORT 2u /* they end with -ECONNRESET: the outcome is unknown */
-#define VSCSI_RECOVERY_REPLAY 3u /* they are sent again in their order; the default */
+#define VSCSI_RECOVERY_REPORT 2u
+#define VSCSI_RECOVERY_REPLAY 3u
+#define VSCSI_RECOVERY_EXACT  4u /* opening fails where the back-end can't do it */
 
 /* vscsi_dev_opts.recovery_ms: without limit. */
 #define VSCSI_FOREVER UINT32_MAX
@@ -59,7 +71,8 @@ struct vscsi_mem;
  *	the device and the ring allow
  * @timeout_ms: limit for each answer of the device to a control message and for each part that a
  *	call of sync.h is split into, in milliseconds; default 30000
- * @recovery: what becomes of requests in flight when the device is lost, VSCSI_RECOVERY_*
+ * @recovery: what becomes of requests in flight when the device is lost, VSCSI_RECOVERY_*; default:
+ *	EXACT where the back-end can do it, else REPLAY
  * @mem: the pool to take rings and bounce buffers from; NULL: a pool of the device's own, made with
  *	the address option mem= (default: 16 MiB, ordinary pages where there are no hugepages)
  * @mem_bytes: bytes of the device's own pool

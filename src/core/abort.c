@@ -20,7 +20,7 @@ static unsigned end_all(struct vscsi_queue *queue, uint64_t user_data, const cha
 	unsigned count = 0;
 	unsigned i;
 
-	if (!ioq_up(ioq) && !ioq->parked)
+	if (!ioq_up(ioq))
 		ioq_park(ioq);
 	for (i = 0; i < ioq->depth && !*why; i++) {
 		struct slot *slot = &ioq->slots[i];
@@ -37,7 +37,7 @@ static unsigned end_all(struct vscsi_queue *queue, uint64_t user_data, const cha
 		limit_end(ioq, slot, now, true);
 		if (ioq_up(ioq))
 			*why = escalate(ioq, slot, now);
-		else
+		else if (ioq->parked)
 			ioq_end(slot);
 	}
 	/* The answer is looked for from the next poll on. */

@@ -57,6 +57,12 @@ int dev_negotiate(struct vscsi_dev *dev)
 {
 	struct virtio_wish wishes = {0, 0};
 
+	/* What is in flight was made for all of them (vhost-user, "Inflight I/O tracking"). */
+	if (dev->recovery.keep) {
+		wishes.want = dev->in_use;
+		wishes.must = dev->in_use;
+		return virtio_negotiate(&dev->virtio, &wishes);
+	}
 	wish_laid_out(dev, &wishes, VIRTIO_RING_F_INDIRECT_DESC, dev->opts.indirect);
 	wish_laid_out(dev, &wishes, VIRTIO_F_RING_PACKED, dev->opts.packed);
 	wish_laid_out(dev, &wishes, VIRTIO_F_IN_ORDER, dev->opts.in_order);
@@ -70,6 +76,14 @@ int dev_negotiate(struct vscsi_dev *dev)
 	return virtio_negotiate(&dev->virtio, &wishes);
 }
 
+/* Whether the device is to keep account of what it has in flight, as VSCSI_ON, OFF or DEFAULT. */
+static uint32_t wish_account(const struct vscsi_dev_opts *opts)
+{
+	if (opts->recovery == VSCSI_RECOVERY_EXACT)
+		return VSCSI_ON;
+	return opts->recovery ? VSCSI_OFF : VSCSI_DEFAULT;
+}
+
 static int connect_device(struct vscsi_dev *dev, const char *where)
 {
 	const struct vscsi_dev_opts *o = &dev->opts;
@@ -81,6 +95,7 @@ static int connect_device(struct vscsi_dev *dev, const char *where)
 		{o->reply_ack, TRANSPORT_REPLY_ACK},
 		{o->config, TRANSPORT_CONFIG_SPACE},
 		{o->mem_slots, TRANSPORT_MEM_SLOTS},
+		{wish_account(o), TRANSPORT_INFLIGHT},
 		{o->reset_device, TRANSPORT_RESET_DEVICE},
 		{o->status, TRANSPORT_STATUS},
 		{o->backend_req, TRANSPORT_BACKEND_REQ},
@@ -175,13 +190,29 @@ static int create_request_queues(struct vscsi_dev *dev)
 	return err;
 }
 
+int dev_track(struct vscsi_dev *dev)
+{
+	int err;
+
+	/* There would be nothing to come back to. */
+	if (!dev_recoverable(dev))
+		return 0;
+	err = virtio_track(&dev->virtio, VQ_REQUEST + dev->queues, dev->ioqs[0]->vq.size);
+	if (err || virtio_tracked(&dev->virtio) || dev->opts.recovery != VSCSI_RECOVERY_EXACT)
+		return err;
+	return error_set(-ENOTSUP, "the device gives no file to keep account of what is in flight; "
+				   "use recovery=replay or recovery=report");
+}
+
 /* All virtqueues, in ascending order: there are back-ends that start with the first gap. */
 static int start_queues(struct vscsi_dev *dev)
 {
 	unsigned i;
 	int err;
 
-	err = virtq_start(control_virtq(dev));
+	err = dev_track(dev);
+	if (!err)
+		err = virtq_start(control_virtq(dev));
 	if (!err)
 		err = virtq_start(events_virtq(dev));
 	for (i = 0; i < dev->queues && !err; i++)

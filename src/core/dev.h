@@ -41,12 +41,14 @@ struct dev_limits {
  * @missing: until when LUNs that are missing are waited for
  * @due: when the next attempt is; read by any thread
  * @pause: between that and the one after it
+ * @keep: the device is to go on with what it has in flight, by its own account
  */
 struct recovery {
 	uint64_t limit;
 	uint64_t missing;
 	_Atomic uint64_t due;
 	unsigned pause;
+	bool keep;
 };
 
 struct events;
@@ -126,16 +128,25 @@ void dev_fail_locked(struct vscsi_dev *dev, const char *why);
 void dev_fail_queue(struct ioq *ioq, const char *why);
 
 /*
- * Stops the device from using our memory (virtio 1.4, 3.3.1), and everybody from using its rings.
- * @report: what is in flight is not to be sent again. Locked.
+ * dev_cut_off - Stop the device from using our memory (virtio 1.4, 3.3.1)
+ * dev_close_queues - Then keep everybody from using its rings, with what becomes of what is in them
+ *
+ * Locked.
  */
-void dev_cut_off(struct vscsi_dev *dev, bool report);
+void dev_cut_off(struct vscsi_dev *dev);
+void dev_close_queues(struct vscsi_dev *dev, enum fate fate);
 
 /*
  * Wakes who sleeps on a queue. After a change of state, as vscsi_arm() looks at that last: a thread
  * that slept through it would have nothing else to wake it. Locked.
  */
 void dev_wake_sleepers(struct vscsi_dev *dev);
+
+/*
+ * Has the device keep account of what is in flight, where that is possible. Between negotiation and
+ * the start of the first virtqueue; 0 or a negative errno with its sentence set.
+ */
+int dev_track(struct vscsi_dev *dev);
 
 /* Resets the device and agrees on features; those that requests are made for stay. Locked. */
 int dev_negotiate(struct vscsi_dev *dev);

@@ -118,6 +118,13 @@ struct slot {
 };
 _Static_assert(sizeof(struct slot) == CACHE_LINE, "a request's private part is one cache line");
 
+/* What becomes of requests that a lost device had. */
+enum fate {
+	FATE_REPORT, /* they end as 'outcome unknown' */
+	FATE_REPLAY, /* they are sent again, those that may be */
+	FATE_KEEP,   /* they stay where they are: the device goes on with the same virtqueue */
+};
+
 /**
  * struct ioq - A request queue
  * @slots: private parts, @depth of them, and one with NO_SHAPE that ends the list of free slots
@@ -143,10 +150,10 @@ _Static_assert(sizeof(struct slot) == CACHE_LINE, "a request's private part is o
  *	that @cache never is of, so that looking at the cache answers both
  * @hot_packed, @in_force_packed: the same for @packed in the place of @indirect and @readable
  * @up: the device has @vq; cleared by the thread that finds it lost, set by the queue's user
- * @report: what was in flight when it was cleared is not to be sent again
+ * @fate: enum fate: what becomes of what was in flight when it was cleared
  * @spare: what the device has after a recovery, until the queue's user takes it for @vq; under the
  *	device's lock
- * @ready: it does have it
+ * @ready: it does have it, or with FATE_KEEP @vq again
  * @parked: what was in flight when the device was lost has been decided about
  */
 struct ioq {
@@ -181,7 +188,7 @@ struct ioq {
 	_Atomic(const dma_in_force *) in_force;
 	_Atomic(const dma_in_force *) in_force_packed;
 	atomic_bool up;
-	atomic_bool report;
+	_Atomic uint32_t fate;
 	atomic_bool ready;
 	bool parked;
 	struct virtq spare;
@@ -235,6 +242,11 @@ void ioq_set_hot(struct ioq *ioq, bool hot);
 static inline bool ioq_up(const struct ioq *ioq)
 {
 	return atomic_load_explicit(&ioq->up, memory_order_acquire);
+}
+
+static inline bool ioq_kept(const struct ioq *ioq)
+{
+	return atomic_load_explicit(&ioq->fate, memory_order_relaxed) == FATE_KEEP;
 }
 
 static inline uint16_t slot_number(const struct ioq *ioq, const struct slot *slot)

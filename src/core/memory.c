@@ -25,7 +25,7 @@ static bool in_flight(const struct vscsi_dev *dev)
 /* What the device has of a queue whose user may not have gone over to it yet. */
 static struct virtq *ioq_live(struct ioq *ioq)
 {
-	return atomic_load(&ioq->ready) ? &ioq->spare : &ioq->vq;
+	return atomic_load(&ioq->ready) && !ioq_kept(ioq) ? &ioq->spare : &ioq->vq;
 }
 
 static struct virtq *virtq_at(struct vscsi_dev *dev, unsigned index)

@@ -331,8 +331,7 @@ static unsigned collect_down(struct vscsi_queue *queue, struct vscsi_completion 
 {
 	unsigned count;
 
-	if (!queue->ioq->parked)
-		ioq_park(queue->ioq);
+	ioq_park(queue->ioq);
 	count = (unsigned)deliver_done(queue, out, max);
 	count += end_waiting(queue, out + count, max - count);
 	/* The hot path of an exclusive queue doesn't look for those: they come first. */

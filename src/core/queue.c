@@ -37,7 +37,7 @@ int queue_begin(struct vscsi_queue *queue, struct vscsi_lun *lun, struct slot **
 		return -ENODEV;
 	queue_lock(queue);
 	/* What was in flight at the loss is told from what is new by its place. */
-	if (unlikely(!ioq_up(ioq)) && !ioq->parked)
+	if (unlikely(!ioq_up(ioq)))
 		ioq_park(ioq);
 	if (ioq->free == ioq->depth || (queue->shared && !share_may_take(queue)) ||
 	    (lun->limit && !lun_take_credit(lun))) {

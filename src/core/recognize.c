@@ -220,24 +220,27 @@ static int recognize(struct vscsi_lun *lun, bool wait)
 		same = is_named(lun);
 	if (same > 0)
 		same = is_large_enough(lun);
-	if (same < 0)
-		return same;
-	if (!same) {
-		atomic_store(&lun->gone, true);
-		atomic_store(&lun->dev->strangers, true);
-		events_unit_attention(lun->dev, lun, ASC_TARGET_CHANGED, ASCQ_IDENTITY_CHANGED);
-	}
-	return 0;
+	if (same)
+		return same < 0 ? same : 0;
+	atomic_store(&lun->gone, true);
+	atomic_store(&lun->dev->strangers, true);
+	events_unit_attention(lun->dev, lun, ASC_TARGET_CHANGED, ASCQ_IDENTITY_CHANGED);
+	return 1;
 }
 
 int recognize_all(struct vscsi_dev *dev, bool wait)
 {
 	struct vscsi_lun *lun;
-	int err = 0;
+	int gone = 0;
+	int ret;
 
-	for (lun = dev->open; lun && !err; lun = lun->next) {
-		if (!atomic_load(&lun->gone))
-			err = recognize(lun, wait);
+	for (lun = dev->open; lun; lun = lun->next) {
+		if (atomic_load(&lun->gone))
+			continue;
+		ret = recognize(lun, wait);
+		if (ret < 0)
+			return ret;
+		gone += ret;
 	}
-	return err;
+	return gone;
 }

@@ -15,7 +15,7 @@
  *
  * Those that are missing, others, or smaller are marked as gone: their requests end with -ENODEV.
  *
- * Return: 0, or a negative errno with its sentence set.
+ * Return: how many were marked, or a negative errno with its sentence set.
  */
 int recognize_all(struct vscsi_dev *dev, bool wait);
 

@@ -13,6 +13,7 @@
 #include "core/events.h"
 #include "core/recognize.h"
 #include "core/recover.h"
+#include "core/restart.h"
 #include "util/clock.h"
 #include "util/error.h"
 #include "util/export.h"
@@ -32,6 +33,13 @@ static uint64_t limit_of(const struct vscsi_dev *dev)
 	return clock_ms() + dev->opts.recovery_ms;
 }
 
+static enum fate choose_fate(const struct vscsi_dev *dev, bool report)
+{
+	if (report || dev->opts.recovery == VSCSI_RECOVERY_REPORT)
+		return FATE_REPORT;
+	return dev->recovery.keep ? FATE_KEEP : FATE_REPLAY;
+}
+
 void recover_begin(struct vscsi_dev *dev, const char *why, bool report)
 {
 	struct recovery *recovery = &dev->recovery;
@@ -41,7 +49,10 @@ void recover_begin(struct vscsi_dev *dev, const char *why, bool report)
 		return;
 	}
 	log_warn("the device is lost, and looked for: %s", why);
-	dev_cut_off(dev, report || dev->opts.recovery == VSCSI_RECOVERY_REPORT);
+	dev_cut_off(dev);
+	/* A reset that was carried out has ended the account. */
+	recovery->keep = !report && virtio_tracked(&dev->virtio);
+	dev_close_queues(dev, choose_fate(dev, report));
 	recovery->limit = limit_of(dev);
 	recovery->missing =
 		clock_ms() +
@@ -62,89 +73,93 @@ void recover_begin_queue(struct ioq *ioq, const char *why)
 	pthread_mutex_unlock(&ioq->dev->lock);
 }
 
-/* What requests that were made for the device before ask of it now. */
-static int check_fit(struct vscsi_dev *dev)
+static int connect_anew(struct vscsi_dev *dev)
 {
-	const struct ioq *first = dev->ioqs[0];
-	int queues = virtio_queue_count(&dev->virtio);
+	int err = virtio_reopen(&dev->virtio, dev->recovery.keep);
+
+	return err ? err : dev_negotiate(dev);
+}
+
+static int start_all(struct vscsi_dev *dev)
+{
+	int err = restart_check(dev);
+
+	if (!err)
+		err = dev->recovery.keep ? restart_kept(dev) : restart_fresh(dev);
+	if (err)
+		return virtio_give_up(&dev->virtio, err);
+	return virtio_run(&dev->virtio);
+}
+
+/* A device that keeps no account now, or has other units, can't go on with what is in flight. */
+static int do_without(struct vscsi_dev *dev, const char *why)
+{
 	unsigned i;
 
-	if (queues < 0)
-		return queues;
-	if (dev->limits.seg_max < first->max_segs)
-		return error_set(-ENOTSUP,
-				 "it came back with %u segments a request, and %u are in use",
-				 dev->limits.seg_max, first->max_segs);
-	if ((unsigned)queues < VQ_REQUEST + dev->queues || dev->limits.queues < dev->queues)
-		return error_set(-ENOTSUP, "it came back with fewer than %u request queues",
-				 dev->queues);
+	log_warn("what is in flight is sent again: %s", why);
+	dev->recovery.keep = false;
 	for (i = 0; i < dev->queues; i++) {
-		int max = virtio_queue_max(&dev->virtio, VQ_REQUEST + i);
-
-		if (max < 0)
-			return max;
-		if ((unsigned)max < first->vq.size)
-			return error_set(-ENOTSUP,
-					 "it came back with %d entries in request queue %u, and %u "
-					 "are in use",
-					 max, i, first->vq.size);
+		if (ioq_kept(dev->ioqs[i]))
+			atomic_store(&dev->ioqs[i]->fate, FATE_REPLAY);
 	}
-	return 0;
+	return error_set(-EAGAIN, "%s", why);
 }
 
-static int start_spare(struct ioq *ioq)
+/*
+ * Before the device goes on with what is in flight it is asked who it is, over a connection of its
+ * own with a fresh virtqueue: what it had begun would go to another disk else.
+ */
+static int ask_first(struct vscsi_dev *dev)
 {
-	int err = virtq_renew(&ioq->spare, ioq->dev->virtio.features);
-
-	return err ? err : virtq_start(&ioq->spare);
-}
-
-/* As at the opening, and in the same order, with fresh virtqueues (virtio 1.4, 3.1.1 step 7). */
-static int restart_queues(struct vscsi_dev *dev)
-{
-	unsigned i;
+	int strangers;
 	int err;
 
-	err = dev_read_limits(dev);
+	err = connect_anew(dev);
+	if (err)
+		return err;
+	if (!virtio_tracked(&dev->virtio))
+		return do_without(dev, "the device keeps no account of it any more");
+	err = restart_check(dev);
 	if (!err)
-		err = check_fit(dev);
-	if (!err)
-		err = control_renew(dev);
-	if (!err)
-		err = events_renew(dev);
-	if (!err)
-		err = virtq_start(control_virtq(dev));
-	if (!err)
-		err = virtq_start(events_virtq(dev));
-	for (i = 0; i < dev->queues && !err; i++)
-		err = start_spare(dev->ioqs[i]);
-	return err;
+		err = restart_asked(dev);
+	if (err)
+		return virtio_give_up(&dev->virtio, err);
+	err = virtio_run(&dev->virtio);
+	if (err)
+		return err;
+	strangers = recognize_all(dev, clock_ms() < dev->recovery.missing);
+	return strangers > 0 ? do_without(dev, "a LUN is gone or another one") : strangers;
 }
 
 static int reconnect(struct vscsi_dev *dev)
 {
-	int err;
+	int strangers;
+	int err = dev->recovery.keep ? ask_first(dev) : 0;
 
-	err = virtio_reopen(&dev->virtio);
 	if (!err)
-		err = dev_negotiate(dev);
-	if (err)
+		err = connect_anew(dev);
+	if (!err)
+		err = start_all(dev);
+	if (err || dev->recovery.keep)
 		return err;
-	err = restart_queues(dev);
-	if (err)
-		return virtio_give_up(&dev->virtio, err);
-	err = virtio_run(&dev->virtio);
 	/* Some back-ends listen before they have their disks. */
-	return err ? err : recognize_all(dev, clock_ms() < dev->recovery.missing);
+	strangers = recognize_all(dev, clock_ms() < dev->recovery.missing);
+	return strangers < 0 ? strangers : 0;
 }
 
 static void come_back(struct vscsi_dev *dev)
 {
 	unsigned i;
 
+	dev->in_use = dev->virtio.features;
+	dev->recovery.keep = false;
 	for (i = 0; i < dev->queues; i++)
 		atomic_store(&dev->ioqs[i]->ready, true);
+	/* All of them: a device may have missed what came before (vhost-user, "Ring states"). */
+	virtq_kick(control_virtq(dev));
 	virtq_kick(events_virtq(dev));
+	for (i = 0; i < dev->queues; i++)
+		virtq_kick(&dev->ioqs[i]->vq);
 	atomic_store_explicit(&dev->state, VSCSI_DEV_RUNNING, memory_order_release);
 	log_info("the device is back");
 	dev_wake_sleepers(dev);

@@ -8,7 +8,7 @@
 /* Whether a request may not be sent again: it may have been carried out, or nobody wants it. */
 static bool only_once(const struct ioq *ioq, const struct slot *slot)
 {
-	return atomic_load(&ioq->report) || (slot->flags & (SLOT_ONCE | SLOT_ENDING));
+	return atomic_load(&ioq->fate) == FATE_REPORT || (slot->flags & (SLOT_ONCE | SLOT_ENDING));
 }
 
 void ioq_end(struct slot *slot)
@@ -22,6 +22,8 @@ void ioq_park(struct ioq *ioq)
 {
 	unsigned i;
 
+	if (ioq->parked || ioq_kept(ioq))
+		return;
 	ioq->parked = true;
 	/* What it gave back before it went is as good as ever; what makes no sense stays there. */
 	share_hand_over_all(ioq);
@@ -104,26 +106,51 @@ static void push_all(struct ioq *ioq, uint16_t number)
 	}
 }
 
+/* Goes over to the fresh virtqueue, with all that is in flight. */
+static bool replay(struct ioq *ioq)
+{
+	uint16_t first = list_all(ioq);
+
+	virtq_succeed(&ioq->vq, &ioq->spare);
+	push_all(ioq, first);
+	ioq->parked = false;
+	ioq->marked = false;
+	return virtq_publish(&ioq->vq);
+}
+
+/* Goes on with the virtqueue that the device has again. The time of what is in it begins anew. */
+static bool go_on(struct ioq *ioq)
+{
+	unsigned i;
+
+	for (i = 0; i < ioq->depth; i++)
+		ioq->slots[i].flags &= (uint8_t)~SLOT_SEEN;
+	return virtq_publish(&ioq->vq);
+}
+
+/*
+ * Whether nothing stands in the way. What was ended is polled first: the hot path doesn't look for
+ * it. Asked with the device's lock held: it may have been lost once more.
+ */
+static bool may_resume(struct ioq *ioq)
+{
+	if (!atomic_load(&ioq->ready))
+		return false;
+	if (ioq_kept(ioq))
+		return true;
+	return ioq->parked && !(atomic_load(&ioq->dev->strangers) && end_gone(ioq));
+}
+
 bool ioq_resume(struct ioq *ioq, bool *kick)
 {
 	struct vscsi_dev *dev = ioq->dev;
-	uint16_t first;
 
 	*kick = false;
 	/* Not waited for: whoever has the lock may be waiting for the device. */
 	if (!atomic_load(&ioq->ready) || pthread_mutex_trylock(&dev->lock))
 		return false;
-	/*
-	 * Asked again: the device may have been lost once more. What was ended is polled first: the
-	 * hot path doesn't look for it.
-	 */
-	if (atomic_load(&ioq->ready) && !(atomic_load(&dev->strangers) && end_gone(ioq))) {
-		first = list_all(ioq);
-		virtq_succeed(&ioq->vq, &ioq->spare);
-		push_all(ioq, first);
-		*kick = virtq_publish(&ioq->vq);
-		ioq->parked = false;
-		ioq->marked = false;
+	if (may_resume(ioq)) {
+		*kick = ioq_kept(ioq) ? go_on(ioq) : replay(ioq);
 		atomic_store(&ioq->ready, false);
 		ioq_set_hot(ioq, ioq->exclusive && !atomic_load(&dev->strangers));
 		atomic_store_explicit(&ioq->up, true, memory_order_release);

@@ -13,7 +13,8 @@
  * ioq_park - Decide about what was in flight when the device was lost
  *
  * What it had given back is put with its handle, and so is what will not be sent again, to be
- * returned as 'outcome unknown'. Once for each loss, before anything new is prepared.
+ * returned as 'outcome unknown'. Before anything new is prepared; does nothing when it was done, or
+ * when all stays as it is.
  */
 void ioq_park(struct ioq *ioq);
 

@@ -125,8 +125,8 @@ static bool has_news(struct vscsi_queue *queue)
 	bool news;
 
 	queue_lock(queue);
-	news = !ioq->parked || queue->done != NO_SLOT || atomic_load(&ioq->ready) || ioq_up(ioq) ||
-	       dev_failed(ioq->dev);
+	news = !(ioq->parked || ioq_kept(ioq)) || queue->done != NO_SLOT ||
+	       atomic_load(&ioq->ready) || ioq_up(ioq) || dev_failed(ioq->dev);
 	queue_unlock(queue);
 	return news;
 }

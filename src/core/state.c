@@ -21,21 +21,25 @@ void dev_wake_sleepers(struct vscsi_dev *dev)
 }
 
 /* A reset that fails has closed the connection, which is all that can be done. */
-void dev_cut_off(struct vscsi_dev *dev, bool report)
+void dev_cut_off(struct vscsi_dev *dev)
 {
-	unsigned i;
-
 	error_keep(true);
 	virtio_reset(&dev->virtio);
 	error_keep(false);
+}
+
+void dev_close_queues(struct vscsi_dev *dev, enum fate fate)
+{
+	unsigned i;
+
 	for (i = 0; i < dev->queues; i++) {
 		struct ioq *ioq = dev->ioqs[i];
 
 		ioq_set_hot(ioq, false);
-		atomic_store(&ioq->ready, false);
 		/* One that has not come back from the loss before has nothing new in flight. */
-		if (ioq_up(ioq))
-			atomic_store(&ioq->report, report);
+		if (ioq_up(ioq) || (ioq_kept(ioq) && atomic_load(&ioq->ready)))
+			atomic_store(&ioq->fate, fate);
+		atomic_store(&ioq->ready, false);
 		atomic_store_explicit(&ioq->up, false, memory_order_release);
 	}
 }
@@ -49,7 +53,8 @@ void dev_fail_locked(struct vscsi_dev *dev, const char *why)
 	snprintf(dev->failure, sizeof(dev->failure), "%s", why);
 	log_error("the device is lost: %s", why);
 	/* Before anybody may take buffers back. */
-	dev_cut_off(dev, true);
+	dev_cut_off(dev);
+	dev_close_queues(dev, FATE_REPORT);
 	atomic_store_explicit(&dev->state, VSCSI_DEV_FAILED, memory_order_release);
 	dev_wake_sleepers(dev);
 	if (news)

@@ -140,26 +140,42 @@ void packed_disarm(struct packed_ring *ring)
 	store_event(ring->driver, 0, VRING_PACKED_EVENT_FLAG_DISABLE);
 }
 
-int packed_ready(const struct packed_ring *ring)
+/* Goes over used descriptors that were not taken yet. Returns how many chains they end. */
+static int walk_used(const struct packed_ring *ring, uint16_t *at, uint16_t *bits)
 {
-	uint16_t at = ring->used;
-	uint16_t bits = ring->used_bits;
 	int ready = 0;
 
-	if (ring->in_order)
-		return 1;
+	*at = ring->used;
+	*bits = ring->used_bits;
 	while (ready < ring->out) {
-		const struct vring_packed_desc *desc = &ring->desc[at];
+		const struct vring_packed_desc *desc = &ring->desc[*at];
 		/* Acquire: as in packed_is_used(). */
 		uint16_t flags = le16toh(__atomic_load_n(&desc->flags, __ATOMIC_ACQUIRE));
 		uint16_t id = le16toh(__atomic_load_n(&desc->id, __ATOMIC_RELAXED));
 
-		if ((flags & PACKED_BITS) != bits || id >= ring->size || !ring->count[id])
+		if ((flags & PACKED_BITS) != *bits || id >= ring->size || !ring->count[id])
 			break;
-		packed_step(ring, &at, &bits, ring->count[id]);
+		packed_step(ring, at, bits, ring->count[id]);
 		ready++;
 	}
 	return ready;
+}
+
+int packed_ready(const struct packed_ring *ring)
+{
+	uint16_t bits;
+	uint16_t at;
+
+	return ring->in_order ? 1 : walk_used(ring, &at, &bits);
+}
+
+uint16_t packed_stood(const struct packed_ring *ring)
+{
+	uint16_t bits;
+	uint16_t at;
+
+	walk_used(ring, &at, &bits);
+	return (uint16_t)(at | (bits ? EVENT_WRAP : 0));
 }
 
 uint16_t packed_offered(const struct packed_ring *ring, unsigned back)

@@ -129,6 +129,12 @@ int packed_ready(const struct packed_ring *ring);
 void packed_disarm(struct packed_ring *ring);
 
 /*
+ * The place behind the last descriptor that the device has used, and in the highest bit its wrap
+ * counter, as far as used descriptors make sense.
+ */
+uint16_t packed_stood(const struct packed_ring *ring);
+
+/*
  * As split_offered(), for descriptors: a chain of several is named several times. A used descriptor
  * has taken the place of what was there, whose chain is older than all that are still shown then.
  */

@@ -38,6 +38,7 @@ struct transport;
 #define TRANSPORT_REPLY_ACK    (UINT64_C(1) << 3)
 #define TRANSPORT_BACKEND_REQ  (UINT64_C(1) << 5)
 #define TRANSPORT_CONFIG_SPACE (UINT64_C(1) << 9)
+#define TRANSPORT_INFLIGHT     (UINT64_C(1) << 12)
 #define TRANSPORT_RESET_DEVICE (UINT64_C(1) << 13)
 #define TRANSPORT_MEM_SLOTS    (UINT64_C(1) << 15)
 #define TRANSPORT_STATUS       (UINT64_C(1) << 16)
@@ -115,7 +116,13 @@ static inline size_t transport_device_bytes(const struct transport_queue *queue)
  * @can_reopen: whether there is anything to connect to again. NULL: there never is
  * @reopen: connect anew to what open() connected to, whatever is left of the connection before.
  *	Queues are stopped then, what was mapped is mapped by the time that the next one starts, and
- *	file descriptors that were handed out stay
+ *	file descriptors that were handed out stay. @keep: so does the account of track()
+ * @track: see to it that the device keeps account of what it has in flight where it outlives it.
+ *	Between set_features() and the first queue_start(), on each connection where that is wanted;
+ *	@count: virtqueues, @size: entries of the largest. After reopen() with @keep the device goes
+ *	on by the account that there is; a reset forgets it otherwise. It may have none to give.
+ *	NULL where there never is one
+ * @tracked: whether there is one, and the device reads it
  * @hand_back: leave what the address handed over to the caller: close() then cuts it off, but it
  *	stays the caller's. NULL where nothing can be handed over
  * @get_features: what the device offers; bits that are the transport's own are not among them
@@ -152,7 +159,9 @@ struct transport_ops {
 	int (*open)(const char *where, const struct transport_opts *opts, struct transport **out);
 	void (*close)(struct transport *t);
 	bool (*can_reopen)(struct transport *t);
-	int (*reopen)(struct transport *t);
+	int (*reopen)(struct transport *t, bool keep);
+	int (*track)(struct transport *t, unsigned count, unsigned size);
+	bool (*tracked)(struct transport *t);
 	void (*hand_back)(struct transport *t);
 	int (*get_features)(struct transport *t, uint64_t *features);
 	int (*set_features)(struct transport *t, uint64_t features);

@@ -95,12 +95,29 @@ static inline bool virtio_can_reopen(struct virtio_dev *dev)
 
 /**
  * virtio_reopen - Connect to the same device anew; virtio_negotiate() has to follow
+ * @keep: the account of what is in flight stays, see virtio_track()
  *
  * Return: 0, or a negative errno; then it may be tried again.
  */
-static inline int virtio_reopen(struct virtio_dev *dev)
+static inline int virtio_reopen(struct virtio_dev *dev, bool keep)
 {
-	return dev->transport->ops->reopen(dev->transport);
+	return dev->transport->ops->reopen(dev->transport, keep);
+}
+
+/* Has the device keep account of what is in flight, as struct transport_ops has it for @track. */
+static inline int virtio_track(struct virtio_dev *dev, unsigned count, unsigned size)
+{
+	const struct transport_ops *ops = dev->transport->ops;
+
+	return ops->track ? ops->track(dev->transport, count, size) : 0;
+}
+
+/* Whether it does. */
+static inline bool virtio_tracked(struct virtio_dev *dev)
+{
+	const struct transport_ops *ops = dev->transport->ops;
+
+	return ops->tracked && ops->tracked(dev->transport);
 }
 
 /* What virtio_check() found; a set. */

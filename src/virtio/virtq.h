@@ -83,6 +83,13 @@ int virtq_renew(struct virtq *vq, uint64_t features);
 void virtq_succeed(struct virtq *vq, struct virtq *fresh);
 
 /*
+ * Where the device stood when it was lost, as far as the ring shows: what virtq_resume() begins at
+ * with a device that keeps account of what is in flight. Up to there it has given back everything;
+ * what it had taken besides is in its account (vhost-user, "Inflight I/O tracking").
+ */
+uint32_t virtq_stood(const struct virtq *vq);
+
+/*
  * Which chain was pushed as the @back-th last, 1 to @size. Only a hint where the device can write
  * over it, in a ring that is not in order; chains that it doesn't show are older than those that it
  * shows.

@@ -74,6 +74,7 @@ enum rig_request {
 #define RIG_P_REPLY_ACK    (1ull << 3)
 #define RIG_P_BACKEND_REQ  (1ull << 5)
 #define RIG_P_CONFIG       (1ull << 9)
+#define RIG_P_INFLIGHT     (1ull << 12)
 #define RIG_P_RESET_DEVICE (1ull << 13)
 #define RIG_P_MEM_SLOTS    (1ull << 15)
 #define RIG_P_STATUS       (1ull << 16)

@@ -148,10 +148,12 @@ static bool pci_can_reopen(struct transport *t)
 }
 
 /* A reset from outside has turned memory space off; the reset that follows does all the rest. */
-static int pci_reopen(struct transport *t)
+static int pci_reopen(struct transport *t, bool keep)
 {
 	struct pci_function *f = pci_of(t);
 	int ret;
+
+	(void)keep;
 
 	if (f->bus->ops->leaving(f->bus))
 		return pci_gone(f->bus, "is being taken away");

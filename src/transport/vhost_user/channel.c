@@ -127,7 +127,7 @@ static bool step(struct vu *vu)
 				       : (char *)channel->payload + (channel->got - head);
 	ssize_t n;
 
-	n = vu_recv(channel->fd, to, missing(channel), &channel->fds);
+	n = vu_recv(channel->fd, to, missing(channel), NULL, &channel->fds);
 	if (n == -EAGAIN)
 		return false;
 	if (n <= 0) {

@@ -30,6 +30,8 @@ static const char *const names[] = {
 	[VU_SET_BACKEND_REQ_FD] = "SET_BACKEND_REQ_FD",
 	[VU_GET_CONFIG] = "GET_CONFIG",
 	[VU_SET_CONFIG] = "SET_CONFIG",
+	[VU_GET_INFLIGHT_FD] = "GET_INFLIGHT_FD",
+	[VU_SET_INFLIGHT_FD] = "SET_INFLIGHT_FD",
 	[VU_RESET_DEVICE] = "RESET_DEVICE",
 	[VU_GET_MAX_MEM_SLOTS] = "GET_MAX_MEM_SLOTS",
 	[VU_ADD_MEM_REG] = "ADD_MEM_REG",
@@ -66,13 +68,13 @@ static int transmit(struct vu *vu, const struct vu_message *message, uint32_t fl
  * before a byte of payload is read. Of the flags only version and reply are looked at: some
  * back-ends leave need_reply set in their answers.
  */
-static int receive_head(struct vu *vu, uint32_t request, uint32_t size, uint64_t deadline,
+static int receive_head(struct vu *vu, uint32_t request, uint32_t size, int *fd, uint64_t deadline,
 			uint32_t *got)
 {
 	struct vu_header head;
 	int ret;
 
-	ret = vu_read(vu, &head, sizeof(head), deadline);
+	ret = vu_read(vu, &head, sizeof(head), fd, deadline);
 	if (ret)
 		return ret;
 	if (head.request != request)
@@ -93,17 +95,18 @@ static int receive_head(struct vu *vu, uint32_t request, uint32_t size, uint64_t
 }
 
 /* An empty answer to GET_CONFIG is a refusal by the book (vhost-user, GET_CONFIG), not a breach. */
-static int receive(struct vu *vu, uint32_t request, void *answer, uint32_t size, uint64_t deadline)
+static int receive(struct vu *vu, uint32_t request, void *answer, uint32_t size, int *fd,
+		   uint64_t deadline)
 {
 	uint32_t got = 0;
 	int ret;
 
-	ret = receive_head(vu, request, size, deadline, &got);
+	ret = receive_head(vu, request, size, fd, deadline, &got);
 	if (ret)
 		return ret;
 	if (got == 0)
 		return error_set(-EIO, "the back-end refused %s", names[request]);
-	return vu_read(vu, answer, size, deadline);
+	return vu_read(vu, answer, size, fd, deadline);
 }
 
 /*
@@ -120,7 +123,7 @@ int vu_set(struct vu *vu, const struct vu_message *message)
 	ret = transmit(vu, message, ack ? VU_NEED_REPLY : 0, deadline);
 	if (ret || !ack)
 		return ret;
-	ret = receive(vu, message->request, &result, sizeof(result), deadline);
+	ret = receive(vu, message->request, &result, sizeof(result), NULL, deadline);
 	if (ret)
 		return ret;
 	if (result)
@@ -145,13 +148,18 @@ int vu_set_vring(struct vu *vu, uint32_t request, unsigned index, uint32_t value
 }
 
 /* No need_reply here: a message with an answer of its own must not get two. */
-int vu_get(struct vu *vu, const struct vu_message *message, void *answer, uint32_t size)
+int vu_get_fd(struct vu *vu, const struct vu_message *message, void *answer, uint32_t size, int *fd)
 {
 	uint64_t deadline = vu_deadline(vu);
 	int ret;
 
 	ret = transmit(vu, message, 0, deadline);
-	return ret ? ret : receive(vu, message->request, answer, size, deadline);
+	return ret ? ret : receive(vu, message->request, answer, size, fd, deadline);
+}
+
+int vu_get(struct vu *vu, const struct vu_message *message, void *answer, uint32_t size)
+{
+	return vu_get_fd(vu, message, answer, size, NULL);
 }
 
 int vu_get_u64(struct vu *vu, uint32_t request, uint64_t *value)

@@ -36,6 +36,8 @@
 #define VU_SET_BACKEND_REQ_FD    21u /* one fd; with BACKEND_REQ */
 #define VU_GET_CONFIG            24u /* struct vu_config -> the same; with CONFIG */
 #define VU_SET_CONFIG            25u /* struct vu_config; with CONFIG */
+#define VU_GET_INFLIGHT_FD       31u /* struct vu_inflight -> the same, one fd; with INFLIGHT */
+#define VU_SET_INFLIGHT_FD       32u /* struct vu_inflight, one fd; likewise */
 #define VU_RESET_DEVICE          34u /* with RESET_DEVICE */
 #define VU_GET_MAX_MEM_SLOTS     36u /* -> u64; with CONFIGURE_MEM_SLOTS */
 #define VU_ADD_MEM_REG           37u /* struct vu_slot, one fd; likewise */
@@ -61,6 +63,7 @@
 #define VU_PROTOCOL_REPLY_ACK           3  /* any message can be acknowledged */
 #define VU_PROTOCOL_BACKEND_REQ         5  /* it gets a channel of its own */
 #define VU_PROTOCOL_CONFIG              9  /* it has the configuration space */
+#define VU_PROTOCOL_INFLIGHT_SHMFD      12 /* it keeps account of what is in flight */
 #define VU_PROTOCOL_RESET_DEVICE        13 /* it can be reset */
 #define VU_PROTOCOL_CONFIGURE_MEM_SLOTS 15 /* regions come and go one by one */
 #define VU_PROTOCOL_STATUS              16 /* it keeps the device status */
@@ -131,6 +134,22 @@ struct vu_config {
 /* Bytes of struct vu_config before the configuration itself. */
 #define VU_CONFIG_HEAD 12u
 
+/**
+ * struct vu_inflight - The file in which the back-end keeps account of what is in flight
+ * @size, @offset: the part of the file; 0 in the question
+ * @queues: rings, all kinds together
+ * @queue_size: entries of the largest
+ * @padding: there are back-ends that take nothing but these 24 bytes
+ */
+struct vu_inflight {
+	uint64_t size;
+	uint64_t offset;
+	uint16_t queues;
+	uint16_t queue_size;
+	uint32_t padding;
+};
+
+_Static_assert(sizeof(struct vu_inflight) == 24, "20 bytes and padding");
 _Static_assert(sizeof(struct vu_header) == 12, "header is 12 bytes");
 _Static_assert(sizeof(struct vu_region) == 32, "region is 32 bytes");
 _Static_assert(sizeof(struct vu_table) == 8 + 32 * VU_TABLE_REGIONS, "table has no holes");

@@ -74,6 +74,9 @@ struct vu_channel {
  * @fds: their files, owned by the pool
  * @vring_count: rings that may be used
  * @running: rings that are started
+ * @inflight, @inflight_fd: the back-end's account of what is in flight, which is its own: it is
+ *	never looked into. -1: there is none
+ * @inflight_kept: it outlives the next reset
  * @vrings: all of them
  */
 struct vu {
@@ -101,6 +104,9 @@ struct vu {
 	int fds[DMA_MAX_REGIONS];
 	unsigned vring_count;
 	unsigned running;
+	struct vu_inflight inflight;
+	int inflight_fd;
+	bool inflight_kept;
 	struct vu_vring vrings[VU_MAX_VRINGS];
 };
 
@@ -166,20 +172,24 @@ int vu_send(struct vu *vu, const void *buf, size_t len, const int *fds, unsigned
  * @buf, @len: where to
  * @deadline: of vu_deadline()
  *
- * Descriptors that come along are closed and are an error: no answer of ours has any. Serves
- * the back-end's channel while it waits. On failure the connection has ended.
+ * @fd: receives a descriptor that comes along, and is -1 before; the caller's to close, even when
+ *	this fails. NULL: none is expected
+ *
+ * Descriptors that nobody expects are closed and are an error. Serves the back-end's channel while
+ * it waits. On failure the connection has ended.
  */
-int vu_read(struct vu *vu, void *buf, size_t len, uint64_t deadline);
+int vu_read(struct vu *vu, void *buf, size_t len, int *fd, uint64_t deadline);
 
 /**
  * vu_recv - Receive what is there, without waiting
  * @fd: a socket
  * @buf, @len: where to
- * @fds: set to true when descriptors came along; they are closed
+ * @keep: receives the first descriptor that comes along, where it is -1 before; NULL: none
+ * @fds: set to true when other descriptors came along; they are closed
  *
  * Return: bytes; 0 when the peer hung up; -EAGAIN; -EPROTO when control data was cut off; -errno.
  */
-ssize_t vu_recv(int fd, void *buf, size_t len, bool *fds);
+ssize_t vu_recv(int fd, void *buf, size_t len, int *keep, bool *fds);
 
 /**
  * vu_quiet - Make sure that nothing is waiting on the main socket
@@ -235,6 +245,10 @@ int vu_set_vring(struct vu *vu, uint32_t request, unsigned index, uint32_t value
  * the connection has ended.
  */
 int vu_get(struct vu *vu, const struct vu_message *message, void *answer, uint32_t size);
+
+/* vu_get() of an answer that may have a descriptor: as vu_read(). */
+int vu_get_fd(struct vu *vu, const struct vu_message *message, void *answer, uint32_t size,
+	      int *fd);
 
 /* vu_get() without payload and with an answer of one number. */
 int vu_get_u64(struct vu *vu, uint32_t request, uint64_t *value);
@@ -307,6 +321,12 @@ int vu_call_fd(struct transport *t, unsigned index);
  */
 int vu_stop_all(struct vu *vu);
 
+/*
+ * Tells the back-end of the first @count rings' call descriptors: one that is built on DPDK makes
+ * its rings only then.
+ */
+int vu_announce_rings(struct vu *vu, unsigned count);
+
 /* Forgets which rings ran: the connection that they ran over has ended. */
 void vu_forget_rings(struct vu *vu);
 
@@ -315,6 +335,14 @@ void vu_wake_all(struct vu *vu);
 
 /* Closes the eventfds of all rings. */
 void vu_vrings_free(struct vu *vu);
+
+/* -- inflight.c -- */
+
+int vu_track(struct transport *t, unsigned count, unsigned size);
+bool vu_tracked(struct transport *t);
+
+/* Forgets the account of what is in flight. */
+void vu_inflight_drop(struct vu *vu);
 
 /* -- config.c, status.c -- */
 

@@ -47,6 +47,9 @@ static int reset(struct vu *vu)
 	eventfd_read(vu->err, &ignored);
 	vu->accepted = false;
 	vu->status = 0;
+	/* What was in flight is not any more (vhost-user, GET_INFLIGHT_FD). */
+	if (!vu->inflight_kept)
+		vu_inflight_drop(vu);
 	if (!vu_has(vu, VU_PROTOCOL_RESET_DEVICE))
 		return 0;
 	/* Slots outlive a reset, a table is sent again to be sure. */

@@ -35,6 +35,7 @@ static struct vu *new_session(const struct transport_opts *opts)
 	vu->fd = -1;
 	vu->ended = -1;
 	vu->channel.fd = -1;
+	vu->inflight_fd = -1;
 	vu->opts = *opts;
 	vu->timeout_ms = opts->timeout_ms;
 	vu->guest_base = opts->guest_base;
@@ -51,6 +52,7 @@ static struct vu *new_session(const struct transport_opts *opts)
 static void destroy(struct vu *vu)
 {
 	vu_channel_close(vu);
+	vu_inflight_drop(vu);
 	vu_vrings_free(vu);
 	if (vu->err >= 0)
 		close(vu->err);
@@ -133,12 +135,15 @@ static bool vu_can_reopen(struct transport *t)
 }
 
 /* A new connection repeats the whole handshake (vhost-user, "Communication", SET_OWNER). */
-static int vu_reopen(struct transport *t)
+static int vu_reopen(struct transport *t, bool keep)
 {
 	struct vu *vu = vu_of(t);
 	int ret;
 
 	forget_connection(vu);
+	vu->inflight_kept = keep;
+	if (!keep)
+		vu_inflight_drop(vu);
 	ret = vu_connect(vu, vu->path);
 	if (ret)
 		return ret;
@@ -203,6 +208,8 @@ const struct transport_ops vhost_user_ops = {
 	.close = vu_close,
 	.can_reopen = vu_can_reopen,
 	.reopen = vu_reopen,
+	.track = vu_track,
+	.tracked = vu_tracked,
 	.hand_back = vu_hand_back,
 	.get_features = vu_get_features,
 	.set_features = vu_set_features,

@@ -134,6 +134,19 @@ static int open_vring(struct vu_vring *vring)
 	return error_set(-EMFILE, "making an eventfd failed; allow this process more open files");
 }
 
+int vu_announce_rings(struct vu *vu, unsigned count)
+{
+	unsigned i;
+	int ret = 0;
+
+	for (i = 0; i < count && !ret; i++) {
+		ret = open_vring(&vu->vrings[i]);
+		if (!ret)
+			ret = set_fd(vu, VU_SET_VRING_CALL, i, vu->vrings[i].call);
+	}
+	return ret;
+}
+
 /*
  * With bit 30 rings start out disabled, without it enabled, and then ENABLE is not legal
  * (vhost-user, "Ring states"). A ring that was given away is taken back in order when that last

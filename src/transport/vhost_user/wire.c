@@ -126,10 +126,10 @@ int vu_send(struct vu *vu, const void *buf, size_t len, const int *fds, unsigned
 }
 
 /*
- * No message to us has descriptors that we want, so those that come are closed as they come: at no
- * time are there more of them than one recvmsg() takes.
+ * One descriptor at most is ever wanted; the others are closed as they come: at no time are there
+ * more of them than one recvmsg() takes.
  */
-static bool close_received(struct msghdr *msg)
+static bool close_received(struct msghdr *msg, int *keep)
 {
 	struct cmsghdr *cmsg;
 	bool any = false;
@@ -141,6 +141,10 @@ static bool close_received(struct msghdr *msg)
 			continue;
 		for (i = 0; CMSG_LEN((i + 1) * sizeof(int)) <= cmsg->cmsg_len; i++) {
 			memcpy(&fd, CMSG_DATA(cmsg) + i * sizeof(int), sizeof(fd));
+			if (keep && *keep < 0) {
+				*keep = fd;
+				continue;
+			}
 			close(fd);
 			any = true;
 		}
@@ -148,7 +152,7 @@ static bool close_received(struct msghdr *msg)
 	return any;
 }
 
-ssize_t vu_recv(int fd, void *buf, size_t len, bool *fds)
+ssize_t vu_recv(int fd, void *buf, size_t len, int *keep, bool *fds)
 {
 	struct iovec iov = {.iov_base = buf, .iov_len = len};
 	union control control;
@@ -166,14 +170,14 @@ ssize_t vu_recv(int fd, void *buf, size_t len, bool *fds)
 	} while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return -errno;
-	if (close_received(&msg))
+	if (close_received(&msg, keep))
 		*fds = true;
 	/* The kernel has closed those that found no room, but what they were for is lost. */
 	return msg.msg_flags & MSG_CTRUNC ? -EPROTO : n;
 }
 
 /* Stream sockets cut where they like; a short read is no end, only a read of nothing is. */
-int vu_read(struct vu *vu, void *buf, size_t len, uint64_t deadline)
+int vu_read(struct vu *vu, void *buf, size_t len, int *fd, uint64_t deadline)
 {
 	bool fds = false;
 	char *at = buf;
@@ -181,12 +185,12 @@ int vu_read(struct vu *vu, void *buf, size_t len, uint64_t deadline)
 	int ret;
 
 	while (len) {
-		n = vu_recv(vu->fd, at, len, &fds);
+		n = vu_recv(vu->fd, at, len, fd, &fds);
 		if (fds || n == -EPROTO)
-			return vu_fail(
-				vu, error_set(-EPROTO,
-					      "the back-end sent file descriptors with an answer "
-					      "that has none"));
+			return vu_fail(vu,
+				       error_set(-EPROTO,
+						 "the back-end sent more file descriptors with an "
+						 "answer than it has"));
 		if (n == 0 || n == -ECONNRESET)
 			return hung_up(vu);
 		if (n == -EAGAIN) {

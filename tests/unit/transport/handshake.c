@@ -6,9 +6,9 @@
 
 #include "fixture.h"
 
-#define WANTED                                                                                \
-	(RIG_P_MQ | RIG_P_REPLY_ACK | RIG_P_BACKEND_REQ | RIG_P_CONFIG | RIG_P_RESET_DEVICE | \
-	 RIG_P_MEM_SLOTS | RIG_P_STATUS)
+#define WANTED                                                                            \
+	(RIG_P_MQ | RIG_P_REPLY_ACK | RIG_P_BACKEND_REQ | RIG_P_CONFIG | RIG_P_INFLIGHT | \
+	 RIG_P_RESET_DEVICE | RIG_P_MEM_SLOTS | RIG_P_STATUS)
 
 /*
  * Everything there is is offered: a life takes what it knows and leaves the rest (the rig judges).
