@@ -42,6 +42,7 @@ const struct habit habit_spdk = {
 	.queues = 128,
 	.config = CONFIG(126, 7, 0),
 	.max_blocks = 8192,
+	.unmap = true,
 	.polls = true,
 	.whole_device = true,
 	.lun_form = LUN_MASKED,
