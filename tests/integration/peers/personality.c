@@ -63,6 +63,8 @@ static void test_contrib(void **state)
 	assert_int_equal(end.status, 2);
 	assert_int_equal(end.sense_key, 5);
 	assert_int_equal(end.asc, 0x20);
+	/* What the response doesn't tell the sense does. */
+	assert_non_null(strstr(vscsi_last_error(), "(5/20/00)"));
 	/* Nobody looks at the control queue; the rest goes on meanwhile and after it. */
 	assert_int_equal(vscsi_lun_reset(lun), -ETIMEDOUT);
 	read_block(lun);
