@@ -76,7 +76,6 @@ void request_add_parameters(struct ioq *ioq, struct request *request, const stru
 	piece->iova = ioq->iova + (uint64_t)SLOT_BYTES * slot_number(ioq, slot) + SLOT_PARAM;
 	piece->len = bytes;
 	piece->region = 0;
-	request->out_bytes += bytes;
 }
 
 void request_fill(struct ioq *ioq, struct slot *slot, const struct vscsi_lun *lun,

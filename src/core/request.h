@@ -57,7 +57,11 @@ static inline void request_init(struct request *request)
 int request_gather(struct ioq *ioq, struct request *request, const struct iovec *iov,
 		   unsigned iovcnt, bool out);
 
-/* Adds the @bytes of parameters that were put at SLOT_PARAM of the slot, for the device. */
+/*
+ * Adds the @bytes of parameters that were put at SLOT_PARAM of the slot, for the device. They don't
+ * count as data: a device that says GOOD has had them, though SPDK has the residual of UNMAP say
+ * that it hasn't.
+ */
 void request_add_parameters(struct ioq *ioq, struct request *request, const struct slot *slot,
 			    uint32_t bytes);
 

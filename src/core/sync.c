@@ -3,10 +3,12 @@
 #include <errno.h>
 #include <string.h>
 
+#include <linux/virtio_scsi.h>
 #include <vscsi/sync.h>
 
 #include "core/lun.h"
 #include "core/sync_call.h"
+#include "scsi/response.h"
 #include "util/error.h"
 #include "util/export.h"
 #include "util/options.h"
@@ -24,6 +26,14 @@ struct part {
 	unsigned range_count;
 	const struct vscsi_command *command;
 };
+
+/* Whether the result was made of sense, as scsi_result() does it. */
+static bool sense_tells(const struct vscsi_completion *c)
+{
+	if (c->response == VIRTIO_SCSI_S_FAILURE)
+		return c->sense_len && c->status == SCSI_CHECK_CONDITION;
+	return c->sense_len && c->response == VIRTIO_SCSI_S_OK;
+}
 
 /*
  * Ends a call that @err came out of: sentence, and the call itself unless the device still has it.
@@ -44,15 +54,15 @@ static int conclude(struct vscsi_lun *lun, struct sync_call *call, int err, cons
 		error_set(err,
 			  "%s on LUN %u:%u: the device is lost: %s; close it and open it again",
 			  what, target, number, lun->dev->failure);
+	else if (err && sense_tells(c))
+		error_set(err, "%s on LUN %u:%u: %s (%x/%02x/%02x)", what, target, number,
+			  vscsi_sense_text(c->sense_key, c->asc, c->ascq), c->sense_key, c->asc,
+			  c->ascq);
 	else if (err && c->response)
 		error_set(err, "%s on LUN %u:%u: %s", what, target, number,
 			  c->response == RESPONSE_UNWRITTEN
 				  ? "the device completed the request without an answer"
 				  : vscsi_response_text(c->response));
-	else if (err && c->sense_len)
-		error_set(err, "%s on LUN %u:%u: %s (%x/%02x/%02x)", what, target, number,
-			  vscsi_sense_text(c->sense_key, c->asc, c->ascq), c->sense_key, c->asc,
-			  c->ascq);
 	else if (err && c->status)
 		error_set(err, "%s on LUN %u:%u: status %s", what, target, number,
 			  vscsi_status_text(c->status));

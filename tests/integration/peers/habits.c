@@ -7,6 +7,10 @@
 #define P_PAGEFAULT (1ull << 8)
 #define P_INFLIGHT  (1ull << 12)
 
+/* Features that have no meaning beside VERSION_1, and are offered all the same. */
+#define F_NOTIFY_ON_EMPTY (1ull << 24)
+#define F_ANY_LAYOUT      (1ull << 27)
+
 /* What a configuration space has when nobody has set anything. */
 #define CONFIG(queues_, targets_, luns_)                                                           \
 	{                                                                                          \
@@ -18,10 +22,10 @@
 /* Knows one unit; hands commands to a library that reports all failures alike. */
 const struct habit habit_contrib = {
 	.name = "QEMU contrib/vhost-user-scsi",
-	.features = RIG_F_VERSION_1 | RIG_F_INDIRECT | RIG_F_EVENT_IDX | RIG_F_HOTPLUG |
-		    RIG_F_LOG_ALL | RIG_F_PROTOCOL,
+	.features = RIG_F_VERSION_1 | RIG_F_INDIRECT | RIG_F_EVENT_IDX | RIG_F_LOG_ALL |
+		    RIG_F_PROTOCOL | F_NOTIFY_ON_EMPTY,
 	.protocol = RIG_P_MQ | P_LOG_SHMFD | RIG_P_REPLY_ACK | RIG_P_BACKEND_REQ | RIG_P_MEM_SLOTS,
-	.queues = 3,
+	.queues = 8,
 	.config = CONFIG(1, 0, 0),
 	.strict = true,
 	.lun_form = LUN_FIRST,
@@ -36,12 +40,13 @@ const struct habit habit_contrib = {
 const struct habit habit_spdk = {
 	.name = "SPDK vhost-scsi",
 	.features = RIG_F_VERSION_1 | RIG_F_INDIRECT | RIG_F_INOUT | RIG_F_HOTPLUG | RIG_F_CHANGE |
-		    RIG_F_LOG_ALL | RIG_F_PROTOCOL,
+		    RIG_F_LOG_ALL | RIG_F_PROTOCOL | F_ANY_LAYOUT,
 	.protocol = RIG_P_MQ | P_LOG_SHMFD | RIG_P_REPLY_ACK | RIG_P_BACKEND_REQ | P_PAGEFAULT |
 		    P_INFLIGHT | RIG_P_STATUS,
 	.queues = 128,
 	.config = CONFIG(126, 7, 0),
 	.max_blocks = 8192,
+	.unmap = true,
 	.polls = true,
 	.whole_device = true,
 	.lun_form = LUN_MASKED,

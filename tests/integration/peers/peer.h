@@ -67,6 +67,7 @@ enum control {
  * @name: for people
  * @features, @protocol, @queues, @config, @start_on_kick: as in struct rig_opts
  * @max_blocks: of one transfer, told by VPD page B0h; 0: there are no such pages
+ * @unmap: there is UNMAP, and its residual says that no parameters were taken; needs @max_blocks
  * @strict: reads messages without patience, see strict.c
  * @polls: looks by itself and says that no kicks are needed; else it waits for them
  * @whole_device: starts with three rings and DRIVER_OK, and one GET_VRING_BASE stops all rings
@@ -92,6 +93,7 @@ struct habit {
 	enum control control;
 	bool start_on_kick;
 	bool strict;
+	bool unmap;
 	bool polls;
 	bool whole_device;
 	bool failure_beside_sense;

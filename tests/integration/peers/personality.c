@@ -63,6 +63,8 @@ static void test_contrib(void **state)
 	assert_int_equal(end.status, 2);
 	assert_int_equal(end.sense_key, 5);
 	assert_int_equal(end.asc, 0x20);
+	/* What the response doesn't tell the sense does. */
+	assert_non_null(strstr(vscsi_last_error(), "(5/20/00)"));
 	/* Nobody looks at the control queue; the rest goes on meanwhile and after it. */
 	assert_int_equal(vscsi_lun_reset(lun), -ETIMEDOUT);
 	read_block(lun);
@@ -120,6 +122,21 @@ static void resize(struct peer *peer, struct vscsi_lun *lun)
 		assert_int_equal(event.type, VSCSI_EVENT_RESIZED);
 }
 
+/* The residual says that nothing was taken, and GOOD that it was done; the latter counts. */
+static void unmap(struct peer *peer, struct vscsi_lun *lun)
+{
+	const struct vscsi_range range = {.lba = 64, .blocks = 2};
+	static const uint8_t zeros[2 * PEER_BLOCK];
+	uint8_t data[2 * PEER_BLOCK];
+
+	memset(data, 0x77, sizeof(data));
+	assert_int_equal(vscsi_pwrite(lun, data, sizeof(data), 64 * PEER_BLOCK, 0), 0);
+	assert_int_equal(vscsi_sync_unmap(lun, &range, 1), 0);
+	pthread_mutex_lock(&peer->lock);
+	assert_memory_equal(peer->units[0].data + 64 * PEER_BLOCK, zeros, sizeof(zeros));
+	pthread_mutex_unlock(&peer->lock);
+}
+
 /* Starts and stops as a whole, polls, has no event index, and answers only what it must. */
 static void test_spdk(void **state)
 {
@@ -145,6 +162,7 @@ static void test_spdk(void **state)
 	end = ask(lun, inquiry, 0);
 	assert_int_equal(end.residual, 64 - 36);
 	assert_int_equal(end.sense_len, 0);
+	unmap(peer, lun);
 	peer_wait_serving(peer);
 	kicks = rig_kicks(peer->rig, REQUEST) + rig_kicks(peer->rig, REQUEST + 1);
 	walk_unit(peer, 7, 0);

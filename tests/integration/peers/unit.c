@@ -58,7 +58,9 @@ static struct outcome reply(struct peer *peer, const struct rig_chain *chain, ui
 static struct outcome inquiry(struct peer *peer, const struct unit *unit,
 			      const struct rig_chain *chain, const uint8_t *cdb)
 {
+	static const uint8_t pages[] = {0x00, 0xb0, 0xb2};
 	uint8_t data[64] = {[2] = 6, [3] = 2, [4] = 31};
+	uint8_t count = peer->habit->unmap ? 3 : 2;
 	uint64_t alloc = get_be(cdb + 3, 2);
 
 	if (!(cdb[1] & 1)) {
@@ -67,17 +69,26 @@ static struct outcome inquiry(struct peer *peer, const struct unit *unit,
 		memcpy(data + 8, "PEER    HABITUAL DISK   0001", 28);
 		return reply(peer, chain, alloc, data, 36);
 	}
-	if (!unit || !peer->habit->max_blocks || (cdb[2] != 0x00 && cdb[2] != 0xb0))
+	if (!unit || !peer->habit->max_blocks || !memchr(pages, cdb[2], count))
 		return refuse(ILLEGAL_REQUEST, 0x24, 0x00);
 	memset(data, 0, sizeof(data));
 	data[1] = cdb[2];
 	if (cdb[2] == 0x00) {
-		data[3] = 2;
-		data[5] = 0xb0;
-		return reply(peer, chain, alloc, data, 6);
+		data[3] = count;
+		memcpy(data + 4, pages, count);
+		return reply(peer, chain, alloc, data, 4u + count);
+	}
+	if (cdb[2] == 0xb2) {
+		data[3] = 4;
+		data[5] = 0x80;
+		return reply(peer, chain, alloc, data, 8);
 	}
 	data[3] = 0x3c;
 	put_be(data + 8, peer->habit->max_blocks, 4);
+	if (peer->habit->unmap) {
+		put_be(data + 20, PEER_BLOCKS, 4);
+		put_be(data + 24, 1, 4);
+	}
 	return reply(peer, chain, alloc, data, sizeof(data));
 }
 
@@ -136,6 +147,23 @@ static struct outcome move(struct peer *peer, struct unit *unit, const struct ri
 	return (struct outcome){.status = GOOD, .moved = bytes};
 }
 
+/* One range, whose blocks become zeros. The parameters are used and not counted as moved. */
+static struct outcome unmap(struct unit *unit, const struct rig_chain *chain)
+{
+	uint8_t list[24];
+	uint64_t lba;
+	uint64_t blocks;
+
+	if (rig_data_out(chain, list, sizeof(list)) != sizeof(list) || get_be(list + 2, 2) != 16)
+		return refuse(ILLEGAL_REQUEST, 0x26, 0x00);
+	lba = get_be(list + 8, 8);
+	blocks = get_be(list + 16, 4);
+	if (lba > PEER_BLOCKS || blocks > PEER_BLOCKS - lba)
+		return refuse(ILLEGAL_REQUEST, 0x21, 0x00);
+	memset(unit->data + lba * PEER_BLOCK, 0, blocks * PEER_BLOCK);
+	return (struct outcome){.status = GOOD};
+}
+
 static struct outcome medium(struct peer *peer, struct unit *unit, const struct rig_chain *chain,
 			     const uint8_t *cdb)
 {
@@ -154,6 +182,10 @@ static struct outcome medium(struct peer *peer, struct unit *unit, const struct 
 	case 0x88:
 	case 0x8a:
 		return move(peer, unit, chain, cdb);
+	case 0x42:
+		if (peer->habit->unmap)
+			return unmap(unit, chain);
+		return refuse(ILLEGAL_REQUEST, 0x20, 0x00);
 	case 0x9e:
 		return capacity(peer, chain, cdb);
 	default:

@@ -126,6 +126,37 @@ static void test_lengths_of_a_write(void **state)
 	desk_close(&d);
 }
 
+/* SPDK says of every UNMAP that it didn't take the parameters, all bytes of which it has used. */
+static void test_residual_of_an_unmap(void **state)
+{
+	static const uint32_t residuals[] = {0, 24, UINT32_MAX};
+	struct vscsi_range range = {.lba = 8, .blocks = 8};
+	struct desk d;
+	unsigned i;
+
+	(void)state;
+	CONFORMS("R-SCSI-54");
+	desk_init(&d);
+	desk_open(&d, "");
+	desk_hold(&d);
+	for (i = 0; i < ARRAY_LEN(residuals); i++) {
+		struct answer a = {.residual = residuals[i], .used_len = RESPONSE_BYTES};
+		uint64_t errors = desk_errors(&d);
+		struct vscsi_completion c;
+		struct chain chain;
+
+		assert_int_equal(vscsi_unmap(d.queue, d.lun, &range, 1, 1), 0);
+		assert_int_equal(vscsi_submit(d.queue), 0);
+		chain = desk_take(&d);
+		model_answer(d.m, &chain, &a);
+		c = desk_poll(&d);
+		assert_int_equal(c.result, 0);
+		assert_int_equal(c.residual, 0);
+		assert_int_equal(desk_errors(&d) - errors, residuals[i] ? 1 : 0);
+	}
+	desk_close(&d);
+}
+
 /* QEMU leaves the residual 0 on CHECK CONDITION: the result alone tells that there are no data. */
 static void test_residual_beside_an_error(void **state)
 {
@@ -200,6 +231,7 @@ int length_tests(void)
 		cmocka_unit_test(test_lengths_of_a_read),
 		cmocka_unit_test(test_lengths_of_a_raw_command),
 		cmocka_unit_test(test_lengths_of_a_write),
+		cmocka_unit_test(test_residual_of_an_unmap),
 		cmocka_unit_test(test_residual_beside_an_error),
 		cmocka_unit_test(test_residual_of_both_directions),
 	};
