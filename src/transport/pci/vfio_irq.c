@@ -9,6 +9,7 @@
 #include <sys/ioctl.h>
 
 #include "transport/pci/vfio.h"
+#include "transport/transport.h"
 #include "util/error.h"
 
 #define MAX_VECTORS 2048u /* of any function (PCI 3.0, 6.8.2) */
@@ -66,8 +67,7 @@ int vfio_irq_init(struct vfio *v)
 {
 	v->call = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (v->call < 0)
-		return error_set(-EMFILE,
-				 "making an eventfd failed; allow this process more open files");
+		return transport_no_fd();
 	if (count_irqs(v, VFIO_PCI_REQ_IRQ_INDEX))
 		set(v, VFIO_PCI_REQ_IRQ_INDEX, &v->call, 1);
 	if (count_irqs(v, VFIO_PCI_ERR_IRQ_INDEX))
