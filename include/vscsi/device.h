@@ -238,7 +238,7 @@ struct vscsi_event {
  * when it fails.
  *
  * Return: 0; -EINVAL (address or options), -E2BIG (an option struct of a newer library), -ENOMEM,
- * -EMFILE, -EPROTO (an answer that breaks the protocol), -EIO (a message that it refused),
+ * -EMFILE, -ENFILE, -EPROTO (an answer that breaks the protocol), -EIO (a message that it refused),
  * -ENOTSUP (the device lacks what is needed or was asked for), -ENOTCONN (it hung up), -ETIMEDOUT;
  * -ENODEV, -EPERM, -EBUSY (a PCI function that can't be had); or what connecting to the socket or
  * opening VFIO's files returned, such as -ENOENT, -EACCES or -ECONNREFUSED.

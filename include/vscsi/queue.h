@@ -172,7 +172,8 @@ int vscsi_poll(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned
  * share a queue have one descriptor each, which their first sleep makes. O(1); no system call but
  * for that.
  *
- * Return: the descriptor; -EOPNOTSUPP where the device has none for this queue; -EMFILE, -ENOMEM.
+ * Return: the descriptor; -EOPNOTSUPP where the device has none for this queue; -EMFILE, -ENFILE,
+ * -ENOMEM.
  */
 int vscsi_queue_fd(struct vscsi_queue *queue);
 

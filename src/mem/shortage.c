@@ -3,8 +3,10 @@
  * Reads the kernel's counts of hugepages, and makes them a command that can be pasted. The counts
  * are for people only: whether pages can be had is found out by taking them.
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include <numa.h>
 
@@ -24,7 +26,6 @@ static void find_folder(const struct pages_want *want, char *folder, size_t len)
 	snprintf(folder, len, "%s/hugepages/hugepages-%" PRIu64 "kB", root, want->huge / 1024);
 }
 
-/* The file may be missing: a kernel without this size of page has no such folder. */
 static int read_count(const char *folder, const char *name, uint64_t *count)
 {
 	char path[192];
@@ -34,10 +35,28 @@ static int read_count(const char *folder, const char *name, uint64_t *count)
 	snprintf(path, sizeof(path), "%s/%s", folder, name);
 	file = fopen(path, "re");
 	if (!file)
-		return -1;
+		return -errno;
 	got = fscanf(file, "%" SCNu64, count);
 	fclose(file);
-	return got == 1 ? 0 : -1;
+	return got == 1 ? 0 : -EIO;
+}
+
+/* A kernel without this size of page has no such folder; any other error tells nothing of pages. */
+static void explain_unread(const struct pages_want *want, int err, char *why)
+{
+	const uint64_t mib = want->huge >> 20;
+
+	if (err == -ENOENT)
+		snprintf(why, PAGES_WHY,
+			 "this kernel has no hugepages of %" PRIu64
+			 " MiB; use another page_size, or VSCSI_MEM_ORDINARY",
+			 mib);
+	else
+		snprintf(why, PAGES_WHY,
+			 "%" PRIu64 " hugepages of %" PRIu64
+			 " MiB can't be had, and how many there are can't be read: %s; reserve "
+			 "more, or use VSCSI_MEM_ORDINARY",
+			 want->bytes / want->huge, mib, strerror(-err));
 }
 
 void shortage_explain(const struct pages_want *want, char *why)
@@ -47,14 +66,14 @@ void shortage_explain(const struct pages_want *want, char *why)
 	uint64_t total;
 	uint64_t free;
 	char folder[128];
+	int err;
 
 	find_folder(want, folder, sizeof(folder));
-	if (read_count(folder, "nr_hugepages", &total) ||
-	    read_count(folder, "free_hugepages", &free)) {
-		snprintf(why, PAGES_WHY,
-			 "this kernel has no hugepages of %" PRIu64
-			 " MiB; use another page_size, or VSCSI_MEM_ORDINARY",
-			 mib);
+	err = read_count(folder, "nr_hugepages", &total);
+	if (!err)
+		err = read_count(folder, "free_hugepages", &free);
+	if (err) {
+		explain_unread(want, err, why);
 		return;
 	}
 	/*

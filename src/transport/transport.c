@@ -40,3 +40,12 @@ int transport_clear(int fd)
 		return -errno;
 	return 0;
 }
+
+int transport_no_fd(void)
+{
+	/* The one limit that an application can raise by itself. */
+	if (errno == EMFILE)
+		return error_set(-EMFILE, "making an event descriptor failed; allow this process "
+					  "more open files");
+	return error_set(-errno, "making an event descriptor failed: %m");
+}

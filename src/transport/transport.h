@@ -213,4 +213,11 @@ int transport_open(const char *address, const struct transport_opts *opts, struc
  */
 int transport_clear(int fd);
 
+/**
+ * transport_no_fd - Say that a descriptor of events, an eventfd or of epoll, could not be made
+ *
+ * Called right behind what failed. Return: -errno.
+ */
+int transport_no_fd(void);
+
 #endif

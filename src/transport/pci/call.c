@@ -11,13 +11,6 @@
 #include <unistd.h>
 
 #include "transport/pci/function.h"
-#include "util/error.h"
-
-int pci_no_files(void)
-{
-	return error_set(-EMFILE,
-			 "making an event descriptor failed; allow this process more open files");
-}
 
 static bool listen_to(int epoll, int fd)
 {
@@ -36,10 +29,10 @@ int pci_call_open(struct pci_function *f, unsigned index, int vector_fd)
 	}
 	q->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (q->wake < 0)
-		return pci_no_files();
+		return transport_no_fd();
 	q->call = epoll_create1(EPOLL_CLOEXEC);
 	if (q->call < 0 || !listen_to(q->call, vector_fd) || !listen_to(q->call, q->wake))
-		return pci_no_files();
+		return transport_no_fd();
 	return 0;
 }
 

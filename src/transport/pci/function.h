@@ -210,13 +210,12 @@ int pci_irq_config(struct pci_function *f);
 int pci_irq_queue(struct pci_function *f, unsigned index);
 bool pci_irq_shared(const struct pci_function *f);
 
-/* call.c; pci_call_open() makes what is slept on for a queue. pci_no_files() returns -EMFILE */
+/* call.c; pci_call_open() makes what is slept on for a queue. */
 int pci_call_open(struct pci_function *f, unsigned index, int vector_fd);
 void pci_call_close(struct pci_function *f, unsigned index);
 int pci_call_fd(struct transport *t, unsigned index);
 int pci_call_clear(struct transport *t, unsigned index);
 void pci_call_wake(struct transport *t, unsigned index);
-int pci_no_files(void);
 
 /* dma.c; pci_iova() finds where the device sees an address of ours, false: it doesn't */
 int pci_mem_map(struct transport *t, const struct dma_region *region, uint64_t *iova);

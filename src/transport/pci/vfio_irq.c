@@ -4,37 +4,41 @@
  * mapped nor written from here.
  */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 
 #include "transport/pci/vfio.h"
+#include "transport/transport.h"
 #include "util/error.h"
 
 #define MAX_VECTORS 2048u /* of any function (PCI 3.0, 6.8.2) */
 
-/* Returns what the ioctl does. */
+/*
+ * Returns what the ioctl does. Allocates nothing: the end of a device is no place to run out of
+ * memory, and a notice is not to be missing because of it.
+ */
 static int set(struct vfio *v, unsigned index, const int *fds, unsigned count)
 {
-	size_t len = sizeof(struct vfio_irq_set) + count * sizeof(*fds);
-	struct vfio_irq_set *irqs = calloc(1, len);
-	int ret;
+	union {
+		struct vfio_irq_set head;
+		char bytes[sizeof(struct vfio_irq_set) + MAX_VECTORS * sizeof(*fds)];
+	} irqs;
 
-	if (!irqs) {
-		errno = ENOMEM;
+	if (count > MAX_VECTORS) {
+		errno = EINVAL;
 		return -1;
 	}
-	irqs->argsz = (uint32_t)len;
-	irqs->flags = (count ? VFIO_IRQ_SET_DATA_EVENTFD : VFIO_IRQ_SET_DATA_NONE) |
-		      VFIO_IRQ_SET_ACTION_TRIGGER;
-	irqs->index = index;
-	irqs->count = count;
+	irqs.head = (struct vfio_irq_set){
+		.argsz = (uint32_t)(sizeof(irqs.head) + count * sizeof(*fds)),
+		.flags = (count ? VFIO_IRQ_SET_DATA_EVENTFD : VFIO_IRQ_SET_DATA_NONE) |
+			 VFIO_IRQ_SET_ACTION_TRIGGER,
+		.index = index,
+		.count = count,
+	};
 	if (count)
-		memcpy(irqs->data, fds, count * sizeof(*fds));
-	ret = ioctl(v->device, VFIO_DEVICE_SET_IRQS, irqs);
-	free(irqs);
-	return ret;
+		memcpy(irqs.bytes + sizeof(irqs.head), fds, count * sizeof(*fds));
+	return ioctl(v->device, VFIO_DEVICE_SET_IRQS, &irqs);
 }
 
 int vfio_irq_set(struct pci_bus *bus, const int *fds, unsigned count)
@@ -63,8 +67,7 @@ int vfio_irq_init(struct vfio *v)
 {
 	v->call = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (v->call < 0)
-		return error_set(-EMFILE,
-				 "making an eventfd failed; allow this process more open files");
+		return transport_no_fd();
 	if (count_irqs(v, VFIO_PCI_REQ_IRQ_INDEX))
 		set(v, VFIO_PCI_REQ_IRQ_INDEX, &v->call, 1);
 	if (count_irqs(v, VFIO_PCI_ERR_IRQ_INDEX))

@@ -71,8 +71,7 @@ static int vu_open(const char *where, const struct transport_opts *opts, struct 
 	if (!vu)
 		return error_set(-ENOMEM, "no memory for a connection");
 	if (vu->err < 0) {
-		ret = error_set(-EMFILE,
-				"making an eventfd failed; allow this process more open files");
+		ret = transport_no_fd();
 		goto fail;
 	}
 	ret = vu_connect(vu, where);

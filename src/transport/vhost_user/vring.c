@@ -121,17 +121,22 @@ static void close_vring(struct vu_vring *vring)
 static int open_vring(struct vu_vring *vring)
 {
 	int kick;
+	int ret;
 
 	if (vring->call >= 0)
 		return 0;
 	vring->call = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (vring->call < 0)
+		return transport_no_fd();
 	kick = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (kick < 0) {
+		ret = transport_no_fd();
+		close_vring(vring);
+		return ret;
+	}
 	/* Relaxed: whoever notifies learns of the queue from the layer above, which orders that. */
 	atomic_store_explicit(&vring->kick, kick, memory_order_relaxed);
-	if (vring->call >= 0 && kick >= 0)
-		return 0;
-	close_vring(vring);
-	return error_set(-EMFILE, "making an eventfd failed; allow this process more open files");
+	return 0;
 }
 
 int vu_announce_rings(struct vu *vu, unsigned count)

@@ -16,6 +16,7 @@
 #define BAR_SIZE      0x4000u
 
 struct kernel kernel;
+bool (*kernel_fails)(const char *call);
 
 enum file { NONE, CONTAINER, GROUP, IOMMUFD, DEVICE, PAGEMAP };
 
@@ -103,6 +104,11 @@ static void note(unsigned long request, uint64_t a, uint64_t b, uint64_t c)
 	kernel.calls[kernel.ncalls++] = (struct kernel_call){request, a, b, c};
 }
 
+static bool fails(const char *call)
+{
+	return kernel_fails && kernel_fails(call);
+}
+
 static int refuse(int err)
 {
 	errno = err;
@@ -122,6 +128,8 @@ static int make(enum file kind)
 
 int __wrap_open64(const char *path, int flags, ...)
 {
+	if (fails("open64"))
+		return -1;
 	if (strcmp(path, "/proc/self/pagemap") == 0)
 		return make(PAGEMAP);
 	if (strncmp(path, "/dev/", 5) != 0)
@@ -140,15 +148,20 @@ int __wrap_open64(const char *path, int flags, ...)
 
 int __wrap_close(int fd)
 {
+	int ret;
+
 	if (fd >= 0 && fd < 1024 && kinds[fd]) {
 		kinds[fd] = NONE;
 		kernel.open--;
 	}
-	return __real_close(fd);
+	ret = __real_close(fd);
+	return fails("close") ? -1 : ret;
 }
 
 int __wrap_access(const char *path, int mode)
 {
+	if (fails("access"))
+		return -1;
 	if (!exists(path))
 		return refuse(ENOENT);
 	if (mode != F_OK && kernel.denied && strcmp(path, kernel.denied) == 0)
@@ -160,6 +173,8 @@ ssize_t __wrap_readlink(const char *path, char *buf, size_t len)
 {
 	const char *to = strstr(path, "/iommu_group") ? kernel.group : kernel.driver;
 
+	if (fails("readlink"))
+		return -1;
 	if (kernel.neighbour && strstr(path, kernel.neighbour))
 		to = kernel.neighbour_driver;
 	if (!to)
@@ -174,6 +189,8 @@ static const char *entry;
 
 DIR *__wrap_opendir(const char *path)
 {
+	if (fails("opendir"))
+		return NULL;
 	entry = strstr(path, "/vfio-dev") ? kernel.cdev : kernel.neighbour;
 	return entry ? (DIR *)(void *)&entry : NULL;
 }
@@ -183,7 +200,7 @@ struct dirent *__wrap_readdir64(DIR *dir)
 	static struct dirent one;
 
 	assert_ptr_equal(dir, &entry);
-	if (!entry)
+	if (!entry || fails("readdir64"))
 		return NULL;
 	snprintf(one.d_name, sizeof(one.d_name), "%s", entry);
 	entry = NULL;
@@ -372,6 +389,8 @@ int __wrap_ioctl(int fd, unsigned long request, ...)
 	va_start(list, request);
 	arg = va_arg(list, void *);
 	va_end(list);
+	if (fails("ioctl"))
+		return -1;
 	if (request == kernel.fail)
 		return refuse(kernel.fail_errno);
 	assert_true(fd >= 0 && fd < 1024);
@@ -403,6 +422,8 @@ static ssize_t read_pagemap(void *buf, off_t at)
 ssize_t __wrap_pread64(int fd, void *buf, size_t len, off_t at)
 {
 	assert_true(fd >= 0 && fd < 1024);
+	if (fails("pread64"))
+		return -1;
 	if (kinds[fd] == PAGEMAP)
 		return read_pagemap(buf, at);
 	if (kinds[fd] != DEVICE)
@@ -422,6 +443,8 @@ ssize_t __wrap___pread64_chk(int fd, void *buf, size_t len, off_t at, size_t roo
 ssize_t __wrap_pwrite64(int fd, const void *buf, size_t len, off_t at)
 {
 	assert_true(fd >= 0 && fd < 1024);
+	if (fails("pwrite64"))
+		return -1;
 	if (kinds[fd] != DEVICE)
 		return __real_pwrite64(fd, buf, len, at);
 	if (kernel.pulled)
@@ -432,6 +455,8 @@ ssize_t __wrap_pwrite64(int fd, const void *buf, size_t len, off_t at)
 
 void *__wrap_mmap64(void *addr, size_t len, int prot, int flags, int fd, off_t at)
 {
+	if (fails("mmap64"))
+		return MAP_FAILED;
 	if (fd < 0 || fd >= 1024 || kinds[fd] != DEVICE)
 		return __real_mmap64(addr, len, prot, flags, fd, at);
 	note(0, (uint64_t)at, len, (uint64_t)prot);
@@ -444,6 +469,8 @@ void *__wrap_mmap64(void *addr, size_t len, int prot, int flags, int fd, off_t a
 
 int __wrap_fstatfs64(int fd, struct statfs *fs)
 {
+	if (fails("fstatfs64"))
+		return -1;
 	if (fd != kernel.huge_fd)
 		return __real_fstatfs64(fd, fs);
 	memset(fs, 0, sizeof(*fs));

@@ -82,6 +82,9 @@ struct kernel {
 
 extern struct kernel kernel;
 
+/* Whether a call, by its name for the linker, is to fail with the errno that is set; NULL: none. */
+extern bool (*kernel_fails)(const char *call);
+
 /* A machine with the group interface only, with iommufd too, and one without an IOMMU. */
 void kernel_group(void);
 void kernel_iommufd(void);

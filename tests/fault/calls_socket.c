@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Sockets' calls. One that is cut moves a single byte. */
+#include <sys/socket.h>
+
+#include "fault.h"
+
+int __real_socket(int domain, int type, int protocol);
+int __wrap_socket(int domain, int type, int protocol);
+int __real_socketpair(int domain, int type, int protocol, int *fds);
+int __wrap_socketpair(int domain, int type, int protocol, int *fds);
+int __real_connect(int fd, const struct sockaddr *addr, socklen_t len);
+int __wrap_connect(int fd, const struct sockaddr *addr, socklen_t len);
+int __real_setsockopt(int fd, int level, int name, const void *value, socklen_t len);
+int __wrap_setsockopt(int fd, int level, int name, const void *value, socklen_t len);
+int __real_getsockopt(int fd, int level, int name, void *value, socklen_t *len);
+int __wrap_getsockopt(int fd, int level, int name, void *value, socklen_t *len);
+int __real_shutdown(int fd, int how);
+int __wrap_shutdown(int fd, int how);
+ssize_t __real_send(int fd, const void *buf, size_t len, int flags);
+ssize_t __wrap_send(int fd, const void *buf, size_t len, int flags);
+ssize_t __real_sendmsg(int fd, const struct msghdr *msg, int flags);
+ssize_t __wrap_sendmsg(int fd, const struct msghdr *msg, int flags);
+ssize_t __real_recv(int fd, void *buf, size_t len, int flags);
+ssize_t __wrap_recv(int fd, void *buf, size_t len, int flags);
+ssize_t __real_recvmsg(int fd, struct msghdr *msg, int flags);
+ssize_t __wrap_recvmsg(int fd, struct msghdr *msg, int flags);
+
+int __wrap_socket(int domain, int type, int protocol)
+{
+	return fault_strikes(CALL_SOCKET) ? -1 : __real_socket(domain, type, protocol);
+}
+
+int __wrap_socketpair(int domain, int type, int protocol, int *fds)
+{
+	return fault_strikes(CALL_SOCKETPAIR) ? -1 : __real_socketpair(domain, type, protocol, fds);
+}
+
+int __wrap_connect(int fd, const struct sockaddr *addr, socklen_t len)
+{
+	return fault_strikes(CALL_CONNECT) ? -1 : __real_connect(fd, addr, len);
+}
+
+int __wrap_setsockopt(int fd, int level, int name, const void *value, socklen_t len)
+{
+	return fault_strikes(CALL_SETSOCKOPT) ? -1 : __real_setsockopt(fd, level, name, value, len);
+}
+
+int __wrap_getsockopt(int fd, int level, int name, void *value, socklen_t *len)
+{
+	return fault_strikes(CALL_GETSOCKOPT) ? -1 : __real_getsockopt(fd, level, name, value, len);
+}
+
+int __wrap_shutdown(int fd, int how)
+{
+	int ret = __real_shutdown(fd, how);
+
+	return fault_strikes(CALL_SHUTDOWN) ? -1 : ret;
+}
+
+ssize_t __wrap_send(int fd, const void *buf, size_t len, int flags)
+{
+	return fault_strikes(CALL_SEND) ? -1 : __real_send(fd, buf, len, flags);
+}
+
+ssize_t __wrap_sendmsg(int fd, const struct msghdr *msg, int flags)
+{
+	struct iovec byte = {msg->msg_iov[0].iov_base, 1};
+	struct msghdr less = *msg;
+
+	switch (fault_now(CALL_SENDMSG)) {
+	case GOES_ON:
+		return __real_sendmsg(fd, msg, flags);
+	case IS_CUT:
+		less.msg_iov = &byte;
+		return __real_sendmsg(fd, &less, flags);
+	default:
+		return -1;
+	}
+}
+
+ssize_t __wrap_recv(int fd, void *buf, size_t len, int flags)
+{
+	return fault_strikes(CALL_RECV) ? -1 : __real_recv(fd, buf, len, flags);
+}
+
+ssize_t __wrap_recvmsg(int fd, struct msghdr *msg, int flags)
+{
+	struct iovec *all = msg->msg_iov;
+	struct iovec byte = {all[0].iov_base, 1};
+	ssize_t got;
+
+	switch (fault_now(CALL_RECVMSG)) {
+	case GOES_ON:
+		return __real_recvmsg(fd, msg, flags);
+	case IS_CUT:
+		msg->msg_iov = &byte;
+		got = __real_recvmsg(fd, msg, flags);
+		msg->msg_iov = all;
+		return got;
+	default:
+		return -1;
+	}
+}

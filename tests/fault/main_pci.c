@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * PCI functions: VFIO against the stand-in of the kernel, and virtio above it against the function
+ * in memory.
+ */
+#include <limits.h>
+#include <unistd.h>
+
+#include "../unit/pci/model.h"
+#include "../unit/vfio/kernel.h"
+#include "scenario.h"
+#include "util/error.h"
+
+#define IOVA UINT64_C(0x40000000)
+
+/* The calls that the stand-in wraps. */
+static bool strikes(const char *name)
+{
+	static const struct {
+		const char *name;
+		enum call call;
+	} calls[] = {
+		{"access", CALL_ACCESS},   {"close", CALL_CLOSE},       {"fstatfs64", CALL_FSTATFS},
+		{"ioctl", CALL_IOCTL},     {"mmap64", CALL_MMAP},       {"open64", CALL_OPEN},
+		{"opendir", CALL_OPENDIR}, {"readdir64", CALL_READDIR}, {"pread64", CALL_PREAD},
+		{"pwrite64", CALL_PWRITE}, {"readlink", CALL_READLINK},
+	};
+	unsigned i;
+
+	for (i = 0; i < ARRAY_LEN(calls); i++) {
+		if (!strcmp(name, calls[i].name))
+			return fault_strikes(calls[i].call);
+	}
+	return false;
+}
+
+/* Where there is no IOMMU addresses are looked up. */
+static int find(const struct world *w, struct pci_bus *bus)
+{
+	uint64_t iova;
+	unsigned i;
+
+	if (!bus->physical)
+		return 0;
+	kernel.huge_fd = w->own_fd;
+	kernel.area = (uintptr_t)w->own;
+	for (i = 0; i < ARRAY_LEN(kernel.frames); i++)
+		kernel.frames[i] = UINT64_C(1) << 63 | (100 + i);
+	return bus->ops->dma_where(bus, kernel.area, WORLD_OWN, w->own_fd, &iova);
+}
+
+/* What a transport asks of a function, from open to close. */
+static int live(const struct world *w, unsigned iommu)
+{
+	struct pci_bus *bus;
+	int fds[2] = {STDIN_FILENO, STDOUT_FILENO};
+	uint32_t value;
+	void *page;
+	int err;
+
+	err = vfio_open(NAME, iommu, &bus);
+	if (err)
+		return err;
+	err = bus->ops->bar_write(bus, 4, 0x100, 4, 1);
+	if (!err)
+		err = bus->ops->bar_read(bus, 4, 0x100, 4, &value);
+	page = bus->ops->bar_map(bus, 4, 0x1000, 0x20);
+	if (page)
+		bus->ops->bar_unmap(bus, page, 0x20);
+	if (!err)
+		err = bus->ops->irq_set(bus, fds, 2);
+	if (!err)
+		err = find(w, bus);
+	if (!err)
+		err = bus->ops->dma_map(bus, 0x7f0000000000, 0x200000, IOVA);
+	if (!err)
+		err = bus->ops->dma_unmap(bus, IOVA, 0x200000);
+	error_keep(true);
+	bus->ops->leaving(bus);
+	bus->ops->close(bus);
+	error_keep(false);
+	assert_int_equal(kernel.open, 0);
+	return err;
+}
+
+static int live_in_group(struct world *w)
+{
+	kernel_group();
+	return live(w, TRANSPORT_IOMMU_AUTO);
+}
+
+static int live_in_iommufd(struct world *w)
+{
+	kernel_iommufd();
+	return live(w, TRANSPORT_IOMMU_AUTO);
+}
+
+static int live_without(struct world *w)
+{
+	kernel_noiommu();
+	return live(w, TRANSPORT_IOMMU_NONE);
+}
+
+/* One for all runs, as it is large. */
+static struct model *model;
+
+static void renew(unsigned vectors)
+{
+	model_free(model);
+	model = model_standard();
+	model->irqs_to_be_had = vectors;
+}
+
+static int start_queues(struct transport *t, char *memory)
+{
+	unsigned i;
+	int err = 0;
+
+	for (i = 0; i < 6 && !err; i++) {
+		const struct transport_queue queue = {
+			.index = i,
+			.size = 16,
+			.desc = memory,
+			.driver = memory + 1024,
+			.device = memory + 2048,
+		};
+
+		err = pci_ops.queue_start(t, &queue);
+	}
+	return err;
+}
+
+/* Sleeping, too: all that is done about interrupts. */
+static int attach(struct world *w)
+{
+	const struct transport_opts opts = {.timeout_ms = 1000};
+	const struct dma_region region = {
+		.addr = (uintptr_t)w->own, .len = WORLD_OWN, .fd = w->own_fd};
+	struct transport *t;
+	uint64_t iova;
+	unsigned what;
+	int err;
+
+	err = pci_attach(&model->bus, &opts, &t);
+	if (err)
+		return err;
+	err = pci_ops.mem_map(t, &region, &iova);
+	if (!err)
+		err = start_queues(t, w->own);
+	if (!err)
+		err = pci_ops.call_clear(t, 2);
+	if (!err)
+		err = pci_ops.check(t, &what);
+	error_keep(true);
+	pci_ops.close(t);
+	error_keep(false);
+	return err;
+}
+
+static void up_vectors(struct world *w)
+{
+	(void)w;
+	renew(UINT_MAX);
+}
+
+static void up_shared_vector(struct world *w)
+{
+	(void)w;
+	renew(1);
+}
+
+static const struct scenario pci_scenarios[] = {
+	{"VFIO's group interface", NULL, live_in_group, NO_DEVICE | MANY_WAYS, NULL},
+	{"VFIO with iommufd", NULL, live_in_iommufd, NO_DEVICE | MANY_WAYS, NULL},
+	{"VFIO without an IOMMU", NULL, live_without, NO_DEVICE | MANY_WAYS, NULL},
+	{"a PCI function", up_vectors, attach, NO_DEVICE, NULL},
+	{"a PCI function with one vector", up_shared_vector, attach, NO_DEVICE, NULL},
+};
+
+int main(void)
+{
+	int failed;
+
+	kernel_fails = strikes;
+	model = model_standard();
+	failed = run_scenarios("pci", pci_scenarios, ARRAY_LEN(pci_scenarios));
+	model_free(model);
+	return failed != 0;
+}
