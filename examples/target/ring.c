@@ -71,6 +71,7 @@ void ring_stop(struct ring *r)
 	r->started = false;
 	r->broken = false;
 	r->pending = false;
+	r->batch.slots = 0; /* of a client that was cut off */
 	inflight_stop(&r->inflight);
 	if (r->call_fd >= 0)
 		close(r->call_fd);
@@ -119,6 +120,10 @@ int ring_pop(struct ring *r, struct chain *c)
 		if (rc > 0 && r->inflight.part && r->ops->inflight->take(r, c))
 			rc = -EINVAL;
 	}
+	/* A ring that is written to meanwhile may have no end. */
+	if (rc > 0 && r->batch.slots + c->slots > r->num)
+		return refuse(EINVAL, "a batch of ring %u is longer than its %u entries", r->index,
+			      r->num);
 	if (rc > 0)
 		crash_point(CRASH_TAKEN);
 	return rc;
