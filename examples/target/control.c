@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "../../src/util/bits.h"
+#include "crash.h"
 #include "listen.h"
 #include "say.h"
 
@@ -128,14 +129,20 @@ static int run_stat(struct device *d, const char *arg, char *answer)
 	return 0;
 }
 
+/* The end comes later, or not at all: what is answered is that it was understood. */
+static int run_die(struct device *d, const char *arg, char *answer)
+{
+	(void)d;
+	(void)answer;
+	return crash_arm(arg);
+}
+
 static const struct command {
 	const char *name;
 	int (*run)(struct device *d, const char *arg, char *answer);
 } commands[] = {
-	{"add", run_add},
-	{"remove", run_remove},
-	{"resize", run_resize},
-	{"stat", run_stat},
+	{"add", run_add},       {"die", run_die},   {"remove", run_remove},
+	{"resize", run_resize}, {"stat", run_stat},
 };
 
 /* @line is cut into the command and its argument in place. */
@@ -149,7 +156,7 @@ static int run_line(struct device *d, char *line, char *answer)
 	for (i = 0; i < ARRAY_LEN(commands); i++)
 		if (!strcmp(line, commands[i].name))
 			return commands[i].run(d, arg ? arg : "", answer);
-	return refuse(EINVAL, "there is no command '%s': add, remove, resize, stat", line);
+	return refuse(EINVAL, "there is no command '%s': add, die, remove, resize, stat", line);
 }
 
 /* Answer one line. Returns false if the client does not take the answer. */

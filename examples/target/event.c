@@ -47,7 +47,7 @@ static bool send(struct session *s, struct ring *r, const struct event *e)
 	int rc;
 
 	/* A buffer that is too short gets what fits; a driver has to offer event_info_size. */
-	rc = r->ops->pop(r, &c);
+	rc = ring_pop(r, &c);
 	if (rc < 0)
 		session_break_ring(s, r);
 	if (rc <= 0)

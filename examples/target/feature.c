@@ -32,6 +32,7 @@ static const struct feature {
 	{"reply_ack", true, P_REPLY_ACK},
 	{"backend_req", true, P_BACKEND_REQ},
 	{"config", true, P_CONFIG},
+	{"inflight", true, P_INFLIGHT_SHMFD},
 	{"reset_device", true, P_RESET_DEVICE},
 	{"mem_slots", true, P_CONFIGURE_MEM_SLOTS},
 	{"status", true, P_STATUS},

@@ -20,6 +20,7 @@
 #define P_REPLY_ACK           3  /* answers on demand */
 #define P_BACKEND_REQ         5  /* a channel for messages of ours */
 #define P_CONFIG              9  /* config space by message */
+#define P_INFLIGHT_SHMFD      12 /* an area that remembers requests in flight */
 #define P_RESET_DEVICE        13 /* reset by message */
 #define P_CONFIGURE_MEM_SLOTS 15 /* regions one by one */
 #define P_STATUS              16 /* device status by message */

@@ -57,6 +57,10 @@ static const struct rule {
 				    "SET_BACKEND_REQ_FD"},
 	[MSG_GET_CONFIG] = {ANY_SIZE, 0, HAS_REPLY, P_CONFIG, msg_get_config, "GET_CONFIG"},
 	[MSG_SET_CONFIG] = {ANY_SIZE, 0, 0, P_CONFIG, msg_set_config, "SET_CONFIG"},
+	[MSG_GET_INFLIGHT_FD] = {ANY_SIZE, 0, NEEDS_OWNER | HAS_REPLY, P_INFLIGHT_SHMFD,
+				 msg_get_inflight_fd, "GET_INFLIGHT_FD"},
+	[MSG_SET_INFLIGHT_FD] = {ANY_SIZE, 1, NEEDS_OWNER, P_INFLIGHT_SHMFD, msg_set_inflight_fd,
+				 "SET_INFLIGHT_FD"},
 	[MSG_RESET_DEVICE] = {0, 0, 0, P_RESET_DEVICE, msg_reset, "RESET_DEVICE"},
 	[MSG_GET_MAX_MEM_SLOTS] = {0, 0, HAS_REPLY, P_CONFIGURE_MEM_SLOTS, msg_get_max_mem_slots,
 				   "GET_MAX_MEM_SLOTS"},
@@ -72,7 +76,7 @@ static const struct rule {
 /* No descriptors, nothing received. */
 void message_init(struct message *m)
 {
-	*m = (struct message){0};
+	*m = (struct message){.answer_fd = -1};
 }
 
 int message_take_fd(struct message *m)
@@ -128,13 +132,25 @@ static const struct rule *rule_for(const struct session *s, const struct message
 /* A client that does not read its answers is given up: nothing here waits for a client. */
 static bool reply(struct session *s, struct message *m, uint32_t size)
 {
+	union {
+		struct cmsghdr head;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control = {.head = {CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS}};
 	struct iovec iov[2] = {{&m->header, sizeof(m->header)}, {&m->body, size}};
-	const struct msghdr hdr = {.msg_iov = iov, .msg_iovlen = 2};
+	struct msghdr hdr = {.msg_iov = iov, .msg_iovlen = 2};
 	ssize_t sent;
 
 	m->header.flags = MSG_VERSION | MSG_REPLY;
 	m->header.size = size;
+	if (m->answer_fd >= 0) {
+		memcpy(CMSG_DATA(&control.head), &m->answer_fd, sizeof(int));
+		hdr.msg_control = &control;
+		hdr.msg_controllen = CMSG_SPACE(sizeof(int));
+	}
 	sent = sendmsg(s->watch.fd, &hdr, MSG_NOSIGNAL | MSG_DONTWAIT);
+	if (m->answer_fd >= 0)
+		close(m->answer_fd);
+	m->answer_fd = -1;
 	return sent == (ssize_t)(sizeof(m->header) + size);
 }
 

@@ -38,6 +38,8 @@ enum message_id {
 	MSG_SET_BACKEND_REQ_FD = 21,
 	MSG_GET_CONFIG = 24,
 	MSG_SET_CONFIG = 25,
+	MSG_GET_INFLIGHT_FD = 31,
+	MSG_SET_INFLIGHT_FD = 32,
 	MSG_RESET_DEVICE = 34,
 	MSG_GET_MAX_MEM_SLOTS = 36,
 	MSG_ADD_MEM_REG = 37,
@@ -95,6 +97,14 @@ struct message_config {
 	uint8_t bytes[CONFIG_MAX];
 };
 
+/* GET_INFLIGHT_FD and SET_INFLIGHT_FD. */
+struct message_inflight {
+	uint64_t size;
+	uint64_t offset; /* in the file */
+	uint16_t queues;
+	uint16_t entries; /* of each */
+};
+
 /*
  * The message being received. Header and body arrive one after the other; descriptors come with any
  * byte of them and belong to the message until a handler takes them.
@@ -108,11 +118,13 @@ struct message {
 		struct message_table table;
 		struct message_slot slot;
 		struct message_config config;
+		struct message_inflight inflight;
 		uint8_t bytes[PAYLOAD_MAX];
 	} body;
 	size_t have; /* bytes of header and body received so far */
 	int fds[MESSAGE_FDS];
 	unsigned int fd_count;
+	int answer_fd; /* goes out with the answer; -1: none */
 };
 
 struct session;
@@ -174,6 +186,11 @@ int msg_get_max_mem_slots(struct session *s, struct message *m);
 int msg_add_mem_reg(struct session *s, struct message *m);
 /* msg_rem_mem_reg - removes one region; rings inside it break. */
 int msg_rem_mem_reg(struct session *s, struct message *m);
+
+/* msg_get_inflight_fd - answers with a new in-flight area, of which nothing is kept here. */
+int msg_get_inflight_fd(struct session *s, struct message *m);
+/* msg_set_inflight_fd - tracks rings that start from now on in this area; takes the descriptor. */
+int msg_set_inflight_fd(struct session *s, struct message *m);
 
 /* msg_set_vring_num - sets a stopped ring's number of entries. */
 int msg_set_vring_num(struct session *s, struct message *m);

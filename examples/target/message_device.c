@@ -33,20 +33,10 @@ int msg_get_features(struct session *s, struct message *m)
 	return answer_u64(m, s->device->options.features.virtio);
 }
 
-/* Features decide how rings are read, so they may not change under a running one. */
-static bool any_ring_started(const struct session *s)
-{
-	unsigned int i;
-
-	for (i = 0; i < s->ring_count; i++)
-		if (s->rings[i].started)
-			return true;
-	return false;
-}
-
 /*
  * What was not offered cannot be had (virtio 1.4, 2.2.1). A client without REPLY_ACK has no other
- * way to learn that than losing its connection.
+ * way to learn that than losing its connection. Features decide how rings are read, so they may not
+ * change under a running one.
  */
 int msg_set_features(struct session *s, struct message *m)
 {
@@ -60,7 +50,7 @@ int msg_set_features(struct session *s, struct message *m)
 			      (unsigned long long)(wanted & ~offered));
 	if (!(wanted & BIT(VIRTIO_F_VERSION_1)) && offered & BIT(VIRTIO_F_VERSION_1))
 		return refuse(EINVAL, "VERSION_1 was not accepted: legacy drivers are not served");
-	if (any_ring_started(s))
+	if (session_any_started(s))
 		return wanted == s->features
 			       ? 0
 			       : refuse(EBUSY, "features cannot change while rings run");

@@ -38,7 +38,8 @@ static const char help[] =
 	"  --seg-max=N         seg_max in config space (254)\n"
 	"  --max-sectors=N     max_sectors in config space, 512-byte units (65535)\n"
 	"  --cmd-per-lun=N     cmd_per_lun in config space (128)\n"
-	"  --control=PATH      take commands on this unix socket: add, remove, resize, stat\n"
+	"  --control=PATH      take commands on this unix socket: add, die, remove,\n"
+	"                      resize, stat\n"
 	"  --help              print this\n"
 	"SIZE is in bytes, or followed by K, M, G or T.\n";
 

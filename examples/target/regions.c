@@ -69,18 +69,14 @@ static int check_file(int fd, uint64_t offset, uint64_t size, uint64_t *align)
 	return 0;
 }
 
-int memory_add(struct memory *m, uint64_t guest, uint64_t user, uint64_t size, uint64_t offset,
-	       int fd)
+int region_map(struct region *r, uint64_t size, uint64_t offset, int fd)
 {
-	struct region *r = &m->regions[m->count];
 	uint64_t align = 4096;
 	uint64_t skip;
 	void *map;
 	int rc;
 
-	rc = check_range(m, guest, user, size);
-	if (!rc)
-		rc = check_file(fd, offset, size, &align);
+	rc = check_file(fd, offset, size, &align);
 	if (rc)
 		return rc;
 	/* mmap wants an aligned offset, vhost-user promises none: map a little more in front. */
@@ -91,13 +87,32 @@ int memory_add(struct memory *m, uint64_t guest, uint64_t user, uint64_t size, u
 		return refuse(errno, "cannot map a memory region of %#llx bytes: %s",
 			      (unsigned long long)size, strerror(errno));
 	*r = (struct region){
-		.guest = guest,
-		.user = user,
 		.size = size,
 		.host = (char *)map + skip,
 		.map = map,
 		.map_len = align_up(size + skip, align),
 	};
+	return 0;
+}
+
+void region_unmap(struct region *r)
+{
+	munmap(r->map, r->map_len);
+}
+
+int memory_add(struct memory *m, uint64_t guest, uint64_t user, uint64_t size, uint64_t offset,
+	       int fd)
+{
+	struct region *r = &m->regions[m->count];
+	int rc;
+
+	rc = check_range(m, guest, user, size);
+	if (!rc)
+		rc = region_map(r, size, offset, fd);
+	if (rc)
+		return rc;
+	r->guest = guest;
+	r->user = user;
 	m->count++;
 	return 0;
 }
@@ -112,7 +127,7 @@ int memory_remove(struct memory *m, uint64_t guest, uint64_t user, uint64_t size
 		r = &m->regions[i];
 		if (r->guest != guest || r->user != user || r->size != size)
 			continue;
-		munmap(r->map, r->map_len);
+		region_unmap(r);
 		*r = m->regions[--m->count];
 		m->last_hit = 0;
 		return 0;
@@ -125,7 +140,7 @@ void memory_clear(struct memory *m)
 {
 	while (m->count) {
 		m->count--;
-		munmap(m->regions[m->count].map, m->regions[m->count].map_len);
+		region_unmap(&m->regions[m->count]);
 	}
 	m->last_hit = 0;
 }

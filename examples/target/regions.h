@@ -28,6 +28,17 @@ struct memory {
 };
 
 /*
+ * region_map - map a part of a file.
+ * @size, @offset: which part; the file @fd stays the caller's
+ * Refuses what the file does not hold in full. Addresses are left at 0. Returns 0 or a negative
+ * errno with a sentence; then @r is unchanged.
+ */
+int region_map(struct region *r, uint64_t size, uint64_t offset, int fd);
+
+/* region_unmap - end that. */
+void region_unmap(struct region *r);
+
+/*
  * memory_add - map a region.
  * @fd: the file it lies in; stays the caller's
  * @offset: where in the file it begins

@@ -9,6 +9,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "crash.h"
 #include "say.h"
 
 static int make_pieces(struct ring *r)
@@ -36,6 +37,8 @@ int ring_start(struct ring *r)
 		return rc;
 	r->ops->set_base(r, r->start_base);
 	rc = r->ops->attach(r);
+	if (!rc)
+		rc = inflight_start(r);
 	if (rc)
 		return rc;
 	r->called_valid = false;
@@ -68,6 +71,8 @@ void ring_stop(struct ring *r)
 	r->started = false;
 	r->broken = false;
 	r->pending = false;
+	r->batch.slots = 0; /* of a client that was cut off */
+	inflight_stop(&r->inflight);
 	if (r->call_fd >= 0)
 		close(r->call_fd);
 	if (r->err_fd >= 0)
@@ -103,10 +108,46 @@ bool ring_rearm(struct ring *r)
 	return r->ops->has_work(r);
 }
 
+int ring_pop(struct ring *r, struct chain *c)
+{
+	int rc;
+
+	if (inflight_again(&r->inflight)) {
+		rc = r->ops->pop_again(r, c);
+		r->inflight.again_at++;
+	} else {
+		rc = r->ops->pop(r, c);
+		if (rc > 0 && r->inflight.part && r->ops->inflight->take(r, c))
+			rc = -EINVAL;
+	}
+	/* A ring that is written to meanwhile may have no end. */
+	if (rc > 0 && r->batch.slots + c->slots > r->num)
+		return refuse(EINVAL, "a batch of ring %u is longer than its %u entries", r->index,
+			      r->num);
+	if (rc > 0)
+		crash_point(CRASH_TAKEN);
+	return rc;
+}
+
+/* Hand over to the driver what is in the in-flight area's done list, or @c where there is none. */
+static void show(struct ring *r, const struct chain *c, uint32_t written)
+{
+	if (r->inflight.part)
+		r->ops->inflight->link(r, c->slots);
+	crash_point(CRASH_LINKED);
+	r->ops->push(r, c, written);
+	crash_point(CRASH_SHOWN);
+	if (r->inflight.part)
+		r->ops->inflight->clear(r);
+}
+
 void ring_push(struct ring *r, const struct chain *c, uint32_t written)
 {
+	crash_point(CRASH_DONE);
+	if (r->inflight.part)
+		r->inflight.done[r->inflight.done_count++] = c->entry;
 	if (!r->in_order) {
-		r->ops->push(r, c, written);
+		show(r, c, written);
 		return;
 	}
 	r->batch.id = c->id;
@@ -119,7 +160,7 @@ static void show_batch(struct ring *r)
 	const struct chain c = {.id = r->batch.id, .slots = r->batch.slots};
 
 	if (c.slots)
-		r->ops->push(r, &c, r->batch.written);
+		show(r, &c, r->batch.written);
 	r->batch.slots = 0;
 }
 

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "inflight.h"
 #include "loop.h"
 #include "regions.h"
 #include "sgl.h"
@@ -17,6 +18,7 @@
 struct chain {
 	uint16_t id;    /* what the driver knows it by */
 	uint16_t slots; /* descriptors it takes up in the ring itself */
+	uint16_t entry; /* where the in-flight area has it */
 	struct sgl out; /* device-readable */
 	struct sgl in;  /* device-writable */
 };
@@ -28,6 +30,8 @@ struct ring_ops {
 	int (*attach)(struct ring *r);
 	/* Take the next request: 1, 0 when there is none, -errno with a sentence. */
 	int (*pop)(struct ring *r, struct chain *c);
+	/* The same for the next one that was in flight before the start; there is one. */
+	int (*pop_again)(struct ring *r, struct chain *c);
 	/*
 	 * Give a request back, @written bytes of its writable part being valid. One that stands for
 	 * a batch has the slots of all of it.
@@ -42,6 +46,7 @@ struct ring_ops {
 	/* The positions as GET_VRING_BASE and SET_VRING_BASE carry them. */
 	uint32_t (*base)(const struct ring *r);
 	void (*set_base)(struct ring *r, uint32_t base);
+	const struct inflight_ops *inflight;
 };
 
 extern const struct ring_ops ring_split_ops;
@@ -51,6 +56,7 @@ struct ring {
 	unsigned int index;
 	const struct ring_ops *ops;
 	struct memory *memory;
+	const struct inflight_area *area;
 
 	/* set up by messages */
 	uint32_t num;       /* entries; 0 until SET_VRING_NUM */
@@ -87,6 +93,7 @@ struct ring {
 		uint16_t slots;
 		uint32_t written;
 	} batch; /* given back in order and not yet shown */
+	struct inflight inflight;
 
 	/* the pieces of the chain at hand */
 	struct iovec *iov;
@@ -129,6 +136,12 @@ void ring_break(struct ring *r);
 bool ring_rearm(struct ring *r);
 
 /*
+ * ring_pop - take the next request, as ring_ops.pop: first those that were in flight when another
+ * target died, then those that the driver made available.
+ */
+int ring_pop(struct ring *r, struct chain *c);
+
+/*
  * ring_push - give a request back, as ring_ops.push. With in-order use one entry stands for all
  * that are given back before ring_call() (virtio 1.4, 2.7.9, 2.8.8).
  */
@@ -139,6 +152,12 @@ void ring_push(struct ring *r, const struct chain *c, uint32_t written);
  * was notified.
  */
 bool ring_call(struct ring *r);
+
+/* packed_step - go @n slots on from @at, turning the wrap counter at the ring's end. */
+void packed_step(const struct ring *r, uint16_t *at, bool *wrap, uint32_t n);
+
+/* packed_available - whether the descriptor at @i was made available in the lap of @wrap. */
+bool packed_available(const struct ring *r, uint16_t i, bool wrap);
 
 /*
  * chain_begin, chain_add, chain_end - collect the descriptors of one request.

@@ -46,8 +46,8 @@ static int packed_attach(struct ring *r)
 	return 0;
 }
 
-/* Steps @n slots on from @at, turning the wrap counter at the ring's end (2.8.1). */
-static void step(const struct ring *r, uint16_t *at, bool *wrap, uint32_t n)
+/* virtio 1.4, 2.8.1. */
+void packed_step(const struct ring *r, uint16_t *at, bool *wrap, uint32_t n)
 {
 	uint32_t next = *at + n;
 
@@ -67,6 +67,11 @@ static uint16_t load_flags(const struct ring *r, uint16_t i)
 static bool is_available(uint16_t flags, bool wrap)
 {
 	return !!(flags & F_AVAIL) == wrap && !!(flags & F_USED) != wrap;
+}
+
+bool packed_available(const struct ring *r, uint16_t i, bool wrap)
+{
+	return is_available(load_flags(r, i), wrap);
 }
 
 /* One copy, as in a split ring: what is checked is what is used. */
@@ -106,6 +111,17 @@ static int walk_table(struct ring *r, const struct vring_packed_desc *at)
 	return 0;
 }
 
+/* One descriptor of a list, @before of which came already. */
+static int add(struct ring *r, const struct vring_packed_desc *d, unsigned int before)
+{
+	if (!(d->flags & VRING_DESC_F_INDIRECT))
+		return chain_add(r, d->addr, d->len, d->flags & VRING_DESC_F_WRITE);
+	/* 2.8.19: an indirect descriptor is a list of its own. */
+	if (before || d->flags & VRING_DESC_F_NEXT)
+		return refuse(EINVAL, "an indirect descriptor is part of a list");
+	return walk_table(r, d);
+}
+
 /* The list that begins at the next slot. All of it is there as soon as its first one is (2.8.6). */
 static int walk_list(struct ring *r, struct chain *c)
 {
@@ -117,18 +133,11 @@ static int walk_list(struct ring *r, struct chain *c)
 	c->slots = 0;
 	do {
 		d = fetch(r->desc, at);
-		if (d.flags & VRING_DESC_F_INDIRECT) {
-			/* 2.8.19: an indirect descriptor is a list of its own. */
-			if (c->slots || d.flags & VRING_DESC_F_NEXT)
-				return refuse(EINVAL, "an indirect descriptor is part of a list");
-			rc = walk_table(r, &d);
-		} else {
-			rc = chain_add(r, d.addr, d.len, d.flags & VRING_DESC_F_WRITE);
-		}
+		rc = add(r, &d, c->slots);
 		if (rc)
 			return rc;
 		c->slots++;
-		step(r, &at, &wrap, 1);
+		packed_step(r, &at, &wrap, 1);
 	} while (d.flags & VRING_DESC_F_NEXT);
 	c->id = d.id; /* that of the last descriptor counts (2.8.6) */
 	r->next_avail = at;
@@ -140,13 +149,35 @@ static int packed_pop(struct ring *r, struct chain *c)
 {
 	int rc;
 
-	if (!is_available(load_flags(r, r->next_avail), r->avail_wrap))
+	if (!packed_available(r, r->next_avail, r->avail_wrap))
 		return 0;
 	chain_begin(r);
 	rc = walk_list(r, c);
 	if (rc > 0)
 		chain_end(r, c);
 	return rc;
+}
+
+/* What the ring has in these slots may be of later requests; the in-flight area has copies. */
+static int packed_pop_again(struct ring *r, struct chain *c)
+{
+	const struct inflight_again *a = inflight_again(&r->inflight);
+	struct vring_packed_desc d;
+	unsigned int i;
+	int rc;
+
+	chain_begin(r);
+	for (i = 0; i < a->slots; i++) {
+		d = fetch(r->inflight.descs, a->desc + i);
+		rc = add(r, &d, i);
+		if (rc)
+			return rc;
+	}
+	chain_end(r, c);
+	c->id = d.id;
+	c->slots = a->slots;
+	c->entry = a->entry;
+	return 1;
 }
 
 static void packed_push(struct ring *r, const struct chain *c, uint32_t written)
@@ -160,7 +191,7 @@ static void packed_push(struct ring *r, const struct chain *c, uint32_t written)
 	__atomic_store_n(&d->len, htole32(written), __ATOMIC_RELAXED);
 	/* Release: all of the answer is there before the flags say so (2.8.6). */
 	__atomic_store_n(&d->flags, htole16(flags), __ATOMIC_RELEASE);
-	step(r, &r->next_used, &r->used_wrap, c->slots);
+	packed_step(r, &r->next_used, &r->used_wrap, c->slots);
 }
 
 /*
@@ -215,7 +246,7 @@ static void packed_ask_kicks(struct ring *r, bool on)
 
 static bool packed_has_work(const struct ring *r)
 {
-	return is_available(load_flags(r, r->next_avail), r->avail_wrap);
+	return packed_available(r, r->next_avail, r->avail_wrap);
 }
 
 static uint32_t packed_base(const struct ring *r)
@@ -237,10 +268,12 @@ static void packed_set_base(struct ring *r, uint32_t base)
 const struct ring_ops ring_packed_ops = {
 	.attach = packed_attach,
 	.pop = packed_pop,
+	.pop_again = packed_pop_again,
 	.push = packed_push,
 	.wants_call = packed_wants_call,
 	.ask_kicks = packed_ask_kicks,
 	.has_work = packed_has_work,
 	.base = packed_base,
 	.set_base = packed_set_base,
+	.inflight = &inflight_packed_ops,
 };

@@ -144,6 +144,23 @@ static int split_pop(struct ring *r, struct chain *c)
 	return 1;
 }
 
+/* The driver has not touched its descriptors: it still waits for them. */
+static int split_pop_again(struct ring *r, struct chain *c)
+{
+	uint16_t head = inflight_again(&r->inflight)->entry;
+	int rc;
+
+	chain_begin(r);
+	rc = walk_chain(r, head);
+	if (rc)
+		return rc;
+	chain_end(r, c);
+	c->id = head;
+	c->slots = 1;
+	c->entry = head;
+	return 1;
+}
+
 static void split_push(struct ring *r, const struct chain *c, uint32_t written)
 {
 	struct vring_used *used = used_of(r);
@@ -205,10 +222,12 @@ static void split_set_base(struct ring *r, uint32_t base)
 const struct ring_ops ring_split_ops = {
 	.attach = split_attach,
 	.pop = split_pop,
+	.pop_again = split_pop_again,
 	.push = split_push,
 	.wants_call = split_wants_call,
 	.ask_kicks = split_ask_kicks,
 	.has_work = split_has_work,
 	.base = split_base,
 	.set_base = split_set_base,
+	.inflight = &inflight_split_ops,
 };

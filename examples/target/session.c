@@ -25,6 +25,7 @@ void session_init(struct session *s, struct device *d)
 	for (i = 0; i < s->ring_count; i++) {
 		s->rings[i].index = i;
 		s->rings[i].memory = &s->memory;
+		s->rings[i].area = &s->area;
 		s->rings[i].kick.fd = -1;
 		s->rings[i].call_fd = -1;
 		s->rings[i].err_fd = -1;
@@ -57,6 +58,8 @@ void session_reset(struct session *s)
 
 	for (i = 0; i < s->ring_count; i++)
 		reset_ring(s, &s->rings[i]);
+	/* What was in flight is not any more: the client needs a new area. */
+	inflight_unmap(&s->area);
 	s->features = 0;
 	s->status = 0;
 	s->sense_size = VIRTIO_SCSI_SENSE_DEFAULT_SIZE;
@@ -108,6 +111,16 @@ void session_free(struct session *s)
 		free(s->rings[i].iov);
 }
 
+bool session_any_started(const struct session *s)
+{
+	unsigned int i;
+
+	for (i = 0; i < s->ring_count; i++)
+		if (s->rings[i].started)
+			return true;
+	return false;
+}
+
 void session_break_ring(struct session *s, struct ring *r)
 {
 	ring_break(r);
@@ -133,7 +146,7 @@ static void serve_requests(struct session *s, struct ring *r, unsigned int budge
 	r->ops->ask_kicks(r, false);
 	r->pending = true;
 	while (done < budget) {
-		rc = r->ops->pop(r, &c);
+		rc = ring_pop(r, &c);
 		/* Empty: ask for kicks, unless something came in between. */
 		if (!rc && ring_rearm(r))
 			continue;

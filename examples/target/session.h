@@ -9,6 +9,7 @@
 #include <linux/virtio_scsi.h>
 
 #include "device.h"
+#include "inflight.h"
 #include "regions.h"
 #include "message.h"
 #include "ring.h"
@@ -30,6 +31,7 @@ struct session {
 	uint32_t sense_size; /* the two fields of config space that a driver may set */
 	uint32_t cdb_size;
 	struct memory memory;
+	struct inflight_area area; /* where rings that start are tracked */
 	unsigned int ring_count;
 	struct ring rings[RINGS_MAX];
 };
@@ -57,6 +59,9 @@ bool session_serve(struct session *s);
 
 /* session_reset - the device as it was when the client connected; features and rings are gone. */
 void session_reset(struct session *s);
+
+/* session_any_started - whether any ring is started. */
+bool session_any_started(const struct session *s);
 
 /* session_break_ring - ring_break(), counted. */
 void session_break_ring(struct session *s, struct ring *r);

@@ -16,6 +16,7 @@
 
 #define SHARED 65536u
 #define RINGS  5u
+#define AREA   0xc000u /* where an in-flight area is in the memory, for scribbling in it too */
 
 static struct {
 	struct input in;
@@ -84,6 +85,18 @@ static void set_u64(uint32_t request, uint64_t value, int fd)
 	send_message(request, MSG_VERSION, &value, 8, 8, &fd, fd >= 0);
 }
 
+/* Begins with what the input says was there, or empty. */
+static void hand_over_area(bool used)
+{
+	struct message_inflight area = {
+		.size = SHARED - AREA, .offset = AREA, .queues = RINGS, .entries = 16};
+
+	if (used)
+		input_take(&t.in, t.shared + AREA, 640);
+	send_message(MSG_SET_INFLIGHT_FD, MSG_VERSION, &area, sizeof(area), sizeof(area), &t.memory,
+		     1);
+}
+
 /* Rings one behind the other: 4 KiB each, 16 entries. */
 static void start_ring(unsigned i, uint64_t packed)
 {
@@ -103,7 +116,15 @@ static void start_ring(unsigned i, uint64_t packed)
 	send_message(MSG_SET_VRING_ENABLE, MSG_VERSION, &state, 8, 8, NULL, 0);
 }
 
-static void handshake(bool packed)
+static void restart_ring(unsigned i)
+{
+	struct vhost_vring_state state = {.index = i};
+
+	send_message(MSG_GET_VRING_BASE, MSG_VERSION, &state, 8, 8, NULL, 0);
+	start_ring(i, t.session.features >> 34 & 1);
+}
+
+static void handshake(bool packed, bool area, bool used)
 {
 	struct message_table table = {.count = 1, .regions = {{.size = SHARED}}};
 	uint64_t want = t.device.options.features.virtio;
@@ -115,6 +136,8 @@ static void handshake(bool packed)
 	set_u64(MSG_SET_PROTOCOL_FEATURES, t.device.options.features.protocol, -1);
 	set_u64(MSG_SET_FEATURES, want, -1);
 	send_message(MSG_SET_MEM_TABLE, MSG_VERSION, &table, 40, 40, &t.memory, 1);
+	if (area)
+		hand_over_area(used);
 	for (i = 0; i < RINGS; i++)
 		start_ring(i, want >> 34 & 1);
 }
@@ -152,6 +175,7 @@ static void request_honest(void)
 
 static void step(void)
 {
+	uint8_t ring;
 	unsigned i;
 
 	switch (input_u8(&t.in) % 6) {
@@ -163,7 +187,11 @@ static void step(void)
 		scribble();
 		break;
 	case 3:
-		eventfd_write(t.kicks[input_u8(&t.in) % RINGS], 1);
+		ring = input_u8(&t.in);
+		if (ring & 0x80)
+			restart_ring(ring % RINGS);
+		else
+			eventfd_write(t.kicks[ring % RINGS], 1);
 		break;
 	case 4:
 		request_honest();
@@ -230,7 +258,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	set_up();
 	how = input_u8(&t.in);
 	if (how & 1)
-		handshake(how & 2);
+		handshake(how & 2, how & 4, how & 8);
 	while (t.in.left && t.session.watch.fd >= 0)
 		step();
 	take_down();

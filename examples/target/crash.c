@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Counting down to the end.
+ */
+#include "crash.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../../src/util/bits.h"
+#include "say.h"
+
+static const char *const names[] = {
+	[CRASH_TAKEN] = "taken", [CRASH_DONE] = "done",       [CRASH_LINKED] = "linked",
+	[CRASH_SHOWN] = "shown", [CRASH_CLEARED] = "cleared",
+};
+
+static struct {
+	enum crash_point point; /* CRASH_NONE: nothing is to happen */
+	unsigned long left;
+} armed;
+
+int crash_arm(const char *text)
+{
+	size_t len = strcspn(text, " ");
+	unsigned long count;
+	unsigned int i;
+	char *end;
+
+	count = strtoul(text + len, &end, 10);
+	for (i = CRASH_TAKEN; i < ARRAY_LEN(names); i++) {
+		if (strlen(names[i]) != len || memcmp(names[i], text, len) || !count || *end)
+			continue;
+		armed.point = i;
+		armed.left = count;
+		return 0;
+	}
+	return refuse(EINVAL, "'%s' is no point and count: taken, done, linked, shown, cleared",
+		      text);
+}
+
+void crash_point(enum crash_point point)
+{
+	if (point == armed.point && !--armed.left)
+		kill(getpid(), SIGKILL);
+}
