@@ -190,6 +190,21 @@ static int create_request_queues(struct vscsi_dev *dev)
 	return err;
 }
 
+/* Entries of the largest ring: request queues may be smaller than the other two. */
+static unsigned largest_ring(struct vscsi_dev *dev)
+{
+	unsigned size = control_virtq(dev)->size;
+	unsigned i;
+
+	if (events_virtq(dev)->size > size)
+		size = events_virtq(dev)->size;
+	for (i = 0; i < dev->queues; i++) {
+		if (dev->ioqs[i]->vq.size > size)
+			size = dev->ioqs[i]->vq.size;
+	}
+	return size;
+}
+
 int dev_track(struct vscsi_dev *dev)
 {
 	int err;
@@ -197,7 +212,7 @@ int dev_track(struct vscsi_dev *dev)
 	/* There would be nothing to come back to. */
 	if (!dev_recoverable(dev))
 		return 0;
-	err = virtio_track(&dev->virtio, VQ_REQUEST + dev->queues, dev->ioqs[0]->vq.size);
+	err = virtio_track(&dev->virtio, VQ_REQUEST + dev->queues, largest_ring(dev));
 	if (err || virtio_tracked(&dev->virtio) || dev->opts.recovery != VSCSI_RECOVERY_EXACT)
 		return err;
 	return error_set(-ENOTSUP, "the device gives no file to keep account of what is in flight; "

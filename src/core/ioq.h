@@ -118,7 +118,7 @@ struct slot {
 };
 _Static_assert(sizeof(struct slot) == CACHE_LINE, "a request's private part is one cache line");
 
-/* What becomes of requests that a lost device had. */
+/* What becomes of requests that a lost device had; each is better than those before. */
 enum fate {
 	FATE_REPORT, /* they end as 'outcome unknown' */
 	FATE_REPLAY, /* they are sent again, those that may be */

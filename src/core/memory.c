@@ -105,7 +105,7 @@ static int change(struct vscsi_dev *dev, const struct dma_region *region, uint64
 		err = virtio_mem_unmap(&dev->virtio, region, *iova);
 	/* It hung up over this; the sentence stays that of the caller's failure. */
 	if (err == -ENOTCONN && dev_running(dev))
-		recover_begin(dev, error_text(), false);
+		recover_begin(dev, error_text(), FATE_KEEP);
 	pthread_mutex_unlock(&dev->lock);
 	return err;
 }

@@ -33,16 +33,18 @@ static uint64_t limit_of(const struct vscsi_dev *dev)
 	return clock_ms() + dev->opts.recovery_ms;
 }
 
-static enum fate choose_fate(const struct vscsi_dev *dev, bool report)
+static enum fate choose_fate(struct vscsi_dev *dev, enum fate best)
 {
-	if (report || dev->opts.recovery == VSCSI_RECOVERY_REPORT)
+	if (dev->opts.recovery == VSCSI_RECOVERY_REPORT)
 		return FATE_REPORT;
-	return dev->recovery.keep ? FATE_KEEP : FATE_REPLAY;
+	/* A reset that was carried out has ended the account. */
+	return best == FATE_KEEP && !virtio_tracked(&dev->virtio) ? FATE_REPLAY : best;
 }
 
-void recover_begin(struct vscsi_dev *dev, const char *why, bool report)
+void recover_begin(struct vscsi_dev *dev, const char *why, enum fate best)
 {
 	struct recovery *recovery = &dev->recovery;
+	enum fate fate;
 
 	if (!dev_recoverable(dev)) {
 		dev_fail_locked(dev, why);
@@ -50,9 +52,9 @@ void recover_begin(struct vscsi_dev *dev, const char *why, bool report)
 	}
 	log_warn("the device is lost, and looked for: %s", why);
 	dev_cut_off(dev);
-	/* A reset that was carried out has ended the account. */
-	recovery->keep = !report && virtio_tracked(&dev->virtio);
-	dev_close_queues(dev, choose_fate(dev, report));
+	fate = choose_fate(dev, best);
+	recovery->keep = fate == FATE_KEEP;
+	dev_close_queues(dev, fate);
 	recovery->limit = limit_of(dev);
 	recovery->missing =
 		clock_ms() +
@@ -69,7 +71,7 @@ void recover_begin_queue(struct ioq *ioq, const char *why)
 {
 	pthread_mutex_lock(&ioq->dev->lock);
 	if (dev_running(ioq->dev) && ioq_up(ioq))
-		recover_begin(ioq->dev, why, false);
+		recover_begin(ioq->dev, why, FATE_REPLAY);
 	pthread_mutex_unlock(&ioq->dev->lock);
 }
 
@@ -231,7 +233,7 @@ EXPORT int vscsi_dev_reset(struct vscsi_dev *dev)
 					      "off, or its connection was handed over");
 	pthread_mutex_lock(&dev->lock);
 	if (dev_running(dev))
-		recover_begin(dev, "it is being reset", false);
+		recover_begin(dev, "it is being reset", FATE_REPLAY);
 	pthread_mutex_unlock(&dev->lock);
 	while (dev_state(dev) == VSCSI_DEV_RECOVERING)
 		step_or_nap(dev);

@@ -15,13 +15,16 @@
 /**
  * recover_begin - Declare the device away for now; device locked, and running before
  * @why: the way it went, as a sentence
- * @report: what is in flight ends as 'outcome unknown', whatever the application chose
+ * @best: what may become of what is in flight at best; the application may have chosen less
  *
  * Fails the device at once where recovery is off or impossible.
  */
-void recover_begin(struct vscsi_dev *dev, const char *why, bool report);
+void recover_begin(struct vscsi_dev *dev, const char *why, enum fate best);
 
-/* The same for a reason found on a request queue, if the device still has it. Takes @dev->lock. */
+/*
+ * The same for requests of a queue that nothing else can end, if the device still has the queue:
+ * the device is not to go on with them. Takes @dev->lock.
+ */
 void recover_begin_queue(struct ioq *ioq, const char *why);
 
 /**

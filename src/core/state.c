@@ -103,7 +103,7 @@ static void check_locked(struct vscsi_dev *dev)
 	if (err == -EPROTO)
 		dev_fail_locked(dev, error_text());
 	else if (err)
-		recover_begin(dev, error_text(), false);
+		recover_begin(dev, error_text(), FATE_KEEP);
 	if (err)
 		return;
 	if (what & VIRTIO_CHANGED)
@@ -112,7 +112,7 @@ static void check_locked(struct vscsi_dev *dev)
 	if (what & VIRTIO_BROKEN)
 		recover_begin(dev,
 			      "the device says that a queue is broken or that it needs a reset",
-			      true);
+			      FATE_REPORT);
 }
 
 void dev_check(struct vscsi_dev *dev)
