@@ -35,39 +35,65 @@ static bool sense_tells(const struct vscsi_completion *c)
 	return c->sense_len && c->response == VIRTIO_SCSI_S_OK;
 }
 
+/* Why a request has no answer of the device. */
+static const char *unanswered(int err)
+{
+	switch (err) {
+	case -ETIMEDOUT:
+		return "it took longer than its time limit and was ended";
+	case -ECONNRESET:
+		return "the device was lost with it, so that it may have been carried out or not";
+	case -ENODEV:
+		return "the LUN is gone, or is another one now; close it";
+	case -ECANCELED:
+		return "it was cancelled";
+	default:
+		return "the device completed the request without an answer";
+	}
+}
+
+/* What became of a request, in words; NULL where only the errno tells. */
+static const char *outcome(const struct vscsi_completion *c, int err)
+{
+	if (c->response == RESPONSE_UNWRITTEN || err == -ETIMEDOUT)
+		return unanswered(err);
+	return c->response ? vscsi_response_text(c->response) : NULL;
+}
+
+/* Sets the sentence for @err that a request ended with. */
+static void explain(const struct vscsi_lun *lun, const struct vscsi_completion *c, int err,
+		    const char *what)
+{
+	const char *text = outcome(c, err);
+	unsigned target = lun->info.target;
+	unsigned number = lun->info.lun;
+
+	if (err == -ENOTCONN)
+		error_set(err,
+			  "%s on LUN %u:%u: the device is lost: %s; close it and open it again",
+			  what, target, number, lun->dev->failure);
+	else if (sense_tells(c))
+		error_set(err, "%s on LUN %u:%u: %s (%x/%02x/%02x)", what, target, number,
+			  vscsi_sense_text(c->sense_key, c->asc, c->ascq), c->sense_key, c->asc,
+			  c->ascq);
+	else if (!text && c->status)
+		error_set(err, "%s on LUN %u:%u: status %s", what, target, number,
+			  vscsi_status_text(c->status));
+	else
+		error_set(err, "%s on LUN %u:%u: %s", what, target, number,
+			  text ? text : strerror(-err));
+}
+
 /*
  * Ends a call that @err came out of: sentence, and the call itself unless the device still has it.
  */
 static int conclude(struct vscsi_lun *lun, struct sync_call *call, int err, const char *what)
 {
-	const struct vscsi_completion *c = &call->completion;
-	unsigned target = lun->info.target;
-	unsigned number = lun->info.lun;
-
 	if (err == SYNC_CALL_LEFT)
-		return error_set(-ETIMEDOUT, "%s on LUN %u:%u: no answer in %u ms", what, target,
-				 number, lun->dev->opts.timeout_ms);
-	if (err == -ETIMEDOUT)
-		error_set(err, "%s on LUN %u:%u: it took longer than its time limit and was ended",
-			  what, target, number);
-	else if (err == -ENOTCONN)
-		error_set(err,
-			  "%s on LUN %u:%u: the device is lost: %s; close it and open it again",
-			  what, target, number, lun->dev->failure);
-	else if (err && sense_tells(c))
-		error_set(err, "%s on LUN %u:%u: %s (%x/%02x/%02x)", what, target, number,
-			  vscsi_sense_text(c->sense_key, c->asc, c->ascq), c->sense_key, c->asc,
-			  c->ascq);
-	else if (err && c->response)
-		error_set(err, "%s on LUN %u:%u: %s", what, target, number,
-			  c->response == RESPONSE_UNWRITTEN
-				  ? "the device completed the request without an answer"
-				  : vscsi_response_text(c->response));
-	else if (err && c->status)
-		error_set(err, "%s on LUN %u:%u: status %s", what, target, number,
-			  vscsi_status_text(c->status));
-	else if (err)
-		error_set(err, "%s on LUN %u:%u: %s", what, target, number, strerror(-err));
+		return error_set(-ETIMEDOUT, "%s on LUN %u:%u: no answer in %u ms", what,
+				 lun->info.target, lun->info.lun, lun->dev->opts.timeout_ms);
+	if (err)
+		explain(lun, &call->completion, err, what);
 	sync_call_destroy(call);
 	return err;
 }
