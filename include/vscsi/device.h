@@ -50,7 +50,7 @@ struct vscsi_mem;
  *
  * No thread looks for the device: vscsi_poll(), vscsi_wait(), vscsi_dev_poll_events() and the calls
  * of sync.h do, at growing intervals up to a second, and wait for its answers meanwhile. The device
- * that is back must have as many queues, entries and segments as are in use. Time limits of
+ * that is back must have the queues, entries and segments that are in use. Time limits of
  * requests begin anew when it is.
  */
 #define VSCSI_RECOVERY_OFF    1u /* a lost device has failed: all requests end with -ENOTCONN */

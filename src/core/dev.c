@@ -162,6 +162,7 @@ static int count_queues(struct vscsi_dev *dev)
 		dev->queues = MAX_QUEUES;
 	if (dev->queues > wanted)
 		dev->queues = wanted;
+	dev->served = dev->queues;
 	return 0;
 }
 
@@ -212,7 +213,7 @@ int dev_track(struct vscsi_dev *dev)
 	/* There would be nothing to come back to. */
 	if (!dev_recoverable(dev))
 		return 0;
-	err = virtio_track(&dev->virtio, VQ_REQUEST + dev->queues, largest_ring(dev));
+	err = virtio_track(&dev->virtio, VQ_REQUEST + dev->served, largest_ring(dev));
 	if (err || virtio_tracked(&dev->virtio) || dev->opts.recovery != VSCSI_RECOVERY_EXACT)
 		return err;
 	return error_set(-ENOTSUP, "the device gives no file to keep account of what is in flight; "

@@ -67,6 +67,8 @@ struct vscsi_queue;
  * @map: where the device sees the pool
  * @limits: what the device says of itself
  * @ioqs, @queues: request queues that are set up
+ * @served: how many of them the device has: fewer, once it came back with fewer, and then nobody
+ *	uses the others. Under @lock
  * @events, @control: the other two virtqueues
  * @sync: shared queue on the first request queue, for the calls that wait
  * @zeroes: a block of zeros in DMA memory, for WRITE SAME
@@ -91,6 +93,7 @@ struct vscsi_dev {
 	struct dev_limits limits;
 	struct ioq **ioqs;
 	unsigned queues;
+	unsigned served;
 	struct events *events;
 	struct control *control;
 	struct vscsi_queue *sync;

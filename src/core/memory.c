@@ -43,7 +43,7 @@ static int pause_all(struct vscsi_dev *dev, uint32_t *bases)
 	unsigned i;
 	int err = 0;
 
-	for (i = 0; i < VQ_REQUEST + dev->queues && !err; i++)
+	for (i = 0; i < VQ_REQUEST + dev->served && !err; i++)
 		err = virtq_pause(virtq_at(dev, i), &bases[i]);
 	return err;
 }
@@ -53,7 +53,7 @@ static int resume_all(struct vscsi_dev *dev, const uint32_t *bases)
 	unsigned i;
 	int err = 0;
 
-	for (i = 0; i < VQ_REQUEST + dev->queues && !err; i++) {
+	for (i = 0; i < VQ_REQUEST + dev->served && !err; i++) {
 		if (!virtq_at(dev, i)->started)
 			err = virtq_resume(virtq_at(dev, i), bases[i]);
 	}

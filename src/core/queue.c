@@ -77,7 +77,7 @@ static struct ioq *find_exclusive(struct vscsi_dev *dev)
 {
 	unsigned i;
 
-	for (i = 1; i < dev->queues; i++) {
+	for (i = 1; i < dev->served; i++) {
 		if (!dev->ioqs[i]->users)
 			return dev->ioqs[i];
 	}
@@ -89,7 +89,7 @@ static struct ioq *find_shared(struct vscsi_dev *dev)
 	struct ioq *best = dev->ioqs[0];
 	unsigned i;
 
-	for (i = 1; i < dev->queues; i++) {
+	for (i = 1; i < dev->served; i++) {
 		if (!dev->ioqs[i]->exclusive && dev->ioqs[i]->users < best->users)
 			best = dev->ioqs[i];
 	}

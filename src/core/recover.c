@@ -113,6 +113,7 @@ static int do_without(struct vscsi_dev *dev, const char *why)
  */
 static int ask_first(struct vscsi_dev *dev)
 {
+	const unsigned served = dev->served;
 	int strangers;
 	int err;
 
@@ -122,6 +123,8 @@ static int ask_first(struct vscsi_dev *dev)
 	if (!virtio_tracked(&dev->virtio))
 		return do_without(dev, "the device keeps no account of it any more");
 	err = restart_check(dev);
+	if (!err && dev->served != served)
+		return do_without(dev, "the device has another number of queues");
 	if (!err)
 		err = restart_asked(dev);
 	if (err)
@@ -155,12 +158,12 @@ static void come_back(struct vscsi_dev *dev)
 
 	dev->in_use = dev->virtio.features;
 	dev->recovery.keep = false;
-	for (i = 0; i < dev->queues; i++)
+	for (i = 0; i < dev->served; i++)
 		atomic_store(&dev->ioqs[i]->ready, true);
 	/* All of them: a device may have missed what came before (vhost-user, "Ring states"). */
 	virtq_kick(control_virtq(dev));
 	virtq_kick(events_virtq(dev));
-	for (i = 0; i < dev->queues; i++)
+	for (i = 0; i < dev->served; i++)
 		virtq_kick(&dev->ioqs[i]->vq);
 	atomic_store_explicit(&dev->state, VSCSI_DEV_RUNNING, memory_order_release);
 	log_info("the device is back");

@@ -12,7 +12,7 @@ static int check_queues(struct vscsi_dev *dev)
 	const struct ioq *first = dev->ioqs[0];
 	unsigned i;
 
-	for (i = 0; i < dev->queues; i++) {
+	for (i = 0; i < dev->served; i++) {
 		int max = virtio_queue_max(&dev->virtio, VQ_REQUEST + i);
 
 		if (max < 0)
@@ -23,6 +23,29 @@ static int check_queues(struct vscsi_dev *dev)
 					 "are in use",
 					 max, i, first->vq.size);
 	}
+	return 0;
+}
+
+/* One behind the last that somebody uses; the first is the library's own. */
+static unsigned queues_in_use(const struct vscsi_dev *dev)
+{
+	unsigned count = dev->queues;
+
+	while (count > 1 && !dev->ioqs[count - 1]->users)
+		count--;
+	return count;
+}
+
+static int count_queues(struct vscsi_dev *dev, unsigned have)
+{
+	unsigned need = queues_in_use(dev);
+
+	if (have > dev->limits.queues)
+		have = dev->limits.queues;
+	if (have < need)
+		return error_set(-ENOTSUP, "it came back with %u request queues, and %u are in use",
+				 have, need);
+	dev->served = have < dev->queues ? have : dev->queues;
 	return 0;
 }
 
@@ -41,10 +64,8 @@ int restart_check(struct vscsi_dev *dev)
 		return error_set(-ENOTSUP,
 				 "it came back with %u segments a request, and %u are in use",
 				 dev->limits.seg_max, first->max_segs);
-	if ((unsigned)queues < VQ_REQUEST + dev->queues || dev->limits.queues < dev->queues)
-		return error_set(-ENOTSUP, "it came back with fewer than %u request queues",
-				 dev->queues);
-	return check_queues(dev);
+	err = count_queues(dev, queues < VQ_REQUEST ? 0 : (unsigned)queues - VQ_REQUEST);
+	return err ? err : check_queues(dev);
 }
 
 static int start_spare(struct ioq *ioq)
@@ -74,7 +95,7 @@ int restart_fresh(struct vscsi_dev *dev)
 		err = virtq_start(control_virtq(dev));
 	if (!err)
 		err = virtq_start(events_virtq(dev));
-	for (i = 0; i < dev->queues && !err; i++)
+	for (i = 0; i < dev->served && !err; i++)
 		err = start_spare(dev->ioqs[i]);
 	return err;
 }
@@ -95,7 +116,7 @@ int restart_kept(struct vscsi_dev *dev)
 		err = start_again(control_virtq(dev));
 	if (!err)
 		err = start_again(events_virtq(dev));
-	for (i = 0; i < dev->queues && !err; i++)
+	for (i = 0; i < dev->served && !err; i++)
 		err = start_again(&dev->ioqs[i]->vq);
 	return err;
 }

@@ -145,7 +145,6 @@ EXPORT int vscsi_dev_get_info(struct vscsi_dev *dev, struct vscsi_dev_info *out)
 {
 	const struct ioq *first = dev->ioqs[0];
 	struct vscsi_dev_info info = {
-		.queues = dev->queues,
 		.queue_size = first->vq.size,
 		.depth = first->depth,
 		.max_segs = first->max_segs,
@@ -157,6 +156,7 @@ EXPORT int vscsi_dev_get_info(struct vscsi_dev *dev, struct vscsi_dev_info *out)
 
 	error_enter(__func__);
 	pthread_mutex_lock(&dev->lock);
+	info.queues = dev->served;
 	info.negotiated = dev->virtio.features;
 	info.max_target = dev->limits.max_target;
 	info.max_lun = dev->limits.max_lun;

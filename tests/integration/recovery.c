@@ -283,6 +283,54 @@ static void not_without_what_is_in_use(void **state)
 	}
 }
 
+static uint32_t queues_of(struct fixture *f)
+{
+	struct vscsi_dev_info info = {.size = sizeof(info)};
+
+	assert_int_equal(vscsi_dev_get_info(f->dev, &info), 0);
+	return info.queues;
+}
+
+static void restart_with_queues(struct fixture *f, char *data, const char *option)
+{
+	die_with_writes(f, f->queue, data);
+	START(f, FILE_LUN, option);
+	collect_all(f->queue, DEPTH, 0, false);
+	assert_written(f, data);
+	assert_works(f);
+}
+
+/* Queues that nobody uses may be missing, and come again later. */
+static void fewer_queues(void **state)
+{
+	static const char *const options[] = {"?recovery=replay&queues=4",
+					      "?recovery=exact&queues=4"};
+	struct vscsi_queue_info info = {.size = sizeof(info)};
+	struct fixture *f = *state;
+	struct vscsi_queue *second;
+	unsigned i;
+	char *data;
+
+	for (i = 0; i < ARRAY_LEN(options); i++) {
+		start(f, options[i]);
+		data = take(f, DEPTH * 512);
+		restart_with_queues(f, data, "--queues=2");
+		assert_int_equal(queues_of(f), 2);
+		assert_int_equal(vscsi_queue_open(f->dev, NULL, &second), 0);
+		assert_int_equal(vscsi_queue_get_info(second, &info), 0);
+		assert_int_equal(info.exclusive, 0);
+		assert_int_equal(vscsi_queue_close(second), 0);
+		restart_with_queues(f, data, "--queues=4");
+		assert_int_equal(queues_of(f), 4);
+		assert_int_equal(vscsi_queue_open(f->dev, NULL, &second), 0);
+		assert_int_equal(vscsi_queue_get_info(second, &info), 0);
+		assert_int_equal(info.exclusive, 1);
+		assert_int_equal(vscsi_queue_close(second), 0);
+		close_all(f);
+		assert_true(target_stop(&f->target));
+	}
+}
+
 static void reset_by_the_application(void **state)
 {
 	struct vscsi_event events[2];
@@ -420,17 +468,12 @@ static void closed_while_away(void **state)
 int main(void)
 {
 	static const struct CMUnitTest recovery[] = {
-		TEST(replayed),
-		TEST(accepted_while_away),
-		TEST(reported),
-		TEST(only_what_may_run_twice),
-		TEST(the_limit_passes),
-		TEST(shared_handles),
-		TEST(other_features),
-		TEST(not_without_what_is_in_use),
-		TEST(reset_by_the_application),
-		TEST(other_disks),
-		TEST(calls_that_wait),
+		TEST(replayed),          TEST(accepted_while_away),
+		TEST(reported),          TEST(only_what_may_run_twice),
+		TEST(the_limit_passes),  TEST(shared_handles),
+		TEST(other_features),    TEST(not_without_what_is_in_use),
+		TEST(fewer_queues),      TEST(reset_by_the_application),
+		TEST(other_disks),       TEST(calls_that_wait),
 		TEST(closed_while_away),
 	};
 
