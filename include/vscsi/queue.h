@@ -142,7 +142,9 @@ int vscsi_queue_get_info(struct vscsi_queue *queue, struct vscsi_queue_info *inf
  * where the device asks for it. With nothing prepared it does nothing. O(1); a system call only for
  * a kick.
  *
- * Return: 0, or -ENOTCONN when the device is lost: vscsi_poll() has the completions.
+ * While a lost device is looked for (vscsi_dev_opts.recovery) it is shown them when it is back.
+ *
+ * Return: 0, or -ENOTCONN when the device is lost for good: vscsi_poll() has the completions.
  */
 int vscsi_submit(struct vscsi_queue *queue);
 
@@ -155,10 +157,11 @@ int vscsi_submit(struct vscsi_queue *queue);
  * Requests that are sent again (UNIT ATTENTION, BUSY) are published by this, and with them whatever
  * was prepared. Each request is returned exactly once, and by then the device can no longer touch
  * its buffer. O(completions). No system call while completions come in; after some ten thousand
- * calls in a row without one, a few that look whether the device is still connected.
+ * calls in a row without one, a few that look whether the device is still connected. While a lost
+ * device is looked for, a call now and then takes the next step and waits for the device's answers.
  *
  * Return: number of completions written, 0 when there are none yet; -ENOTCONN when the device is
- * lost and every request has been returned.
+ * lost for good and every request has been returned.
  */
 int vscsi_poll(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max);
 
@@ -187,7 +190,9 @@ int vscsi_queue_fd(struct vscsi_queue *queue);
  * all threads of the handle. One system call, a few on a shared queue.
  *
  * Return: 0 when it is safe to sleep; 1 when completions are there already: poll, don't sleep
- * (virtio 1.4, 2.7.14); -ENOTCONN; or as vscsi_queue_fd().
+ * (virtio 1.4, 2.7.14), and while a lost device is looked for: vscsi_poll() and vscsi_wait() do
+ * that, and a loop that sleeps otherwise has to come back to them; -ENOTCONN; or as
+ * vscsi_queue_fd().
  */
 int vscsi_arm(struct vscsi_queue *queue);
 
