@@ -121,10 +121,15 @@ int events_renew(struct vscsi_dev *dev)
 	err = virtq_renew(&events->vq, dev->virtio.features);
 	if (!err)
 		post_buffers(dev, events);
-	/* Nobody told what came and went meanwhile. */
-	events->rescan = true;
 	pthread_mutex_unlock(&events->lock);
 	return err;
+}
+
+void events_missed(struct vscsi_dev *dev)
+{
+	pthread_mutex_lock(&dev->events->lock);
+	dev->events->rescan = true;
+	pthread_mutex_unlock(&dev->events->lock);
 }
 
 void events_destroy(struct vscsi_dev *dev)

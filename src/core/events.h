@@ -28,6 +28,9 @@ struct virtq *events_virtq(struct vscsi_dev *dev);
 void events_unit_attention(struct vscsi_dev *dev, const struct vscsi_lun *lun, unsigned asc,
 			   unsigned ascq);
 
+/* Notes that LUNs may have come and gone with nobody to tell: the next look is a scan. */
+void events_missed(struct vscsi_dev *dev);
+
 /* Notes what concerns the device as a whole: VSCSI_EVENT_CONFIG, LOST or BACK. Any thread. */
 void events_note(struct vscsi_dev *dev, unsigned type);
 

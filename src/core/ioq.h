@@ -249,6 +249,12 @@ static inline bool ioq_kept(const struct ioq *ioq)
 	return atomic_load_explicit(&ioq->fate, memory_order_relaxed) == FATE_KEEP;
 }
 
+/* The virtqueue that the device has, to which the queue's user may still have to go over. */
+static inline struct virtq *ioq_live(struct ioq *ioq)
+{
+	return atomic_load(&ioq->ready) && !ioq_kept(ioq) ? &ioq->spare : &ioq->vq;
+}
+
 static inline uint16_t slot_number(const struct ioq *ioq, const struct slot *slot)
 {
 	return (uint16_t)(slot - ioq->slots);

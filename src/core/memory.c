@@ -22,12 +22,6 @@ static bool in_flight(const struct vscsi_dev *dev)
 	return false;
 }
 
-/* What the device has of a queue whose user may not have gone over to it yet. */
-static struct virtq *ioq_live(struct ioq *ioq)
-{
-	return atomic_load(&ioq->ready) && !ioq_kept(ioq) ? &ioq->spare : &ioq->vq;
-}
-
 static struct virtq *virtq_at(struct vscsi_dev *dev, unsigned index)
 {
 	if (index == VQ_CONTROL)

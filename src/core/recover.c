@@ -164,9 +164,10 @@ static void come_back(struct vscsi_dev *dev)
 	virtq_kick(control_virtq(dev));
 	virtq_kick(events_virtq(dev));
 	for (i = 0; i < dev->served; i++)
-		virtq_kick(&dev->ioqs[i]->vq);
+		virtq_kick(ioq_live(dev->ioqs[i]));
 	atomic_store_explicit(&dev->state, VSCSI_DEV_RUNNING, memory_order_release);
 	log_info("the device is back");
+	events_missed(dev);
 	dev_wake_sleepers(dev);
 	events_note(dev, VSCSI_EVENT_BACK);
 }
