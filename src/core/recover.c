@@ -40,6 +40,18 @@ static enum fate choose_fate(const struct vscsi_dev *dev, bool report)
 	return dev->recovery.keep ? FATE_KEEP : FATE_REPLAY;
 }
 
+/* A request queue that the device is to go on with; its spare virtqueue is nobody's. Or NULL. */
+static struct ioq *find_kept(const struct vscsi_dev *dev)
+{
+	unsigned i;
+
+	for (i = 0; i < dev->queues; i++) {
+		if (ioq_kept(dev->ioqs[i]))
+			return dev->ioqs[i];
+	}
+	return NULL;
+}
+
 void recover_begin(struct vscsi_dev *dev, const char *why, bool report)
 {
 	struct recovery *recovery = &dev->recovery;
@@ -53,6 +65,8 @@ void recover_begin(struct vscsi_dev *dev, const char *why, bool report)
 	/* A reset that was carried out has ended the account. */
 	recovery->keep = !report && virtio_tracked(&dev->virtio);
 	dev_close_queues(dev, choose_fate(dev, report));
+	/* Where all still wait for their users since the loss before, there is nothing to keep. */
+	recovery->keep = recovery->keep && find_kept(dev);
 	recovery->limit = limit_of(dev);
 	recovery->missing =
 		clock_ms() +
@@ -120,6 +134,7 @@ static int ask_first(struct vscsi_dev *dev)
 	if (!virtio_tracked(&dev->virtio))
 		return do_without(dev, "the device keeps no account of it any more");
 	err = restart_check(dev);
+	dev->recovery.asked = find_kept(dev);
 	if (!err)
 		err = restart_asked(dev);
 	if (err)
@@ -136,6 +151,8 @@ static int reconnect(struct vscsi_dev *dev)
 	int strangers;
 	int err = dev->recovery.keep ? ask_first(dev) : 0;
 
+	/* Where nothing is kept, each has a fresh one. */
+	dev->recovery.asked = dev->ioqs[0];
 	if (!err)
 		err = connect_anew(dev);
 	if (!err)

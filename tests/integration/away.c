@@ -179,6 +179,9 @@ static void not_polled_between_losses(void **state)
 	struct fixture *f = *state;
 
 	lose_twice(f, "?queues=3&recovery=exact", true);
+	/* The first time what is in flight is sent again, the second time it stays outstanding. */
+	lose_twice(f, "?queues=3&recovery=exact", false);
+	lose_twice(f, "?queues=3", false);
 }
 
 /**
