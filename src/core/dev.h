@@ -42,6 +42,7 @@ struct dev_limits {
  * @due: when the next attempt is; read by any thread
  * @pause: between that and the one after it
  * @keep: the device is to go on with what it has in flight, by its own account
+ * @asked: request queue on whose spare virtqueue LUNs are asked who they are
  */
 struct recovery {
 	uint64_t limit;
@@ -49,6 +50,7 @@ struct recovery {
 	_Atomic uint64_t due;
 	unsigned pause;
 	bool keep;
+	struct ioq *asked;
 };
 
 struct events;

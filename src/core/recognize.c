@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Asks logical units who they are, on the fresh ring of the first request queue, which nobody else
- * has by then. One question at a time, with buffers that are for this alone.
+ * Asks logical units who they are, on the fresh ring of a request queue, which nobody else has by
+ * then. One question at a time, with buffers that are for this alone.
  */
 #include <errno.h>
 #include <string.h>
@@ -99,7 +99,7 @@ static int await(struct vscsi_dev *dev, struct virtq *vq)
 static int ask(struct vscsi_lun *lun, const uint8_t cdb[SCSI_CDB_LEN], uint8_t *out, size_t len)
 {
 	struct vscsi_dev *dev = lun->dev;
-	struct virtq *vq = &dev->ioqs[0]->spare;
+	struct virtq *vq = &dev->recovery.asked->spare;
 	struct question *q = dev->question;
 	unsigned tries;
 	struct virtio_scsi_cmd_resp resp;

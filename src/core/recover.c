@@ -41,6 +41,18 @@ static enum fate choose_fate(struct vscsi_dev *dev, enum fate best)
 	return best == FATE_KEEP && !virtio_tracked(&dev->virtio) ? FATE_REPLAY : best;
 }
 
+/* A request queue that the device is to go on with; its spare virtqueue is nobody's. Or NULL. */
+static struct ioq *find_kept(const struct vscsi_dev *dev)
+{
+	unsigned i;
+
+	for (i = 0; i < dev->served; i++) {
+		if (ioq_kept(dev->ioqs[i]))
+			return dev->ioqs[i];
+	}
+	return NULL;
+}
+
 void recover_begin(struct vscsi_dev *dev, const char *why, enum fate best)
 {
 	struct recovery *recovery = &dev->recovery;
@@ -53,8 +65,9 @@ void recover_begin(struct vscsi_dev *dev, const char *why, enum fate best)
 	log_warn("the device is lost, and looked for: %s", why);
 	dev_cut_off(dev);
 	fate = choose_fate(dev, best);
-	recovery->keep = fate == FATE_KEEP;
 	dev_close_queues(dev, fate);
+	/* Where all still wait for their users since the loss before, there is nothing to keep. */
+	recovery->keep = fate == FATE_KEEP && find_kept(dev);
 	recovery->limit = limit_of(dev);
 	recovery->missing =
 		clock_ms() +
@@ -125,6 +138,7 @@ static int ask_first(struct vscsi_dev *dev)
 	err = restart_check(dev);
 	if (!err && dev->served != served)
 		return do_without(dev, "the device has another number of queues");
+	dev->recovery.asked = find_kept(dev);
 	if (!err)
 		err = restart_asked(dev);
 	if (err)
@@ -141,6 +155,8 @@ static int reconnect(struct vscsi_dev *dev)
 	int strangers;
 	int err = dev->recovery.keep ? ask_first(dev) : 0;
 
+	/* Where nothing is kept, each has a fresh one. */
+	dev->recovery.asked = dev->ioqs[0];
 	if (!err)
 		err = connect_anew(dev);
 	if (!err)

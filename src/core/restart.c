@@ -77,7 +77,7 @@ static int start_spare(struct ioq *ioq)
 
 int restart_asked(struct vscsi_dev *dev)
 {
-	return start_spare(dev->ioqs[0]);
+	return start_spare(dev->recovery.asked);
 }
 
 /* As at the opening, and in the same order (virtio 1.4, 3.1.1 step 7). */
@@ -105,6 +105,15 @@ static int start_again(struct virtq *vq)
 	return virtq_resume(vq, virtq_stood(vq));
 }
 
+/*
+ * Where the device stood: what it had in flight, or, of a queue that was not polled since the loss
+ * before this one, the fresh virtqueue that it got then and that its user will go over to.
+ */
+static int go_on(struct ioq *ioq)
+{
+	return start_again(ioq_kept(ioq) ? &ioq->vq : &ioq->spare);
+}
+
 /* The account first: a device reads it when the first ring starts. */
 int restart_kept(struct vscsi_dev *dev)
 {
@@ -117,6 +126,6 @@ int restart_kept(struct vscsi_dev *dev)
 	if (!err)
 		err = start_again(events_virtq(dev));
 	for (i = 0; i < dev->served && !err; i++)
-		err = start_again(&dev->ioqs[i]->vq);
+		err = go_on(dev->ioqs[i]);
 	return err;
 }

@@ -13,7 +13,7 @@
  * restart_check - Look whether it is large enough for what is in use
  * restart_fresh - Start all virtqueues, empty; request queues have theirs in struct ioq, @spare
  * restart_kept - Start all virtqueues where the device stood
- * restart_asked - Start nothing but a fresh virtqueue of the first request queue, to ask questions
+ * restart_asked - Start nothing but a fresh virtqueue to ask questions, struct recovery, @asked
  *
  * Return: 0, or a negative errno with its sentence set. Device locked.
  */

@@ -3,99 +3,13 @@
  * A target that is killed and started again: what becomes of requests that it had, with each
  * policy, and that everything else goes on as if nothing had been.
  */
-#include "disk.h"
+#include "loss.h"
 
 #include <errno.h>
 #include <pthread.h>
 
 #define DEPTH      16
-#define FILE_LUN   "--lun=0:0,file=disk.img"
 #define FILE_LUN_2 "--lun=0:2,file=disk.img"
-
-static void start(struct fixture *f, const char *options)
-{
-	make_file("disk.img", 16 * MIB);
-	START(f, FILE_LUN);
-	open_disk(f, options);
-}
-
-/* The target stands still with requests of @queue, and is killed. */
-static void die_with_writes(struct fixture *f, struct vscsi_queue *queue, char *data)
-{
-	unsigned i;
-
-	fill(data, DEPTH * 512, 7);
-	target_freeze(&f->target);
-	for (i = 0; i < DEPTH; i++)
-		assert_int_equal(vscsi_write(queue, f->lun, data + 512 * i, i, 1, 0, i), 0);
-	assert_int_equal(vscsi_submit(queue), 0);
-	target_kill(&f->target);
-}
-
-static uint32_t state_of(struct fixture *f)
-{
-	struct vscsi_dev_info info = {.size = sizeof(info)};
-
-	assert_int_equal(vscsi_dev_get_info(f->dev, &info), 0);
-	return info.state;
-}
-
-/* Polls until the loss is known; nothing may come before that. */
-static void notice(struct fixture *f)
-{
-	struct vscsi_event event;
-	uint64_t limit = now_ms() + PATIENCE_MS;
-	int got;
-
-	while (!(got = vscsi_dev_poll_events(f->dev, &event, 1)))
-		assert_true(now_ms() < limit);
-	assert_int_equal(got, 1);
-	assert_int_equal(event.type, VSCSI_EVENT_LOST);
-}
-
-static void hear_back(struct fixture *f)
-{
-	struct vscsi_event event = {.type = 0};
-	uint64_t limit = now_ms() + PATIENCE_MS;
-
-	while (event.type != VSCSI_EVENT_BACK) {
-		assert_true(now_ms() < limit);
-		assert_true(vscsi_dev_poll_events(f->dev, &event, 1) >= 0);
-	}
-}
-
-/* Collects @count completions, each once; all have this result. */
-static void collect_all(struct vscsi_queue *queue, unsigned count, int result, bool sleep)
-{
-	uint64_t limit = now_ms() + PATIENCE_MS;
-	struct vscsi_completion done[3];
-	uint64_t seen = 0;
-	int got;
-	int i;
-
-	while (seen != (UINT64_C(1) << count) - 1) {
-		assert_true(now_ms() < limit);
-		if (sleep)
-			assert_true(vscsi_wait(queue, PATIENCE_MS) == 1);
-		got = vscsi_poll(queue, done, 3);
-		assert_true(got >= 0);
-		for (i = 0; i < got; i++) {
-			assert_in_range(done[i].user_data, 0, count - 1);
-			assert_int_equal(seen >> done[i].user_data & 1, 0);
-			seen |= UINT64_C(1) << done[i].user_data;
-			assert_int_equal(done[i].result, result);
-		}
-	}
-	assert_int_equal(vscsi_poll(queue, done, 3), result == -ENOTCONN ? -ENOTCONN : 0);
-}
-
-static void assert_written(struct fixture *f, const char *data)
-{
-	char *back = take(f, DEPTH * 512);
-
-	assert_int_equal(vscsi_pread(f->lun, back, DEPTH * 512, 0), 0);
-	assert_memory_equal(back, data, DEPTH * 512);
-}
 
 static void replayed(void **state)
 {
@@ -109,12 +23,12 @@ static void replayed(void **state)
 
 	CONFORMS("R-VU-98", "R-VU-99");
 	for (i = 0; i < ARRAY_LEN(options); i++) {
-		start(f, options[i]);
+		start_file(f, options[i]);
 		data = take(f, DEPTH * 512);
-		die_with_writes(f, f->queue, data);
+		die_with_writes(f, f->queue, data, DEPTH);
 		START(f, FILE_LUN);
 		collect_all(f->queue, DEPTH, 0, i & 1);
-		assert_written(f, data);
+		assert_written(f, data, DEPTH);
 		assert_works(f);
 		close_all(f);
 		assert_true(target_stop(&f->target));
@@ -127,9 +41,9 @@ static void accepted_while_away(void **state)
 	struct fixture *f = *state;
 	char *data;
 
-	start(f, "?recovery=replay");
+	start_file(f, "?recovery=replay");
 	data = take(f, (DEPTH + 1) * 512);
-	die_with_writes(f, f->queue, data);
+	die_with_writes(f, f->queue, data, DEPTH);
 	notice(f);
 	assert_int_equal(state_of(f), VSCSI_DEV_RECOVERING);
 	assert_int_equal(vscsi_read(f->queue, f->lun, data + DEPTH * 512, 0, 1, 0, DEPTH), 0);
@@ -138,7 +52,7 @@ static void accepted_while_away(void **state)
 	START(f, FILE_LUN);
 	collect_all(f->queue, DEPTH + 1, 0, true);
 	hear_back(f);
-	assert_written(f, data);
+	assert_written(f, data, DEPTH);
 	assert_int_equal(state_of(f), VSCSI_DEV_RUNNING);
 	assert_works(f);
 }
@@ -149,9 +63,9 @@ static void reported(void **state)
 	char *data;
 
 	CONFORMS("R-VU-102");
-	start(f, "?recovery=report");
+	start_file(f, "?recovery=report");
 	data = take(f, DEPTH * 512);
-	die_with_writes(f, f->queue, data);
+	die_with_writes(f, f->queue, data, DEPTH);
 	/* They end at once, with no target there. */
 	collect_all(f->queue, DEPTH, -ECONNRESET, false);
 	notice(f);
@@ -172,7 +86,7 @@ static void only_what_may_run_twice(void **state)
 	int got;
 	char *data;
 
-	start(f, "?recovery=replay");
+	start_file(f, "?recovery=replay");
 	data = take(f, 1024);
 	target_freeze(&f->target);
 	assert_int_equal(vscsi_compare_and_write(f->queue, f->lun, data, data + 512, 0, 1, 0, 0),
@@ -208,9 +122,9 @@ static void the_limit_passes(void **state)
 	char *data;
 
 	CONFORMS("R-VU-106");
-	start(f, "?recovery=replay&recovery_ms=200");
+	start_file(f, "?recovery=replay&recovery_ms=200");
 	data = take(f, DEPTH * 512);
-	die_with_writes(f, f->queue, data);
+	die_with_writes(f, f->queue, data, DEPTH);
 	notice(f);
 	begin = now_ms();
 	collect_all(f->queue, DEPTH, -ENOTCONN, true);
@@ -230,17 +144,17 @@ static void shared_handles(void **state)
 	struct vscsi_queue *second;
 	char *data;
 
-	start(f, "?recovery=replay&queues=1");
+	start_file(f, "?recovery=replay&queues=1");
 	assert_int_equal(vscsi_queue_open(f->dev, &opts, &first), 0);
 	data = take(f, DEPTH * 512);
-	die_with_writes(f, first, data);
+	die_with_writes(f, first, data, DEPTH);
 	notice(f);
 	assert_int_equal(vscsi_queue_open(f->dev, &opts, &second), 0);
 	assert_int_equal(vscsi_write(second, f->lun, data, 0, 1, 0, 0), 0);
 	START(f, FILE_LUN);
 	collect_all(second, 1, 0, false);
 	collect_all(first, DEPTH, 0, false);
-	assert_written(f, data);
+	assert_written(f, data, DEPTH);
 	assert_works(f);
 	assert_int_equal(vscsi_queue_close(first), 0);
 	assert_int_equal(vscsi_queue_close(second), 0);
@@ -253,12 +167,12 @@ static void other_features(void **state)
 	char *data;
 
 	CONFORMS("R-VU-100");
-	start(f, "?recovery=replay");
+	start_file(f, "?recovery=replay");
 	data = take(f, DEPTH * 512);
-	die_with_writes(f, f->queue, data);
+	die_with_writes(f, f->queue, data, DEPTH);
 	START(f, FILE_LUN, "--off=event_idx,hotplug,change,mem_slots,status,config,reply_ack");
 	collect_all(f->queue, DEPTH, 0, false);
-	assert_written(f, data);
+	assert_written(f, data, DEPTH);
 	assert_works(f);
 	target_kill(&f->target);
 	START(f, FILE_LUN);
@@ -273,7 +187,7 @@ static void not_without_what_is_in_use(void **state)
 
 	CONFORMS("R-VU-100");
 	for (i = 0; i < ARRAY_LEN(less); i++) {
-		start(f, "?recovery=replay&recovery_ms=300&queues=2");
+		start_file(f, "?recovery=replay&recovery_ms=300&queues=2");
 		target_kill(&f->target);
 		START(f, FILE_LUN, less[i]);
 		assert_int_equal(vscsi_sync_flush(f->lun), -ENOTCONN);
@@ -338,7 +252,7 @@ static void reset_by_the_application(void **state)
 	unsigned i;
 	char *data;
 
-	start(f, "?recovery=replay");
+	start_file(f, "?recovery=replay");
 	data = take(f, DEPTH * 512);
 	fill(data, DEPTH * 512, 7);
 	for (i = 0; i < DEPTH; i++)
@@ -349,7 +263,7 @@ static void reset_by_the_application(void **state)
 	assert_int_equal(events[0].type, VSCSI_EVENT_LOST);
 	assert_int_equal(events[1].type, VSCSI_EVENT_BACK);
 	collect_all(f->queue, DEPTH, 0, false);
-	assert_written(f, data);
+	assert_written(f, data, DEPTH);
 	assert_works(f);
 	close_all(f);
 	open_disk(f, "");
@@ -436,7 +350,7 @@ static void calls_that_wait(void **state)
 	void *result;
 	unsigned i;
 
-	start(f, "?recovery=replay");
+	start_file(f, "?recovery=replay");
 	for (i = 0; i < ARRAY_LEN(threads); i++)
 		assert_int_equal(pthread_create(&threads[i], NULL, write_and_flush, f), 0);
 	for (i = 0; i < 3; i++) {
@@ -457,9 +371,9 @@ static void closed_while_away(void **state)
 	char *data;
 
 	CONFORMS("R-VU-106");
-	start(f, "?recovery=report&recovery_ms=4294967295");
+	start_file(f, "?recovery=report&recovery_ms=4294967295");
 	data = take(f, DEPTH * 512);
-	die_with_writes(f, f->queue, data);
+	die_with_writes(f, f->queue, data, DEPTH);
 	collect_all(f->queue, DEPTH, -ECONNRESET, false);
 	assert_int_equal(state_of(f), VSCSI_DEV_RECOVERING);
 	close_all(f);

@@ -178,6 +178,21 @@ void target_kill(struct target *target)
 	reap(target);
 }
 
+bool target_has_ended(const struct target *target)
+{
+	siginfo_t info = {.si_pid = 0};
+
+	assert_int_equal(waitid(P_PID, (id_t)target->pid, &info, WEXITED | WNOHANG | WNOWAIT), 0);
+	return info.si_pid;
+}
+
+void target_await_crash(struct target *target)
+{
+	int status = reap(target);
+
+	assert_true(status >= 0 && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+}
+
 void target_freeze(const struct target *target)
 {
 	int status;

@@ -70,6 +70,12 @@ bool target_stop(struct target *target);
 /* Ends a target by SIGKILL: its socket stays, as after a crash. */
 void target_kill(struct target *target);
 
+/* Whether a target has ended by itself; target_stop() or target_await_crash() follows. */
+bool target_has_ended(const struct target *target);
+
+/* Waits until a target ends as by SIGKILL, as its control command "die" has it do. */
+void target_await_crash(struct target *target);
+
 /* Has a target stand still by SIGSTOP and returns once it does; target_thaw() ends that. */
 void target_freeze(const struct target *target);
 void target_thaw(const struct target *target);

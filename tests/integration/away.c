@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What the application may do around a loss, at a target that keeps account of what it has in
+ * flight: prepare and abort requests meanwhile, register memory, reset the device, leave a queue
+ * alone, share one between threads, and sleep through all of it.
+ */
+#include "loss.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define DEPTH 16u
+
+static void accepted_while_away(void **state)
+{
+	struct fixture *f = *state;
+	char *data;
+
+	start_file(f, "?recovery=exact");
+	data = take(f, (DEPTH + 1) * 512);
+	die_with_writes(f, f->queue, data, DEPTH);
+	notice(f);
+	assert_int_equal(state_of(f), VSCSI_DEV_RECOVERING);
+	assert_int_equal(vscsi_read(f->queue, f->lun, data + DEPTH * 512, 0, 1, 0, DEPTH), 0);
+	assert_int_equal(vscsi_submit(f->queue), 0);
+	assert_int_equal(vscsi_wait(f->queue, 1), 0);
+	START(f, FILE_LUN);
+	collect_all(f->queue, DEPTH + 1, 0, true);
+	hear_back(f);
+	assert_int_equal(state_of(f), VSCSI_DEV_RUNNING);
+	assert_written(f, data, DEPTH);
+	assert_works(f);
+}
+
+/* A reset ends the account, so that what was in flight is sent again; then there is a new one. */
+static void reset_by_the_application(void **state)
+{
+	struct fixture *f = *state;
+	int results[DEPTH];
+	unsigned i;
+	char *data;
+
+	start_file(f, "?recovery=exact");
+	data = take(f, DEPTH * 512);
+	prepare_writes(f, f->queue, data, DEPTH - 1);
+	fill(data, DEPTH * 512, 7);
+	write_raw(f, f->queue, data + 512 * (DEPTH - 1), DEPTH - 1, DEPTH - 1);
+	assert_int_equal(vscsi_submit(f->queue), 0);
+	assert_int_equal(vscsi_dev_reset(f->dev), 0);
+	collect_results(f->queue, DEPTH, results);
+	for (i = 0; i < DEPTH - 1; i++)
+		assert_int_equal(results[i], 0);
+	assert_true(!results[i] || results[i] == -ECONNRESET);
+	assert_written(f, data, DEPTH - 1);
+	assert_works(f);
+	target_freeze(&f->target);
+	memset(data, 0, DEPTH * 512);
+	assert_int_equal(vscsi_read(f->queue, f->lun, data, 0, DEPTH - 1, 0, 0), 0);
+	write_raw(f, f->queue, data + 512 * (DEPTH - 1), DEPTH - 1, 1);
+	assert_int_equal(vscsi_submit(f->queue), 0);
+	target_kill(&f->target);
+	START(f, FILE_LUN);
+	collect_all(f->queue, 2, 0, true);
+	assert_written(f, data, DEPTH);
+	assert_works(f);
+}
+
+/* Whether it is aborted or was faster, it completes once; the others don't notice. */
+static void aborted_while_away(void **state)
+{
+	struct fixture *f = *state;
+	int results[DEPTH];
+	unsigned i;
+	char *data;
+
+	start_file(f, "?recovery=exact");
+	data = take(f, DEPTH * 512);
+	die_with_writes(f, f->queue, data, DEPTH);
+	notice(f);
+	assert_int_equal(vscsi_abort(f->queue, 3), 0);
+	assert_int_equal(vscsi_abort(f->queue, 99), -ENOENT);
+	START(f, FILE_LUN);
+	collect_results(f->queue, DEPTH, results);
+	for (i = 0; i < DEPTH; i++)
+		assert_true(!results[i] || (i == 3 && results[i] == -ECANCELED));
+	assert_works(f);
+}
+
+/* The application's own memory: registered before, and after what can't be while it is away. */
+static void memory_of_the_application(void **state)
+{
+	const size_t part = 2 * MIB;
+	struct fixture *f = *state;
+	unsigned i;
+	char *own;
+	int fd;
+
+	fd = memfd_create("own", MFD_CLOEXEC);
+	assert_int_equal(ftruncate(fd, (off_t)(3 * part)), 0);
+	own = mmap(NULL, 3 * part, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	assert_ptr_not_equal(own, MAP_FAILED);
+	start_file(f, "?recovery=exact");
+	assert_int_equal(vscsi_mem_register(vscsi_dev_mem(f->dev), own, part, fd, 0), 0);
+	die_with_writes(f, f->queue, own, DEPTH);
+	notice(f);
+	assert_int_equal(vscsi_mem_register(vscsi_dev_mem(f->dev), own + part, part, fd, part),
+			 -EBUSY);
+	START(f, FILE_LUN);
+	collect_all(f->queue, DEPTH, 0, false);
+	assert_int_equal(vscsi_mem_register(vscsi_dev_mem(f->dev), own + part, part, fd, part), 0);
+	assert_written(f, own, DEPTH);
+	/* What is new is shown to the next target as well. */
+	die_with_writes(f, f->queue, own + part, DEPTH);
+	START(f, FILE_LUN);
+	collect_all(f->queue, DEPTH, 0, false);
+	assert_int_equal(
+		vscsi_mem_register(vscsi_dev_mem(f->dev), own + 2 * part, part, fd, 2 * part), 0);
+	for (i = 1; i < 3; i++) {
+		assert_int_equal(vscsi_read(f->queue, f->lun, own + i * part, 0, DEPTH, 0, i), 0);
+		assert_int_equal(outcome(f->queue), 0);
+		assert_memory_equal(own, own + i * part, DEPTH * 512);
+	}
+	close_all(f);
+	munmap(own, 3 * part);
+	close(fd);
+}
+
+/*
+ * Two queues of one thread, one of which is not polled between two losses. @killed: the first time
+ * as well; else the device is reset.
+ */
+static void lose_twice(struct fixture *f, const char *options, bool killed)
+{
+	const struct vscsi_queue_opts opts = {.size = sizeof(opts), .flags = VSCSI_QUEUE_EXCLUSIVE};
+	struct vscsi_queue *late;
+	struct vscsi_lun *lun;
+	unsigned i;
+	char *data;
+
+	make_file("disk.img", 16 * MIB);
+	START(f, FILE_LUN);
+	open_default(f, options);
+	assert_int_equal(vscsi_queue_open(f->dev, &opts, &late), 0);
+	data = take(f, (2 * DEPTH + 1) * 512);
+	lun = f->lun;
+	if (killed)
+		target_freeze(&f->target);
+	for (i = 0; i < DEPTH; i++)
+		assert_int_equal(vscsi_read(late, lun, data + 512 * (DEPTH + i), i, 1, 0, i), 0);
+	assert_int_equal(vscsi_submit(late), 0);
+	prepare_writes(f, f->queue, data, DEPTH);
+	if (killed) {
+		target_kill(&f->target);
+		START(f, FILE_LUN);
+		hear_back(f);
+	} else {
+		assert_int_equal(vscsi_dev_reset(f->dev), 0);
+	}
+	collect_all(f->queue, DEPTH, 0, false);
+	target_freeze(&f->target);
+	prepare_writes(f, f->queue, data, DEPTH - 1);
+	write_raw(f, f->queue, data + 512 * (DEPTH - 1), DEPTH - 1, DEPTH - 1);
+	assert_int_equal(vscsi_submit(f->queue), 0);
+	target_kill(&f->target);
+	START(f, FILE_LUN);
+	collect_all(late, DEPTH, 0, false);
+	collect_all(f->queue, DEPTH, 0, false);
+	assert_written(f, data, DEPTH - 1);
+	assert_works(f);
+	assert_int_equal(vscsi_queue_close(late), 0);
+	stop_all(f);
+}
+
+static void not_polled_between_losses(void **state)
+{
+	struct fixture *f = *state;
+
+	lose_twice(f, "?queues=3&recovery=exact", true);
+	/* The first time what is in flight is sent again, the second time it stays outstanding. */
+	lose_twice(f, "?queues=3&recovery=exact", false);
+	lose_twice(f, "?queues=3", false);
+}
+
+/**
+ * struct user - A thread with a handle of its own on a queue that is shared
+ * @rounds: how often it wrote and read; @stop: ends it; @wrong: what went wrong, or NULL
+ */
+struct user {
+	struct fixture *f;
+	pthread_t thread;
+	char *data;
+	uint64_t lba;
+	_Atomic unsigned rounds;
+	atomic_bool stop;
+	const char *_Atomic wrong;
+};
+
+/* One request and its completion, asleep until it comes. */
+static int finish(struct vscsi_queue *queue)
+{
+	struct vscsi_completion done;
+	int got;
+
+	vscsi_submit(queue);
+	while (!(got = vscsi_poll(queue, &done, 1))) {
+		if (vscsi_wait(queue, PATIENCE_MS) != 1)
+			return -ETIMEDOUT;
+	}
+	return got < 0 ? got : done.result;
+}
+
+static void *use_shared(void *arg)
+{
+	const struct vscsi_queue_opts opts = {.size = sizeof(opts), .flags = VSCSI_QUEUE_SHARED};
+	struct vscsi_queue *queue;
+	struct user *u = arg;
+
+	if (vscsi_queue_open(u->f->dev, &opts, &queue)) {
+		u->wrong = "no queue";
+		return NULL;
+	}
+	while (!u->stop && !u->wrong) {
+		fill(u->data, 4096, u->lba << 32 | u->rounds);
+		if (vscsi_write(queue, u->f->lun, u->data, u->lba, 8, 0, 1) || finish(queue))
+			u->wrong = "a write failed";
+		memset(u->data, 0, 4096);
+		if (vscsi_read(queue, u->f->lun, u->data, u->lba, 8, 0, 2) || finish(queue))
+			u->wrong = "a read failed";
+		if (!u->wrong && !holds(u->data, 4096, u->lba << 32 | u->rounds))
+			u->wrong = "a read found something else";
+		u->rounds++;
+	}
+	if (vscsi_queue_close(queue) && !u->wrong)
+		u->wrong = "a request was lost";
+	return NULL;
+}
+
+static void await_rounds(struct user *u, unsigned more)
+{
+	uint64_t limit = now_ms() + PATIENCE_MS;
+	unsigned goal = u->rounds + more;
+
+	while (u->rounds < goal && !u->wrong)
+		assert_true(now_ms() < limit);
+}
+
+static void shared_by_threads(void **state)
+{
+	struct fixture *f = *state;
+	struct user users[2];
+	unsigned i;
+	unsigned k;
+
+	memset(users, 0, sizeof(users));
+	start_file(f, "?recovery=exact&queues=1");
+	for (i = 0; i < 2; i++) {
+		users[i].f = f;
+		users[i].lba = 100 * (i + 1);
+		users[i].data = take(f, 4096);
+		assert_int_equal(pthread_create(&users[i].thread, NULL, use_shared, &users[i]), 0);
+	}
+	for (k = 0; k < 5; k++) {
+		for (i = 0; i < 2; i++)
+			await_rounds(&users[i], 3);
+		target_kill(&f->target);
+		START(f, FILE_LUN);
+	}
+	for (i = 0; i < 2; i++)
+		await_rounds(&users[i], 3);
+	for (i = 0; i < 2; i++) {
+		users[i].stop = true;
+		assert_int_equal(pthread_join(users[i].thread, NULL), 0);
+		if (users[i].wrong)
+			fail_msg("%s", users[i].wrong);
+	}
+	assert_works(f);
+}
+
+/**
+ * struct sleeper - A thread that sleeps on a queue of its own
+ * @tid: its number, once it is about to
+ * @wrong: what went wrong, or NULL
+ */
+struct sleeper {
+	struct fixture *f;
+	char *data;
+	_Atomic pid_t tid;
+	const char *wrong;
+};
+
+static void *sleep_through(void *arg)
+{
+	struct vscsi_completion done[DEPTH];
+	struct sleeper *s = arg;
+	struct vscsi_queue *queue;
+	unsigned seen = 0;
+	unsigned i;
+	int got;
+
+	if (vscsi_queue_open(s->f->dev, NULL, &queue))
+		s->wrong = "no queue";
+	for (i = 0; i < DEPTH && !s->wrong; i++) {
+		if (vscsi_write(queue, s->f->lun, s->data + (size_t)512 * i, i, 1, 0, i))
+			s->wrong = "a request was not accepted";
+	}
+	if (!s->wrong)
+		vscsi_submit(queue);
+	s->tid = gettid();
+	while (seen < DEPTH && !s->wrong) {
+		if (vscsi_wait(queue, PATIENCE_MS) != 1)
+			s->wrong = "nothing came";
+		got = vscsi_poll(queue, done, DEPTH);
+		for (i = 0; (int)i < got; i++) {
+			if (done[i].result)
+				s->wrong = "a request failed";
+		}
+		seen += got > 0 ? (unsigned)got : 0;
+	}
+	if (vscsi_queue_close(queue) && !s->wrong)
+		s->wrong = "a request was lost";
+	return NULL;
+}
+
+static void await_sleep(struct sleeper *s)
+{
+	uint64_t limit = now_ms() + PATIENCE_MS;
+	char path[64];
+	char line[256] = "";
+	FILE *file;
+
+	while (!s->tid)
+		assert_true(now_ms() < limit);
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", s->tid);
+	while (!strstr(line, ") S ")) {
+		assert_true(now_ms() < limit);
+		file = fopen(path, "re");
+		assert_non_null(file);
+		assert_non_null(fgets(line, sizeof(line), file));
+		fclose(file);
+	}
+}
+
+/* It is asleep when the target dies, and is so again before the next one is there. */
+static void asleep_across_the_restart(void **state)
+{
+	struct fixture *f = *state;
+	struct sleeper s = {.f = f};
+	pthread_t thread;
+
+	start_file(f, "?recovery=exact&queues=3");
+	s.data = take(f, DEPTH * 512);
+	fill(s.data, DEPTH * 512, 7);
+	target_freeze(&f->target);
+	assert_int_equal(pthread_create(&thread, NULL, sleep_through, &s), 0);
+	await_sleep(&s);
+	target_kill(&f->target);
+	notice(f);
+	await_sleep(&s);
+	START(f, FILE_LUN);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	if (s.wrong)
+		fail_msg("%s", s.wrong);
+	assert_written(f, s.data, DEPTH);
+	assert_works(f);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest away[] = {
+		TEST(accepted_while_away),       TEST(reset_by_the_application),
+		TEST(aborted_while_away),        TEST(memory_of_the_application),
+		TEST(not_polled_between_losses), TEST(shared_by_threads),
+		TEST(asleep_across_the_restart),
+	};
+
+	return RUN_TESTS(away);
+}
