@@ -84,6 +84,15 @@ static int start_again(struct virtq *vq)
 	return virtq_resume(vq, virtq_stood(vq));
 }
 
+/*
+ * One that did not come back from the loss before has nothing in flight: its user still goes over
+ * to the fresh virtqueue. What lies in the ring of long ago was returned, or is sent again.
+ */
+static int start_request_queue(struct ioq *ioq)
+{
+	return ioq_kept(ioq) ? start_again(&ioq->vq) : start_spare(ioq);
+}
+
 /* The account first: a device reads it when the first ring starts. */
 int restart_kept(struct vscsi_dev *dev)
 {
@@ -96,6 +105,6 @@ int restart_kept(struct vscsi_dev *dev)
 	if (!err)
 		err = start_again(events_virtq(dev));
 	for (i = 0; i < dev->queues && !err; i++)
-		err = start_again(&dev->ioqs[i]->vq);
+		err = start_request_queue(dev->ioqs[i]);
 	return err;
 }

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Recovery where it meets something else: a device that is lost again before a queue came back from
+ * the loss before, and requests that are in none of the usual places meanwhile.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+
+#include "core.h"
+
+/* Whether the device can't be reached. */
+static bool away;
+
+static bool can_reopen(struct transport *t)
+{
+	(void)t;
+	return true;
+}
+
+static int reopen(struct transport *t, bool keep)
+{
+	struct fake *fake = (struct fake *)t;
+
+	(void)keep;
+	if (away)
+		return -ECONNREFUSED;
+	memset(fake->started, 0, sizeof(fake->started));
+	fake->insist = 0;
+	return 0;
+}
+
+static bool tracked(struct transport *t)
+{
+	struct fake *fake = (struct fake *)t;
+	struct model *m = fake->ctx;
+
+	return m->account;
+}
+
+static void open_recoverable(struct desk *d, const char *options)
+{
+	away = false;
+	desk_init(d);
+	d->m->fake.ops.can_reopen = can_reopen;
+	d->m->fake.ops.reopen = reopen;
+	d->m->fake.ops.tracked = tracked;
+	desk_open(d, options);
+	d->m->held = UINT64_C(1) << DESK_QUEUE;
+}
+
+static void read_block(struct desk *d, uint64_t lba)
+{
+	assert_int_equal(vscsi_read(d->queue, d->lun, d->buf, lba, 1, 0, lba), 0);
+	assert_int_equal(vscsi_submit(d->queue), 0);
+}
+
+static void answer_good(struct desk *d, const struct chain *chain)
+{
+	struct answer good = model_good(chain);
+
+	model_answer(d->m, chain, &good);
+}
+
+static void serve_one(struct desk *d, uint64_t lba)
+{
+	struct chain chain = desk_take(d);
+
+	assert_int_equal(chain_cdb(&chain)[5], lba);
+	answer_good(d, &chain);
+	assert_int_equal(desk_poll(d).user_data, lba);
+}
+
+static void break_connection(struct desk *d)
+{
+	d->m->fake.fail = FAKE_CHECK;
+	d->m->fake.fail_skip = 0;
+	d->m->fake.fail_err = -ENOTCONN;
+}
+
+static void drain_events(struct desk *d)
+{
+	struct vscsi_event events[8];
+
+	assert_true(vscsi_dev_poll_events(d->dev, events, 8) >= 0);
+}
+
+/* Lost, and not yet back. */
+static void lose(struct desk *d)
+{
+	away = true;
+	break_connection(d);
+	drain_events(d);
+}
+
+static void find(struct desk *d)
+{
+	struct vscsi_dev_info info = {.size = sizeof(info)};
+
+	away = false;
+	clock_skip(1000);
+	drain_events(d);
+	assert_int_equal(vscsi_dev_get_info(d->dev, &info), 0);
+	assert_int_equal(info.state, VSCSI_DEV_RUNNING);
+}
+
+/*
+ * A queue that nobody polls hasn't gone over to its fresh ring when the device is lost once more,
+ * with an account this time: the ring from before the first loss is not the device's any more.
+ */
+static void test_a_queue_that_slept_through_a_loss(void **state)
+{
+	struct chain chain;
+	struct desk d;
+
+	(void)state;
+	open_recoverable(&d, "");
+	read_block(&d, 1);
+	chain = desk_take(&d);
+	lose(&d);
+	find(&d);
+	d.m->account = true;
+	lose(&d);
+	find(&d);
+	desk_poll_nothing(&d);
+	chain = desk_take(&d);
+	assert_int_equal(chain_cdb(&chain)[5], 1);
+	answer_good(&d, &chain);
+	assert_int_equal(desk_poll(&d).user_data, 1);
+	read_block(&d, 2);
+	serve_one(&d, 2);
+	assert_int_equal(model_waiting(d.m, DESK_QUEUE), 0);
+	desk_close(&d);
+}
+
+/* Its buffer was returned at the first loss: no device may be shown the request again. */
+static void test_a_ring_of_the_past_stays_there(void **state)
+{
+	struct vscsi_completion done;
+	struct desk d;
+
+	(void)state;
+	open_recoverable(&d, "recovery=report");
+	read_block(&d, 1);
+	lose(&d);
+	done = desk_poll(&d);
+	assert_int_equal(done.result, -ECONNRESET);
+	find(&d);
+	d.m->account = true;
+	lose(&d);
+	find(&d);
+	assert_int_equal(model_waiting(d.m, DESK_QUEUE), 0);
+	read_block(&d, 2);
+	desk_poll_nothing(&d);
+	serve_one(&d, 2);
+	desk_close(&d);
+}
+
+int relapse_tests(void)
+{
+	const struct CMUnitTest relapse[] = {
+		cmocka_unit_test(test_a_queue_that_slept_through_a_loss),
+		cmocka_unit_test(test_a_ring_of_the_past_stays_there),
+	};
+
+	return cmocka_run_group_tests(relapse, NULL, NULL);
+}
