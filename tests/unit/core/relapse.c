@@ -9,6 +9,8 @@
 
 #include "core.h"
 
+#define BUSY 0x08
+
 /* Whether the device can't be reached. */
 static bool away;
 
@@ -60,6 +62,16 @@ static void answer_good(struct desk *d, const struct chain *chain)
 	struct answer good = model_good(chain);
 
 	model_answer(d->m, chain, &good);
+}
+
+static void answer_busy(struct desk *d)
+{
+	struct chain chain = desk_take(d);
+	struct answer busy = model_good(&chain);
+
+	busy.status = BUSY;
+	model_answer(d->m, &chain, &busy);
+	desk_poll_nothing(d);
 }
 
 static void serve_one(struct desk *d, uint64_t lba)
@@ -156,11 +168,42 @@ static void test_a_ring_of_the_past_stays_there(void **state)
 	desk_close(&d);
 }
 
+/* Two requests wait to be sent again when the device goes; one of them is aborted. */
+static void test_abort_of_one_that_waits(void **state)
+{
+	struct vscsi_completion done;
+	struct desk d;
+
+	(void)state;
+	open_recoverable(&d, "");
+	read_block(&d, 1);
+	answer_busy(&d);
+	read_block(&d, 2);
+	answer_busy(&d);
+	lose(&d);
+	desk_poll_nothing(&d);
+	assert_int_equal(vscsi_abort(d.queue, 2), 0);
+	done = desk_poll(&d);
+	assert_int_equal(done.user_data, 2);
+	assert_int_equal(done.result, -ECANCELED);
+	desk_poll_nothing(&d);
+	find(&d);
+	desk_poll_nothing(&d);
+	clock_skip(10);
+	desk_poll_nothing(&d);
+	serve_one(&d, 1);
+	assert_int_equal(model_waiting(d.m, DESK_QUEUE), 0);
+	read_block(&d, 3);
+	serve_one(&d, 3);
+	desk_close(&d);
+}
+
 int relapse_tests(void)
 {
 	const struct CMUnitTest relapse[] = {
 		cmocka_unit_test(test_a_queue_that_slept_through_a_loss),
 		cmocka_unit_test(test_a_ring_of_the_past_stays_there),
+		cmocka_unit_test(test_abort_of_one_that_waits),
 	};
 
 	return cmocka_run_group_tests(relapse, NULL, NULL);
