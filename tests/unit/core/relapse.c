@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core.h"
+#include "core/queue.h"
 
 #define BUSY 0x08
 
@@ -198,11 +199,66 @@ static void test_abort_of_one_that_waits(void **state)
 	desk_close(&d);
 }
 
+/* A call that wrote and was left while the device was away is not written later, to any disk. */
+static void run_left_behind(uint64_t blocks)
+{
+	uint8_t before[MODEL_BLOCK];
+	char data[MODEL_BLOCK];
+	struct desk d;
+
+	open_recoverable(&d, "timeout_ms=50");
+	memset(before, 0, sizeof(before));
+	memset(data, 0xaa, sizeof(data));
+	lose(&d);
+	assert_int_equal(vscsi_pwrite(d.lun, data, sizeof(data), 0, 0), -ETIMEDOUT);
+	d.m->blocks = blocks;
+	find(&d);
+	/* Once more, for what is sent by the calls that wait. */
+	drain_events(&d);
+	assert_memory_equal(d.m->disk, before, sizeof(before));
+	desk_close(&d);
+}
+
+static void test_left_behind(void **state)
+{
+	(void)state;
+	run_left_behind(MODEL_BLOCKS);
+}
+
+static void test_left_behind_for_a_stranger(void **state)
+{
+	(void)state;
+	run_left_behind(MODEL_BLOCKS / 2);
+}
+
+/* The same for one that waits to be sent again, at a device that is there. */
+static void test_left_behind_while_it_waits(void **state)
+{
+	struct vscsi_completion done;
+	struct vscsi_lun stand_in;
+	struct desk d;
+
+	(void)state;
+	open_recoverable(&d, "");
+	read_block(&d, 1);
+	answer_busy(&d);
+	queue_detach(d.queue, 1, &stand_in);
+	clock_skip(10);
+	assert_int_equal(vscsi_poll(d.queue, &done, 1), 1);
+	assert_int_equal(done.result, -ECANCELED);
+	assert_int_equal(model_waiting(d.m, DESK_QUEUE), 0);
+	desk_poll_nothing(&d);
+	desk_close(&d);
+}
+
 int relapse_tests(void)
 {
 	const struct CMUnitTest relapse[] = {
 		cmocka_unit_test(test_a_queue_that_slept_through_a_loss),
 		cmocka_unit_test(test_a_ring_of_the_past_stays_there),
+		cmocka_unit_test(test_left_behind),
+		cmocka_unit_test(test_left_behind_for_a_stranger),
+		cmocka_unit_test(test_left_behind_while_it_waits),
 		cmocka_unit_test(test_abort_of_one_that_waits),
 	};
 
