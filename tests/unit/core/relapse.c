@@ -251,6 +251,40 @@ static void test_left_behind_while_it_waits(void **state)
 	desk_close(&d);
 }
 
+/* Requests are accepted while the device is away: those with data both ways as well. */
+static void test_both_ways_while_away(void **state)
+{
+	struct vscsi_completion done;
+	struct iovec out;
+	struct iovec in;
+	struct vscsi_command command = {
+		.size = sizeof(command),
+		.cdb_len = 6,
+		.flags = VSCSI_COMMAND_REPEATABLE,
+		.out = &out,
+		.out_count = 1,
+		.in = &in,
+		.in_count = 1,
+	};
+	struct chain chain;
+	struct desk d;
+
+	(void)state;
+	open_recoverable(&d, "");
+	out = (struct iovec){d.buf, 512};
+	in = (struct iovec){d.buf + 512, 512};
+	lose(&d);
+	assert_int_equal(vscsi_command(d.queue, d.lun, &command, 1), 0);
+	assert_int_equal(vscsi_submit(d.queue), 0);
+	find(&d);
+	desk_poll_nothing(&d);
+	chain = desk_take(&d);
+	answer_good(&d, &chain);
+	done = desk_poll(&d);
+	assert_int_equal(done.result, 0);
+	desk_close(&d);
+}
+
 int relapse_tests(void)
 {
 	const struct CMUnitTest relapse[] = {
@@ -259,6 +293,7 @@ int relapse_tests(void)
 		cmocka_unit_test(test_left_behind),
 		cmocka_unit_test(test_left_behind_for_a_stranger),
 		cmocka_unit_test(test_left_behind_while_it_waits),
+		cmocka_unit_test(test_both_ways_while_away),
 		cmocka_unit_test(test_abort_of_one_that_waits),
 	};
 
