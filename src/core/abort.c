@@ -37,7 +37,8 @@ static unsigned end_all(struct vscsi_queue *queue, uint64_t user_data, const cha
 		limit_end(ioq, slot, now, true);
 		if (ioq_up(ioq))
 			*why = escalate(ioq, slot, now);
-		else if (ioq->parked)
+		/* One that waits to be sent again is found in that list by the next poll. */
+		else if (ioq->parked && (slot->flags & SLOT_LIVE))
 			ioq_end(slot);
 	}
 	/* The answer is looked for from the next poll on. */

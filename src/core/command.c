@@ -48,7 +48,7 @@ EXPORT int vscsi_command(struct vscsi_queue *queue, struct vscsi_lun *lun,
 		err = request_gather(queue->ioq, &request, command.in, command.in_count, false);
 	/* Both directions in one command need the feature (virtio 1.4, 5.6.6.1.1). */
 	if (!err && request.out_bytes && request.in_bytes &&
-	    !virtio_has(&queue->ioq->dev->virtio, VIRTIO_SCSI_F_INOUT))
+	    !dev_uses(queue->ioq->dev, VIRTIO_SCSI_F_INOUT))
 		err = -EOPNOTSUPP;
 	if (err)
 		return queue_abandon(queue, lun, slot, err);

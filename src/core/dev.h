@@ -80,7 +80,8 @@ struct vscsi_queue;
  * @luns, @handles: LUNs and queues that the application has open
  * @look_ms: how often time limits are to be looked after; 0: there are none
  * @recovery: how far getting it back is
- * @in_use: features that were negotiated first, which rings and slots are laid out for
+ * @in_use: features that were negotiated last, before a loss too. Those that rings and slots are
+ *	laid out for stay the same. Read by any thread
  * @failure: why it is VSCSI_DEV_FAILED
  */
 struct vscsi_dev {
@@ -107,7 +108,7 @@ struct vscsi_dev {
 	atomic_uint luns;
 	atomic_uint handles;
 	struct recovery recovery;
-	uint64_t in_use;
+	_Atomic uint64_t in_use;
 	char failure[256];
 };
 
@@ -176,6 +177,12 @@ static inline uint32_t dev_state(const struct vscsi_dev *dev)
 static inline bool dev_running(const struct vscsi_dev *dev)
 {
 	return dev_state(dev) == VSCSI_DEV_RUNNING;
+}
+
+/* Whether a feature was negotiated. Any thread, also while the device is away. */
+static inline bool dev_uses(const struct vscsi_dev *dev, unsigned bit)
+{
+	return atomic_load_explicit(&dev->in_use, memory_order_relaxed) & VIRTIO_BIT(bit);
 }
 
 /* Whether it is lost for good. */

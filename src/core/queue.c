@@ -6,10 +6,13 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "core/complete.h"
 #include "core/fair.h"
+#include "core/limit.h"
 #include "core/queue.h"
 #include "core/resume.h"
 #include "mem/node.h"
+#include "util/clock.h"
 #include "util/error.h"
 #include "util/export.h"
 #include "util/options.h"
@@ -171,6 +174,17 @@ static uint32_t count_inflight(struct vscsi_queue *queue)
 	return count;
 }
 
+/* Ends a request that the device doesn't have, and would be sent again. */
+static void hold_back(struct ioq *ioq, struct slot *slot)
+{
+	if (slot->flags & SLOT_ENDING)
+		return;
+	if (ioq_is_waiting(ioq, slot))
+		limit_end(ioq, slot, clock_ms(), true);
+	else if (ioq->parked && (slot->flags & SLOT_LIVE))
+		ioq_end(slot);
+}
+
 void queue_detach(struct vscsi_queue *queue, uint64_t user_data, struct vscsi_lun *stand_in)
 {
 	unsigned i;
@@ -182,6 +196,7 @@ void queue_detach(struct vscsi_queue *queue, uint64_t user_data, struct vscsi_lu
 
 		if (!queue_holds(queue, slot) || slot->user_data != user_data)
 			continue;
+		hold_back(queue->ioq, slot);
 		if (slot->flags & SLOT_COUNTED)
 			lun_give_credit(lun);
 		slot->flags &= (uint8_t)~SLOT_COUNTED;

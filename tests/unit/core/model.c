@@ -279,11 +279,16 @@ static void start(struct model *m, unsigned index)
 
 	if (ring->desc == queue->desc && queue->base == ring->seen && queue->base)
 		return;
-	if (queue->base)
+	if (queue->base && !m->account)
 		return broken(m, "R-VU-54: a ring was started in the middle");
 	device_detach(ring);
 	device_attach(ring, queue->desc, queue->driver, queue->device, queue->size,
 		      has(m, VIRTIO_RING_F_EVENT_IDX));
+	/* What it had taken and not given back is taken once more. */
+	ring->seen = (uint16_t)queue->base;
+	ring->avail_idx = ring->seen;
+	ring->used_idx = ring->seen;
+	ring->shown = ring->seen;
 }
 
 void model_hook(void *ctx, enum fake_call call, unsigned queue)

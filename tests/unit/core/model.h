@@ -66,6 +66,7 @@ struct answer {
  * @disk: what is on all of them
  * @commands: commands answered by itself
  * @tmf: the last task management function; @tmf_response: what it is answered
+ * @account: it keeps account of what is in flight, so that rings go on where they stood
  * @broken: a rule that the driver broke, NULL while it behaves
  * @lock: guards all of it: kicks come from any thread
  */
@@ -83,6 +84,7 @@ struct model {
 	unsigned commands;
 	uint8_t tmf[TMF_BYTES];
 	uint8_t tmf_response;
+	bool account;
 	const char *broken;
 	pthread_mutex_t lock;
 };
