@@ -100,5 +100,6 @@ int sleep_tests(void);
 int sync_tests(void);
 int memory_tests(void);
 int recover_tests(void);
+int packed_tests(void);
 
 #endif

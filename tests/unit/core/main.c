@@ -25,6 +25,7 @@ int main(void)
 	failed += sync_tests();
 	failed += memory_tests();
 	failed += recover_tests();
+	failed += packed_tests();
 	failed += address_tests();
 	failed += open_tests();
 	failed += config_tests();
