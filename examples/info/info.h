@@ -57,7 +57,7 @@ const char *state_name(uint32_t state);
  * Opens the device and closes it again. A unit that a scan found and that can't be opened is kept
  * in the report with its error; with @one that is a failure.
  *
- * Return: 0, or a negative errno with a sentence on stderr.
+ * Return: 0, or a negative errno with a sentence on stderr; -EINVAL: the address is wrong.
  */
 int report_collect(struct report *report, const struct vscsi_lun_addr *one);
 

@@ -5,6 +5,7 @@
  */
 #include "info.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,7 +77,10 @@ static int run(const char *address, const char *unit, const struct settings *set
 		return EXIT_USAGE;
 	}
 	ret = report_collect(&report, unit ? &one : NULL);
-	ret = ret ? EXIT_FAILURE : show(&report, settings, unit != NULL);
+	if (ret)
+		ret = ret == -EINVAL ? EXIT_USAGE : EXIT_FAILURE;
+	else
+		ret = show(&report, settings, unit != NULL);
 	report_free(&report);
 	return ret;
 }

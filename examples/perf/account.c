@@ -13,6 +13,9 @@
 
 #include "workload.h"
 
+/* A completion's response where the device gave none. */
+#define NO_RESPONSE 0xff
+
 static const char *const dir_words[DIR_COUNT] = {"read", "write", "unmap", "flush"};
 
 void job_fail(struct job *job, int error, const char *format, ...)
@@ -34,9 +37,12 @@ static uint64_t io_bytes(const struct job *job, const struct io *io)
 	return io->dir == DIR_SYNC ? 0 : (uint64_t)job->blocks * job->info.block_size;
 }
 
-/* The words that stand nearest to the cause: sense, then SCSI status, then the virtio response. */
+/* The words that stand nearest to the cause, NULL for none: response, sense, or SCSI status. */
 static const char *cause(const struct vscsi_completion *done)
 {
+	/* Nobody answered, so that there is nothing behind the error itself. */
+	if (done->response == NO_RESPONSE)
+		return NULL;
 	/*
 	 * The response decides before the status, which may be unwritten (virtio 1.4, 5.6.6.1.1).
 	 */
@@ -51,13 +57,14 @@ static bool io_failed(struct job *job, const struct io *io, const struct vscsi_c
 {
 	struct dir_stats *dir = &job->stats.dir[io->dir];
 	uint64_t lba = job->first_lba + io->place * job->blocks;
+	const char *why = cause(done);
 
 	if (done->result) {
 		dir->errors++;
 		job_fail(job, done->result,
-			 "%s of %u blocks at block %" PRIu64 " of %u:%u: %s (%s)",
+			 "%s of %u blocks at block %" PRIu64 " of %u:%u: %s%s%s%s",
 			 dir_words[io->dir], job->blocks, lba, job->info.target, job->info.lun,
-			 strerror(-done->result), cause(done));
+			 strerror(-done->result), why ? " (" : "", why ? why : "", why ? ")" : "");
 		return true;
 	}
 	/* A device that says GOOD and moves less than all has lost data all the same. */

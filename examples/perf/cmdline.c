@@ -32,10 +32,12 @@ static int one_option(char *out, size_t len, int argc, char **argv, int *at)
 {
 	const char *text = argv[*at] + 2;
 	const struct perf_option *option = option_find(text, strlen(text));
+	const struct ignored_option *ignored = option_ignored(text, strlen(text));
+	bool takes_word = (option && option->kind != OPTION_FLAG) || (ignored && !ignored->flag);
 	int ret;
 
 	/* A flag never takes the next word, which may be a job file. */
-	if (option && option->kind != OPTION_FLAG && *at + 1 < argc)
+	if (takes_word && *at + 1 < argc)
 		ret = snprintf(out, len, "%s=%s", text, argv[++*at]);
 	else
 		ret = snprintf(out, len, "%s", text);

@@ -26,6 +26,17 @@ static int same_name(const char *known, const char *name, size_t len)
 	return 1;
 }
 
+const struct ignored_option *option_ignored(const char *name, size_t len)
+{
+	const struct ignored_option *option;
+
+	for (option = perf_ignored; option->name; option++) {
+		if (same_name(option->name, name, len))
+			return option;
+	}
+	return NULL;
+}
+
 const struct perf_option *option_find(const char *name, size_t len)
 {
 	const struct perf_option *option;
@@ -64,17 +75,14 @@ static unsigned distance(const char *one, const char *other)
 
 const struct perf_option *option_nearest(const char *name)
 {
-	/*
-	 * Always one, however far: the list is short, and a wrong guess still shows what names look
-	 * like.
-	 */
 	const struct perf_option *option, *best = perf_options;
 
 	for (option = perf_options; option->name; option++) {
 		if (distance(option->name, name) < distance(best->name, name))
 			best = option;
 	}
-	return best;
+	/* What has to be changed for the most part was no slip. */
+	return 2 * distance(best->name, name) > strlen(name) ? NULL : best;
 }
 
 static int is_text(const struct perf_option *option)
@@ -94,19 +102,29 @@ static int set_text(const struct perf_option *option, char *place, const char *v
 
 static int unknown(const char *where, const char *name)
 {
-	fprintf(stderr, "%s: there is no option '%s'; the nearest is '%s'\n", where, name,
-		option_nearest(name)->name);
+	const struct perf_option *nearest = option_nearest(name);
+
+	if (nearest)
+		fprintf(stderr, "%s: there is no option '%s'; the nearest is '%s'\n", where, name,
+			nearest->name);
+	else
+		fprintf(stderr, "%s: there is no option '%s'; see vscsi-perf --help\n", where,
+			name);
 	return -EINVAL;
 }
 
 static int no_value(const char *where, const char *name, const char *value,
 		    const struct perf_option *option)
 {
+	char range[64];
+
+	option_range(option, range, sizeof(range));
 	if (value && value[0])
-		fprintf(stderr, "%s: '%s' is no value for '%s', which takes %s\n", where, value,
-			name, option->values);
+		fprintf(stderr, "%s: '%s' is no value for '%s', which takes %s%s\n", where, value,
+			name, option->values, range);
 	else
-		fprintf(stderr, "%s: '%s' needs a value, %s\n", where, name, option->values);
+		fprintf(stderr, "%s: '%s' needs a value, %s%s\n", where, name, option->values,
+			range);
 	return -EINVAL;
 }
 
@@ -121,6 +139,10 @@ int option_set(struct job_options *job, struct run_options *run, const char *whe
 	int ret;
 
 	snprintf(name, sizeof(name), "%.*s", (int)len, text);
+	if (!option && option_ignored(text, len)) {
+		fprintf(stderr, "%s: fio's '%s' has no meaning here and is ignored\n", where, name);
+		return 0;
+	}
 	if (!option)
 		return unknown(where, name);
 	if (option->run_place != NO_PLACE && !run) {

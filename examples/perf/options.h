@@ -123,6 +123,18 @@ struct perf_option {
 
 #define NO_PLACE SIZE_MAX
 
+/*
+ * An option of fio's that says how its own engines, files and clocks work: job files have them, and
+ * there is nothing here that they could change.
+ */
+struct ignored_option {
+	const char *name;
+	int flag; /* needs no value */
+};
+
+/* These; the last element has a NULL name. */
+extern const struct ignored_option perf_ignored[];
+
 /* The table; the last element has a NULL name. */
 extern const struct perf_option perf_options[];
 
@@ -141,11 +153,15 @@ void options_init(struct settings *settings);
  */
 const struct perf_option *option_find(const char *name, size_t len);
 
+/* As option_find(), for those that are taken and ignored. */
+const struct ignored_option *option_ignored(const char *name, size_t len);
+
 /**
  * option_nearest - Find what somebody may have meant
  * @name: a name that option_find() doesn't know
  *
- * Return: the line of the table whose name takes the fewest changes.
+ * Return: the line of the table whose name takes the fewest changes; NULL when more than half of
+ * the name would have to change.
  */
 const struct perf_option *option_nearest(const char *name);
 
@@ -155,6 +171,8 @@ const struct perf_option *option_nearest(const char *name);
  * @run: receives options of the run; NULL in a job file, where they are an error
  * @where: begins the sentence, "vscsi-perf" or "FILE:LINE"
  * @text: "name=value" or "name"
+ *
+ * An option that means nothing here is taken, and a line on stderr says that it changes nothing.
  *
  * Return: 0, or -EINVAL with a sentence on stderr that names the option and what it takes.
  */
@@ -170,6 +188,9 @@ int option_set(struct job_options *job, struct run_options *run, const char *whe
  * Return: 0, or -EINVAL; the caller says what is wrong.
  */
 int option_parse(const struct perf_option *option, const char *text, uint64_t *value);
+
+/* Writes ", 1 to 256" for people where the option has such limits, else nothing. */
+void option_range(const struct perf_option *option, char *text, size_t len);
 
 /**
  * option_print - Turn a value into a text that option_parse() would take

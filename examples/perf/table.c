@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The table of options, and nothing else. A new option is a line here, a field in options.h, and a
+ * The tables of options, and nothing else. A new option is a line here, a field in options.h, and a
  * paragraph in the manual; a test compares the three.
  */
 #include "options.h"
@@ -112,5 +112,58 @@ const struct perf_option perf_options[] = {
 	 .values = TIME_VALUES, .help = "print full results so often while running"},
 	{"eta", NULL, OPTION_WORD, RUN(eta), .words = eta_words, .values = "auto|never|always",
 	 .help = "the progress line; auto: on a terminal"},
+	{.name = NULL},
+};
+
+/*
+ * What they choose isn't there, or is one way always: random jobs, for one, come to each place once
+ * in a pass, which norandommap would spare fio. None that sets the load is here.
+ */
+const struct ignored_option perf_ignored[] = {
+	{"ioengine", 0},
+	{"direct", 1},
+	{"buffered", 1},
+	{"invalidate", 1},
+	{"thread", 1},
+	{"randrepeat", 1},
+	{"allrandrepeat", 1},
+	{"norandommap", 1},
+	{"softrandommap", 1},
+	{"random_generator", 0},
+	{"gtod_reduce", 1},
+	{"gtod_cpu", 0},
+	{"clocksource", 0},
+	{"disable_lat", 1},
+	{"disable_clat", 1},
+	{"disable_slat", 1},
+	{"disable_bw_measurement", 1},
+	{"clat_percentiles", 1},
+	{"mem", 0},
+	{"iomem", 0},
+	{"iomem_align", 0},
+	{"mem_align", 0},
+	{"hugepage-size", 0},
+	{"lockmem", 0},
+	{"hipri", 1},
+	{"fixedbufs", 1},
+	{"registerfiles", 1},
+	{"nonvectored", 1},
+	{"sqthread_poll", 1},
+	{"userspace_reap", 1},
+	{"fallocate", 0},
+	{"nrfiles", 0},
+	{"openfiles", 0},
+	{"filesize", 0},
+	{"file_service_type", 0},
+	{"create_on_open", 1},
+	{"create_serialize", 1},
+	{"overwrite", 1},
+	{"unlink", 1},
+	{"refill_buffers", 1},
+	{"scramble_buffers", 1},
+	{"description", 0},
+	{"nice", 0},
+	{"prio", 0},
+	{"prioclass", 0},
 	{.name = NULL},
 };

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "common/text.h"
@@ -130,4 +131,19 @@ void option_print(const struct perf_option *option, uint64_t value, char *text, 
 	default:
 		snprintf(text, len, "%" PRIu64, value);
 	}
+}
+
+void option_range(const struct perf_option *option, char *text, size_t len)
+{
+	/* Without a unit a time is in seconds. */
+	uint64_t unit = option->kind == OPTION_TIME ? 1000000000 : 1;
+	bool has = option->kind == OPTION_SIZE || option->kind == OPTION_COUNT ||
+		   option->kind == OPTION_TIME;
+
+	text[0] = 0;
+	if (has && option->max != UINT64_MAX)
+		snprintf(text, len, ", %" PRIu64 " to %" PRIu64, option->min / unit,
+			 option->max / unit);
+	else if (has && option->min)
+		snprintf(text, len, ", at least %" PRIu64, option->min / unit);
 }

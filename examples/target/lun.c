@@ -39,15 +39,21 @@ static uint64_t hash(uint64_t h, const char *s)
 	return h;
 }
 
-static void name_unit(struct lun *lun, const struct lun_spec *spec)
+/*
+ * The same in every process that serves the same unit at the same place: a client that finds it
+ * again after a restart knows it by its name. A file is the same disk wherever it is served; what is
+ * in memory is not.
+ */
+static void name_unit(struct lun *lun, const struct lun_spec *spec, const char *place)
 {
 	uint64_t h = UINT64_C(0xcbf29ce484222325);
+	const char *what = spec->kind == STORE_FILE ? spec->path : place;
 
 	if (*spec->serial)
 		strcpy(lun->serial, spec->serial);
 	else
 		snprintf(lun->serial, sizeof(lun->serial), "%08x%02x%04x",
-			 (uint32_t)hash(h, spec->path), spec->target, spec->number);
+			 (uint32_t)hash(h, what ? what : ""), spec->target, spec->number);
 	/*
 	 * NAA 3h: locally assigned, which is what a name from a hash is (SPC-4, "NAA designator
 	 * format").
@@ -89,7 +95,7 @@ int lun_add(struct lun_table *t, const struct lun_spec *spec)
 	lun->blocks = lun->store->size / spec->block_size;
 	lun->read_only = spec->read_only;
 	lun->thin = spec->thin;
-	name_unit(lun, spec);
+	name_unit(lun, spec, t->place);
 	if (!lun->blocks) {
 		rc = refuse(EINVAL, "LUN %d:%d would hold %llu bytes, less than one block of %u",
 			    lun->target, lun->number, (unsigned long long)lun->store->size,

@@ -56,6 +56,7 @@ struct lun {
 };
 
 struct lun_table {
+	const char *place; /* where clients find them: part of their names; may be NULL */
 	struct lun *targets[MAX_TARGETS]; /* each a list sorted by number; NULL: no such target */
 };
 

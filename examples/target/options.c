@@ -120,7 +120,7 @@ static int set_fd(struct options *o, const char *text)
 	return rc;
 }
 
-static int set_option(int id, const char *arg, struct options *o, struct lun_table *luns)
+static int set_option(int id, const char *arg, struct options *o, unsigned int *luns)
 {
 	switch (id) {
 	case OPT_SOCKET:
@@ -129,7 +129,9 @@ static int set_option(int id, const char *arg, struct options *o, struct lun_tab
 	case OPT_FD:
 		return set_fd(o, arg);
 	case OPT_LUN:
-		return add_lun(arg, luns);
+		/* Their names need the socket's path, which may come later: see add_luns(). */
+		(*luns)++;
+		return 0;
 	case OPT_QUEUES:
 		return number("queues", arg, 1, QUEUES_MAX, &o->queues);
 	case OPT_QUEUE_SIZE:
@@ -154,21 +156,40 @@ static int set_option(int id, const char *arg, struct options *o, struct lun_tab
 }
 
 /* What only all options together can say. */
-static int check(struct options *o, int argc)
+static int check(struct options *o, int argc, unsigned int luns)
 {
 	if (optind < argc)
 		return refuse(EINVAL, "nothing was expected behind the options: see --help");
 	/* Both or neither. */
 	if (!o->socket_path == (o->fd < 0))
 		return refuse(EINVAL, "give one of --socket=PATH and --fd=N: see --help");
+	/* With a control socket there may be some later. */
+	if (!luns && !o->control_path)
+		return refuse(EINVAL, "give a --lun=T:L,STORE, or --control=PATH to add one later: "
+				      "see --help");
 	/* Nobody could negotiate them. */
 	if (!(o->features.virtio & BIT(F_PROTOCOL_FEATURES)))
 		o->features.protocol = 0;
 	return 0;
 }
 
+/* Once more over the command line, all of which is right but what the units themselves say. */
+static int add_luns(int argc, char **argv, struct lun_table *luns)
+{
+	int rc = 0;
+	int id;
+
+	optind = 0;
+	while (!rc && (id = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
+		if (id == OPT_LUN)
+			rc = add_lun(optarg, luns);
+	}
+	return rc;
+}
+
 int options_parse(int argc, char **argv, struct options *o, struct lun_table *luns)
 {
+	unsigned int count = 0;
 	int rc = 0;
 	int id;
 
@@ -198,7 +219,10 @@ int options_parse(int argc, char **argv, struct options *o, struct lun_table *lu
 			rc = refuse(EINVAL, "'%s' is no option or lacks its value: see --help",
 				    argv[optind - 1]);
 		else
-			rc = set_option(id, optarg, o, luns);
+			rc = set_option(id, optarg, o, &count);
 	}
-	return rc ? rc : check(o, argc);
+	if (!rc)
+		rc = check(o, argc, count);
+	luns->place = o->socket_path;
+	return rc ? rc : add_luns(argc, argv, luns);
 }

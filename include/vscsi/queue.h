@@ -66,7 +66,8 @@ struct vscsi_queue_info {
  * @residual: bytes of the data buffer that were not transferred
  * @status_qualifier: of the SCSI status
  * @status: SCSI status; 0 is GOOD. Meaningful with @response 0
- * @response: virtio-scsi response; 0 is OK. It decides before @status (virtio 1.4, 5.6.6.1.1)
+ * @response: virtio-scsi response; 0 is OK, 0xff: the device gave none. It decides before @status
+ *	(virtio 1.4, 5.6.6.1.1)
  * @sense_key, @asc, @ascq: decoded sense, 0 where there is none; vscsi_sense_text() has the words
  * @sense_len: valid bytes of @sense
  * @sense: the first of the sense data as they came

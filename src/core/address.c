@@ -213,7 +213,7 @@ static int take(char *text, struct vscsi_dev_opts *opts)
 	option = find(text, (size_t)(equals - text));
 	if (!option)
 		return error_set(-EINVAL,
-				 "there is no option \"%.*s\"; vscsi_dev_option() lists them all",
+				 "there is no option \"%.*s\"; vscsi-info --options lists them all",
 				 (int)(equals - text), text);
 	if (parse_value(option, equals + 1, &value))
 		return error_set(-EINVAL, "option %s takes %s, not \"%s\"", option->text.name,

@@ -23,10 +23,10 @@ from pci_disks import MIB, Monitor, disk_arguments  # noqa: E402 pylint: disable
 HERE = pathlib.Path(__file__).resolve().parent
 # What each function has that the first has not, and the address where Linux finds it.
 FUNCTIONS = {
-    "0000:01:00.0": "",
-    "0000:02:00.0": "indirect_desc=off",
-    "0000:03:00.0": "event_idx=off",
-    "0000:04:00.0": "packed=on",
+    "0000:01:00.0": "num_queues=2",
+    "0000:02:00.0": "indirect_desc=off,num_queues=4",
+    "0000:03:00.0": "event_idx=off,num_queues=4",
+    "0000:04:00.0": "packed=on,num_queues=4",
 }
 SHARED = ["0000:06:01.0", "0000:06:02.0"]  # behind the conventional bridge
 SIZES = {address: (8 + number) * MIB for number, address in enumerate([*FUNCTIONS, *SHARED])}
@@ -35,16 +35,16 @@ IOS = 4000
 
 def arguments():
     """The machine: a root port for each function, and a bridge with two."""
-    scsi = "virtio-scsi-pci,iommu_platform=on,disable-legacy=on,num_queues=2"
+    scsi = "virtio-scsi-pci,iommu_platform=on,disable-legacy=on"
     found = ["-qmp", "unix:qmp.sock,server=on,wait=off", "-D", "trace.log"]
     for number, features in enumerate(FUNCTIONS.values()):
         found += ["-device", f"pcie-root-port,id=root{number},chassis={number + 1},"
                   f"addr={number + 4}.0",
-                  "-device", f"{scsi},bus=root{number},id=scsi{number},{features}".rstrip(",")]
+                  "-device", f"{scsi},bus=root{number},id=scsi{number},{features}"]
     found += ["-device", "pcie-root-port,id=root4,chassis=5,addr=8.0",
               "-device", "pcie-pci-bridge,bus=root4,id=bridge",
-              "-device", f"{scsi},bus=bridge,addr=1.0,id=scsi4",
-              "-device", f"{scsi},bus=bridge,addr=2.0,id=scsi5"]
+              "-device", f"{scsi},bus=bridge,addr=1.0,num_queues=2,id=scsi4",
+              "-device", f"{scsi},bus=bridge,addr=2.0,num_queues=2,id=scsi5"]
     for number, size in enumerate(SIZES.values()):
         name = f"disk-{number}.img"
         with open(name, "wb") as file:
@@ -124,9 +124,13 @@ def check_features():
             assert (feature in device["negotiated"]) == (feature != lacking), device
         for of in "offered", "negotiated":
             assert ("packed" in device[of]) == (name == "packed"), device
-        job = load(f"perf-{name}")["jobs"][0]
-        assert job["error"] == 0 and job["write"]["total_ios"] == 512, job
-        assert job["verify_bad"] == 0 and job["verify_checked"] >= 512, job
+        assert device["queues"] == 4, device
+        for threads in 1, 4:
+            jobs = load(f"perf-{name}-{threads}")["jobs"]
+            assert len(jobs) == threads, jobs
+            for job in jobs:
+                assert job["error"] == 0 and job["write"]["total_ios"] == 512 / threads, job
+                assert job["verify_bad"] == 0 and job["verify_checked"] >= 512 / threads, job
 
 
 def check_notifications(host):

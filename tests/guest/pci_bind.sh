@@ -128,11 +128,15 @@ share_group() {
 	refused 1 "with $right, which is bound to virtio-pci" vscsi-info pci:$left
 }
 
+# One job, and four with a queue and a quarter of the region each.
 verify() {
-	vscsi-info --json pci:$1 >/tmp/info-$2.json || fail "vscsi-info of $2"
-	vscsi-perf --eta=never --name=$2 --address=pci:$1 --rw=randwrite --bs=4k --iodepth=32 --size=2m \
-		--verify=crc32c --output-format=json --output=/tmp/perf-$2.json ||
-		fail "vscsi-perf of $2"
+	vscsi-info --json "pci:$1?queues=4" >/tmp/info-$2.json || fail "vscsi-info of $2"
+	for jobs in 1 4; do
+		vscsi-perf --eta=never --name=$2 --address="pci:$1?queues=4" --rw=randwrite --bs=4k \
+			--iodepth=32 --numjobs=$jobs --size=2m \
+			--verify=crc32c --output-format=json --output=/tmp/perf-$2-$jobs.json ||
+			fail "vscsi-perf of $2 with $jobs jobs"
+	done
 }
 
 # The same I/O with and without event index; the host counts what QEMU sees.

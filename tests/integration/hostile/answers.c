@@ -6,6 +6,8 @@
 #include "liar.h"
 
 #include <errno.h>
+#include <pthread.h>
+#include <sched.h>
 
 #define RESPONSE 108u
 #define WHOLE    (RESPONSE + LIAR_BLOCK)
@@ -126,6 +128,67 @@ static void answer_lies(void **state)
 	     done.sense_len);
 }
 
+/* Writes one length after the other over that of an answer, until it is told to stop. */
+struct flipper {
+	uint32_t *sense_len;
+	atomic_bool runs;
+	atomic_bool stop;
+};
+
+static void *flip(void *arg)
+{
+	struct flipper *f = arg;
+
+	while (!atomic_load(&f->stop)) {
+		__atomic_store_n(f->sense_len, UINT32_MAX, __ATOMIC_RELAXED);
+		__atomic_store_n(f->sense_len, 18, __ATOMIC_RELAXED);
+		atomic_store(&f->runs, true);
+	}
+	return NULL;
+}
+
+/*
+ * The length of the sense changes while the answer is judged. It was one or the other: never the
+ * one when it is checked and the other when it is used.
+ */
+static void length_that_changes(void **state)
+{
+	struct liar *liar = *state;
+	const struct virtio_scsi_cmd_resp answer = {.status = 2, .sense_len = 18, .sense = SENSE};
+	unsigned seen[2] = {0, 0};
+	unsigned i;
+
+	CONFORMS("R-HARD-19");
+	liar_up(liar);
+	for (i = 0; i < 300; i++) {
+		struct flipper f = {.stop = false};
+		struct vscsi_completion done;
+		struct rig_chain *kept = &liar->kept[0];
+		pthread_t thread;
+
+		atomic_store(&liar->kept_count, 0);
+		liar_hold(liar, 1);
+		memcpy(rig_response(kept), &answer, RESPONSE);
+		/* It is the first field. */
+		f.sense_len = kept->elems[kept->readable].addr;
+		assert_int_equal(pthread_create(&thread, NULL, flip, &f), 0);
+		while (!atomic_load(&f.runs))
+			sched_yield();
+		rig_put(liar->rig, LIAR_QUEUE, kept->head, RESPONSE);
+		done = liar_outcome(liar);
+		atomic_store(&f.stop, true);
+		assert_int_equal(pthread_join(thread, NULL), 0);
+		assert_int_equal(done.result, -EREMOTEIO);
+		assert_true(done.sense_len == 18 || done.sense_len == 40);
+		assert_int_equal(done.sense_key, answer.sense[2] & 15);
+		seen[done.sense_len == 40]++;
+	}
+	liar->hold = false;
+	assert_true(liar_runs(liar));
+	told("sense length that changes meanwhile", "18 bytes %u times, all there is %u times",
+	     seen[0], seen[1]);
+}
+
 /* The same answer for ever; commands before the test are left alone. */
 struct endless_lie {
 	const char *name;
@@ -163,6 +226,7 @@ static void endless_lies(void **state)
 	const struct endless_lie *lie = liar->ctx;
 	uint64_t start;
 
+	CONFORMS("R-HARD-12");
 	liar_up(liar);
 	liar->lie = answer_the_same;
 	start = now_ms();
@@ -176,7 +240,7 @@ static void endless_lies(void **state)
 
 int main(void)
 {
-	struct CMUnitTest tests[ARRAY_LEN(lies) + ARRAY_LEN(endless)];
+	struct CMUnitTest tests[ARRAY_LEN(lies) + ARRAY_LEN(endless) + 1];
 	unsigned n = 0;
 	unsigned i;
 
@@ -184,5 +248,6 @@ int main(void)
 		tests[n++] = (struct CMUnitTest)LIAR_ROW(answer_lies, &lies[i]);
 	for (i = 0; i < ARRAY_LEN(endless); i++)
 		tests[n++] = (struct CMUnitTest)LIAR_ROW(endless_lies, &endless[i]);
+	tests[n++] = (struct CMUnitTest)LIAR_TEST(length_that_changes);
 	return _cmocka_run_group_tests("hostile answers", tests, n, NULL, NULL);
 }

@@ -2,6 +2,8 @@
 """vscsi-info: the table, one unit, JSON, and what it says when there is nothing."""
 
 import json
+import os
+import shutil
 import unittest
 
 from rig import ToolTest
@@ -76,6 +78,31 @@ class InfoAlone(ToolTest):
     def test_no_socket(self):
         self.assertIn(self.path("v"), self.refused("info", self.address, status=1))
 
+    def names(self):
+        out, _ = self.run_tool("info", "--json", self.address)
+        return [unit["serial"] for unit in json.loads(out)["luns"]]
+
+    def test_names_of_units_in_memory(self):
+        self.serve()
+        first = self.names()
+        self.stop()
+        self.serve()
+        self.assertEqual(self.names(), first)
+        self.stop()
+        self.folder = self.folder + "2"
+        os.mkdir(self.folder)
+        self.addCleanup(shutil.rmtree, self.folder)
+        self.address = "vhost-user:" + self.path("v")
+        self.serve()
+        self.assertNotEqual(self.names(), first)
+
+    def test_a_target_without_units(self):
+        self.assertIn("--lun", self.refused("target", "--socket=" + self.path("v")))
+        self.luns = []
+        self.serve("--control=" + self.path("c"))
+        out, _ = self.run_tool("info", "--json", self.address)
+        self.assertEqual(json.loads(out)["luns"], [])
+
     def test_socket_without_a_target(self):
         self.serve()
         self.target.kill()
@@ -89,6 +116,8 @@ class InfoAlone(ToolTest):
         self.refused("info", "a", "0:0", "b")
         self.assertIn("TARGET:LUN", self.refused("info", self.address, "0"))
         self.refused("info", self.address, "256:0")
+        self.assertIn("vscsi-info --options", self.refused("info", self.address + "?quues=2"))
+        self.refused("info", "carrier-pigeon:x")
 
     def test_help(self):
         out, _ = self.run_tool("info", "--help")

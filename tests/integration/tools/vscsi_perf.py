@@ -119,6 +119,24 @@ filename=0:2
         self.assertEqual(jobs[2]["write"]["total_ios"], 256)
         self.assertEqual(jobs[3]["read"]["total_ios"], 256)
 
+    def test_a_job_file_of_fio(self):
+        path = self.write("fio.fio", """[global]
+ioengine=libaio
+direct=1
+thread
+norandommap
+gtod_reduce=0
+[job]
+rw=randread
+""")
+        out, err = self.perf(path, "--output-format=json", "--ioengine", "libaio")
+        self.assertEqual(json.loads(out)["jobs"][0]["read"]["total_ios"], 1024)
+        lines = err.splitlines()
+        self.assertEqual(len(lines), 6, err)
+        self.assertIn("fio.fio:2: fio's 'ioengine' has no meaning here", err)
+        self.assertIn("fio.fio:6: fio's 'gtod_reduce'", err)
+        self.assertIn("vscsi-perf: fio's 'ioengine'", err)
+
     def test_outputs(self):
         path = self.path("results")
         out, _ = self.perf("--output=" + path, "--output-format=normal,json", "--name=x")
@@ -227,10 +245,17 @@ class PerfAlone(ToolTest):
         self.assertIn("bad.fio:3", sentence)
         self.assertIn("'rwmixread'", sentence)
 
+    def test_a_name_like_no_other_has_no_nearest(self):
+        sentence = self.refused("perf", "--bsrange=4k-8k")
+        self.assertIn("'bsrange'", sentence)
+        self.assertNotIn("nearest", sentence)
+
     def test_wrong_values_say_what_is_taken(self):
         self.assertIn("randread", self.refused("perf", "--rw=sideways"))
         self.assertIn("BYTES", self.refused("perf", "--bs=big"))
         self.assertIn("TARGET:LUN", self.refused("perf", "--lun=1"))
+        self.assertIn("takes N, 1 to 256", self.refused("perf", "--numjobs=300"))
+        self.assertIn("BYTES, 1 to 1073741824", self.refused("perf", "--bs=2g"))
 
     def test_a_target_that_never_answers(self):
         import socket

@@ -33,7 +33,7 @@ static void test_floods(void **state)
 	int heard;
 
 	(void)state;
-	CONFORMS("R-HARD-23", "R-SCSI-92");
+	CONFORMS("R-HARD-12", "R-HARD-23", "R-SCSI-92");
 	open_scanned(&d);
 	for (i = 0; i < 100000; i++) {
 		put_lun(addr, 1, 2);

@@ -206,7 +206,7 @@ static void test_residual_of_both_directions(void **state)
 	unsigned i;
 
 	(void)state;
-	CONFORMS("R-HARD-18");
+	CONFORMS("R-SCSI-55", "R-HARD-18");
 	desk_init(&d);
 	desk_open(&d, "");
 	desk_hold(&d);

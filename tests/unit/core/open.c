@@ -90,6 +90,73 @@ static void test_end_of_a_close(void **state)
 	desk_close(&d);
 }
 
+/* Looks at the pool while the device is being reset, and writes into all of it. */
+struct late {
+	struct model *m;
+	struct vscsi_mem *mem;
+	uint64_t in_use;
+	unsigned resets;
+};
+
+static uint64_t in_use(struct vscsi_mem *mem)
+{
+	struct vscsi_mem_stats stats = {.size = sizeof(stats)};
+
+	assert_int_equal(vscsi_mem_get_stats(mem, &stats), 0);
+	return stats.used;
+}
+
+static void write_until_reset(void *ctx, enum fake_call call, unsigned queue)
+{
+	struct late *late = ctx;
+	unsigned i;
+
+	if (call != FAKE_SET_STATUS || late->m->fake.status) {
+		model_hook(late->m, call, queue);
+		return;
+	}
+	late->resets++;
+	late->in_use = in_use(late->mem);
+	for (i = 0; i < late->m->fake.nregions; i++) {
+		const struct fake_region *r = &late->m->fake.regions[i];
+
+		memset((void *)(uintptr_t)r->addr, 0xee, r->len);
+	}
+}
+
+/*
+ * Until the reset has ended the device may write wherever it was told to: nothing of that has been
+ * given back by then, and what others get later is theirs alone.
+ */
+static void test_memory_stays_until_the_reset(void **state)
+{
+	const struct vscsi_mem_opts mem_opts = {
+		.size = sizeof(mem_opts), .flags = VSCSI_MEM_ORDINARY, .bytes = 4u << 20};
+	struct vscsi_dev_opts opts = {.size = sizeof(opts)};
+	uint64_t before;
+	struct late late;
+	struct desk d;
+
+	(void)state;
+	CONFORMS("R-RST-03");
+	desk_init(&d);
+	assert_int_equal(vscsi_mem_create(&mem_opts, &opts.mem), 0);
+	late = (struct late){.m = d.m, .mem = opts.mem};
+	assert_int_equal(vscsi_dev_open("fake:model?queues=2", &opts, &d.dev), 0);
+	before = in_use(opts.mem);
+	assert_true(before > 0);
+	d.m->fake.hook = write_until_reset;
+	d.m->fake.ctx = &late;
+	assert_int_equal(vscsi_dev_close(d.dev), 0);
+	d.dev = NULL;
+	assert_int_equal(late.resets, 1);
+	assert_int_equal(late.in_use, before);
+	assert_int_equal(in_use(opts.mem), 0);
+	assert_int_equal(d.m->fake.nregions, 0);
+	assert_int_equal(vscsi_mem_destroy(opts.mem), 0);
+	desk_close(&d);
+}
+
 /* Each call fails in its turn. Nothing is left behind, and the device knows that it failed. */
 static void test_any_call_may_fail(void **state)
 {
@@ -323,6 +390,7 @@ int open_tests(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_order_of_a_start),
 		cmocka_unit_test(test_end_of_a_close),
+		cmocka_unit_test(test_memory_stays_until_the_reset),
 		cmocka_unit_test(test_any_call_may_fail),
 		cmocka_unit_test(test_structs_of_other_ages),
 		cmocka_unit_test(test_features_by_option),

@@ -180,12 +180,43 @@ static void test_every_page_is_there(void **state)
 	peer_close(&peer);
 }
 
+/*
+ * Those who had it may write into it for ever: it is nobody's then, and the next pool is of other
+ * pages.
+ */
+static void test_the_peer_writes_after_the_end(void **state)
+{
+	struct peer next;
+	struct peer peer;
+	size_t len;
+	char *theirs;
+
+	CONFORMS("R-HARD-40");
+	(void)state;
+	peer_open(&peer);
+	len = peer.region->len;
+	theirs = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, peer.region->fd,
+		      (off_t)peer.region->fd_offset);
+	assert_true(theirs != MAP_FAILED);
+	assert_int_equal(count_mappings(), 2);
+	peer_close(&peer);
+	assert_int_equal(count_mappings(), 1);
+	memset(theirs, 0x5a, len);
+	peer_open(&next);
+	assert_true(all_zero(next.region));
+	memset(theirs, 0xa5, len);
+	assert_true(all_zero(next.region));
+	peer_close(&next);
+	assert_int_equal(munmap(theirs, len), 0);
+}
+
 int sharing_tests(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_the_peer_sees_what_we_write),
 		cmocka_unit_test(test_the_peer_can_not_truncate),
 		cmocka_unit_test(test_the_peer_reads_nothing_of_ours),
+		cmocka_unit_test(test_the_peer_writes_after_the_end),
 		cmocka_unit_test(test_programs_started_by_us_get_no_descriptor),
 		cmocka_unit_test(test_a_child_has_no_mapping),
 		cmocka_unit_test(test_every_page_is_there),

@@ -131,6 +131,37 @@ static void test_a_whole_life(void **state)
 	live(0x10041af4);
 }
 
+/* The second half of what is offered is another one than when the first half was read. */
+static void test_offer_changes_between_its_halves(void **state)
+{
+	const uint64_t base = VIRTIO_BIT(VIRTIO_F_VERSION_1) | VIRTIO_BIT(VIRTIO_F_ACCESS_PLATFORM);
+	const uint64_t before =
+		base | VIRTIO_BIT(VIRTIO_SCSI_F_HOTPLUG) | VIRTIO_BIT(VIRTIO_F_RING_PACKED);
+	const uint64_t after =
+		base | VIRTIO_BIT(VIRTIO_SCSI_F_CHANGE) | VIRTIO_BIT(VIRTIO_F_IN_ORDER);
+	const uint64_t shown = (before & UINT32_MAX) | after >> 32 << 32;
+	struct model *m = model_standard();
+	struct virtio_dev dev = {.status = 0};
+	unsigned round;
+
+	(void)state;
+	CONFORMS("R-FEAT-11", "R-HARD-32");
+	dev.transport = model_attach(m);
+	/* At every start anew: what was offered the last time counts for nothing. */
+	for (round = 0; round < 2; round++) {
+		m->offer = before;
+		m->next_offer = after;
+		assert_int_equal(virtio_negotiate(&dev, &everything), 0);
+		assert_int_equal((uint64_t)m->accepted[1] << 32 | m->accepted[0], shown);
+		assert_int_equal(dev.features, shown);
+		m->offer = before;
+		m->next_offer = 0;
+		assert_int_equal(virtio_negotiate(&dev, &everything), 0);
+		assert_int_equal((uint64_t)m->accepted[1] << 32 | m->accepted[0], before);
+	}
+	finish(m, dev.transport);
+}
+
 static void test_features_that_are_needed(void **state)
 {
 	const struct {
@@ -385,6 +416,7 @@ int life_tests(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_whole_life),
+		cmocka_unit_test(test_offer_changes_between_its_halves),
 		cmocka_unit_test(test_features_that_are_needed),
 		cmocka_unit_test(test_reset_is_awaited),
 		cmocka_unit_test(test_reset_that_never_ends),

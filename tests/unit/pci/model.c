@@ -118,13 +118,23 @@ static uint32_t read_queue_reset(struct model *m, struct model_queue *q)
 	return 0;
 }
 
+/* Half of what is offered. */
+static uint32_t read_offer(struct model *m)
+{
+	uint64_t offer = m->offer;
+
+	if (m->next_offer)
+		m->offer = m->next_offer;
+	return m->device_select > 1 ? 0 : (uint32_t)(offer >> 32 * m->device_select);
+}
+
 static uint32_t read_common(struct model *m, uint64_t at)
 {
 	struct model_queue *q = selected(m);
 
 	switch (at) {
 	case COMMON(device_feature):
-		return m->device_select > 1 ? 0 : (uint32_t)(m->offer >> 32 * m->device_select);
+		return read_offer(m);
 	case COMMON(msix_config):
 		return m->config_vector;
 	case COMMON(num_queues):

@@ -68,7 +68,7 @@ struct model_queue {
  * @bus: what the transport gets
  * @config: configuration space; @cap: where the next capability goes, @link: where its number goes
  * @bars: sizes of the BARs
- * @offer, @accepted: features
+ * @offer, @accepted: features; @next_offer: what is offered once a half was read, 0: the same
  * @device: device configuration
  * @queue_max: size of all queues
  * @status_stays: reads for which a reset doesn't show; UINT_MAX: for ever
@@ -95,6 +95,7 @@ struct model {
 	unsigned link;
 	uint64_t bars[PCI_BARS];
 	uint64_t offer;
+	uint64_t next_offer;
 	uint32_t accepted[2];
 	struct virtio_scsi_config device;
 	uint32_t device_select;

@@ -103,6 +103,39 @@ static void test_names(void **state)
 	assert_string_equal(option_nearest("iodpth")->name, "iodepth");
 	assert_string_equal(option_nearest("adress")->name, "address");
 	assert_string_equal(option_nearest("verify-fatl")->name, "verify_fatal");
+	assert_null(option_nearest("bsrange"));
+	assert_null(option_nearest(""));
+}
+
+static void assert_range(const char *name, const char *expected)
+{
+	char text[64];
+
+	option_range(option_find(name, strlen(name)), text, sizeof(text));
+	assert_string_equal(text, expected);
+}
+
+static void test_ranges(void **state)
+{
+	(void)state;
+	assert_range("numjobs", ", 1 to 256");
+	assert_range("rwmixread", ", 0 to 100");
+	assert_range("runtime", ", 0 to 1000000");
+	assert_range("size", "");
+	assert_range("rw", "");
+}
+
+/* Neither list has what the other one has. */
+static void test_ignored_options(void **state)
+{
+	const struct ignored_option *option;
+
+	(void)state;
+	for (option = perf_ignored; option->name; option++)
+		assert_null(option_find(option->name, strlen(option->name)));
+	assert_non_null(option_ignored("ioengine=libaio", strlen("ioengine")));
+	assert_non_null(option_ignored("gtod-reduce", strlen("gtod-reduce")));
+	assert_null(option_ignored("rate", strlen("rate")));
 }
 
 static void test_printed_values_read_back(void **state)
@@ -202,6 +235,8 @@ int options_tests(void)
 		cmocka_unit_test(test_values),
 		cmocka_unit_test(test_wrong_values),
 		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_ranges),
+		cmocka_unit_test(test_ignored_options),
 		cmocka_unit_test(test_printed_values_read_back),
 		cmocka_unit_test(test_sections_begin_at_name),
 		cmocka_unit_test(test_without_a_name_there_is_one_job),

@@ -82,6 +82,52 @@ void bed_open(struct bed *b, const struct bed_opts *o)
 	peer_attach(&b->peer);
 }
 
+static void wind_split(struct bed *b, uint16_t index)
+{
+	struct vring_used *used = b->peer.device;
+
+	b->split.next = index;
+	b->split.published = index;
+	b->split.last_used = index;
+	b->split.avail->idx = htole16(index);
+	used->idx = htole16(index);
+	b->split.order.first = index;
+	b->split.order.next = index;
+	b->split.place = (uint16_t)(index & b->split.mask);
+	b->peer.place = b->split.place;
+	b->peer.next = index;
+	b->peer.used = index;
+}
+
+static void wind_packed(struct bed *b, uint16_t index, uint16_t place, bool first_lap)
+{
+	b->ring.order.first = index;
+	b->ring.order.next = index;
+	b->ring.taken = index;
+	b->ring.next = place;
+	b->ring.used = place;
+	b->ring.avail_bits = first_lap ? PACKED_AVAIL : PACKED_USED;
+	b->ring.used_bits = first_lap ? PACKED_BITS : 0;
+	b->ring.position = packed_position(&b->ring);
+	b->peer.next = place;
+	b->peer.next_wrap = first_lap;
+	b->peer.used = place;
+	b->peer.used_wrap = first_lap;
+}
+
+void bed_wind(struct bed *b, uint64_t chains)
+{
+	unsigned size = b->opts.size;
+
+	if (b->opts.packed)
+		wind_packed(b, (uint16_t)chains, (uint16_t)(chains % size), chains / size % 2 == 0);
+	else
+		wind_split(b, (uint16_t)chains);
+	b->peer.told = b->peer.used;
+	b->peer.told_wrap = b->peer.used_wrap;
+	bed_disarm(b);
+}
+
 void bed_close(struct bed *b)
 {
 	assert_string_equal(b->peer.broken ? b->peer.broken : "none", "none");

@@ -78,6 +78,12 @@ struct bed {
  */
 void bed_open(struct bed *b, const struct bed_opts *opts);
 
+/*
+ * Right after bed_open(): both sides stand where they would after so many chains of one descriptor,
+ * all of which came back: indices of 16 bits, entries and their laps.
+ */
+void bed_wind(struct bed *b, uint64_t chains);
+
 /* Ends it, after checking that the device found no fault with the driver. */
 void bed_close(struct bed *b);
 

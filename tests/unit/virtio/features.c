@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Which features are taken: what is offered, wanted and allowed, and whose needs are met. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -88,6 +89,34 @@ static void test_the_list_is_the_transports(void **state)
 	bench_close(&b);
 }
 
+/*
+ * Offers that can't be: everything but the one that all else rests on. They are refused before the
+ * device hears of any choice, whichever transport's list it is.
+ */
+static void test_offers_that_contradict_themselves(void **state)
+{
+	const uint64_t base = VIRTIO_BIT(VIRTIO_F_VERSION_1);
+	const struct transport_ops *const lists[] = {&vhost_user_ops, &pci_ops};
+	const uint64_t offers[] = {~base, VIRTIO_BIT(VIRTIO_F_RING_PACKED), UINT64_MAX << 33, 0};
+	const struct virtio_wish everything = {.want = UINT64_MAX, .must = 0};
+	unsigned i;
+
+	(void)state;
+	CONFORMS("R-FEAT-03");
+	for (i = 0; i < ARRAY_LEN(lists) * ARRAY_LEN(offers); i++) {
+		struct bench b;
+
+		bench_open(&b);
+		b.fake.ops.features = lists[i % 2]->features;
+		b.fake.offer = offers[i / 2];
+		assert_int_equal(virtio_negotiate(&b.dev, &everything), -ENOTSUP);
+		assert_int_equal(fake_count(&b.fake, FAKE_GET_FEATURES), 1);
+		assert_int_equal(fake_count(&b.fake, FAKE_SET_FEATURES), 0);
+		assert_int_equal(b.fake.accepted, 0);
+		bench_close(&b);
+	}
+}
+
 static uint64_t random_bits(void)
 {
 	uint64_t bits = 0;
@@ -172,6 +201,7 @@ int features_tests(void)
 		cmocka_unit_test(test_bits_that_are_never_taken),
 		cmocka_unit_test(test_device_type_bits),
 		cmocka_unit_test(test_the_list_is_the_transports),
+		cmocka_unit_test(test_offers_that_contradict_themselves),
 		cmocka_unit_test(test_random_offers),
 		cmocka_unit_test(test_needs_of_features),
 		cmocka_unit_test(test_every_feature_taken_has_a_name),
