@@ -174,8 +174,8 @@ static int is_named(struct vscsi_lun *lun)
 		scsi_vpd_parse_identity(data, (size_t)len, wwid);
 	else
 		scsi_vpd_parse_serial(data, (size_t)len, serial);
-	differs = page == SCSI_VPD_IDENTITY ? strcmp(wwid, info->wwid)
-					    : strcmp(serial, info->serial);
+	differs =
+		page == SCSI_VPD_IDENTITY ? strcmp(wwid, info->wwid) : strcmp(serial, info->serial);
 	return differs ? OTHER : SAME;
 }
 

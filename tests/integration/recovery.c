@@ -207,10 +207,10 @@ static uint32_t queues_of(struct fixture *f)
 
 static void restart_with_queues(struct fixture *f, char *data, const char *option)
 {
-	die_with_writes(f, f->queue, data);
+	die_with_writes(f, f->queue, data, DEPTH);
 	START(f, FILE_LUN, option);
 	collect_all(f->queue, DEPTH, 0, false);
-	assert_written(f, data);
+	assert_written(f, data, DEPTH);
 	assert_works(f);
 }
 
@@ -226,7 +226,7 @@ static void fewer_queues(void **state)
 	char *data;
 
 	for (i = 0; i < ARRAY_LEN(options); i++) {
-		start(f, options[i]);
+		start_file(f, options[i]);
 		data = take(f, DEPTH * 512);
 		restart_with_queues(f, data, "--queues=2");
 		assert_int_equal(queues_of(f), 2);
