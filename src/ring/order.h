@@ -48,6 +48,12 @@ static inline uint16_t order_pushed(const struct order *order, unsigned back)
 	return order->fifo[(uint16_t)(order->next - back) & order->mask].head;
 }
 
+/* What the ring calls the chain that went as the @number-th of those that are out, from 0. */
+static inline uint16_t order_id(const struct order *order, unsigned number)
+{
+	return order->fifo[(uint16_t)(order->first + number) & order->mask].id;
+}
+
 /* Notes that a chain went. @id is below the size and names no chain that is out. */
 void order_push(struct order *order, uint16_t id, uint16_t head);
 

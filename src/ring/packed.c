@@ -174,7 +174,10 @@ uint16_t packed_stood(const struct packed_ring *ring)
 	uint16_t bits;
 	uint16_t at;
 
-	walk_used(ring, &at, &bits);
+	if (ring->in_order)
+		packed_walk_batches(ring, &at, &bits);
+	else
+		walk_used(ring, &at, &bits);
 	return (uint16_t)(at | (bits ? EVENT_WRAP : 0));
 }
 

@@ -111,6 +111,9 @@ bool packed_wants_kick(const struct packed_ring *ring);
 /* Behind packed_take() with VIRTIO_F_IN_ORDER. */
 int packed_take_in_order(struct packed_ring *ring, struct ring_used *used);
 
+/* Behind packed_stood() with VIRTIO_F_IN_ORDER: where the batches end that the device has used. */
+void packed_walk_batches(const struct packed_ring *ring, uint16_t *at, uint16_t *bits);
+
 /**
  * packed_arm - Ask the device for a notification of the next used chain
  *

@@ -34,3 +34,32 @@ int packed_take_in_order(struct packed_ring *ring, struct ring_used *used)
 		packed_retire(ring, order_take(&ring->order, used));
 	return err;
 }
+
+/* How many chains end with the one that a used entry names; 0 where that makes no sense. */
+static unsigned reach_of(const struct packed_ring *ring, uint16_t at, uint16_t bits)
+{
+	const struct vring_packed_desc *desc = &ring->desc[at];
+	/* Acquire: as in packed_is_used(). */
+	uint16_t flags = le16toh(__atomic_load_n(&desc->flags, __ATOMIC_ACQUIRE));
+	uint16_t id = le16toh(__atomic_load_n(&desc->id, __ATOMIC_RELAXED));
+	unsigned reach;
+
+	if ((flags & PACKED_BITS) != bits || id >= ring->size)
+		return 0;
+	reach = order_reach(&ring->order, id);
+	return reach <= ring->out ? reach : 0;
+}
+
+void packed_walk_batches(const struct packed_ring *ring, uint16_t *at, uint16_t *bits)
+{
+	unsigned reach = ring->order.ended;
+	unsigned i = 0;
+
+	*at = ring->used;
+	*bits = ring->used_bits;
+	do {
+		for (; i < reach; i++)
+			packed_step(ring, at, bits, ring->count[order_id(&ring->order, i)]);
+		reach = i < ring->out ? reach_of(ring, *at, *bits) : 0;
+	} while (reach > i);
+}
