@@ -316,6 +316,8 @@ static int collect_lost(struct vscsi_queue *queue, struct vscsi_completion *out,
 		slot_lost(ioq, slot, &out[count++]);
 		finish(ioq, slot);
 	}
+	/* Nothing is sent again any more, and others may be about to look at the list. */
+	ioq->waiting = NO_SLOT;
 	if (queue->shared)
 		share_give(queue, count);
 	queue_unlock(queue);

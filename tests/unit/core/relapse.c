@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "core.h"
 #include "core/queue.h"
@@ -285,6 +287,92 @@ static void test_both_ways_while_away(void **state)
 	desk_close(&d);
 }
 
+/* Polls a handle of a queue whose lock somebody else has. */
+static void *poll_once(void *queue)
+{
+	struct vscsi_completion done;
+
+	vscsi_poll(queue, &done, 1);
+	return NULL;
+}
+
+static struct vscsi_queue *open_shared(struct desk *d)
+{
+	const struct vscsi_queue_opts opts = {.size = sizeof(opts), .flags = VSCSI_QUEUE_SHARED};
+	struct vscsi_queue *queue;
+
+	assert_int_equal(vscsi_queue_open(d->dev, &opts, &queue), 0);
+	return queue;
+}
+
+/* Lets who has the queue's lock poll it. */
+static void make_recursive(pthread_mutex_t *lock)
+{
+	pthread_mutexattr_t attr;
+
+	pthread_mutexattr_init(&attr);
+	pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_RECURSIVE);
+	pthread_mutex_destroy(lock);
+	pthread_mutex_init(lock, &attr);
+	pthread_mutexattr_destroy(&attr);
+}
+
+/* A read that waits to be sent again. */
+static void leave_waiting(struct desk *d, struct vscsi_queue *queue)
+{
+	struct vscsi_completion done;
+	struct chain chain;
+	struct answer busy;
+
+	assert_int_equal(vscsi_read(queue, d->lun, d->buf, 0, 1, 0, 0), 0);
+	assert_int_equal(vscsi_submit(queue), 0);
+	assert_true(model_take(d->m, 2, &chain));
+	busy = model_good(&chain);
+	busy.status = BUSY;
+	model_answer(d->m, &chain, &busy);
+	assert_int_equal(vscsi_poll(queue, &done, 1), 0);
+}
+
+/* The device is given up while one handle is about to poll, and another one is returned its own. */
+static void test_given_up_in_the_middle_of_a_poll(void **state)
+{
+	struct vscsi_queue *first;
+	struct vscsi_queue *second;
+	struct vscsi_completion done[4];
+	struct timespec limit;
+	pthread_t thread;
+	struct desk d;
+
+	(void)state;
+	open_recoverable(&d, "recovery_ms=200");
+	first = open_shared(&d);
+	second = open_shared(&d);
+	d.m->held = MODEL_ALL;
+	leave_waiting(&d, first);
+	leave_waiting(&d, first);
+	leave_waiting(&d, second);
+	lose(&d);
+	assert_int_equal(vscsi_poll(second, done, 4), 0);
+	make_recursive(&first->ioq->lock);
+	pthread_mutex_lock(&first->ioq->lock);
+	assert_int_equal(pthread_create(&thread, NULL, poll_once, second), 0);
+	/* Time to get as far as the lock. */
+	usleep(50000);
+	clock_skip(1000);
+	assert_int_equal(vscsi_dev_poll_events(d.dev, NULL, 0), -ENOTCONN);
+	assert_int_equal(vscsi_poll(first, done, 4), 2);
+	pthread_mutex_unlock(&first->ioq->lock);
+	clock_gettime(CLOCK_REALTIME, &limit);
+	limit.tv_sec += 2;
+	assert_int_equal(pthread_clockjoin_np(thread, NULL, CLOCK_REALTIME, &limit), 0);
+	assert_int_equal(vscsi_poll(first, done, 4), -ENOTCONN);
+	while (vscsi_poll(second, done, 4) > 0)
+		;
+	assert_int_equal(vscsi_queue_close(first), 0);
+	assert_int_equal(vscsi_queue_close(second), 0);
+	desk_close(&d);
+}
+
 int relapse_tests(void)
 {
 	const struct CMUnitTest relapse[] = {
@@ -295,6 +383,7 @@ int relapse_tests(void)
 		cmocka_unit_test(test_left_behind_while_it_waits),
 		cmocka_unit_test(test_both_ways_while_away),
 		cmocka_unit_test(test_abort_of_one_that_waits),
+		cmocka_unit_test(test_given_up_in_the_middle_of_a_poll),
 	};
 
 	return cmocka_run_group_tests(relapse, NULL, NULL);
