@@ -26,6 +26,9 @@
 
 #define STATUS_CHECK_CONDITION 2
 
+/* What a LUN turns out to be. What it doesn't say, it may say later. */
+enum { MISSING, SAME, OTHER };
+
 /* A question in DMA memory: header, response and data from cache lines of their own. */
 struct question {
 	struct virtio_scsi_cmd_req request;
@@ -128,7 +131,7 @@ static int ask(struct vscsi_lun *lun, const uint8_t cdb[SCSI_CDB_LEN], uint8_t *
 	return 0;
 }
 
-/* Whether it is there at all. Return: 1, 0, or a negative errno. */
+/* Whether it is there at all. Return: SAME, MISSING, or a negative errno. */
 static int is_there(struct vscsi_lun *lun)
 {
 	uint8_t data[SCSI_INQUIRY_ALLOC];
@@ -141,12 +144,14 @@ static int is_there(struct vscsi_lun *lun)
 	if (len <= 0)
 		return len;
 	return !scsi_inquiry_parse(data, (size_t)len, &inquiry) &&
-	       inquiry.qualifier == SCSI_QUALIFIER_CONNECTED;
+			       inquiry.qualifier == SCSI_QUALIFIER_CONNECTED
+		       ? SAME
+		       : MISSING;
 }
 
 /*
  * Whether it has the name that it had: a world-wide one, else its serial number. One that never had
- * either can't be told from another. Return: 1, 0, or a negative errno.
+ * either can't be told from another. Return: SAME, OTHER, MISSING, or a negative errno.
  */
 static int is_named(struct vscsi_lun *lun)
 {
@@ -156,10 +161,11 @@ static int is_named(struct vscsi_lun *lun)
 	char serial[SCSI_SERIAL_SIZE] = "";
 	char wwid[SCSI_WWID_SIZE] = "";
 	uint8_t cdb[SCSI_CDB_LEN];
+	int differs;
 	int len;
 
 	if (!*info->wwid && !*info->serial)
-		return 1;
+		return SAME;
 	scsi_cdb_inquiry(cdb, true, page, sizeof(data));
 	len = ask(lun, cdb, data, sizeof(data));
 	if (len <= 0)
@@ -168,8 +174,9 @@ static int is_named(struct vscsi_lun *lun)
 		scsi_vpd_parse_identity(data, (size_t)len, wwid);
 	else
 		scsi_vpd_parse_serial(data, (size_t)len, serial);
-	return page == SCSI_VPD_IDENTITY ? !strcmp(wwid, info->wwid)
-					 : !strcmp(serial, info->serial);
+	differs = page == SCSI_VPD_IDENTITY ? strcmp(wwid, info->wwid)
+					    : strcmp(serial, info->serial);
+	return differs ? OTHER : SAME;
 }
 
 static int read_capacity(struct vscsi_lun *lun, struct scsi_capacity *capacity)
@@ -192,36 +199,37 @@ static int read_capacity(struct vscsi_lun *lun, struct scsi_capacity *capacity)
 	return len;
 }
 
-/* Whether requests that fitted still do; what is new beyond is an event. */
+/* Whether requests that fitted still do; what is new beyond is an event. Return: as is_named(). */
 static int is_large_enough(struct vscsi_lun *lun)
 {
 	struct scsi_capacity now;
 	int len;
 
 	if (!lun->block_size)
-		return 1;
+		return SAME;
 	len = read_capacity(lun, &now);
-	if (len < 0)
+	if (len <= 0)
 		return len;
 	if (now.block_size != lun->block_size || now.blocks < lun->info.blocks)
-		return 0;
+		return OTHER;
 	if (now.blocks > lun->info.blocks)
 		events_unit_attention(lun->dev, lun, ASC_PARAMETERS_CHANGED, ASCQ_CAPACITY_CHANGED);
-	return 1;
+	return SAME;
 }
 
 static int recognize(struct vscsi_lun *lun, bool wait)
 {
-	int same = is_there(lun);
+	int what = is_there(lun);
 
-	if (!same && wait)
-		return error_set(-ENODEV, "LUN %u:%u is missing", lun->info.target, lun->info.lun);
-	if (same > 0)
-		same = is_named(lun);
-	if (same > 0)
-		same = is_large_enough(lun);
-	if (same)
-		return same < 0 ? same : 0;
+	if (what == SAME)
+		what = is_named(lun);
+	if (what == SAME)
+		what = is_large_enough(lun);
+	if (what == MISSING && wait)
+		return error_set(-ENODEV, "LUN %u:%u is missing, or not ready to tell what it is",
+				 lun->info.target, lun->info.lun);
+	if (what == SAME || what < 0)
+		return what < 0 ? what : 0;
 	atomic_store(&lun->gone, true);
 	atomic_store(&lun->dev->strangers, true);
 	events_unit_attention(lun->dev, lun, ASC_TARGET_CHANGED, ASCQ_IDENTITY_CHANGED);

@@ -373,6 +373,78 @@ static void test_given_up_in_the_middle_of_a_poll(void **state)
 	desk_close(&d);
 }
 
+/* While the device is recognized: how many commands it is too busy for, all but INQUIRY as such. */
+static unsigned busy_times;
+
+static bool is_inquiry(const struct chain *chain)
+{
+	return chain_cdb(chain)[0] == 0x12 && !(chain_cdb(chain)[1] & 1);
+}
+
+static void answer_recognition(struct model *m, const struct chain *chain)
+{
+	struct answer busy = model_good(chain);
+
+	if (!busy_times || is_inquiry(chain)) {
+		model_serve_chain(m, chain);
+		return;
+	}
+	busy_times--;
+	busy.status = BUSY;
+	model_answer(m, chain, &busy);
+}
+
+static void recognition_hook(void *ctx, enum fake_call call, unsigned queue)
+{
+	struct model *m = ctx;
+	struct chain chain;
+
+	model_hook(ctx, call, queue);
+	if (call != FAKE_NOTIFY || queue != 2)
+		return;
+	do {
+		while (model_take(m, 2, &chain))
+			answer_recognition(m, &chain);
+	} while (!m->broken && !device_sleep(&m->rings[2]));
+}
+
+/* Finds the device, in as many attempts as it takes. */
+static void find_slowly(struct desk *d)
+{
+	struct vscsi_dev_info info = {.size = sizeof(info)};
+	unsigned i;
+
+	away = false;
+	for (i = 0; i < 40 && info.state != VSCSI_DEV_RUNNING; i++) {
+		clock_skip(100);
+		drain_events(d);
+		assert_int_equal(vscsi_dev_get_info(d->dev, &info), 0);
+	}
+	assert_int_equal(info.state, VSCSI_DEV_RUNNING);
+}
+
+/* A disk that isn't ready yet is no other disk. */
+static void test_busy_when_recognized(void **state)
+{
+	struct desk d;
+	unsigned i;
+
+	(void)state;
+	for (i = 1; i < 4; i++) {
+		open_recoverable(&d, "");
+		lose(&d);
+		d.m->held = UINT64_C(1) << DESK_QUEUE | 1 << 2;
+		d.m->fake.hook = recognition_hook;
+		busy_times = i;
+		find_slowly(&d);
+		assert_int_equal(busy_times, 0);
+		read_block(&d, 1);
+		desk_poll_nothing(&d);
+		serve_one(&d, 1);
+		desk_close(&d);
+	}
+}
+
 int relapse_tests(void)
 {
 	const struct CMUnitTest relapse[] = {
@@ -383,6 +455,7 @@ int relapse_tests(void)
 		cmocka_unit_test(test_left_behind_while_it_waits),
 		cmocka_unit_test(test_both_ways_while_away),
 		cmocka_unit_test(test_abort_of_one_that_waits),
+		cmocka_unit_test(test_busy_when_recognized),
 		cmocka_unit_test(test_given_up_in_the_middle_of_a_poll),
 	};
 
