@@ -478,6 +478,34 @@ static void test_broken_when_recognized(void **state)
 	desk_close(&d);
 }
 
+/* Back, lost and back once more before the application looks: the last word is the last. */
+static void test_the_last_word(void **state)
+{
+	struct vscsi_event events[8];
+	struct vscsi_completion done;
+	struct desk d;
+	uint32_t last = 0;
+	unsigned i;
+	int got;
+
+	(void)state;
+	open_recoverable(&d, "");
+	lose(&d);
+	away = false;
+	clock_skip(1000);
+	assert_int_equal(vscsi_poll(d.queue, &done, 1), 0);
+	for (i = 0; i < 3; i++)
+		assert_int_equal(vscsi_dev_reset(d.dev), 0);
+	got = vscsi_dev_poll_events(d.dev, events, 8);
+	while (got-- > 0 && !last)
+		last = events[got].type < VSCSI_EVENT_LOST ? 0 : events[got].type;
+	assert_int_equal(last, VSCSI_EVENT_BACK);
+	assert_int_equal(vscsi_dev_reset(d.dev), 0);
+	lose(&d);
+	find(&d);
+	desk_close(&d);
+}
+
 int relapse_tests(void)
 {
 	const struct CMUnitTest relapse[] = {
@@ -490,6 +518,7 @@ int relapse_tests(void)
 		cmocka_unit_test(test_abort_of_one_that_waits),
 		cmocka_unit_test(test_busy_when_recognized),
 		cmocka_unit_test(test_broken_when_recognized),
+		cmocka_unit_test(test_the_last_word),
 		cmocka_unit_test(test_given_up_in_the_middle_of_a_poll),
 	};
 
