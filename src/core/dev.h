@@ -165,6 +165,12 @@ int dev_negotiate(struct vscsi_dev *dev);
  */
 void dev_check(struct vscsi_dev *dev);
 
+/*
+ * Reads the configuration anew, as what was known of it is stale (virtio 1.4, 3.2), and tells of
+ * it. Locked.
+ */
+void dev_config_changed(struct vscsi_dev *dev);
+
 /* What sleepers watch besides their queue, as in transport.h; -1: nothing, now. */
 int dev_watch_fd(struct vscsi_dev *dev);
 

@@ -17,8 +17,8 @@
 #include "util/error.h"
 #include "util/export.h"
 
-#define RING_SIZE 16u /* 10 to 15 buffers are enough (5.6.6.3) */
-#define FIFO_SIZE 128u
+#define RING_SIZE 16u  /* 10 to 15 buffers are enough (5.6.6.3) */
+#define FIFO_SIZE 129u /* three of them for the device as a whole */
 
 /* Additional sense codes that tell of a change (SPC). */
 #define ASC_PARAMETERS_CHANGED 0x2au
@@ -171,11 +171,14 @@ static bool is_waiting(const struct events *events, const struct vscsi_event *ev
 
 /*
  * Whether there is room; what concerns the device as a whole has places of its own: one that it is
- * lost, and one for its configuration, which never waits twice. Lock held.
+ * lost, one that it is back, and one for its configuration; none of them waits twice. Lock held.
  */
 static bool has_room(const struct events *events, unsigned type)
 {
-	unsigned kept = type == VSCSI_EVENT_LOST ? 0 : type == VSCSI_EVENT_CONFIG ? 1 : 2;
+	unsigned kept = type == VSCSI_EVENT_LOST     ? 0
+			: type == VSCSI_EVENT_BACK   ? 1
+			: type == VSCSI_EVENT_CONFIG ? 2
+						     : 3;
 
 	return events->count < FIFO_SIZE - kept;
 }
@@ -225,9 +228,27 @@ static void add(struct events *events, unsigned type, unsigned target, unsigned 
 	events->fifo[(events->head + events->count++) % FIFO_SIZE] = event;
 }
 
+/* Takes an event about the device as a whole out of the list again. Lock held. */
+static void take_back(struct events *events, unsigned type)
+{
+	unsigned kept = 0;
+	unsigned i;
+
+	for (i = 0; i < events->count; i++) {
+		struct vscsi_event event = events->fifo[(events->head + i) % FIFO_SIZE];
+
+		if (event.type != type)
+			events->fifo[(events->head + kept++) % FIFO_SIZE] = event;
+	}
+	events->count = kept;
+}
+
+/* Of several losses that nobody has heard of one is told, and then how it ended. */
 void events_note(struct vscsi_dev *dev, unsigned type)
 {
 	pthread_mutex_lock(&dev->events->lock);
+	if (type == VSCSI_EVENT_LOST)
+		take_back(dev->events, VSCSI_EVENT_BACK);
 	add(dev->events, type, 0, 0, 0);
 	pthread_mutex_unlock(&dev->events->lock);
 }

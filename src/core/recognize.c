@@ -72,18 +72,32 @@ static int send(struct vscsi_dev *dev, struct virtq *vq, size_t len)
 	return 0;
 }
 
+/* Whether the device is still there and well, which it may say only once. */
+static int check(struct vscsi_dev *dev)
+{
+	unsigned what = 0;
+	int err = virtio_check(&dev->virtio, &what);
+
+	if (err)
+		return err;
+	if (what & VIRTIO_CHANGED)
+		dev_config_changed(dev);
+	if (what & VIRTIO_BROKEN)
+		return error_set(-EIO, "it says that a queue is broken or that it needs a reset");
+	return 0;
+}
+
 static int await(struct vscsi_dev *dev, struct virtq *vq)
 {
 	uint64_t limit = clock_ms() + dev->opts.timeout_ms;
 	struct ring_used used;
 	unsigned spins = 0;
-	unsigned what;
 	int pending;
 	int err;
 
 	while (!(pending = virtq_pending(vq))) {
 		clock_relax(&spins);
-		err = spins % 1024 ? 0 : virtio_check(&dev->virtio, &what);
+		err = spins % 1024 ? 0 : check(dev);
 		if (err)
 			return err;
 		if (clock_ms() > limit)

@@ -85,8 +85,7 @@ int dev_explain_lost(const struct vscsi_dev *dev)
 	return error_set(-ENOTCONN, "the device is lost and looked for; try again when it is back");
 }
 
-/* The configuration is read anew: what was known of it is stale (virtio 1.4, 3.2). */
-static void config_changed(struct vscsi_dev *dev)
+void dev_config_changed(struct vscsi_dev *dev)
 {
 	if (dev_read_limits(dev))
 		log_warn("the device's configuration changed and can't be read: %s", error_text());
@@ -107,7 +106,7 @@ static void check_locked(struct vscsi_dev *dev)
 	if (err)
 		return;
 	if (what & VIRTIO_CHANGED)
-		config_changed(dev);
+		dev_config_changed(dev);
 	/* What it was doing is neither known done nor known not done (virtio 1.4, 2.1.1). */
 	if (what & VIRTIO_BROKEN)
 		recover_begin(dev,

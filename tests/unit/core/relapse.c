@@ -14,8 +14,9 @@
 
 #define BUSY 0x08
 
-/* Whether the device can't be reached. */
+/* Whether the device can't be reached, and how often it was tried. */
 static bool away;
+static unsigned attempts;
 
 static bool can_reopen(struct transport *t)
 {
@@ -28,6 +29,7 @@ static int reopen(struct transport *t, bool keep)
 	struct fake *fake = (struct fake *)t;
 
 	(void)keep;
+	attempts++;
 	if (away)
 		return -ECONNREFUSED;
 	memset(fake->started, 0, sizeof(fake->started));
@@ -97,7 +99,8 @@ static void drain_events(struct desk *d)
 {
 	struct vscsi_event events[8];
 
-	assert_true(vscsi_dev_poll_events(d->dev, events, 8) >= 0);
+	if (vscsi_dev_poll_events(d->dev, events, 8) < 0)
+		fail_msg("%s", vscsi_last_error());
 }
 
 /* Lost, and not yet back. */
@@ -445,6 +448,64 @@ static void test_busy_when_recognized(void **state)
 	}
 }
 
+/* Says that a ring is broken in the place of an answer. */
+static void broken_hook(void *ctx, enum fake_call call, unsigned queue)
+{
+	struct model *m = ctx;
+
+	if (call == FAKE_NOTIFY && queue == 2 && busy_times) {
+		busy_times--;
+		m->fake.news = TRANSPORT_BROKEN;
+		return;
+	}
+	recognition_hook(ctx, call, queue);
+}
+
+/* No answer is waited for behind that word, which comes once. */
+static void test_broken_when_recognized(void **state)
+{
+	struct desk d;
+
+	(void)state;
+	open_recoverable(&d, "");
+	lose(&d);
+	d.m->held = UINT64_C(1) << DESK_QUEUE | 1 << 2;
+	d.m->fake.hook = broken_hook;
+	attempts = 0;
+	busy_times = 1;
+	find_slowly(&d);
+	assert_int_equal(attempts, 2);
+	desk_close(&d);
+}
+
+/* Back, lost and back once more before the application looks: the last word is the last. */
+static void test_the_last_word(void **state)
+{
+	struct vscsi_event events[8];
+	struct vscsi_completion done;
+	struct desk d;
+	uint32_t last = 0;
+	unsigned i;
+	int got;
+
+	(void)state;
+	open_recoverable(&d, "");
+	lose(&d);
+	away = false;
+	clock_skip(1000);
+	assert_int_equal(vscsi_poll(d.queue, &done, 1), 0);
+	for (i = 0; i < 3; i++)
+		assert_int_equal(vscsi_dev_reset(d.dev), 0);
+	got = vscsi_dev_poll_events(d.dev, events, 8);
+	while (got-- > 0 && !last)
+		last = events[got].type < VSCSI_EVENT_LOST ? 0 : events[got].type;
+	assert_int_equal(last, VSCSI_EVENT_BACK);
+	assert_int_equal(vscsi_dev_reset(d.dev), 0);
+	lose(&d);
+	find(&d);
+	desk_close(&d);
+}
+
 int relapse_tests(void)
 {
 	const struct CMUnitTest relapse[] = {
@@ -456,6 +517,8 @@ int relapse_tests(void)
 		cmocka_unit_test(test_both_ways_while_away),
 		cmocka_unit_test(test_abort_of_one_that_waits),
 		cmocka_unit_test(test_busy_when_recognized),
+		cmocka_unit_test(test_broken_when_recognized),
+		cmocka_unit_test(test_the_last_word),
 		cmocka_unit_test(test_given_up_in_the_middle_of_a_poll),
 	};
 

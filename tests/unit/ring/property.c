@@ -222,7 +222,7 @@ static uint64_t run(const struct bed_opts *opts, const struct plan *plan)
 	return c.skipped;
 }
 
-/* With VSCSI_TEST_LONG in the environment there are more rounds, and none of the sizes is left out. */
+/* With VSCSI_TEST_LONG in the environment there are more rounds, and no size is left out. */
 static bool at_length(void)
 {
 	return getenv("VSCSI_TEST_LONG");
