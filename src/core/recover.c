@@ -95,17 +95,6 @@ static int connect_anew(struct vscsi_dev *dev)
 	return err ? err : dev_negotiate(dev);
 }
 
-static int start_all(struct vscsi_dev *dev)
-{
-	int err = restart_check(dev);
-
-	if (!err)
-		err = dev->recovery.keep ? restart_kept(dev) : restart_fresh(dev);
-	if (err)
-		return virtio_give_up(&dev->virtio, err);
-	return virtio_run(&dev->virtio);
-}
-
 /* A device that keeps no account now, or has other units, can't go on with what is in flight. */
 static int do_without(struct vscsi_dev *dev, const char *why)
 {
@@ -118,6 +107,19 @@ static int do_without(struct vscsi_dev *dev, const char *why)
 			atomic_store(&dev->ioqs[i]->fate, FATE_REPLAY);
 	}
 	return error_set(-EAGAIN, "%s", why);
+}
+
+static int start_all(struct vscsi_dev *dev)
+{
+	int err = restart_check(dev);
+
+	if (!err)
+		err = dev->recovery.keep ? restart_kept(dev) : restart_fresh(dev);
+	if (err)
+		virtio_give_up(&dev->virtio, err);
+	if (err == -EIO && dev->recovery.keep)
+		return do_without(dev, "the device refuses the account of it");
+	return err ? err : virtio_run(&dev->virtio);
 }
 
 /*

@@ -3,7 +3,9 @@
  * A request queue whose device was lost. Which requests the device had is known privately, by the
  * slots; what is sent again is what lies in them.
  */
+#include "core/limit.h"
 #include "core/resume.h"
+#include "util/clock.h"
 
 /* Whether a request may not be sent again: it may have been carried out, or nobody wants it. */
 static bool only_once(const struct ioq *ioq, const struct slot *slot)
@@ -121,10 +123,13 @@ static bool replay(struct ioq *ioq)
 /* Goes on with the virtqueue that the device has again. The time of what is in it begins anew. */
 static bool go_on(struct ioq *ioq)
 {
+	const uint64_t now = clock_ms();
 	unsigned i;
 
-	for (i = 0; i < ioq->depth; i++)
+	for (i = 0; i < ioq->depth; i++) {
 		ioq->slots[i].flags &= (uint8_t)~SLOT_SEEN;
+		ioq->watches[i].step_ms = now;
+	}
 	return virtq_publish(&ioq->vq);
 }
 

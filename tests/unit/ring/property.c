@@ -243,8 +243,9 @@ static struct bed_opts options(bool packed, bool in_order, unsigned size, unsign
 }
 
 /*
- * One run over both wraps: that of the 16 bits of an index, and that of the ring; or, in odd rounds,
- * over the end of a ring's first lap, which makes the bits of a packed ring change the other way.
+ * One run over both wraps: that of the 16 bits of an index, and that of the ring; or, in odd
+ * rounds, over the end of a ring's first lap, which makes the bits of a packed ring change the
+ * other way.
  */
 static uint64_t run_over_wraps(const struct bed_opts *opts, unsigned steps, unsigned burst,
 			       unsigned round)
