@@ -77,6 +77,9 @@ static bool answer_question(struct rig *rig, const struct message *m, struct ans
 		vring_stop(&rig->rings[state[0]]);
 		say(a, state, sizeof(state));
 		return true;
+	case RIG_GET_INFLIGHT_FD:
+		inflight_give(rig, m, a);
+		return true;
 	default:
 		return false;
 	}
@@ -94,6 +97,7 @@ static int reset_device(struct rig *rig)
 		rig->rings[i].enabled = false;
 	}
 	rig->status = 0;
+	inflight_reset(rig);
 	return 0;
 }
 
@@ -127,6 +131,8 @@ static int obey(struct rig *rig, struct message *m)
 		return 0;
 	case RIG_SET_STATUS:
 		rig->status = (uint8_t)value;
+		if (!value)
+			inflight_reset(rig);
 		return 0;
 	case RIG_SET_CONFIG:
 		return set_config(rig, m);
@@ -140,6 +146,8 @@ static int obey(struct rig *rig, struct message *m)
 		return reset_device(rig);
 	case RIG_SET_BACKEND_REQ_FD:
 		return take_channel(rig, m);
+	case RIG_SET_INFLIGHT_FD:
+		return inflight_take(rig, m);
 	default:
 		return vring_message(rig, m);
 	}

@@ -52,6 +52,7 @@ static void disconnect(struct rig *rig)
 	rig->channel = -1;
 	vring_free(rig);
 	memory_free(rig);
+	inflight_hang_up(rig);
 	rig->features = 0;
 	rig->protocol = 0;
 	rig->owner = false;
@@ -253,7 +254,7 @@ struct rig *rig_start(const struct rig_opts *opts)
 	rig->opts = opts ? *opts : rig_defaults();
 	rig->records = calloc(FIRST_RECORDS, sizeof(*rig->records));
 	rig->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	rig->listener = rig->fd = rig->theirs = rig->channel = -1;
+	rig->listener = rig->fd = rig->theirs = rig->channel = rig->area.fd = -1;
 	for (i = 0; i < RIG_MAX_RINGS; i++)
 		rig->rings[i].kick = rig->rings[i].call = rig->rings[i].err = -1;
 	make_lock(rig);
@@ -280,6 +281,7 @@ void rig_stop(struct rig *rig)
 	rig_unlock(rig);
 	eventfd_write(rig->wake, 1);
 	pthread_join(rig->thread, NULL);
+	inflight_free(rig);
 	/* Everything is freed before the test may fail: cmocka leaves by a jump. */
 	failed = rig->violated && !rig->fetched;
 	memcpy(violation, rig->violation, sizeof(violation));
@@ -318,7 +320,7 @@ int rig_socket(struct rig *rig)
 void rig_send_raw(struct rig *rig, const void *bytes, size_t len, unsigned nfds)
 {
 	rig_lock(rig);
-	wire_write(rig->fd, bytes, len, nfds, false);
+	wire_write(rig->fd, bytes, len, nfds, 0, false);
 	rig_unlock(rig);
 }
 

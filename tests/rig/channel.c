@@ -36,7 +36,7 @@ void rig_channel_send(struct rig *rig, uint32_t request, uint32_t flags, uint32_
 	memcpy(bytes, &head, sizeof(head));
 	if (len)
 		memcpy(bytes + sizeof(head), payload, len);
-	wire_write(channel_of(rig), bytes, sizeof(head) + len, nfds, false);
+	wire_write(channel_of(rig), bytes, sizeof(head) + len, nfds, 0, false);
 }
 
 static bool readable(int fd, int timeout_ms)

@@ -38,6 +38,8 @@ static const struct rule {
 	[RIG_SET_BACKEND_REQ_FD] = {true, true, 0, 1, 1, RIG_P_BACKEND_REQ},
 	[RIG_GET_CONFIG] = {true, false, ANY_SIZE, 0, 0, RIG_P_CONFIG},
 	[RIG_SET_CONFIG] = {true, true, ANY_SIZE, 0, 0, RIG_P_CONFIG},
+	[RIG_GET_INFLIGHT_FD] = {true, false, 24, 0, 0, RIG_P_INFLIGHT},
+	[RIG_SET_INFLIGHT_FD] = {true, true, 24, 1, 1, RIG_P_INFLIGHT},
 	[RIG_RESET_DEVICE] = {true, true, 0, 0, 0, RIG_P_RESET_DEVICE},
 	[RIG_GET_MAX_MEM_SLOTS] = {true, false, 0, 0, 0, RIG_P_MEM_SLOTS},
 	[RIG_ADD_MEM_REG] = {true, true, 40, 1, 1, RIG_P_MEM_SLOTS},
@@ -165,6 +167,11 @@ static void check_order(struct rig *rig, const struct message *m)
 	case RIG_GET_CONFIG:
 	case RIG_SET_CONFIG:
 		check_config(rig, m);
+		break;
+	case RIG_GET_INFLIGHT_FD:
+	case RIG_SET_INFLIGHT_FD:
+		if (any_started(rig))
+			rig_violate(rig, "message %u came while rings run", m->head.request);
 		break;
 	case RIG_SET_MEM_TABLE:
 	case RIG_ADD_MEM_REG:

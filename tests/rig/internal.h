@@ -38,6 +38,7 @@ struct answer {
 	uint8_t payload[RIG_MAX_PAYLOAD];
 	uint32_t len; /* bytes of payload that are really sent */
 	unsigned nfds;
+	int file; /* what the descriptors are of; 0: some file */
 	unsigned times;
 };
 
@@ -47,6 +48,21 @@ struct region {
 	uint64_t user;
 	uint64_t offset;
 	char *map; /* of the file from its first byte on */
+};
+
+/**
+ * struct area - The file that a back-end asks to be kept for it (vhost-user, GET_INFLIGHT_FD)
+ * @fd: -1: none was asked for. It outlives connections, as this is every process that comes next
+ * @queues, @entries: numbers that it was asked for with
+ * @set: it was handed back on this connection
+ * @stale: a reset came after that
+ */
+struct area {
+	int fd;
+	uint16_t queues;
+	uint16_t entries;
+	bool set;
+	bool stale;
 };
 
 /* The device side of one split ring. owner[] and hash[] have an element for each descriptor. */
@@ -99,6 +115,7 @@ struct rig {
 	struct region regions[MAX_REGIONS];
 	unsigned nregions;
 	struct ring rings[RIG_MAX_RINGS];
+	struct area area;
 };
 
 /* Keeps the first broken rule. */
@@ -123,7 +140,8 @@ bool rig_wait(struct rig *rig, const char *what);
 /* wire.c */
 bool wire_read_head(int fd, struct message *m, size_t limit);
 bool wire_read_payload(int fd, struct message *m, size_t limit);
-bool wire_write(int fd, const void *bytes, size_t len, unsigned nfds, bool bytewise);
+/* @file: what the descriptors are of; 0: some file. */
+bool wire_write(int fd, const void *bytes, size_t len, unsigned nfds, int file, bool bytewise);
 void wire_close_fds(struct message *m);
 
 /* script.c */
@@ -148,6 +166,14 @@ int vring_message(struct rig *rig, struct message *m);
 void vring_stop(struct ring *ring);
 void vring_free(struct rig *rig);
 void ring_kicked(struct rig *rig, unsigned queue);
+
+/* inflight.c */
+void inflight_give(struct rig *rig, const struct message *m, struct answer *a);
+int inflight_take(struct rig *rig, const struct message *m);
+void inflight_ring(struct rig *rig, unsigned index);
+void inflight_reset(struct rig *rig);
+void inflight_hang_up(struct rig *rig);
+void inflight_free(struct rig *rig);
 
 /* checker.c */
 bool checker_walk(struct rig *rig, unsigned queue, uint16_t head, struct rig_chain *chain,

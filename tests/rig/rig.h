@@ -44,6 +44,8 @@ enum rig_request {
 	RIG_SET_BACKEND_REQ_FD = 21,
 	RIG_GET_CONFIG = 24,
 	RIG_SET_CONFIG = 25,
+	RIG_GET_INFLIGHT_FD = 31,
+	RIG_SET_INFLIGHT_FD = 32,
 	RIG_RESET_DEVICE = 34,
 	RIG_GET_MAX_MEM_SLOTS = 36,
 	RIG_ADD_MEM_REG = 37,
@@ -143,7 +145,8 @@ struct rig_opts {
 };
 
 /*
- * Everything the library knows is offered; 10 queues, 32 slots, usual configuration; no on_chain.
+ * Everything the library knows is offered but RIG_P_INFLIGHT; 10 queues, 32 slots, usual
+ * configuration; no on_chain.
  */
 struct rig_opts rig_defaults(void);
 
@@ -233,6 +236,9 @@ void rig_wait_gone(struct rig *rig);
 /* Whether a connection exists now. */
 bool rig_connected(struct rig *rig);
 
+/* Whether the area for what is in flight was handed back on this connection. See inflight.c. */
+bool rig_tracked(struct rig *rig);
+
 /* -- misbehaving -- */
 
 /* What to do to a message or to its answer. @arg is rig_fault.arg. */
@@ -250,7 +256,7 @@ enum rig_kind {
 	RIG_FAULT_SIZE,        /* the header says @arg, the payload is right */
 	RIG_FAULT_ID,          /* answer with message number @arg */
 	RIG_FAULT_FLAGS,       /* answer with flags @arg */
-	RIG_FAULT_FDS,         /* attach @arg descriptors to the answer */
+	RIG_FAULT_FDS,         /* attach @arg descriptors to the answer, whatever belongs to it */
 	RIG_FAULT_VALUE,       /* the answer's first u64 is @arg; for an acknowledgement: refused */
 	RIG_FAULT_WORD,        /* the answer's u32 number (@arg >> 32) is (@arg & 0xffffffff) */
 	RIG_FAULT_TWICE,       /* answer two times */

@@ -113,7 +113,7 @@ static void send_answer(struct rig *rig, const struct rig_fault *fault, const st
 	memcpy(bytes + sizeof(a->head), a->payload, a->len);
 	if (cut && fault->arg < len)
 		len = (size_t)fault->arg;
-	wire_write(rig->fd, bytes, len, a->nfds, fault->kind == RIG_FAULT_BYTEWISE);
+	wire_write(rig->fd, bytes, len, a->nfds, a->file, fault->kind == RIG_FAULT_BYTEWISE);
 	/* The rest of the program goes on as with any end: the next read tells. */
 	if (cut)
 		shutdown(rig->fd, SHUT_RDWR);
@@ -129,7 +129,8 @@ void script_answer(struct rig *rig, const struct rig_fault *fault, struct answer
 	}
 	if (!a->wanted || fault->kind == RIG_FAULT_DROP)
 		return;
-	a->nfds = fault->kind == RIG_FAULT_FDS ? (unsigned)fault->arg : 0;
+	if (fault->kind == RIG_FAULT_FDS)
+		a->nfds = (unsigned)fault->arg;
 	mend_header(fault, a);
 	mend_payload(fault, a);
 	send_answer(rig, fault, a);

@@ -102,6 +102,7 @@ static void start(struct rig *rig, struct ring *ring)
 		rig_violate(rig, "SET_VRING_KICK before NUM, BASE, ADDR and CALL");
 	if (!(rig->features & RIG_F_VERSION_1))
 		rig_violate(rig, "a ring starts before the features are set");
+	inflight_ring(rig, (unsigned)(ring - rig->rings));
 	ring->started = !rig->opts.start_on_kick && ring->have_addr && ring->have_num;
 	if (!(rig->features & RIG_F_PROTOCOL))
 		ring->enabled = true;

@@ -120,11 +120,11 @@ static void attach(struct msghdr *msg, union control *control, int file, unsigne
 /*
  * Descriptors of /dev/null go with the first byte: whoever gets them can only count and close them.
  */
-bool wire_write(int fd, const void *bytes, size_t len, unsigned nfds, bool bytewise)
+bool wire_write(int fd, const void *bytes, size_t len, unsigned nfds, int file, bool bytewise)
 {
 	const char *at = bytes;
 	union control control;
-	int file = nfds ? open("/dev/null", O_RDONLY | O_CLOEXEC) : -1;
+	int null = nfds && !file ? open("/dev/null", O_RDONLY | O_CLOEXEC) : -1;
 	bool ok = true;
 	ssize_t n;
 
@@ -133,7 +133,7 @@ bool wire_write(int fd, const void *bytes, size_t len, unsigned nfds, bool bytew
 		struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
 
 		if (nfds)
-			attach(&msg, &control, file, nfds);
+			attach(&msg, &control, file ? file : null, nfds);
 		n = sendmsg(fd, &msg, MSG_NOSIGNAL);
 		ok = n > 0 || (n < 0 && errno == EINTR);
 		if (n <= 0)
@@ -142,8 +142,8 @@ bool wire_write(int fd, const void *bytes, size_t len, unsigned nfds, bool bytew
 		at += n;
 		len -= (size_t)n;
 	}
-	if (file >= 0)
-		close(file);
+	if (null >= 0)
+		close(null);
 	return ok;
 }
 

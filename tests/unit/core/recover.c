@@ -205,6 +205,28 @@ static void test_answers_from_before(void **state)
 	desk_close(&d);
 }
 
+/* Every ring that runs is kicked: a device may have missed what came before. */
+static void test_all_are_kicked(void **state)
+{
+	unsigned before[FAKE_QUEUES];
+	unsigned running = 0;
+	struct desk d;
+	unsigned i;
+
+	(void)state;
+	CONFORMS("R-VU-105");
+	open_recoverable(&d, "");
+	for (i = 0; i < FAKE_QUEUES; i++)
+		before[i] = d.m->fake.notified[i];
+	lose(&d);
+	for (i = 0; i < FAKE_QUEUES; i++) {
+		assert_int_equal(d.m->fake.notified[i] > before[i], d.m->fake.started[i]);
+		running += d.m->fake.started[i];
+	}
+	assert_true(running > 3);
+	desk_close(&d);
+}
+
 /* What breaks a rule isn't given another chance. */
 static void test_liars_are_not_looked_for(void **state)
 {
@@ -230,6 +252,7 @@ int recover_tests(void)
 		cmocka_unit_test(test_the_oldest_is_first),
 		cmocka_unit_test(test_needs_reset),
 		cmocka_unit_test(test_answers_from_before),
+		cmocka_unit_test(test_all_are_kicked),
 		cmocka_unit_test(test_liars_are_not_looked_for),
 	};
 

@@ -15,5 +15,6 @@ int main(void)
 	failed += channel_tests();
 	failed += socket_tests();
 	failed += failure_tests();
+	failed += inflight_tests();
 	return failed != 0;
 }

@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The file in which a back-end keeps account of what it has in flight: asking for it, distrusting
+ * the answer, handing it back. The rig judges numbers, order, and that it stays as it is.
+ */
+#include <errno.h>
+#include <stdio.h>
+
+#include <vscsi/error.h>
+
+#include "fixture.h"
+
+#define RINGS 5u
+
+static struct fx fx_tracked(void)
+{
+	struct fx fx = fx_new();
+
+	fx.ropts.protocol |= RIG_P_INFLIGHT;
+	fx.ropts.path = "./inflight.sock";
+	return fx;
+}
+
+static int track(struct fx *fx)
+{
+	return fx->t->ops->track(fx->t, RINGS, FX_SIZE);
+}
+
+static bool tracked(struct fx *fx)
+{
+	return fx->t->ops->tracked(fx->t);
+}
+
+static void start_all(struct fx *fx)
+{
+	unsigned i;
+
+	for (i = 0; i < RINGS; i++)
+		assert_int_equal(fx_start(fx, i), 0);
+	rig_wait_running(fx->rig, RINGS - 1);
+}
+
+static void run(struct fx *fx)
+{
+	fx_connect(fx);
+	assert_int_equal(fx_prepare(fx), 0);
+	assert_int_equal(track(fx), 0);
+	assert_true(tracked(fx));
+	start_all(fx);
+	assert_true(rig_tracked(fx->rig));
+}
+
+static unsigned place_of(struct fx *fx, uint32_t request, unsigned n)
+{
+	struct rig_record r;
+	unsigned i;
+
+	for (i = 0; rig_record(fx->rig, RIG_ANY, i, &r); i++) {
+		if (r.request == request && !n--)
+			return i;
+	}
+	fail_msg("message %u was not sent", request);
+	return 0;
+}
+
+static void check_messages(uint64_t off)
+{
+	struct fx fx = fx_tracked();
+	struct rig_record get;
+	struct rig_record set;
+	uint16_t numbers[2];
+
+	fx.topts.protocol_off = off;
+	run(&fx);
+	assert_true(rig_record(fx.rig, RIG_GET_INFLIGHT_FD, 0, &get));
+	assert_true(rig_record(fx.rig, RIG_SET_INFLIGHT_FD, 0, &set));
+	assert_int_equal(get.size, 24);
+	assert_int_equal(set.size, 24);
+	memcpy(numbers, get.payload + 16, sizeof(numbers));
+	assert_int_equal(numbers[0], RINGS);
+	assert_int_equal(numbers[1], FX_SIZE);
+	memcpy(numbers, set.payload + 16, sizeof(numbers));
+	assert_int_equal(numbers[0], RINGS);
+	assert_int_equal(numbers[1], FX_SIZE);
+	assert_true(place_of(&fx, RIG_SET_VRING_CALL, RINGS - 1) <
+		    place_of(&fx, RIG_SET_INFLIGHT_FD, 0));
+	assert_true(place_of(&fx, RIG_SET_INFLIGHT_FD, 0) < place_of(&fx, RIG_SET_VRING_KICK, 0));
+	fx_down(&fx);
+}
+
+static void test_asked_for_and_handed_back(void **state)
+{
+	CONFORMS("R-VU-91", "R-VU-93", "R-VU-94", "R-VU-95", "R-VU-96");
+	(void)state;
+	check_messages(0);
+	check_messages(RIG_P_REPLY_ACK);
+	check_messages(RIG_P_MEM_SLOTS);
+}
+
+static void test_not_without_the_feature(void **state)
+{
+	struct fx fx;
+	unsigned i;
+
+	CONFORMS("R-VU-91");
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		fx = fx_tracked();
+		if (i)
+			fx.topts.protocol_off = RIG_P_INFLIGHT;
+		else
+			fx.ropts.protocol &= ~RIG_P_INFLIGHT;
+		fx_connect(&fx);
+		assert_int_equal(fx_prepare(&fx), 0);
+		assert_int_equal(track(&fx), 0);
+		assert_false(tracked(&fx));
+		start_all(&fx);
+		assert_int_equal(rig_seen(fx.rig, RIG_GET_INFLIGHT_FD), 0);
+		fx_down(&fx);
+	}
+}
+
+/* Mappings of the area in this process, of which the rig has none. */
+static unsigned area_maps(void)
+{
+	FILE *maps = fopen("/proc/self/maps", "re");
+	unsigned count = 0;
+	char line[4352];
+
+	assert_non_null(maps);
+	while (fgets(line, sizeof(line), maps))
+		count += strstr(line, "rig-inflight") != NULL;
+	fclose(maps);
+	return count;
+}
+
+static void test_never_mapped(void **state)
+{
+	struct fx fx = fx_tracked();
+	unsigned fds;
+
+	CONFORMS("R-VU-96", "R-HARD-36");
+	(void)state;
+	fx_connect(&fx);
+	assert_int_equal(fx_prepare(&fx), 0);
+	assert_int_equal(track(&fx), 0);
+	start_all(&fx);
+	assert_int_equal(area_maps(), 0);
+	/* Ours is the only one besides the rig's own, and it goes with the account. */
+	fds = fx_fds();
+	assert_int_equal(fx.t->ops->set_status(fx.t, 0), 0);
+	assert_false(tracked(&fx));
+	assert_true(fx_fds() < fds);
+	fx_down(&fx);
+}
+
+/* One answer that is wrong, and what comes of it. */
+static void answered(enum rig_kind kind, uint64_t arg, int want)
+{
+	struct fx fx = fx_tracked();
+
+	fx.topts.timeout_ms = kind == RIG_FAULT_DROP ? 50 : 5000;
+	fx_connect(&fx);
+	assert_int_equal(fx_prepare(&fx), 0);
+	rig_plan(fx.rig, RIG_GET_INFLIGHT_FD, kind, arg);
+	assert_int_equal(track(&fx), want);
+	assert_false(tracked(&fx));
+	assert_int_equal(rig_seen(fx.rig, RIG_SET_INFLIGHT_FD), 0);
+	if (want)
+		assert_true(*vscsi_last_error());
+	else
+		start_all(&fx);
+	fx_down(&fx);
+}
+
+static void test_goes_on_without(void **state)
+{
+	unsigned fds = fx_fds();
+
+	CONFORMS("R-VU-92", "R-HARD-36");
+	(void)state;
+	answered(RIG_FAULT_FDS, 0, 0);
+	answered(RIG_FAULT_VALUE, 0, 0);
+	assert_int_equal(fx_fds(), fds);
+}
+
+#define WORD(n, value) ((uint64_t)(n) << 32 | (value))
+
+static void test_answers_are_not_trusted(void **state)
+{
+	static const struct {
+		enum rig_kind kind;
+		uint64_t arg;
+		int want;
+	} answers[] = {
+		{RIG_FAULT_FDS, 2, -EPROTO},
+		{RIG_FAULT_FDS, 8, -EPROTO},
+		/* Larger than the file, or than the offset leaves of it; and sums that wrap. */
+		{RIG_FAULT_VALUE, 1ull << 40, -EPROTO},
+		{RIG_FAULT_VALUE, 64ull * RINGS * (FX_SIZE + 1) + 1, -EPROTO},
+		{RIG_FAULT_VALUE, UINT64_MAX, -EPROTO},
+		{RIG_FAULT_VALUE, UINT64_MAX - 4095, -EPROTO},
+		{RIG_FAULT_WORD, WORD(2, 8192), -EPROTO},
+		{RIG_FAULT_WORD, WORD(3, UINT32_MAX), -EPROTO},
+		{RIG_FAULT_WORD, WORD(3, 1u << 31), -EPROTO},
+		{RIG_FAULT_SHORT, 4, -EPROTO},
+		{RIG_FAULT_LONG, 4, -EPROTO},
+		{RIG_FAULT_SIZE, 20, -EPROTO},
+		{RIG_FAULT_SIZE, UINT32_MAX, -EPROTO},
+		{RIG_FAULT_EMPTY, 0, -EPROTO},
+		{RIG_FAULT_ID, RIG_GET_FEATURES, -EPROTO},
+		{RIG_FAULT_FLAGS, RIG_VERSION, -EPROTO},
+		{RIG_FAULT_DROP, 0, -ETIMEDOUT},
+		{RIG_FAULT_CLOSE, 0, -ENOTCONN},
+	};
+	unsigned fds = fx_fds();
+	unsigned i;
+
+	CONFORMS("R-VU-92", "R-VU-93", "R-HARD-36");
+	(void)state;
+	for (i = 0; i < sizeof(answers) / sizeof(answers[0]); i++)
+		answered(answers[i].kind, answers[i].arg, answers[i].want);
+	for (i = 0; i < 36; i++)
+		answered(RIG_FAULT_CLOSE_AFTER, i, -ENOTCONN);
+	assert_int_equal(fx_fds(), fds);
+}
+
+/* Queues and their size are ours to know: what the answer says of them is not taken over. */
+static void test_numbers_stay_ours(void **state)
+{
+	struct fx fx = fx_tracked();
+
+	CONFORMS("R-VU-94", "R-HARD-36");
+	(void)state;
+	fx_connect(&fx);
+	assert_int_equal(fx_prepare(&fx), 0);
+	rig_plan(fx.rig, RIG_GET_INFLIGHT_FD, RIG_FAULT_WORD, WORD(4, 0x00010001));
+	assert_int_equal(track(&fx), 0);
+	start_all(&fx);
+	fx_down(&fx);
+}
+
+static void test_refused(void **state)
+{
+	struct fx fx = fx_tracked();
+
+	CONFORMS("R-VU-94");
+	(void)state;
+	fx_connect(&fx);
+	assert_int_equal(fx_prepare(&fx), 0);
+	rig_plan(fx.rig, RIG_SET_INFLIGHT_FD, RIG_FAULT_VALUE, 1);
+	assert_int_equal(track(&fx), -EIO);
+	assert_non_null(strstr(vscsi_last_error(), "SET_INFLIGHT_FD"));
+	fx_down(&fx);
+}
+
+/* From a reset to rings that run; memory is still known. */
+static void start_anew(struct fx *fx)
+{
+	uint64_t offered;
+
+	assert_int_equal(fx->t->ops->set_status(fx->t, 0), 0);
+	assert_int_equal(fx->t->ops->get_features(fx->t, &offered), 0);
+	assert_int_equal(fx->t->ops->set_features(fx->t, offered & FX_WANT), 0);
+	assert_int_equal(track(fx), 0);
+	start_all(fx);
+	assert_true(rig_tracked(fx->rig));
+}
+
+/* What core/recover.c does at the transport when the back-end is gone. */
+static void come_back(struct fx *fx, bool keep)
+{
+	rig_hang_up(fx->rig);
+	assert_int_equal(fx->t->ops->reopen(fx->t, keep), 0);
+	start_anew(fx);
+}
+
+static void test_the_same_on_each_connection(void **state)
+{
+	struct fx fx = fx_tracked();
+	unsigned ring;
+	unsigned fds;
+	unsigned i;
+
+	CONFORMS("R-VU-94", "R-VU-95", "R-VU-96", "R-VU-101", "R-VU-105");
+	(void)state;
+	run(&fx);
+	fds = fx_fds();
+	for (i = 1; i < 4; i++) {
+		come_back(&fx, true);
+		assert_int_equal(rig_seen(fx.rig, RIG_GET_INFLIGHT_FD), 1);
+		assert_int_equal(rig_seen(fx.rig, RIG_SET_INFLIGHT_FD), i + 1);
+		for (ring = 0; ring < RINGS; ring++)
+			assert_true(rig_kicks(fx.rig, ring) > 0);
+	}
+	assert_int_equal(fx_fds(), fds);
+	fx_down(&fx);
+}
+
+/* One that is lost while it is got back is kept for the next attempt. */
+static void test_kept_until_it_is_handed_back(void **state)
+{
+	struct fx fx = fx_tracked();
+	uint64_t offered;
+
+	CONFORMS("R-VU-94");
+	(void)state;
+	run(&fx);
+	rig_hang_up(fx.rig);
+	assert_int_equal(fx.t->ops->reopen(fx.t, true), 0);
+	assert_int_equal(fx.t->ops->get_features(fx.t, &offered), 0);
+	come_back(&fx, true);
+	assert_int_equal(rig_seen(fx.rig, RIG_GET_INFLIGHT_FD), 1);
+	fx_down(&fx);
+}
+
+static void test_fresh_after_a_reset(void **state)
+{
+	struct fx fx;
+	unsigned i;
+
+	CONFORMS("R-VU-97");
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		fx = fx_tracked();
+		fx.topts.protocol_off = i ? RIG_P_RESET_DEVICE : 0;
+		run(&fx);
+		start_anew(&fx);
+		assert_int_equal(rig_seen(fx.rig, RIG_GET_INFLIGHT_FD), 2);
+		/* And on a connection where nothing is to be kept. */
+		come_back(&fx, false);
+		assert_int_equal(rig_seen(fx.rig, RIG_GET_INFLIGHT_FD), 3);
+		fx_down(&fx);
+	}
+}
+
+/* The judge itself. */
+static void test_the_rig_sees_another_area(void **state)
+{
+	struct fx fx = fx_tracked();
+
+	(void)state;
+	run(&fx);
+	assert_null(rig_violation(fx.rig));
+	assert_int_equal(fx.t->ops->track(fx.t, RINGS, FX_SIZE), 0);
+	assert_non_null(strstr(rig_violation(fx.rig), "while rings run"));
+	fx_down(&fx);
+}
+
+int inflight_tests(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_asked_for_and_handed_back),
+		cmocka_unit_test(test_not_without_the_feature),
+		cmocka_unit_test(test_never_mapped),
+		cmocka_unit_test(test_goes_on_without),
+		cmocka_unit_test(test_answers_are_not_trusted),
+		cmocka_unit_test(test_numbers_stay_ours),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_the_same_on_each_connection),
+		cmocka_unit_test(test_kept_until_it_is_handed_back),
+		cmocka_unit_test(test_fresh_after_a_reset),
+		cmocka_unit_test(test_the_rig_sees_another_area),
+	};
+
+	return cmocka_run_group_tests_name("inflight", tests, NULL, NULL);
+}
