@@ -117,7 +117,8 @@ run() {
 # instrumented run. $except: a regular expression for those to leave out.
 run_programs() {
 	local list
-	mapfile -t list < <(python3 tests/summary.py --programs "build/$1" | grep -vE "${except:-^$}")
+	mapfile -t list < <(python3 tests/summary.py --programs "build/$1" |
+		grep -vE "${except:-^$}")
 	[ ${#list[@]} -eq 0 ] || run "$@" "${list[@]}"
 }
 
