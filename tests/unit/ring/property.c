@@ -222,8 +222,6 @@ static uint64_t run(const struct bed_opts *opts, const struct plan *plan)
 	return c.skipped;
 }
 
-<<<<<<< ours
-=======
 /*
  * Valgrind takes 30 times as long, and ThreadSanitizer has nothing to see in one thread: both get a
  * little of everything.
@@ -238,7 +236,6 @@ static bool in_brief(void)
 	return preload && strstr(preload, "vgpreload");
 }
 
->>>>>>> theirs
 /* With VSCSI_TEST_LONG in the environment there are more rounds, and no size is left out. */
 static bool at_length(void)
 {
