@@ -41,8 +41,8 @@ static uint64_t hash(uint64_t h, const char *s)
 
 /*
  * The same in every process that serves the same unit at the same place: a client that finds it
- * again after a restart knows it by its name. A file is the same disk wherever it is served; what is
- * in memory is not.
+ * again after a restart knows it by its name. A file is the same disk wherever it is served; what
+ * is in memory is not.
  */
 static void name_unit(struct lun *lun, const struct lun_spec *spec, const char *place)
 {
