@@ -40,6 +40,8 @@ static void fill_the_ring(struct fixture *f)
 								  data + i * 512ul, i, 1, 0, i)),
 					 0);
 		}
+		/* Not a part of one more: it has to fit as a whole. */
+		assert_int_equal(vscsi_read(f->queue, f->lun, data, 0, 1, 0, i), -EAGAIN);
 		collect(f->queue, done, info.depth);
 		for (i = 0; i < info.depth; i++) {
 			assert_int_equal(done[i].result, 0);

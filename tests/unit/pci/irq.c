@@ -11,17 +11,10 @@
 #define NONE VIRTIO_MSI_NO_VECTOR
 
 /* A running device with 4 request queues, whose table and taste are as @m says. */
-static struct transport *run(struct model *m, char *memory)
+static void start_queues(struct transport *t, char *memory)
 {
-	const struct virtio_wish wish = {.want = 0, .must = 0};
-	const struct dma_region region = {.addr = (uintptr_t)memory, .len = 4096, .fd = -1};
-	struct transport *t = model_attach(m);
-	struct virtio_dev dev = {.transport = t};
-	uint64_t iova;
 	unsigned i;
 
-	assert_int_equal(virtio_negotiate(&dev, &wish), 0);
-	assert_int_equal(pci_ops.mem_map(t, &region, &iova), 0);
 	for (i = 0; i < 6; i++) {
 		const struct transport_queue queue = {.index = i,
 						      .size = 16,
@@ -31,6 +24,19 @@ static struct transport *run(struct model *m, char *memory)
 
 		assert_int_equal(pci_ops.queue_start(t, &queue), 0);
 	}
+}
+
+static struct transport *run(struct model *m, char *memory)
+{
+	const struct virtio_wish wish = {.want = 0, .must = 0};
+	const struct dma_region region = {.addr = (uintptr_t)memory, .len = 4096, .fd = -1};
+	struct transport *t = model_attach(m);
+	struct virtio_dev dev = {.transport = t};
+	uint64_t iova;
+
+	assert_int_equal(virtio_negotiate(&dev, &wish), 0);
+	assert_int_equal(pci_ops.mem_map(t, &region, &iova), 0);
+	start_queues(t, memory);
 	assert_int_equal(virtio_run(&dev), 0);
 	return t;
 }
@@ -279,6 +285,7 @@ static void test_reset_wakes_and_forgets(void **state)
 	struct virtio_dev dev = {.transport = t};
 	const struct virtio_wish wish = {.want = 0, .must = 0};
 	struct pollfd fd = {.fd = pci_ops.call_fd(t, 2), .events = POLLIN};
+	unsigned q;
 
 	(void)state;
 	CONFORMS("R-PCI-60");
@@ -286,8 +293,13 @@ static void test_reset_wakes_and_forgets(void **state)
 	assert_int_equal(virtio_negotiate(&dev, &wish), 0);
 	assert_int_equal(poll(&fd, 1, 0), 1);
 	assert_int_equal(m->config_vector, NONE);
+	for (q = 0; q < 6; q++)
+		assert_int_equal(m->queues[q].vector, NONE);
+	start_queues(t, memory);
 	assert_int_equal(virtio_run(&dev), 0);
 	assert_int_equal(m->config_vector, 0);
+	for (q = 2; q < 6; q++)
+		assert_int_equal(m->queues[q].vector, q - 1);
 	pci_ops.close(t);
 	model_free(m);
 	free(memory);

@@ -302,7 +302,7 @@ static void test_arm_names_the_next_entry(void **state)
 	struct bed b;
 
 	(void)state;
-	CONFORMS("R-PACK-39", "R-PACK-40", "R-PACK-41", "R-MB-14");
+	CONFORMS("R-PACK-39", "R-PACK-40", "R-PACK-41");
 	for (steps = 0; steps < 12; steps++) {
 		open_at(&b, 3, steps, true);
 		event = (const void *)b.ring.driver;
