@@ -14,6 +14,8 @@ PACKAGES_GUEST="qemu-system-x86 busybox-static sg3-utils e2fsprogs"
 # shellcheck disable=SC2034
 PACKAGES_FUZZ="clang libclang-rt-14-dev"
 # shellcheck disable=SC2034
+PACKAGES_COVERAGE="gcovr"
+# shellcheck disable=SC2034
 PACKAGES_STYLE="clang-format-14 universal-ctags shellcheck man-db git"
 
 # Prints those of the packages named that are not installed.

@@ -13,13 +13,14 @@ usage() {
 
 	  --quick  no guest, valgrind, ThreadSanitizer, fuzzers: what to run while working
 	  --long   gives the property tests more rounds (VSCSI_TEST_LONG=1), and each fuzzer an
-	           hour instead of 30 seconds (VSCSI_FUZZ_SECONDS)
+	           hour instead of 30 seconds (VSCSI_FUZZ_SECONDS); measures coverage, and fails
+	           below 89% of branches
 	  --help   this text
 
 	Builds: build/test (gcc, AddressSanitizer and UndefinedBehaviorSanitizer), build/test-plain
 	(gcc, release; packaging, guest and valgrind), build/test-tsan (gcc, ThreadSanitizer),
-	build/test-clang (clang, compiled only) and build/test-fuzz (clang, libFuzzer). Warnings
-	are errors in all of them.
+	build/test-clang (clang, release; unit tests) and build/test-fuzz (clang, libFuzzer).
+	Warnings are errors in all of them.
 	Exit status: 0 when nothing failed, 1 otherwise, 2 for a wrong option.
 	TEXT
 }
@@ -122,6 +123,15 @@ run_programs() {
 	[ ${#list[@]} -eq 0 ] || run "$@" "${list[@]}"
 }
 
+# Likewise, for unit tests only: what another compiler does to the code shows there. Without the one
+# that is about the lack of fences: it shows what a test can see, and takes long.
+run_units() {
+	local list
+	mapfile -t list < <(python3 tests/summary.py --programs "build/$1" |
+		grep '^unit-' | grep -v -- '-nofence$')
+	[ ${#list[@]} -eq 0 ] || run "$@" "${list[@]}"
+}
+
 # A thread that crashes says where; CMocka would catch the signal and lose that. SIGBUS is left to
 # vscsi-target, whose clients may cut their memory short.
 export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1:print_summary=1
@@ -132,7 +142,9 @@ export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
 reserve_hugepages
 build test gcc -Dbuildtype=debugoptimized -Db_sanitize=address,undefined &&
 	run test --no-suite guest
-build test-clang clang -Dbuildtype=release
+if build test-clang clang -Dbuildtype=release && ! $quick; then
+	run_units test-clang
+fi
 if build test-plain gcc -Dbuildtype=release; then
 	run test-plain --suite packaging
 	if ! $quick; then
@@ -152,6 +164,13 @@ if $fuzz && build test-fuzz clang -Dbuildtype=debugoptimized -Dfuzz=true \
 	-Db_sanitize=address,undefined -Db_lundef=false; then
 	run test-fuzz --suite fuzz --verbose
 	grep -E '^fuzz-[a-z]+: ' build/test-fuzz/meson-test.log
+fi
+
+if [ -n "${VSCSI_TEST_LONG-}" ]; then
+	heading "coverage"
+	# 90% are asked for; a few branches depend on who comes first.
+	tests/coverage.sh --branches=89 ||
+		python3 tests/summary.py --broken "$results" "coverage"
 fi
 
 python3 tests/summary.py "$results"

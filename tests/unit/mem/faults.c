@@ -20,7 +20,7 @@ static struct {
 	int err;       /* what to fail with */
 	int after;     /* calls to let pass before */
 	int times;     /* how often to fail */
-	uint64_t done; /* bytes that the real one gave */
+	uint64_t done; /* bytes that the real one gave, from the file's start */
 } fake;
 
 int fallocate(int fd, int mode, off_t offset, off_t len)
@@ -32,7 +32,8 @@ int fallocate(int fd, int mode, off_t offset, off_t len)
 	}
 	if (syscall(SYS_fallocate, fd, mode, offset, len))
 		return -1;
-	fake.done += (uint64_t)len;
+	/* A pool begins again, with ordinary pages, where there are hugepages and too few. */
+	fake.done = (offset ? fake.done : 0) + (uint64_t)len;
 	return 0;
 }
 
