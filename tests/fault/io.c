@@ -228,6 +228,37 @@ static int abort_one(struct world *w)
 	return err ? err : w->result == -ECANCELED ? 0 : w->result;
 }
 
+/* The back-end goes with requests that it has not answered; it is there again at once. */
+static void up_gone(struct world *w)
+{
+	up_all(w);
+	liar_hold(w->liar, REQUESTS);
+	w->sent = REQUESTS;
+	w->liar->hold = false;
+	w->liar->kept_count = 0;
+	rig_hang_up(w->liar->rig);
+}
+
+/* The rig goes on at the used index, where the requests are that it had taken. */
+static void up_gone_tracked(struct world *w)
+{
+	w->liar->opts.protocol |= RIG_P_INFLIGHT;
+	up_gone(w);
+}
+
+static int come_back(struct world *w)
+{
+	int err;
+
+	if (!w->sent)
+		send_some(w);
+	while (!collect(w))
+		;
+	/* Completions have no sentence; this has one where the device was given up. */
+	err = vscsi_abort(w->liar->queue, REQUESTS);
+	return err == -ENOENT ? w->result : err;
+}
+
 const struct scenario io_scenarios[] = {
 	{"asynchronous requests", up_all, async, SILENT | CHANNEL, SMALL},
 	{"asynchronous requests on a shared queue", up_shared, async, SILENT | CHANNEL, SMALL},
@@ -242,6 +273,10 @@ const struct scenario io_scenarios[] = {
 	{"events that were missed", up_missed, hear, CHANNEL, SMALL},
 	{"a change of the configuration", up_changed, hear, CHANNEL, SMALL},
 	{"resets", up_all, reset_all, CHANNEL, SMALL},
+	{"a back-end that comes back", up_gone, come_back, PATH | RETRIED,
+	 SMALL "&recovery=replay&recovery_ms=200"},
+	{"a back-end that comes back to what it had", up_gone_tracked, come_back, PATH | RETRIED,
+	 SMALL "&recovery=exact&recovery_ms=200"},
 	{"abort", up_kept, abort_one, SILENT | CHANNEL, SMALL},
 };
 const unsigned io_scenario_count = ARRAY_LEN(io_scenarios);

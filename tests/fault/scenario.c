@@ -205,6 +205,21 @@ static bool may_go_on(const struct fault *f)
 	       (now.scenario->flags & MANY_WAYS && f->call > CALL_ALIGNED_ALLOC);
 }
 
+/*
+ * What came of it where a fault costs an attempt and no more: the device works in the end, or it
+ * has failed and a sentence says why.
+ */
+static void check_retried(struct world *w, int err, const char *spoilt)
+{
+	if (!err)
+		err = now.scenario->act(w);
+	if (!err)
+		return;
+	if (err != -ENOTCONN || !is_lost(w))
+		complain("%d: %s", err, vscsi_last_error());
+	check_sentence(err, spoilt);
+}
+
 /* What came of it when the fault has struck. */
 static void check_result(struct world *w, int err, const char *spoilt)
 {
@@ -245,7 +260,9 @@ static bool run_once(const struct fault *fault, unsigned place)
 	fault_arm(fault, place);
 	err = now.scenario->act(&w);
 	struck = fault_disarm();
-	if (struck)
+	if (struck && now.scenario->flags & RETRIED)
+		check_retried(&w, err, spoilt);
+	else if (struck)
 		check_result(&w, err, spoilt);
 	else if (err)
 		complain("%d without a fault: %s", err, vscsi_last_error());

@@ -47,6 +47,7 @@ struct world {
 #define CHANNEL   32u  /* uses the back-end's channel, and goes on when that is lost */
 #define ALIKE     64u  /* says to the back-end what another one does: messages don't fail */
 #define MANY_WAYS 128u /* goes without what the kernel refuses, or fails for a reason of its own */
+#define RETRIED   256u /* what fails is tried again, until the device is given up */
 
 /**
  * struct scenario - Something that is done with the library
