@@ -116,8 +116,27 @@ static void start_batch(struct job *job)
 	vscsi_submit(job->queue);
 }
 
-/* Return: false when the device has had time enough. */
-static bool look_at_clock(struct job *job, uint64_t now, uint64_t last)
+/* Whether the device is lost and looked for: that takes as long as its recovery_ms says. */
+static bool is_away(const struct job *job)
+{
+	struct vscsi_dev_info info = {.size = sizeof(info)};
+
+	return !vscsi_dev_get_info(job->dev, &info) && info.state == VSCSI_DEV_RECOVERING;
+}
+
+/* Whether to wait on: something came back a while ago, or the device is away. */
+static bool is_patient(const struct job *job, uint64_t now, uint64_t *last)
+{
+	if (!in_flight(job) || now - *last < JOB_PATIENCE_NS)
+		return true;
+	if (!is_away(job))
+		return false;
+	*last = now;
+	return true;
+}
+
+/* @last: when something came back last. Return: false when the device has had time enough. */
+static bool look_at_clock(struct job *job, uint64_t now, uint64_t *last)
 {
 	const struct job_options *options = job->options;
 
@@ -131,7 +150,7 @@ static bool look_at_clock(struct job *job, uint64_t now, uint64_t last)
 	    now - job->began >= options->runtime)
 		job->ending = true;
 	job_snapshot(job);
-	if (!in_flight(job) || now - last < JOB_PATIENCE_NS)
+	if (is_patient(job, now, last))
 		return true;
 	job_fail(job, -ETIMEDOUT, "%u requests have not come back for %llu seconds", in_flight(job),
 		 JOB_PATIENCE_NS / 1000000000);
@@ -182,7 +201,7 @@ static void run_phase(struct job *job, int (*source)(struct job *job, struct io 
 		} else {
 			continue;
 		}
-		if (!look_at_clock(job, now, last))
+		if (!look_at_clock(job, now, &last))
 			break;
 	}
 }

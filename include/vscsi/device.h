@@ -87,9 +87,10 @@ struct vscsi_mem;
  *	included, in milliseconds; default 30000, VSCSI_NO_TIMEOUT for none. LUNs and raw commands
  *	may have their own. vscsi_poll() and vscsi_wait() look after it, an eighth of the smallest
  *	limit late at most. One that is late is aborted; when that doesn't help its LUN is reset,
- *	and when that doesn't either the device is given up. It completes with -ETIMEDOUT, once the
- *	device can no longer touch its buffer, unless its own result was faster; what else a reset
- *	hits completes with -ECANCELED
+ *	and when that doesn't either the device is, as by vscsi_dev_reset(), or where that can't
+ *	be it is lost for good. It completes with -ETIMEDOUT, once the device can no longer touch
+ *	its buffer, unless its own result was faster; what else a reset of the LUN hits completes
+ *	with -ECANCELED
  * @task_timeout_ms: limit for each of these steps; default 5000
  * @recovery_ms: how long a lost device is looked for, in milliseconds, or VSCSI_FOREVER; default
  *	30000
@@ -145,9 +146,9 @@ struct vscsi_dev_option {
 };
 
 /**
- * struct vscsi_dev_info - What was negotiated
+ * struct vscsi_dev_info - What was negotiated, anew each time the device came back
  * @size: sizeof(struct vscsi_dev_info), set by the caller
- * @queues: request queues that are set up
+ * @queues: request queues that are set up; fewer than at the opening where it came back with fewer
  * @queue_size: entries of a ring
  * @depth: requests that one queue can hold in flight
  * @max_segs: data segments of an asynchronous request
@@ -182,7 +183,7 @@ struct vscsi_dev_info {
 
 /* vscsi_dev_info.state */
 #define VSCSI_DEV_RUNNING    1u
-#define VSCSI_DEV_FAILED     2u /* it broke a rule of the ring, or is gone and did not come back */
+#define VSCSI_DEV_FAILED     2u /* lost for good: see vscsi_dev_opts.recovery */
 #define VSCSI_DEV_RECOVERING 3u /* it is gone, and looked for whenever somebody polls or waits */
 
 /**
@@ -211,7 +212,7 @@ struct vscsi_lun_addr {
 /**
  * struct vscsi_event - What changed; 32 bytes
  * @type: VSCSI_EVENT_*
- * @target, @lun: the logical unit; 0 where the whole device is meant (CONFIG, LOST)
+ * @target, @lun: the logical unit; 0 where the whole device is meant (CONFIG, LOST, BACK)
  * @code: ASC << 8 | ASCQ where the device gave one, else 0
  * @reserved: 0
  */

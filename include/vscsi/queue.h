@@ -58,11 +58,12 @@ struct vscsi_queue_info {
  * @user_data: as given with the request
  * @result: 0, or a negative errno made of all that follows: -EIO (medium or hardware), -EREMOTEIO
  *	(the target refused or failed the command), -EOPNOTSUPP (it doesn't know it), -EROFS,
- *	-ENODEV (no such target or LUN), -ENOMEDIUM, -ENOSPC, -EILSEQ (miscompare, protection),
- *	-EBUSY, -EAGAIN (retries used up), -ECANCELED (aborted or reset), -ETIMEDOUT (it took
- *	longer than its time limit), -EBADMSG (a short
+ *	-ENODEV (no such target or LUN, or another one since the device came back), -ENOMEDIUM,
+ *	-ENOSPC, -EILSEQ (miscompare, protection), -EBUSY, -EAGAIN (retries used up), -ECANCELED
+ *	(aborted or reset), -ETIMEDOUT (it took longer than its time limit), -EBADMSG (a short
  *	transfer), -EOVERFLOW (the command wanted more data than there was), -EPROTO (the device
- *	broke its rules), -ENOTCONN (it is gone)
+ *	broke its rules), -ECONNRESET (the device was lost with it, and it is not sent again: it may
+ *	have been carried out or not), -ENOTCONN (the device is lost for good: likewise)
  * @residual: bytes of the data buffer that were not transferred
  * @status_qualifier: of the SCSI status
  * @status: SCSI status; 0 is GOOD. Meaningful with @response 0

@@ -4,8 +4,9 @@
  *
  * What holds for every call here: any thread; any memory, as the data are copied through DMA memory
  * of the library's own; any number of blocks, split to what the device takes. No queue needs to be
- * open. It polls until the device has answered, at most vscsi_dev_opts.timeout_ms for each part. A
- * failure's sentence is in vscsi_last_error(); parts before the one that failed have been done.
+ * open. It polls until the device has answered, at most vscsi_dev_opts.timeout_ms for each part, in
+ * which a device that is lost meanwhile has to come back. A failure's sentence is in
+ * vscsi_last_error(); parts before the one that failed have been done.
  *
  * Return of every call: 0; a negative errno as in vscsi_completion.result, or of the call of io.h
  * or scsi.h that it is made of; -EINVAL for bytes that are no whole blocks or lie behind the last

@@ -26,7 +26,7 @@ struct vscsi_queue;
  * request was faster or the device refuses to abort it. It is submitted first if it wasn't yet.
  * Threads as vscsi_submit(); O(depth); one system call for a kick.
  *
- * Return: 0; -ENOENT (no such request is in flight); -ENOTCONN (the device is lost).
+ * Return: 0; -ENOENT (no such request is in flight); -ENOTCONN (it is lost for good).
  */
 int vscsi_abort(struct vscsi_queue *queue, uint64_t user_data);
 
@@ -39,7 +39,7 @@ int vscsi_abort(struct vscsi_queue *queue, uint64_t user_data);
  *
  * Return: 0; -EOPNOTSUPP (the device refuses the function); -ENODEV; -EBUSY (the device is, or it
  * answers none of the functions sent before); -ETIMEDOUT; -EIO (any other answer); -EPROTO (it
- * broke the rules of the ring); -ENOTCONN.
+ * broke the rules of the ring); -ENOTCONN (it is lost, for good or for now).
  */
 int vscsi_lun_reset(struct vscsi_lun *lun);
 

@@ -28,7 +28,7 @@ struct slot *slot_of_used(struct ioq *ioq, struct ring_used used);
 /* Makes the completion of a request that has no answer, with that result. */
 void slot_unanswered(const struct slot *slot, int result, struct vscsi_completion *out);
 
-/* The same for one that ended because its device is lost. */
+/* The same for one that ended because its device was lost, for good or for a while. */
 void slot_lost(const struct ioq *ioq, const struct slot *slot, struct vscsi_completion *out);
 
 /* Whether a slot is in @ioq->waiting. */

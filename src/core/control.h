@@ -37,8 +37,9 @@ struct virtq *control_virtq(struct vscsi_dev *dev);
  * Any thread; takes a lock for a moment; may kick. No sentence is set.
  *
  * Return: the place where the answer will be, the caller's until control_forget(); -EBUSY (no place
- * is left, or for aborts no more than others need); -ENOTCONN (the device is lost); -EPROTO (it
- * broke the ring: dev_fail() with virtq_rule(), as it can't be called from here).
+ * is left, or for aborts no more than others need); -ENOTCONN (the device is lost, for good
+ * or for now); -EPROTO (it broke the ring: dev_fail() with virtq_rule(), as it can't be called from
+ * here).
  */
 int control_send(struct vscsi_dev *dev, uint32_t subtype, const uint8_t lun[8], uint64_t tag,
 		 uint64_t not_before);

@@ -174,7 +174,7 @@ void dev_config_changed(struct vscsi_dev *dev);
 /* What sleepers watch besides their queue, as in transport.h; -1: nothing, now. */
 int dev_watch_fd(struct vscsi_dev *dev);
 
-/* VSCSI_DEV_*. Acquire pairs with dev_fail(): it was cut off before we see that. */
+/* VSCSI_DEV_*. Acquire pairs with dev_fail(), recover_begin(): cut off before we see that. */
 static inline uint32_t dev_state(const struct vscsi_dev *dev)
 {
 	return atomic_load_explicit(&dev->state, memory_order_acquire);

@@ -71,7 +71,7 @@ int limit_result(const struct ioq *ioq, const struct slot *slot)
 
 static const char *step_send(struct ioq *ioq, struct slot *slot, uint64_t now);
 
-/* From one means to the next stronger one. Return: why the device has to be failed, or NULL. */
+/* From one means to the next stronger one. Return: why the device has to be given up, or NULL. */
 static const char *go_on(struct ioq *ioq, struct slot *slot, uint64_t now)
 {
 	const struct vscsi_lun *lun = atomic_load_explicit(&slot->lun, memory_order_relaxed);

@@ -82,6 +82,7 @@ struct watch;
 /**
  * struct slot - The private part of a request, one cache line
  * @header: the start of its place in DMA memory
+ * @user_data: as given with the request
  * @lun: LUN that the request is for; NULL: the slot is free. Read by other threads too
  * @regions: DMA regions that its buffers are in. Read by other threads too
  * @owner: handle that prepared it
@@ -127,9 +128,11 @@ enum fate {
 
 /**
  * struct ioq - A request queue
+ * @vq: the virtqueue, which keeps what is in it while the device is away
  * @slots: private parts, @depth of them, and one with NO_SHAPE that ends the list of free slots
  * @memory: their places in DMA memory; @iova: where the device sees them
  * @head_shift: a slot's head in the ring is its number shifted by this
+ * @max_segs: data segments of a request
  * @indirect: tables lie in the slots and the ring refers to them; else they lie in the ring
  * @readable: its used entries can be read before they are taken: the ring is split and not in order
  * @packed: the same, and each chain is one descriptor of a packed ring
@@ -142,6 +145,7 @@ enum fate {
  * @mark, @mark_ms: virtq_taken() by which all that came until then is taken, where @marked
  * @ending: requests with SLOT_ENDING
  * @cache, @map: to translate addresses
+ * @dev: the device
  * @lock: held by handles that share the queue; @share: what it guards for them
  * @users: handles that use it; under the device's lock
  * @exclusive: it belongs to one handle alone

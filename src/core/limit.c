@@ -109,7 +109,7 @@ static const char *look_at(struct ioq *ioq, struct slot *slot, uint64_t now)
 	return slot->flags & SLOT_ENDING ? escalate(ioq, slot, now) : NULL;
 }
 
-/* Return: NULL, or why the device has to be failed. */
+/* Return: NULL, or why the device has to be given up. */
 static const char *look(struct ioq *ioq, uint64_t now)
 {
 	const char *why = NULL;

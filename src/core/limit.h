@@ -62,7 +62,7 @@ uint32_t limit_set(struct vscsi_dev *dev, uint32_t ms, uint32_t otherwise);
  * limit_poll - Look for requests that take too long, if it is time to
  * @queue: a queue that was just polled; not locked
  *
- * Reads the clock; O(depth) when it is time. May fail the device.
+ * Reads the clock; O(depth) when it is time. May give up the device: limit_give_up().
  */
 void limit_poll(struct vscsi_queue *queue);
 
@@ -95,7 +95,10 @@ bool limit_is_out(const struct ioq *ioq, const struct slot *slot);
  */
 const char *escalate(struct ioq *ioq, struct slot *slot, uint64_t now);
 
-/* Resets or fails a device, as escalate() said. Queue unlocked: the device's lock comes first. */
+/*
+ * Resets a device or fails it for good, as escalate() said. Queue unlocked: the device's lock comes
+ * first.
+ */
 void limit_give_up(struct ioq *ioq, const char *why);
 
 static inline struct watch *slot_watch(const struct ioq *ioq, const struct slot *slot)

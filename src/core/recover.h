@@ -4,8 +4,10 @@
  * takes a step when one is due, and nobody waits for another one's step.
  *
  * While the device is away each request queue stays as it was, requests can be prepared on it, and
- * nobody but its user touches it. Recovery gives the device fresh virtqueues (struct ioq, @spare);
- * the user of a queue goes over to its fresh one by itself, at its next poll (resume.h).
+ * nobody but its user touches it. A device that keeps account of what is in flight is given the
+ * same virtqueues again, once it was asked whether it is the same; any other one gets fresh ones
+ * (struct ioq, @spare), and the user of a queue goes over to its fresh one by itself. Either way
+ * the user takes the queue up again at its next poll (resume.h).
  */
 #ifndef CORE_RECOVER_H
 #define CORE_RECOVER_H

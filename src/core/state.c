@@ -147,8 +147,6 @@ EXPORT int vscsi_dev_get_info(struct vscsi_dev *dev, struct vscsi_dev_info *out)
 		.queue_size = first->vq.size,
 		.depth = first->depth,
 		.max_segs = first->max_segs,
-		.offered = dev->virtio.offered,
-		.protocol_features = virtio_protocol(&dev->virtio),
 		.state = atomic_load(&dev->state),
 		.errors = atomic_load(&dev->errors),
 	};
@@ -156,7 +154,9 @@ EXPORT int vscsi_dev_get_info(struct vscsi_dev *dev, struct vscsi_dev_info *out)
 	error_enter(__func__);
 	pthread_mutex_lock(&dev->lock);
 	info.queues = dev->served;
+	info.offered = dev->virtio.offered;
 	info.negotiated = dev->virtio.features;
+	info.protocol_features = virtio_protocol(&dev->virtio);
 	info.max_target = dev->limits.max_target;
 	info.max_lun = dev->limits.max_lun;
 	info.max_sectors = dev->limits.max_sectors;
