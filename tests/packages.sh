@@ -8,7 +8,7 @@
 # shellcheck disable=SC2034 # read by whoever sources this file
 PACKAGES_BUILD="gcc libc6-dev meson ninja-build pkg-config libnuma-dev libjson-c-dev"
 # shellcheck disable=SC2034
-PACKAGES_TEST="clang g++ libcmocka-dev python3 valgrind e2fsprogs binutils spin"
+PACKAGES_TEST="clang g++ libcmocka-dev python3 valgrind e2fsprogs binutils spin gnuplot-nox"
 # shellcheck disable=SC2034
 PACKAGES_GUEST="qemu-system-x86 busybox-static sg3-utils e2fsprogs"
 # shellcheck disable=SC2034

@@ -68,7 +68,10 @@ struct vscsi_lun_opts {
  * @max_zeroes_blocks: most blocks of one vscsi_write_zeroes(); the LUN may not know the command all
  *	the same, which only a try can tell
  * @max_caw_blocks: most blocks of one vscsi_compare_and_write(); 0: it has none
- * @queue_limit: requests that it takes at once, over all queues; 0: no limit of its own
+ * @queue_limit: requests that it takes at once, over all queues; 0: no limit of its own. One queue
+ *	can have all of it while the others have nothing in flight, but for what these keep: each
+ *	that was used keeps up to an even part, so that it can count on that. Parts below 8 are not
+ *	kept
  * @reserved: 0
  * @vendor, @product, @revision: as INQUIRY tells, without the blanks at the end
  * @serial: unit serial number (VPD page 80h); "" where it has none

@@ -6,6 +6,7 @@
 
 #include <linux/virtio_config.h>
 
+#include "core/credit.h"
 #include "core/dev.h"
 #include "core/ioq.h"
 #include "core/limit.h"
@@ -77,7 +78,7 @@ static void prepare_slots(struct ioq *ioq)
 {
 	unsigned i;
 
-	ioq->free = ioq->depth;
+	ioq->free = (uint16_t)ioq->depth;
 	ioq->slots[ioq->depth].shape = NO_SHAPE;
 	ioq->waiting = NO_SLOT;
 	for (i = ioq->depth; i-- > 0;) {
@@ -102,6 +103,7 @@ int ioq_create(struct vscsi_dev *dev, unsigned index, unsigned size, struct ioq 
 	memset(ioq, 0, sizeof(*ioq));
 	ioq->dev = dev;
 	ioq->map = dev->map;
+	ioq->credit_at = credit_offset(index - VQ_REQUEST);
 	ioq->indirect = virtio_has(&dev->virtio, VIRTIO_RING_F_INDIRECT_DESC);
 	pthread_mutex_init(&ioq->lock, NULL);
 	ioq_set_hot(ioq, false);
@@ -143,13 +145,22 @@ void ioq_destroy(struct ioq *ioq)
 
 void ioq_set_hot(struct ioq *ioq, bool hot)
 {
-	bool split = hot && ioq->indirect && ioq->readable;
-	bool packed = hot && ioq->packed;
+	unsigned way = WAY_GENERAL;
 
-	atomic_store(&ioq->in_force, split ? &ioq->map->table : &dma_never_in_force);
-	atomic_store(&ioq->hot, split);
-	atomic_store(&ioq->in_force_packed, packed ? &ioq->map->table : &dma_never_in_force);
-	atomic_store(&ioq->hot_packed, packed);
+	if (hot && ioq->readable)
+		way = WAY_SPLIT | (ioq->indirect ? 0 : WAY_DIRECT);
+	else if (hot && ioq->packed)
+		way = WAY_PACKED;
+	if (way && ioq->counting)
+		way |= WAY_COUNTED;
+	ioq->hot = hot;
+	atomic_store(&ioq->way, (uint8_t)way);
+}
+
+void ioq_begin_counting(struct ioq *ioq)
+{
+	ioq->counting = true;
+	ioq_set_hot(ioq, ioq->hot);
 }
 
 bool ioq_uses_regions(const struct ioq *ioq, uint64_t regions)

@@ -54,6 +54,16 @@ struct watch;
 #define NO_SLOT        UINT16_MAX
 
 /*
+ * ioq.way: which form of the hot path publishes and polls; WAY_GENERAL: none. Each has its
+ * constants, so that the plainest pays for nothing that the others need.
+ */
+#define WAY_GENERAL 0u
+#define WAY_SPLIT   (1u << 0) /* the ring is split, and not in order */
+#define WAY_PACKED  (1u << 1) /* it is packed, and each chain is one descriptor */
+#define WAY_DIRECT  (1u << 2) /* tables lie in the ring */
+#define WAY_COUNTED (1u << 3) /* requests may have SLOT_COUNTED */
+
+/*
  * slot.shape: what a slot's table is formatted for, segments for the device and segments from it;
  * where the table lies; and which CDB is in the header but for its numbers, if it is known. All in
  * one number, so that the hot path asks once. No slot in use has NO_SHAPE.
@@ -149,10 +159,10 @@ enum fate {
  * @lock: held by handles that share the queue; @share: what it guards for them
  * @users: handles that use it; under the device's lock
  * @exclusive: it belongs to one handle alone
- * @hot: that, @indirect, @readable, and @up; the one thing that the hot path asks
- * @in_force: where the hot path finds the table that @cache must be of: @map's while @hot, else one
- *	that @cache never is of, so that looking at the cache answers both
- * @hot_packed, @in_force_packed: the same for @packed in the place of @indirect and @readable
+ * @credit_at: where its credits are among those of a LUN, see credit.h
+ * @counting: there are LUNs with credits; under the device's lock
+ * @hot: it is @exclusive and @up, and the hot path may be taken
+ * @way: how, WAY_*; the one thing that the hot path asks about the queue
  * @up: the device has @vq; cleared by the thread that finds it lost, set by the queue's user
  * @fate: enum fate: what becomes of what was in flight when it was cleared
  * @spare: what the device has after a recovery, until the queue's user takes it for @vq; under the
@@ -168,7 +178,7 @@ struct ioq {
 	uint16_t head_shift;
 	uint16_t free;
 	uint16_t waiting;
-	uint16_t depth;
+	uint32_t depth;
 	uint16_t max_segs;
 	bool indirect;
 	bool readable;
@@ -187,10 +197,10 @@ struct ioq {
 	struct share share;
 	unsigned users;
 	bool exclusive;
-	atomic_bool hot;
-	atomic_bool hot_packed;
-	_Atomic(const dma_in_force *) in_force;
-	_Atomic(const dma_in_force *) in_force_packed;
+	bool counting;
+	bool hot;
+	uint32_t credit_at;
+	_Atomic uint8_t way;
 	atomic_bool up;
 	_Atomic uint32_t fate;
 	atomic_bool ready;
@@ -224,20 +234,19 @@ void slot_format(struct ioq *ioq, struct slot *slot, unsigned out, unsigned in);
 /* Cleans what a raw command left in the request header. */
 void slot_clean(struct slot *slot);
 
-static inline bool ioq_hot(const struct ioq *ioq)
+/* Relaxed: what the way depends on is known to the queue's user, or asked again. */
+static inline unsigned ioq_way(const struct ioq *ioq)
 {
-	return atomic_load_explicit(&ioq->hot, memory_order_relaxed);
-}
-
-static inline bool ioq_hot_packed(const struct ioq *ioq)
-{
-	return atomic_load_explicit(&ioq->hot_packed, memory_order_relaxed);
+	return atomic_load_explicit(&ioq->way, memory_order_relaxed);
 }
 
 /*
  * Opens the hot path, where there is one, or closes it. Any thread, with the device's lock held.
  */
 void ioq_set_hot(struct ioq *ioq, bool hot);
+
+/* From now on requests may have SLOT_COUNTED. As ioq_set_hot(). */
+void ioq_begin_counting(struct ioq *ioq);
 
 /*
  * Whether the device has the queue's virtqueue. Acquire pairs with the loss: it was cut off before

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/credit.h"
 #include "core/dev.h"
 #include "core/limit.h"
 #include "core/lun.h"
@@ -31,20 +32,34 @@ int lun_init(struct vscsi_lun *lun, struct vscsi_dev *dev, unsigned target, unsi
  * The device takes only so many requests for one LUN (virtio 1.4, 5.6.4.1). Where all rings
  * together can't hold more than that, nothing has to be counted.
  */
-static void set_limit(struct vscsi_lun *lun)
+static int set_limit(struct vscsi_lun *lun)
 {
 	uint32_t room = lun->dev->queues * lun->dev->ioqs[0]->depth;
 	uint32_t most = dev_get_limits(lun->dev).cmd_per_lun;
 
-	if (most < room)
-		lun->limit = most;
-	lun->info.queue_limit = lun->limit;
+	if (most >= room)
+		return 0;
+	lun->credits = credits_create(most, lun->dev->queues);
+	if (!lun->credits)
+		return error_set(-ENOMEM, "out of memory");
+	lun->info.queue_limit = most;
+	return 0;
+}
+
+static void destroy(struct vscsi_lun *lun)
+{
+	free(lun->credits);
+	free(lun);
 }
 
 /* From here on the LUN is looked for when the device was lost. */
 static void enlist(struct vscsi_lun *lun)
 {
+	unsigned i;
+
 	pthread_mutex_lock(&lun->dev->lock);
+	for (i = 0; lun->credits && i < lun->dev->queues; i++)
+		ioq_begin_counting(lun->dev->ioqs[i]);
 	lun->next = lun->dev->open;
 	lun->dev->open = lun;
 	pthread_mutex_unlock(&lun->dev->lock);
@@ -76,12 +91,12 @@ EXPORT int vscsi_lun_open(struct vscsi_dev *dev, unsigned target, unsigned numbe
 	if (!lun)
 		return error_set(-ENOMEM, "out of memory");
 	err = lun_init(lun, dev, target, number);
-	if (!err) {
-		set_limit(lun);
+	if (!err)
+		err = set_limit(lun);
+	if (!err)
 		err = lun_probe(lun);
-	}
 	if (err) {
-		free(lun);
+		destroy(lun);
 		return err;
 	}
 	if (!opts.retries)
@@ -113,7 +128,7 @@ EXPORT int vscsi_lun_close(struct vscsi_lun *lun)
 					 lun->info.target, lun->info.lun);
 	}
 	unlist(lun);
-	free(lun);
+	destroy(lun);
 	atomic_fetch_sub(&dev->luns, 1);
 	return 0;
 }

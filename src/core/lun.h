@@ -11,6 +11,8 @@
 
 #include "core/ioq.h"
 
+struct credits;
+
 /**
  * struct vscsi_lun - A logical unit; the first cache line is all that a read or a write needs
  * @addr: its address as it goes into every request header (virtio 1.4, 5.6.6.1)
@@ -18,6 +20,7 @@
  * @max_blocks: most blocks of one request
  * @fast_blocks: most blocks of a read [0] and of a write [1] that may take the hot path: as many as
  *	its CDB can name; 0 where requests are counted or writes refused
+ * @counted_blocks: the same where they are counted; 0 where they are not
  * @short_lbas: addresses below this may take the hot path with a 10-byte CDB; 0 with @wide
  * @wide: it has blocks that only a 16-byte CDB can name, or knows no other: all its reads and
  *	writes have one
@@ -25,9 +28,9 @@
  * @fua: FUA is known
  * @unmap_zeroes: WRITE SAME(16) may unmap, and unmapped blocks read as zeros
  * @retries: times that a request is sent again
- * @limit: requests that the device takes for one LUN; 0: the rings hold no more than that anyhow
+ * @credits: what counts its requests against the device's limit; NULL: the rings hold no more than
+ *	that anyhow
  * @limit_ms: time that a request may take; 0: any
- * @inflight: requests out, counted only with a @limit
  * @dev: device that it is on
  * @gone: the device came back without it, or with another in its place
  * @next: in the device's list, under its lock
@@ -35,19 +38,19 @@
  */
 struct vscsi_lun {
 	uint8_t addr[8];
-	struct vscsi_dev *dev;
+	struct credits *credits;
 	uint32_t block_size;
 	uint32_t max_blocks;
 	uint32_t fast_blocks[2];
+	uint32_t counted_blocks[2];
 	uint64_t short_lbas;
 	bool wide;
 	bool read_only;
 	bool fua;
 	bool unmap_zeroes;
 	uint16_t retries;
-	uint32_t limit;
 	uint32_t limit_ms;
-	_Atomic uint32_t inflight;
+	struct vscsi_dev *dev;
 	atomic_bool gone;
 	struct vscsi_lun *next;
 	struct vscsi_lun_info info;
@@ -66,12 +69,6 @@ int lun_init(struct vscsi_lun *lun, struct vscsi_dev *dev, unsigned target, unsi
 static inline bool lun_gone(const struct vscsi_lun *lun)
 {
 	return atomic_load_explicit(&lun->gone, memory_order_relaxed);
-}
-
-/* Ends what a request that counts against its LUN's limit took (virtio 1.4, 5.6.4.1). */
-static inline void lun_give_credit(struct vscsi_lun *lun)
-{
-	atomic_fetch_sub_explicit(&lun->inflight, 1, memory_order_relaxed);
 }
 
 /**

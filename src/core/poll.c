@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/complete.h"
+#include "core/credit.h"
 #include "core/fair.h"
 #include "core/limit.h"
 #include "core/queue.h"
@@ -21,14 +22,19 @@
 #define EMPTY_POLLS 64u
 #define BUSY_POLLS  256u
 
-static __attribute__((noinline)) void notify(struct vscsi_queue *queue)
+#define HOT         static inline __attribute__((always_inline))
+#define COLD        static __attribute__((noinline))
+
+/* Returns 0, so that it can be the last thing that a function does. */
+COLD int notify(struct vscsi_queue *queue)
 {
 	atomic_fetch_add_explicit(&queue->notifications, 1, memory_order_relaxed);
 	virtq_kick(&queue->ioq->vq);
+	return 0;
 }
 
 /* A queue that is shared, or a device that is lost. */
-static __attribute__((noinline)) int submit_general(struct vscsi_queue *queue)
+COLD int submit_general(struct vscsi_queue *queue)
 {
 	bool kick;
 
@@ -44,15 +50,22 @@ static __attribute__((noinline)) int submit_general(struct vscsi_queue *queue)
 	return 0;
 }
 
+COLD int submit_other(struct vscsi_queue *queue)
+{
+	struct ioq *ioq = queue->ioq;
+
+	if (unlikely(!ioq_way(ioq)))
+		return submit_general(queue);
+	return packed_publish(&ioq->vq.packed) ? notify(queue) : 0;
+}
+
 EXPORT int vscsi_submit(struct vscsi_queue *queue)
 {
 	struct ioq *ioq = queue->ioq;
 
-	if (unlikely(!ioq_hot(ioq)))
-		return submit_general(queue);
-	if (virtq_publish(&ioq->vq))
-		notify(queue);
-	return 0;
+	if (unlikely(!(ioq_way(ioq) & WAY_SPLIT)))
+		return submit_other(queue);
+	return unlikely(split_publish(&ioq->vq.ring)) ? notify(queue) : 0;
 }
 
 /* Ends a request in whatever state it is. */
@@ -61,7 +74,7 @@ static void finish(struct ioq *ioq, struct slot *slot)
 	if (slot->flags & SLOT_ENDING)
 		limit_ended(ioq, slot);
 	if (slot->flags & SLOT_COUNTED)
-		lun_give_credit(atomic_load_explicit(&slot->lun, memory_order_relaxed));
+		credit_give(atomic_load_explicit(&slot->lun, memory_order_relaxed), ioq);
 	if (slot->flags & SLOT_RAW)
 		slot_clean(slot);
 	slot_forget(slot);
@@ -76,12 +89,15 @@ static void finish(struct ioq *ioq, struct slot *slot)
 static inline bool is_good(const struct slot *slot, uint32_t used_len)
 {
 	const struct virtio_scsi_cmd_resp *resp = slot_response(slot);
-	uint64_t lengths = __atomic_load_n((const uint64_t *)(const void *)resp, __ATOMIC_RELAXED);
-	uint32_t codes = __atomic_load_n((const uint32_t *)(const void *)&resp->status_qualifier,
-					 __ATOMIC_RELAXED);
+	uint64_t lengths;
+	uint32_t codes;
 
-	return likely(!(lengths | codes)) &&
-	       likely(used_len >= slot->expect || used_len < RESPONSE_LEAST);
+	if (unlikely(used_len < slot->expect) && used_len >= RESPONSE_LEAST)
+		return false;
+	lengths = __atomic_load_n((const uint64_t *)(const void *)resp, __ATOMIC_RELAXED);
+	codes = __atomic_load_n((const uint32_t *)(const void *)&resp->status_qualifier,
+				__ATOMIC_RELAXED);
+	return likely(!(lengths | codes));
 }
 
 static inline void fill_good(struct vscsi_completion *out, const struct slot *slot)
@@ -145,8 +161,7 @@ struct slot *slot_of_used(struct ioq *ioq, struct ring_used used)
  *
  * Return: completions written, or -EPROTO when the device doesn't have such a chain.
  */
-static __attribute__((noinline)) int take(struct vscsi_queue *queue, struct ring_used used,
-					  struct vscsi_completion *out)
+COLD int take(struct vscsi_queue *queue, struct ring_used used, struct vscsi_completion *out)
 {
 	struct slot *slot = slot_of_used(queue->ioq, used);
 
@@ -176,9 +191,8 @@ static unsigned end_waiting(struct vscsi_queue *queue, struct vscsi_completion *
 }
 
 /* Ends or sends again what waits for that. @kick: as for collect(). Return: completions written. */
-static __attribute__((noinline)) unsigned tend_waiting(struct vscsi_queue *queue,
-						       struct vscsi_completion *out, unsigned max,
-						       bool *kick)
+COLD unsigned tend_waiting(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max,
+			   bool *kick)
 {
 	unsigned count = end_waiting(queue, out, max);
 
@@ -225,24 +239,23 @@ static int collect(struct vscsi_queue *queue, struct vscsi_completion *out, unsi
 
 /*
  * The hot path's form of collect(): takes up to @count entries, at least one of which is there, as
- * long as they are plain, that is live, of no special kind, and good; with an @owner, also his.
- * @shift: the queue's, and @packed: the ring's format, constants where they are known. It calls
+ * long as they are good and plain: live and of no special kind, and counted or not as the way says.
+ * With an @owner they are also his. @way: the queue's, a constant where it is known. It calls
  * nothing, and all that changes from one entry to the next stays in registers.
  *
  * Nothing is prefetched: the entries don't depend on each other, so that a processor reads ahead by
  * itself.
  */
-static inline __attribute__((always_inline)) unsigned collect_plain(struct ioq *ioq,
-								    const struct vscsi_queue *owner,
-								    struct vscsi_completion *out,
-								    unsigned count, unsigned shift,
-								    bool packed)
+HOT unsigned collect_plain(struct ioq *ioq, const struct vscsi_queue *owner,
+			   struct vscsi_completion *out, unsigned count, unsigned way)
 {
+	const bool packed = way & WAY_PACKED;
+	const bool counted = way & WAY_COUNTED;
+	const unsigned plain = counted ? SLOT_LIVE | SLOT_COUNTED : SLOT_LIVE;
+	const unsigned shift = way & WAY_DIRECT ? ioq->head_shift : 0;
 	struct virtq_reader reader = virtq_reader(&ioq->vq, packed);
 	struct vscsi_completion *const start = out;
 	struct vscsi_completion *const stop = out + count;
-	struct slot *const slots = ioq->slots;
-	const uint32_t depth = ioq->depth;
 	uint16_t free = ioq->free;
 
 	do {
@@ -250,13 +263,15 @@ static inline __attribute__((always_inline)) unsigned collect_plain(struct ioq *
 		struct ring_used used;
 		struct slot *slot;
 
-		if (!virtq_read(&next, packed, &used) || unlikely(used.head >> shift >= depth))
+		if (!virtq_read(&next, packed, &used) || unlikely(used.head >> shift >= ioq->depth))
 			break;
-		slot = &slots[used.head >> shift];
-		if (unlikely(slot->flags != SLOT_LIVE) || !is_good(slot, used.len))
+		slot = &ioq->slots[used.head >> shift];
+		if (unlikely(slot->flags != plain) || !is_good(slot, used.len))
 			break;
 		if ((owner && slot->owner != owner) || (shift && slot->head != used.head))
 			break;
+		if (counted)
+			credit_give(atomic_load_explicit(&slot->lun, memory_order_relaxed), ioq);
 		fill_good(out++, slot);
 		slot_end(slot, free);
 		free = (uint16_t)(used.head >> shift);
@@ -273,15 +288,22 @@ static int collect_any(struct vscsi_queue *queue, struct vscsi_completion *out, 
 		       bool *kick)
 {
 	struct ioq *ioq = queue->ioq;
+	const unsigned counted = ioq->counting ? WAY_COUNTED : 0;
 	int pending = virtq_pending(&ioq->vq);
 	unsigned most = pending < 0 ? 0 : (unsigned)pending < max ? (unsigned)pending : max;
+	unsigned run = virtq_run(&ioq->vq, !ioq->readable, most);
 	unsigned count = 0;
 	int more;
 
-	if (most && ioq->readable)
-		count = collect_plain(ioq, queue, out, most, ioq->head_shift, false);
-	else if (most && ioq->packed)
-		count = collect_plain(ioq, queue, out, most, 0, true);
+	if (likely(run && ioq->readable && ioq->indirect && !counted))
+		count = collect_plain(ioq, queue, out, run, WAY_SPLIT);
+	else if (run && ioq->readable)
+		count = collect_plain(ioq, queue, out, run, WAY_SPLIT | WAY_DIRECT | counted);
+	else if (run && ioq->packed)
+		count = collect_plain(ioq, queue, out, run, WAY_PACKED | counted);
+	*kick = false;
+	if (likely(count) && count == most && ioq->waiting == NO_SLOT)
+		return (int)count;
 	more = collect(queue, out + count, max - count, kick);
 	return count ? (int)count + (more > 0 ? more : 0) : more;
 }
@@ -424,9 +446,7 @@ static int collect_shared(struct vscsi_queue *queue, struct vscsi_completion *ou
 }
 
 /* A poll that found nothing or something wrong. */
-static __attribute__((noinline)) int poll_idle(struct vscsi_queue *queue,
-					       struct vscsi_completion *out, unsigned max,
-					       int found)
+COLD int poll_idle(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max, int found)
 {
 	if (look_closer(queue, found) && !ioq_up(queue->ioq))
 		return poll_down(queue, out, max);
@@ -434,8 +454,7 @@ static __attribute__((noinline)) int poll_idle(struct vscsi_queue *queue,
 }
 
 /* A queue that is shared, direct, packed or in order, or a device that is lost. */
-static __attribute__((noinline)) int poll_general(struct vscsi_queue *queue,
-						  struct vscsi_completion *out, unsigned max)
+COLD int poll_general(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max)
 {
 	struct ioq *ioq = queue->ioq;
 	int count;
@@ -453,9 +472,8 @@ static __attribute__((noinline)) int poll_general(struct vscsi_queue *queue,
 }
 
 /* What follows @count plain entries. */
-static __attribute__((noinline)) int poll_rest(struct vscsi_queue *queue,
-					       struct vscsi_completion *out, unsigned max,
-					       unsigned count)
+COLD int poll_rest(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max,
+		   unsigned count)
 {
 	int more = collect_exclusive(queue, out + count, max - count);
 
@@ -466,46 +484,103 @@ static __attribute__((noinline)) int poll_rest(struct vscsi_queue *queue,
 }
 
 /* Every 256th poll of the hot path: a call at its end only, which costs the others nothing. */
-static __attribute__((noinline)) int poll_looked(struct vscsi_queue *queue, unsigned count)
+COLD int poll_looked(struct vscsi_queue *queue, int count)
 {
 	limit_poll(queue);
-	return (int)count;
+	return count;
+}
+
+HOT int poll_found(struct vscsi_queue *queue, int count)
+{
+	atomic_store_explicit(&queue->idle, 0, memory_order_relaxed);
+	return likely(++queue->turns) ? count : poll_looked(queue, count);
 }
 
 /*
- * The hot path, for each format of ring. How many entries a packed one has is known at their end
- * only.
+ * The hot path, for each way: takes what there is. How many entries a packed ring has is known at
+ * their end only.
  */
-static inline __attribute__((always_inline)) int poll_hot(struct vscsi_queue *queue,
-							  struct vscsi_completion *out,
-							  unsigned max, bool packed)
+HOT int poll_all(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max,
+		 unsigned way)
 {
+	const bool packed = way & WAY_PACKED;
 	struct ioq *ioq = queue->ioq;
 	int pending = virtq_pending_in(&ioq->vq, packed);
-	unsigned count;
+	unsigned count = 0;
+	unsigned taken;
+	unsigned run;
 
 	if (unlikely(pending <= 0 || !max || ioq->waiting != NO_SLOT))
 		return poll_rest(queue, out, max, 0);
 	if ((unsigned)pending < max)
 		max = (unsigned)pending;
-	count = collect_plain(ioq, NULL, out, max, 0, packed);
+	do {
+		run = virtq_run(&ioq->vq, packed, max - count);
+		taken = collect_plain(ioq, NULL, out + count, run, way);
+		count += taken;
+	} while (taken == run && unlikely(count != max));
 	if (unlikely(count != max) && (!packed || virtq_pending_in(&ioq->vq, true)))
 		return poll_rest(queue, out, max, count);
-	atomic_store_explicit(&queue->idle, 0, memory_order_relaxed);
-	return likely(++queue->turns) ? (int)count : poll_looked(queue, count);
+	return poll_found(queue, (int)count);
 }
 
-static __attribute__((noinline)) int poll_packed(struct vscsi_queue *queue,
-						 struct vscsi_completion *out, unsigned max)
+/* One that is alone, with none of what it takes to go through many. Returns how many: 1 or 0. */
+HOT int poll_one(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max,
+		 unsigned way)
 {
-	if (unlikely(!ioq_hot_packed(queue->ioq)))
-		return poll_general(queue, out, max);
-	return poll_hot(queue, out, max, true);
+	struct ioq *ioq = queue->ioq;
+
+	if (!virtq_has_one(&ioq->vq, way & WAY_PACKED) || unlikely(!max) ||
+	    unlikely(ioq->waiting != NO_SLOT))
+		return 0;
+	return (int)collect_plain(ioq, NULL, out, 1, way);
+}
+
+/* The kinds that are made for themselves, and one for all others. */
+COLD int poll_split(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max)
+{
+	return poll_all(queue, out, max, WAY_SPLIT);
+}
+
+COLD int poll_counted(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max)
+{
+	return poll_all(queue, out, max, WAY_SPLIT | WAY_COUNTED);
+}
+
+COLD int poll_packed(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max)
+{
+	return poll_all(queue, out, max, WAY_PACKED);
+}
+
+COLD int poll_any(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max)
+{
+	unsigned way = ioq_way(queue->ioq);
+
+	return way ? poll_all(queue, out, max, way) : poll_general(queue, out, max);
+}
+
+COLD int poll_other(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max)
+{
+	unsigned way = ioq_way(queue->ioq);
+
+	if (way == WAY_PACKED) {
+		if (poll_one(queue, out, max, WAY_PACKED))
+			return poll_found(queue, 1);
+		return poll_packed(queue, out, max);
+	}
+	if (way == (WAY_SPLIT | WAY_COUNTED)) {
+		if (poll_one(queue, out, max, WAY_SPLIT | WAY_COUNTED))
+			return poll_found(queue, 1);
+		return poll_counted(queue, out, max);
+	}
+	return poll_any(queue, out, max);
 }
 
 EXPORT int vscsi_poll(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max)
 {
-	if (unlikely(!ioq_hot(queue->ioq)))
-		return poll_packed(queue, out, max);
-	return poll_hot(queue, out, max, false);
+	if (unlikely(ioq_way(queue->ioq) != WAY_SPLIT))
+		return poll_other(queue, out, max);
+	if (poll_one(queue, out, max, WAY_SPLIT))
+		return poll_found(queue, 1);
+	return poll_split(queue, out, max);
 }

@@ -271,13 +271,17 @@ static void take_capacity(struct vscsi_lun *lun, const struct scsi_capacity *cap
 	lun->info.blocks = capacity->blocks;
 }
 
-/* What may take the hot path: all that needs no counting and that the CDB can name. */
+/*
+ * What may take the hot path: all that the CDB can name, by the form for those that are counted or
+ * by the other one, never by both: the device may change its limit between two LUNs.
+ */
 static void derive_fast(struct vscsi_lun *lun)
 {
 	uint32_t blocks = lun->wide ? lun->max_blocks : least(lun->max_blocks, UINT16_MAX);
+	uint32_t *most = lun->credits ? lun->counted_blocks : lun->fast_blocks;
 
-	lun->fast_blocks[0] = lun->limit ? 0 : blocks;
-	lun->fast_blocks[1] = lun->limit || lun->read_only ? 0 : blocks;
+	most[0] = blocks;
+	most[1] = lun->read_only ? 0 : blocks;
 	/* What begins below this stays below 2^32, whatever its length. */
 	lun->short_lbas = lun->wide ? 0 : UINT32_MAX - UINT16_MAX;
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "core/complete.h"
+#include "core/credit.h"
 #include "core/fair.h"
 #include "core/limit.h"
 #include "core/queue.h"
@@ -16,17 +17,6 @@
 #include "util/error.h"
 #include "util/export.h"
 #include "util/options.h"
-
-/* Counts a request against its LUN's own limit (virtio 1.4, 5.6.4.1). Only where there is one. */
-static bool lun_take_credit(struct vscsi_lun *lun)
-{
-	uint32_t before = atomic_fetch_add_explicit(&lun->inflight, 1, memory_order_relaxed);
-
-	if (before < lun->limit)
-		return true;
-	atomic_fetch_sub_explicit(&lun->inflight, 1, memory_order_relaxed);
-	return false;
-}
 
 int queue_begin(struct vscsi_queue *queue, struct vscsi_lun *lun, struct slot **out)
 {
@@ -43,15 +33,17 @@ int queue_begin(struct vscsi_queue *queue, struct vscsi_lun *lun, struct slot **
 	if (unlikely(!ioq_up(ioq)))
 		ioq_park(ioq);
 	if (ioq->free == ioq->depth || (queue->shared && !share_may_take(queue)) ||
-	    (lun->limit && !lun_take_credit(lun))) {
+	    (lun->credits && !credit_get(lun, ioq))) {
 		queue_unlock(queue);
 		return -EAGAIN;
 	}
 	if (queue->shared)
 		share_take(queue);
+	if (lun->credits)
+		credit_of(lun, ioq)->left--;
 	*out = &ioq->slots[ioq->free];
 	ioq->free = (*out)->next;
-	(*out)->flags = lun->limit ? SLOT_COUNTED : 0;
+	(*out)->flags = lun->credits ? SLOT_COUNTED : 0;
 	return 0;
 }
 
@@ -67,7 +59,7 @@ int queue_commit(struct vscsi_queue *queue, struct vscsi_lun *lun, struct slot *
 int queue_abandon(struct vscsi_queue *queue, struct vscsi_lun *lun, struct slot *slot, int err)
 {
 	if (slot->flags & SLOT_COUNTED)
-		lun_give_credit(lun);
+		credit_give(lun, queue->ioq);
 	if (queue->shared)
 		share_give(queue, 1);
 	slot_release(queue->ioq, slot, slot_number(queue->ioq, slot));
@@ -198,7 +190,7 @@ void queue_detach(struct vscsi_queue *queue, uint64_t user_data, struct vscsi_lu
 			continue;
 		hold_back(queue->ioq, slot);
 		if (slot->flags & SLOT_COUNTED)
-			lun_give_credit(lun);
+			credit_give(lun, queue->ioq);
 		slot->flags &= (uint8_t)~SLOT_COUNTED;
 		slot->flags |= SLOT_ONCE;
 		slot->retries = 0;

@@ -11,75 +11,88 @@
 #include "core/transfer.h"
 #include "util/export.h"
 
-/* What is carried from one segment to the next, in registers. */
-struct walk {
-	uint64_t end;    /* of the region */
-	uint64_t room;   /* the region's length */
-	uint64_t delta;  /* from an address to where the device sees it */
-	uint64_t bytes;  /* so far */
-	uint64_t before; /* from the end of the segment before to that of the region */
-};
-
-/* Writes a segment's descriptor, if it isn't empty, is in the region, and isn't to be joined. */
-HOT bool put_segment(struct walk *walk, struct vring_desc *data, const struct iovec *iov)
+/*
+ * Writes a segment's data descriptor, if it lies in the region used last and is not empty.
+ * Addresses are counted from behind the region's end, as numbers that would wrap there: so one
+ * comparison finds what is empty, goes beyond the end, or has an end that wraps. Segments that
+ * touch stay as they are: to look for them costs more than it saves.
+ */
+HOT bool put_segment(const struct dma_cache *cache, struct vring_desc *data,
+		     const struct iovec *iov)
 {
-	uint64_t addr = (uintptr_t)iov->iov_base;
-	uint64_t len = iov->iov_len;
-	uint64_t left = walk->end - addr;
+	uint64_t at = (uintptr_t)iov->iov_base - cache->behind;
 
-	/* As in dma_cached(): no sum that could wrap. */
-	if (unlikely(left > walk->room) || unlikely(len - 1 >= left) ||
-	    unlikely(left == walk->before))
+	if (unlikely(at < cache->least) || unlikely(at + iov->iov_len <= at))
 		return false;
-	data->addr = htole64(addr + walk->delta);
-	data->len = htole32((uint32_t)len);
-	walk->bytes += len;
-	walk->before = left - len;
+	data->addr = htole64(at + cache->shift);
+	data->len = htole32((uint32_t)iov->iov_len);
 	return true;
 }
 
-/* All of them, two at a time: that saves an eighth. Return: their bytes, 0 when one can't be. */
-HOT uint64_t put_segments(const struct ioq *ioq, struct vring_desc *data, const struct iovec *iov,
-			  unsigned count)
+/*
+ * Writes all of them, two at a time, which saves an eighth. A function of its own, so that all it
+ * needs is in registers.
+ *
+ * Return: their bytes, 0 when there is one that doesn't fit.
+ */
+COLD uint64_t put_segments(const struct dma_cache *cache, struct vring_desc *data,
+			   const struct iovec *iov, unsigned count)
 {
-	struct walk walk = {ioq->cache.end, ioq->cache.span.len, ioq->cache.span.delta, 0,
-			    UINT64_MAX};
+	const struct dma_cache here = *cache;
 	const struct iovec *const last = iov + (count & ~1u);
+	uint64_t bytes = 0;
 
 	for (; iov != last; iov += 2, data += 2) {
-		if (unlikely(!put_segment(&walk, data, iov)) ||
-		    unlikely(!put_segment(&walk, data + 1, iov + 1)))
+		if (unlikely(!put_segment(&here, data, iov)) ||
+		    unlikely(!put_segment(&here, data + 1, iov + 1)))
 			return 0;
+		bytes += iov[0].iov_len + iov[1].iov_len;
 	}
-	if ((count & 1) && unlikely(!put_segment(&walk, data, iov)))
-		return 0;
-	return walk.bytes;
+	if (!(count & 1))
+		return bytes;
+	return likely(put_segment(&here, data, iov)) ? bytes + iov->iov_len : 0;
 }
 
 /*
  * As put() in rw.c. Descriptors that were written before a segment that doesn't fit do no harm: the
  * slot stays free.
  */
-HOT bool put(struct vscsi_queue *queue, const struct iovec *iov, const struct transfer *t,
-	     uint32_t flags)
+HOT bool put(struct ioq *ioq, const struct iovec *iov, const struct transfer *t)
 {
-	struct ioq *ioq = queue->ioq;
-	struct slot *slot;
 	uint64_t bytes = (uint64_t)t->blocks * t->lun->block_size;
+	struct slot *slot;
 
-	if (unlikely(!transfer_is_plain(t, flags) || !queue_is_ours(queue)))
-		return false;
-	if (unlikely(!dma_current(atomic_load_explicit(&ioq->in_force, memory_order_relaxed),
-				  &ioq->cache)))
+	if (unlikely(!dma_current(ioq->map, &ioq->cache)) || unlikely(!transfer_is_plain(ioq, t)))
 		return false;
 	slot = &ioq->slots[ioq->free];
-	if (unlikely(t->segs - 1 >= SLOT_MAX_SEGS) || unlikely(slot->shape != t->shape))
+	if (unlikely(t->segs - 1 >= SLOT_MAX_SEGS) || unlikely(slot->shape != transfer_shape(t)))
 		return false;
 	/* Equal, so that none is longer than a descriptor can say either. */
-	if (unlikely(put_segments(ioq, transfer_data(ioq, slot, t), iov, t->segs) != bytes))
+	if (unlikely(put_segments(&ioq->cache, transfer_data(ioq, slot, t), iov, t->segs) != bytes))
 		return false;
 	transfer_push(ioq, slot, t, (uint32_t)bytes);
 	return true;
+}
+
+/* As in rw.c. */
+HOT bool put_warm(struct vscsi_queue *queue, const struct iovec *iov, const struct transfer *t)
+{
+	struct ioq *ioq = queue->ioq;
+	bool done = false;
+
+	if (unlikely(!ioq_up(ioq) || lun_gone(t->lun) || !queue_is_ours(queue)) ||
+	    unlikely(t->segs - 1 >= SLOT_MAX_SEGS))
+		return false;
+	queue_lock(queue);
+	if (!queue->shared || likely(share_may_take(queue))) {
+		transfer_prepare(ioq, iov->iov_base, t);
+		ioq->slots[ioq->free].owner = queue;
+		done = put(ioq, iov, t);
+	}
+	if (queue->shared && likely(done))
+		share_take(queue);
+	queue_unlock(queue);
+	return done;
 }
 
 /* Checks what all transfers have in common. */
@@ -123,68 +136,76 @@ static int transfer_segments(struct vscsi_queue *queue, struct vscsi_lun *lun,
 	return queue_commit(queue, lun, slot, user_data);
 }
 
-/* A slot or a cache that wasn't ready, a 16-byte CDB, and whatever only the general way takes. */
-static __attribute__((noinline)) int readv_again(struct vscsi_queue *queue, struct vscsi_lun *lun,
-						 const struct iovec *iov, unsigned iovcnt,
-						 uint64_t lba, uint32_t blocks, uint32_t flags,
-						 uint64_t user_data)
+/* What is not of the plainest kind, or not as it was last time, and all that is wrong. */
+static __attribute__((noinline)) int other(struct vscsi_queue *queue, struct vscsi_lun *lun,
+					   const struct iovec *iov, unsigned iovcnt, uint64_t lba,
+					   uint32_t blocks, uint32_t flags, uint64_t user_data,
+					   bool write)
 {
-	const struct transfer t =
-		TRANSFER(lun, lba, blocks, user_data, iovcnt, false, lun->wide, false, VIRTQ_SPLIT);
+	const struct transfer t = {.lun = lun,
+				   .lba = lba,
+				   .blocks = blocks,
+				   .segs = iovcnt,
+				   .user_data = user_data,
+				   .write = write,
+				   .wide = lun->wide,
+				   .direct = !queue->ioq->indirect,
+				   .counted = lun->credits,
+				   .format = queue->ioq->vq.format};
 	int err;
 
-	if (ioq_hot(queue->ioq) && queue_is_ours(queue) && iovcnt - 1 < SLOT_MAX_SEGS) {
-		transfer_prepare(queue->ioq, iov->iov_base, iovcnt, t.shape, false, lun->wide);
-		if (put(queue, iov, &t, flags))
-			return 0;
-	}
-	err = check(lun, blocks, flags, false);
+	if (likely(!flags) && likely(put_warm(queue, iov, &t)))
+		return 0;
+	err = check(lun, blocks, flags, write);
 	return err ? err
 		   : transfer_segments(queue, lun, iov, iovcnt, lba, blocks, flags, user_data,
-				       false);
+				       write);
+}
+
+/* As in rw.c. */
+HOT int transfer(struct vscsi_queue *queue, struct transfer t, const struct iovec *iov,
+		 uint32_t flags)
+{
+	const unsigned way = flags || !queue_is_ours(queue) ? WAY_GENERAL : ioq_way(queue->ioq);
+	bool done = false;
+
+	if (likely(way == WAY_SPLIT)) {
+		done = put(queue->ioq, iov, &t);
+	} else if (way == (WAY_SPLIT | WAY_COUNTED)) {
+		t.counted = true;
+		done = put(queue->ioq, iov, &t);
+	} else if (way == WAY_PACKED) {
+		t.format = VIRTQ_PACKED;
+		done = put(queue->ioq, iov, &t);
+	} else if (way == (WAY_SPLIT | WAY_DIRECT)) {
+		t.direct = true;
+		done = put(queue->ioq, iov, &t);
+	}
+	return likely(done) ? 0
+			    : other(queue, t.lun, iov, t.segs, t.lba, t.blocks, flags, t.user_data,
+				    t.write);
 }
 
 EXPORT int vscsi_readv(struct vscsi_queue *queue, struct vscsi_lun *lun, const struct iovec *iov,
 		       unsigned iovcnt, uint64_t lba, uint32_t blocks, uint32_t flags,
 		       uint64_t user_data)
 {
-	const struct transfer t =
-		TRANSFER(lun, lba, blocks, user_data, iovcnt, false, false, false, VIRTQ_SPLIT);
+	const struct transfer t = {
+		.lun = lun, .lba = lba, .blocks = blocks, .segs = iovcnt, .user_data = user_data};
 
-	if (likely(put(queue, iov, &t, flags)))
-		return 0;
-	return readv_again(queue, lun, iov, iovcnt, lba, blocks, flags, user_data);
-}
-
-/* A slot or a cache that wasn't ready, a 16-byte CDB, and whatever only the general way takes. */
-static __attribute__((noinline)) int writev_again(struct vscsi_queue *queue, struct vscsi_lun *lun,
-						  const struct iovec *iov, unsigned iovcnt,
-						  uint64_t lba, uint32_t blocks, uint32_t flags,
-						  uint64_t user_data)
-{
-	const struct transfer t =
-		TRANSFER(lun, lba, blocks, user_data, iovcnt, true, lun->wide, false, VIRTQ_SPLIT);
-	int err;
-
-	if (ioq_hot(queue->ioq) && queue_is_ours(queue) && iovcnt - 1 < SLOT_MAX_SEGS) {
-		transfer_prepare(queue->ioq, iov->iov_base, iovcnt, t.shape, true, lun->wide);
-		if (put(queue, iov, &t, flags))
-			return 0;
-	}
-	err = check(lun, blocks, flags, true);
-	return err ? err
-		   : transfer_segments(queue, lun, iov, iovcnt, lba, blocks, flags, user_data,
-				       true);
+	return transfer(queue, t, iov, flags);
 }
 
 EXPORT int vscsi_writev(struct vscsi_queue *queue, struct vscsi_lun *lun, const struct iovec *iov,
 			unsigned iovcnt, uint64_t lba, uint32_t blocks, uint32_t flags,
 			uint64_t user_data)
 {
-	const struct transfer t =
-		TRANSFER(lun, lba, blocks, user_data, iovcnt, true, false, false, VIRTQ_SPLIT);
+	const struct transfer t = {.lun = lun,
+				   .lba = lba,
+				   .blocks = blocks,
+				   .segs = iovcnt,
+				   .user_data = user_data,
+				   .write = true};
 
-	if (likely(put(queue, iov, &t, flags)))
-		return 0;
-	return writev_again(queue, lun, iov, iovcnt, lba, blocks, flags, user_data);
+	return transfer(queue, t, iov, flags);
 }

@@ -7,58 +7,56 @@
 #ifndef CORE_TRANSFER_H
 #define CORE_TRANSFER_H
 
+#include "core/credit.h"
 #include "core/fair.h"
 #include "core/queue.h"
+#include "mem/dma.h"
 #include "scsi/cdb.h"
 
-#define HOT static inline __attribute__((always_inline))
-
-/* The shape of a slot for @segs segments. */
-HOT uint16_t transfer_shape(unsigned segs, bool write, bool wide, bool direct)
-{
-	unsigned table = write ? SHAPE(segs, 0) : SHAPE(0, segs);
-
-	return (uint16_t)(table | (wide ? SHAPE_16 : SHAPE_10) | (direct ? SHAPE_DIRECT : 0));
-}
-
-/* A transfer as an initialiser. */
-#define TRANSFER(lun, lba, blocks, user_data, segs, write, wide, direct, format)              \
-	{                                                                                     \
-		lun, lba, blocks, user_data, segs, transfer_shape(segs, write, wide, direct), \
-			write, wide, direct, format                                           \
-	}
+#define HOT  static inline __attribute__((always_inline))
+#define COLD static __attribute__((noinline))
 
 /**
  * struct transfer - A transfer's arguments; never in memory
  * @lun, @lba, @blocks, @user_data: as given
  * @segs: number of data descriptors
- * @shape: what the slot must have
  * @write: it is a write
  * @wide: with a 16-byte CDB
  * @direct: the table lies in the ring
+ * @counted: its LUN has credits
  * @format: the ring's
  */
 struct transfer {
 	struct vscsi_lun *lun;
 	uint64_t lba;
 	uint32_t blocks;
-	uint64_t user_data;
 	unsigned segs;
-	uint16_t shape;
+	uint64_t user_data;
 	bool write;
 	bool wide;
 	bool direct;
+	bool counted;
 	enum virtq_format format;
 };
 
-/* Whether nothing about it can be wrong but the buffers. */
-HOT bool transfer_is_plain(const struct transfer *t, uint32_t flags)
+/* The shape that its slot must have. */
+HOT uint16_t transfer_shape(const struct transfer *t)
 {
-	if (unlikely(t->blocks - 1 >= t->lun->fast_blocks[t->write]))
+	unsigned table = t->write ? SHAPE(t->segs, 0) : SHAPE(0, t->segs);
+
+	return (uint16_t)(table | (t->wide ? SHAPE_16 : SHAPE_10) | (t->direct ? SHAPE_DIRECT : 0));
+}
+
+/* Whether nothing about it can be wrong but the buffers, and it would not be one too many. */
+HOT bool transfer_is_plain(const struct ioq *ioq, const struct transfer *t)
+{
+	const uint32_t *most = t->counted ? t->lun->counted_blocks : t->lun->fast_blocks;
+
+	if (unlikely(t->blocks - 1 >= most[t->write]))
 		return false;
-	if (unlikely(flags))
+	if (!t->wide && unlikely(t->lba >= t->lun->short_lbas))
 		return false;
-	return t->wide || likely(t->lba < t->lun->short_lbas);
+	return !t->counted || likely(credit_of(t->lun, ioq)->left);
 }
 
 /* Its data descriptors in a slot of its shape. */
@@ -93,20 +91,27 @@ HOT void transfer_push(struct ioq *ioq, struct slot *slot, const struct transfer
 	atomic_store_explicit(&slot->regions, ioq->cache.span.set, memory_order_relaxed);
 	slot->user_data = t->user_data;
 	atomic_store_explicit(&slot->lun, t->lun, memory_order_relaxed);
-	slot->flags = SLOT_LIVE;
+	if (t->counted)
+		credit_of(t->lun, ioq)->left--;
+	slot->flags = t->counted ? SLOT_LIVE | SLOT_COUNTED : SLOT_LIVE;
 	virtq_offer_in(&ioq->vq, t->format, slot->head);
 }
 
-/**
- * transfer_prepare - Give the first free slot the shape that a transfer needs
- * @ioq: its queue, locked where that is needed
- * @buf: the cache is to have the region that this is in
- * @segs, @shape, @write, @wide: of the transfer. One by one, as pointing at it would put it into
- *	memory
- *
- * Where there is no free slot, or too many segments, nothing is done: the transfer still won't fit.
+/* Gives the first free slot a shape. Its parts, as a pointer would put the transfer into memory. */
+void transfer_format(struct ioq *ioq, uint16_t shape, unsigned segs, bool write, bool wide);
+
+/*
+ * Prepares cache, credit and slot for a transfer, where they are not ready. @buf: where its data
+ * begin. It may still not fit: then it is found so again.
  */
-void transfer_prepare(struct ioq *ioq, const void *buf, unsigned segs, uint16_t shape, bool write,
-		      bool wide);
+HOT void transfer_prepare(struct ioq *ioq, const void *buf, const struct transfer *t)
+{
+	if (unlikely(!dma_cached(ioq->map, &ioq->cache, buf, 1)))
+		dma_find(ioq->map, &ioq->cache, (uintptr_t)buf);
+	if (t->counted)
+		credit_get(t->lun, ioq);
+	if (unlikely(ioq->slots[ioq->free].shape != transfer_shape(t)))
+		transfer_format(ioq, transfer_shape(t), t->segs, t->write, t->wide);
+}
 
 #endif

@@ -12,27 +12,37 @@
 #include "mem/table.h"
 #include "util/error.h"
 
-/* No table lies at address 1. */
-const dma_in_force dma_never_in_force = (struct dma_table *)1;
-
-bool dma_find(const struct dma_map *map, struct dma_cache *cache, uint64_t addr)
+/*
+ * The span that an address is in, if there is one: the last one that begins at or before it. The
+ * same number of steps whatever the address, and a choice that needs no branch.
+ */
+static const struct dma_span *search(const struct dma_table *table, uint64_t addr)
 {
-	/* Acquire pairs with the release that publishes a table: its spans are there. */
-	const struct dma_table *table = atomic_load_explicit(&map->table, memory_order_acquire);
 	const struct dma_span *span = table->spans;
 	unsigned count = table->count;
 
-	if (!count)
-		return false;
-	/*
-	 * The last span that begins at or before @addr, if any, is among @count from @span on. The
-	 * same number of steps whatever the address, and a choice that needs no branch.
-	 */
 	while (count > 1) {
 		unsigned half = count / 2;
 
 		span = span[half].start <= addr ? span + half : span;
 		count -= half;
+	}
+	return span;
+}
+
+bool dma_find(const struct dma_map *map, struct dma_cache *cache, uint64_t addr)
+{
+	/* Acquire pairs with the release that publishes a table: its spans are there. */
+	const struct dma_table *table = atomic_load_explicit(&map->table, memory_order_acquire);
+	uint8_t *hint = &cache->hints[(addr >> DMA_HINT_SHIFT) % DMA_HINTS];
+	const struct dma_span *span = &table->spans[*hint];
+
+	/* A hint may be of another table, or of another address. */
+	if (*hint >= table->count || addr - span->start >= span->len) {
+		if (!table->count)
+			return false;
+		span = search(table, addr);
+		*hint = (uint8_t)(span - table->spans);
 	}
 	/*
 	 * A hole between two regions, or behind the last. No sum here that a hostile length could
@@ -41,9 +51,12 @@ bool dma_find(const struct dma_map *map, struct dma_cache *cache, uint64_t addr)
 	if (addr - span->start >= span->len)
 		return false;
 	/* By value: the next look-up then needs neither the table nor the search. */
-	atomic_store_explicit(&cache->table, table, memory_order_relaxed);
+	cache->table = table;
 	cache->span = *span;
 	cache->end = span->start + span->len;
+	cache->behind = cache->end + 1;
+	cache->least = span->start - cache->behind;
+	cache->shift = span->delta + cache->behind;
 	return true;
 }
 

@@ -63,29 +63,35 @@ struct dma_table {
 	struct dma_span spans[];
 };
 
-/* A pointer to the table that counts, as it is published. */
-typedef _Atomic(struct dma_table *) dma_in_force;
-
-/* One that points to no table that there is. */
-extern const dma_in_force dma_never_in_force;
-
 struct dma_map {
-	dma_in_force table;
+	_Atomic(struct dma_table *) table; /* the one that counts */
 	struct vscsi_mem *mem;
 	const struct dma_map_ops *ops;
 	void *ctx;
 	struct dma_map *next; /* in the pool's list */
 };
 
-/*
- * The span that a queue used last, and where it ends; one a queue. Where threads share the queue
- * they share this too, under its lock; @table alone may be read without it, to find that the table
- * is not the one that counts.
+/* Regions that a cache remembers are told apart by these bits of an address: 2 MiB, 64 times. */
+#define DMA_HINT_SHIFT 21
+#define DMA_HINTS      64u
+
+/**
+ * struct dma_cache - What a queue remembers of the table; threads that share it share this
+ * @table: the table that it is of
+ * @span: the span used last, and @end: where that ends
+ * @behind: one more than that; an address less this is a number that wraps where the span ends
+ * @least: the span's start in such numbers
+ * @shift: from such a number to where the device sees it
+ * @hints: numbers of spans, by the address that they were found for, for who goes around several
  */
 struct dma_cache {
-	_Atomic(const struct dma_table *) table;
+	const struct dma_table *table;
 	struct dma_span span;
 	uint64_t end;
+	uint64_t behind;
+	uint64_t least;
+	uint64_t shift;
+	uint8_t hints[DMA_HINTS];
 };
 
 /*
@@ -117,16 +123,11 @@ void dma_map_destroy(struct dma_map *map);
  * @cache: refilled with the span that has @addr
  * @addr: the address
  *
- * Binary search; no lock.
+ * First where it was found for an address nearby, then by binary search; no lock.
  *
  * Return: whether there is such a span.
  */
 bool dma_find(const struct dma_map *map, struct dma_cache *cache, uint64_t addr);
-
-static inline const struct dma_table *cache_table(const struct dma_cache *cache)
-{
-	return atomic_load_explicit(&cache->table, memory_order_relaxed);
-}
 
 /**
  * dma_translate - Find where the device sees a buffer
@@ -150,8 +151,8 @@ static inline size_t dma_translate(const struct dma_map *map, struct dma_cache *
 	uint64_t a = (uint64_t)(uintptr_t)addr;
 	uint64_t left;
 
-	if (__builtin_expect(
-		    cache_table(cache) != table || a - cache->span.start >= cache->span.len, 0)) {
+	if (__builtin_expect(cache->table != table || a - cache->span.start >= cache->span.len,
+			     0)) {
 		if (!dma_find(map, cache, a))
 			return 0;
 	}
@@ -162,15 +163,15 @@ static inline size_t dma_translate(const struct dma_map *map, struct dma_cache *
 }
 
 /* Whether a cache still holds a span of the table that counts. */
-static inline bool dma_current(const dma_in_force *in_force, const struct dma_cache *cache)
+static inline bool dma_current(const struct dma_map *map, const struct dma_cache *cache)
 {
 	/* Relaxed: only whether the table is still the one that the span was copied from. */
-	return atomic_load_explicit(in_force, memory_order_relaxed) == cache_table(cache);
+	return atomic_load_explicit(&map->table, memory_order_relaxed) == cache->table;
 }
 
 /**
  * dma_cached - Tell whether a buffer lies in the region used last
- * @in_force: the table that counts: that of the device's map
+ * @map: the device's map
  * @cache: of the queue that asks
  * @addr: start of the buffer
  * @len: its bytes
@@ -180,13 +181,12 @@ static inline bool dma_current(const dma_in_force *in_force, const struct dma_ca
  *
  * Return: false when the buffer is not wholly there; dma_translate() can tell more.
  */
-static inline bool dma_cached(const dma_in_force *in_force, const struct dma_cache *cache,
+static inline bool dma_cached(const struct dma_map *map, const struct dma_cache *cache,
 			      const void *addr, uint64_t len)
 {
 	uint64_t left;
 
-	/* First: what is not current may be another thread's, see struct dma_cache. */
-	if (__builtin_expect(!dma_current(in_force, cache), 0))
+	if (__builtin_expect(!dma_current(map, cache), 0))
 		return false;
 	/* No sum that could wrap; with @addr outside the span this is more than the span has. */
 	left = cache->end - (uint64_t)(uintptr_t)addr;

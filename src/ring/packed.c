@@ -57,25 +57,20 @@ int packed_broken(struct packed_ring *ring, const char *rule)
 }
 
 /*
- * The device meets these behind their first one, whose flags come later: see packed_push(). AVAIL
- * and USED are right in each (2.8.6), in the next lap's way for those that begin it.
+ * AVAIL and USED are right in each descriptor (2.8.6), in the next lap's way for those that begin
+ * it.
  */
-uint16_t packed_push_rest(struct packed_ring *ring, const struct vring_desc *chain, uint16_t id)
+void packed_push_any(struct packed_ring *ring, const struct vring_desc *chain, uint16_t id)
 {
-	uint16_t count = 1;
-	uint16_t flags;
+	const struct vring_desc *from = chain;
 
-	do {
-		struct vring_packed_desc *desc = &ring->desc[ring->next];
-
-		chain++;
-		flags = (uint16_t)(le16toh(chain->flags) | ring->avail_bits);
-		packed_put(desc, chain, id);
-		__atomic_store_n(&desc->flags, htole16(flags), __ATOMIC_RELAXED);
-		packed_step(ring, &ring->next, &ring->avail_bits, 1);
-		count++;
-	} while (flags & VRING_DESC_F_NEXT);
-	return count;
+	packed_put_next(ring, from, id);
+	ring->fresh++;
+	while (le16toh(from->flags) & VRING_DESC_F_NEXT)
+		packed_put_next(ring, ++from, id);
+	ring->count[id] = (uint16_t)(from - chain + 1);
+	if (ring->in_order)
+		order_push(&ring->order, id, id);
 }
 
 /*

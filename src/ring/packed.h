@@ -102,8 +102,8 @@ void packed_fini(struct packed_ring *ring);
 /* As split_broken(). */
 int packed_broken(struct packed_ring *ring, const char *rule);
 
-/* Behind packed_push(): the second and later descriptors of a chain. Returns how many it has. */
-uint16_t packed_push_rest(struct packed_ring *ring, const struct vring_desc *chain, uint16_t id);
+/* packed_push() for any chain and any ring. */
+void packed_push_any(struct packed_ring *ring, const struct vring_desc *chain, uint16_t id);
 
 /* Behind packed_publish(): whether the device wants to hear of the batch from @head on. */
 bool packed_wants_kick(const struct packed_ring *ring);
@@ -166,6 +166,27 @@ static inline void packed_put(struct vring_packed_desc *to, const struct vring_d
 	to->id = htole16(id);
 }
 
+/*
+ * Writes a descriptor at the next place. The device looks at one entry after the other (2.8.2): it
+ * meets those behind the first of a batch after that one, which is shown last and orders all of
+ * them. So only that one is held back, and no order is needed here.
+ */
+static inline void packed_put_next(struct packed_ring *ring, const struct vring_desc *from,
+				   uint16_t id)
+{
+	struct vring_packed_desc *desc = &ring->desc[ring->next];
+	uint16_t flags = (uint16_t)(le16toh(from->flags) | ring->avail_bits);
+
+	packed_put(desc, from, id);
+	if (ring->fresh) {
+		__atomic_store_n(&desc->flags, htole16(flags), __ATOMIC_RELAXED);
+	} else {
+		ring->head = ring->next;
+		ring->head_flags = flags;
+	}
+	packed_step(ring, &ring->next, &ring->avail_bits, 1);
+}
+
 /**
  * packed_push - Put a chain behind those already pushed; the device can't see it yet
  * @chain: the chain: a descriptor with NEXT set is followed by the next one; where its next field
@@ -176,28 +197,21 @@ static inline void packed_put(struct vring_packed_desc *to, const struct vring_d
 static inline void packed_push(struct packed_ring *ring, const struct vring_desc *chain,
 			       uint16_t id)
 {
-	struct vring_packed_desc *desc = &ring->desc[ring->next];
-	uint16_t flags = (uint16_t)(le16toh(chain->flags) | ring->avail_bits);
-	uint16_t count = 1;
-
-	packed_put(desc, chain, id);
-	/*
-	 * The device looks at one entry after the other (2.8.2): it meets those behind the first of
-	 * a batch after that one, which is shown last and orders all of them. So only that one is
-	 * held back, and no order is needed here.
-	 */
-	if (ring->fresh++) {
-		__atomic_store_n(&desc->flags, htole16(flags), __ATOMIC_RELAXED);
-	} else {
-		ring->head = ring->next;
-		ring->head_flags = flags;
+	if (unlikely(le16toh(chain->flags) & VRING_DESC_F_NEXT) || unlikely(ring->in_order)) {
+		packed_push_any(ring, chain, id);
+		return;
 	}
-	packed_step(ring, &ring->next, &ring->avail_bits, 1);
-	if (unlikely(flags & VRING_DESC_F_NEXT))
-		count = packed_push_rest(ring, chain, id);
-	ring->count[id] = count;
-	if (unlikely(ring->in_order))
-		order_push(&ring->order, id, id);
+	packed_put_next(ring, chain, id);
+	ring->count[id] = 1;
+	ring->fresh++;
+}
+
+/* Whether the device wants no notification at all: what a device that polls says. */
+static inline bool packed_is_deaf(const struct packed_ring *ring)
+{
+	uint16_t flags = le16toh(__atomic_load_n(&ring->device->flags, __ATOMIC_RELAXED));
+
+	return (flags & 3) == VRING_PACKED_EVENT_FLAG_DISABLE;
 }
 
 /* The next place, and in the highest bit the driver's wrap counter: 1 in the first lap (2.9). */
@@ -232,7 +246,7 @@ static inline bool packed_publish(struct packed_ring *ring)
 	 * fence orders a store before a load. Pairs with the device's fence.
 	 */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	return packed_wants_kick(ring);
+	return likely(packed_is_deaf(ring)) ? false : packed_wants_kick(ring);
 }
 
 /*
@@ -261,6 +275,19 @@ static inline int packed_pending(const struct packed_ring *ring)
 	if (unlikely(ring->rule))
 		return -EPROTO;
 	return ring->out && (ring->order.ended || packed_is_used(ring, &flags)) ? ring->out : 0;
+}
+
+/* As split_has_one(): it is the only one out, or the entry behind it is not used. */
+static inline bool packed_has_one(const struct packed_ring *ring)
+{
+	unsigned next = ring->used + 1u;
+	uint16_t flags;
+
+	if (!ring->out || !packed_is_used(ring, &flags) || unlikely(ring->rule) ||
+	    next == ring->size)
+		return false;
+	flags = le16toh(__atomic_load_n(&ring->desc[next].flags, __ATOMIC_RELAXED));
+	return ring->out == 1 || (flags & PACKED_BITS) != ring->used_bits;
 }
 
 /**

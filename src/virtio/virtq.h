@@ -223,13 +223,13 @@ static inline int virtq_take(struct virtq *vq, struct ring_used *used)
 /* As virtq_take() for what virtq_offer() gave; that the device has the head is not checked yet. */
 static inline int virtq_take_offered(struct virtq *vq, struct ring_used *used)
 {
-	struct split_reader reader;
+	const struct vring_used_elem *reader;
 
 	if (unlikely(vq->format != VIRTQ_SPLIT))
 		return virtq_take(vq, used);
 	reader = split_reader(&vq->ring);
 	*used = split_read(&reader);
-	split_read_end(&vq->ring, &reader);
+	split_read_end(&vq->ring, 1);
 	return 0;
 }
 
@@ -240,7 +240,7 @@ static inline int virtq_take_offered(struct virtq *vq, struct ring_used *used)
  * the ring's format, a constant where it is called.
  */
 struct virtq_reader {
-	struct split_reader split;
+	const struct vring_used_elem *split;
 	struct packed_reader packed;
 };
 
@@ -253,6 +253,18 @@ static inline struct virtq_reader virtq_reader(const struct virtq *vq, bool pack
 	else
 		reader.split = split_reader(&vq->ring);
 	return reader;
+}
+
+/* Whether exactly one chain can be taken; if not, virtq_pending_in() says what there is. */
+static inline bool virtq_has_one(const struct virtq *vq, bool packed)
+{
+	return packed ? packed_has_one(&vq->packed) : split_has_one(&vq->ring);
+}
+
+/* How many of @count entries it can read; there may be more behind them. */
+static inline unsigned virtq_run(const struct virtq *vq, bool packed, unsigned count)
+{
+	return packed ? count : split_run(&vq->ring, count);
 }
 
 static inline bool virtq_read(struct virtq_reader *reader, bool packed, struct ring_used *used)
@@ -269,7 +281,7 @@ static inline void virtq_read_end(struct virtq *vq, bool packed, const struct vi
 	if (packed)
 		packed_read_end(&vq->packed, &reader->packed, count);
 	else
-		split_read_end(&vq->ring, &reader->split);
+		split_read_end(&vq->ring, count);
 }
 
 /* Notes a rule that a check found broken. Returns -EPROTO. */

@@ -33,6 +33,8 @@ static struct {
 } device;
 
 static unsigned queues_offered = 2;
+/* More than all rings hold, or each request is counted against it. */
+static uint32_t cmd_per_lun = UINT32_MAX;
 
 static bool packed(void)
 {
@@ -49,6 +51,11 @@ unsigned fake_device_serve(unsigned queue, unsigned max)
 void fake_device_offer(unsigned queues)
 {
 	queues_offered = queues;
+}
+
+void fake_device_limit(uint32_t requests)
+{
+	cmd_per_lun = requests ? requests : UINT32_MAX;
 }
 
 void fake_device_polls(bool polls)
@@ -104,8 +111,7 @@ static int op_read_config(struct transport *t, unsigned offset, void *buf, unsig
 		.num_queues = queues_offered,
 		.seg_max = 126,
 		.max_sectors = 65536,
-		/* No limit, or each request would be counted against it. */
-		.cmd_per_lun = UINT32_MAX,
+		.cmd_per_lun = cmd_per_lun,
 		.event_info_size = 16,
 		.sense_size = 96,
 		.cdb_size = 32,

@@ -10,6 +10,7 @@
 #define BENCH_FAKE_DEVICE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /* Bytes of a block, and number of blocks, of each disk. */
 #define FAKE_BLOCK_SIZE 4096u
@@ -23,6 +24,9 @@
 
 /* fake_device_offer - Choose how many request queues the next device opened has; 2 at the start */
 void fake_device_offer(unsigned queues);
+
+/* fake_device_limit - Choose how many requests the next device takes for one LUN; 0: any number */
+void fake_device_limit(uint32_t requests);
 
 /**
  * fake_device_polls - Choose how the device learns of requests

@@ -33,11 +33,18 @@ static void read_capacity_10(const struct fake_data *in)
 	copy(in, data, sizeof(data));
 }
 
+static bool huge;
+
+void fake_disk_huge(bool on)
+{
+	huge = on;
+}
+
 static void read_capacity_16(const struct fake_data *in)
 {
 	uint8_t data[32] = {0};
 
-	put_be64(data, FAKE_BLOCKS - 1);
+	put_be64(data, huge ? UINT64_C(1) << 40 : FAKE_BLOCKS - 1);
 	put_be32(data + 8, FAKE_BLOCK_SIZE);
 	copy(in, data, sizeof(data));
 }

@@ -3,6 +3,7 @@
 #ifndef BENCH_FAKE_DISK_H
 #define BENCH_FAKE_DISK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <linux/virtio_scsi.h>
@@ -21,5 +22,8 @@ struct fake_data {
  */
 void fake_disk_answer(const uint8_t *cdb, struct virtio_scsi_cmd_resp *response,
 		      const struct fake_data *in);
+
+/* Chooses whether disks are so large that only 16-byte commands can name all of their blocks. */
+void fake_disk_huge(bool on);
 
 #endif

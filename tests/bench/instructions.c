@@ -112,7 +112,7 @@ static int run(struct load *load, const struct plan *plan)
 /* Every option is a number. */
 static int parse(int argc, char **argv, struct plan *plan)
 {
-	unsigned direct = 0, packed = 0, shared = 0;
+	unsigned direct = 0, packed = 0, shared = 0, wide = 0;
 	const struct {
 		const char *name;
 		unsigned *value;
@@ -126,10 +126,12 @@ static int parse(int argc, char **argv, struct plan *plan)
 		{"luns", &plan->load.luns, 1, FAKE_LUNS},
 		{"regions", &plan->load.regions, 0, VSCSI_MEM_MAX_REGIONS},
 		{"spread", &plan->load.spread, 0, VSCSI_MEM_MAX_REGIONS},
+		{"limit", &plan->load.limit, 0, UINT32_MAX},
 		{"segs", &plan->load.segs, 1, LOAD_MAX_SEGS},
 		{"direct", &direct, 0, 1},
 		{"packed", &packed, 0, 1},
 		{"shared", &shared, 0, 1},
+		{"wide", &wide, 0, 1},
 	};
 	struct option options[sizeof(table) / sizeof(table[0]) + 1] = {{NULL, 0, NULL, 0}};
 	int id;
@@ -146,6 +148,7 @@ static int parse(int argc, char **argv, struct plan *plan)
 	plan->load.direct = direct;
 	plan->load.packed = packed;
 	plan->load.shared = shared;
+	plan->load.wide = wide;
 	return plan->batch <= plan->depth && plan->load.spread <= plan->load.regions ? 0 : -1;
 }
 
@@ -162,8 +165,8 @@ int main(int argc, char **argv)
 
 	if (parse(argc, argv, &plan)) {
 		fprintf(stderr, "usage: bench-instructions [--depth=N] [--batch=N] [--reads=N]\n"
-				"  [--queues=N] [--luns=N] [--regions=N] [--spread=N] [--segs=N]\n"
-				"  [--direct=1] [--packed=1] [--shared=1]\n");
+				"  [--queues=N] [--luns=N] [--regions=N] [--spread=N] [--limit=N]\n"
+				"  [--segs=N] [--direct=1] [--packed=1] [--shared=1] [--wide=1]\n");
 		return 2;
 	}
 #ifndef VSCSI_HAVE_PACKED

@@ -21,33 +21,42 @@ import report  # noqa: E402
 ALLOWED = 1.03
 LOADS = ((1, 1), (32, 1), (32, 32), (128, 1), (128, 32))
 COLUMNS = {"depth": "depth", "batch": "batch", "ring": "ring", "descriptors": "descriptors",
-           "segments": "segs", "queue": "queue", "instructions": "instr", "prepare": "prepare",
-           "submit": "submit", "poll": "poll", "loads": "loads", "stores": "stores"}
+           "segments": "segs", "queue": "queue", "disk": "disk", "instructions": "instr",
+           "prepare": "prepare", "submit": "submit", "poll": "poll", "loads": "loads",
+           "stores": "stores"}
+# Beside the matrix: LUNs larger than 2 TiB, and those whose requests are counted, as with QEMU.
+DISKS = {"": {}, "wide": {"wide": 1}, "counted": {"limit": 128, "queues": 3}}
 # The cells of the baseline: those that targets are set for, and one of each other kind.
-CHECKED = [(32, 32, 0, 0, 1, 0), (32, 1, 0, 0, 1, 0), (32, 32, 0, 0, 8, 0), (32, 32, 0, 1, 1, 0),
-           (32, 32, 0, 0, 1, 1), (32, 32, 1, 0, 1, 0)]
+CHECKED = [(32, 32, 0, 0, 1, 0, ""), (32, 1, 0, 0, 1, 0, ""), (32, 32, 0, 0, 8, 0, ""),
+           (32, 32, 0, 1, 1, 0, ""), (32, 32, 0, 0, 1, 1, ""), (32, 1, 0, 0, 1, 1, ""),
+           (32, 32, 0, 0, 8, 1, ""), (32, 32, 1, 0, 1, 0, ""), (32, 1, 1, 0, 1, 0, ""),
+           (32, 32, 1, 0, 8, 0, ""), (32, 32, 0, 0, 1, 0, "wide"), (32, 32, 1, 0, 1, 0, "wide"),
+           (32, 32, 0, 0, 1, 0, "counted"), (32, 1, 0, 0, 1, 0, "counted")]
 
 
 def matrix():
     for packed, shared, direct, segs, (depth, batch) in itertools.product(
             (0, 1), (0, 1), (0, 1), (1, 8), LOADS):
-        yield depth, batch, packed, direct, segs, shared
+        yield depth, batch, packed, direct, segs, shared, ""
+    for disk, packed, (depth, batch) in itertools.product(("wide", "counted"), (0, 1), LOADS):
+        yield depth, batch, packed, 0, 1, 0, disk
 
 
 def measure(program, cell, accesses=True):
-    depth, batch, packed, direct, segs, shared = cell
+    depth, batch, packed, direct, segs, shared, disk = cell
     found = counting.count(program, accesses, depth=depth, batch=batch, packed=packed,
-                           direct=direct, segs=segs, shared=shared)
+                           direct=direct, segs=segs, shared=shared, **DISKS[disk])
     if found is None:
         return None
     return {"depth": depth, "batch": batch, "ring": "packed" if packed else "split",
             "descriptors": "direct" if direct else "indirect", "segments": segs,
-            "queue": "shared" if shared else "exclusive", **found}
+            "queue": "shared" if shared else "exclusive", "disk": disk, **found}
 
 
 def name(row):
     return (f"depth {row['depth']}, batch {row['batch']}, {row['ring']}, {row['descriptors']}, "
-            f"{row['segments']} segment{'s' if row['segments'] > 1 else ''}, {row['queue']}")
+            f"{row['segments']} segment{'s' if row['segments'] > 1 else ''}, {row['queue']}"
+            + (f", {row['disk']}" if row["disk"] else ""))
 
 
 def measure_all(program, cells, accesses=True):

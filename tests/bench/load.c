@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 
 #include "fake_device.h"
+#include "fake_disk.h"
 
 /* A read's buffer: segments of 512 bytes that don't touch, or the first 4 KiB of it at once. */
 #define SEGMENT      512u
@@ -35,7 +36,9 @@ static void write_address(const struct load_opts *opts, char *address, size_t le
 {
 	unsigned entries = opts->direct ? (opts->segs > 2 ? 16 : 4) : 1;
 
-	snprintf(address, len, "fake:?queues=%u&queue_size=%u&max_segs=%u&indirect=%s&mem=%uM%s",
+	snprintf(address, len,
+		 "fake:?queues=%u&queue_size=%u&max_segs=%u&indirect=%s&mem=%uM"
+		 "&io_timeout_ms=4294967295%s",
 		 opts->queues, LOAD_MAX_DEPTH * entries, opts->segs > 2 ? LOAD_MAX_SEGS : 2,
 		 opts->direct ? "off" : "on", opts->queues > 16 ? 64u : 16u,
 		 opts->packed ? PACKED : SPLIT);
@@ -104,6 +107,8 @@ int load_open(struct load *load, const struct load_opts *opts)
 	*load = (struct load){.opts = *opts, .fd = -1, .mapping = MAP_FAILED};
 	write_address(opts, address, sizeof(address));
 	fake_device_offer(opts->queues);
+	fake_device_limit(opts->limit);
+	fake_disk_huge(opts->wide);
 	err = vscsi_dev_open(address, NULL, &load->dev);
 	if (!err)
 		err = open_luns(load);

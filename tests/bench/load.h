@@ -23,20 +23,24 @@
  * @luns: LUNs to open, which the reads go around
  * @regions: memory regions to register
  * @spread: regions that the buffers of the reads go around; 0: buffers from the pool
+ * @limit: requests that the device takes for one LUN, so that they are counted; 0: any number
  * @segs: segments of a read, 1 or LOAD_MAX_SEGS
  * @direct: no indirect descriptors
  * @packed: packed ring
  * @shared: a queue that may be shared
+ * @wide: a LUN that takes 16-byte commands
  */
 struct load_opts {
 	unsigned queues;
 	unsigned luns;
 	unsigned regions;
 	unsigned spread;
+	unsigned limit;
 	unsigned segs;
 	bool direct;
 	bool packed;
 	bool shared;
+	bool wide;
 };
 
 struct load {

@@ -266,6 +266,50 @@ static void commands_of_a_lun(void **state)
 	assert_works(f);
 }
 
+/*
+ * Several queues at once, each filled until it is refused, without a poll: what is out together is
+ * never more than the limit, and each has its part.
+ */
+static void commands_of_a_lun_by_several_queues(void **state)
+{
+	static struct vscsi_completion done[40];
+	struct vscsi_queue *queues[3];
+	struct fixture *f = *state;
+	unsigned out[3];
+	unsigned round;
+	unsigned i;
+	char *data;
+
+	CONFORMS("R-SCSI-11");
+	START(f, "--lun=0:0,ram=16M", "--queues=4", "--cmd-per-lun=40");
+	open_disk(f, "?queues=4");
+	assert_int_equal(f->info.queue_limit, 40);
+	data = take(f, 512);
+	queues[0] = f->queue;
+	for (i = 1; i < 3; i++)
+		assert_int_equal(vscsi_queue_open(f->dev, NULL, &queues[i]), 0);
+	for (round = 0; round < 60; round++) {
+		for (i = 0; i < 3; i++) {
+			unsigned k = (round + i) % 3;
+
+			/* At most half of what is left, so that the last one has its part. */
+			for (out[k] = 0; out[k] < 40u >> (i + 1); out[k]++) {
+				if (vscsi_read(queues[k], f->lun, data, 0, 1, 0, 0))
+					break;
+			}
+			assert_true(out[k] >= 5);
+		}
+		while (vscsi_read(f->queue, f->lun, data, 0, 1, 0, 0) == 0)
+			out[0]++;
+		assert_in_range(out[0] + out[1] + out[2], 20, 40);
+		for (i = 0; i < 3; i++)
+			collect(queues[i], done, out[i]);
+	}
+	for (i = 1; i < 3; i++)
+		assert_int_equal(vscsi_queue_close(queues[i]), 0);
+	assert_works(f);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest limits[] = {
@@ -273,7 +317,7 @@ int main(void)
 		TEST(numbers_of_queues), TEST(all_queues_that_there_can_be),
 		TEST(one_queue_for_all), TEST(guest_addresses_of_their_own),
 		TEST(sectors),           TEST(segments),
-		TEST(commands_of_a_lun),
+		TEST(commands_of_a_lun), TEST(commands_of_a_lun_by_several_queues),
 	};
 
 	return RUN_TESTS(limits);

@@ -118,6 +118,127 @@ static void test_a_lun_can_be_full(void **state)
 	expect_cmd_per_lun(7);
 }
 
+#define CROWD 3u
+
+/* Three queues of one LUN: each prepares, is served and polls, by turns that follow no order. */
+struct crowd {
+	struct desk d;
+	struct vscsi_queue *queues[CROWD];
+	unsigned out[CROWD];
+	unsigned limit;
+};
+
+static unsigned crowd_out(const struct crowd *c)
+{
+	return c->out[0] + c->out[1] + c->out[2];
+}
+
+static void crowd_prepare(struct crowd *c, unsigned i, unsigned count)
+{
+	struct iovec iov[2] = {{c->d.buf, 512}, {c->d.buf + 1024, 512}};
+	int err = 0;
+
+	for (; count && !err; count--) {
+		if (count % 5)
+			err = vscsi_read(c->queues[i], c->d.lun, c->d.buf, 0, 1, 0, i);
+		else
+			err = vscsi_readv(c->queues[i], c->d.lun, iov, 2, 0, 2, 0, i);
+		c->out[i] += !err;
+	}
+	assert_true(!err || err == -EAGAIN);
+	assert_true(crowd_out(c) <= c->limit);
+	assert_int_equal(vscsi_submit(c->queues[i]), 0);
+}
+
+static void crowd_finish(struct crowd *c, unsigned i, unsigned count)
+{
+	struct vscsi_completion done;
+	struct chain chain;
+
+	while (count-- && model_take(c->d.m, DESK_QUEUE + i, &chain))
+		model_serve_chain(c->d.m, &chain);
+	while (vscsi_poll(c->queues[i], &done, 1) == 1) {
+		assert_int_equal(done.result, 0);
+		assert_int_equal(done.user_data, i);
+		c->out[i]--;
+	}
+}
+
+static void expect_crowd(uint32_t limit, const char *options)
+{
+	struct crowd c = {.limit = limit};
+	unsigned random = 1;
+	unsigned step;
+	unsigned i;
+
+	desk_init(&c.d);
+	c.d.m->fake.config.cmd_per_lun = htole32(limit);
+	desk_open(&c.d, options);
+	c.queues[0] = c.d.queue;
+	for (i = 1; i < CROWD; i++)
+		assert_int_equal(vscsi_queue_open(c.d.dev, NULL, &c.queues[i]), 0);
+	desk_hold(&c.d);
+	for (step = 0; step < 3000; step++) {
+		random = random * 1103515245 + 12345;
+		i = (random >> 16) % CROWD;
+		crowd_prepare(&c, i, (random >> 20) % 90);
+		crowd_finish(&c, (random >> 18) % CROWD, (random >> 24) % 90);
+	}
+	/* What each can count on, and all of them together, whatever was before. */
+	for (i = 0; i < CROWD; i++)
+		crowd_finish(&c, i, UINT32_MAX);
+	assert_int_equal(crowd_out(&c), 0);
+	for (i = 0; i < CROWD; i++) {
+		crowd_prepare(&c, i, limit / (CROWD + 1));
+		assert_int_equal(c.out[i], limit / (CROWD + 1));
+	}
+	for (i = 0; i < CROWD; i++)
+		crowd_finish(&c, i, UINT32_MAX);
+	for (i = 1; i < CROWD; i++)
+		assert_int_equal(vscsi_queue_close(c.queues[i]), 0);
+	desk_close(&c.d);
+}
+
+static void test_several_queues_of_one_lun(void **state)
+{
+	(void)state;
+	CONFORMS("R-SCSI-11");
+	expect_crowd(3, "queues=4");
+	expect_crowd(40, "queues=4");
+	expect_crowd(100, "queues=4");
+	expect_crowd(60, "queues=4&indirect=off");
+}
+
+/* The limit may change between two LUNs: then one is counted, and the other is not. */
+static void test_a_limit_that_comes_late(void **state)
+{
+	struct vscsi_lun_info info = {.size = sizeof(info)};
+	struct vscsi_event event;
+	struct vscsi_lun *zero;
+	struct desk d;
+	unsigned i;
+
+	(void)state;
+	desk_init(&d);
+	d.m->fake.config.cmd_per_lun = UINT32_MAX;
+	desk_open(&d, "");
+	d.m->fake.config.cmd_per_lun = htole32(5);
+	d.m->fake.news = TRANSPORT_CONFIG;
+	vscsi_dev_poll_events(d.dev, &event, 1);
+	assert_int_equal(vscsi_lun_open(d.dev, 0, 0, NULL, &zero), 0);
+	assert_int_equal(vscsi_lun_get_info(zero, &info), 0);
+	assert_int_equal(info.queue_limit, 5);
+	desk_hold(&d);
+	for (i = 0; i < 12; i++) {
+		assert_int_equal(vscsi_read(d.queue, d.lun, d.buf, 0, 1, 0, i), 0);
+		assert_int_equal(vscsi_read(d.queue, zero, d.buf, 0, 1, 0, i), i < 5 ? 0 : -EAGAIN);
+	}
+	assert_int_equal(vscsi_submit(d.queue), 0);
+	assert_int_equal(finish(&d), 12 + 5);
+	assert_int_equal(vscsi_lun_close(zero), 0);
+	desk_close(&d);
+}
+
 /* A request that turned out to be impossible gives its credit back. */
 static void test_failures_do_not_eat_the_limit(void **state)
 {
@@ -303,6 +424,8 @@ int limit_tests(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_queue_can_be_full),
 		cmocka_unit_test(test_a_lun_can_be_full),
+		cmocka_unit_test(test_several_queues_of_one_lun),
+		cmocka_unit_test(test_a_limit_that_comes_late),
 		cmocka_unit_test(test_failures_do_not_eat_the_limit),
 		cmocka_unit_test(test_number_of_segments),
 		cmocka_unit_test(test_memory_that_the_device_cannot_reach),
