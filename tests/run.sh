@@ -122,8 +122,12 @@ run() {
 run_programs() {
 	local list
 	mapfile -t list < <(python3 tests/summary.py --programs "build/$1" |
-		grep -vE "${except:-^$}")
-	[ ${#list[@]} -eq 0 ] || VSCSI_SOAK_SECONDS=0 run "$@" "${list[@]}"
+		grep -vE -e "${except:-^$}")
+	if [ ${#list[@]} -eq 0 ]; then
+		python3 tests/summary.py --broken "$results" "no programs in build/$1"
+		return
+	fi
+	VSCSI_SOAK_SECONDS=0 run "$@" "${list[@]}"
 }
 
 # Likewise, for unit tests only: what another compiler does to the code shows there. Without the one
