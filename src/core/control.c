@@ -73,6 +73,16 @@ struct virtq *control_virtq(struct vscsi_dev *dev)
 	return &dev->control->vq;
 }
 
+uint32_t control_stood(struct vscsi_dev *dev)
+{
+	uint32_t stood;
+
+	pthread_mutex_lock(&dev->control->lock);
+	stood = virtq_stood(&dev->control->vq);
+	pthread_mutex_unlock(&dev->control->lock);
+	return stood;
+}
+
 static void prepare_places(struct vscsi_dev *dev, struct control *control)
 {
 	struct dma_cache cache = {.table = NULL};

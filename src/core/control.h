@@ -19,8 +19,9 @@ int control_create(struct vscsi_dev *dev);
 int control_renew(struct vscsi_dev *dev);
 void control_destroy(struct vscsi_dev *dev);
 
-/* The control virtqueue, to start and stop. */
+/* The control virtqueue, to start and stop; and where a lost device stood in it: virtq_stood(). */
 struct virtq *control_virtq(struct vscsi_dev *dev);
+uint32_t control_stood(struct vscsi_dev *dev);
 
 /* For control_send(): only a function of one's own will do. */
 #define CONTROL_ALONE UINT64_MAX

@@ -122,7 +122,7 @@ int restart_kept(struct vscsi_dev *dev)
 
 	err = dev_track(dev);
 	if (!err)
-		err = start_again(control_virtq(dev));
+		err = virtq_resume(control_virtq(dev), control_stood(dev));
 	if (!err)
 		err = start_again(events_virtq(dev));
 	for (i = 0; i < dev->served && !err; i++)

@@ -37,7 +37,7 @@ void order_push(struct order *order, uint16_t id, uint16_t head)
 	order->place[id] = order->next++;
 }
 
-unsigned order_reach(const struct order *order, uint16_t id)
+RING_READ_BY_OTHERS unsigned order_reach(const struct order *order, uint16_t id)
 {
 	uint16_t place = order->place[id];
 	uint16_t before = (uint16_t)(place - order->first);

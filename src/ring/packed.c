@@ -136,7 +136,8 @@ void packed_disarm(struct packed_ring *ring)
 }
 
 /* Goes over used descriptors that were not taken yet. Returns how many chains they end. */
-static int walk_used(const struct packed_ring *ring, uint16_t *at, uint16_t *bits)
+static RING_READ_BY_OTHERS int walk_used(const struct packed_ring *ring, uint16_t *at,
+					 uint16_t *bits)
 {
 	int ready = 0;
 
@@ -164,7 +165,7 @@ int packed_ready(const struct packed_ring *ring)
 	return ring->in_order ? 1 : walk_used(ring, &at, &bits);
 }
 
-uint16_t packed_stood(const struct packed_ring *ring)
+RING_READ_BY_OTHERS uint16_t packed_stood(const struct packed_ring *ring)
 {
 	uint16_t bits;
 	uint16_t at;

@@ -133,7 +133,8 @@ void packed_disarm(struct packed_ring *ring);
 
 /*
  * The place behind the last descriptor that the device has used, and in the highest bit its wrap
- * counter, as far as used descriptors make sense.
+ * counter, as far as used descriptors make sense. From any thread, for a device that was lost: see
+ * RING_READ_BY_OTHERS.
  */
 uint16_t packed_stood(const struct packed_ring *ring);
 

@@ -36,7 +36,8 @@ int packed_take_in_order(struct packed_ring *ring, struct ring_used *used)
 }
 
 /* How many chains end with the one that a used entry names; 0 where that makes no sense. */
-static unsigned reach_of(const struct packed_ring *ring, uint16_t at, uint16_t bits)
+static RING_READ_BY_OTHERS unsigned reach_of(const struct packed_ring *ring, uint16_t at,
+					     uint16_t bits)
 {
 	const struct vring_packed_desc *desc = &ring->desc[at];
 	/* Acquire: as in packed_is_used(). */
@@ -50,7 +51,8 @@ static unsigned reach_of(const struct packed_ring *ring, uint16_t at, uint16_t b
 	return reach <= ring->out ? reach : 0;
 }
 
-void packed_walk_batches(const struct packed_ring *ring, uint16_t *at, uint16_t *bits)
+RING_READ_BY_OTHERS void packed_walk_batches(const struct packed_ring *ring, uint16_t *at,
+					     uint16_t *bits)
 {
 	unsigned reach = ring->order.ended;
 	unsigned i = 0;
