@@ -17,15 +17,10 @@
 #include "util/error.h"
 #include "util/export.h"
 
-#define RING_SIZE 16u  /* 10 to 15 buffers are enough (5.6.6.3) */
-#define FIFO_SIZE 129u /* three of them for the device as a whole */
+#define RING_SIZE     16u  /* 10 to 15 buffers are enough (5.6.6.3) */
+#define FIFO_SIZE     129u /* three of them for the device as a whole */
 
-/* Additional sense codes that tell of a change (SPC). */
-#define ASC_PARAMETERS_CHANGED 0x2au
-#define ASCQ_CAPACITY_CHANGED  0x09u
-#define CAPACITY_CODE          (ASC_PARAMETERS_CHANGED << 8 | ASCQ_CAPACITY_CHANGED)
-#define ASC_TARGET_CHANGED     0x3fu
-#define ASCQ_LUNS_CHANGED      0x0eu
+#define CAPACITY_CODE (ASC_PARAMETERS_CHANGED << 8 | ASCQ_CAPACITY_CHANGED)
 
 /**
  * struct events - Events of a device

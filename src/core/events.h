@@ -10,6 +10,13 @@
 
 struct vscsi_lun;
 
+/* Additional sense codes that tell of a change (SPC). */
+#define ASC_PARAMETERS_CHANGED 0x2au
+#define ASCQ_CAPACITY_CHANGED  0x09u
+#define ASC_TARGET_CHANGED     0x3fu
+#define ASCQ_IDENTITY_CHANGED  0x03u
+#define ASCQ_LUNS_CHANGED      0x0eu
+
 /**
  * events_create - Make the event queue, with its buffers posted
  * @dev: the device, negotiated

@@ -22,9 +22,6 @@
 #define EMPTY_POLLS 64u
 #define BUSY_POLLS  256u
 
-#define HOT         static inline __attribute__((always_inline))
-#define COLD        static __attribute__((noinline))
-
 /* Returns 0, so that it can be the last thing that a function does. */
 COLD int notify(struct vscsi_queue *queue)
 {

@@ -12,19 +12,13 @@
 #include "scsi/capacity.h"
 #include "scsi/cdb.h"
 #include "scsi/inquiry.h"
+#include "scsi/response.h"
 #include "scsi/vpd.h"
 #include "util/clock.h"
 #include "util/error.h"
 
 /* UNIT ATTENTION after a start can come several at once. */
-#define TRIES                  8
-
-#define ASC_TARGET_CHANGED     0x3fu
-#define ASCQ_IDENTITY_CHANGED  0x03u
-#define ASC_PARAMETERS_CHANGED 0x2au
-#define ASCQ_CAPACITY_CHANGED  0x09u
-
-#define STATUS_CHECK_CONDITION 2
+#define TRIES 8
 
 /* What a LUN turns out to be. What it doesn't say, it may say later. */
 enum { MISSING, SAME, OTHER };
@@ -139,7 +133,7 @@ static int ask(struct vscsi_lun *lun, const uint8_t cdb[SCSI_CDB_LEN], uint8_t *
 		memcpy(out, q->data, len);
 		if (!resp.status)
 			return missing < len ? (int)(len - missing) : 0;
-		if (resp.status != STATUS_CHECK_CONDITION)
+		if (resp.status != SCSI_CHECK_CONDITION)
 			return 0;
 	}
 	return 0;

@@ -13,9 +13,6 @@
 #include "mem/dma.h"
 #include "scsi/cdb.h"
 
-#define HOT  static inline __attribute__((always_inline))
-#define COLD static __attribute__((noinline))
-
 /**
  * struct transfer - A transfer's arguments; never in memory
  * @lun, @lba, @blocks, @user_data: as given

@@ -90,4 +90,8 @@ static inline bool range_inside(uint64_t addr, uint64_t len, uint64_t base, uint
 #define unlikely(x)  __builtin_expect(!!(x), 0)
 #define CACHE_LINE   64
 
+/* Functions of the hot path, inlined where their arguments are constants; and what leaves it. */
+#define HOT  static inline __attribute__((always_inline))
+#define COLD static __attribute__((noinline))
+
 #endif
