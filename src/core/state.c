@@ -54,8 +54,9 @@ void dev_fail_locked(struct vscsi_dev *dev, const char *why)
 	log_error("the device is lost: %s", why);
 	/* Before anybody may take buffers back. */
 	dev_cut_off(dev);
-	dev_close_queues(dev, FATE_REPORT);
+	/* Known to be for good before the queues are closed: who finds one closed asks that next. */
 	atomic_store_explicit(&dev->state, VSCSI_DEV_FAILED, memory_order_release);
+	dev_close_queues(dev, FATE_REPORT);
 	dev_wake_sleepers(dev);
 	if (news)
 		events_note(dev, VSCSI_EVENT_LOST);
