@@ -54,7 +54,7 @@ void dev_fail_locked(struct vscsi_dev *dev, const char *why)
 	log_error("the device is lost: %s", why);
 	/* Before anybody may take buffers back. */
 	dev_cut_off(dev);
-	/* Known to be for good before the queues are closed: who finds one closed asks that next. */
+	/* Stored before the queues are closed: who finds one closed asks for this next. */
 	atomic_store_explicit(&dev->state, VSCSI_DEV_FAILED, memory_order_release);
 	dev_close_queues(dev, FATE_REPORT);
 	dev_wake_sleepers(dev);
