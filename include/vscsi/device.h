@@ -67,7 +67,7 @@ struct vscsi_mem;
  * @queues: request queues to set up, at most what the device has; default: one for each CPU this
  *	process may use and one for the calls of sync.h
  * @queue_size: entries of a ring, a power of two; default 128
- * @max_segs: data segments that an asynchronous request may have, at most 18; default: as many as
+ * @max_segs: data segments that an asynchronous request may have, at most 15; default: as many as
  *	the device and the ring allow
  * @timeout_ms: limit for each answer of the device to a control message and for each part that a
  *	call of sync.h is split into, in milliseconds; default 30000

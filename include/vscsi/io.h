@@ -37,7 +37,7 @@ struct vscsi_queue;
 #define VSCSI_IO_UNMAP (1u << 1) /* vscsi_write_zeroes: the device may unmap the blocks */
 
 /* Most ranges of one vscsi_unmap(). */
-#define VSCSI_UNMAP_MAX_RANGES 14
+#define VSCSI_UNMAP_MAX_RANGES 13
 
 /* A range of blocks to unmap; 16 bytes. */
 struct vscsi_range {

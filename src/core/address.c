@@ -36,7 +36,7 @@ static const struct option options[] = {
 	 AT(queue_size),
 	 4,
 	 32768},
-	{{"max_segs", "1..18", "data segments of a request"}, NUMBER, AT(max_segs), 1, 18},
+	{{"max_segs", "1..15", "data segments of a request"}, NUMBER, AT(max_segs), 1, 15},
 	{{"timeout_ms", "1..3600000", "limit for each answer of the device"},
 	 NUMBER,
 	 AT(timeout_ms),

@@ -18,8 +18,12 @@
 
 #define PAGE_BYTES     4096u
 
-_Static_assert(HEADER_BYTES == 51 && HEADER_BYTES <= SLOT_RESPONSE, "header has its own line");
-_Static_assert(RESPONSE_BYTES == 108 && SLOT_RESPONSE + RESPONSE_BYTES <= SLOT_TABLE, "response");
+_Static_assert(HEADER_BYTES == 51 && HEADER_BYTES <= SLOT_RESPONSE, "header");
+_Static_assert(SLOT_RESPONSE + RESPONSE_LEAST <= CACHE_LINE, "what is judged is in its line");
+_Static_assert(SLOT_BYTES / CACHE_LINE % 2 && SLOT_BYTES % CACHE_LINE == 0, "odd number of lines");
+_Static_assert(RESPONSE_BYTES == 108 &&
+		       SLOT_RESPONSE + RESPONSE_BYTES <= SLOT_DATA - 2 * sizeof(struct vring_desc),
+	       "response");
 
 /*
  * Indirect: a slot is one entry of the ring, and its table lies in the slot. Direct: a slot is a
@@ -209,6 +213,18 @@ static void put_packed(struct vring_desc *at, bool write)
 	desc->flags = htole16(write ? VRING_DESC_F_WRITE : 0);
 }
 
+static size_t table_offset(unsigned out)
+{
+	return SLOT_DATA - descs_before_data(out) * sizeof(struct vring_desc);
+}
+
+struct vring_desc *slot_table(const struct ioq *ioq, const struct slot *slot, unsigned out)
+{
+	if (!ioq->indirect)
+		return virtq_table(&ioq->vq) + slot->head;
+	return (void *)((char *)slot->header + table_offset(out));
+}
+
 /*
  * The chain: header, data for the device, response, data from the device; what the device reads
  * comes before what it writes (virtio 1.4, 2.7.4.2), and header and response each have a descriptor
@@ -221,7 +237,7 @@ void slot_format(struct ioq *ioq, struct slot *slot, unsigned out, unsigned in)
 	unsigned first = ioq->indirect ? 0 : slot->head;
 	unsigned total = out + in + 2;
 	uint64_t iova = ioq->iova + (uint64_t)SLOT_BYTES * number;
-	struct vring_desc *table = slot_table(ioq, slot);
+	struct vring_desc *table = slot_table(ioq, slot, out);
 	bool packed = ioq->indirect && virtq_is_packed(&ioq->vq);
 	unsigned i;
 
@@ -239,7 +255,7 @@ void slot_format(struct ioq *ioq, struct slot *slot, unsigned out, unsigned in)
 	table[1 + out].addr = htole64(iova + SLOT_RESPONSE);
 	table[1 + out].len = htole32(RESPONSE_BYTES);
 	if (ioq->indirect)
-		put_desc(&virtq_table(&ioq->vq)[slot->head], iova + SLOT_TABLE,
+		put_desc(&virtq_table(&ioq->vq)[slot->head], iova + table_offset(out),
 			 sizeof(*table) * total, VRING_DESC_F_INDIRECT, 0);
 	slot->shape = (uint16_t)(SHAPE(out, in) | (ioq->indirect ? 0 : SHAPE_DIRECT));
 }

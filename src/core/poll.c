@@ -18,7 +18,7 @@
 /* Empty polls between two looks at the device's connection. */
 #define IDLE_POLLS 16384u
 
-/* Polls between two looks at the clock: in a row that found nothing, and that found something. */
+/* Polls between two looks at the clock: that found nothing, and that found something. */
 #define EMPTY_POLLS 64u
 #define BUSY_POLLS  256u
 
@@ -83,18 +83,18 @@ static void finish(struct ioq *ioq, struct slot *slot)
  * Whether a request ended well: the first 12 bytes of the response are all zero (virtio 1.4,
  * 5.6.6.1), each read once, and all data was transferred. Nothing else of shared memory is read.
  */
-static inline bool is_good(const struct slot *slot, uint32_t used_len)
+static inline bool is_good(const struct slot *slot, struct virtio_scsi_cmd_req *header,
+			   uint32_t used_len)
 {
-	const struct virtio_scsi_cmd_resp *resp = slot_response(slot);
-	uint64_t lengths;
-	uint32_t codes;
+	const struct virtio_scsi_cmd_resp *resp = header_response(header);
+	uint64_t codes;
+	uint32_t sense;
 
 	if (unlikely(used_len < slot->expect) && used_len >= RESPONSE_LEAST)
 		return false;
-	lengths = __atomic_load_n((const uint64_t *)(const void *)resp, __ATOMIC_RELAXED);
-	codes = __atomic_load_n((const uint32_t *)(const void *)&resp->status_qualifier,
-				__ATOMIC_RELAXED);
-	return likely(!(lengths | codes));
+	sense = __atomic_load_n((const uint32_t *)(const void *)resp, __ATOMIC_RELAXED);
+	codes = __atomic_load_n((const uint64_t *)(const void *)&resp->resid, __ATOMIC_RELAXED);
+	return likely(!(sense | codes));
 }
 
 static inline void fill_good(struct vscsi_completion *out, const struct slot *slot)
@@ -114,7 +114,7 @@ static int deliver(struct ioq *ioq, struct slot *slot, uint32_t used_len,
 		   struct vscsi_completion *out)
 {
 	slot->used_len = used_len;
-	if (is_good(slot, used_len))
+	if (is_good(slot, slot->header, used_len))
 		fill_good(out, slot);
 	else if (!slot_judge(ioq, slot, out))
 		return 0;
@@ -257,20 +257,24 @@ HOT unsigned collect_plain(struct ioq *ioq, const struct vscsi_queue *owner,
 
 	do {
 		struct virtq_reader next = reader;
+		struct virtio_scsi_cmd_req *header;
 		struct ring_used used;
 		struct slot *slot;
 
 		if (!virtq_read(&next, packed, &used) || unlikely(used.head >> shift >= ioq->depth))
 			break;
 		slot = &ioq->slots[used.head >> shift];
-		if (unlikely(slot->flags != plain) || !is_good(slot, used.len))
+		header = slot->header;
+		if (unlikely(slot->flags != plain) || !is_good(slot, header, used.len))
 			break;
 		if ((owner && slot->owner != owner) || (shift && slot->head != used.head))
 			break;
 		if (counted)
 			credit_give(atomic_load_explicit(&slot->lun, memory_order_relaxed), ioq);
 		fill_good(out++, slot);
-		slot_end(slot, free);
+		slot_end(slot, header, free);
+		if (!shift)
+			slot_touch_data(header);
 		free = (uint16_t)(used.head >> shift);
 		reader = next;
 	} while (out != stop);
@@ -409,7 +413,6 @@ static inline void count_busy(struct vscsi_queue *queue)
 	uint32_t busy = atomic_load_explicit(&queue->busy, memory_order_relaxed) + 1;
 
 	atomic_store_explicit(&queue->busy, busy, memory_order_relaxed);
-	atomic_store_explicit(&queue->idle, 0, memory_order_relaxed);
 	if (unlikely(busy % BUSY_POLLS == 0))
 		limit_poll(queue);
 }
@@ -489,7 +492,6 @@ COLD int poll_looked(struct vscsi_queue *queue, int count)
 
 HOT int poll_found(struct vscsi_queue *queue, int count)
 {
-	atomic_store_explicit(&queue->idle, 0, memory_order_relaxed);
 	return likely(++queue->turns) ? count : poll_looked(queue, count);
 }
 

@@ -14,7 +14,7 @@
  * @ioq: the request queue
  * @shared: others may use @ioq too: lock it
  * @free_threaded: opened with VSCSI_QUEUE_SHARED: any thread may use it
- * @idle: polls in a row that found nothing
+ * @idle: polls that found nothing, wrapping
  * @notifications: kicks that it sent
  * @spin_ns: how long vscsi_wait() polls before it sleeps
  * @busy: polls that found something, but for those of the hot path; @turns: those, wrapping

@@ -81,7 +81,7 @@ void request_add_parameters(struct ioq *ioq, struct request *request, const stru
 void request_fill(struct ioq *ioq, struct slot *slot, const struct vscsi_lun *lun,
 		  const struct request *request)
 {
-	struct vring_desc *data = slot_table(ioq, slot) + 1;
+	struct vring_desc *data = slot_table(ioq, slot, request->out) + 1;
 	unsigned i;
 
 	if ((slot->shape & SHAPE_TABLE) != SHAPE(request->out, request->in))

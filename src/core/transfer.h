@@ -60,16 +60,15 @@ HOT bool transfer_is_plain(const struct ioq *ioq, const struct transfer *t)
 HOT struct vring_desc *transfer_data(const struct ioq *ioq, const struct slot *slot,
 				     const struct transfer *t)
 {
-	struct vring_desc *table =
-		t->direct ? virtq_table(&ioq->vq) + slot->head : slot_inner_table(slot->header);
-
-	return &table[t->write ? 1 : 2];
+	if (!t->direct)
+		return header_data(slot->header);
+	return virtq_table(&ioq->vq) + slot->head + descs_before_data(t->write);
 }
 
 /*
  * Takes the first free slot, which has its shape and its data descriptors already, writes the rest
- * and hands it to the ring. What is written is the LUN, the CDB's numbers, the word that poisons
- * the response, the private part and the ring's entry. @len: its bytes.
+ * and hands it to the ring. What is written is the LUN, the CDB's numbers, the private part and the
+ * ring's entry. @len: its bytes.
  */
 HOT void transfer_push(struct ioq *ioq, struct slot *slot, const struct transfer *t, uint32_t len)
 {
@@ -81,7 +80,6 @@ HOT void transfer_push(struct ioq *ioq, struct slot *slot, const struct transfer
 		scsi_cdb_renew_16(header->cdb, t->lba, t->blocks);
 	else
 		scsi_cdb_renew_10(header->cdb, (uint32_t)t->lba, (uint16_t)t->blocks);
-	slot_poison(header);
 	slot->data_len = len;
 	if (!t->write)
 		slot->expect = len + (uint32_t)sizeof(struct virtio_scsi_cmd_resp);

@@ -37,7 +37,7 @@ struct split_layout {
  * @avail_event: what the device tells us: notify behind this available index
  * @live: for each head, whether its chain is with the device
  * @mask: size - 1
- * @next: available index of the next push, not yet published; its lower 16 bits count
+ * @next: available index of the next push, not yet published
  * @published: available index that the device can see
  * @last_used: used index up to which all is taken
  * @event_idx: VIRTIO_F_EVENT_IDX was negotiated
@@ -54,7 +54,7 @@ struct split_ring {
 	__virtio16 *avail_event;
 	bool *live;
 	uint32_t mask;
-	uint32_t next;
+	uint16_t next;
 	uint16_t published;
 	uint16_t last_used;
 	bool event_idx;
@@ -174,7 +174,7 @@ static inline void split_push(struct split_ring *ring, uint16_t head)
 static inline bool split_publish(struct split_ring *ring)
 {
 	uint16_t from = ring->published;
-	uint16_t to = (uint16_t)ring->next;
+	uint16_t to = ring->next;
 	uint16_t event;
 
 	if (to == from)

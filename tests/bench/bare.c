@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The bare ring has a split ring's memory and the library's slots: for each request the driver
- * writes a line with the command, one with the address of the data and one for the response; the
- * device reads the first two and writes the third; heads and used entries share lines as they do in
- * a virtqueue. No check, no fence, no wish for notifications.
+ * writes a line with the command and one with the address of the data; the device reads both and
+ * writes its response into the first; heads and used entries share lines as they do in a virtqueue.
+ * No check, no fence, no wish for notifications.
  */
 #include "bare.h"
 
@@ -17,13 +17,14 @@
 
 /* Lines of a slot that move. */
 struct place {
-	_Alignas(64) uint64_t command[8];
-	uint64_t response[16];
-	uint64_t table[8];
-	uint64_t unused[32];
+	_Alignas(64) uint64_t command;
+	uint64_t unused[6];
+	uint64_t response;
+	uint64_t sense[16];
+	uint64_t table[32];
 };
 
-_Static_assert(sizeof(struct place) == 512, "as far from each other as the library's slots are");
+_Static_assert(sizeof(struct place) == 448, "as far from each other as the library's slots are");
 
 static struct {
 	_Alignas(4096) struct place places[ENTRIES];
@@ -54,11 +55,13 @@ void bare_ring_serve(const atomic_bool *stop)
 
 		if (idx == taken)
 			continue;
+		if ((uint16_t)(idx - taken) > BARE_BATCH)
+			idx = (uint16_t)(taken + BARE_BATCH);
 		for (; taken != idx; taken++) {
 			uint16_t head = shared.avail[taken % ENTRIES];
 			struct place *place = &shared.places[head];
 
-			place->response[0] = place->command[0] - place->table[0];
+			place->response = place->command - place->table[0];
 			shared.used[taken % ENTRIES] = (struct vring_used_elem){.id = head};
 		}
 		__atomic_store_n(&shared.used_idx, taken, __ATOMIC_RELEASE);
@@ -76,9 +79,9 @@ static uint16_t prepare(struct stack *stack, uint16_t next, uint64_t number)
 	uint16_t head = stack->heads[--stack->count];
 	struct place *place = &shared.places[head];
 
-	place->command[0] = number;
+	place->command = number;
 	place->table[0] = number;
-	place->response[0] = 1;
+	place->response = 1;
 	shared.avail[next % ENTRIES] = head;
 	return (uint16_t)(next + 1);
 }
@@ -90,7 +93,7 @@ static uint16_t collect(struct stack *stack, uint16_t seen, uint64_t *done)
 	for (; seen != idx; seen++) {
 		uint16_t head = (uint16_t)shared.used[seen % ENTRIES].id;
 
-		*done += shared.places[head].response[0] == 0;
+		*done += shared.places[head].response == 0;
 		stack->heads[stack->count++] = head;
 	}
 	return seen;

@@ -12,6 +12,12 @@
 
 #define BARE_MAX_DEPTH 128u
 
+/*
+ * Requests that a device ends before it says so, here as in the measurement of the library: while
+ * it goes on with others, the driver deals with these.
+ */
+#define BARE_BATCH 8u
+
 /* Forgets what the run before left; no thread is in the calls below. */
 void bare_reset(void);
 

@@ -60,7 +60,7 @@ static void *device_thread(void *arg)
 	if (device->serve)
 		device->serve(&device->stop);
 	while (!atomic_load_explicit(&device->stop, memory_order_relaxed))
-		fake_device_serve(device->queue, LOAD_MAX_DEPTH);
+		fake_device_serve(device->queue, BARE_BATCH);
 	device->share = share_since(wall, own);
 	return NULL;
 }

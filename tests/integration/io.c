@@ -90,7 +90,7 @@ static uint32_t most_segments(struct fixture *f)
 	struct vscsi_dev_info info = {.size = sizeof(info)};
 
 	assert_int_equal(vscsi_dev_get_info(f->dev, &info), 0);
-	assert_in_range(info.max_segs, 4, 18);
+	assert_in_range(info.max_segs, 4, 15);
 	return info.max_segs;
 }
 
@@ -99,7 +99,7 @@ static void separate_segments(void **state)
 {
 	struct fixture *f = *state;
 	uint32_t size = f->disk->block;
-	struct iovec iov[18];
+	struct iovec iov[15];
 	uint32_t count;
 	uint32_t most;
 	char *whole;
@@ -108,8 +108,8 @@ static void separate_segments(void **state)
 
 	start_disk(f);
 	most = most_segments(f);
-	data = take(f, 2 * 18 * size);
-	whole = take(f, 18 * size);
+	data = take(f, 2 * 15 * size);
+	whole = take(f, 15 * size);
 	for (count = 1; count <= most; count++) {
 		fill(whole, count * size, count);
 		for (i = 0; i < count; i++) {
@@ -119,7 +119,7 @@ static void separate_segments(void **state)
 		assert_int_equal(vscsi_writev(f->queue, f->lun, iov, count, count, count, 0, 0), 0);
 		assert_int_equal(outcome(f->queue), 0);
 		assert_true(on_disk(f, whole, count * size, (uint64_t)count * size));
-		memset(data, 0, 2 * 18 * size);
+		memset(data, 0, 2 * 15 * size);
 		assert_int_equal(vscsi_readv(f->queue, f->lun, iov, count, count, count, 0, 0), 0);
 		assert_int_equal(outcome(f->queue), 0);
 		for (i = 0; i < count; i++) {

@@ -81,7 +81,7 @@ static void setup_lies(void **state)
 	}
 	assert_int_equal(vscsi_dev_get_info(liar->dev, &info), 0);
 	assert_in_range(info.queues, 1, 3);
-	assert_in_range(info.max_segs, 1, 18);
+	assert_in_range(info.max_segs, 1, 15);
 	assert_true(info.max_target <= 255 && info.max_lun <= 16383);
 	liar_up(liar);
 	assert_int_equal(vscsi_read(liar->queue, liar->lun, liar->buf, 0, 1, 0, 0), 0);

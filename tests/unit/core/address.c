@@ -72,10 +72,10 @@ static void test_values_arrive(void **state)
 	struct vscsi_dev_opts o;
 
 	(void)state;
-	assert_int_equal(parse("x?queues=254&queue_size=4&max_segs=18&timeout_ms=3600000", &o), 0);
+	assert_int_equal(parse("x?queues=254&queue_size=4&max_segs=15&timeout_ms=3600000", &o), 0);
 	assert_int_equal(o.queues, 254);
 	assert_int_equal(o.queue_size, 4);
-	assert_int_equal(o.max_segs, 18);
+	assert_int_equal(o.max_segs, 15);
 	assert_int_equal(o.timeout_ms, 3600000);
 	assert_int_equal(parse("x?indirect=on&event_idx=off&hotplug=on&change=off&inout=on", &o),
 			 0);
@@ -178,7 +178,7 @@ static void test_what_is_no_option(void **state)
 		"x?queue_size=65536",
 		"x?queue_size=32769",
 		"x?max_segs=0",
-		"x?max_segs=19",
+		"x?max_segs=16",
 		"x?timeout_ms=0",
 		"x?timeout_ms=3600001",
 		"x?indirect=yes",
@@ -225,13 +225,13 @@ static void test_options_in_the_struct(void **state)
 {
 	static const struct vscsi_dev_opts good[] = {{.queues = 254},
 						     {.queue_size = 32768},
-						     {.max_segs = 18},
+						     {.max_segs = 15},
 						     {.indirect = VSCSI_OFF},
 						     {.mem_bytes = 1}};
 	static const struct vscsi_dev_opts bad[] = {
 		{.queues = 255},     {.queue_size = 2},
 		{.queue_size = 100}, {.queue_size = 65536},
-		{.max_segs = 19},    {.timeout_ms = 3600001},
+		{.max_segs = 16},    {.timeout_ms = 3600001},
 		{.indirect = 3},     {.backend_req = UINT32_MAX},
 		{.reserved = 1}};
 	unsigned i;
@@ -264,7 +264,7 @@ static void test_random_addresses(void **state)
 		}
 		address[i] = '\0';
 		if (parse(address, &o) == 0)
-			assert_true(o.queues <= 254 && o.max_segs <= 18);
+			assert_true(o.queues <= 254 && o.max_segs <= 15);
 	}
 }
 

@@ -108,7 +108,7 @@ static void test_limits_that_cannot_be(void **state)
 		desk_open(&d, "");
 		info = info_of(&d);
 		assert_int_equal(info.seg_max, values[i] ? values[i] : 1);
-		assert_true(info.max_segs >= 1 && info.max_segs <= 18);
+		assert_true(info.max_segs >= 1 && info.max_segs <= 15);
 		assert_int_equal(info.cmd_per_lun, values[i] ? values[i] : 1);
 		assert_true(info.max_sectors >= 1);
 		assert_int_equal(vscsi_lun_get_info(d.lun, &lun), 0);
@@ -217,7 +217,7 @@ static void test_without_configuration_space(void **state)
 	assert_int_equal(info.queues, 2);
 	assert_int_equal(info.max_target, 255);
 	assert_int_equal(info.max_lun, 16383);
-	assert_int_equal(info.max_segs, 18);
+	assert_int_equal(info.max_segs, 15);
 	desk_read(&d, 1);
 	assert_int_equal(desk_poll(&d).result, 0);
 	desk_close(&d);

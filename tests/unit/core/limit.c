@@ -306,8 +306,8 @@ static void test_number_of_segments(void **state)
 	CONFORMS("R-SCSI-13", "R-SPLIT-13");
 	expect_segments("", 1, 1);
 	expect_segments("", 2, 2);
-	expect_segments("", 64, 18);
-	expect_segments("", UINT32_MAX, 18);
+	expect_segments("", 64, 15);
+	expect_segments("", UINT32_MAX, 15);
 	expect_segments("max_segs=5", 64, 5);
 	expect_segments("indirect=off", 64, 2);
 	expect_segments("indirect=off&max_segs=6", 64, 6);
