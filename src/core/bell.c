@@ -93,19 +93,19 @@ int share_get_bell(struct vscsi_queue *queue)
 
 	if (call_fd < 0)
 		return -EOPNOTSUPP;
-	pthread_mutex_lock(&ioq->lock);
+	lock_take(&ioq->lock);
 	have = take_spare(queue);
-	pthread_mutex_unlock(&ioq->lock);
+	lock_give(&ioq->lock);
 	if (have)
 		return 0;
 	err = create_bell(call_fd, &bell);
 	if (err)
 		return err;
 	/* Another thread of the handle may have been faster; then this one is spare. */
-	pthread_mutex_lock(&ioq->lock);
+	lock_take(&ioq->lock);
 	put_spare(&ioq->share, bell);
 	take_spare(queue);
-	pthread_mutex_unlock(&ioq->lock);
+	lock_give(&ioq->lock);
 	return 0;
 }
 
@@ -176,9 +176,9 @@ void share_wake(struct ioq *ioq)
 	unsigned i;
 
 	do {
-		pthread_mutex_lock(&ioq->lock);
+		lock_take(&ioq->lock);
 		count = pick(ioq, fds);
-		pthread_mutex_unlock(&ioq->lock);
+		lock_give(&ioq->lock);
 		/* Fails only where it has been rung 2^64 times. */
 		for (i = 0; i < count; i++)
 			eventfd_write(fds[i], 1);
@@ -202,9 +202,9 @@ int share_look(struct vscsi_queue *queue)
 	bool wake;
 	int ret;
 
-	pthread_mutex_lock(&queue->ioq->lock);
+	lock_take(&queue->ioq->lock);
 	ret = look(queue, &wake);
-	pthread_mutex_unlock(&queue->ioq->lock);
+	lock_give(&queue->ioq->lock);
 	if (wake)
 		share_wake(queue->ioq);
 	return ret;
@@ -229,11 +229,11 @@ int share_arm(struct vscsi_queue *queue, bool armed)
 		return ret;
 	empty(queue->bell->fd);
 	empty(virtq_fd(&ioq->vq));
-	pthread_mutex_lock(&ioq->lock);
+	lock_take(&ioq->lock);
 	list(queue);
 	queue->armed |= armed;
 	ret = look(queue, &wake);
-	pthread_mutex_unlock(&ioq->lock);
+	lock_give(&ioq->lock);
 	if (wake)
 		share_wake(ioq);
 	return ret;
@@ -241,15 +241,15 @@ int share_arm(struct vscsi_queue *queue, bool armed)
 
 void share_enter(struct vscsi_queue *queue)
 {
-	pthread_mutex_lock(&queue->ioq->lock);
+	lock_take(&queue->ioq->lock);
 	queue->waiters++;
-	pthread_mutex_unlock(&queue->ioq->lock);
+	lock_give(&queue->ioq->lock);
 }
 
 void share_leave(struct vscsi_queue *queue)
 {
-	pthread_mutex_lock(&queue->ioq->lock);
+	lock_take(&queue->ioq->lock);
 	if (!--queue->waiters && !queue->armed)
 		unlist(queue);
-	pthread_mutex_unlock(&queue->ioq->lock);
+	lock_give(&queue->ioq->lock);
 }

@@ -109,7 +109,6 @@ int ioq_create(struct vscsi_dev *dev, unsigned index, unsigned size, struct ioq 
 	ioq->map = dev->map;
 	ioq->credit_at = credit_offset(index - VQ_REQUEST);
 	ioq->indirect = virtio_has(&dev->virtio, VIRTIO_RING_F_INDIRECT_DESC);
-	pthread_mutex_init(&ioq->lock, NULL);
 	ioq_set_hot(ioq, false);
 	choose_geometry(ioq, size, dev->opts.max_segs);
 	err = virtq_init(&ioq->vq, dev->virtio.transport, dev->mem, index, size,
@@ -141,7 +140,6 @@ void ioq_destroy(struct ioq *ioq)
 	if (ioq->memory)
 		dma_free(ioq->dev->mem, ioq->memory);
 	share_fini(&ioq->share);
-	pthread_mutex_destroy(&ioq->lock);
 	free(ioq->watches);
 	free(ioq->slots);
 	free(ioq);

@@ -12,7 +12,6 @@
 #define CORE_IOQ_H
 
 #include <stdatomic.h>
-#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
@@ -23,6 +22,7 @@
 
 #include "core/share.h"
 #include "mem/dma.h"
+#include "util/lock.h"
 #include "virtio/virtq.h"
 
 struct vscsi_dev;
@@ -208,7 +208,7 @@ struct ioq {
 	uint16_t mark;
 	bool marked;
 	atomic_uint ending;
-	pthread_mutex_t lock;
+	struct lock lock;
 	struct share share;
 	unsigned users;
 	bool exclusive;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Publishing and polling. Handles that share a request queue put each other's completions where
- * their owner finds them.
+ * Polling. Handles that share a request queue put each other's completions where their owner finds
+ * them.
  */
 #include <errno.h>
 #include <string.h>
@@ -21,49 +21,6 @@
 /* Polls between two looks at the clock: that found nothing, and that found something. */
 #define EMPTY_POLLS 64u
 #define BUSY_POLLS  256u
-
-/* Returns 0, so that it can be the last thing that a function does. */
-COLD int notify(struct vscsi_queue *queue)
-{
-	atomic_fetch_add_explicit(&queue->notifications, 1, memory_order_relaxed);
-	virtq_kick(&queue->ioq->vq);
-	return 0;
-}
-
-/* A queue that is shared, or a device that is lost. */
-COLD int submit_general(struct vscsi_queue *queue)
-{
-	bool kick;
-
-	/* What is prepared meanwhile goes to the device when it is back. */
-	if (unlikely(!ioq_up(queue->ioq)))
-		return dev_failed(queue->ioq->dev) ? -ENOTCONN : 0;
-	queue_lock(queue);
-	kick = virtq_publish(&queue->ioq->vq);
-	queue_unlock(queue);
-	/* Outside the lock: a system call must not keep the others waiting. */
-	if (kick)
-		notify(queue);
-	return 0;
-}
-
-COLD int submit_other(struct vscsi_queue *queue)
-{
-	struct ioq *ioq = queue->ioq;
-
-	if (unlikely(!ioq_way(ioq)))
-		return submit_general(queue);
-	return packed_publish(&ioq->vq.packed) ? notify(queue) : 0;
-}
-
-EXPORT int vscsi_submit(struct vscsi_queue *queue)
-{
-	struct ioq *ioq = queue->ioq;
-
-	if (unlikely(!(ioq_way(ioq) & WAY_SPLIT)))
-		return submit_other(queue);
-	return unlikely(split_publish(&ioq->vq.ring)) ? notify(queue) : 0;
-}
 
 /* Ends a request in whatever state it is. */
 static void finish(struct ioq *ioq, struct slot *slot)
@@ -201,7 +158,7 @@ COLD unsigned tend_waiting(struct vscsi_queue *queue, struct vscsi_completion *o
  * Takes what the device gave back, at most so many chains as it had when this began: a device
  * that completes for ever can't keep us here. Then publishes what is to be sent again.
  *
- * @kick: receives whether notify() has to follow, outside the lock
+ * @kick: receives whether queue_kick() has to follow, outside the lock
  *
  * Return: completions written, or -EPROTO when the device broke the ring.
  */
@@ -315,7 +272,7 @@ static int collect_exclusive(struct vscsi_queue *queue, struct vscsi_completion 
 	int count = collect_any(queue, out, max, &kick);
 
 	if (kick)
-		notify(queue);
+		queue_kick(queue);
 	return count;
 }
 
@@ -380,7 +337,7 @@ static int poll_down(struct vscsi_queue *queue, struct vscsi_completion *out, un
 		count = collect_down(queue, out, max, &kick);
 	queue_unlock(queue);
 	if (kick)
-		notify(queue);
+		queue_kick(queue);
 	return (int)count;
 }
 
@@ -429,7 +386,7 @@ static int collect_shared(struct vscsi_queue *queue, struct vscsi_completion *ou
 	bool wake = false;
 	int count;
 
-	pthread_mutex_lock(&ioq->lock);
+	lock_take(&ioq->lock);
 	count = deliver_done(queue, out, max);
 	if (!count && ioq_up(ioq))
 		count = collect_any(queue, out, max, &kick);
@@ -437,9 +394,9 @@ static int collect_shared(struct vscsi_queue *queue, struct vscsi_completion *ou
 		share_give(queue, (unsigned)count);
 		wake = share_polled(queue);
 	}
-	pthread_mutex_unlock(&ioq->lock);
+	lock_give(&ioq->lock);
 	if (kick)
-		notify(queue);
+		queue_kick(queue);
 	if (unlikely(wake))
 		share_wake(ioq);
 	return count;
@@ -535,6 +492,29 @@ HOT int poll_one(struct vscsi_queue *queue, struct vscsi_completion *out, unsign
 	return (int)collect_plain(ioq, NULL, out, 1, way);
 }
 
+/*
+ * For who shares a split ring: a plain request of his own that is alone there, which a poll finds
+ * most often. Everything else is left as it was to poll_general().
+ */
+COLD int poll_shared(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max)
+{
+	struct ioq *ioq = queue->ioq;
+	unsigned count = 0;
+
+	lock_take(&ioq->lock);
+	if (likely(max && queue->done == NO_SLOT && !queue->armed) &&
+	    likely(ioq->waiting == NO_SLOT && !ioq->counting && ioq_up(ioq)) &&
+	    virtq_has_one(&ioq->vq, false))
+		count = collect_plain(ioq, queue, out, 1, WAY_SPLIT);
+	if (likely(count))
+		share_give(queue, 1);
+	lock_give(&ioq->lock);
+	if (unlikely(!count))
+		return poll_general(queue, out, max);
+	count_busy(queue);
+	return 1;
+}
+
 /* The kinds that are made for themselves, and one for all others. */
 COLD int poll_split(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max)
 {
@@ -562,6 +542,8 @@ COLD int poll_other(struct vscsi_queue *queue, struct vscsi_completion *out, uns
 {
 	unsigned way = ioq_way(queue->ioq);
 
+	if (queue->sharing)
+		return poll_shared(queue, out, max);
 	if (way == WAY_PACKED) {
 		if (poll_one(queue, out, max, WAY_PACKED))
 			return poll_found(queue, 1);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Handles on request queues: getting one, taking slots for requests, giving it back. What happens
- * to requests on their way is in poll.c.
+ * to requests on their way is in submit.c and poll.c.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -120,6 +120,7 @@ int queue_create(struct vscsi_dev *dev, uint32_t flags, struct vscsi_queue **out
 			dev->queues);
 	}
 	queue->ioq = ioq;
+	queue->sharing = queue->shared && ioq->readable && ioq->indirect;
 	queue->free_threaded = flags & VSCSI_QUEUE_SHARED;
 	queue->done = NO_SLOT;
 	queue->owner = pthread_self();

@@ -14,6 +14,8 @@
  * @ioq: the request queue
  * @shared: others may use @ioq too: lock it
  * @free_threaded: opened with VSCSI_QUEUE_SHARED: any thread may use it
+ * @sharing: it is @shared, and the ring is one that the faster way of sharing is made for: split,
+ *	with tables in the slots
  * @idle: polls that found nothing, wrapping
  * @notifications: kicks that it sent
  * @spin_ns: how long vscsi_wait() polls before it sleeps
@@ -31,6 +33,7 @@ struct vscsi_queue {
 	struct ioq *ioq;
 	bool shared;
 	bool free_threaded;
+	bool sharing;
 	_Atomic uint32_t idle;
 	_Atomic uint64_t notifications;
 	uint64_t spin_ns;
@@ -68,13 +71,13 @@ void queue_detach(struct vscsi_queue *queue, uint64_t user_data, struct vscsi_lu
 static inline void queue_lock(struct vscsi_queue *queue)
 {
 	if (unlikely(queue->shared))
-		pthread_mutex_lock(&queue->ioq->lock);
+		lock_take(&queue->ioq->lock);
 }
 
 static inline void queue_unlock(struct vscsi_queue *queue)
 {
 	if (unlikely(queue->shared))
-		pthread_mutex_unlock(&queue->ioq->lock);
+		lock_give(&queue->ioq->lock);
 }
 
 /* Whether this thread may use the queue. Debug builds check it. */
@@ -112,6 +115,9 @@ int queue_begin(struct vscsi_queue *queue, struct vscsi_lun *lun, struct slot **
 
 /* Gives a slot back whose request turned out to be impossible, and unlocks. Returns @err. */
 int queue_abandon(struct vscsi_queue *queue, struct vscsi_lun *lun, struct slot *slot, int err);
+
+/* Notifies the device; not with the lock held. Returns 0, to be the last thing a function does. */
+int queue_kick(struct vscsi_queue *queue);
 
 /* Hands a filled slot to the ring, and unlocks. Returns 0. */
 int queue_commit(struct vscsi_queue *queue, struct vscsi_lun *lun, struct slot *slot,

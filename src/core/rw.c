@@ -59,7 +59,7 @@ HOT bool put_warm(struct vscsi_queue *queue, const void *buf, const struct trans
 	if (unlikely(!ioq_up(ioq) || lun_gone(t->lun) || !queue_is_ours(queue)))
 		return false;
 	if (shared)
-		pthread_mutex_lock(&ioq->lock);
+		lock_take(&ioq->lock);
 	for (tries = 0; !shared || likely(share_may_take(queue)); tries++) {
 		ioq->slots[ioq->free].owner = queue;
 		done = put(ioq, buf, t);
@@ -70,7 +70,7 @@ HOT bool put_warm(struct vscsi_queue *queue, const void *buf, const struct trans
 	if (shared && likely(done))
 		share_take(queue);
 	if (shared)
-		pthread_mutex_unlock(&ioq->lock);
+		lock_give(&ioq->lock);
 	return done;
 }
 
@@ -129,14 +129,28 @@ COLD int put_wide(struct vscsi_queue *queue, struct vscsi_lun *lun, void *buf, u
 	return put_any(queue, lun, buf, lba, blocks, write, user_data);
 }
 
-COLD int put_shared(struct vscsi_queue *queue, struct vscsi_lun *lun, void *buf, uint64_t lba,
-		    uint32_t blocks, bool write, uint64_t user_data)
+/* A handle that shares its queue. The arguments are the public calls', so nothing is moved. */
+COLD int read_sharing(struct vscsi_queue *queue, struct vscsi_lun *lun, void *buf, uint64_t lba,
+		      uint32_t blocks, uint32_t flags, uint64_t user_data)
 {
-	const struct transfer t = one(lun, lba, blocks, user_data, write);
+	const struct transfer t = one(lun, lba, blocks, user_data, false);
 
-	if (likely(put_warm(queue, buf, &t, true)))
-		return 0;
-	return put_any(queue, lun, buf, lba, blocks, write, user_data);
+	(void)flags;
+	return likely(put_warm(queue, buf, &t, true))
+		       ? 0
+		       : put_any(queue, lun, buf, lba, blocks, false, user_data);
+}
+
+COLD int write_sharing(struct vscsi_queue *queue, struct vscsi_lun *lun, const void *from,
+		       uint64_t lba, uint32_t blocks, uint32_t flags, uint64_t user_data)
+{
+	const struct transfer t = one(lun, lba, blocks, user_data, true);
+	void *buf = (void *)(uintptr_t)from;
+
+	(void)flags;
+	return likely(put_warm(queue, buf, &t, true))
+		       ? 0
+		       : put_any(queue, lun, buf, lba, blocks, true, user_data);
 }
 
 /* The plainest kind, in another region than last time. */
@@ -157,8 +171,6 @@ COLD int put_other(struct vscsi_queue *queue, struct vscsi_lun *lun, void *buf, 
 {
 	struct ioq *ioq = queue->ioq;
 
-	if (queue->shared && ioq->indirect && ioq->readable && !lun->wide && !lun->credits)
-		return put_shared(queue, lun, buf, lba, blocks, write, user_data);
 	if (ioq_way(ioq) == WAY_SPLIT && likely(queue_is_ours(queue)) &&
 	    !dma_cached(ioq->map, &ioq->cache, buf, 1))
 		return put_elsewhere(queue, lun, buf, lba, blocks, write, user_data);
@@ -198,6 +210,8 @@ EXPORT int vscsi_read(struct vscsi_queue *queue, struct vscsi_lun *lun, void *bu
 {
 	if (unlikely(flags))
 		return read_general(queue, lun, buf, lba, blocks, flags, user_data);
+	if (queue->sharing)
+		return read_sharing(queue, lun, buf, lba, blocks, flags, user_data);
 	return transfer(queue, lun, buf, lba, blocks, user_data, false);
 }
 
@@ -208,5 +222,7 @@ EXPORT int vscsi_write(struct vscsi_queue *queue, struct vscsi_lun *lun, const v
 
 	if (unlikely(flags))
 		return write_general(queue, lun, buf, lba, blocks, flags, user_data);
+	if (queue->sharing)
+		return write_sharing(queue, lun, from, lba, blocks, flags, user_data);
 	return transfer(queue, lun, buf, lba, blocks, user_data, true);
 }

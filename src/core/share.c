@@ -53,11 +53,11 @@ void share_join(struct vscsi_queue *queue)
 {
 	struct ioq *ioq = queue->ioq;
 
-	pthread_mutex_lock(&ioq->lock);
+	lock_take(&ioq->lock);
 	queue->next = ioq->share.handles;
 	ioq->share.handles = queue;
 	deal(ioq);
-	pthread_mutex_unlock(&ioq->lock);
+	lock_give(&ioq->lock);
 }
 
 void share_quit(struct vscsi_queue *queue)
@@ -65,7 +65,7 @@ void share_quit(struct vscsi_queue *queue)
 	struct ioq *ioq = queue->ioq;
 	struct vscsi_queue **link = &ioq->share.handles;
 
-	pthread_mutex_lock(&ioq->lock);
+	lock_take(&ioq->lock);
 	while (*link != queue)
 		link = &(*link)->next;
 	*link = queue->next;
@@ -73,7 +73,7 @@ void share_quit(struct vscsi_queue *queue)
 	ioq->share.held -= queue->held;
 	deal(ioq);
 	share_put_bell(queue);
-	pthread_mutex_unlock(&ioq->lock);
+	lock_give(&ioq->lock);
 }
 
 unsigned share_depth(struct vscsi_queue *queue)
@@ -82,10 +82,10 @@ unsigned share_depth(struct vscsi_queue *queue)
 	unsigned depth = ioq->depth;
 	struct vscsi_queue *other;
 
-	pthread_mutex_lock(&ioq->lock);
+	lock_take(&ioq->lock);
 	for (other = ioq->share.handles; other; other = other->next)
 		depth -= other == queue ? 0 : reserve_of(other);
-	pthread_mutex_unlock(&ioq->lock);
+	lock_give(&ioq->lock);
 	return depth;
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * What the end of a device, or a change of its memory, does to other threads. The moment between
- * two steps of the library is staged by a function that runs there: the linker wraps
- * pthread_mutex_lock() and eventfd_write().
+ * two steps of the library is staged by a function that runs there: the linker wraps lock_wait()
+ * and eventfd_write().
  */
 #include "liar.h"
 
@@ -15,28 +15,37 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "core/queue.h"
+
 #define BYTES (UINT64_C(1) << 20)
 
-int __real_pthread_mutex_lock(pthread_mutex_t *mutex);
-int __wrap_pthread_mutex_lock(pthread_mutex_t *mutex);
+void __real_lock_wait(struct lock *lock);
+void __wrap_lock_wait(struct lock *lock);
 
 int __real_eventfd_write(int fd, eventfd_t value);
 int __wrap_eventfd_write(int fd, eventfd_t value);
 
-/* Each runs once, in this thread: before the next lock, and after the next signal to @sleeps. */
+/*
+ * Each runs once, in this thread: while it waits for a queue's lock, which it has itself until
+ * then, and after the next signal to @sleeps.
+ */
 static _Thread_local void (*before_lock)(struct liar *liar);
 static _Thread_local void (*after_wake)(struct liar *liar);
 static _Thread_local struct liar *staged;
 static _Thread_local int sleeps;
 
-int __wrap_pthread_mutex_lock(pthread_mutex_t *mutex)
+void __wrap_lock_wait(struct lock *lock)
 {
 	void (*now)(struct liar * liar) = before_lock;
 
+	if (!now) {
+		__real_lock_wait(lock);
+		return;
+	}
 	before_lock = NULL;
-	if (now)
-		now(staged);
-	return __real_pthread_mutex_lock(mutex);
+	lock_give(lock);
+	now(staged);
+	lock_take(lock);
 }
 
 int __wrap_eventfd_write(int fd, eventfd_t value)
@@ -92,6 +101,7 @@ static void lost_while_another_polls(void **state)
 		liar_serve(liar, 2, &liar->kept[i]);
 	staged = liar;
 	before_lock = lose;
+	lock_take(&other->ioq->lock);
 	assert_true(vscsi_poll(other, &done, 1) <= 0);
 	assert_int_equal(vscsi_poll(liar->queue, &done, 1), -ENOTCONN);
 	assert_int_equal(vscsi_poll(other, &done, 1), -ENOTCONN);

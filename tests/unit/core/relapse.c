@@ -308,16 +308,12 @@ static struct vscsi_queue *open_shared(struct desk *d)
 	return queue;
 }
 
-/* Lets who has the queue's lock poll it. */
-static void make_recursive(pthread_mutex_t *lock)
+/* Takes the lock away from who has it, while the thread that waits for it sleeps on. */
+static void hold_while_waited_for(struct lock *lock)
 {
-	pthread_mutexattr_t attr;
-
-	pthread_mutexattr_init(&attr);
-	pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_RECURSIVE);
-	pthread_mutex_destroy(lock);
-	pthread_mutex_init(lock, &attr);
-	pthread_mutexattr_destroy(&attr);
+	while (atomic_load(&lock->state) != LOCK_WANTED)
+		sched_yield();
+	atomic_store(&lock->state, LOCK_FREE);
 }
 
 /* A read that waits to be sent again. */
@@ -355,15 +351,13 @@ static void test_given_up_in_the_middle_of_a_poll(void **state)
 	leave_waiting(&d, second);
 	lose(&d);
 	assert_int_equal(vscsi_poll(second, done, 4), 0);
-	make_recursive(&first->ioq->lock);
-	pthread_mutex_lock(&first->ioq->lock);
+	lock_take(&first->ioq->lock);
 	assert_int_equal(pthread_create(&thread, NULL, poll_once, second), 0);
-	/* Time to get as far as the lock. */
-	usleep(50000);
+	hold_while_waited_for(&first->ioq->lock);
 	clock_skip(1000);
 	assert_int_equal(vscsi_dev_poll_events(d.dev, NULL, 0), -ENOTCONN);
 	assert_int_equal(vscsi_poll(first, done, 4), 2);
-	pthread_mutex_unlock(&first->ioq->lock);
+	lock_wake(&first->ioq->lock);
 	assert_int_equal(pthread_join(thread, NULL), 0);
 	assert_int_equal(vscsi_poll(first, done, 4), -ENOTCONN);
 	while (vscsi_poll(second, done, 4) > 0)

@@ -9,6 +9,7 @@ int main(void)
 	failed += abi_tests();
 	failed += bits_tests();
 	failed += error_tests();
+	failed += lock_tests();
 	failed += log_tests();
 	failed += options_tests();
 	failed += version_tests();

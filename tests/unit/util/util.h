@@ -16,6 +16,7 @@
 int abi_tests(void);
 int bits_tests(void);
 int error_tests(void);
+int lock_tests(void);
 int log_tests(void);
 int options_tests(void);
 int version_tests(void);
