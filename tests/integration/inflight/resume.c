@@ -19,6 +19,12 @@ static const struct kind {
 	{false, false, "--mode=poll"},    {true, true, "--mode=poll"},
 };
 
+static void begin_kind(struct client *c, const struct kind *kind)
+{
+	client_start(c, kind->packed, kind->in_order, kind->mode);
+	client_begin_anew(c);
+}
+
 /* A new device owes a unit attention, which is what the first command then ends with. */
 static bool was_executed(const struct client *c, unsigned buffer)
 {
@@ -112,8 +118,7 @@ static void every_death(void **state)
 
 	(void)state;
 	for (i = 0; i < ARRAY_LEN(kinds); i++) {
-		client_start(&c, kinds[i].packed, kinds[i].in_order, kinds[i].mode);
-		client_begin_anew(&c);
+		begin_kind(&c, &kinds[i]);
 		for (j = 0; j < ARRAY_LEN(deaths); j++)
 			die_once(&c, &deaths[j], j);
 		client_end(&c);
@@ -130,8 +135,7 @@ static void dies_again_and_again(void **state)
 
 	(void)state;
 	for (i = 0; i < ARRAY_LEN(kinds); i++) {
-		client_start(&c, kinds[i].packed, kinds[i].in_order, kinds[i].mode);
-		client_begin_anew(&c);
+		begin_kind(&c, &kinds[i]);
 		target_command(&c.target, NULL, 0, "die taken 1");
 		write_round(&c, 0, 7);
 		for (j = 0; j < ARRAY_LEN(points); j++) {
@@ -282,8 +286,7 @@ static void buffers_of_events(void **state)
 
 	(void)state;
 	for (i = 0; i < ARRAY_LEN(kinds); i++) {
-		client_start(&c, kinds[i].packed, kinds[i].in_order, kinds[i].mode);
-		client_begin_anew(&c);
+		begin_kind(&c, &kinds[i]);
 		client_event(&c, 0);
 		client_event(&c, 1);
 		client_event(&c, 2);
@@ -310,8 +313,7 @@ static void task_management(void **state)
 
 	(void)state;
 	for (i = 0; i < ARRAY_LEN(kinds); i++) {
-		client_start(&c, kinds[i].packed, kinds[i].in_order, kinds[i].mode);
-		client_begin_anew(&c);
+		begin_kind(&c, &kinds[i]);
 		target_command(&c.target, NULL, 0, "die taken 1");
 		client_reset_unit(&c, 4);
 		client_reset_unit(&c, 2);
@@ -336,8 +338,7 @@ static void stop_and_start(void **state)
 
 	(void)state;
 	for (i = 0; i < ARRAY_LEN(kinds); i++) {
-		client_start(&c, kinds[i].packed, kinds[i].in_order, kinds[i].mode);
-		client_begin_anew(&c);
+		begin_kind(&c, &kinds[i]);
 		for (j = 0; j < 7; j++) {
 			write_round(&c, j * ROUND, (uint8_t)j);
 			collect_round(&c, j * ROUND, (uint8_t)j);

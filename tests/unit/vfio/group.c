@@ -175,6 +175,29 @@ static void test_interrupts(void **state)
 	close_bus(bus);
 }
 
+/* A name becomes part of paths; a link may lead to its own folder. */
+static void test_names(void **state)
+{
+	static const char *const wrong[] = {"",
+					    "0000:00:05",
+					    "0000:00:05.0/",
+					    "0000:00:05.0 ",
+					    "../../dev/kvm",
+					    "0000:0g:05.0"};
+	struct pci_bus *bus;
+	unsigned i;
+
+	(void)state;
+	kernel_group();
+	for (i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		assert_int_equal(vfio_open(wrong[i], TRANSPORT_IOMMU_AUTO, &bus), -EINVAL);
+		assert_non_null(strstr(error_text(), "write pci:DDDD:BB:DD.F"));
+	}
+	kernel.driver = "vfio-pci";
+	kernel.group = "7";
+	close_bus(open_bus());
+}
+
 static void test_coherence_is_asked_for(void **state)
 {
 	unsigned coherent;
@@ -261,6 +284,7 @@ int group_tests(void)
 		cmocka_unit_test(test_a_group_without_a_culprit),
 		cmocka_unit_test(test_steps_that_fail),
 		cmocka_unit_test(test_interrupts),
+		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_coherence_is_asked_for),
 		cmocka_unit_test(test_bars),
 		cmocka_unit_test(test_registers),
