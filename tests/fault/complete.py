@@ -15,7 +15,7 @@ import sys
 PURE = """
 bsearch memcmp memcpy memmove memset strchr strcmp strcpy strcspn strlen strncmp strrchr strtok_r strtol
 strtoull strerror toupper snprintf vsnprintf qsort getenv free
-__ctype_b_loc __ctype_toupper_loc __errno_location __sched_cpucount __tls_get_addr
+__ctype_b_loc __cmsg_nxthdr __ctype_toupper_loc __errno_location __sched_cpucount __tls_get_addr
 pthread_self pthread_equal pthread_mutex_init pthread_mutex_destroy pthread_mutex_lock pthread_mutex_trylock
 pthread_mutex_unlock sched_yield clock_gettime sysconf numa_available numa_max_node
 """
