@@ -28,7 +28,7 @@ usage() {
 
 quick=false
 fuzz=false
-multiplier=1
+multiplier=3 # of time limits: machines of continuous integration are slow, and shared
 limit=900
 case "${1-}" in
 "") ;;
@@ -132,7 +132,7 @@ run_programs() {
 	fi
 	# Last, so that it counts: what meson.build says of a setup is not heeded beside an option.
 	VSCSI_SOAK_SECONDS=0 VSCSI_TEST_BRIEF=1 run "$@" \
-		--timeout-multiplier $((10 * multiplier)) "${list[@]}"
+		--timeout-multiplier $((5 * multiplier)) "${list[@]}"
 }
 
 # Likewise, for unit tests only: what another compiler does to the code shows there. Without the one
