@@ -6,6 +6,7 @@ summary.py DIR               tells the failed and the skipped tests of the logs 
                              line "N passed, N failed, N skipped" last; exit status 1 for a failure
 summary.py --broken DIR WHAT notes that WHAT failed before any test could say so
 summary.py --programs BUILD  lists the unit and integration tests of BUILD that are programs
+summary.py --threaded BUILD  lists those of them that start threads
 
 A CMocka program counts as many tests as it has; any other test counts as one.
 """
@@ -76,15 +77,19 @@ def summarise(directory):
     return 1 if count["FAILED"] or not count["OK"] else 0
 
 
-def programs(build):
+def programs(build, threaded=False):
     listing = subprocess.run(["meson", "introspect", "--tests", build], check=True,
                              stdout=subprocess.PIPE, timeout=60).stdout
     for test in json.loads(listing):
         suites = {suite.split(":")[-1] for suite in test["suite"]}
         program = pathlib.Path(test["cmd"][0])
-        if suites & {"unit", "integration"} and program.read_bytes()[:4] == b"\x7fELF":
-            if pathlib.Path(build).resolve() in program.resolve().parents:
-                print(test["name"])
+        if not suites & {"unit", "integration"} or \
+                pathlib.Path(build).resolve() not in program.resolve().parents:
+            continue
+        content = program.read_bytes()
+        # What is called is named among the symbols; the library starts none.
+        if content[:4] == b"\x7fELF" and (not threaded or b"pthread_create" in content):
+            print(test["name"])
 
 
 def main(arguments):
@@ -93,8 +98,8 @@ def main(arguments):
         number = len(list(notes.glob("*.broken")))
         (notes / f"{number}.broken").write_text(arguments[2])
         return 0
-    if arguments[:1] == ["--programs"]:
-        programs(arguments[1])
+    if arguments[:1] in (["--programs"], ["--threaded"]):
+        programs(arguments[1], arguments[0] == "--threaded")
         return 0
     return summarise(pathlib.Path(arguments[0]))
 

@@ -88,7 +88,10 @@ static struct vring_packed_desc fetch(const void *table, uint32_t i)
 	return d;
 }
 
-/* An indirect table is used from its first entry to its last; NEXT means nothing there (2.8.7). */
+/*
+ * An indirect table is used from its first entry to its last; no flag but WRITE means anything in
+ * it (2.8.7).
+ */
 static int walk_table(struct ring *r, const struct vring_packed_desc *at)
 {
 	struct vring_packed_desc d;
@@ -102,8 +105,6 @@ static int walk_table(struct ring *r, const struct vring_packed_desc *at)
 		return -EINVAL;
 	for (i = 0; i < entries; i++) {
 		d = fetch(table, i);
-		if (d.flags & VRING_DESC_F_INDIRECT)
-			return refuse(EINVAL, "an indirect table has an indirect descriptor in it");
 		rc = chain_add(r, d.addr, d.len, d.flags & VRING_DESC_F_WRITE);
 		if (rc)
 			return rc;

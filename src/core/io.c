@@ -77,7 +77,7 @@ EXPORT int vscsi_write_zeroes(struct vscsi_queue *queue, struct vscsi_lun *lun, 
 	if ((flags & ~VSCSI_IO_UNMAP) || !blocks || !lun->block_size)
 		return -EINVAL;
 	if (blocks > lun->info.max_zeroes_blocks)
-		return lun->info.max_zeroes_blocks ? -E2BIG : -EOPNOTSUPP;
+		return -E2BIG;
 	if (lun->read_only)
 		return -EROFS;
 	request_init(&request);

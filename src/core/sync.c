@@ -281,7 +281,8 @@ EXPORT int vscsi_sync_write_zeroes(struct vscsi_lun *lun, uint64_t bytes, uint64
 		return err;
 	part.lba = offset / lun->block_size;
 	for (left = bytes / lun->block_size; left && !err; left -= part.blocks) {
-		uint64_t most = lun->info.max_zeroes_blocks ? lun->info.max_zeroes_blocks : 1;
+		/* Not 0 where there are blocks. */
+		uint64_t most = lun->info.max_zeroes_blocks;
 
 		part.lba += part.blocks;
 		part.blocks = (uint32_t)(left < most ? left : most);

@@ -13,10 +13,10 @@ import sys
 
 # What can't fail, or fails only for arguments that are never given.
 PURE = """
-memcmp memcpy memmove memset strchr strcmp strcpy strcspn strlen strncmp strrchr strtok_r strtol
-strtoull strerror snprintf vsnprintf qsort getenv free
-__ctype_b_loc __ctype_toupper_loc __errno_location __sched_cpucount __tls_get_addr
-pthread_self pthread_mutex_init pthread_mutex_destroy pthread_mutex_lock pthread_mutex_trylock
+bsearch memcmp memcpy memmove memset strchr strcmp strcpy strcspn strlen strncmp strrchr strtok_r strtol
+strtoull strerror toupper snprintf vsnprintf qsort getenv free
+__ctype_b_loc __cmsg_nxthdr __ctype_toupper_loc __errno_location __sched_cpucount __tls_get_addr
+pthread_self pthread_equal pthread_mutex_init pthread_mutex_destroy pthread_mutex_lock pthread_mutex_trylock
 pthread_mutex_unlock sched_yield clock_gettime sysconf numa_available numa_max_node
 """
 
@@ -30,7 +30,7 @@ EXCEPTIONS = dict.fromkeys(PURE.split(), "can't fail") | {
 }
 
 # What the compiler puts in: checks of itself, and calls for what has no instruction.
-GENERATED = re.compile(r"__(asan|ubsan|tsan|sanitizer|sanitize|stack_chk|popcount)|_GLOBAL_OFFSET"
+GENERATED = re.compile(r"__(asan|ubsan|tsan|sanitizer|sanitize|gcov|stack_chk|popcount)|_GLOBAL_OFFSET"
                        r"|__(mem|str|vsn|sn)\w+_chk$")
 
 

@@ -55,8 +55,11 @@ int vfio_read_ranges(struct vfio *v)
 	struct vfio_iommu_type1_info *info;
 
 	/* The first call says how much there is to tell. */
-	if (ioctl(v->container, VFIO_IOMMU_GET_INFO, &head) || head.argsz > MAX_INFO)
+	if (ioctl(v->container, VFIO_IOMMU_GET_INFO, &head))
 		return error_set(-EIO, "asking for the IOMMU's addresses: %m");
+	if (head.argsz > MAX_INFO)
+		return error_set(-EIO, "the kernel has %u bytes to tell of the IOMMU's addresses",
+				 head.argsz);
 	if (head.argsz < sizeof(head))
 		head.argsz = sizeof(head);
 	info = calloc(1, head.argsz);

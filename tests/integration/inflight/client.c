@@ -315,3 +315,42 @@ void client_begin(struct client *c)
 	for (i = 0; i < RINGS; i++)
 		assert_int_equal(client_start_ring(c, i), 0);
 }
+
+void client_begin_anew(struct client *c)
+{
+	client_connect(c);
+	client_make_area(c);
+	client_close(c);
+	client_begin(c);
+}
+
+void client_expect_block(unsigned lba, uint8_t fill)
+{
+	uint8_t block[512];
+	uint8_t expect[512];
+	int fd = open("unit.img", O_RDONLY | O_CLOEXEC);
+
+	assert_int_equal(pread(fd, block, sizeof(block), lba * 512), sizeof(block));
+	close(fd);
+	memset(expect, fill, sizeof(expect));
+	assert_memory_equal(block, expect, sizeof(block));
+}
+
+static int group_setup(void **state)
+{
+	(void)state;
+	work_begin();
+	return 0;
+}
+
+static int group_teardown(void **state)
+{
+	(void)state;
+	work_end();
+	return 0;
+}
+
+int client_run(const char *name, const struct CMUnitTest *tests, size_t count)
+{
+	return _cmocka_run_group_tests(name, tests, count, group_setup, group_teardown);
+}

@@ -111,7 +111,10 @@ struct client {
 	const char *mode; /* the target's --mode */
 	bool packed;
 	bool in_order;
-	int fd; /* the connection, -1 without */
+	bool tables; /* writes are in indirect tables, */
+	uint16_t
+		table_flags; /* whose entries have these flags, too: all; in split rings the last */
+	int fd;              /* the connection, -1 without */
 	int memory;
 	char *shared;
 	struct driver rings[RINGS];
@@ -173,6 +176,9 @@ uint64_t client_start_ring(struct client *c, unsigned index);
 /* client_begin - all that comes before requests: the area, if there is one, and all rings. */
 void client_begin(struct client *c);
 
+/* client_begin_anew - the same with a new area, which the target makes. */
+void client_begin_anew(struct client *c);
+
 /* client_forget - rings as at the very first; no connection may be open. */
 void client_forget(struct client *c);
 
@@ -204,5 +210,11 @@ bool client_settled(const struct client *c, unsigned ring);
 
 /* client_buffer - where a buffer's memory is: the response or event at its start. */
 char *client_buffer(const struct client *c, unsigned ring, unsigned buffer);
+
+/* client_expect_block - check that a block of the unit has these bytes. */
+void client_expect_block(unsigned lba, uint8_t fill);
+
+/* client_run - run a program's tests in a folder of their own. Returns what main() does. */
+int client_run(const char *name, const struct CMUnitTest *tests, size_t count);
 
 #endif

@@ -14,10 +14,7 @@ static void works(struct client *c)
 
 	client_close(c);
 	client_forget(c);
-	client_connect(c);
-	client_make_area(c);
-	client_close(c);
-	client_begin(c);
+	client_begin_anew(c);
 	for (i = 0; i < 2 * BUFFERS; i++) {
 		client_write(c, i % BUFFERS, (struct write_op){(uint8_t)i, 1});
 		client_kick(c, REQUESTS);
@@ -228,10 +225,7 @@ static void spoil_packed(struct packed_area *a, unsigned how)
 /* Two requests are in flight: the target died before either was given back. */
 static void leave_two(struct client *c)
 {
-	client_connect(c);
-	client_make_area(c);
-	client_close(c);
-	client_begin(c);
+	client_begin_anew(c);
 	target_command(&c->target, NULL, 0, "die taken 2");
 	client_write(c, 0, (struct write_op){0, 1});
 	client_write(c, 1, (struct write_op){0, 2});
@@ -342,20 +336,6 @@ static void random_areas(void **state)
 	}
 }
 
-static int group_setup(void **state)
-{
-	(void)state;
-	work_begin();
-	return 0;
-}
-
-static int group_teardown(void **state)
-{
-	(void)state;
-	work_end();
-	return 0;
-}
-
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -363,5 +343,5 @@ int main(void)
 		TEST(spoilt_areas), TEST(unsuitable), TEST(random_areas),
 	};
 
-	return cmocka_run_group_tests_name("inflight hostile", tests, group_setup, group_teardown);
+	return client_run("inflight hostile", tests, ARRAY_LEN(tests));
 }

@@ -119,20 +119,6 @@ static void a_batch_cut_off(void **state)
 	client_end(&c);
 }
 
-static int group_setup(void **state)
-{
-	(void)state;
-	work_begin();
-	return 0;
-}
-
-static int group_teardown(void **state)
-{
-	(void)state;
-	work_end();
-	return 0;
-}
-
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -140,5 +126,5 @@ int main(void)
 		TEST(a_batch_cut_off),
 	};
 
-	return cmocka_run_group_tests_name("inflight laps", tests, group_setup, group_teardown);
+	return client_run("inflight laps", tests, ARRAY_LEN(tests));
 }

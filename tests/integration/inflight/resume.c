@@ -3,7 +3,6 @@
  * The target dies at every step of a request's life, and the next one goes on where it was: each
  * request ends once, and in the order in which it was first taken.
  */
-#include <fcntl.h>
 #include <linux/virtio_scsi.h>
 
 #include "client.h"
@@ -20,6 +19,12 @@ static const struct kind {
 	{false, false, "--mode=poll"},    {true, true, "--mode=poll"},
 };
 
+static void begin_kind(struct client *c, const struct kind *kind)
+{
+	client_start(c, kind->packed, kind->in_order, kind->mode);
+	client_begin_anew(c);
+}
+
 /* A new device owes a unit attention, which is what the first command then ends with. */
 static bool was_executed(const struct client *c, unsigned buffer)
 {
@@ -31,18 +36,6 @@ static bool was_executed(const struct client *c, unsigned buffer)
 	assert_int_equal(resp->status, 2);
 	assert_int_equal(resp->sense[2] & 0xf, 6);
 	return false;
-}
-
-static void assert_block(unsigned lba, uint8_t fill)
-{
-	uint8_t block[512];
-	uint8_t expect[512];
-	int fd = open("unit.img", O_RDONLY | O_CLOEXEC);
-
-	assert_int_equal(pread(fd, block, sizeof(block), lba * 512), sizeof(block));
-	close(fd);
-	memset(expect, fill, sizeof(expect));
-	assert_memory_equal(block, expect, sizeof(block));
 }
 
 static void write_round(struct client *c, unsigned first, uint8_t fill)
@@ -65,7 +58,7 @@ static void collect_round(struct client *c, unsigned first, uint8_t fill)
 		buffer = client_used(c, REQUESTS);
 		assert_int_equal(buffer, (first + i) % BUFFERS);
 		if (was_executed(c, buffer))
-			assert_block(i, (uint8_t)(fill + i));
+			client_expect_block(i, (uint8_t)(fill + i));
 	}
 	assert_true(client_idle(c, REQUESTS));
 	assert_true(client_settled(c, REQUESTS));
@@ -125,11 +118,7 @@ static void every_death(void **state)
 
 	(void)state;
 	for (i = 0; i < ARRAY_LEN(kinds); i++) {
-		client_start(&c, kinds[i].packed, kinds[i].in_order, kinds[i].mode);
-		client_connect(&c);
-		client_make_area(&c);
-		client_close(&c);
-		client_begin(&c);
+		begin_kind(&c, &kinds[i]);
 		for (j = 0; j < ARRAY_LEN(deaths); j++)
 			die_once(&c, &deaths[j], j);
 		client_end(&c);
@@ -146,11 +135,7 @@ static void dies_again_and_again(void **state)
 
 	(void)state;
 	for (i = 0; i < ARRAY_LEN(kinds); i++) {
-		client_start(&c, kinds[i].packed, kinds[i].in_order, kinds[i].mode);
-		client_connect(&c);
-		client_make_area(&c);
-		client_close(&c);
-		client_begin(&c);
+		begin_kind(&c, &kinds[i]);
 		target_command(&c.target, NULL, 0, "die taken 1");
 		write_round(&c, 0, 7);
 		for (j = 0; j < ARRAY_LEN(points); j++) {
@@ -244,7 +229,7 @@ static void order_of_counters(void **state)
 			assert_int_equal(client_used(&c, REQUESTS), order[i]);
 			assert_int_equal(was_executed(&c, order[i]), i > 0);
 		}
-		assert_block(1, 5);
+		client_expect_block(1, 5);
 		/* Nothing is left of it. */
 		client_close(&c);
 		client_begin(&c);
@@ -301,11 +286,7 @@ static void buffers_of_events(void **state)
 
 	(void)state;
 	for (i = 0; i < ARRAY_LEN(kinds); i++) {
-		client_start(&c, kinds[i].packed, kinds[i].in_order, kinds[i].mode);
-		client_connect(&c);
-		client_make_area(&c);
-		client_close(&c);
-		client_begin(&c);
+		begin_kind(&c, &kinds[i]);
 		client_event(&c, 0);
 		client_event(&c, 1);
 		client_event(&c, 2);
@@ -332,11 +313,7 @@ static void task_management(void **state)
 
 	(void)state;
 	for (i = 0; i < ARRAY_LEN(kinds); i++) {
-		client_start(&c, kinds[i].packed, kinds[i].in_order, kinds[i].mode);
-		client_connect(&c);
-		client_make_area(&c);
-		client_close(&c);
-		client_begin(&c);
+		begin_kind(&c, &kinds[i]);
 		target_command(&c.target, NULL, 0, "die taken 1");
 		client_reset_unit(&c, 4);
 		client_reset_unit(&c, 2);
@@ -361,11 +338,7 @@ static void stop_and_start(void **state)
 
 	(void)state;
 	for (i = 0; i < ARRAY_LEN(kinds); i++) {
-		client_start(&c, kinds[i].packed, kinds[i].in_order, kinds[i].mode);
-		client_connect(&c);
-		client_make_area(&c);
-		client_close(&c);
-		client_begin(&c);
+		begin_kind(&c, &kinds[i]);
 		for (j = 0; j < 7; j++) {
 			write_round(&c, j * ROUND, (uint8_t)j);
 			collect_round(&c, j * ROUND, (uint8_t)j);
@@ -401,20 +374,6 @@ static void reset_forgets(void **state)
 	client_end(&c);
 }
 
-static int group_setup(void **state)
-{
-	(void)state;
-	work_begin();
-	return 0;
-}
-
-static int group_teardown(void **state)
-{
-	(void)state;
-	work_end();
-	return 0;
-}
-
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -423,5 +382,5 @@ int main(void)
 		TEST(stop_and_start), TEST(reset_forgets),
 	};
 
-	return cmocka_run_group_tests_name("inflight resume", tests, group_setup, group_teardown);
+	return client_run("inflight resume", tests, ARRAY_LEN(tests));
 }

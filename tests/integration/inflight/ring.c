@@ -12,6 +12,7 @@
 /* Within a buffer. */
 #define RESPONSE 0
 #define HEADER   128
+#define TABLE    256
 #define DATA     512
 
 #define AVAIL    0x80u
@@ -106,6 +107,33 @@ static void offer(struct client *c, unsigned ring, unsigned buffer, const struct
 		offer_split(c, ring, buffer, p, count);
 }
 
+/* All of a buffer in an indirect table, of either layout: in both it is used from first to last. */
+static void offer_table(struct client *c, unsigned ring, unsigned buffer, const struct piece *p,
+			unsigned count)
+{
+	const struct piece table = {TABLE, 16 * count, VRING_DESC_F_INDIRECT};
+	struct vring_packed_desc *packed = (void *)(client_buffer(c, ring, buffer) + TABLE);
+	struct vring_desc *split = (void *)packed;
+	uint32_t at = buffer_at(ring, buffer);
+	uint16_t flags;
+	unsigned i;
+
+	for (i = 0; i < count; i++) {
+		flags = p[i].flags;
+		if (c->packed || i + 1 == count)
+			flags |= c->table_flags;
+		if (!c->packed && i + 1 < count)
+			flags |= VRING_DESC_F_NEXT;
+		if (c->packed)
+			packed[i] =
+				(struct vring_packed_desc){at + p[i].at, p[i].len, 0xffff, flags};
+		else
+			split[i] = (struct vring_desc){at + p[i].at, p[i].len, flags,
+						       (uint16_t)(i + 1)};
+	}
+	offer(c, ring, buffer, &table, 1);
+}
+
 void client_write(struct client *c, unsigned buffer, struct write_op op)
 {
 	static const struct piece pieces[] = {
@@ -117,7 +145,10 @@ void client_write(struct client *c, unsigned buffer, struct write_op op)
 	memset(at, 0xee, 128);
 	memcpy(at + HEADER, &request, sizeof(request));
 	memset(at + DATA, op.fill, 512);
-	offer(c, REQUESTS, buffer, pieces, ARRAY_LEN(pieces));
+	if (c->tables)
+		offer_table(c, REQUESTS, buffer, pieces, ARRAY_LEN(pieces));
+	else
+		offer(c, REQUESTS, buffer, pieces, ARRAY_LEN(pieces));
 }
 
 void client_reset_unit(struct client *c, unsigned buffer)
@@ -175,7 +206,7 @@ static unsigned used_id(const struct client *c, unsigned ring)
 /* Go on behind @count used buffers. */
 static void step(struct client *c, unsigned ring, unsigned count)
 {
-	unsigned slots = ring == REQUESTS ? 3 : ring == CONTROL ? 2 : 1;
+	unsigned slots = ring == REQUESTS && !c->tables ? 3 : ring == CONTROL ? 2 : 1;
 	struct driver *d = &c->rings[ring];
 
 	if (!c->packed) {

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The manuals and --help tell of the same options."""
+"""The manuals and --help tell of the same options, and the library's table of what they tell."""
 
 import os
 import re
@@ -8,12 +8,24 @@ import unittest
 from rig import ToolTest
 
 OPTION = re.compile(r"--([a-z][a-z0-9_-]+)")
+PAGES = ["perf/vscsi-perf.1", "info/vscsi-info.1", "bind/vscsi-bind.1", "vscsi-copy.1",
+         "target/vscsi-target.1"]
+
+
+def text(name):
+    with open(os.path.join(os.environ["VSCSI_MANUALS"], name)) as file:
+        return file.read().replace("\\-", "-")
 
 
 def manual(name):
     """The options that a manual has a paragraph or a mention of."""
-    with open(os.path.join(os.environ["VSCSI_MANUALS"], name)) as file:
-        return set(OPTION.findall(file.read().replace("\\-", "-")))
+    return set(OPTION.findall(text(name)))
+
+
+def recovery(name):
+    """The options of recovery that a manual's section has paragraphs for, with their values."""
+    section = re.search(r"(?ms)^\.SH RECOVERY$(.*?)^\.SH ", text(name))[1]
+    return re.findall(r"(?m)^\.TP\n\.BI? (recovery\w*)= ?(\w+)$", section)
 
 
 class Manual(ToolTest):
@@ -32,6 +44,32 @@ class Manual(ToolTest):
 
     def test_copy(self):
         self.assertEqual(self.told("copy") | {"help"}, manual("vscsi-copy.1"))
+
+    def table(self):
+        """The library's options of an address: their values by their name."""
+        lines, _ = self.run_tool("info", "--options")
+        return {name: values.split("|") for name, values, _ in
+                (line.split(maxsplit=2) for line in lines.splitlines())}
+
+    def test_recovery(self):
+        """Each policy has its paragraph, and each paragraph its policy, by the library's table."""
+        told, table = recovery("perf/vscsi-perf.1"), self.table()
+        self.assertEqual(sorted(value for name, value in told if name == "recovery"),
+                         sorted(table["recovery"]))
+        self.assertEqual({name for name, _ in told},
+                         {name for name in table if name.startswith("recovery")})
+
+    def test_options_of_addresses(self):
+        """What the examples give an address is in the library's table."""
+        table, found = self.table(), []
+        for page in PAGES:
+            for options in re.findall(r"(?:vhost-user|pci):[^\s'?]+\?([\w=&]+)", text(page)):
+                found += [(page, *option.split("=")) for option in options.split("&")]
+        self.assertGreater(len(found), 4)
+        for page, name, value in found:
+            self.assertIn(name, table, page)
+            if len(table[name]) > 1:
+                self.assertIn(value, table[name], page)
 
     def test_each_option_of_perf_once(self):
         out, _ = self.run_tool("perf", "--help")

@@ -186,9 +186,21 @@ rw=randread
         self.assertEqual(self.interrupt(signal.SIGTERM)[0], 143)
 
     def test_lost_target(self):
+        """For good, at once or after a while: the run ends, and tells what was measured and why."""
+        lost = "Transport endpoint is not connected"
+        # What is reported of requests comes first, and the first error is the one that is told.
+        for option, sentence in (("recovery=off", lost), ("recovery_ms=200", lost),
+                                 ("recovery=report&recovery_ms=200", "Connection reset by peer")):
+            with self.subTest(option):
+                self.lose_target(option, sentence)
+                self.stop()
+                self.serve()
+
+    def lose_target(self, option, sentence):
         running = subprocess.Popen(
-            [program("perf"), "--address=" + self.address + "?recovery=off", "--lun=0:1",
-             "--rw=randread", "--runtime=50", "--time_based", "--status-interval=500ms", "--iodepth=4"],
+            [program("perf"), f"--address={self.address}?{option}", "--lun=0:1", "--rw=randread",
+             "--runtime=50", "--time_based", "--status-interval=500ms", "--iodepth=4",
+             "--continue_on_error=all"],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.addCleanup(running.kill)
         while "Run status" not in running.stdout.readline():
@@ -196,7 +208,11 @@ rw=randread
         self.target.kill()
         out, err = running.communicate(timeout=LIMIT)
         self.assertEqual(running.returncode, 1, out + err)
-        self.assertIn("Transport endpoint is not connected", err + out)
+        self.assertIn(sentence, err)
+        report = out[out.rindex("groupid=0"):]
+        self.assertIn(sentence, report)
+        self.assertGreater(int(re.search(r"  read: .* (\d+) requests", report)[1]), 0)
+        self.assertIn("Run status group 0", report)
 
     def test_settings_that_do_not_fit(self):
         def refused(*options):

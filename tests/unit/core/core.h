@@ -98,6 +98,8 @@ int age_tests(void);
 int abort_tests(void);
 int sleep_tests(void);
 int sync_tests(void);
+int parts_tests(void);
+int probe_tests(void);
 int memory_tests(void);
 int recover_tests(void);
 int relapse_tests(void);

@@ -137,10 +137,23 @@ static bool target_is_there(const struct model *m, unsigned target)
 	return false;
 }
 
+/* What the test has to say to it, if anything. */
+static const struct said *find_said(const struct model *m, const uint8_t *cdb)
+{
+	unsigned i;
+
+	for (i = 0; i < m->nsaid; i++) {
+		if (memcmp(m->said[i].cdb, cdb, sizeof(m->said[i].cdb)) == 0)
+			return &m->said[i];
+	}
+	return NULL;
+}
+
 struct answer disk_answer(struct model *m, const struct chain *chain)
 {
 	const uint8_t *header = chain->out[0].iov_base;
 	const uint8_t *cdb = chain_cdb(chain);
+	const struct said *said = find_said(m, cdb);
 	unsigned target = header[1];
 	unsigned lun = header[3];
 
@@ -151,6 +164,9 @@ struct answer disk_answer(struct model *m, const struct chain *chain)
 		return report_luns(m, chain, target);
 	if (lun >= MODEL_LUNS || !m->present[target][lun])
 		return model_sense(chain, 5, 0x25, 0);
+	if (said)
+		return said->data ? reply(chain, (uint8_t *)(uintptr_t)said->data, said->len)
+				  : said->end;
 	switch (cdb[0]) {
 	case SCSI_INQUIRY:
 		return inquiry(m, chain);

@@ -23,6 +23,8 @@ int main(void)
 	failed += abort_tests();
 	failed += sleep_tests();
 	failed += sync_tests();
+	failed += parts_tests();
+	failed += probe_tests();
 	failed += memory_tests();
 	failed += recover_tests();
 	failed += relapse_tests();

@@ -219,8 +219,9 @@ static void serve_chain(struct model *m, const struct chain *chain)
 
 	if (chain->queue == 0)
 		return serve_tmf(m, chain);
+	if (++m->commands == m->unanswered)
+		return;
 	a = disk_answer(m, chain);
-	m->commands++;
 	answer(m, chain, &a);
 }
 

@@ -55,6 +55,18 @@ struct answer {
 };
 
 /**
+ * struct said - What all of the model's disks say to a command instead of what they would
+ * @cdb: how the command begins
+ * @data, @len: all that is known, NULL: it ends as in @end
+ */
+struct said {
+	uint8_t cdb[3];
+	const uint8_t *data;
+	uint32_t len;
+	struct answer end;
+};
+
+/**
  * struct model - The device
  * @fake: its transport
  * @rings: its ends of the rings
@@ -64,7 +76,9 @@ struct answer {
  * @blocks, @block_size: capacity
  * @max_transfer: of VPD B0
  * @disk: what is on all of them
+ * @said, @nsaid: commands that are answered by the test
  * @commands: commands answered by itself
+ * @unanswered: the command that it takes and never answers, counted from 1; 0: none
  * @tmf: the last task management function; @tmf_response: what it is answered
  * @account: it keeps account of what is in flight, so that rings go on where they stood
  * @broken: a rule that the driver broke, NULL while it behaves
@@ -81,7 +95,10 @@ struct model {
 	uint32_t block_size;
 	uint32_t max_transfer;
 	uint8_t disk[MODEL_BLOCKS * MODEL_BLOCK];
+	const struct said *said;
+	unsigned nsaid;
 	unsigned commands;
+	unsigned unanswered;
 	uint8_t tmf[TMF_BYTES];
 	uint8_t tmf_response;
 	bool account;
@@ -109,6 +126,13 @@ struct answer model_good(const struct chain *chain);
 
 /* An answer of CHECK CONDITION with fixed-format sense. */
 struct answer model_sense(const struct chain *chain, uint8_t key, uint8_t asc, uint8_t ascq);
+
+/* The same for a command that moves no data, as a constant. */
+#define MODEL_SENSE(key, asc)                                             \
+	{                                                                 \
+		.status = 2, .sense_len = 18, .used_len = RESPONSE_BYTES, \
+		.sense = {0x70, 0, key, 0, 0, 0, 0, 10, 0, 0, 0, 0, asc}, \
+	}
 
 /* Answers a command and shows it to the driver. */
 void model_answer(struct model *m, const struct chain *chain, const struct answer *answer);

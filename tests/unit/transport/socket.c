@@ -4,12 +4,14 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "fixture.h"
 #include "transport/vhost_user/vhost_user.h"
+#include "util/error.h"
 
 /* A path of this process alone, in the folder for temporary files or else where the test runs. */
 static const char *path(void)
@@ -46,6 +48,45 @@ static void test_by_path(void **state)
 	/* Each connection has its owner. */
 	assert_int_equal(rig_seen(fx.rig, RIG_SET_OWNER), 2);
 	fx_down(&fx);
+}
+
+/* What is in front of the colon has to be one of the schemes, all of it and no more. */
+static void test_schemes(void **state)
+{
+	static const char *const wrong[] = {"",
+					    "vhost-user",
+					    "/run/vhost.0",
+					    ":x",
+					    "vhost-use:x",
+					    "vhost-users:x",
+					    "vhost-used:x",
+					    "pcx:x",
+					    "VHOST-USER:x"};
+	struct transport_opts opts = {.timeout_ms = 50};
+	struct transport *t;
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		assert_int_equal(transport_open(wrong[i], &opts, &t), -EINVAL);
+		assert_non_null(strstr(error_text(), "it must begin with vhost-user: or pci:"));
+	}
+	assert_int_equal(transport_open("vhost-user:./no-such.sock", &opts, &t), -ENOENT);
+	assert_int_equal(transport_open("pci:no-such", &opts, &t), -EINVAL);
+	assert_null(strstr(error_text(), "it must begin with"));
+}
+
+static void test_an_eventfd_that_is_none(void **state)
+{
+	const int fd = eventfd(3, EFD_CLOEXEC | EFD_NONBLOCK);
+	eventfd_t count;
+
+	(void)state;
+	assert_int_equal(transport_clear(fd), 0);
+	assert_int_not_equal(eventfd_read(fd, &count), 0);
+	assert_int_equal(transport_clear(fd), 0);
+	close(fd);
+	assert_int_equal(transport_clear(fd), -EBADF);
 }
 
 static void test_paths_that_lead_nowhere(void **state)
@@ -160,6 +201,8 @@ int socket_tests(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_by_path),
+		cmocka_unit_test(test_schemes),
+		cmocka_unit_test(test_an_eventfd_that_is_none),
 		cmocka_unit_test(test_paths_that_lead_nowhere),
 		cmocka_unit_test(test_listener_that_never_accepts),
 		cmocka_unit_test(test_descriptors_that_are_no_socket),

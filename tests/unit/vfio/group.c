@@ -95,6 +95,109 @@ static void test_what_can_be_missing(void **state)
 	check_refused(-ENODEV, "iommu=none");
 }
 
+/* Neighbours that are no reason, so that the sentence names none; and no list of them. */
+static void test_a_group_without_a_culprit(void **state)
+{
+	static const struct {
+		const char *name;
+		const char *driver;
+	} table[] = {
+		{NULL, NULL},
+		{"..", "../../drivers/e1000e"},
+		{"0000:00:06.00", "../../drivers/e1000e"},
+		{"0000-00-06.0", "../../drivers/e1000e"},
+		{"0000:00:06.0", NULL},
+		{"0000:00:06.0", "../../drivers/vfio-pci"},
+		{"0000:00:06.0", "pcieport"},
+	};
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		kernel_group();
+		kernel.viable = false;
+		kernel.neighbour = table[i].name;
+		kernel.neighbour_driver = table[i].driver;
+		check_refused(-EPERM, "not viable; bind all of it");
+	}
+}
+
+static void test_steps_that_fail(void **state)
+{
+	static const struct {
+		unsigned long request;
+		const char *says;
+	} table[] = {
+		{VFIO_GROUP_GET_STATUS, "state of /dev/vfio/7"},
+		{VFIO_GROUP_SET_CONTAINER, "into a VFIO container"},
+		{VFIO_GROUP_GET_DEVICE_FD, "through VFIO"},
+	};
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		kernel_group();
+		kernel.fail = table[i].request;
+		kernel.fail_errno = EPERM;
+		check_refused(-EPERM, table[i].says);
+	}
+	kernel.fail = VFIO_GET_API_VERSION;
+	check_refused(-ENOTSUP, "version -1 of VFIO, known is 0");
+}
+
+/* Without eventfds for them there are no interrupts; no function has more than 2048. */
+static void test_interrupts(void **state)
+{
+	static int fds[2049];
+	struct pci_bus *bus;
+
+	(void)state;
+	kernel_group();
+	kernel.irqs[VFIO_PCI_MSIX_IRQ_INDEX] = UINT32_MAX;
+	bus = open_bus();
+	assert_int_equal(bus->vectors, 2048);
+	kernel.ncalls = 0;
+	assert_int_equal(bus->ops->irq_set(bus, fds, 2049), -EINVAL);
+	assert_int_equal(kernel_find(VFIO_DEVICE_SET_IRQS, 0), -1);
+	assert_int_equal(bus->ops->irq_set(bus, fds, 2), 0);
+	assert_int_equal(kernel.calls[kernel_find(VFIO_DEVICE_SET_IRQS, 0)].b, 2);
+	assert_int_equal(kernel.calls[kernel_find(VFIO_DEVICE_SET_IRQS, 0)].c,
+			 VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER);
+	assert_int_equal(bus->ops->irq_set(bus, NULL, 0), 0);
+	assert_int_equal(kernel.calls[kernel_find(VFIO_DEVICE_SET_IRQS, 1)].c,
+			 VFIO_IRQ_SET_DATA_NONE | VFIO_IRQ_SET_ACTION_TRIGGER);
+	close_bus(bus);
+	kernel_group();
+	kernel.irq_flags = 0;
+	bus = open_bus();
+	assert_int_equal(bus->vectors, 0);
+	assert_int_equal(kernel_find(VFIO_DEVICE_SET_IRQS, 0), -1);
+	close_bus(bus);
+}
+
+/* A name becomes part of paths; a link may lead to its own folder. */
+static void test_names(void **state)
+{
+	static const char *const wrong[] = {"",
+					    "0000:00:05",
+					    "0000:00:05.0/",
+					    "0000:00:05.0 ",
+					    "../../dev/kvm",
+					    "0000:0g:05.0"};
+	struct pci_bus *bus;
+	unsigned i;
+
+	(void)state;
+	kernel_group();
+	for (i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		assert_int_equal(vfio_open(wrong[i], TRANSPORT_IOMMU_AUTO, &bus), -EINVAL);
+		assert_non_null(strstr(error_text(), "write pci:DDDD:BB:DD.F"));
+	}
+	kernel.driver = "vfio-pci";
+	kernel.group = "7";
+	close_bus(open_bus());
+}
+
 static void test_coherence_is_asked_for(void **state)
 {
 	unsigned coherent;
@@ -178,6 +281,10 @@ int group_tests(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_steps),
 		cmocka_unit_test(test_what_can_be_missing),
+		cmocka_unit_test(test_a_group_without_a_culprit),
+		cmocka_unit_test(test_steps_that_fail),
+		cmocka_unit_test(test_interrupts),
+		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_coherence_is_asked_for),
 		cmocka_unit_test(test_bars),
 		cmocka_unit_test(test_registers),

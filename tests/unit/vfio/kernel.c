@@ -45,6 +45,8 @@ int __wrap_closedir(DIR *dir);
 
 void kernel_group(void)
 {
+	unsigned i;
+
 	memset(&kernel, 0, sizeof(kernel));
 	kernel.files[0] = "/dev/vfio/vfio";
 	kernel.files[1] = "/dev/vfio/7";
@@ -59,6 +61,9 @@ void kernel_group(void)
 	kernel.alignment = 4096;
 	kernel.flags = VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE |
 		       VFIO_REGION_INFO_FLAG_MMAP;
+	for (i = 0; i < VFIO_PCI_NUM_IRQS; i++)
+		kernel.irqs[i] = i == VFIO_PCI_MSIX_IRQ_INDEX ? 4 : 1;
+	kernel.irq_flags = VFIO_IRQ_INFO_EVENTFD;
 	kernel.huge_fd = -1;
 }
 
@@ -290,8 +295,8 @@ static int device_ioctl(unsigned long request, void *arg)
 	case VFIO_DEVICE_GET_REGION_INFO:
 		return region_info(arg);
 	case VFIO_DEVICE_GET_IRQ_INFO:
-		irq->flags = VFIO_IRQ_INFO_EVENTFD;
-		irq->count = irq->index == VFIO_PCI_MSIX_IRQ_INDEX ? 4 : 1;
+		irq->flags = kernel.irq_flags;
+		irq->count = kernel.irqs[irq->index];
 		return 0;
 	case VFIO_DEVICE_SET_IRQS:
 		note(request, set->index, set->count, set->flags);
@@ -316,6 +321,11 @@ static int type1_info(struct vfio_iommu_type1_info *info)
 	char *at = (char *)info + sizeof(*info);
 	unsigned i;
 
+	if (kernel.info) {
+		memcpy(info, kernel.info,
+		       info->argsz < kernel.info_len ? info->argsz : kernel.info_len);
+		return 0;
+	}
 	info->flags = VFIO_IOMMU_INFO_PGSIZES | VFIO_IOMMU_INFO_CAPS;
 	info->iova_pgsizes = 0x40201000;
 	if (info->argsz >= len) {

@@ -41,9 +41,11 @@ struct kernel_call {
  * @viable: what the group says of itself
  * @coherent: the container enforces coherence
  * @ranges, @nranges: addresses of the IOMMU; @total: how many it says there are
+ * @info, @info_len: what is said of the container's IOMMU instead, as far as there is room
  * @alignment: of iommufd
  * @short_unmap: bytes that unmapping leaves out
  * @fail, @fail_errno: a request that fails
+ * @irqs, @irq_flags: how many interrupts there are of each kind, and what is said of them
  * @flags: of the BARs, as VFIO_REGION_INFO_FLAG_*; @no_mmap: mapping is refused all the same
  * @pulled: accesses to registers fail
  * @huge_fd: a file of hugepages; @frames: physical page numbers of @area, one for 4096 bytes
@@ -64,10 +66,14 @@ struct kernel {
 	struct pci_range ranges[64];
 	unsigned nranges;
 	unsigned total;
+	const void *info;
+	uint32_t info_len;
 	uint64_t alignment;
 	uint64_t short_unmap;
 	unsigned long fail;
 	int fail_errno;
+	uint32_t irqs[VFIO_PCI_NUM_IRQS];
+	uint32_t irq_flags;
 	uint32_t flags;
 	bool no_mmap;
 	bool pulled;
@@ -94,6 +100,7 @@ void kernel_noiommu(void);
 int kernel_find(unsigned long request, unsigned skip);
 
 int iommufd_tests(void);
+int type1_tests(void);
 int group_tests(void);
 int noiommu_tests(void);
 

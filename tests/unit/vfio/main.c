@@ -8,6 +8,7 @@ int main(void)
 
 	failed += iommufd_tests();
 	failed += group_tests();
+	failed += type1_tests();
 	failed += noiommu_tests();
 	return failed != 0;
 }
