@@ -120,6 +120,8 @@ int ioq_create(struct vscsi_dev *dev, unsigned index, unsigned size, struct ioq 
 	ioq->readable = ioq->vq.format == VIRTQ_SPLIT;
 	ioq->packed = virtq_is_packed(&ioq->vq) && ioq->indirect &&
 		      !virtio_has(&dev->virtio, VIRTIO_F_IN_ORDER);
+	if (ioq->packed)
+		ioq->vq.format = ioq->spare.format = VIRTQ_PACKED_ONE;
 	if (!err)
 		err = allocate(ioq);
 	if (err) {
@@ -202,13 +204,16 @@ static void put_desc(struct vring_desc *desc, uint64_t addr, size_t len, unsigne
 	desc->next = htole16(flags & VRING_DESC_F_NEXT ? (uint16_t)next : 0);
 }
 
-/* As put_desc() in the indirect table of a packed ring: nothing but WRITE may be set (2.8.19). */
-static void put_packed(struct vring_desc *at, bool write)
+/* As put_desc() in the form of a packed ring. */
+static void put_packed(struct vring_desc *at, uint64_t addr, size_t len, unsigned flags,
+		       unsigned id)
 {
 	struct vring_packed_desc *desc = (struct vring_packed_desc *)(void *)at;
 
-	desc->id = 0;
-	desc->flags = htole16(write ? VRING_DESC_F_WRITE : 0);
+	desc->addr = htole64(addr);
+	desc->len = htole32((uint32_t)len);
+	desc->id = htole16((uint16_t)id);
+	desc->flags = htole16((uint16_t)flags);
 }
 
 static size_t table_offset(unsigned out)
@@ -243,8 +248,9 @@ void slot_format(struct ioq *ioq, struct slot *slot, unsigned out, unsigned in)
 		unsigned next = i + 1 < total ? VRING_DESC_F_NEXT : 0;
 		unsigned write = i > out ? VRING_DESC_F_WRITE : 0;
 
+		/* In such a table nothing but WRITE may be set (2.8.19). */
 		if (packed)
-			put_packed(&table[i], write);
+			put_packed(&table[i], 0, 0, write, 0);
 		else
 			put_desc(&table[i], 0, 0, next | write, first + i + 1);
 	}
@@ -252,7 +258,10 @@ void slot_format(struct ioq *ioq, struct slot *slot, unsigned out, unsigned in)
 	table[0].len = htole32(HEADER_BYTES);
 	table[1 + out].addr = htole64(iova + SLOT_RESPONSE);
 	table[1 + out].len = htole32(RESPONSE_BYTES);
-	if (ioq->indirect)
+	if (ioq->packed)
+		put_packed(&virtq_table(&ioq->vq)[slot->head], iova + table_offset(out),
+			   sizeof(*table) * total, VRING_DESC_F_INDIRECT, slot->head);
+	else if (ioq->indirect)
 		put_desc(&virtq_table(&ioq->vq)[slot->head], iova + table_offset(out),
 			 sizeof(*table) * total, VRING_DESC_F_INDIRECT, 0);
 	slot->shape = (uint16_t)(SHAPE(out, in) | (ioq->indirect ? 0 : SHAPE_DIRECT));

@@ -237,7 +237,7 @@ HOT unsigned collect_plain(struct ioq *ioq, const struct vscsi_queue *owner,
 	} while (out != stop);
 	ioq->free = free;
 	count = (unsigned)(out - start);
-	virtq_read_end(&ioq->vq, packed, &reader, count);
+	virtq_read_end(&ioq->vq, packed, count);
 	return count;
 }
 

@@ -196,7 +196,7 @@ HOT int transfer(struct vscsi_queue *queue, struct vscsi_lun *lun, void *buf, ui
 		t.counted = true;
 		done = put_hot(queue, buf, &t);
 	} else if (way == WAY_PACKED) {
-		t.format = VIRTQ_PACKED;
+		t.format = VIRTQ_PACKED_ONE;
 		done = put_hot(queue, buf, &t);
 	} else if (way == (WAY_SPLIT | WAY_DIRECT)) {
 		t.direct = true;

@@ -175,7 +175,7 @@ HOT int transfer(struct vscsi_queue *queue, struct transfer t, const struct iove
 		t.counted = true;
 		done = put(queue->ioq, iov, &t);
 	} else if (way == WAY_PACKED) {
-		t.format = VIRTQ_PACKED;
+		t.format = VIRTQ_PACKED_ONE;
 		done = put(queue->ioq, iov, &t);
 	} else if (way == (WAY_SPLIT | WAY_DIRECT)) {
 		t.direct = true;

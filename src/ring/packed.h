@@ -207,6 +207,42 @@ static inline void packed_push(struct packed_ring *ring, const struct vring_desc
 	ring->fresh++;
 }
 
+/* The second half of a descriptor, as it is in memory: len, id and flags. */
+static inline uint64_t *packed_half(struct vring_packed_desc *desc)
+{
+	return (void *)&desc->len;
+}
+
+/**
+ * packed_push_one - As packed_push(), for a chain of one descriptor that is kept in the ring's form
+ * @from: the descriptor, in private memory, with @id in it and without AVAIL and USED in its flags
+ *
+ * Not with VIRTIO_F_IN_ORDER. What changes from one time to the next are two bits, so a descriptor
+ * is two loads and two stores.
+ */
+static inline void packed_push_one(struct packed_ring *ring, struct vring_packed_desc *from,
+				   uint16_t id)
+{
+	const struct vring_packed_desc bits = {.flags = htole16(ring->avail_bits)};
+	struct vring_packed_desc *desc = &ring->desc[ring->next];
+	uint64_t half = *packed_half(from);
+	uint64_t shown;
+
+	memcpy(&shown, &bits.len, sizeof(shown));
+	desc->addr = from->addr;
+	/* As in packed_put_next(). Neither bit: not available in any lap. */
+	if (likely(ring->fresh)) {
+		half |= shown;
+	} else {
+		ring->head = ring->next;
+		ring->head_flags = (uint16_t)(le16toh(from->flags) | ring->avail_bits);
+	}
+	__atomic_store_n(packed_half(desc), half, __ATOMIC_RELAXED);
+	ring->count[id] = 1;
+	ring->fresh++;
+	packed_step(ring, &ring->next, &ring->avail_bits, 1);
+}
+
 /* Whether the device wants no notification at all: what a device that polls says. */
 static inline bool packed_is_deaf(const struct packed_ring *ring)
 {
@@ -291,57 +327,59 @@ static inline bool packed_has_one(const struct packed_ring *ring)
 	return ring->out == 1 || (flags & PACKED_BITS) != ring->used_bits;
 }
 
+/* As split_run(), for chains of one descriptor each: up to the end of the ring. */
+static inline unsigned packed_run(const struct packed_ring *ring, unsigned count)
+{
+	unsigned run = (unsigned)ring->size - ring->used;
+
+	return count < run ? count : run;
+}
+
 /**
- * struct packed_reader - Where a batch of used descriptors is being read
+ * struct packed_reader - Where a run of used descriptors is being read
+ * @desc: the next one
+ * @bits: its flags when it is used and the device wrote to its chain
  *
- * A copy of what reading needs, so that it stays in registers while the batch is dealt with. For
+ * A copy of what reading needs, so that it stays in registers while the run is dealt with. For
  * chains of one descriptor each.
  */
 struct packed_reader {
 	const struct vring_packed_desc *desc;
-	uint32_t size;
-	uint32_t at;
 	uint32_t bits;
 };
 
 static inline struct packed_reader packed_reader(const struct packed_ring *ring)
 {
-	return (struct packed_reader){ring->desc, ring->size, ring->used, ring->used_bits};
+	return (struct packed_reader){&ring->desc[ring->used],
+				      ring->used_bits | VRING_DESC_F_WRITE};
 }
 
 /**
- * packed_read - Read the next used descriptor, if there is one, as packed_pending() said
+ * packed_read - Read the next used descriptor of packed_run(), if there is one
  *
  * What the device wrote, and no more: that it has such a chain is for the caller to check. He ends
- * the batch with packed_read_end(), and reads no more than packed_pending() said.
+ * the run with packed_read_end(), and reads no more than packed_pending() said.
  *
- * Return: whether there was one.
+ * Return: whether there was one. One without WRITE, whose length means nothing (2.8.4), is left to
+ * packed_take().
  */
 static inline bool packed_read(struct packed_reader *reader, struct ring_used *used)
 {
-	const struct vring_packed_desc *desc = &reader->desc[reader->at];
+	const struct vring_packed_desc *desc = reader->desc++;
 	/* Acquire: as in packed_is_used(). */
 	uint32_t flags = le16toh(__atomic_load_n(&desc->flags, __ATOMIC_ACQUIRE));
 
-	if (unlikely((flags & PACKED_BITS) != reader->bits))
+	if (unlikely((flags & (PACKED_BITS | VRING_DESC_F_WRITE)) != reader->bits))
 		return false;
 	used->head = le16toh(__atomic_load_n(&desc->id, __ATOMIC_RELAXED));
 	used->len = le32toh(__atomic_load_n(&desc->len, __ATOMIC_RELAXED));
-	if (unlikely(!(flags & VRING_DESC_F_WRITE)))
-		used->len = 0;
-	if (unlikely(++reader->at == reader->size)) {
-		reader->at = 0;
-		reader->bits ^= PACKED_BITS;
-	}
 	return true;
 }
 
-/* Ends a batch of @count chains; whether they were with the device is what the caller knows. */
-static inline void packed_read_end(struct packed_ring *ring, const struct packed_reader *reader,
-				   unsigned count)
+/* Ends a run of @count chains; whether they were with the device is what the caller knows. */
+static inline void packed_read_end(struct packed_ring *ring, unsigned count)
 {
-	ring->used = (uint16_t)reader->at;
-	ring->used_bits = (uint16_t)reader->bits;
+	packed_step(ring, &ring->used, &ring->used_bits, count);
 	ring->out = (uint16_t)(ring->out - count);
 	ring->taken = (uint16_t)(ring->taken + count);
 }

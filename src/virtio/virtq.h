@@ -18,6 +18,7 @@ enum virtq_format {
 	VIRTQ_SPLIT,
 	VIRTQ_SPLIT_IN_ORDER,
 	VIRTQ_PACKED,
+	VIRTQ_PACKED_ONE, /* what virtq_offer() puts is one descriptor, in the ring's form */
 };
 
 /**
@@ -128,7 +129,7 @@ static inline struct vring_desc *virtq_table(const struct virtq *vq)
 /* Whether indirect tables have the packed form: struct vring_packed_desc, WRITE the only flag. */
 static inline bool virtq_is_packed(const struct virtq *vq)
 {
-	return vq->format == VIRTQ_PACKED;
+	return vq->format >= VIRTQ_PACKED;
 }
 
 /* Puts a chain behind those already pushed; the device can't see it yet. */
@@ -136,7 +137,7 @@ static inline void virtq_push(struct virtq *vq, uint16_t head)
 {
 	if (likely(vq->format == VIRTQ_SPLIT))
 		split_push(&vq->ring, head);
-	else if (vq->format == VIRTQ_PACKED)
+	else if (virtq_is_packed(vq))
 		packed_push(&vq->packed, &vq->chains[head], head);
 	else
 		split_push_in_order(&vq->ring, &vq->chains[head], head);
@@ -150,6 +151,8 @@ static inline void virtq_offer_in(struct virtq *vq, enum virtq_format format, ui
 {
 	if (likely(format == VIRTQ_SPLIT))
 		split_offer(&vq->ring, head);
+	else if (format == VIRTQ_PACKED_ONE)
+		packed_push_one(&vq->packed, (void *)&vq->chains[head], head);
 	else if (format == VIRTQ_PACKED)
 		packed_push(&vq->packed, &vq->chains[head], head);
 	else
@@ -215,7 +218,7 @@ static inline int virtq_take(struct virtq *vq, struct ring_used *used)
 {
 	if (likely(vq->format == VIRTQ_SPLIT))
 		return split_take(&vq->ring, used);
-	if (vq->format == VIRTQ_PACKED)
+	if (virtq_is_packed(vq))
 		return packed_take(&vq->packed, used);
 	return split_take_in_order(&vq->ring, used);
 }
@@ -264,7 +267,7 @@ static inline bool virtq_has_one(const struct virtq *vq, bool packed)
 /* How many of @count entries it can read; there may be more behind them. */
 static inline unsigned virtq_run(const struct virtq *vq, bool packed, unsigned count)
 {
-	return packed ? count : split_run(&vq->ring, count);
+	return packed ? packed_run(&vq->packed, count) : split_run(&vq->ring, count);
 }
 
 static inline bool virtq_read(struct virtq_reader *reader, bool packed, struct ring_used *used)
@@ -275,11 +278,10 @@ static inline bool virtq_read(struct virtq_reader *reader, bool packed, struct r
 	return true;
 }
 
-static inline void virtq_read_end(struct virtq *vq, bool packed, const struct virtq_reader *reader,
-				  unsigned count)
+static inline void virtq_read_end(struct virtq *vq, bool packed, unsigned count)
 {
 	if (packed)
-		packed_read_end(&vq->packed, &reader->packed, count);
+		packed_read_end(&vq->packed, count);
 	else
 		split_read_end(&vq->ring, count);
 }

@@ -174,6 +174,17 @@ static void put_table(struct bed *b, struct cell *cell, unsigned count)
 	}
 }
 
+/* A chain of one descriptor goes in either form, by turns. */
+static void push_packed(struct bed *b, const struct vring_desc *chain, uint16_t head)
+{
+	struct vring_packed_desc one = {chain->addr, chain->len, htole16(head), chain->flags};
+
+	if (b->opts.in_order || b->serial % 2 || (le16toh(chain->flags) & VRING_DESC_F_NEXT))
+		packed_push(&b->ring, chain, head);
+	else
+		packed_push_one(&b->ring, &one, head);
+}
+
 void bed_push(struct bed *b, unsigned elements)
 {
 	unsigned number = b->free[b->nfree - 1];
@@ -196,7 +207,7 @@ void bed_push(struct bed *b, unsigned elements)
 		chain->flags = htole16(VRING_DESC_F_INDIRECT);
 	}
 	if (b->opts.packed)
-		packed_push(&b->ring, chain, (uint16_t)head);
+		push_packed(b, chain, (uint16_t)head);
 	else if (b->opts.in_order)
 		split_push_in_order(&b->split, chain, (uint16_t)head);
 	else
