@@ -142,7 +142,7 @@ static int ask_first(struct vscsi_dev *dev)
 		return do_without(dev, "the device has another number of queues");
 	dev->recovery.asked = find_kept(dev);
 	if (!err)
-		err = restart_asked(dev);
+		err = restart_to_ask(dev);
 	if (err)
 		return virtio_give_up(&dev->virtio, err);
 	err = virtio_run(&dev->virtio);

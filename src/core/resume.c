@@ -121,7 +121,7 @@ static bool replay(struct ioq *ioq)
 }
 
 /* Goes on with the virtqueue that the device has again. The time of what is in it begins anew. */
-static bool go_on(struct ioq *ioq)
+static bool continue_ring(struct ioq *ioq)
 {
 	const uint64_t now = clock_ms();
 	unsigned i;
@@ -155,7 +155,7 @@ bool ioq_resume(struct ioq *ioq, bool *kick)
 	if (!atomic_load(&ioq->ready) || pthread_mutex_trylock(&dev->lock))
 		return false;
 	if (may_resume(ioq)) {
-		*kick = ioq_kept(ioq) ? go_on(ioq) : replay(ioq);
+		*kick = ioq_kept(ioq) ? continue_ring(ioq) : replay(ioq);
 		atomic_store(&ioq->ready, false);
 		ioq_set_hot(ioq, ioq->exclusive && !atomic_load(&dev->strangers));
 		atomic_store_explicit(&ioq->up, true, memory_order_release);
