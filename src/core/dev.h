@@ -37,14 +37,25 @@ struct dev_limits {
 
 /**
  * struct recovery - Getting the device back; under the device's lock
+ * @lost_ms, @back_ms: when it was lost, and was back, the last time
+ * @spent_ms: how long it has been away since it last proved itself, but for the loss that it is
+ *	away for now
+ * @owed: requests that it was shown when it was back, and that were not returned yet; any thread
+ * @answered: it answered one of them since it was back; any thread
  * @limit: when it is given up, in milliseconds
  * @missing: until when LUNs that are missing are waited for
  * @due: when the next attempt is; read by any thread
- * @pause: between that and the one after it
+ * @pause: between that and the one after it; longer each time, also from one loss to the next
+ *	while it has not proved itself
  * @keep: the device is to go on with what it has in flight, by its own account
  * @asked: request queue on whose spare virtqueue LUNs are asked who they are
  */
 struct recovery {
+	uint64_t lost_ms;
+	uint64_t back_ms;
+	uint64_t spent_ms;
+	atomic_uint owed;
+	atomic_bool answered;
 	uint64_t limit;
 	uint64_t missing;
 	_Atomic uint64_t due;

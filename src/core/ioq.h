@@ -106,6 +106,7 @@ struct watch;
  * @next: next one in whatever list it is in
  * @head: its head in the ring
  * @flags: SLOT_*
+ * @carried: it was in flight when its device was back, see recovery.owed; then it has SLOT_AGAIN
  */
 struct slot {
 	struct virtio_scsi_cmd_req *header;
@@ -125,7 +126,7 @@ struct slot {
 	uint16_t next;
 	uint16_t head;
 	uint8_t flags;
-	uint8_t unused;
+	bool carried;
 };
 _Static_assert(sizeof(struct slot) == CACHE_LINE, "a request's private part is one cache line");
 

@@ -97,12 +97,34 @@ static uint16_t list_all(struct ioq *ioq)
 	return first;
 }
 
+/* Until it is returned, the device that is back has not shown that it can live with it. */
+static void carry(const struct ioq *ioq, struct slot *slot)
+{
+	if (slot->carried)
+		return;
+	slot->carried = true;
+	slot->flags |= SLOT_AGAIN;
+	atomic_fetch_add_explicit(&ioq->dev->recovery.owed, 1, memory_order_relaxed);
+}
+
+void slot_carried(const struct ioq *ioq, struct slot *slot)
+{
+	struct recovery *recovery = &ioq->dev->recovery;
+
+	slot->carried = false;
+	if (!(slot->flags & SLOT_UNKNOWN))
+		atomic_store_explicit(&recovery->answered, true, memory_order_relaxed);
+	/* Release pairs with has_proved_itself(), which asks for the answer next. */
+	atomic_fetch_sub_explicit(&recovery->owed, 1, memory_order_release);
+}
+
 static void push_all(struct ioq *ioq, uint16_t number)
 {
 	while (number != NO_SLOT) {
 		struct slot *slot = &ioq->slots[number];
 
 		number = slot->next;
+		carry(ioq, slot);
 		slot_forget(slot);
 		slot_push_again(ioq, slot);
 	}
@@ -127,8 +149,12 @@ static bool continue_ring(struct ioq *ioq)
 	unsigned i;
 
 	for (i = 0; i < ioq->depth; i++) {
-		ioq->slots[i].flags &= (uint8_t)~SLOT_SEEN;
+		struct slot *slot = &ioq->slots[i];
+
+		slot->flags &= (uint8_t)~SLOT_SEEN;
 		ioq->watches[i].step_ms = now;
+		if (slot->flags & SLOT_LIVE)
+			carry(ioq, slot);
 	}
 	return virtq_publish(&ioq->vq);
 }

@@ -21,6 +21,9 @@ void ioq_park(struct ioq *ioq);
 /* Lets a request that is in flight end without an answer, on a queue that is parked. */
 void ioq_end(struct slot *slot);
 
+/* Notes that a request with @carried is returned. */
+void slot_carried(const struct ioq *ioq, struct slot *slot);
+
 /**
  * ioq_resume - Go over to the virtqueue that the device has now, and send again what is in flight
  * @kick: receives whether virtq_kick() has to follow

@@ -101,6 +101,7 @@ int sync_tests(void);
 int memory_tests(void);
 int recover_tests(void);
 int relapse_tests(void);
+int loop_tests(void);
 int packed_tests(void);
 
 #endif
