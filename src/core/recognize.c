@@ -234,7 +234,7 @@ static int recognize(struct vscsi_lun *lun, bool wait)
 	if (what == SAME)
 		what = is_large_enough(lun);
 	if (what == MISSING && wait)
-		return error_set(-ENODEV, "LUN %u:%u is missing, or not ready to tell what it is",
+		return error_set(-EAGAIN, "LUN %u:%u is missing, or not ready to tell what it is",
 				 lun->info.target, lun->info.lun);
 	if (what == SAME || what < 0)
 		return what < 0 ? what : 0;

@@ -159,6 +159,16 @@ static int connect_anew(struct vscsi_dev *dev)
 	return err ? err : dev_negotiate(dev);
 }
 
+/*
+ * Whether it is of no use to try again: the device is there, and lacks what rings and slots are
+ * laid out for (-ENOTSUP) or room for the memory (-ENOSPC), or it will not be there again (-ENODEV,
+ * see @reopen in transport.h).
+ */
+static bool is_final(int err)
+{
+	return err == -ENOTSUP || err == -ENOSPC || err == -ENODEV;
+}
+
 /* A device that keeps no account now, or has other units, can't go on with what is in flight. */
 static int do_without(struct vscsi_dev *dev, const char *why)
 {
@@ -197,6 +207,9 @@ static int ask_first(struct vscsi_dev *dev)
 	int err;
 
 	err = connect_anew(dev);
+	/* What is sent again needs less than what goes on. */
+	if (err == -ENOTSUP)
+		return do_without(dev, "the device lacks what it was made for");
 	if (err)
 		return err;
 	if (!virtio_tracked(&dev->virtio))
@@ -258,12 +271,19 @@ static void come_back(struct vscsi_dev *dev)
 	events_note(dev, VSCSI_EVENT_BACK);
 }
 
-static void try_again_later(struct vscsi_dev *dev, const char *why)
+/* An attempt failed. */
+static void try_again_later(struct vscsi_dev *dev, int err, const char *why)
 {
 	struct recovery *recovery = &dev->recovery;
 	uint64_t now = clock_ms();
 	char text[256];
 
+	if (is_final(err)) {
+		snprintf(text, sizeof(text), "%s%s",
+			 err == -ENODEV ? "" : "it came back and lacks what is in use: ", why);
+		dev_fail_locked(dev, text);
+		return;
+	}
 	if (now >= recovery->limit) {
 		snprintf(text, sizeof(text), "it did not come back in %u ms: %s",
 			 dev->opts.recovery_ms, why);
@@ -284,10 +304,13 @@ unsigned recover_pause(const struct vscsi_dev *dev)
 
 void recover_step_locked(struct vscsi_dev *dev)
 {
+	int err;
+
 	if (dev_state(dev) != VSCSI_DEV_RECOVERING || recover_pause(dev))
 		return;
-	if (reconnect(dev))
-		try_again_later(dev, error_text());
+	err = reconnect(dev);
+	if (err)
+		try_again_later(dev, err, error_text());
 	else
 		come_back(dev);
 }

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * A device that comes back and is lost once more, again and again: it is looked for less and less
- * often, and no longer than its limit says, until it has shown that it works.
+ * often, and no longer than its limit says, until it has shown that it works. And what else ends
+ * the search.
  */
 #include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "loss.h"
 
 #define POISON 7u
+#define AREA   (UINT64_C(64) << 10)
 
 static uint32_t state_of(struct desk *d)
 {
@@ -130,12 +133,68 @@ static void test_short_lives(void **state)
 	desk_close(&d);
 }
 
+/* The transport knows that there is nothing to wait for. */
+static void test_taken_away_while_looked_for(void **state)
+{
+	struct vscsi_completion done;
+	struct desk d;
+
+	(void)state;
+	loss_open(&d, "recovery_ms=4294967295");
+	loss_read(&d, 1);
+	loss_lose(&d);
+	desk_poll_nothing(&d);
+	assert_int_equal(state_of(&d), VSCSI_DEV_RECOVERING);
+	loss_error = -ENODEV;
+	clock_skip(1000);
+	assert_int_equal(vscsi_poll(d.queue, &done, 1), 1);
+	assert_int_equal(done.result, -ENOTCONN);
+	assert_int_equal(vscsi_dev_reset(d.dev), -ENOTCONN);
+	assert_non_null(strstr(vscsi_last_error(), "no way to the device"));
+	desk_close(&d);
+}
+
+/* A device that breaks the protocol over new memory isn't looked for; one that hangs up is. */
+static void test_lost_over_memory(void **state)
+{
+	const int errors[] = {-EPROTO, -ENOTCONN};
+	struct vscsi_completion done;
+	struct desk d;
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		char *area =
+			mmap(NULL, AREA, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+		assert_ptr_not_equal(area, MAP_FAILED);
+		loss_open(&d, "");
+		loss_read(&d, 1);
+		loss_away = true;
+		d.m->fake.fail = FAKE_MEM_MAP;
+		d.m->fake.fail_skip = 0;
+		d.m->fake.fail_err = errors[i];
+		assert_int_equal(vscsi_mem_register(vscsi_dev_mem(d.dev), area, AREA, -1, 0),
+				 errors[i]);
+		assert_int_equal(state_of(&d), i ? VSCSI_DEV_RECOVERING : VSCSI_DEV_FAILED);
+		if (i)
+			loss_find(&d);
+		assert_int_equal(vscsi_poll(d.queue, &done, 1), !i);
+		if (i)
+			loss_serve(&d, 1);
+		desk_close(&d);
+		munmap(area, AREA);
+	}
+}
+
 int loop_tests(void)
 {
 	const struct CMUnitTest loop[] = {
 		cmocka_unit_test(test_poison_ends_at_the_limit),
 		cmocka_unit_test(test_poison_without_limit),
 		cmocka_unit_test(test_short_lives),
+		cmocka_unit_test(test_taken_away_while_looked_for),
+		cmocka_unit_test(test_lost_over_memory),
 	};
 
 	return cmocka_run_group_tests(loop, NULL, NULL);

@@ -4,8 +4,10 @@
 #include <string.h>
 
 #include "loss.h"
+#include "util/error.h"
 
 bool loss_away;
+int loss_error = -ECONNREFUSED;
 unsigned loss_attempts;
 
 static bool can_reopen(struct transport *t)
@@ -21,7 +23,7 @@ static int reopen(struct transport *t, bool keep)
 	(void)keep;
 	loss_attempts++;
 	if (loss_away)
-		return -ECONNREFUSED;
+		return error_set(loss_error, "no way to the device");
 	memset(fake->started, 0, sizeof(fake->started));
 	fake->insist = 0;
 	return 0;
@@ -38,6 +40,7 @@ static bool tracked(struct transport *t)
 void loss_open(struct desk *d, const char *options)
 {
 	loss_away = false;
+	loss_error = -ECONNREFUSED;
 	desk_init(d);
 	d->m->fake.ops.can_reopen = can_reopen;
 	d->m->fake.ops.reopen = reopen;

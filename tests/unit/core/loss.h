@@ -5,8 +5,9 @@
 
 #include "core.h"
 
-/* Whether the device can't be reached, and how often it was tried. */
+/* Whether the device can't be reached, what is said then, and how often it was tried. */
 extern bool loss_away;
+extern int loss_error;
 extern unsigned loss_attempts;
 
 /* desk_open() of a device that can be connected to again; the chains of its queue are held. */
