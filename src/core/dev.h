@@ -91,6 +91,7 @@ struct vscsi_queue;
  * @luns, @handles: LUNs and queues that the application has open
  * @look_ms: how often time limits are to be looked after; 0: there are none
  * @recovery: how far getting it back is
+ * @watched_ms: when somebody who sleeps by himself looked at the connection last
  * @in_use: features that were negotiated last, before a loss too. Those that rings and slots are
  *	laid out for stay the same. Read by any thread
  * @failure: why it is VSCSI_DEV_FAILED
@@ -119,6 +120,7 @@ struct vscsi_dev {
 	atomic_uint luns;
 	atomic_uint handles;
 	struct recovery recovery;
+	_Atomic uint64_t watched_ms;
 	_Atomic uint64_t in_use;
 	char failure[256];
 };

@@ -37,6 +37,17 @@ void ioq_park(struct ioq *ioq)
 	}
 }
 
+bool ioq_has_news(const struct ioq *ioq)
+{
+	return !(ioq->parked || ioq_kept(ioq)) || atomic_load(&ioq->ready) || ioq_up(ioq) ||
+	       dev_failed(ioq->dev);
+}
+
+bool queue_has_news(const struct vscsi_queue *queue)
+{
+	return queue->done != NO_SLOT || ioq_has_news(queue->ioq);
+}
+
 /* Ends what is for LUNs that did not come back. Return: whether there was any. */
 static bool end_gone(struct ioq *ioq)
 {
