@@ -98,7 +98,8 @@ struct vscsi_mem;
  *	until it has shown that it works: everything that was in flight when it was back has been
  *	returned or, where nothing was, it has been there for a second. So a request that ends its
  *	back-end each time ends with -ENOTCONN at the limit; without a limit it is sent again for
- *	ever, once a second
+ *	ever, once a second. LUNs have to tell who they are within the limit too, or within a second
+ *	where less of it is left
  * @reserved: 0
  *
  * Each field but @size and @mem is also an option of the address, see vscsi_dev_option(). An option

@@ -44,6 +44,8 @@ struct dev_limits {
  * @answered: it answered one of them since it was back; any thread
  * @limit: when it is given up, in milliseconds
  * @missing: until when LUNs that are missing are waited for
+ * @answers_by: until when LUNs have to have told who they are
+ * @losses: how often it was lost; read by any thread
  * @due: when the next attempt is; read by any thread
  * @pause: between that and the one after it; longer each time, also from one loss to the next
  *	while it has not proved itself
@@ -58,6 +60,8 @@ struct recovery {
 	atomic_bool answered;
 	uint64_t limit;
 	uint64_t missing;
+	uint64_t answers_by;
+	_Atomic uint32_t losses;
 	_Atomic uint64_t due;
 	unsigned pause;
 	bool keep;

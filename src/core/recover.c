@@ -26,6 +26,9 @@
 /* Nobody is in flight, and it has been back for so long: then it works. */
 #define STEADY_MS 1000u
 
+/* The least time in which LUNs tell who they are, for an attempt at the limit itself. */
+#define ANSWERS_MS 1000u
+
 /* How long LUNs may take to appear behind the device, in milliseconds. */
 #define MISSING_MS 5000u
 
@@ -132,6 +135,7 @@ void recover_begin(struct vscsi_dev *dev, const char *why, enum fate best)
 		return;
 	}
 	log_warn("the device is lost, and looked for: %s", why);
+	atomic_fetch_add(&recovery->losses, 1);
 	dev_cut_off(dev);
 	fate = choose_fate(dev, best);
 	dev_close_queues(dev, fate);
@@ -196,6 +200,18 @@ static int start_all(struct vscsi_dev *dev)
 	return err ? err : virtio_run(&dev->virtio);
 }
 
+static int recognize_in_time(struct vscsi_dev *dev)
+{
+	struct recovery *recovery = &dev->recovery;
+	uint64_t now = clock_ms();
+
+	recovery->answers_by = now + ANSWERS_MS;
+	if (recovery->answers_by < recovery->limit)
+		recovery->answers_by = recovery->limit;
+	/* Some back-ends listen before they have their disks. */
+	return recognize_all(dev, now < recovery->missing);
+}
+
 /*
  * Before the device goes on with what is in flight it is asked who it is, over a connection of its
  * own with a fresh virtqueue: what it had begun would go to another disk else.
@@ -225,7 +241,7 @@ static int ask_first(struct vscsi_dev *dev)
 	err = virtio_run(&dev->virtio);
 	if (err)
 		return err;
-	strangers = recognize_all(dev, clock_ms() < dev->recovery.missing);
+	strangers = recognize_in_time(dev);
 	return strangers > 0 ? do_without(dev, "a LUN is gone or another one") : strangers;
 }
 
@@ -242,8 +258,7 @@ static int reconnect(struct vscsi_dev *dev)
 		err = start_all(dev);
 	if (err || dev->recovery.keep)
 		return err;
-	/* Some back-ends listen before they have their disks. */
-	strangers = recognize_all(dev, clock_ms() < dev->recovery.missing);
+	strangers = recognize_in_time(dev);
 	return strangers < 0 ? strangers : 0;
 }
 

@@ -48,8 +48,18 @@ bool queue_has_news(const struct vscsi_queue *queue)
 	return queue->done != NO_SLOT || ioq_has_news(queue->ioq);
 }
 
-/* Ends what is for LUNs that did not come back. Return: whether there was any. */
-static bool end_gone(struct ioq *ioq)
+/* Whether a request has data both ways, and the device that is back can't do that (5.6.6.1.1). */
+static bool is_beyond(const struct ioq *ioq, const struct slot *slot)
+{
+	return (slot->shape & SHAPE(31, 0)) && (slot->shape & SHAPE(0, 31)) &&
+	       !dev_uses(ioq->dev, VIRTIO_SCSI_F_INOUT);
+}
+
+/*
+ * Ends what is for LUNs that did not come back, or can't be sent any more. Return: whether there
+ * was any.
+ */
+static bool end_unfit(struct ioq *ioq)
 {
 	uint16_t *link = &ioq->waiting;
 	bool any = false;
@@ -58,7 +68,7 @@ static bool end_gone(struct ioq *ioq)
 	while (*link != NO_SLOT) {
 		struct slot *slot = &ioq->slots[*link];
 
-		if (!slot_gone(slot)) {
+		if (!slot_gone(slot) && !is_beyond(ioq, slot)) {
 			link = &slot->next;
 			continue;
 		}
@@ -69,7 +79,7 @@ static bool end_gone(struct ioq *ioq)
 	for (i = 0; i < ioq->depth; i++) {
 		struct slot *slot = &ioq->slots[i];
 
-		if (!(slot->flags & SLOT_LIVE) || !slot_gone(slot))
+		if (!(slot->flags & SLOT_LIVE) || !(slot_gone(slot) || is_beyond(ioq, slot)))
 			continue;
 		ioq_end(slot);
 		any = true;
@@ -180,7 +190,7 @@ static bool may_resume(struct ioq *ioq)
 		return false;
 	if (ioq_kept(ioq))
 		return true;
-	return ioq->parked && !(atomic_load(&ioq->dev->strangers) && end_gone(ioq));
+	return ioq->parked && !end_unfit(ioq);
 }
 
 bool ioq_resume(struct ioq *ioq, bool *kick)

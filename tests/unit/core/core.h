@@ -102,6 +102,7 @@ int memory_tests(void);
 int recover_tests(void);
 int relapse_tests(void);
 int loop_tests(void);
+int identity_tests(void);
 int packed_tests(void);
 
 #endif

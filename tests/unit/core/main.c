@@ -27,6 +27,7 @@ int main(void)
 	failed += recover_tests();
 	failed += relapse_tests();
 	failed += loop_tests();
+	failed += identity_tests();
 	failed += packed_tests();
 	failed += address_tests();
 	failed += open_tests();
