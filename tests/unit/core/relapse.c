@@ -5,9 +5,9 @@
  */
 #include <errno.h>
 #include <pthread.h>
+#include <semaphore.h>
+#include <stdatomic.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "core.h"
 #include "core/queue.h"
@@ -193,6 +193,24 @@ static void test_both_ways_while_away(void **state)
 	desk_close(&d);
 }
 
+/*
+ * By the linker's --wrap: tells when a thread other than its owner's is about to take this lock.
+ * All that it does before it has been done by then.
+ */
+static _Atomic(pthread_mutex_t *) guarded;
+static pthread_t guard;
+static sem_t arrived;
+
+int __real_pthread_mutex_lock(pthread_mutex_t *mutex);
+int __wrap_pthread_mutex_lock(pthread_mutex_t *mutex);
+
+int __wrap_pthread_mutex_lock(pthread_mutex_t *mutex)
+{
+	if (mutex == atomic_load(&guarded) && !pthread_equal(pthread_self(), guard))
+		sem_post(&arrived);
+	return __real_pthread_mutex_lock(mutex);
+}
+
 /* Polls a handle of a queue whose lock somebody else has. */
 static void *poll_once(void *queue)
 {
@@ -260,14 +278,18 @@ static void test_given_up_in_the_middle_of_a_poll(void **state)
 	assert_int_equal(vscsi_poll(second, done, 4), 0);
 	make_recursive(&first->ioq->lock);
 	pthread_mutex_lock(&first->ioq->lock);
+	assert_int_equal(sem_init(&arrived, 0, 0), 0);
+	guard = pthread_self();
+	atomic_store(&guarded, &first->ioq->lock);
 	assert_int_equal(pthread_create(&thread, NULL, poll_once, second), 0);
-	/* Time to get as far as the lock. */
-	usleep(50000);
+	assert_int_equal(sem_wait(&arrived), 0);
+	atomic_store(&guarded, NULL);
 	clock_skip(1000);
 	assert_int_equal(vscsi_dev_poll_events(d.dev, NULL, 0), -ENOTCONN);
 	assert_int_equal(vscsi_poll(first, done, 4), 2);
 	pthread_mutex_unlock(&first->ioq->lock);
 	assert_int_equal(pthread_join(thread, NULL), 0);
+	sem_destroy(&arrived);
 	assert_int_equal(vscsi_poll(first, done, 4), -ENOTCONN);
 	while (vscsi_poll(second, done, 4) > 0)
 		;
