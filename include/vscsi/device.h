@@ -93,7 +93,13 @@ struct vscsi_mem;
  *	with -ECANCELED
  * @task_timeout_ms: limit for each of these steps; default 5000
  * @recovery_ms: how long a lost device is looked for, in milliseconds, or VSCSI_FOREVER; default
- *	30000
+ *	30000. Attempts are made at once, then after pauses that grow from 10 ms to a second. One
+ *	that is lost again goes on where it was, pause and limit, in which only times away count,
+ *	until it has shown that it works: everything that was in flight when it was back has been
+ *	returned or, where nothing was, it has been there for a second. So a request that ends its
+ *	back-end each time ends with -ENOTCONN at the limit; without a limit it is sent again for
+ *	ever, once a second. LUNs have to tell who they are within the limit too, or within a second
+ *	where less of it is left
  * @reserved: 0
  *
  * Each field but @size and @mem is also an option of the address, see vscsi_dev_option(). An option

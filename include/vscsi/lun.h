@@ -113,7 +113,8 @@ struct vscsi_lun_info {
  *
  * Asks for identity, capacity, limits and abilities (INQUIRY, VPD 00/80/83/B0/B1/B2, READ CAPACITY,
  * MODE SENSE) and clears a pending UNIT ATTENTION. The LUN may be used with every queue of @dev, in
- * any thread. No scan is needed before. Any thread; slow; waits.
+ * any thread. No scan is needed before. When the device is lost meanwhile, and is back, it asks
+ * again from the beginning, so that all answers are of one device. Any thread; slow; waits.
  *
  * Return: 0; -EINVAL (numbers out of range); -E2BIG (an option struct of a newer library); -ENODEV
  * (nothing is there); -EPROTO (it reports a block size of zero, or the like); -ENOMEM; -ETIMEDOUT,

@@ -191,12 +191,29 @@ int vscsi_queue_fd(struct vscsi_queue *queue);
  * comes for completions of this handle; and while there are some the descriptor stays readable, for
  * all threads of the handle. One system call, a few on a shared queue.
  *
- * Return: 0 when it is safe to sleep; 1 when completions are there already: poll, don't sleep
- * (virtio 1.4, 2.7.14), and while a lost device is looked for: vscsi_poll() and vscsi_wait() do
- * that, and a loop that sleeps otherwise has to come back to them; -ENOTCONN; or as
- * vscsi_queue_fd().
+ * Return: 0 when it is safe to sleep, for as long as vscsi_sleep_ms() says; 1 when there is
+ * something for vscsi_poll() already: poll, don't sleep (virtio 1.4, 2.7.14); -ENOTCONN; or as
+ * vscsi_queue_fd(). While a lost device is looked for it is 0 as well; the descriptor becomes
+ * readable when it is back or is given up.
  */
 int vscsi_arm(struct vscsi_queue *queue);
+
+/**
+ * vscsi_sleep_ms - Tell how long one may sleep on the descriptor before a poll is due
+ * @queue: the queue; between vscsi_arm() and the sleep
+ *
+ * For loops of events that sleep on many things: what vscsi_wait() looks after while it sleeps is
+ * looked after by this. It finds requests that take too long and, twice a second, whether the
+ * device is still connected; while a lost one is looked for it takes the next step when one is due,
+ * which may wait for the device's answers. The library has no thread that would do so: a loop that
+ * sleeps longer is late with all of that, and a lost device is not looked for meanwhile.
+ *
+ * What it finds makes the descriptor readable, so nothing is slept through. Else a few words of
+ * memory are read; O(depth) now and then; a few system calls twice a second.
+ *
+ * Return: milliseconds, 0 to 500, for poll() or epoll_wait(). When they are over: vscsi_poll().
+ */
+int vscsi_sleep_ms(struct vscsi_queue *queue);
 
 /**
  * vscsi_wait - Sleep until completions come

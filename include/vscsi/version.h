@@ -26,6 +26,7 @@ extern "C" {
 #define VSCSI_HAVE_TIMEOUT     1 /* vscsi_dev_opts.io_timeout_ms, and of LUNs and raw commands */
 #define VSCSI_HAVE_WAIT        1 /* vscsi_queue_fd(), vscsi_arm(), vscsi_wait() */
 #define VSCSI_HAVE_SHARED_WAIT 1 /* the same on queues that are shared */
+#define VSCSI_HAVE_SLEEP_MS    1 /* vscsi_sleep_ms() */
 #define VSCSI_HAVE_SPIN        1 /* vscsi_queue_opts.spin_us */
 
 /**

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "core/queue.h"
+#include "core/resume.h"
 
 /* Bells rung at once. */
 #define BELLS 8u
@@ -156,7 +157,8 @@ void share_put_bell(struct vscsi_queue *queue)
 /* Takes some of those to be woken off the list. Their descriptors stay open with the queue. */
 static unsigned pick(struct ioq *ioq, int *fds)
 {
-	const bool all = !ioq_up(ioq);
+	/* What is new of a lost device is so for all of them. */
+	const bool all = !ioq_up(ioq) && ioq_has_news(ioq);
 	struct vscsi_queue *queue;
 	unsigned count = 0;
 
@@ -192,7 +194,7 @@ static int look(struct vscsi_queue *queue, bool *wake)
 
 	*wake = ioq->share.listed;
 	if (!ioq_up(ioq))
-		return dev_failed(ioq->dev) ? -ENOTCONN : 1;
+		return dev_failed(ioq->dev) ? -ENOTCONN : queue_has_news(queue);
 	share_gather(ioq);
 	return queue->done != NO_SLOT || virtq_rule(&ioq->vq);
 }

@@ -37,16 +37,31 @@ struct dev_limits {
 
 /**
  * struct recovery - Getting the device back; under the device's lock
+ * @lost_ms, @back_ms: when it was lost, and was back, the last time
+ * @spent_ms: how long it has been away since it last proved itself, but for the loss that it is
+ *	away for now
+ * @owed: requests that it was shown when it was back, and that were not returned yet; any thread
+ * @answered: it answered one of them since it was back; any thread
  * @limit: when it is given up, in milliseconds
  * @missing: until when LUNs that are missing are waited for
+ * @answers_by: until when LUNs have to have told who they are
+ * @losses: how often it was lost; read by any thread
  * @due: when the next attempt is; read by any thread
- * @pause: between that and the one after it
+ * @pause: between that and the one after it; longer each time, also from one loss to the next
+ *	while it has not proved itself
  * @keep: the device is to go on with what it has in flight, by its own account
  * @asked: request queue on whose spare virtqueue LUNs are asked who they are
  */
 struct recovery {
+	uint64_t lost_ms;
+	uint64_t back_ms;
+	uint64_t spent_ms;
+	atomic_uint owed;
+	atomic_bool answered;
 	uint64_t limit;
 	uint64_t missing;
+	uint64_t answers_by;
+	_Atomic uint32_t losses;
 	_Atomic uint64_t due;
 	unsigned pause;
 	bool keep;
@@ -80,6 +95,7 @@ struct vscsi_queue;
  * @luns, @handles: LUNs and queues that the application has open
  * @look_ms: how often time limits are to be looked after; 0: there are none
  * @recovery: how far getting it back is
+ * @watched_ms: when somebody who sleeps by himself looked at the connection last
  * @in_use: features that were negotiated last, before a loss too. Those that rings and slots are
  *	laid out for stay the same. Read by any thread
  * @failure: why it is VSCSI_DEV_FAILED
@@ -108,6 +124,7 @@ struct vscsi_dev {
 	atomic_uint luns;
 	atomic_uint handles;
 	struct recovery recovery;
+	_Atomic uint64_t watched_ms;
 	_Atomic uint64_t in_use;
 	char failure[256];
 };

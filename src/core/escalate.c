@@ -72,7 +72,7 @@ int limit_result(const struct ioq *ioq, const struct slot *slot)
 static const char *step_send(struct ioq *ioq, struct slot *slot, uint64_t now);
 
 /* From one means to the next stronger one. Return: why the device has to be given up, or NULL. */
-static const char *go_on(struct ioq *ioq, struct slot *slot, uint64_t now)
+static const char *try_stronger(struct ioq *ioq, struct slot *slot, uint64_t now)
 {
 	const struct vscsi_lun *lun = atomic_load_explicit(&slot->lun, memory_order_relaxed);
 	struct watch *watch = slot_watch(ioq, slot);
@@ -117,7 +117,7 @@ static const char *step_send(struct ioq *ioq, struct slot *slot, uint64_t now)
 		return virtq_rule(control_virtq(ioq->dev));
 	if (place < 0)
 		return now >= watch->step_ms + ioq->dev->opts.task_timeout_ms
-			       ? go_on(ioq, slot, now)
+			       ? try_stronger(ioq, slot, now)
 			       : NULL;
 	watch->place = place;
 	enter(watch, (enum step)(watch->step + 1), now);
@@ -140,7 +140,7 @@ static const char *step_sent(struct ioq *ioq, struct slot *slot, uint64_t now)
 	if (response == -EINPROGRESS && now < watch->step_ms + ioq->dev->opts.task_timeout_ms)
 		return NULL;
 	if (!is_done(response))
-		return go_on(ioq, slot, now);
+		return try_stronger(ioq, slot, now);
 	forget_place(ioq, watch);
 	enter(watch, (enum step)(watch->step + 1), now);
 	return NULL;
@@ -157,7 +157,7 @@ static const char *step_done(struct ioq *ioq, struct slot *slot, uint64_t now)
 
 	if (ioq->taken_ms < watch->step_ms + ioq->dev->opts.task_timeout_ms)
 		return NULL;
-	return go_on(ioq, slot, now);
+	return try_stronger(ioq, slot, now);
 }
 
 const char *escalate(struct ioq *ioq, struct slot *slot, uint64_t now)

@@ -113,9 +113,11 @@ struct watch;
  * @retries: times that a raw command is sent again; others take their LUN's
  * @tries: times that it was sent again; 0 whenever the slot is free
  * @shape: SHAPE() and more
- * @next: next one in whatever list it is in
  * @head: its head in the ring
+ * @next: next one in whatever list it is in
  * @flags: SLOT_*
+ * @carried: it was in flight when its device was back, see recovery.owed; then it has SLOT_AGAIN
+ * @free: those three in one store, for a slot that is free
  */
 struct slot {
 	struct virtio_scsi_cmd_req *header;
@@ -137,7 +139,7 @@ struct slot {
 		struct {
 			uint16_t next;
 			uint8_t flags;
-			uint8_t unused;
+			bool carried;
 		};
 		uint32_t free;
 	};

@@ -15,6 +15,9 @@
 
 #define DEFAULT_RETRIES 5u
 
+/* How often a LUN is asked what it is, when the device is lost meanwhile. */
+#define OPEN_TRIES 3u
+
 int lun_init(struct vscsi_lun *lun, struct vscsi_dev *dev, unsigned target, unsigned number)
 {
 	memset(lun, 0, sizeof(*lun));
@@ -52,17 +55,45 @@ static void destroy(struct vscsi_lun *lun)
 	free(lun);
 }
 
-/* From here on the LUN is looked for when the device was lost. */
-static void enlist(struct vscsi_lun *lun)
+/*
+ * From here on the LUN is looked for when the device was lost. Not if that happened since it began
+ * to tell what it is: there may be another one by now. Return: whether it is in the list.
+ */
+static bool enlist(struct vscsi_dev *dev, struct vscsi_lun *lun, uint32_t losses)
 {
+	bool same;
 	unsigned i;
 
-	pthread_mutex_lock(&lun->dev->lock);
-	for (i = 0; lun->credits && i < lun->dev->queues; i++)
-		ioq_begin_counting(lun->dev->ioqs[i]);
-	lun->next = lun->dev->open;
-	lun->dev->open = lun;
-	pthread_mutex_unlock(&lun->dev->lock);
+	pthread_mutex_lock(&dev->lock);
+	same = atomic_load(&dev->recovery.losses) == losses;
+	for (i = 0; same && lun->credits && i < dev->queues; i++)
+		ioq_begin_counting(dev->ioqs[i]);
+	if (same) {
+		lun->next = dev->open;
+		dev->open = lun;
+	}
+	pthread_mutex_unlock(&dev->lock);
+	return same;
+}
+
+/* Asks a LUN what it is, and puts it in the list. Return: -ESTALE: ask again from the beginning. */
+static int get_to_know(struct vscsi_lun *lun, struct vscsi_dev *dev, unsigned target,
+		       unsigned number)
+{
+	uint32_t losses = atomic_load(&dev->recovery.losses);
+	int err;
+
+	err = lun_init(lun, dev, target, number);
+	if (!err)
+		err = set_limit(lun);
+	if (!err)
+		err = lun_probe(lun);
+	if (!err && !enlist(dev, lun, losses))
+		err = error_set(-ESTALE,
+				"the device was lost and came back each time that LUN %u:%u was "
+				"asked what it is; try again",
+				target, number);
+	return err;
 }
 
 static void unlist(struct vscsi_lun *lun)
@@ -81,32 +112,32 @@ EXPORT int vscsi_lun_open(struct vscsi_dev *dev, unsigned target, unsigned numbe
 {
 	struct vscsi_lun_opts opts;
 	struct vscsi_lun *lun;
+	unsigned tries = 0;
 	int err;
 
 	error_enter(__func__);
 	err = options_copy(&opts, sizeof(opts), user);
 	if (err)
 		return err;
-	lun = aligned_alloc(CACHE_LINE, align_up(sizeof(*lun), CACHE_LINE));
-	if (!lun)
-		return error_set(-ENOMEM, "out of memory");
-	err = lun_init(lun, dev, target, number);
-	if (!err)
-		err = set_limit(lun);
-	if (!err)
-		err = lun_probe(lun);
-	if (err) {
-		destroy(lun);
-		return err;
-	}
 	if (!opts.retries)
 		opts.retries = DEFAULT_RETRIES;
 	if (opts.retries == VSCSI_NO_RETRIES)
 		opts.retries = 0;
+	lun = aligned_alloc(CACHE_LINE, align_up(sizeof(*lun), CACHE_LINE));
+	if (!lun)
+		return error_set(-ENOMEM, "out of memory");
+	memset(lun, 0, sizeof(*lun));
+	do {
+		free(lun->credits);
+		err = get_to_know(lun, dev, target, number);
+	} while (err == -ESTALE && ++tries < OPEN_TRIES);
+	if (err) {
+		destroy(lun);
+		return err == -ESTALE ? -ENOTCONN : err;
+	}
 	lun->limit_ms = limit_set(dev, opts.timeout_ms, dev->opts.io_timeout_ms);
 	lun->retries = (uint16_t)(opts.retries < UINT16_MAX ? opts.retries : UINT16_MAX);
 	atomic_fetch_add(&dev->luns, 1);
-	enlist(lun);
 	*out = lun;
 	return 0;
 }

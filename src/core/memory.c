@@ -97,9 +97,14 @@ static int change(struct vscsi_dev *dev, const struct dma_region *region, uint64
 		err = virtio_mem_map(&dev->virtio, region, iova);
 	else
 		err = virtio_mem_unmap(&dev->virtio, region, *iova);
-	/* It hung up over this; the sentence stays that of the caller's failure. */
+	/*
+	 * It hung up over this, or broke the protocol, after which it is not looked for; the
+	 * sentence stays that of the caller's failure.
+	 */
 	if (err == -ENOTCONN && dev_running(dev))
 		recover_begin(dev, error_text(), FATE_KEEP);
+	if (err == -EPROTO && dev_running(dev))
+		dev_fail_locked(dev, error_text());
 	pthread_mutex_unlock(&dev->lock);
 	return err;
 }

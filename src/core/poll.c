@@ -22,17 +22,26 @@
 #define EMPTY_POLLS 64u
 #define BUSY_POLLS  256u
 
-/* Ends a request in whatever state it is. */
-static void finish(struct ioq *ioq, struct slot *slot)
+/* Takes back what only a request that isn't plain leaves behind. */
+static void finish_special(struct ioq *ioq, struct slot *slot)
 {
 	if (slot->flags & SLOT_ENDING)
 		limit_ended(ioq, slot);
-	if (slot->flags & SLOT_COUNTED)
-		credit_give(atomic_load_explicit(&slot->lun, memory_order_relaxed), ioq);
 	if (slot->flags & SLOT_RAW)
 		slot_clean(slot);
-	slot_forget(slot);
+	if (slot->carried)
+		slot_carried(ioq, slot);
 	slot->tries = 0;
+}
+
+/* Ends a request in whatever state it is. */
+static void finish(struct ioq *ioq, struct slot *slot)
+{
+	if (slot->flags & (SLOT_ENDING | SLOT_RAW | SLOT_AGAIN))
+		finish_special(ioq, slot);
+	if (slot->flags & SLOT_COUNTED)
+		credit_give(atomic_load_explicit(&slot->lun, memory_order_relaxed), ioq);
+	slot_forget(slot);
 	slot_release(ioq, slot, slot_number(ioq, slot));
 }
 

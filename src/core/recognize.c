@@ -23,7 +23,7 @@
 /* What a LUN turns out to be. What it doesn't say, it may say later. */
 enum { MISSING, SAME, OTHER };
 
-/* A question in DMA memory: header, response and data from cache lines of their own. */
+/* A question in DMA memory: header and response as in a slot, and data. */
 struct question {
 	struct virtio_scsi_cmd_req request;
 	char pad[SLOT_RESPONSE - sizeof(struct virtio_scsi_cmd_req)];
@@ -81,22 +81,26 @@ static int check(struct vscsi_dev *dev)
 	return 0;
 }
 
-static int await(struct vscsi_dev *dev, struct virtq *vq)
+/* The time for one answer is also bounded by that for all of them. */
+static int await(struct vscsi_dev *dev, struct virtq *vq, const char *what)
 {
-	uint64_t limit = clock_ms() + dev->opts.timeout_ms;
+	uint64_t begin = clock_ms();
+	uint64_t limit = begin + dev->opts.timeout_ms;
 	struct ring_used used;
 	unsigned spins = 0;
 	int pending;
 	int err;
 
+	if (limit > dev->recovery.answers_by)
+		limit = dev->recovery.answers_by;
 	while (!(pending = virtq_pending(vq))) {
 		clock_relax(&spins);
 		err = spins % 1024 ? 0 : check(dev);
 		if (err)
 			return err;
 		if (clock_ms() > limit)
-			return error_set(-ETIMEDOUT, "no answer to an INQUIRY in %u ms",
-					 dev->opts.timeout_ms);
+			return error_set(-ETIMEDOUT, "no answer to %s in %u ms", what,
+					 (unsigned)(clock_ms() - begin));
 	}
 	if (pending < 0 || virtq_take(vq, &used))
 		return error_set(-EPROTO, "%s", virtq_rule(vq));
@@ -111,6 +115,7 @@ static int ask(struct vscsi_lun *lun, const uint8_t cdb[SCSI_CDB_LEN], uint8_t *
 {
 	struct vscsi_dev *dev = lun->dev;
 	struct virtq *vq = &dev->recovery.asked->spare;
+	const char *what = cdb[0] == SCSI_INQUIRY ? "INQUIRY" : "READ CAPACITY";
 	struct question *q = dev->question;
 	unsigned tries;
 	struct virtio_scsi_cmd_resp resp;
@@ -123,7 +128,7 @@ static int ask(struct vscsi_lun *lun, const uint8_t cdb[SCSI_CDB_LEN], uint8_t *
 	for (tries = 0; tries < TRIES; tries++) {
 		err = send(dev, vq, len);
 		if (!err)
-			err = await(dev, vq);
+			err = await(dev, vq, what);
 		if (err)
 			return err;
 		memcpy(&resp, &q->response, offsetof(struct virtio_scsi_cmd_resp, sense));
@@ -234,7 +239,7 @@ static int recognize(struct vscsi_lun *lun, bool wait)
 	if (what == SAME)
 		what = is_large_enough(lun);
 	if (what == MISSING && wait)
-		return error_set(-ENODEV, "LUN %u:%u is missing, or not ready to tell what it is",
+		return error_set(-EAGAIN, "LUN %u:%u is missing, or not ready to tell what it is",
 				 lun->info.target, lun->info.lun);
 	if (what == SAME || what < 0)
 		return what < 0 ? what : 0;

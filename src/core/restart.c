@@ -75,7 +75,7 @@ static int start_spare(struct ioq *ioq)
 	return err ? err : virtq_start(&ioq->spare);
 }
 
-int restart_asked(struct vscsi_dev *dev)
+int restart_to_ask(struct vscsi_dev *dev)
 {
 	return start_spare(dev->recovery.asked);
 }
@@ -109,7 +109,7 @@ static int start_again(struct virtq *vq)
  * Where the device stood: what it had in flight, or, of a queue that was not polled since the loss
  * before this one, the fresh virtqueue that it got then and that its user will go over to.
  */
-static int go_on(struct ioq *ioq)
+static int start_where_it_stood(struct ioq *ioq)
 {
 	return start_again(ioq_kept(ioq) ? &ioq->vq : &ioq->spare);
 }
@@ -126,6 +126,6 @@ int restart_kept(struct vscsi_dev *dev)
 	if (!err)
 		err = start_again(events_virtq(dev));
 	for (i = 0; i < dev->served && !err; i++)
-		err = go_on(dev->ioqs[i]);
+		err = start_where_it_stood(dev->ioqs[i]);
 	return err;
 }

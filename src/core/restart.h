@@ -13,13 +13,13 @@
  * restart_check - Look whether it is large enough for what is in use
  * restart_fresh - Start all virtqueues, empty; request queues have theirs in struct ioq, @spare
  * restart_kept - Start all virtqueues where the device stood
- * restart_asked - Start nothing but a fresh virtqueue to ask questions, struct recovery, @asked
+ * restart_to_ask - Start nothing but a fresh virtqueue to ask questions, struct recovery, @asked
  *
  * Return: 0, or a negative errno with its sentence set. Device locked.
  */
 int restart_check(struct vscsi_dev *dev);
 int restart_fresh(struct vscsi_dev *dev);
 int restart_kept(struct vscsi_dev *dev);
-int restart_asked(struct vscsi_dev *dev);
+int restart_to_ask(struct vscsi_dev *dev);
 
 #endif

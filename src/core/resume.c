@@ -37,8 +37,29 @@ void ioq_park(struct ioq *ioq)
 	}
 }
 
-/* Ends what is for LUNs that did not come back. Return: whether there was any. */
-static bool end_gone(struct ioq *ioq)
+bool ioq_has_news(const struct ioq *ioq)
+{
+	return !(ioq->parked || ioq_kept(ioq)) || atomic_load(&ioq->ready) || ioq_up(ioq) ||
+	       dev_failed(ioq->dev);
+}
+
+bool queue_has_news(const struct vscsi_queue *queue)
+{
+	return queue->done != NO_SLOT || ioq_has_news(queue->ioq);
+}
+
+/* Whether a request has data both ways, and the device that is back can't do that (5.6.6.1.1). */
+static bool is_beyond(const struct ioq *ioq, const struct slot *slot)
+{
+	return (slot->shape & SHAPE(31, 0)) && (slot->shape & SHAPE(0, 31)) &&
+	       !dev_uses(ioq->dev, VIRTIO_SCSI_F_INOUT);
+}
+
+/*
+ * Ends what is for LUNs that did not come back, or can't be sent any more. Return: whether there
+ * was any.
+ */
+static bool end_unfit(struct ioq *ioq)
 {
 	uint16_t *link = &ioq->waiting;
 	bool any = false;
@@ -47,7 +68,7 @@ static bool end_gone(struct ioq *ioq)
 	while (*link != NO_SLOT) {
 		struct slot *slot = &ioq->slots[*link];
 
-		if (!slot_gone(slot)) {
+		if (!slot_gone(slot) && !is_beyond(ioq, slot)) {
 			link = &slot->next;
 			continue;
 		}
@@ -58,7 +79,7 @@ static bool end_gone(struct ioq *ioq)
 	for (i = 0; i < ioq->depth; i++) {
 		struct slot *slot = &ioq->slots[i];
 
-		if (!(slot->flags & SLOT_LIVE) || !slot_gone(slot))
+		if (!(slot->flags & SLOT_LIVE) || !(slot_gone(slot) || is_beyond(ioq, slot)))
 			continue;
 		ioq_end(slot);
 		any = true;
@@ -97,12 +118,34 @@ static uint16_t list_all(struct ioq *ioq)
 	return first;
 }
 
+/* Until it is returned, the device that is back has not shown that it can live with it. */
+static void carry(const struct ioq *ioq, struct slot *slot)
+{
+	if (slot->carried)
+		return;
+	slot->carried = true;
+	slot->flags |= SLOT_AGAIN;
+	atomic_fetch_add_explicit(&ioq->dev->recovery.owed, 1, memory_order_relaxed);
+}
+
+void slot_carried(const struct ioq *ioq, struct slot *slot)
+{
+	struct recovery *recovery = &ioq->dev->recovery;
+
+	slot->carried = false;
+	if (!(slot->flags & SLOT_UNKNOWN))
+		atomic_store_explicit(&recovery->answered, true, memory_order_relaxed);
+	/* Release pairs with has_proved_itself(), which asks for the answer next. */
+	atomic_fetch_sub_explicit(&recovery->owed, 1, memory_order_release);
+}
+
 static void push_all(struct ioq *ioq, uint16_t number)
 {
 	while (number != NO_SLOT) {
 		struct slot *slot = &ioq->slots[number];
 
 		number = slot->next;
+		carry(ioq, slot);
 		slot_forget(slot);
 		slot_push_again(ioq, slot);
 	}
@@ -121,14 +164,18 @@ static bool replay(struct ioq *ioq)
 }
 
 /* Goes on with the virtqueue that the device has again. The time of what is in it begins anew. */
-static bool go_on(struct ioq *ioq)
+static bool continue_ring(struct ioq *ioq)
 {
 	const uint64_t now = clock_ms();
 	unsigned i;
 
 	for (i = 0; i < ioq->depth; i++) {
-		ioq->slots[i].flags &= (uint8_t)~SLOT_SEEN;
+		struct slot *slot = &ioq->slots[i];
+
+		slot->flags &= (uint8_t)~SLOT_SEEN;
 		ioq->watches[i].step_ms = now;
+		if (slot->flags & SLOT_LIVE)
+			carry(ioq, slot);
 	}
 	return virtq_publish(&ioq->vq);
 }
@@ -143,7 +190,7 @@ static bool may_resume(struct ioq *ioq)
 		return false;
 	if (ioq_kept(ioq))
 		return true;
-	return ioq->parked && !(atomic_load(&ioq->dev->strangers) && end_gone(ioq));
+	return ioq->parked && !end_unfit(ioq);
 }
 
 bool ioq_resume(struct ioq *ioq, bool *kick)
@@ -155,7 +202,7 @@ bool ioq_resume(struct ioq *ioq, bool *kick)
 	if (!atomic_load(&ioq->ready) || pthread_mutex_trylock(&dev->lock))
 		return false;
 	if (may_resume(ioq)) {
-		*kick = ioq_kept(ioq) ? go_on(ioq) : replay(ioq);
+		*kick = ioq_kept(ioq) ? continue_ring(ioq) : replay(ioq);
 		atomic_store(&ioq->ready, false);
 		ioq_set_hot(ioq, ioq->exclusive && !atomic_load(&dev->strangers));
 		atomic_store_explicit(&ioq->up, true, memory_order_release);

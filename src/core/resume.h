@@ -18,8 +18,19 @@
  */
 void ioq_park(struct ioq *ioq);
 
+/*
+ * ioq_has_news - Whether a poll has something to do on a queue whose device is away, or was: it is
+ *	back, it is given up, or nothing was decided yet about what was in flight
+ * queue_has_news - The same for a handle, which may also have completions that another one found
+ */
+bool ioq_has_news(const struct ioq *ioq);
+bool queue_has_news(const struct vscsi_queue *queue);
+
 /* Lets a request that is in flight end without an answer, on a queue that is parked. */
 void ioq_end(struct slot *slot);
+
+/* Notes that a request with @carried is returned. */
+void slot_carried(const struct ioq *ioq, struct slot *slot);
 
 /**
  * ioq_resume - Go over to the virtqueue that the device has now, and send again what is in flight

@@ -10,6 +10,7 @@
 #include "core/limit.h"
 #include "core/queue.h"
 #include "core/recover.h"
+#include "core/resume.h"
 #include "util/clock.h"
 #include "util/export.h"
 
@@ -41,9 +42,9 @@ static int arm(struct vscsi_queue *queue)
 	err = virtq_fd_clear(&queue->ioq->vq);
 	if (err)
 		return err;
-	/* Only now: what was read may have been the news that the device is lost. */
+	/* Only now: what was read may have been the news that the device is lost, or back. */
 	if (!ioq_up(queue->ioq))
-		return dev_failed(queue->ioq->dev) ? -ENOTCONN : 1;
+		return dev_failed(queue->ioq->dev) ? -ENOTCONN : queue_has_news(queue);
 	return virtq_arm(&queue->ioq->vq);
 }
 
@@ -106,6 +107,8 @@ static int sleep_until(struct vscsi_queue *queue, uint64_t limit)
 			return ret;
 		if (!left || (ret == TIME_OVER && left <= ms))
 			return 0;
+		if (ret == FOR_OTHERS && !ioq_up(queue->ioq))
+			return WOKEN;
 		if (ret == FOR_OTHERS)
 			continue;
 		/* Once: it may be another file by now, and would not let anybody sleep. */
@@ -121,12 +124,10 @@ static int sleep_until(struct vscsi_queue *queue, uint64_t limit)
 /* Whether a poll has something to do on a queue whose device is away. */
 static bool has_news(struct vscsi_queue *queue)
 {
-	const struct ioq *ioq = queue->ioq;
 	bool news;
 
 	queue_lock(queue);
-	news = !(ioq->parked || ioq_kept(ioq)) || queue->done != NO_SLOT ||
-	       atomic_load(&ioq->ready) || ioq_up(ioq) || dev_failed(ioq->dev);
+	news = queue_has_news(queue);
 	queue_unlock(queue);
 	return news;
 }
@@ -184,7 +185,7 @@ static int wait_exclusive(struct vscsi_queue *queue, uint64_t limit)
 {
 	int ret = arm(queue);
 
-	if (!ret)
+	if (!ret && ioq_up(queue->ioq))
 		ret = sleep_until(queue, limit);
 	if (ret != -EOPNOTSUPP)
 		virtq_disarm(&queue->ioq->vq);
@@ -199,7 +200,7 @@ static int wait_shared(struct vscsi_queue *queue, uint64_t limit)
 		return ret;
 	share_enter(queue);
 	ret = share_arm(queue, false);
-	if (!ret)
+	if (!ret && ioq_up(queue->ioq))
 		ret = sleep_until(queue, limit);
 	share_leave(queue);
 	return ret;
@@ -213,8 +214,36 @@ EXPORT int vscsi_wait(struct vscsi_queue *queue, int timeout_ms)
 	if (queue->spin_ns && spin(queue, limit))
 		return 1;
 	ret = queue->shared ? wait_shared(queue, limit) : wait_exclusive(queue, limit);
-	if (ret == 1 && !ioq_up(queue->ioq))
+	if (ret >= 0 && !ioq_up(queue->ioq))
 		ret = sleep_down(queue, limit);
 	/* Completions of a lost device are there to be polled as well. */
 	return ret == -ENOTCONN ? 1 : ret;
+}
+
+/* As vscsi_wait() looks at it: now and then, whoever sleeps. */
+static void watch_device(struct vscsi_dev *dev)
+{
+	uint64_t now = clock_ms();
+
+	if (now < atomic_load_explicit(&dev->watched_ms, memory_order_relaxed) + WATCH_MS)
+		return;
+	atomic_store_explicit(&dev->watched_ms, now, memory_order_relaxed);
+	dev_check(dev);
+}
+
+EXPORT int vscsi_sleep_ms(struct vscsi_queue *queue)
+{
+	struct vscsi_dev *dev = queue->ioq->dev;
+	unsigned pause;
+
+	watch_device(dev);
+	limit_poll(queue);
+	recover_step(dev);
+	if (ioq_up(queue->ioq))
+		return retries_wait(queue) ? RETRY_MS : (int)limit_nap(queue->ioq, WATCH_MS);
+	if (has_news(queue))
+		return 0;
+	/* At least one, where another thread is at it. */
+	pause = recover_pause(dev) + 1;
+	return pause < WATCH_MS ? (int)pause : WATCH_MS;
 }

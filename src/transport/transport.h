@@ -116,7 +116,9 @@ static inline size_t transport_device_bytes(const struct transport_queue *queue)
  * @can_reopen: whether there is anything to connect to again. NULL: there never is
  * @reopen: connect anew to what open() connected to, whatever is left of the connection before.
  *	Queues are stopped then, what was mapped is mapped by the time that the next one starts, and
- *	file descriptors that were handed out stay. @keep: so does the account of track()
+ *	file descriptors that were handed out stay. @keep: so does the account of track(). -ENODEV:
+ *	there will be nothing to connect to any more; -ENOTSUP, -ENOSPC: what there is lacks
+ *	something
  * @track: see to it that the device keeps account of what it has in flight where it outlives it.
  *	Between set_features() and the first queue_start(), on each connection where that is wanted;
  *	@count: virtqueues, @size: entries of the largest. After reopen() with @keep the device goes

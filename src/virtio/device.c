@@ -37,9 +37,10 @@ static int add_status(struct virtio_dev *dev, uint8_t bit)
 				 "the device asks for a reset (status 0x%02x) while it is "
 				 "being started; restart the back-end",
 				 now);
+	/* Only the set of features is something to agree about. */
 	if ((now & status) != status)
-		return error_set(-ENOTSUP, "the device refused status 0x%02x and shows 0x%02x",
-				 status, now);
+		return error_set(bit == VIRTIO_CONFIG_S_FEATURES_OK ? -ENOTSUP : -EIO,
+				 "the device refused status 0x%02x and shows 0x%02x", status, now);
 	return 0;
 }
 

@@ -7,6 +7,7 @@
 #include "loss.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
@@ -367,13 +368,67 @@ static void asleep_across_the_restart(void **state)
 	assert_works(f);
 }
 
+/*
+ * A loop of events that does nothing but sleep on the descriptor, as long as it may, until all is
+ * returned or the time is over. Return: how often it woke.
+ */
+static unsigned sleep_on_fd(struct vscsi_queue *queue, unsigned *left, uint64_t end)
+{
+	struct pollfd pfd = {.fd = vscsi_queue_fd(queue), .events = POLLIN};
+	struct vscsi_completion done[DEPTH];
+	unsigned rounds;
+
+	assert_true(pfd.fd >= 0);
+	for (rounds = 0; *left && now_ms() < end; rounds++) {
+		int armed = vscsi_arm(queue);
+		int got;
+		int i;
+
+		assert_in_range(armed, 0, 1);
+		if (!armed)
+			poll(&pfd, 1, vscsi_sleep_ms(queue));
+		got = vscsi_poll(queue, done, DEPTH);
+		assert_true(got >= 0);
+		for (i = 0; i < got; i++)
+			assert_int_equal(done[i].result, 0);
+		*left -= (unsigned)got;
+	}
+	return rounds;
+}
+
+/* It sleeps between the attempts: a loop that is kept awake makes many thousand rounds. */
+static void asleep_on_the_descriptor(void **state)
+{
+	static const char *const options[] = {"?recovery=exact", "?recovery=replay",
+					      "?recovery=replay&queues=1"};
+	struct fixture *f = *state;
+	unsigned i;
+	char *data;
+
+	for (i = 0; i < ARRAY_LEN(options); i++) {
+		unsigned left = DEPTH;
+
+		start_file(f, options[i]);
+		data = take(f, DEPTH * 512);
+		die_with_writes(f, f->queue, data, DEPTH);
+		assert_in_range(sleep_on_fd(f->queue, &left, now_ms() + 500), 2, 60);
+		assert_int_equal(left, DEPTH);
+		START(f, FILE_LUN);
+		assert_in_range(sleep_on_fd(f->queue, &left, now_ms() + PATIENCE_MS), 1, 60);
+		assert_int_equal(left, 0);
+		assert_written(f, data, DEPTH);
+		assert_works(f);
+		stop_all(f);
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest away[] = {
 		TEST(accepted_while_away),       TEST(reset_by_the_application),
 		TEST(aborted_while_away),        TEST(memory_of_the_application),
 		TEST(not_polled_between_losses), TEST(shared_by_threads),
-		TEST(asleep_across_the_restart),
+		TEST(asleep_across_the_restart), TEST(asleep_on_the_descriptor),
 	};
 
 	return RUN_TESTS(away);

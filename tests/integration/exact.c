@@ -244,14 +244,32 @@ static void no_account_any_more(void **state)
 	assert_written(f, data, DEPTH);
 	assert_works(f);
 	stop_all(f);
-	start_file(f, "?recovery=exact&recovery_ms=300");
+	start_file(f, "?recovery=exact&recovery_ms=4294967295");
 	data = take(f, DEPTH * 512);
 	die_with_writes(f, f->queue, data, DEPTH);
 	START(f, FILE_LUN, NO_INFLIGHT);
 	collect_all(f->queue, DEPTH, -ENOTCONN, true);
 	assert_int_equal(vscsi_sync_flush(f->lun), -ENOTCONN);
-	assert_sentence("300 ms");
+	assert_sentence("lacks what is in use");
 	assert_sentence("INFLIGHT");
+}
+
+/* The account is made for features that the next target lacks; what is sent again needs none. */
+static void other_features(void **state)
+{
+	struct fixture *f = *state;
+	char *data;
+
+	CONFORMS("R-VU-100");
+	make_file("disk.img", 16 * MIB);
+	START(f, FILE_LUN);
+	open_default(f, "?recovery_ms=2000");
+	data = take(f, DEPTH * 512);
+	die_with_writes(f, f->queue, data, DEPTH);
+	START(f, FILE_LUN, "--off=event_idx,hotplug,change,mem_slots,status,config,reply_ack");
+	collect_all(f->queue, DEPTH, 0, true);
+	assert_written(f, data, DEPTH);
+	assert_works(f);
 }
 
 static void assert_tracked(struct fixture *f, const char *options, bool tracked)
@@ -290,10 +308,10 @@ static void asked_for_where_it_is_wanted(void **state)
 int main(void)
 {
 	static const struct CMUnitTest exact[] = {
-		TEST(all_stays_outstanding),        TEST(killed_at_every_point),
-		TEST(killed_while_going_on),        TEST(no_stranger_is_written_to),
-		TEST(resized_while_away),           TEST(no_account_any_more),
-		TEST(asked_for_where_it_is_wanted),
+		TEST(all_stays_outstanding), TEST(killed_at_every_point),
+		TEST(killed_while_going_on), TEST(no_stranger_is_written_to),
+		TEST(resized_while_away),    TEST(no_account_any_more),
+		TEST(other_features),        TEST(asked_for_where_it_is_wanted),
 	};
 
 	return RUN_TESTS(exact);

@@ -156,7 +156,8 @@ static int pci_reopen(struct transport *t, bool keep)
 	(void)keep;
 
 	if (f->bus->ops->leaving(f->bus))
-		return pci_gone(f->bus, "is being taken away");
+		return error_set(-ENODEV, "%s is being taken away or reported a fatal error",
+				 f->bus->name);
 	ret = pci_master(f->bus, false);
 	if (!ret)
 		ret = pci_get_status(t);

@@ -103,6 +103,8 @@ int probe_tests(void);
 int memory_tests(void);
 int recover_tests(void);
 int relapse_tests(void);
+int loop_tests(void);
+int identity_tests(void);
 int packed_tests(void);
 
 #endif

@@ -28,6 +28,8 @@ int main(void)
 	failed += memory_tests();
 	failed += recover_tests();
 	failed += relapse_tests();
+	failed += loop_tests();
+	failed += identity_tests();
 	failed += packed_tests();
 	failed += address_tests();
 	failed += open_tests();

@@ -5,69 +5,15 @@
  */
 #include <errno.h>
 #include <pthread.h>
+#include <semaphore.h>
+#include <stdatomic.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "core.h"
 #include "core/queue.h"
+#include "loss.h"
 
 #define BUSY 0x08
-
-/* Whether the device can't be reached, and how often it was tried. */
-static bool away;
-static unsigned attempts;
-
-static bool can_reopen(struct transport *t)
-{
-	(void)t;
-	return true;
-}
-
-static int reopen(struct transport *t, bool keep)
-{
-	struct fake *fake = (struct fake *)t;
-
-	(void)keep;
-	attempts++;
-	if (away)
-		return -ECONNREFUSED;
-	memset(fake->started, 0, sizeof(fake->started));
-	fake->insist = 0;
-	return 0;
-}
-
-static bool tracked(struct transport *t)
-{
-	struct fake *fake = (struct fake *)t;
-	struct model *m = fake->ctx;
-
-	return m->account;
-}
-
-static void open_recoverable(struct desk *d, const char *options)
-{
-	away = false;
-	desk_init(d);
-	d->m->fake.ops.can_reopen = can_reopen;
-	d->m->fake.ops.reopen = reopen;
-	d->m->fake.ops.tracked = tracked;
-	desk_open(d, options);
-	d->m->held = UINT64_C(1) << DESK_QUEUE;
-}
-
-static void read_block(struct desk *d, uint64_t lba)
-{
-	assert_int_equal(vscsi_read(d->queue, d->lun, d->buf, lba, 1, 0, lba), 0);
-	assert_int_equal(vscsi_submit(d->queue), 0);
-}
-
-static void answer_good(struct desk *d, const struct chain *chain)
-{
-	struct answer good = model_good(chain);
-
-	model_answer(d->m, chain, &good);
-}
 
 static void answer_busy(struct desk *d)
 {
@@ -77,49 +23,6 @@ static void answer_busy(struct desk *d)
 	busy.status = BUSY;
 	model_answer(d->m, &chain, &busy);
 	desk_poll_nothing(d);
-}
-
-static void serve_one(struct desk *d, uint64_t lba)
-{
-	struct chain chain = desk_take(d);
-
-	assert_int_equal(chain_cdb(&chain)[5], lba);
-	answer_good(d, &chain);
-	assert_int_equal(desk_poll(d).user_data, lba);
-}
-
-static void break_connection(struct desk *d)
-{
-	d->m->fake.fail = FAKE_CHECK;
-	d->m->fake.fail_skip = 0;
-	d->m->fake.fail_err = -ENOTCONN;
-}
-
-static void drain_events(struct desk *d)
-{
-	struct vscsi_event events[8];
-
-	if (vscsi_dev_poll_events(d->dev, events, 8) < 0)
-		fail_msg("%s", vscsi_last_error());
-}
-
-/* Lost, and not yet back. */
-static void lose(struct desk *d)
-{
-	away = true;
-	break_connection(d);
-	drain_events(d);
-}
-
-static void find(struct desk *d)
-{
-	struct vscsi_dev_info info = {.size = sizeof(info)};
-
-	away = false;
-	clock_skip(1000);
-	drain_events(d);
-	assert_int_equal(vscsi_dev_get_info(d->dev, &info), 0);
-	assert_int_equal(info.state, VSCSI_DEV_RUNNING);
 }
 
 /*
@@ -132,21 +35,21 @@ static void test_a_queue_that_slept_through_a_loss(void **state)
 	struct desk d;
 
 	(void)state;
-	open_recoverable(&d, "");
-	read_block(&d, 1);
+	loss_open(&d, "");
+	loss_read(&d, 1);
 	chain = desk_take(&d);
-	lose(&d);
-	find(&d);
+	loss_lose(&d);
+	loss_find(&d);
 	d.m->account = true;
-	lose(&d);
-	find(&d);
+	loss_lose(&d);
+	loss_find(&d);
 	desk_poll_nothing(&d);
 	chain = desk_take(&d);
 	assert_int_equal(chain_cdb(&chain)[5], 1);
-	answer_good(&d, &chain);
+	loss_answer(&d, &chain);
 	assert_int_equal(desk_poll(&d).user_data, 1);
-	read_block(&d, 2);
-	serve_one(&d, 2);
+	loss_read(&d, 2);
+	loss_serve(&d, 2);
 	assert_int_equal(model_waiting(d.m, DESK_QUEUE), 0);
 	desk_close(&d);
 }
@@ -158,19 +61,19 @@ static void test_a_ring_of_the_past_stays_there(void **state)
 	struct desk d;
 
 	(void)state;
-	open_recoverable(&d, "recovery=report");
-	read_block(&d, 1);
-	lose(&d);
+	loss_open(&d, "recovery=report");
+	loss_read(&d, 1);
+	loss_lose(&d);
 	done = desk_poll(&d);
 	assert_int_equal(done.result, -ECONNRESET);
-	find(&d);
+	loss_find(&d);
 	d.m->account = true;
-	lose(&d);
-	find(&d);
+	loss_lose(&d);
+	loss_find(&d);
 	assert_int_equal(model_waiting(d.m, DESK_QUEUE), 0);
-	read_block(&d, 2);
+	loss_read(&d, 2);
 	desk_poll_nothing(&d);
-	serve_one(&d, 2);
+	loss_serve(&d, 2);
 	desk_close(&d);
 }
 
@@ -181,26 +84,26 @@ static void test_abort_of_one_that_waits(void **state)
 	struct desk d;
 
 	(void)state;
-	open_recoverable(&d, "");
-	read_block(&d, 1);
+	loss_open(&d, "");
+	loss_read(&d, 1);
 	answer_busy(&d);
-	read_block(&d, 2);
+	loss_read(&d, 2);
 	answer_busy(&d);
-	lose(&d);
+	loss_lose(&d);
 	desk_poll_nothing(&d);
 	assert_int_equal(vscsi_abort(d.queue, 2), 0);
 	done = desk_poll(&d);
 	assert_int_equal(done.user_data, 2);
 	assert_int_equal(done.result, -ECANCELED);
 	desk_poll_nothing(&d);
-	find(&d);
+	loss_find(&d);
 	desk_poll_nothing(&d);
 	clock_skip(10);
 	desk_poll_nothing(&d);
-	serve_one(&d, 1);
+	loss_serve(&d, 1);
 	assert_int_equal(model_waiting(d.m, DESK_QUEUE), 0);
-	read_block(&d, 3);
-	serve_one(&d, 3);
+	loss_read(&d, 3);
+	loss_serve(&d, 3);
 	desk_close(&d);
 }
 
@@ -211,15 +114,15 @@ static void run_left_behind(uint64_t blocks)
 	char data[MODEL_BLOCK];
 	struct desk d;
 
-	open_recoverable(&d, "timeout_ms=50");
+	loss_open(&d, "timeout_ms=50");
 	memset(before, 0, sizeof(before));
 	memset(data, 0xaa, sizeof(data));
-	lose(&d);
+	loss_lose(&d);
 	assert_int_equal(vscsi_pwrite(d.lun, data, sizeof(data), 0, 0), -ETIMEDOUT);
 	d.m->blocks = blocks;
-	find(&d);
+	loss_find(&d);
 	/* Once more, for what is sent by the calls that wait. */
-	drain_events(&d);
+	loss_look(&d);
 	assert_memory_equal(d.m->disk, before, sizeof(before));
 	desk_close(&d);
 }
@@ -244,8 +147,8 @@ static void test_left_behind_while_it_waits(void **state)
 	struct desk d;
 
 	(void)state;
-	open_recoverable(&d, "");
-	read_block(&d, 1);
+	loss_open(&d, "");
+	loss_read(&d, 1);
 	answer_busy(&d);
 	queue_detach(d.queue, 1, &stand_in);
 	clock_skip(10);
@@ -275,19 +178,39 @@ static void test_both_ways_while_away(void **state)
 	struct desk d;
 
 	(void)state;
-	open_recoverable(&d, "");
+	loss_open(&d, "");
 	out = (struct iovec){d.buf, 512};
 	in = (struct iovec){d.buf + 512, 512};
-	lose(&d);
+	loss_lose(&d);
 	assert_int_equal(vscsi_command(d.queue, d.lun, &command, 1), 0);
 	assert_int_equal(vscsi_submit(d.queue), 0);
-	find(&d);
+	loss_find(&d);
 	desk_poll_nothing(&d);
 	chain = desk_take(&d);
-	answer_good(&d, &chain);
+	loss_answer(&d, &chain);
 	done = desk_poll(&d);
 	assert_int_equal(done.result, 0);
 	desk_close(&d);
+}
+
+/*
+ * By the linker's --wrap: who has to wait for this lock says so, and then waits until it may. All
+ * that it does before has been done by then.
+ */
+static _Atomic(struct lock *) guarded;
+static sem_t arrived;
+static sem_t allowed;
+
+void __real_lock_wait(struct lock *lock);
+void __wrap_lock_wait(struct lock *lock);
+
+void __wrap_lock_wait(struct lock *lock)
+{
+	if (lock == atomic_load(&guarded)) {
+		sem_post(&arrived);
+		sem_wait(&allowed);
+	}
+	__real_lock_wait(lock);
 }
 
 /* Polls a handle of a queue whose lock somebody else has. */
@@ -306,14 +229,6 @@ static struct vscsi_queue *open_shared(struct desk *d)
 
 	assert_int_equal(vscsi_queue_open(d->dev, &opts, &queue), 0);
 	return queue;
-}
-
-/* Takes the lock away from who has it, while the thread that waits for it sleeps on. */
-static void hold_while_waited_for(struct lock *lock)
-{
-	while (atomic_load(&lock->state) != LOCK_WANTED)
-		sched_yield();
-	atomic_store(&lock->state, LOCK_FREE);
 }
 
 /* A read that waits to be sent again. */
@@ -342,23 +257,30 @@ static void test_given_up_in_the_middle_of_a_poll(void **state)
 	struct desk d;
 
 	(void)state;
-	open_recoverable(&d, "recovery_ms=200");
+	loss_open(&d, "recovery_ms=200");
 	first = open_shared(&d);
 	second = open_shared(&d);
 	d.m->held = MODEL_ALL;
 	leave_waiting(&d, first);
 	leave_waiting(&d, first);
 	leave_waiting(&d, second);
-	lose(&d);
+	loss_lose(&d);
 	assert_int_equal(vscsi_poll(second, done, 4), 0);
+	sem_init(&arrived, 0, 0);
+	sem_init(&allowed, 0, 0);
+	atomic_store(&guarded, &first->ioq->lock);
 	lock_take(&first->ioq->lock);
 	assert_int_equal(pthread_create(&thread, NULL, poll_once, second), 0);
-	hold_while_waited_for(&first->ioq->lock);
+	assert_int_equal(sem_wait(&arrived), 0);
+	atomic_store(&guarded, NULL);
+	lock_give(&first->ioq->lock);
 	clock_skip(1000);
 	assert_int_equal(vscsi_dev_poll_events(d.dev, NULL, 0), -ENOTCONN);
 	assert_int_equal(vscsi_poll(first, done, 4), 2);
-	lock_wake(&first->ioq->lock);
+	sem_post(&allowed);
 	assert_int_equal(pthread_join(thread, NULL), 0);
+	sem_destroy(&arrived);
+	sem_destroy(&allowed);
 	assert_int_equal(vscsi_poll(first, done, 4), -ENOTCONN);
 	while (vscsi_poll(second, done, 4) > 0)
 		;
@@ -402,16 +324,16 @@ static void recognition_hook(void *ctx, enum fake_call call, unsigned queue)
 	} while (!m->broken && !device_sleep(&m->rings[2]));
 }
 
-/* Finds the device, in as many attempts as it takes. */
+/* Finds the device, in as many loss_attempts as it takes. */
 static void find_slowly(struct desk *d)
 {
 	struct vscsi_dev_info info = {.size = sizeof(info)};
 	unsigned i;
 
-	away = false;
+	loss_away = false;
 	for (i = 0; i < 40 && info.state != VSCSI_DEV_RUNNING; i++) {
 		clock_skip(100);
-		drain_events(d);
+		loss_look(d);
 		assert_int_equal(vscsi_dev_get_info(d->dev, &info), 0);
 	}
 	assert_int_equal(info.state, VSCSI_DEV_RUNNING);
@@ -425,16 +347,16 @@ static void test_busy_when_recognized(void **state)
 
 	(void)state;
 	for (i = 1; i < 4; i++) {
-		open_recoverable(&d, "");
-		lose(&d);
+		loss_open(&d, "");
+		loss_lose(&d);
 		d.m->held = UINT64_C(1) << DESK_QUEUE | 1 << 2;
 		d.m->fake.hook = recognition_hook;
 		busy_times = i;
 		find_slowly(&d);
 		assert_int_equal(busy_times, 0);
-		read_block(&d, 1);
+		loss_read(&d, 1);
 		desk_poll_nothing(&d);
-		serve_one(&d, 1);
+		loss_serve(&d, 1);
 		desk_close(&d);
 	}
 }
@@ -458,14 +380,14 @@ static void test_broken_when_recognized(void **state)
 	struct desk d;
 
 	(void)state;
-	open_recoverable(&d, "");
-	lose(&d);
+	loss_open(&d, "");
+	loss_lose(&d);
 	d.m->held = UINT64_C(1) << DESK_QUEUE | 1 << 2;
 	d.m->fake.hook = broken_hook;
-	attempts = 0;
+	loss_attempts = 0;
 	busy_times = 1;
 	find_slowly(&d);
-	assert_int_equal(attempts, 2);
+	assert_int_equal(loss_attempts, 2);
 	desk_close(&d);
 }
 
@@ -480,9 +402,9 @@ static void test_the_last_word(void **state)
 	int got;
 
 	(void)state;
-	open_recoverable(&d, "");
-	lose(&d);
-	away = false;
+	loss_open(&d, "");
+	loss_lose(&d);
+	loss_away = false;
 	clock_skip(1000);
 	assert_int_equal(vscsi_poll(d.queue, &done, 1), 0);
 	for (i = 0; i < 3; i++)
@@ -492,8 +414,8 @@ static void test_the_last_word(void **state)
 		last = events[got].type < VSCSI_EVENT_LOST ? 0 : events[got].type;
 	assert_int_equal(last, VSCSI_EVENT_BACK);
 	assert_int_equal(vscsi_dev_reset(d.dev), 0);
-	lose(&d);
-	find(&d);
+	loss_lose(&d);
+	loss_find(&d);
 	desk_close(&d);
 }
 

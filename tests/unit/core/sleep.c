@@ -6,7 +6,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "core.h"
+#include "loss.h"
 #include "util/clock.h"
 
 /* Both ways to ask for a notification. */
@@ -176,6 +176,129 @@ static void test_request_to_be_sent_again_wakes(void **state)
 	close_signalled(&d, fd);
 }
 
+/*
+ * While the device is looked for nobody is kept awake: the descriptor is silent until it is back or
+ * given up, and how long one may sleep is no more than until the next attempt.
+ */
+static void run_away(struct desk *d, struct vscsi_queue *queue, int fd, bool back)
+{
+	struct vscsi_completion done;
+	unsigned i;
+
+	loss_lose(d);
+	assert_true(readable(fd));
+	/* What was in flight has to be decided about first. */
+	assert_int_equal(vscsi_arm(queue), 1);
+	assert_int_equal(vscsi_poll(queue, &done, 1), 0);
+	for (i = 0; i < 4; i++) {
+		int ms;
+
+		assert_int_equal(vscsi_arm(queue), 0);
+		assert_false(readable(fd));
+		ms = vscsi_sleep_ms(queue);
+		assert_in_range(ms, 1, 10 << (i + 1));
+		assert_false(readable(fd));
+		clock_skip((uint64_t)ms);
+	}
+	assert_int_equal(vscsi_arm(queue), 0);
+	loss_away = !back;
+	clock_skip(back ? 1000 : 2000);
+	assert_int_equal(vscsi_sleep_ms(queue), 0);
+	assert_true(readable(fd));
+	assert_int_equal(vscsi_arm(queue), back ? 1 : -ENOTCONN);
+	assert_int_equal(vscsi_poll(queue, &done, 1), back ? 0 : 1);
+	if (back)
+		assert_int_equal(vscsi_arm(queue), 0);
+}
+
+static void test_asleep_while_it_is_away(void **state)
+{
+	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	struct desk d;
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		loss_open(&d, "recovery_ms=2000");
+		d.m->fake.call_fds[DESK_QUEUE] = fd;
+		loss_read(&d, 1);
+		run_away(&d, d.queue, fd, i == 0);
+		if (i == 0)
+			loss_serve(&d, 1);
+		desk_close(&d);
+	}
+	close(fd);
+}
+
+/* Two who share a queue don't wake each other by falling asleep; both hear that it is back. */
+static void test_two_asleep_while_it_is_away(void **state)
+{
+	const struct vscsi_queue_opts opts = {.size = sizeof(opts), .flags = VSCSI_QUEUE_SHARED};
+	int call = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	struct vscsi_completion done;
+	struct vscsi_queue *a;
+	struct vscsi_queue *b;
+	struct desk d;
+
+	(void)state;
+	loss_open(&d, "");
+	d.m->fake.call_fds[2] = call;
+	assert_int_equal(vscsi_queue_open(d.dev, &opts, &a), 0);
+	assert_int_equal(vscsi_queue_open(d.dev, &opts, &b), 0);
+	assert_int_equal(vscsi_arm(b), 0);
+	run_away(&d, a, vscsi_queue_fd(a), true);
+	loss_lose(&d);
+	assert_true(readable(vscsi_queue_fd(b)));
+	assert_int_equal(vscsi_poll(b, &done, 1), 0);
+	assert_int_equal(vscsi_arm(a), 0);
+	assert_int_equal(vscsi_arm(b), 0);
+	assert_false(readable(vscsi_queue_fd(a)));
+	assert_false(readable(vscsi_queue_fd(b)));
+	/* A third one gets it back, and whichever of them looks first empties what woke both. */
+	loss_away = false;
+	clock_skip(1000);
+	vscsi_sleep_ms(d.queue);
+	assert_int_equal(vscsi_arm(a), 1);
+	assert_true(readable(vscsi_queue_fd(a)));
+	assert_true(readable(vscsi_queue_fd(b)));
+	assert_int_equal(vscsi_queue_close(a), 0);
+	assert_int_equal(vscsi_queue_close(b), 0);
+	desk_close(&d);
+	close(call);
+}
+
+/* A loop that sleeps by itself sees that the connection is broken, and requests that are late. */
+static void test_what_sleepers_look_after(void **state)
+{
+	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	struct desk d;
+
+	(void)state;
+	loss_open(&d, "io_timeout_ms=800");
+	d.m->fake.call_fds[DESK_QUEUE] = fd;
+	loss_read(&d, 1);
+	assert_int_equal(vscsi_arm(d.queue), 0);
+	assert_in_range(vscsi_sleep_ms(d.queue), 1, 100);
+	clock_skip(101);
+	vscsi_sleep_ms(d.queue);
+	clock_skip(1000);
+	/* Late: it is aborted. */
+	vscsi_sleep_ms(d.queue);
+	assert_int_equal(d.m->tmf[4], 0);
+	assert_int_equal(d.m->tmf[8 + 1], 1);
+	assert_false(readable(fd));
+	loss_away = true;
+	loss_break(&d);
+	clock_skip(500);
+	assert_int_equal(vscsi_sleep_ms(d.queue), 0);
+	assert_true(readable(fd));
+	assert_int_equal(desk_poll(&d).result, -ETIMEDOUT);
+	loss_find(&d);
+	desk_poll_nothing(&d);
+	desk_close(&d);
+	close(fd);
+}
+
 #define ROUNDS 20000u
 
 /* A device that completes at any moment; it asserts nothing. */
@@ -238,6 +361,9 @@ int sleep_tests(void)
 		cmocka_unit_test(test_queues_that_cannot_sleep),
 		cmocka_unit_test(test_lost_device_wakes),
 		cmocka_unit_test(test_request_to_be_sent_again_wakes),
+		cmocka_unit_test(test_asleep_while_it_is_away),
+		cmocka_unit_test(test_two_asleep_while_it_is_away),
+		cmocka_unit_test(test_what_sleepers_look_after),
 		cmocka_unit_test(test_no_wake_up_is_lost),
 	};
 

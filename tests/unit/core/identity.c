@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Telling disks apart when the device was lost: how long that may take, and a disk that is opened
+ * while it happens. And requests that the device can't take any more when it is back.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include <linux/virtio_scsi.h>
+
+#include "loss.h"
+#include "scsi/cdb.h"
+#include "util/clock.h"
+#include "virtio/device.h"
+
+#define SHARED_QUEUE 2
+#define TYPE_CDROM   5
+
+/*
+ * What the device does at a command of this kind on the shared queue. Returns whether the command
+ * is not served, nor what is behind it.
+ */
+static uint8_t fatal;
+static bool (*happens)(struct model *m);
+
+/* Whether the command ends what the device does in this kick. */
+static bool is_fatal(struct model *m, const struct chain *chain)
+{
+	return happens && chain_cdb(chain)[0] == fatal && happens(m);
+}
+
+static void hook(void *ctx, enum fake_call call, unsigned queue)
+{
+	struct model *m = ctx;
+	struct chain chain;
+
+	model_hook(ctx, call, queue);
+	if (call != FAKE_NOTIFY || queue != SHARED_QUEUE)
+		return;
+	do {
+		while (model_take(m, SHARED_QUEUE, &chain)) {
+			if (is_fatal(m, &chain))
+				return;
+			model_serve_chain(m, &chain);
+		}
+	} while (!m->broken && !device_sleep(&m->rings[SHARED_QUEUE]));
+}
+
+static void open_with_hook(struct desk *d, const char *options, uint8_t opcode,
+			   bool (*what)(struct model *m))
+{
+	happens = NULL;
+	loss_open(d, options);
+	fatal = opcode;
+	happens = what;
+	d->m->held |= UINT64_C(1) << SHARED_QUEUE;
+	d->m->fake.hook = hook;
+}
+
+/* It takes its time, and answers nothing. */
+static bool fall_silent(struct model *m)
+{
+	(void)m;
+	clock_skip(100);
+	return true;
+}
+
+/*
+ * Each answer may take half a minute, but all of them no longer than the device is looked for. What
+ * is waited for is called by its name.
+ */
+static void run_silent(uint8_t opcode, const char *name)
+{
+	struct vscsi_event event;
+	uint64_t begin;
+	struct desk d;
+
+	open_with_hook(&d, "recovery_ms=1500", opcode, fall_silent);
+	loss_lose(&d);
+	loss_away = false;
+	begin = clock_ms();
+	while (vscsi_dev_poll_events(d.dev, &event, 1) >= 0) {
+		assert_in_range(clock_ms() - begin, 0, 5000);
+		clock_skip(10);
+	}
+	assert_in_range(clock_ms() - begin, 1500, 5000);
+	assert_non_null(strstr(vscsi_last_error(), "1500 ms: no answer to"));
+	assert_non_null(strstr(vscsi_last_error(), name));
+	desk_close(&d);
+}
+
+static void test_silent_disks(void **state)
+{
+	(void)state;
+	run_silent(SCSI_INQUIRY, "INQUIRY");
+	run_silent(SCSI_SERVICE_IN_16, "READ CAPACITY");
+}
+
+/* The device dies, and is another one. */
+static bool become_another(struct model *m)
+{
+	happens = NULL;
+	m->type = TYPE_CDROM;
+	m->fake.fail = FAKE_CHECK;
+	m->fake.fail_skip = 0;
+	m->fake.fail_err = -ENOTCONN;
+	return true;
+}
+
+/* All that is told of a disk is told by the one that is there. */
+static void test_opened_across_a_loss(void **state)
+{
+	struct vscsi_lun_info info = {.size = sizeof(info)};
+	struct vscsi_lun *lun;
+	struct desk d;
+
+	(void)state;
+	open_with_hook(&d, "", SCSI_SERVICE_IN_16, become_another);
+	assert_int_equal(vscsi_lun_open(d.dev, 0, 0, NULL, &lun), 0);
+	assert_null(happens);
+	assert_int_equal(vscsi_lun_get_info(lun, &info), 0);
+	assert_int_equal(info.type, TYPE_CDROM);
+	assert_true(info.flags & VSCSI_LUN_READ_ONLY);
+	assert_int_equal(vscsi_lun_close(lun), 0);
+	desk_close(&d);
+}
+
+/* It dies of each second one: whenever a disk is asked for its size for the first time. */
+static bool dies;
+
+static bool die_once_more(struct model *m)
+{
+	dies = !dies;
+	if (dies)
+		become_another(m);
+	happens = die_once_more;
+	return dies;
+}
+
+static void test_never_opened(void **state)
+{
+	struct vscsi_lun *lun;
+	struct desk d;
+
+	(void)state;
+	open_with_hook(&d, "", SCSI_SERVICE_IN_16, die_once_more);
+	dies = false;
+	assert_int_equal(vscsi_lun_close(d.lun), 0);
+	assert_int_equal(vscsi_lun_open(d.dev, 0, 0, NULL, &lun), -ENOTCONN);
+	assert_non_null(strstr(vscsi_last_error(), "each time that LUN 0:0 was asked"));
+	happens = NULL;
+	assert_int_equal(vscsi_lun_open(d.dev, 1, 2, NULL, &d.lun), 0);
+	desk_close(&d);
+}
+
+/* A device that can't move data both ways any more is not sent such a command again. */
+static void test_both_ways_no_more(void **state)
+{
+	struct vscsi_completion done;
+	struct chain chain;
+	struct desk d;
+	unsigned i;
+
+	(void)state;
+	loss_open(&d, "");
+	for (i = 0; i < 2; i++) {
+		struct iovec out = {d.buf, 512};
+		struct iovec in = {d.buf + 512, 512};
+		const struct vscsi_command command = {
+			.size = sizeof(command),
+			.cdb_len = 6,
+			.flags = VSCSI_COMMAND_REPEATABLE,
+			.out = &out,
+			.out_count = 1,
+			.in = &in,
+			.in_count = 1,
+		};
+
+		/* One is in flight when the device goes, the other one is new. */
+		assert_int_equal(vscsi_command(d.queue, d.lun, &command, 1), 0);
+		assert_int_equal(vscsi_submit(d.queue), 0);
+		if (i == 0)
+			loss_lose(&d);
+		loss_read(&d, 2 + i);
+	}
+	d.m->fake.offer &= ~VIRTIO_BIT(VIRTIO_SCSI_F_INOUT);
+	loss_find(&d);
+	desk_poll_nothing(&d);
+	for (i = 0; i < 2; i++) {
+		assert_int_equal(vscsi_poll(d.queue, &done, 1), 1);
+		assert_int_equal(done.user_data, 1);
+		assert_int_equal(done.result, -ECONNRESET);
+	}
+	desk_poll_nothing(&d);
+	assert_true(model_take(d.m, DESK_QUEUE, &chain));
+	assert_int_equal(chain_cdb(&chain)[5], 2);
+	loss_answer(&d, &chain);
+	assert_int_equal(desk_poll(&d).user_data, 2);
+	loss_serve(&d, 3);
+	assert_int_equal(model_waiting(d.m, DESK_QUEUE), 0);
+	desk_close(&d);
+}
+
+int identity_tests(void)
+{
+	const struct CMUnitTest identity[] = {
+		cmocka_unit_test(test_silent_disks),
+		cmocka_unit_test(test_opened_across_a_loss),
+		cmocka_unit_test(test_never_opened),
+		cmocka_unit_test(test_both_ways_no_more),
+	};
+
+	return cmocka_run_group_tests(identity, NULL, NULL);
+}
