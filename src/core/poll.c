@@ -524,20 +524,37 @@ COLD int poll_shared(struct vscsi_queue *queue, struct vscsi_completion *out, un
 	return 1;
 }
 
-/* The kinds that are made for themselves, and one for all others. */
+/*
+ * The kinds that are made for themselves, each apart from the others, so that it has the registers
+ * to itself; and one for all others.
+ */
 COLD int poll_split(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max)
 {
 	return poll_all(queue, out, max, WAY_SPLIT);
 }
 
-COLD int poll_counted(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max)
+COLD int poll_counted_all(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max)
 {
 	return poll_all(queue, out, max, WAY_SPLIT | WAY_COUNTED);
 }
 
-COLD int poll_packed(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max)
+COLD int poll_counted(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max)
+{
+	if (poll_one(queue, out, max, WAY_SPLIT | WAY_COUNTED))
+		return poll_found(queue, 1);
+	return poll_counted_all(queue, out, max);
+}
+
+COLD int poll_packed_all(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max)
 {
 	return poll_all(queue, out, max, WAY_PACKED);
+}
+
+COLD int poll_packed(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max)
+{
+	if (poll_one(queue, out, max, WAY_PACKED))
+		return poll_found(queue, 1);
+	return poll_packed_all(queue, out, max);
 }
 
 COLD int poll_any(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max)
@@ -553,16 +570,10 @@ COLD int poll_other(struct vscsi_queue *queue, struct vscsi_completion *out, uns
 
 	if (queue->sharing)
 		return poll_shared(queue, out, max);
-	if (way == WAY_PACKED) {
-		if (poll_one(queue, out, max, WAY_PACKED))
-			return poll_found(queue, 1);
+	if (way == WAY_PACKED)
 		return poll_packed(queue, out, max);
-	}
-	if (way == (WAY_SPLIT | WAY_COUNTED)) {
-		if (poll_one(queue, out, max, WAY_SPLIT | WAY_COUNTED))
-			return poll_found(queue, 1);
+	if (way == (WAY_SPLIT | WAY_COUNTED))
 		return poll_counted(queue, out, max);
-	}
 	return poll_any(queue, out, max);
 }
 

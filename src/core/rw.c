@@ -171,11 +171,11 @@ COLD int put_other(struct vscsi_queue *queue, struct vscsi_lun *lun, void *buf, 
 {
 	struct ioq *ioq = queue->ioq;
 
+	if (lun->wide && !lun->credits && ioq_way(ioq) && ioq->indirect)
+		return put_wide(queue, lun, buf, lba, blocks, write, user_data);
 	if (ioq_way(ioq) == WAY_SPLIT && likely(queue_is_ours(queue)) &&
 	    !dma_cached(ioq->map, &ioq->cache, buf, 1))
 		return put_elsewhere(queue, lun, buf, lba, blocks, write, user_data);
-	if (lun->wide && !lun->credits && ioq_way(ioq) && ioq->indirect)
-		return put_wide(queue, lun, buf, lba, blocks, write, user_data);
 	return put_any(queue, lun, buf, lba, blocks, write, user_data);
 }
 

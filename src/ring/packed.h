@@ -45,11 +45,11 @@ struct packed_layout {
  * @used: where the next used descriptor comes
  * @used_bits: AVAIL and USED of what is used there: both in the first lap
  * @out: chains that the device can see and that were not taken back
- * @taken: chains taken back, wrapping
  * @position: @next and its lap when chains were published last, as a notification tells it (2.9).
  *	Read by other threads too
  * @fresh: chains pushed and not yet published
  * @head: first descriptor of these; @head_flags: its flags, held back until they are published
+ * @taken: chains taken back, wrapping. Not beside @out: gcc would add to both with vectors
  * @event_idx: VIRTIO_F_EVENT_IDX was negotiated; @in_order: VIRTIO_F_IN_ORDER
  * @order: chains that are out, with VIRTIO_F_IN_ORDER
  * @rule: the rule that the device broke, NULL while it behaves
@@ -65,11 +65,11 @@ struct packed_ring {
 	uint16_t used;
 	uint16_t used_bits;
 	uint16_t out;
-	uint16_t taken;
 	uint16_t position;
 	uint16_t fresh;
 	uint16_t head;
 	uint16_t head_flags;
+	uint16_t taken;
 	bool event_idx;
 	bool in_order;
 	struct order order;
