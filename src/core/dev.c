@@ -257,7 +257,7 @@ static int set_up(struct vscsi_dev *dev)
 		return error_set(-ENOMEM, "no room for a block of zeros in the DMA memory");
 	memset(dev->zeroes, 0, MAX_BLOCK_SIZE);
 	if (dev_recoverable(dev)) {
-		dev->question = dma_alloc(dev->mem, RECOGNIZE_BYTES, CACHE_LINE);
+		dev->question = dma_alloc(dev->mem, RECOGNIZE_BYTES, RECOGNIZE_BYTES);
 		if (!dev->question)
 			return error_set(-ENOMEM, "no room for questions in the DMA memory");
 	}

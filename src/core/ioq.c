@@ -16,10 +16,9 @@
 #define HEADER_BYTES   sizeof(struct virtio_scsi_cmd_req)
 #define RESPONSE_BYTES sizeof(struct virtio_scsi_cmd_resp)
 
-#define PAGE_BYTES     4096u
-
 _Static_assert(HEADER_BYTES == 51 && HEADER_BYTES <= SLOT_RESPONSE, "header");
 _Static_assert(SLOT_RESPONSE + RESPONSE_LEAST <= CACHE_LINE, "what is judged is in its line");
+_Static_assert(SLOTS_A_PAGE == PAGE_BYTES / SLOT_BYTES, "none lies across a page");
 _Static_assert(SLOT_BYTES / CACHE_LINE % 2 && SLOT_BYTES % CACHE_LINE == 0, "odd number of lines");
 _Static_assert(RESPONSE_BYTES == 108 &&
 		       SLOT_RESPONSE + RESPONSE_BYTES <= SLOT_DATA - 2 * sizeof(struct vring_desc),
@@ -54,7 +53,7 @@ static void choose_geometry(struct ioq *ioq, unsigned size, unsigned wanted)
 
 static int allocate(struct ioq *ioq)
 {
-	size_t bytes = (size_t)ioq->depth * SLOT_BYTES;
+	size_t bytes = align_up(slot_place(ioq->depth), PAGE_BYTES);
 	uint64_t regions = 0;
 
 	/* Pages of their own, as they move to the node of the thread that takes the queue. */
@@ -66,7 +65,7 @@ static int allocate(struct ioq *ioq)
 	ioq->watches = calloc(ioq->depth, sizeof(*ioq->watches));
 	if (!ioq->watches)
 		return error_set(-ENOMEM, "out of memory");
-	ioq->memory = dma_alloc(ioq->dev->mem, bytes, 4096);
+	ioq->memory = dma_alloc(ioq->dev->mem, bytes, PAGE_BYTES);
 	if (!ioq->memory)
 		return error_set(-ENOMEM,
 				 "no room for %u request slots of %u bytes in the DMA memory; "
@@ -88,7 +87,7 @@ static void prepare_slots(struct ioq *ioq)
 	for (i = ioq->depth; i-- > 0;) {
 		struct slot *slot = &ioq->slots[i];
 
-		slot->header = (void *)(ioq->memory + (size_t)SLOT_BYTES * i);
+		slot->header = (void *)(ioq->memory + slot_place(i));
 		slot->head = (uint16_t)(i << ioq->head_shift);
 		slot->shape = NO_SHAPE;
 		/* Unique in the device, as task management needs it (virtio 1.4, 5.6.6.1). */
@@ -239,7 +238,7 @@ void slot_format(struct ioq *ioq, struct slot *slot, unsigned out, unsigned in)
 	unsigned number = slot_number(ioq, slot);
 	unsigned first = ioq->indirect ? 0 : slot->head;
 	unsigned total = out + in + 2;
-	uint64_t iova = ioq->iova + (uint64_t)SLOT_BYTES * number;
+	uint64_t iova = ioq->iova + slot_place(number);
 	struct vring_desc *table = slot_table(ioq, slot, out);
 	bool packed = ioq->indirect && virtq_is_packed(&ioq->vq);
 	unsigned i;

@@ -73,7 +73,7 @@ void request_add_parameters(struct ioq *ioq, struct request *request, const stru
 {
 	struct piece *piece = &request->pieces[request->out++];
 
-	piece->iova = ioq->iova + (uint64_t)SLOT_BYTES * slot_number(ioq, slot) + SLOT_PARAM;
+	piece->iova = ioq->iova + slot_place(slot_number(ioq, slot)) + SLOT_PARAM;
 	piece->len = bytes;
 	piece->region = 0;
 }

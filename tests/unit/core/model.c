@@ -102,6 +102,14 @@ static void walk_indirect(struct model *m, struct chain *chain, const struct vri
 		broken(m, "R-SPLIT-15: entries that no chain uses");
 }
 
+/* Whether a piece of memory lies across a page: IOMMUs may map the two to different places. */
+static bool is_split(const struct iovec *piece)
+{
+	uintptr_t at = (uintptr_t)piece->iov_base;
+
+	return at / 4096 != (at + piece->iov_len - 1) / 4096;
+}
+
 static bool take(struct model *m, unsigned queue, struct chain *chain)
 {
 	struct ring_device *ring = &m->rings[queue];
@@ -120,6 +128,8 @@ static bool take(struct model *m, unsigned queue, struct chain *chain)
 	    (!chain->nout || chain->out[0].iov_len != HEADER_BYTES || !chain->nin ||
 	     chain->in[0].iov_len != RESPONSE_BYTES))
 		broken(m, "R-SCSI-28: header and response don't come first and alone");
+	if (queue >= 2 && !m->broken && (is_split(&chain->out[0]) || is_split(&chain->in[0])))
+		broken(m, "header or response lies across a page, which QEMU can't bear");
 	return !m->broken;
 }
 
