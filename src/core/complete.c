@@ -9,6 +9,7 @@
 #include "core/complete.h"
 #include "core/events.h"
 #include "core/limit.h"
+#include "core/resume.h"
 #include "scsi/response.h"
 #include "scsi/sense.h"
 #include "util/clock.h"
@@ -123,11 +124,16 @@ static uint32_t find_residual(struct ioq *ioq, const struct slot *slot, uint32_t
 	return missing > claimed ? missing : claimed;
 }
 
-static bool may_send_again(const struct slot *slot, const struct vscsi_lun *lun)
+/*
+ * What another handle found is judged when its own one polls: the queue may have come back since,
+ * with a device that the request is not for.
+ */
+static bool may_send_again(const struct ioq *ioq, const struct slot *slot,
+			   const struct vscsi_lun *lun)
 {
 	uint16_t most = slot->flags & SLOT_RAW ? slot->retries : lun->retries;
 
-	return slot->tries < most && !(slot->flags & SLOT_ENDING);
+	return slot->tries < most && !(slot->flags & SLOT_ENDING) && !slot_is_unfit(ioq, slot);
 }
 
 /* A request that was to end has its own result if it was faster; else the one that it was given. */
@@ -161,7 +167,7 @@ bool slot_judge(struct ioq *ioq, struct slot *slot, struct vscsi_completion *out
 	copy_sense(ioq, slot, le32toh(resp.sense_len), out, &sense);
 	if (sense.key == SCSI_KEY_UNIT_ATTENTION)
 		events_unit_attention(ioq->dev, lun, sense.asc, sense.ascq);
-	if (may_send_again(slot, lun) && scsi_retry(out->response, out->status, &sense)) {
+	if (may_send_again(ioq, slot, lun) && scsi_retry(out->response, out->status, &sense)) {
 		send_again_later(ioq, slot, sense.key != SCSI_KEY_UNIT_ATTENTION);
 		return false;
 	}

@@ -26,9 +26,12 @@ int queue_begin(struct vscsi_queue *queue, struct vscsi_lun *lun, struct slot **
 		return -ENOTCONN;
 	if (!queue_is_ours(queue))
 		return -EPERM;
-	if (unlikely(lun_gone(lun)))
-		return -ENODEV;
 	queue_lock(queue);
+	/* Not before: the queue that was waited for may have come back with another disk. */
+	if (unlikely(lun_gone(lun))) {
+		queue_unlock(queue);
+		return -ENODEV;
+	}
 	/* What was in flight at the loss is told from what is new by its place. */
 	if (unlikely(!ioq_up(ioq)))
 		ioq_park(ioq);

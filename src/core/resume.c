@@ -55,6 +55,11 @@ static bool is_beyond(const struct ioq *ioq, const struct slot *slot)
 	       !dev_uses(ioq->dev, VIRTIO_SCSI_F_INOUT);
 }
 
+bool slot_is_unfit(const struct ioq *ioq, const struct slot *slot)
+{
+	return slot_gone(slot) || is_beyond(ioq, slot);
+}
+
 /*
  * Ends what is for LUNs that did not come back, or can't be sent any more. Return: whether there
  * was any.
@@ -68,7 +73,7 @@ static bool end_unfit(struct ioq *ioq)
 	while (*link != NO_SLOT) {
 		struct slot *slot = &ioq->slots[*link];
 
-		if (!slot_gone(slot) && !is_beyond(ioq, slot)) {
+		if (!slot_is_unfit(ioq, slot)) {
 			link = &slot->next;
 			continue;
 		}
@@ -79,7 +84,7 @@ static bool end_unfit(struct ioq *ioq)
 	for (i = 0; i < ioq->depth; i++) {
 		struct slot *slot = &ioq->slots[i];
 
-		if (!(slot->flags & SLOT_LIVE) || !(slot_gone(slot) || is_beyond(ioq, slot)))
+		if (!(slot->flags & SLOT_LIVE) || !slot_is_unfit(ioq, slot))
 			continue;
 		ioq_end(slot);
 		any = true;

@@ -26,6 +26,9 @@ void ioq_park(struct ioq *ioq);
 bool ioq_has_news(const struct ioq *ioq);
 bool queue_has_news(const struct vscsi_queue *queue);
 
+/* Whether a request's LUN did not come back, or the device that did can't do what it asks for. */
+bool slot_is_unfit(const struct ioq *ioq, const struct slot *slot);
+
 /* Lets a request that is in flight end without an answer, on a queue that is parked. */
 void ioq_end(struct slot *slot);
 

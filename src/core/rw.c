@@ -56,11 +56,11 @@ HOT bool put_warm(struct vscsi_queue *queue, const void *buf, const struct trans
 	bool done = false;
 	unsigned tries;
 
-	if (unlikely(!ioq_up(ioq) || lun_gone(t->lun) || !queue_is_ours(queue)))
+	if (unlikely(!ioq_up(ioq) || !queue_is_ours(queue)))
 		return false;
 	if (shared)
 		lock_take(&ioq->lock);
-	for (tries = 0; !shared || likely(share_may_take(queue)); tries++) {
+	for (tries = 0; transfer_may_begin(queue, t->lun, shared); tries++) {
 		ioq->slots[ioq->free].owner = queue;
 		done = put(ioq, buf, t);
 		if (likely(done) || tries)

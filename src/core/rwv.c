@@ -80,11 +80,11 @@ HOT bool put_warm(struct vscsi_queue *queue, const struct iovec *iov, const stru
 	struct ioq *ioq = queue->ioq;
 	bool done = false;
 
-	if (unlikely(!ioq_up(ioq) || lun_gone(t->lun) || !queue_is_ours(queue)) ||
+	if (unlikely(!ioq_up(ioq) || !queue_is_ours(queue)) ||
 	    unlikely(t->segs - 1 >= SLOT_MAX_SEGS))
 		return false;
 	queue_lock(queue);
-	if (!queue->shared || likely(share_may_take(queue))) {
+	if (transfer_may_begin(queue, t->lun, queue->shared)) {
 		transfer_prepare(ioq, iov->iov_base, t);
 		ioq->slots[ioq->free].owner = queue;
 		done = put(ioq, iov, t);

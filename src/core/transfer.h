@@ -92,6 +92,16 @@ HOT void transfer_push(struct ioq *ioq, struct slot *slot, const struct transfer
 	virtq_offer_in(&ioq->vq, t->format, slot->head);
 }
 
+/*
+ * Whether a slot may be taken for a LUN. Asked with the queue's lock held: while it was waited for,
+ * the queue may have come back with another disk.
+ */
+HOT bool transfer_may_begin(const struct vscsi_queue *queue, const struct vscsi_lun *lun,
+			    bool shared)
+{
+	return likely(!lun_gone(lun)) && (!shared || likely(share_may_take(queue)));
+}
+
 /* Gives the first free slot a shape. Its parts, as a pointer would put the transfer into memory. */
 void transfer_format(struct ioq *ioq, uint16_t shape, unsigned segs, bool write, bool wide);
 

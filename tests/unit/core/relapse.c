@@ -289,6 +289,137 @@ static void test_given_up_in_the_middle_of_a_poll(void **state)
 	desk_close(&d);
 }
 
+/* Ways to change the disk: without the general part of a request's beginning, and with it. */
+static int write_one(struct desk *d, struct vscsi_queue *queue)
+{
+	return vscsi_write(queue, d->lun, d->buf, 0, 1, 0, 0);
+}
+
+static int write_two(struct desk *d, struct vscsi_queue *queue)
+{
+	const struct iovec iov[] = {{d->buf, MODEL_BLOCK}, {d->buf + 8192, MODEL_BLOCK}};
+
+	return vscsi_writev(queue, d->lun, iov, 2, 0, 2, 0, 0);
+}
+
+static int write_zeroes(struct desk *d, struct vscsi_queue *queue)
+{
+	return vscsi_write_zeroes(queue, d->lun, 0, 1, 0, 0);
+}
+
+struct writer {
+	struct desk *d;
+	struct vscsi_queue *queue;
+	int (*write)(struct desk *d, struct vscsi_queue *queue);
+	int result;
+};
+
+static void *write_once(void *arg)
+{
+	struct writer *writer = arg;
+
+	writer->result = writer->write(writer->d, writer->queue);
+	vscsi_submit(writer->queue);
+	return NULL;
+}
+
+/*
+ * A thread that shares the queue is about to write when the device is lost, comes back with another
+ * disk, and has the queue again: that disk is not written to.
+ */
+static void run_stranger_in_the_middle(int (*write)(struct desk *d, struct vscsi_queue *queue))
+{
+	uint8_t before[2 * MODEL_BLOCK];
+	struct vscsi_completion done[4];
+	struct vscsi_queue *other;
+	struct writer writer;
+	pthread_t thread;
+	struct desk d;
+
+	loss_open(&d, "");
+	memset(d.m->disk, 0x55, sizeof(before));
+	memcpy(before, d.m->disk, sizeof(before));
+	writer = (struct writer){.d = &d, .queue = open_shared(&d), .write = write};
+	other = open_shared(&d);
+	sem_init(&arrived, 0, 0);
+	sem_init(&allowed, 0, 0);
+	atomic_store(&guarded, &other->ioq->lock);
+	lock_take(&other->ioq->lock);
+	assert_int_equal(pthread_create(&thread, NULL, write_once, &writer), 0);
+	assert_int_equal(sem_wait(&arrived), 0);
+	atomic_store(&guarded, NULL);
+	lock_give(&other->ioq->lock);
+	loss_lose(&d);
+	d.m->blocks = MODEL_BLOCKS / 2;
+	loss_find(&d);
+	assert_int_equal(vscsi_poll(other, done, 4), 0);
+	sem_post(&allowed);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	sem_destroy(&arrived);
+	sem_destroy(&allowed);
+	while (vscsi_poll(writer.queue, done, 4) > 0)
+		;
+	assert_memory_equal(d.m->disk, before, sizeof(before));
+	assert_int_equal(writer.result, -ENODEV);
+	assert_int_equal(vscsi_queue_close(other), 0);
+	assert_int_equal(vscsi_queue_close(writer.queue), 0);
+	desk_close(&d);
+}
+
+static void test_stranger_in_the_middle_of_a_write(void **state)
+{
+	(void)state;
+	run_stranger_in_the_middle(write_one);
+	run_stranger_in_the_middle(write_two);
+	run_stranger_in_the_middle(write_zeroes);
+}
+
+/*
+ * A write was answered that the disk is busy, and another handle's poll found that. By the time
+ * that its own handle polls, the queue has come back with another disk: it isn't sent to that one.
+ */
+static void test_busy_and_then_a_stranger(void **state)
+{
+	uint8_t before[MODEL_BLOCK];
+	struct vscsi_completion done[4];
+	struct vscsi_queue *queue;
+	struct vscsi_queue *other;
+	struct answer busy;
+	struct chain chain;
+	struct desk d;
+
+	(void)state;
+	loss_open(&d, "");
+	queue = open_shared(&d);
+	other = open_shared(&d);
+	memset(d.m->disk, 0x55, sizeof(before));
+	memcpy(before, d.m->disk, sizeof(before));
+	d.m->held = MODEL_ALL;
+	assert_int_equal(vscsi_write(queue, d.lun, d.buf, 0, 1, 0, 7), 0);
+	assert_int_equal(vscsi_submit(queue), 0);
+	assert_true(model_take(d.m, 2, &chain));
+	busy = model_good(&chain);
+	busy.status = BUSY;
+	model_answer(d.m, &chain, &busy);
+	assert_int_equal(vscsi_poll(other, done, 4), 0);
+	d.m->held = UINT64_C(1) << DESK_QUEUE;
+	loss_lose(&d);
+	d.m->blocks = MODEL_BLOCKS / 2;
+	loss_find(&d);
+	assert_int_equal(vscsi_poll(other, done, 4), 0);
+	if (!vscsi_poll(queue, done, 4)) {
+		clock_skip(10);
+		assert_int_equal(vscsi_poll(queue, done, 4), 0);
+		assert_int_equal(vscsi_poll(queue, done, 4), 1);
+	}
+	assert_int_equal(done[0].user_data, 7);
+	assert_memory_equal(d.m->disk, before, sizeof(before));
+	assert_int_equal(done[0].result, -EBUSY);
+	assert_int_equal(vscsi_queue_close(other), 0);
+	assert_int_equal(vscsi_queue_close(queue), 0);
+	desk_close(&d);
+}
+
 /* While the device is recognized: how many commands it is too busy for, all but INQUIRY as such. */
 static unsigned busy_times;
 
@@ -433,6 +564,8 @@ int relapse_tests(void)
 		cmocka_unit_test(test_broken_when_recognized),
 		cmocka_unit_test(test_the_last_word),
 		cmocka_unit_test(test_given_up_in_the_middle_of_a_poll),
+		cmocka_unit_test(test_stranger_in_the_middle_of_a_write),
+		cmocka_unit_test(test_busy_and_then_a_stranger),
 	};
 
 	return cmocka_run_group_tests(relapse, NULL, NULL);
