@@ -30,6 +30,10 @@ _Static_assert(VSCSI_IOMMU_GROUP == TRANSPORT_IOMMU_GROUP && VSCSI_IOMMU_FD == T
 		       VSCSI_IOMMU_NONE == TRANSPORT_IOMMU_NONE,
 	       "numbers of the ways to the IOMMU");
 
+/*
+ * More entries were not faster: with 32 reads under way 55 million reads a second with 128 and with
+ * 1,024, 51 with 4,096 (tests/bench rate, AMD EPYC); and each takes 500 bytes of the pool.
+ */
 #define DEFAULT_QUEUE_SIZE  128u
 #define DEFAULT_TIMEOUT_MS  30000u
 #define DEFAULT_RECOVERY_MS 30000u

@@ -207,7 +207,8 @@ static int collect(struct vscsi_queue *queue, struct vscsi_completion *out, unsi
  * nothing, and all that changes from one entry to the next stays in registers.
  *
  * Nothing is prefetched: the entries don't depend on each other, so that a processor reads ahead by
- * itself.
+ * itself. With responses fetched for writing ahead of the loop, reads a second halved (tests/bench
+ * rate, AMD EPYC).
  */
 HOT unsigned collect_plain(struct ioq *ioq, const struct vscsi_queue *owner,
 			   struct vscsi_completion *out, unsigned count, unsigned way)
