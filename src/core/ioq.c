@@ -156,7 +156,7 @@ void ioq_set_hot(struct ioq *ioq, bool hot)
 		way = WAY_SPLIT | (ioq->indirect ? 0 : WAY_DIRECT);
 	else if (hot && ioq->packed)
 		way = WAY_PACKED;
-	if (way && ioq->counting)
+	if (way && ioq_counting(ioq))
 		way |= WAY_COUNTED;
 	ioq->hot = hot;
 	atomic_store(&ioq->way, (uint8_t)way);
@@ -164,7 +164,7 @@ void ioq_set_hot(struct ioq *ioq, bool hot)
 
 void ioq_begin_counting(struct ioq *ioq)
 {
-	ioq->counting = true;
+	atomic_store_explicit(&ioq->counting, true, memory_order_relaxed);
 	ioq_set_hot(ioq, ioq->hot);
 }
 

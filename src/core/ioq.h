@@ -184,7 +184,7 @@ enum fate {
  * @users: handles that use it; under the device's lock
  * @exclusive: it belongs to one handle alone
  * @credit_at: where its credits are among those of a LUN, see credit.h
- * @counting: there are LUNs with credits; under the device's lock
+ * @counting: there are LUNs with credits; written under the device's lock
  * @hot: it is @exclusive and @up, and the hot path may be taken
  * @way: how, WAY_*; the one thing that the hot path asks about the queue
  * @up: the device has @vq; cleared by the thread that finds it lost, set by the queue's user
@@ -221,7 +221,7 @@ struct ioq {
 	struct share share;
 	unsigned users;
 	bool exclusive;
-	bool counting;
+	atomic_bool counting;
 	bool hot;
 	uint32_t credit_at;
 	_Atomic uint8_t way;
@@ -274,6 +274,15 @@ void ioq_set_hot(struct ioq *ioq, bool hot);
 
 /* From now on requests may have SLOT_COUNTED. As ioq_set_hot(). */
 void ioq_begin_counting(struct ioq *ioq);
+
+/*
+ * Whether requests may have SLOT_COUNTED. Relaxed: those that do are told by that in any case, and
+ * are only slower where this is not known yet.
+ */
+static inline bool ioq_counting(const struct ioq *ioq)
+{
+	return atomic_load_explicit(&ioq->counting, memory_order_relaxed);
+}
 
 /*
  * Whether the device has the queue's virtqueue. Acquire pairs with the loss: it was cut off before

@@ -256,7 +256,7 @@ static int collect_any(struct vscsi_queue *queue, struct vscsi_completion *out, 
 		       bool *kick)
 {
 	struct ioq *ioq = queue->ioq;
-	const unsigned counted = ioq->counting ? WAY_COUNTED : 0;
+	const unsigned counted = ioq_counting(ioq) ? WAY_COUNTED : 0;
 	int pending = virtq_pending(&ioq->vq);
 	unsigned most = pending < 0 ? 0 : (unsigned)pending < max ? (unsigned)pending : max;
 	unsigned run = virtq_run(&ioq->vq, !ioq->readable, most);
@@ -513,7 +513,7 @@ COLD int poll_shared(struct vscsi_queue *queue, struct vscsi_completion *out, un
 
 	lock_take(&ioq->lock);
 	if (likely(max && queue->done == NO_SLOT && !queue->armed) &&
-	    likely(ioq->waiting == NO_SLOT && !ioq->counting && ioq_up(ioq)) &&
+	    likely(ioq->waiting == NO_SLOT && !ioq_counting(ioq) && ioq_up(ioq)) &&
 	    virtq_has_one(&ioq->vq, false))
 		count = collect_plain(ioq, queue, out, 1, WAY_SPLIT);
 	if (likely(count))

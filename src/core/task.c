@@ -93,6 +93,10 @@ static int reset_result(int response)
 EXPORT int vscsi_lun_reset(struct vscsi_lun *lun)
 {
 	error_enter(__func__);
+	/* It would hit the one that has its address now. */
+	if (lun_gone(lun))
+		return error_set(-ENODEV, "LUN %u:%u is gone, or is another one now; close it",
+				 lun->info.target, lun->info.lun);
 	return reset_result(run(lun->dev, VIRTIO_SCSI_T_TMF_LOGICAL_UNIT_RESET, lun->addr));
 }
 

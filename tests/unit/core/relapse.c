@@ -420,6 +420,24 @@ static void test_busy_and_then_a_stranger(void **state)
 	desk_close(&d);
 }
 
+/* The reset of a LUN that is gone doesn't hit the disk that has its address now. */
+static void test_reset_of_one_that_is_gone(void **state)
+{
+	uint8_t before[TMF_BYTES];
+	struct desk d;
+
+	(void)state;
+	loss_open(&d, "");
+	memcpy(before, d.m->tmf, TMF_BYTES);
+	loss_lose(&d);
+	d.m->blocks = MODEL_BLOCKS / 2;
+	loss_find(&d);
+	assert_int_equal(vscsi_lun_reset(d.lun), -ENODEV);
+	assert_memory_equal(d.m->tmf, before, TMF_BYTES);
+	desk_poll_nothing(&d);
+	desk_close(&d);
+}
+
 /* While the device is recognized: how many commands it is too busy for, all but INQUIRY as such. */
 static unsigned busy_times;
 
@@ -566,6 +584,7 @@ int relapse_tests(void)
 		cmocka_unit_test(test_given_up_in_the_middle_of_a_poll),
 		cmocka_unit_test(test_stranger_in_the_middle_of_a_write),
 		cmocka_unit_test(test_busy_and_then_a_stranger),
+		cmocka_unit_test(test_reset_of_one_that_is_gone),
 	};
 
 	return cmocka_run_group_tests(relapse, NULL, NULL);

@@ -3,6 +3,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <malloc.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -212,6 +214,45 @@ static void test_what_is_told_of_a_queue(void **state)
 	desk_close(&d);
 }
 
+static atomic_bool opened;
+
+/* Polls as long as a LUN is being opened, and once more after that. */
+static void *poll_meanwhile(void *queue)
+{
+	struct vscsi_completion c;
+	bool last;
+
+	do {
+		last = atomic_load_explicit(&opened, memory_order_relaxed);
+		vscsi_poll(queue, &c, 1);
+	} while (!last);
+	return NULL;
+}
+
+/* A LUN whose requests are counted is opened while others poll: for ThreadSanitizer to look at. */
+static void test_counting_begins_while_others_poll(void **state)
+{
+	struct vscsi_queue *queue;
+	struct vscsi_lun *lun;
+	pthread_t thread;
+	struct desk d;
+
+	(void)state;
+	desk_init(&d);
+	d.m->fake.config.cmd_per_lun = htole32(1);
+	assert_int_equal(desk_open_device(&d, ""), 0);
+	queue = open_queue(&d, VSCSI_QUEUE_SHARED);
+	atomic_store(&opened, false);
+	assert_int_equal(pthread_create(&thread, NULL, poll_meanwhile, queue), 0);
+	assert_int_equal(vscsi_lun_open(d.dev, 0, 0, NULL, &lun), 0);
+	atomic_store_explicit(&opened, true, memory_order_relaxed);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_int_equal(vscsi_lun_close(lun), 0);
+	assert_int_equal(vscsi_queue_close(queue), 0);
+	desk_open_rest(&d);
+	desk_close(&d);
+}
+
 int share_tests(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -219,6 +260,7 @@ int share_tests(void)
 		cmocka_unit_test(test_latecomers_get_their_part),
 		cmocka_unit_test(test_taking_and_releasing_costs_nothing),
 		cmocka_unit_test(test_what_is_told_of_a_queue),
+		cmocka_unit_test(test_counting_begins_while_others_poll),
 	};
 
 	return cmocka_run_group_tests_name("core/share", tests, NULL, NULL);
