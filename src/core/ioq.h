@@ -374,7 +374,7 @@ static inline void slot_poison(struct virtio_scsi_cmd_req *header)
 static inline void slot_end(struct slot *slot, struct virtio_scsi_cmd_req *header, uint16_t next)
 {
 	slot_poison(header);
-	slot->free = htole32(next);
+	slot->free = BYTE_ORDER == LITTLE_ENDIAN ? next : (uint32_t)next << 16;
 	/*
 	 * Release: whoever sees that the LUN is not in use may free it. Pairs with ioq_uses_lun().
 	 */

@@ -359,7 +359,11 @@ static bool look_closer(struct vscsi_queue *queue, int found)
 	uint32_t idle;
 
 	if (found == -EPROTO) {
-		dev_fail_queue(queue->ioq, virtq_rule(&queue->ioq->vq));
+		const char *rule = virtq_rule(&queue->ioq->vq);
+
+		/* None: another handle has found the same, and the queue has a new ring already. */
+		if (rule)
+			dev_fail_queue(queue->ioq, rule);
 		return true;
 	}
 	/* Threads that share a handle may lose a count: it only has to grow. */

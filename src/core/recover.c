@@ -357,6 +357,8 @@ EXPORT int vscsi_dev_reset(struct vscsi_dev *dev)
 					      "off, or its connection was handed over");
 	pthread_mutex_lock(&dev->lock);
 	if (dev_running(dev)) {
+		/* The wish says nothing of the device: what was counted against it begins anew. */
+		dev->recovery.spent_ms = dev->recovery.pause = 0;
 		recover_begin(dev, "it is being reset", FATE_REPLAY);
 		/* The application knows why: there is nothing to wait for. */
 		atomic_store_explicit(&dev->recovery.due, 0, memory_order_relaxed);

@@ -208,7 +208,9 @@ static inline void packed_push(struct packed_ring *ring, const struct vring_desc
 }
 
 /* The second half of a descriptor, as it is in memory: len, id and flags. */
-static inline uint64_t *packed_half(struct vring_packed_desc *desc)
+typedef uint64_t __attribute__((may_alias)) packed_half_t;
+
+static inline packed_half_t *packed_half(struct vring_packed_desc *desc)
 {
 	return (void *)&desc->len;
 }

@@ -133,6 +133,26 @@ static void test_short_lives(void **state)
 	desk_close(&d);
 }
 
+/* The application's resets are not counted against the device. */
+static void test_resets_are_no_losses(void **state)
+{
+	struct desk d;
+	unsigned i;
+
+	(void)state;
+	loss_open(&d, "");
+	for (i = 0; i < 8; i++) {
+		loss_lose(&d);
+		loss_away = false;
+		find_slowly(&d, 10);
+	}
+	assert_int_equal(vscsi_dev_reset(d.dev), 0);
+	loss_lose(&d);
+	loss_away = false;
+	assert_in_range(find_slowly(&d, 10), 0, 50);
+	desk_close(&d);
+}
+
 /* The transport knows that there is nothing to wait for. */
 static void test_taken_away_while_looked_for(void **state)
 {
@@ -193,6 +213,7 @@ int loop_tests(void)
 		cmocka_unit_test(test_poison_ends_at_the_limit),
 		cmocka_unit_test(test_poison_without_limit),
 		cmocka_unit_test(test_short_lives),
+		cmocka_unit_test(test_resets_are_no_losses),
 		cmocka_unit_test(test_taken_away_while_looked_for),
 		cmocka_unit_test(test_lost_over_memory),
 	};
