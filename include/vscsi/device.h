@@ -102,8 +102,9 @@ struct vscsi_mem;
  *	where less of it is left
  * @reserved: 0
  *
- * Each field but @size and @mem is also an option of the address, see vscsi_dev_option(). An option
- * given in both places takes the address's value.
+ * Each field but @size, @mem and @reserved is also an option of the address, see
+ * vscsi_dev_option(); @mem_bytes is mem= there. An option given in both places takes the address's
+ * value.
  */
 struct vscsi_dev_opts {
 	uint32_t size;

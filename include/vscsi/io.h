@@ -17,7 +17,8 @@
  *   completion is returned. Nothing else of the caller's is referenced after the call.
  * - The order in which requests are executed is not promised (virtio 1.4, 5.6.6.1).
  * - O(segments); no system call, no allocation, no lock on an exclusive queue.
- * - Called by the thread that owns the queue, for a LUN of the same device.
+ * - Called by the thread that owns the queue, or by any thread where that was opened with
+ *   VSCSI_QUEUE_SHARED; for a LUN of the same device.
  */
 #ifndef VSCSI_IO_H
 #define VSCSI_IO_H

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * What the library has to say besides errors. It never prints by itself: without a callback
- * everything is dropped. The data path logs nothing but the loss of the device.
+ * everything is dropped. The data path logs nothing of requests, only what befalls the device: its
+ * loss, its way back, and the reset of a LUN against a request that is late.
  */
 #ifndef VSCSI_LOG_H
 #define VSCSI_LOG_H

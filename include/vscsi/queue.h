@@ -119,7 +119,7 @@ int vscsi_queue_open(struct vscsi_dev *dev, const struct vscsi_queue_opts *opts,
  * vscsi_queue_close - Give a queue back
  * @queue: the queue; NULL is allowed
  *
- * Sends nothing; O(depth).
+ * Not while another thread is in a call for this queue, or will be. Sends nothing; O(depth).
  *
  * Return: 0, or -EBUSY while vscsi_queue_info.inflight is not 0; then nothing has happened.
  */
@@ -130,7 +130,7 @@ int vscsi_queue_close(struct vscsi_queue *queue);
  * @queue: the queue
  * @info: @info->size set by the caller; the rest is filled in
  *
- * O(depth); no system call.
+ * O(depth); a few system calls, to find the NUMA node.
  *
  * Return: 0, -EINVAL for a size below 4, -E2BIG for one above 4096.
  */
@@ -158,9 +158,10 @@ int vscsi_submit(struct vscsi_queue *queue);
  *
  * Requests that are sent again (UNIT ATTENTION, BUSY) are published by this, and with them whatever
  * was prepared. Each request is returned exactly once, and by then the device can no longer touch
- * its buffer. O(completions). No system call while completions come in; after some ten thousand
- * calls in a row without one, a few that look whether the device is still connected. While a lost
- * device is looked for, a call now and then takes the next step and waits for the device's answers.
+ * its buffer. O(completions). No system call but kicks where completions are found; one of some ten
+ * thousand calls that find none makes a few, which look whether the device is still connected.
+ * While a lost device is looked for, a call now and then takes the next step and waits for the
+ * device's answers.
  *
  * Return: number of completions written, 0 when there are none yet; -ENOTCONN when the device is
  * lost for good and every request has been returned.
@@ -223,8 +224,8 @@ int vscsi_sleep_ms(struct vscsi_queue *queue);
  * First it polls for as long as the queue's spin_us says, in which nothing is asked of the device.
  * Any number of threads may sleep on a queue that is shared, and on one handle of it: then each is
  * woken when the handle has completions, and another one may have polled them already. Looks every
- * half second whether the device is still connected. While requests wait to be sent
- * again it is over after a millisecond, as vscsi_poll() is what sends them. Several system calls.
+ * half second whether the device is still connected. While requests wait to be sent again it is
+ * over after a millisecond, as vscsi_poll() is what sends them. Several system calls.
  *
  * Return: 1 when vscsi_poll() is worth calling, 0 when the time is over, -EINTR after a signal; or
  * as vscsi_queue_fd().

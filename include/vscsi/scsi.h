@@ -77,6 +77,8 @@ int vscsi_command(struct vscsi_queue *queue, struct vscsi_lun *lun,
  * @key: sense key
  * @asc, @ascq: additional sense code and its qualifier
  *
+ * Any thread; no system call.
+ *
  * Return: a static string, such as "UNIT ATTENTION: capacity data has changed". Never NULL.
  */
 const char *vscsi_sense_text(unsigned key, unsigned asc, unsigned ascq);
@@ -85,6 +87,8 @@ const char *vscsi_sense_text(unsigned key, unsigned asc, unsigned ascq);
  * vscsi_status_text - Say in words what a SCSI status means
  * @status: such as 0x08
  *
+ * Any thread; no system call.
+ *
  * Return: a static string, such as "BUSY". Never NULL.
  */
 const char *vscsi_status_text(unsigned status);
@@ -92,6 +96,8 @@ const char *vscsi_status_text(unsigned status);
 /**
  * vscsi_response_text - Say in words what a virtio-scsi response means
  * @response: such as 3
+ *
+ * Any thread; no system call.
  *
  * Return: a static string, such as "no such target". Never NULL.
  */

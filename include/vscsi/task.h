@@ -24,9 +24,10 @@ struct vscsi_queue;
  * Sends ABORT TASK and doesn't wait. The completion still comes through vscsi_poll(), and the
  * buffer is the device's until then: with -ECANCELED, or as if nothing had been asked when the
  * request was faster or the device refuses to abort it. It is submitted first if it wasn't yet.
- * Threads as vscsi_submit(); O(depth); one system call for a kick.
+ * Threads as vscsi_submit(); O(depth); system calls for kicks only.
  *
- * Return: 0; -ENOENT (no such request is in flight); -ENOTCONN (it is lost for good).
+ * Return: 0; -ENOENT (no such request is in flight); -ENOTCONN (the device is lost for good);
+ * -EPERM, in debug builds of the library only: the queue is another thread's.
  */
 int vscsi_abort(struct vscsi_queue *queue, uint64_t user_data);
 

@@ -5,8 +5,8 @@
  * one data descriptor and one ring entry; and a private part that the device can't reach, from
  * which all decisions are made.
  *
- * This file knows requests, not the public calls that make them (io.c, command.c) nor the handles
- * that threads hold (queue.c).
+ * This file knows requests, not the public calls that make them (rw.c, rwv.c, io.c, command.c) nor
+ * the handles that threads hold (queue.c).
  */
 #ifndef CORE_IOQ_H
 #define CORE_IOQ_H

@@ -251,7 +251,7 @@ HOT unsigned collect_plain(struct ioq *ioq, const struct vscsi_queue *owner,
 	return count;
 }
 
-/* Both, for any queue. @kick: as for collect(). */
+/* collect_plain(), then collect() for what that left, on any queue. @kick: as for collect(). */
 static int collect_any(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max,
 		       bool *kick)
 {
@@ -424,7 +424,10 @@ COLD int poll_idle(struct vscsi_queue *queue, struct vscsi_completion *out, unsi
 	return 0;
 }
 
-/* A queue that is shared, direct, packed or in order, or a device that is lost. */
+/*
+ * A queue that no way is made for: shared, in order, or packed with tables in the ring; or a device
+ * that is lost.
+ */
 COLD int poll_general(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max)
 {
 	struct ioq *ioq = queue->ioq;

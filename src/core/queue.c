@@ -127,7 +127,7 @@ int queue_create(struct vscsi_dev *dev, uint32_t flags, struct vscsi_queue **out
 	queue->free_threaded = flags & VSCSI_QUEUE_SHARED;
 	queue->done = NO_SLOT;
 	queue->owner = pthread_self();
-	/* The first one that a device has is for the calls that wait. */
+	/* The first handle that a device has is the library's own, for the calls that wait. */
 	queue->modest = !dev->sync;
 	if (queue->shared)
 		share_join(queue);

@@ -23,7 +23,7 @@
 #define FIRST_PAUSE 10u
 #define LAST_PAUSE  1000u
 
-/* Nobody is in flight, and it has been back for so long: then it works. */
+/* Nothing was in flight when it was back, and that is so long ago: then it works. */
 #define STEADY_MS 1000u
 
 /* The least time in which LUNs tell who they are, for an attempt at the limit itself. */

@@ -198,14 +198,14 @@ static bool may_resume(struct ioq *ioq)
 	return ioq->parked && !end_unfit(ioq);
 }
 
-bool ioq_resume(struct ioq *ioq, bool *kick)
+void ioq_resume(struct ioq *ioq, bool *kick)
 {
 	struct vscsi_dev *dev = ioq->dev;
 
 	*kick = false;
 	/* Not waited for: whoever has the lock may be waiting for the device. */
 	if (!atomic_load(&ioq->ready) || pthread_mutex_trylock(&dev->lock))
-		return false;
+		return;
 	if (may_resume(ioq)) {
 		*kick = ioq_kept(ioq) ? continue_ring(ioq) : replay(ioq);
 		atomic_store(&ioq->ready, false);
@@ -213,5 +213,4 @@ bool ioq_resume(struct ioq *ioq, bool *kick)
 		atomic_store_explicit(&ioq->up, true, memory_order_release);
 	}
 	pthread_mutex_unlock(&dev->lock);
-	return ioq_up(ioq);
 }

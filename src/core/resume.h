@@ -39,9 +39,8 @@ void slot_carried(const struct ioq *ioq, struct slot *slot);
  * ioq_resume - Go over to the virtqueue that the device has now, and send again what is in flight
  * @kick: receives whether virtq_kick() has to follow
  *
- * Return: whether the queue works again; false while the device isn't back, or another thread is
- * busy with it.
+ * Does nothing while the device isn't back, or another thread is busy with it: ioq_up() tells.
  */
-bool ioq_resume(struct ioq *ioq, bool *kick);
+void ioq_resume(struct ioq *ioq, bool *kick);
 
 #endif

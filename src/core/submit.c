@@ -12,7 +12,7 @@ int queue_kick(struct vscsi_queue *queue)
 	return 0;
 }
 
-/* A queue that is shared, or a device that is lost. */
+/* A queue that no way is made for, shared ones among them, or a device that is lost. */
 COLD int submit_general(struct vscsi_queue *queue)
 {
 	bool kick;

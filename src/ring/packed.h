@@ -2,7 +2,7 @@
 /*
  * The driver's side of a packed virtqueue over plain memory (virtio 1.4, 2.8), with the functions
  * of split.h. A chain is copied into the ring when it is pushed; it comes from private memory,
- * where its user keeps it in the form of struct vring_desc.
+ * where its user keeps it in the form of struct vring_desc, or of the ring for packed_push_one().
  *
  * All bookkeeping is private. Shared memory is written; what is read from it are used descriptors
  * and the device's wish for notifications, each loaded once and checked. One thread at a time.
@@ -38,7 +38,8 @@ struct packed_layout {
  * @desc: the shared descriptors
  * @driver: what we tell the device about notifications
  * @device: what the device tells us; never written after the start
- * @count: for each id, how many descriptors its chain has; 0: not with the device
+ * @count: for each id, how many descriptors its chain has; 0: not with the device. What
+ *	packed_read_end() took back keeps its number: its user knows what is with the device
  * @size: entries
  * @next: where the next chain goes
  * @avail_bits: AVAIL and USED of what is made available at @next: AVAIL in the first lap
@@ -397,10 +398,11 @@ static inline void packed_retire(struct packed_ring *ring, uint16_t id)
 
 /**
  * packed_take - Take one chain back, at most as many as packed_pending() said
- * @used: receives its id, which was with the device and no longer is
+ * @used: receives its id, which was with the device and no longer is. Where packed_read_end() is
+ *	used too, that it was with the device is for the caller to check
  *
  * Return: 0; 1 when there is none left; -EPROTO when the descriptor names no chain that is with the
- * device.
+ * device, as far as @count tells.
  */
 static inline int packed_take(struct packed_ring *ring, struct ring_used *used)
 {

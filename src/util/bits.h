@@ -90,7 +90,11 @@ static inline bool range_inside(uint64_t addr, uint64_t len, uint64_t base, uint
 #define unlikely(x)  __builtin_expect(!!(x), 0)
 #define CACHE_LINE   64
 
-/* Functions of the hot path, inlined where their arguments are constants; and what leaves it. */
+/*
+ * Functions of the hot path, inlined where their arguments are constants; and those that are kept
+ * out of line, so that neither they nor their callers pay for the other's registers. The latter are
+ * what leaves the hot path, but also whole kinds of it: COLD doesn't say that they are rare.
+ */
 #define HOT  static inline __attribute__((always_inline))
 #define COLD static __attribute__((noinline))
 

@@ -144,7 +144,7 @@ static inline void virtq_push(struct virtq *vq, uint16_t head)
 }
 
 /*
- * The same for who knows by himself which heads the device has: see split_offer(). The second form
+ * The same for who knows by himself which heads the device has: see split_offer(). virtq_offer_in()
  * is for who knows the ring's format as well.
  */
 static inline void virtq_offer_in(struct virtq *vq, enum virtq_format format, uint16_t head)
@@ -239,8 +239,8 @@ static inline int virtq_take_offered(struct virtq *vq, struct ring_used *used)
 /*
  * The hot path's way to read what virtq_offer() gave, after virtq_pending(): a reader, which stays
  * in registers; an entry that is not checked yet, false when there is none; and the end, with how
- * many were taken. Each chain is one descriptor, and the device uses them in any order. @packed is
- * the ring's format, a constant where it is called.
+ * many were taken. Not for rings in order, and for a packed one only where each chain is one
+ * descriptor. @packed is the ring's format, a constant where it is called.
  */
 struct virtq_reader {
 	const struct vring_used_elem *split;
