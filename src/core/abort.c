@@ -62,6 +62,7 @@ EXPORT int vscsi_abort(struct vscsi_queue *queue, uint64_t user_data)
 	queue_lock(queue);
 	count = end_all(queue, user_data, &why);
 	queue_unlock(queue);
+	limit_kick(queue);
 	if (why)
 		limit_give_up(queue->ioq, why);
 	if (!count)

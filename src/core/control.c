@@ -57,6 +57,7 @@ struct task {
  * @vq: control virtqueue; place i has descriptors 2i and 2i + 1
  * @places: DMA memory
  * @tasks: what is in them
+ * @owes_kick: control_kick() has to follow
  * @era: how often the device came back; what was sent before has no place any more
  * @lock: guards it all; held for moments only, as threads that poll take it
  */
@@ -64,6 +65,7 @@ struct control {
 	struct virtq vq;
 	struct place *places;
 	struct task tasks[PLACES];
+	atomic_bool owes_kick;
 	unsigned era;
 	pthread_mutex_t lock;
 };
@@ -236,7 +238,16 @@ static void put(struct control *control, unsigned i, const struct virtio_scsi_ct
 	control->places[i].request = *request;
 	control->places[i].response.response = RESPONSE_UNWRITTEN;
 	virtq_push(&control->vq, (uint16_t)(2 * i));
-	virtq_submit(&control->vq);
+	if (virtq_publish(&control->vq))
+		atomic_store(&control->owes_kick, true);
+}
+
+void control_kick(struct vscsi_dev *dev)
+{
+	struct control *control = dev->control;
+
+	if (atomic_load(&control->owes_kick) && atomic_exchange(&control->owes_kick, false))
+		virtq_kick(&control->vq);
 }
 
 int control_send(struct vscsi_dev *dev, uint32_t subtype, const uint8_t lun[8], uint64_t tag,

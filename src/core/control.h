@@ -35,7 +35,8 @@ uint32_t control_stood(struct vscsi_dev *dev);
  * @not_before: in milliseconds of clock_ms(): the same function that others sent since then serves
  *	as well; CONTROL_ALONE: it doesn't
  *
- * Any thread; takes a lock for a moment; may kick. No sentence is set.
+ * Any thread; takes a lock for a moment. control_kick() has to follow, where no queue is locked. No
+ * sentence is set.
  *
  * Return: the place where the answer will be, the caller's until control_forget(); -EBUSY (no place
  * is left, or for aborts no more than others need); -ENOTCONN (the device is lost, for good
@@ -44,6 +45,9 @@ uint32_t control_stood(struct vscsi_dev *dev);
  */
 int control_send(struct vscsi_dev *dev, uint32_t subtype, const uint8_t lun[8], uint64_t tag,
 		 uint64_t not_before);
+
+/* Notifies the device of what was sent. Any thread, with no queue locked. */
+void control_kick(struct vscsi_dev *dev);
 
 /**
  * control_answer - Look for an answer

@@ -30,8 +30,8 @@ void limit_end(struct ioq *ioq, struct slot *slot, uint64_t now, bool cancelled)
 	struct watch *watch = slot_watch(ioq, slot);
 
 	/* What was prepared and never submitted goes out, or there would be nothing to abort. */
-	if (ioq_up(ioq))
-		virtq_submit(&ioq->vq);
+	if (ioq_up(ioq) && virtq_publish(&ioq->vq))
+		atomic_store(&ioq->owes_kick, true);
 	slot->flags |= SLOT_ENDING;
 	watch->cancelled = cancelled;
 	watch->place = NO_PLACE;

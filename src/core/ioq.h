@@ -177,6 +177,7 @@ enum fate {
  * @look_at_ms: when time limits are to be looked after next
  * @taken_ms: what the device gave back until then has been taken
  * @mark, @mark_ms: virtq_taken() by which all that came until then is taken, where @marked
+ * @owes_kick: limit_kick() has to follow
  * @ending: requests with SLOT_ENDING
  * @cache, @map: to translate addresses
  * @dev: the device
@@ -217,6 +218,7 @@ struct ioq {
 	uint16_t mark;
 	bool marked;
 	atomic_uint ending;
+	atomic_bool owes_kick;
 	struct lock lock;
 	struct share share;
 	unsigned users;

@@ -124,6 +124,15 @@ static const char *look(struct ioq *ioq, uint64_t now)
 	return why;
 }
 
+void limit_kick(struct vscsi_queue *queue)
+{
+	struct ioq *ioq = queue->ioq;
+
+	if (atomic_load(&ioq->owes_kick) && atomic_exchange(&ioq->owes_kick, false))
+		queue_kick(queue);
+	control_kick(ioq->dev);
+}
+
 void limit_poll(struct vscsi_queue *queue)
 {
 	struct ioq *ioq = queue->ioq;
@@ -139,6 +148,7 @@ void limit_poll(struct vscsi_queue *queue)
 	queue_lock(queue);
 	why = look(ioq, now);
 	queue_unlock(queue);
+	limit_kick(queue);
 	/* Not under the queue's lock: the device's comes before it. */
 	if (why)
 		limit_give_up(ioq, why);

@@ -66,6 +66,9 @@ uint32_t limit_set(struct vscsi_dev *dev, uint32_t ms, uint32_t otherwise);
  */
 void limit_poll(struct vscsi_queue *queue);
 
+/* Sends the notifications that limit_end() and escalate() owe. The queue is not locked. */
+void limit_kick(struct vscsi_queue *queue);
+
 /* How long one may sleep before the next limit_poll(), in milliseconds; at most @most. */
 uint32_t limit_nap(const struct ioq *ioq, uint32_t most);
 
@@ -74,6 +77,9 @@ uint32_t limit_nap(const struct ioq *ioq, uint32_t most);
  * @ioq: its queue, locked; @slot: it is in flight and not ending yet
  * @now: clock_ms()
  * @cancelled: the application asked for it
+ *
+ * limit_kick() has to follow, when the queue is unlocked: a system call must not keep the others
+ * waiting.
  */
 void limit_end(struct ioq *ioq, struct slot *slot, uint64_t now, bool cancelled);
 
@@ -91,7 +97,7 @@ bool limit_is_out(const struct ioq *ioq, const struct slot *slot);
  * @ioq: its queue, locked; @slot: with SLOT_ENDING
  * @now: clock_ms()
  *
- * Return: NULL, or why the device has to be given up, for limit_give_up().
+ * As limit_end(). Return: NULL, or why the device has to be given up, for limit_give_up().
  */
 const char *escalate(struct ioq *ioq, struct slot *slot, uint64_t now);
 

@@ -203,6 +203,7 @@ void queue_detach(struct vscsi_queue *queue, uint64_t user_data, struct vscsi_lu
 		atomic_store_explicit(&slot->lun, stand_in, memory_order_release);
 	}
 	queue_unlock(queue);
+	limit_kick(queue);
 }
 
 EXPORT int vscsi_queue_open(struct vscsi_dev *dev, const struct vscsi_queue_opts *user,

@@ -2,8 +2,7 @@
 /*
  * What handles that share a request queue owe each other: slots, so that none of them starves;
  * completions that another one's poll came upon; and being woken for them. The queue's lock guards
- * all of it, and no system call is made under it but the kicks of a request that is made to end
- * (limit.h). Exclusive handles have nothing to do with this.
+ * all of it, and no system call is made under it. Exclusive handles have nothing to do with this.
  */
 #ifndef CORE_SHARE_H
 #define CORE_SHARE_H

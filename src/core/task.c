@@ -52,6 +52,7 @@ static int run(struct vscsi_dev *dev, uint32_t subtype, const uint8_t lun[8])
 	int ret;
 
 	place = control_send(dev, subtype, lun, 0, CONTROL_ALONE);
+	control_kick(dev);
 	if (place < 0)
 		return explain(dev, place);
 	while ((ret = control_answer(dev, place)) == -EINPROGRESS) {

@@ -5,6 +5,7 @@
 
 #include <vscsi/error.h>
 
+#include "core/queue.h"
 #include "late.h"
 
 /* Three reads out, of which number 1 is to be aborted; its function is taken. */
@@ -147,6 +148,48 @@ static void test_abort_of_one_that_was_not_submitted(void **state)
 	desk_close(&d);
 }
 
+/* The lock that nobody may hold when the device is notified, and how often it was. */
+static struct lock *guarded;
+static unsigned kicks;
+
+static void expect_unlocked(void *ctx, enum fake_call call, unsigned queue)
+{
+	if (call == FAKE_NOTIFY) {
+		assert_int_equal(atomic_load(&guarded->state), LOCK_FREE);
+		kicks++;
+	}
+	model_hook(ctx, call, queue);
+}
+
+/* Two notifications, of the request and of the function, and none keeps those waiting who share. */
+static void test_abort_on_a_shared_queue(void **state)
+{
+	const struct vscsi_queue_opts opts = {.size = sizeof(opts), .flags = VSCSI_QUEUE_SHARED};
+	struct vscsi_completion done;
+	struct vscsi_queue *queue;
+	struct chain chain;
+	struct desk d;
+
+	(void)state;
+	open_late(&d, "");
+	assert_int_equal(vscsi_queue_open(d.dev, &opts, &queue), 0);
+	d.m->held = MODEL_ALL;
+	assert_int_equal(vscsi_read(queue, d.lun, d.buf, 0, 1, 0, 7), 0);
+	guarded = &queue->ioq->lock;
+	kicks = 0;
+	d.m->fake.hook = expect_unlocked;
+	assert_int_equal(vscsi_abort(queue, 7), 0);
+	assert_int_equal(kicks, 2);
+	d.m->fake.hook = model_hook;
+	assert_true(model_take(d.m, queue->ioq->vq.index, &chain));
+	take_task(&d, ABORT_TASK);
+	give_aborted(&d, &chain);
+	assert_int_equal(vscsi_poll(queue, &done, 1), 1);
+	assert_int_equal(done.result, -ECANCELED);
+	assert_int_equal(vscsi_queue_close(queue), 0);
+	desk_close(&d);
+}
+
 /* One that waits to be sent again is not with the device: it ends at once, and is not sent. */
 static void test_abort_of_one_that_waits(void **state)
 {
@@ -194,6 +237,7 @@ int abort_tests(void)
 		cmocka_unit_test(test_abort_that_is_too_slow),
 		cmocka_unit_test(test_abort_that_fails),
 		cmocka_unit_test(test_abort_of_one_that_was_not_submitted),
+		cmocka_unit_test(test_abort_on_a_shared_queue),
 		cmocka_unit_test(test_abort_of_one_that_waits),
 		cmocka_unit_test(test_abort_on_a_lost_device),
 	};
