@@ -33,7 +33,6 @@ enum virtq_format {
  * @index: virtqueue number
  * @size: entries
  * @started: the device has it
- * @kicks: notifications sent
  */
 struct virtq {
 	enum virtq_format format;
@@ -48,7 +47,6 @@ struct virtq {
 	unsigned index;
 	unsigned size;
 	bool started;
-	uint64_t kicks;
 };
 
 /**
