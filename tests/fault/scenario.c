@@ -6,6 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../counts.h"
 #include "scenario.h"
 
 /* More places than any call has in a scenario. */
@@ -79,7 +80,7 @@ static void complain(const char *format, ...)
 }
 
 /* Not from /proc: in some programs folders are a stand-in's. */
-static unsigned count_fds(void)
+static unsigned count_numbers(void)
 {
 	unsigned count = 0;
 	int fd;
@@ -89,26 +90,12 @@ static unsigned count_fds(void)
 	return count;
 }
 
-/* Mappings of files, which is all that the library maps itself. */
-static unsigned count_maps(void)
-{
-	FILE *maps = fopen("/proc/self/maps", "re");
-	unsigned count = 0;
-	char line[4352];
-
-	assert_non_null(maps);
-	while (fgets(line, sizeof(line), maps))
-		count += strstr(line, "/memfd:") != NULL;
-	fclose(maps);
-	return count;
-}
-
 static struct stock take_stock(void)
 {
 	struct vscsi_mem_stats stats = {.size = sizeof(stats)};
 
 	assert_int_equal(vscsi_mem_get_stats(pool, &stats), 0);
-	return (struct stock){count_fds(), count_maps(), fault_blocks(), stats.blocks,
+	return (struct stock){count_numbers(), count_maps("/memfd:"), fault_blocks(), stats.blocks,
 			      stats.regions};
 }
 

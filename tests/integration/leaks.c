@@ -5,38 +5,16 @@
  */
 #include "disk.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 
-static unsigned count_fds(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	unsigned count = 0;
-
-	assert_non_null(dir);
-	while (readdir(dir))
-		count++;
-	closedir(dir);
-	return count;
-}
+#include "../counts.h"
 
 /*
- * Mappings of files, memfds and hugepages, which is all that the library maps itself. Anonymous
- * ones are the allocator's, and a sanitizer's grow with every allocation.
+ * Of mappings those of files, memfds and hugepages, which is all that the library maps itself.
+ * Anonymous ones are the allocator's, and a sanitizer's grow with every allocation.
  */
-static unsigned count_maps(void)
-{
-	FILE *maps = fopen("/proc/self/maps", "re");
-	unsigned count = 0;
-	char line[4352];
-
-	assert_non_null(maps);
-	while (fgets(line, sizeof(line), maps))
-		count += strchr(line, '/') != NULL;
-	fclose(maps);
-	return count;
-}
+#define OF_FILES "/"
 
 /* Runs a round once to fill what is allocated only once, then often. */
 static void assert_no_growth(struct fixture *f, void (*round)(struct fixture *f), unsigned rounds)
@@ -47,11 +25,11 @@ static void assert_no_growth(struct fixture *f, void (*round)(struct fixture *f)
 
 	round(f);
 	fds = count_fds();
-	maps = count_maps();
+	maps = count_maps(OF_FILES);
 	for (i = 0; i < rounds; i++)
 		round(f);
 	assert_int_equal(count_fds(), fds);
-	assert_int_equal(count_maps(), maps);
+	assert_int_equal(count_maps(OF_FILES), maps);
 }
 
 static void use_all(struct fixture *f)

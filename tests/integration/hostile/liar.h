@@ -20,6 +20,7 @@
 #include <vscsi/vscsi.h>
 
 #include "conforms.h"
+#include "counts.h"
 #include "rig/rig.h"
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
@@ -133,9 +134,8 @@ void liar_expect_lost(struct liar *liar, unsigned count, const char *why);
 bool liar_runs(struct liar *liar);
 uint64_t liar_errors(struct liar *liar);
 
-/* Milliseconds of a clock that is never set; open descriptors of this process. */
+/* Milliseconds of a clock that is never set. */
 uint64_t now_ms(void);
-unsigned open_fds(void);
 
 /* The table's line: what the device did and what came of it. */
 void told(const char *name, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -103,7 +103,7 @@ static bool hang_up_at(unsigned message, enum rig_kind kind)
 	liar->options = "?queues=2&timeout_ms=2000";
 	liar_start(liar);
 	rig_fault(liar->rig, fault);
-	fds = open_fds();
+	fds = count_fds();
 	err = liar_open(liar);
 	if (err) {
 		assert_int_equal(err, -ENOTCONN);
@@ -111,7 +111,7 @@ static bool hang_up_at(unsigned message, enum rig_kind kind)
 		assert_int_not_equal(fcntl(rig_socket(liar->rig), F_GETFD), -1);
 		rig_wait_gone(liar->rig);
 		/* The rig, in this process, closes what it has. */
-		assert_true(open_fds() <= fds);
+		assert_true(count_fds() <= fds);
 	}
 	assert_int_equal(liar_end(&state), 0);
 	return err != 0;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Sharing a queue: who gets how many slots. Taking queues and giving them back. */
-#include <dirent.h>
 #include <errno.h>
 #include <malloc.h>
 #include <pthread.h>
@@ -9,6 +8,7 @@
 #include <unistd.h>
 
 #include "core.h"
+#include "counts.h"
 
 static struct vscsi_queue *open_queue(struct desk *d, uint32_t flags)
 {
@@ -135,18 +135,6 @@ static void test_latecomers_get_their_part(void **state)
 	assert_int_equal(vscsi_queue_close(late), 0);
 	assert_int_equal(vscsi_queue_close(greedy), 0);
 	desk_close(&d);
-}
-
-static unsigned count_fds(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	unsigned count = 0;
-
-	assert_non_null(dir);
-	while (readdir(dir))
-		count++;
-	closedir(dir);
-	return count;
 }
 
 static uint64_t dma_used(struct desk *d)

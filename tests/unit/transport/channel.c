@@ -118,15 +118,15 @@ static void test_descriptors_are_closed(void **state)
 	CONFORMS("R-VU-87", "R-VU-88", "R-HARD-39");
 	(void)state;
 	up(&fx);
-	fds = fx_fds();
+	fds = count_fds();
 	refused(&fx, 3, 24, 1);
 	refused(&fx, 99, 0, 8);
 	refused(&fx, CONFIG_CHANGE, 0, 1);
-	assert_int_equal(fx_fds(), fds);
+	assert_int_equal(count_fds(), fds);
 	rig_channel_send(fx.rig, CONFIG_CHANGE, RIG_VERSION, 0, NULL, 0, 9);
 	assert_int_equal(look(&fx), 0);
 	assert_true(rig_channel_gone(fx.rig, SOON));
-	assert_int_equal(fx_fds(), fds - 1);
+	assert_int_equal(count_fds(), fds - 1);
 	fx_down(&fx);
 }
 

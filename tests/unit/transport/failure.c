@@ -112,11 +112,11 @@ static unsigned fail_everywhere(enum rig_kind kind, uint64_t arg, uint64_t off, 
 
 	assert_true(count > 35);
 	life_with(0, kind, arg, off, ms);
-	fds = fx_fds();
+	fds = count_fds();
 	maps = fx_maps();
 	for (n = 0; n < count; n++) {
 		ret = life_with(n, kind, arg, off, ms);
-		assert_int_equal(fx_fds(), fds);
+		assert_int_equal(count_fds(), fds);
 		assert_true(fx_maps() <= maps + 2);
 		if (ret)
 			assert_int_equal(ret, want);
@@ -159,9 +159,9 @@ static void test_refusal_of_each_acknowledgement(void **state)
 	for (n = 0; rig_record(fx.rig, RIG_ANY, n, &r); n++) {
 		if (!(r.flags & RIG_NEED_REPLY))
 			continue;
-		i = fx_fds();
+		i = count_fds();
 		assert_int_equal(life_with(n, RIG_FAULT_VALUE, 1, 0, 5000), -EIO);
-		assert_int_equal(fx_fds(), i);
+		assert_int_equal(count_fds(), i);
 		fds++;
 	}
 	assert_true(fds > 20);
@@ -443,13 +443,13 @@ static void test_descriptors_over_many_runs(void **state)
 	(void)state;
 	fx.ropts.path = "./many.sock";
 	fx_up(&fx);
-	fds = fx_fds();
+	fds = count_fds();
 	for (i = 0; i < 10000; i++) {
 		rig_plan(fx.rig, RIG_GET_FEATURES, RIG_FAULT_FDS, 1 + i % 12);
 		assert_int_equal(fx_open(&fx), -EPROTO);
 		rig_wait_gone(fx.rig);
 	}
-	assert_int_equal(fx_fds(), fds);
+	assert_int_equal(count_fds(), fds);
 	fx_down(&fx);
 }
 
@@ -489,8 +489,8 @@ static void test_random_faults(void **state)
 		rig_violation(fx.rig);
 		fx_down(&fx);
 		if (i == 0)
-			fds = fx_fds();
-		assert_int_equal(fx_fds(), fds);
+			fds = count_fds();
+		assert_int_equal(count_fds(), fds);
 	}
 }
 

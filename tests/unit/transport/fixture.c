@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What the transport's tests share. */
-#include <dirent.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -171,18 +170,6 @@ int fx_life(struct fx *fx)
 		ret = end(fx);
 	hang_up(fx);
 	return ret;
-}
-
-unsigned fx_fds(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	unsigned n = 0;
-
-	assert_non_null(dir);
-	while (readdir(dir))
-		n++;
-	closedir(dir);
-	return n;
 }
 
 unsigned fx_maps(void)

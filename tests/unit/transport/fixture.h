@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "conforms.h"
+#include "counts.h"
 #include "rig/rig.h"
 #include "transport/transport.h"
 
@@ -72,8 +73,7 @@ void fx_down(struct fx *fx);
 /* Everything a connection does from open to close; the first error, or 0. Leaves it closed. */
 int fx_life(struct fx *fx);
 
-/* Open file descriptors of this process, and its mappings. */
-unsigned fx_fds(void);
+/* Mappings of this process. */
 unsigned fx_maps(void);
 
 /* The lists of tests, one for each file. */

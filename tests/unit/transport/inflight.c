@@ -4,7 +4,6 @@
  * the answer, handing it back. The rig judges numbers, order, and that it stays as it is.
  */
 #include <errno.h>
-#include <stdio.h>
 
 #include <vscsi/error.h>
 
@@ -120,20 +119,6 @@ static void test_not_without_the_feature(void **state)
 	}
 }
 
-/* Mappings of the area in this process, of which the rig has none. */
-static unsigned area_maps(void)
-{
-	FILE *maps = fopen("/proc/self/maps", "re");
-	unsigned count = 0;
-	char line[4352];
-
-	assert_non_null(maps);
-	while (fgets(line, sizeof(line), maps))
-		count += strstr(line, "rig-inflight") != NULL;
-	fclose(maps);
-	return count;
-}
-
 static void test_never_mapped(void **state)
 {
 	struct fx fx = fx_tracked();
@@ -145,12 +130,13 @@ static void test_never_mapped(void **state)
 	assert_int_equal(fx_prepare(&fx), 0);
 	assert_int_equal(track(&fx), 0);
 	start_all(&fx);
-	assert_int_equal(area_maps(), 0);
+	/* Of the area in this process; the rig has none. */
+	assert_int_equal(count_maps("rig-inflight"), 0);
 	/* Ours is the only one besides the rig's own, and it goes with the account. */
-	fds = fx_fds();
+	fds = count_fds();
 	assert_int_equal(fx.t->ops->set_status(fx.t, 0), 0);
 	assert_false(tracked(&fx));
-	assert_true(fx_fds() < fds);
+	assert_true(count_fds() < fds);
 	fx_down(&fx);
 }
 
@@ -175,13 +161,13 @@ static void answered(enum rig_kind kind, uint64_t arg, int want)
 
 static void test_goes_on_without(void **state)
 {
-	unsigned fds = fx_fds();
+	unsigned fds = count_fds();
 
 	CONFORMS("R-VU-92", "R-HARD-36");
 	(void)state;
 	answered(RIG_FAULT_FDS, 0, 0);
 	answered(RIG_FAULT_VALUE, 0, 0);
-	assert_int_equal(fx_fds(), fds);
+	assert_int_equal(count_fds(), fds);
 }
 
 #define WORD(n, value) ((uint64_t)(n) << 32 | (value))
@@ -213,7 +199,7 @@ static void test_answers_are_not_trusted(void **state)
 		{RIG_FAULT_DROP, 0, -ETIMEDOUT},
 		{RIG_FAULT_CLOSE, 0, -ENOTCONN},
 	};
-	unsigned fds = fx_fds();
+	unsigned fds = count_fds();
 	unsigned i;
 
 	CONFORMS("R-VU-92", "R-VU-93", "R-HARD-36");
@@ -222,7 +208,7 @@ static void test_answers_are_not_trusted(void **state)
 		answered(answers[i].kind, answers[i].arg, answers[i].want);
 	for (i = 0; i < 36; i++)
 		answered(RIG_FAULT_CLOSE_AFTER, i, -ENOTCONN);
-	assert_int_equal(fx_fds(), fds);
+	assert_int_equal(count_fds(), fds);
 }
 
 /* Queues and their size are ours to know: what the answer says of them is not taken over. */
@@ -285,7 +271,7 @@ static void test_the_same_on_each_connection(void **state)
 	CONFORMS("R-VU-94", "R-VU-95", "R-VU-96", "R-VU-101", "R-VU-105");
 	(void)state;
 	run(&fx);
-	fds = fx_fds();
+	fds = count_fds();
 	for (i = 1; i < 4; i++) {
 		come_back(&fx, true);
 		assert_int_equal(rig_seen(fx.rig, RIG_GET_INFLIGHT_FD), 1);
@@ -293,7 +279,7 @@ static void test_the_same_on_each_connection(void **state)
 		for (ring = 0; ring < RINGS; ring++)
 			assert_true(rig_kicks(fx.rig, ring) > 0);
 	}
-	assert_int_equal(fx_fds(), fds);
+	assert_int_equal(count_fds(), fds);
 	fx_down(&fx);
 }
 

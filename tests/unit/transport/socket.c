@@ -113,7 +113,7 @@ static void test_paths_that_lead_nowhere(void **state)
 static void test_listener_that_never_accepts(void **state)
 {
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
-	unsigned fds = fx_fds();
+	unsigned fds = count_fds();
 	unsigned i;
 	int fd;
 
@@ -127,7 +127,7 @@ static void test_listener_that_never_accepts(void **state)
 		assert_int_equal(try(path(), 20), -ETIMEDOUT);
 	close(fd);
 	unlink(path());
-	assert_int_equal(fx_fds(), fds);
+	assert_int_equal(count_fds(), fds);
 }
 
 static void test_descriptors_that_are_no_socket(void **state)

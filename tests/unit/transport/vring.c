@@ -197,7 +197,7 @@ static void test_restart_many_times(void **state)
 	CONFORMS("R-VU-57", "R-VU-66");
 	(void)state;
 	fx_run(&fx, 3);
-	fds = fx_fds();
+	fds = count_fds();
 	for (i = 1; i <= 1000; i++) {
 		assert_int_equal(fx.t->ops->queue_stop(fx.t, 2, &base), 0);
 		/* Threads may still notify and sleep: their descriptors stay what they were. */
@@ -205,7 +205,7 @@ static void test_restart_many_times(void **state)
 		fx.t->ops->notify(fx.t, 2, 0);
 		assert_int_equal(fx_start(&fx, 2), 0);
 	}
-	assert_int_equal(fx_fds(), fds);
+	assert_int_equal(count_fds(), fds);
 	assert_int_equal(rig_seen(fx.rig, RIG_SET_VRING_KICK), 1003);
 	assert_int_equal(rig_seen(fx.rig, RIG_SET_VRING_CALL), 1003);
 	assert_int_equal(rig_seen(fx.rig, RIG_SET_VRING_ERR), 1003);
@@ -244,9 +244,9 @@ static void test_refused_setup_leaves_nothing(void **state)
 	/* One more at most: the rig is in this process, and keeps what comes with CALL and ERR. */
 	for (i = 0; i < 5; i++) {
 		rig_plan(fx.rig, steps[i], RIG_FAULT_VALUE, 1);
-		fds = fx_fds();
+		fds = count_fds();
 		assert_int_equal(fx_start(&fx, 2), -EIO);
-		assert_in_range(fx_fds(), fds, fds + 1);
+		assert_in_range(count_fds(), fds, fds + 1);
 		assert_int_equal(fx.t->ops->call_fd(fx.t, 2), -1);
 	}
 	assert_int_equal(fx_start(&fx, 2), 0);
