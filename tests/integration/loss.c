@@ -150,3 +150,24 @@ void assert_written(struct fixture *f, const char *data, unsigned count)
 	assert_memory_equal(back, data, (size_t)count * 512);
 	assert_int_equal(vscsi_mem_free(vscsi_dev_mem(f->dev), back), 0);
 }
+
+void check_accepted_while_away(struct fixture *f, const char *options)
+{
+	const unsigned depth = 16;
+	char *data;
+
+	start_file(f, options);
+	data = take(f, (depth + 1) * 512);
+	die_with_writes(f, f->queue, data, depth);
+	notice(f);
+	assert_int_equal(state_of(f), VSCSI_DEV_RECOVERING);
+	assert_int_equal(vscsi_read(f->queue, f->lun, data + depth * 512, 0, 1, 0, depth), 0);
+	assert_int_equal(vscsi_submit(f->queue), 0);
+	assert_int_equal(vscsi_wait(f->queue, 1), 0);
+	START(f, FILE_LUN);
+	collect_all(f->queue, depth + 1, 0, true);
+	hear_back(f);
+	assert_int_equal(state_of(f), VSCSI_DEV_RUNNING);
+	assert_written(f, data, depth);
+	assert_works(f);
+}

@@ -53,6 +53,12 @@ void collect_all(struct vscsi_queue *queue, unsigned count, int result, bool sle
 /* The same when results may differ: @results receives them, by user_data. */
 void collect_results(struct vscsi_queue *queue, unsigned count, int *results);
 
+/*
+ * With a device that is known to be lost, what is new goes with the old; it is found by a thread
+ * that sleeps.
+ */
+void check_accepted_while_away(struct fixture *f, const char *options);
+
 /* LUN 0:0 begins with these blocks. */
 void assert_written(struct fixture *f, const char *data, unsigned count);
 

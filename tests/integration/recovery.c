@@ -38,26 +38,9 @@ static void replayed(void **state)
 	}
 }
 
-/* Known to be lost first, and found by a thread that sleeps; what is new goes with the old. */
 static void accepted_while_away(void **state)
 {
-	struct fixture *f = *state;
-	char *data;
-
-	start_file(f, "?recovery=replay");
-	data = take(f, (DEPTH + 1) * 512);
-	die_with_writes(f, f->queue, data, DEPTH);
-	notice(f);
-	assert_int_equal(state_of(f), VSCSI_DEV_RECOVERING);
-	assert_int_equal(vscsi_read(f->queue, f->lun, data + DEPTH * 512, 0, 1, 0, DEPTH), 0);
-	assert_int_equal(vscsi_submit(f->queue), 0);
-	assert_int_equal(vscsi_wait(f->queue, 1), 0);
-	START(f, FILE_LUN);
-	collect_all(f->queue, DEPTH + 1, 0, true);
-	hear_back(f);
-	assert_written(f, data, DEPTH);
-	assert_int_equal(state_of(f), VSCSI_DEV_RUNNING);
-	assert_works(f);
+	check_accepted_while_away(*state, "?recovery=replay");
 }
 
 static void reported(void **state)
