@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * A virtqueue of a device: a ring in DMA memory, and the way to notify the device of it. What
- * src/core/ sees of rings is this; the ring's format is decided here.
+ * the layers above see of rings is this; the ring's format is decided here.
  */
 #ifndef VIRTIO_VIRTQ_H
 #define VIRTIO_VIRTQ_H

@@ -4,7 +4,7 @@
 
 #include <vscsi/error.h>
 
-#include "core/address.h"
+#include "api/address.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

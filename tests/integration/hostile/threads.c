@@ -15,7 +15,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "core/queue.h"
+#include "queue/queue.h"
 
 #define BYTES (UINT64_C(1) << 20)
 

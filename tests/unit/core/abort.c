@@ -5,7 +5,7 @@
 
 #include <vscsi/error.h>
 
-#include "core/queue.h"
+#include "queue/queue.h"
 #include "late.h"
 
 /* Three reads out, of which number 1 is to be aborted; its function is taken. */

@@ -8,7 +8,7 @@
 #include <vscsi/error.h>
 
 #include "core.h"
-#include "core/address.h"
+#include "api/address.h"
 
 static int parse(const char *address, struct vscsi_dev_opts *opts)
 {

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "core.h"
-#include "core/queue.h"
+#include "queue/queue.h"
 #include "loss.h"
 
 #define BUSY 0x08

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * One table of options: the parser, the check of the option struct and vscsi_dev_option() all read
+ * it.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/address.h"
+#include "util/bits.h"
+#include "util/error.h"
+#include "util/export.h"
+
+enum kind { NUMBER, BYTES, SWITCH, CHOICE };
+
+struct option {
+	struct vscsi_dev_option text;
+	enum kind kind;
+	size_t offset;
+	uint64_t min;
+	uint64_t max;
+};
+
+#define AT(field) offsetof(struct vscsi_dev_opts, field)
+#define FEATURE(field, help)                                              \
+	{                                                                 \
+		{#field, "on|off", help}, SWITCH, AT(field), 0, VSCSI_OFF \
+	}
+
+static const struct option options[] = {
+	{{"queues", "1..254", "request queues to set up"}, NUMBER, AT(queues), 1, 254},
+	{{"queue_size", "4..32768", "entries of a ring, a power of two"},
+	 NUMBER,
+	 AT(queue_size),
+	 4,
+	 32768},
+	{{"max_segs", "1..15", "data segments of a request"}, NUMBER, AT(max_segs), 1, 15},
+	{{"timeout_ms", "1..3600000", "limit for each answer of the device"},
+	 NUMBER,
+	 AT(timeout_ms),
+	 1,
+	 3600000},
+	{{"io_timeout_ms", "1..4294967295", "limit for a request; 4294967295: none"},
+	 NUMBER,
+	 AT(io_timeout_ms),
+	 1,
+	 VSCSI_NO_TIMEOUT},
+	{{"task_timeout_ms", "1..3600000", "limit for each step against a request that is late"},
+	 NUMBER,
+	 AT(task_timeout_ms),
+	 1,
+	 3600000},
+	{{"recovery", "off|report|replay|exact",
+	  "what becomes of requests when the device is lost"},
+	 SWITCH,
+	 AT(recovery),
+	 0,
+	 VSCSI_RECOVERY_EXACT},
+	{{"recovery_ms", "1..4294967295", "how long a lost device is looked for"},
+	 NUMBER,
+	 AT(recovery_ms),
+	 1,
+	 VSCSI_FOREVER},
+	{{"mem", "bytes", "size of the device's own pool of DMA memory"},
+	 BYTES,
+	 AT(mem_bytes),
+	 1,
+	 UINT64_MAX},
+	{{"guest_base", "bytes", "where the memory begins in the device's address space"},
+	 BYTES,
+	 AT(guest_base),
+	 0,
+	 UINT64_MAX},
+	FEATURE(indirect, "indirect descriptors"),
+	FEATURE(event_idx, "notifications by event index"),
+	FEATURE(packed, "packed rings"),
+	FEATURE(in_order, "use of buffers in order"),
+	FEATURE(hotplug, "events when LUNs come and go"),
+	FEATURE(change, "events when LUNs change"),
+	FEATURE(inout, "commands with data in both directions"),
+	{{"iommu", "auto|group|iommufd|none",
+	  "pci: the way to the IOMMU; none: physical addresses"},
+	 CHOICE,
+	 AT(iommu),
+	 VSCSI_IOMMU_AUTO,
+	 VSCSI_IOMMU_NONE},
+	FEATURE(notify_data, "pci: notifications that say where the ring stands"),
+	FEATURE(notify_config, "pci: notifications that name a queue as the device wants"),
+	FEATURE(ring_reset, "pci: reset of a single queue"),
+	FEATURE(mq, "vhost-user: several request queues"),
+	FEATURE(reply_ack, "vhost-user: acknowledged messages"),
+	FEATURE(config, "vhost-user: configuration space"),
+	FEATURE(mem_slots, "vhost-user: memory added one region at a time"),
+	FEATURE(reset_device, "vhost-user: reset message"),
+	FEATURE(status, "vhost-user: device status"),
+	FEATURE(backend_req, "vhost-user: messages from the back-end"),
+};
+
+EXPORT int vscsi_dev_option(unsigned index, struct vscsi_dev_option *option)
+{
+	if (index >= ARRAY_LEN(options))
+		return -ENOENT;
+	*option = options[index].text;
+	return 0;
+}
+
+static const struct option *find(const char *name, size_t len)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(options); i++) {
+		if (strlen(options[i].text.name) == len && !memcmp(options[i].text.name, name, len))
+			return &options[i];
+	}
+	return NULL;
+}
+
+/* A number, for bytes with a unit of K, M, G or T. */
+static int parse_number(const char *value, bool unit, uint64_t *out)
+{
+	static const char units[] = "KMGT";
+	const char *found;
+	char *end;
+
+	errno = 0;
+	*out = strtoull(value, &end, 0);
+	if (errno || end == value || !isdigit((unsigned char)*value))
+		return -EINVAL;
+	if (unit && *end) {
+		unsigned shift;
+
+		found = strchr(units, toupper((unsigned char)*end));
+		if (!found)
+			return -EINVAL;
+		shift = 10 * (unsigned)(found - units + 1);
+		if (*out > UINT64_MAX >> shift)
+			return -EINVAL;
+		*out <<= shift;
+		end++;
+	}
+	return *end ? -EINVAL : 0;
+}
+
+/* Which of the words that stand between bars this is; -1: none of them. */
+static int parse_choice(const char *values, const char *value)
+{
+	size_t len = strlen(value);
+	int index = 0;
+
+	for (;; index++) {
+		size_t word = strcspn(values, "|");
+
+		if (word == len && memcmp(values, value, len) == 0)
+			return index;
+		if (!values[word])
+			return -1;
+		values += word + 1;
+	}
+}
+
+static int parse_value(const struct option *option, const char *value, uint64_t *out)
+{
+	int err;
+
+	if (option->kind == SWITCH || option->kind == CHOICE) {
+		int choice = parse_choice(option->text.values, value);
+
+		/* A switch that isn't set is neither on nor off, so these begin at 1. */
+		*out = (uint64_t)choice + (option->kind == SWITCH);
+		return choice < 0 ? -EINVAL : 0;
+	}
+	err = parse_number(value, option->kind == BYTES, out);
+	return err || *out < option->min || *out > option->max ? -EINVAL : 0;
+}
+
+static uint64_t get(const struct vscsi_dev_opts *opts, const struct option *option)
+{
+	const char *field = (const char *)opts + option->offset;
+	uint32_t small;
+	uint64_t large;
+
+	if (option->kind == BYTES) {
+		memcpy(&large, field, sizeof(large));
+		return large;
+	}
+	memcpy(&small, field, sizeof(small));
+	return small;
+}
+
+static void set(struct vscsi_dev_opts *opts, const struct option *option, uint64_t value)
+{
+	char *field = (char *)opts + option->offset;
+	uint32_t small = (uint32_t)value;
+
+	if (option->kind == BYTES)
+		memcpy(field, &value, sizeof(value));
+	else
+		memcpy(field, &small, sizeof(small));
+}
+
+/* One "name=value"; @text is cut up. */
+static int take(char *text, struct vscsi_dev_opts *opts)
+{
+	char *equals = strchr(text, '=');
+	const struct option *option;
+	uint64_t value;
+
+	if (!equals)
+		return error_set(-EINVAL, "\"%s\" behind the '?' is no option; write name=value",
+				 text);
+	option = find(text, (size_t)(equals - text));
+	if (!option)
+		return error_set(-EINVAL,
+				 "there is no option \"%.*s\"; vscsi-info --options lists them all",
+				 (int)(equals - text), text);
+	if (parse_value(option, equals + 1, &value))
+		return error_set(-EINVAL, "option %s takes %s, not \"%s\"", option->text.name,
+				 option->text.values, equals + 1);
+	set(opts, option, value);
+	return 0;
+}
+
+int address_parse(const char *address, char *where, struct vscsi_dev_opts *opts)
+{
+	char *save = NULL;
+	char *option;
+	int err;
+
+	if (!address || !*address)
+		return error_set(-EINVAL, "no address; write vhost-user:PATH or pci:DDDD:BB:DD.F");
+	if (strlen(address) >= ADDRESS_MAX)
+		return error_set(-EINVAL, "the address is longer than %d bytes", ADDRESS_MAX - 1);
+	strcpy(where, address);
+	option = strchr(where, '?');
+	if (!option)
+		return 0;
+	*option++ = '\0';
+	for (option = strtok_r(option, "&", &save); option; option = strtok_r(NULL, "&", &save)) {
+		err = take(option, opts);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+int address_check(const struct vscsi_dev_opts *opts)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(options); i++) {
+		const struct option *option = &options[i];
+		uint64_t value = get(opts, option);
+
+		if (value && (value < option->min || value > option->max))
+			return error_set(-EINVAL, "option %s takes %s, not %llu", option->text.name,
+					 option->text.values, (unsigned long long)value);
+	}
+	if (opts->queue_size && !is_pow2(opts->queue_size))
+		return error_set(-EINVAL, "option queue_size takes a power of two, not %u",
+				 opts->queue_size);
+	if (opts->reserved)
+		return error_set(-EINVAL, "a reserved field is %u; it must be 0", opts->reserved);
+	return 0;
+}

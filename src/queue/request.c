@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Gathers segments and writes them into a slot's descriptor table. */
+#include <errno.h>
+#include <string.h>
+
+#include "queue/request.h"
+
+/* A chain has at most 2^32 bytes, header and response among them (virtio 1.4, 2.7.5.2). */
+#define MAX_BYTES \
+	(UINT32_MAX - sizeof(struct virtio_scsi_cmd_req) - sizeof(struct virtio_scsi_cmd_resp))
+
+static int add_piece(struct ioq *ioq, struct request *request, const struct piece *piece)
+{
+	unsigned count = request->out + request->in;
+	struct piece *last = count ? &request->pieces[count - 1] : NULL;
+	/* Data for the device and data from it never share a descriptor. */
+	bool joinable = request->in || !request->in_bytes;
+
+	if (last && joinable && last->region == piece->region &&
+	    last->iova + last->len == piece->iova) {
+		last->len += piece->len;
+		return 0;
+	}
+	if (count >= ioq->max_segs)
+		return -E2BIG;
+	request->pieces[count] = *piece;
+	return 1;
+}
+
+static int gather_one(struct ioq *ioq, struct request *request, const struct iovec *iov, bool out)
+{
+	const char *at = iov->iov_base;
+	size_t left = iov->iov_len;
+
+	while (left) {
+		struct piece piece = {.region = 0};
+		int added;
+
+		piece.len =
+			dma_translate(ioq->map, &ioq->cache, at, left, &piece.iova, &piece.region);
+		if (!piece.len)
+			return -EFAULT;
+		*(out ? &request->out_bytes : &request->in_bytes) += piece.len;
+		if (request->out_bytes + request->in_bytes > MAX_BYTES)
+			return -E2BIG;
+		added = add_piece(ioq, request, &piece);
+		if (added < 0)
+			return added;
+		*(out ? &request->out : &request->in) += (unsigned)added;
+		request->regions |= piece.region;
+		at += piece.len;
+		left -= piece.len;
+	}
+	return 0;
+}
+
+int request_gather(struct ioq *ioq, struct request *request, const struct iovec *iov,
+		   unsigned iovcnt, bool out)
+{
+	unsigned i;
+	int err;
+
+	for (i = 0; i < iovcnt; i++) {
+		err = gather_one(ioq, request, &iov[i], out);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+void request_add_parameters(struct ioq *ioq, struct request *request, const struct slot *slot,
+			    uint32_t bytes)
+{
+	struct piece *piece = &request->pieces[request->out++];
+
+	piece->iova = ioq->iova + slot_place(slot_number(ioq, slot)) + SLOT_PARAM;
+	piece->len = bytes;
+	piece->region = 0;
+}
+
+void request_fill(struct ioq *ioq, struct slot *slot, const struct vscsi_lun *lun,
+		  const struct request *request)
+{
+	struct vring_desc *data = slot_table(ioq, slot, request->out) + 1;
+	unsigned i;
+
+	if ((slot->shape & SHAPE_TABLE) != SHAPE(request->out, request->in))
+		slot_format(ioq, slot, request->out, request->in);
+	/* The CDB may be any now. */
+	slot->shape &= (uint16_t) ~(SHAPE_10 | SHAPE_16);
+	for (i = 0; i < request->out + request->in; i++) {
+		unsigned place = i < request->out ? i : i + 1;
+
+		data[place].addr = htole64(request->pieces[i].iova);
+		data[place].len = htole32((uint32_t)request->pieces[i].len);
+	}
+	memcpy(slot->header->lun, lun->addr, sizeof(lun->addr));
+	slot->data_len = (uint32_t)(request->out_bytes + request->in_bytes);
+	slot->expect = RESPONSE_LEAST;
+	if (request->in_bytes)
+		slot->expect = (uint32_t)(sizeof(struct virtio_scsi_cmd_resp) + request->in_bytes);
+	atomic_store_explicit(&slot->regions, request->regions, memory_order_relaxed);
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A request of any shape, gathered on the stack before anything is written to its slot, so that one
+ * that can't be made leaves no trace.
+ */
+#ifndef QUEUE_REQUEST_H
+#define QUEUE_REQUEST_H
+
+#include <sys/uio.h>
+
+#include "queue/ioq.h"
+#include "lun/lun.h"
+
+/* A piece of a data buffer that is contiguous for the device and in one region. */
+struct piece {
+	uint64_t iova;
+	uint64_t len;
+	uint64_t region;
+};
+
+/**
+ * struct request - What a slot is to carry besides its CDB
+ * @out, @in: number of pieces for and from the device
+ * @out_bytes, @in_bytes: their bytes
+ * @regions: DMA regions that they are in
+ * @pieces: first those for the device, then those from it
+ */
+struct request {
+	unsigned out;
+	unsigned in;
+	uint64_t out_bytes;
+	uint64_t in_bytes;
+	uint64_t regions;
+	struct piece pieces[SLOT_MAX_SEGS];
+};
+
+/* Begins with a request that carries nothing; the pieces needn't be cleaned. */
+static inline void request_init(struct request *request)
+{
+	request->out = 0;
+	request->in = 0;
+	request->out_bytes = 0;
+	request->in_bytes = 0;
+	request->regions = 0;
+}
+
+/**
+ * request_gather - Add segments of DMA memory to a request
+ * @ioq: queue that it is for
+ * @request: the request; segments for the device have to be added before those from it
+ * @iov, @iovcnt: the segments; empty ones are left out (a zero-length descriptor breaks devices),
+ *	those that touch are joined within a region (virtio 1.4, 2.7.4.2)
+ * @out: they are for the device
+ *
+ * Return: 0; -EFAULT (not DMA memory); -E2BIG (too many pieces, or more than 4 GiB: 2.7.5.2).
+ */
+int request_gather(struct ioq *ioq, struct request *request, const struct iovec *iov,
+		   unsigned iovcnt, bool out);
+
+/*
+ * Adds the @bytes of parameters that were put at SLOT_PARAM of the slot, for the device. They don't
+ * count as data: a device that says GOOD has had them, though SPDK has the residual of UNMAP say
+ * that it hasn't.
+ */
+void request_add_parameters(struct ioq *ioq, struct request *request, const struct slot *slot,
+			    uint32_t bytes);
+
+/* Writes a request into its slot. The CDB is there already. */
+void request_fill(struct ioq *ioq, struct slot *slot, const struct vscsi_lun *lun,
+		  const struct request *request);
+
+#endif
