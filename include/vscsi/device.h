@@ -208,7 +208,7 @@ struct vscsi_lun_addr {
 
 /* vscsi_event.type */
 #define VSCSI_EVENT_PLUGGED   1u /* the logical unit has appeared */
-#define VSCSI_EVENT_UNPLUGGED 2u /* it is gone */
+#define VSCSI_EVENT_UNPLUGGED 2u /* it is gone; handles of it fail with -ENODEV: close them */
 #define VSCSI_EVENT_RESIZED   3u /* its capacity changed: vscsi_lun_refresh() */
 #define VSCSI_EVENT_CHANGED   4u /* something else about it did: the code says what */
 #define VSCSI_EVENT_RESET     5u /* it was reset by somebody else */
@@ -290,6 +290,9 @@ int vscsi_dev_scan(struct vscsi_dev *dev, struct vscsi_lun_addr *out, unsigned m
  * When the device says that it lost events, or that a target changed, this scans again, and what
  * came or went since the last scan becomes events, all of it where there was none; that takes as
  * long as vscsi_dev_scan(). Else it is a few system calls. Any thread.
+ *
+ * A LUN that is open and was removed, or has another disk at its address, is UNPLUGGED, without a
+ * scan before too. The disk that has the address then is PLUGGED, and has to be opened anew.
  *
  * Return: number of events written, 0 when nothing changed, or a negative errno. A device that is
  * lost gives one VSCSI_EVENT_LOST, and then one VSCSI_EVENT_BACK or, when it is lost for good, from

@@ -8,10 +8,10 @@
  *   -EAGAIN: the queue (or the LUN's own limit) is full now, poll first. -EINVAL: arguments that
  *   make no sense. -E2BIG: more blocks, segments or ranges than can ever fit, see vscsi_lun_info.
  *   -EFAULT: a buffer is not, or not wholly, DMA memory. -EROFS: a write to a read-only LUN.
- *   -EOPNOTSUPP: the LUN can't do it. -ENODEV: the LUN is missing, smaller or another one since the
- *   device came back from a loss. -ENOTCONN: the device is lost for good; while it is looked for,
- *   requests are accepted. -EPERM, in debug builds of the library only: the queue is another
- *   thread's.
+ *   -EOPNOTSUPP: the LUN can't do it. -ENODEV: the LUN was removed, or another disk has its
+ *   address; or since the device came back from a loss it is missing or smaller. -ENOTCONN: the
+ *   device is lost for good; while it is looked for, requests are accepted. -EPERM, in debug builds
+ *   of the library only: the queue is another thread's.
  * - Whether the blocks exist is for the device to say, with the completion.
  * - Data buffers are DMA memory (mem.h), are used in place, and belong to the device until the
  *   completion is returned. Nothing else of the caller's is referenced after the call.

@@ -58,7 +58,7 @@ struct vscsi_queue_info {
  * @user_data: as given with the request
  * @result: 0, or a negative errno made of all that follows: -EIO (medium or hardware), -EREMOTEIO
  *	(the target refused or failed the command), -EOPNOTSUPP (it doesn't know it), -EROFS,
- *	-ENODEV (no such target or LUN, or another one since the device came back), -ENOMEDIUM,
+ *	-ENODEV (no such target or LUN, or another disk has its address), -ENOMEDIUM,
  *	-ENOSPC, -EILSEQ (miscompare, protection), -EBUSY, -EAGAIN (retries used up), -ECANCELED
  *	(aborted or reset), -ETIMEDOUT (it took longer than its time limit), -EBADMSG (a short
  *	transfer), -EOVERFLOW (the command wanted more data than there was), -EPROTO (the device

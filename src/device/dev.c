@@ -355,6 +355,7 @@ static void take_apart(struct vscsi_dev *dev)
 		dma_free(dev->mem, dev->question);
 	if (dev->own_mem)
 		vscsi_mem_destroy(dev->mem);
+	pthread_mutex_destroy(&dev->open_lock);
 	pthread_mutex_destroy(&dev->lock);
 	free(dev);
 	error_keep(false);
@@ -372,6 +373,7 @@ EXPORT int vscsi_dev_open(const char *address, const struct vscsi_dev_opts *opts
 	if (!dev)
 		return error_set(-ENOMEM, "out of memory");
 	pthread_mutex_init(&dev->lock, NULL);
+	pthread_mutex_init(&dev->open_lock, NULL);
 	err = options_copy(&dev->opts, sizeof(dev->opts), opts);
 	if (!err)
 		err = address_parse(address, where, &dev->opts);

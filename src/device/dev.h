@@ -90,7 +90,10 @@ struct vscsi_queue;
  * @sync: shared queue on the first request queue, for the calls that wait
  * @zeroes: a block of zeros in DMA memory, for WRITE SAME
  * @question: RECOGNIZE_BYTES of DMA memory, to recognize LUNs; NULL where that is never done
- * @open: LUNs that the application has open, in a list
+ * @open: LUNs that the application has open, in a list; changed with @lock and @open_lock held, read
+ *	with either
+ * @probing: LUNs that are being opened, under @open_lock
+ * @open_lock: no other lock is taken with it held
  * @strangers: whether one of them is gone, so that each request is asked about its LUN
  * @luns, @handles: LUNs and queues that the application has open
  * @look_ms: how often time limits are to be looked after; 0: there are none
@@ -120,6 +123,8 @@ struct vscsi_dev {
 	_Atomic uint32_t look_ms;
 	void *question;
 	struct vscsi_lun *open;
+	struct vscsi_lun *probing;
+	pthread_mutex_t open_lock;
 	atomic_bool strangers;
 	atomic_uint luns;
 	atomic_uint handles;

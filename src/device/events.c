@@ -28,6 +28,7 @@
  * @buffers: DMA memory, RING_SIZE times @stride bytes
  * @lock: guards all below; taken by queue threads when they see a unit attention
  * @fifo, @head, @count: events not yet told
+ * @kick_pending: the device is to be notified of buffers
  * @rescan: something was lost or a target changed
  * @known, @known_count: LUNs as the last scan found them, sorted; their reserved field is OWED_*
  * @owing: some of them have events that the list had no room for
@@ -40,6 +41,7 @@ struct events {
 	struct vscsi_event fifo[FIFO_SIZE];
 	unsigned head;
 	unsigned count;
+	bool kick_pending;
 	bool rescan;
 	struct vscsi_lun_addr *known;
 	unsigned known_count;
@@ -248,14 +250,46 @@ void events_note(struct vscsi_dev *dev, unsigned type)
 	pthread_mutex_unlock(&dev->events->lock);
 }
 
-/* A parameter change by its sense code: a capacity of its own kind, a list of LUNs, or another. */
-static void add_change(struct events *events, unsigned target, unsigned lun, unsigned asc,
+/* Takes a LUN out of those that are known, so that the next scan finds it new. Lock held. */
+static void forget(struct events *events, struct vscsi_lun_addr *known)
+{
+	struct vscsi_lun_addr *end = events->known + events->known_count--;
+
+	memmove(known, known + 1, (size_t)(end - known - 1) * sizeof(*known));
+}
+
+/*
+ * For a LUN that went without a scan to say so: what has its address now is plugged when a scan
+ * finds it. Lock held.
+ */
+static void unplug(struct events *events, unsigned target, unsigned lun)
+{
+	struct vscsi_lun_addr *known = find_known(events, target, lun);
+	bool told = has_room(events, VSCSI_EVENT_UNPLUGGED);
+
+	add(events, VSCSI_EVENT_UNPLUGGED, target, lun, 0);
+	if (told && known)
+		forget(events, known);
+	events->rescan = true;
+}
+
+/*
+ * A parameter change by its sense code: a capacity of its own kind, a list of LUNs, another disk in
+ * place of one that is open, or something else. Lock held.
+ */
+static void add_change(struct vscsi_dev *dev, unsigned target, unsigned lun, unsigned asc,
 		       unsigned ascq)
 {
+	const bool exchanged = asc == ASC_TARGET_CHANGED &&
+			       (ascq == ASCQ_INQUIRY_CHANGED || ascq == ASCQ_IDENTITY_CHANGED);
+	struct events *events = dev->events;
+
 	if (asc == ASC_PARAMETERS_CHANGED && ascq == ASCQ_CAPACITY_CHANGED)
 		add(events, VSCSI_EVENT_RESIZED, target, lun, asc << 8 | ascq);
 	else if (asc == ASC_TARGET_CHANGED && ascq == ASCQ_LUNS_CHANGED)
 		events->rescan = true;
+	else if (exchanged && lun_remove(dev, target, lun))
+		unplug(events, target, lun);
 	else
 		add(events, VSCSI_EVENT_CHANGED, target, lun, asc << 8 | ascq);
 }
@@ -269,22 +303,36 @@ void events_unit_attention(struct vscsi_dev *dev, const struct vscsi_lun *lun, u
 	if (asc != ASC_PARAMETERS_CHANGED && asc != ASC_TARGET_CHANGED)
 		return;
 	pthread_mutex_lock(&events->lock);
-	add_change(events, lun->info.target, lun->info.lun, asc, ascq);
+	add_change(dev, lun->info.target, lun->info.lun, asc, ascq);
 	pthread_mutex_unlock(&events->lock);
+}
+
+void events_identity(struct vscsi_dev *dev, const struct vscsi_lun_info *now)
+{
+	pthread_mutex_lock(&dev->events->lock);
+	if (lun_remove_others(dev, now))
+		unplug(dev->events, now->target, now->lun);
+	pthread_mutex_unlock(&dev->events->lock);
 }
 
 /*
  * A LUN that came or went, or was reset (5.6.6.3). Those that come and go are looked for by a scan:
- * the event doesn't say whether LUN 0 stands for itself or for its whole target.
+ * the event doesn't say whether LUN 0 stands for itself or for its whole target. One that is open
+ * is gone at once, as another disk may have its address before the scan: LUN 0 for itself alone.
  */
-static void transport_reset(struct events *events, unsigned target, unsigned lun, uint32_t reason)
+static void transport_reset(struct vscsi_dev *dev, unsigned target, unsigned lun, uint32_t reason)
 {
+	struct events *events = dev->events;
+
 	switch (reason) {
 	case VIRTIO_SCSI_EVT_RESET_HARD:
 		add(events, VSCSI_EVENT_RESET, target, lun, 0);
 		break;
-	case VIRTIO_SCSI_EVT_RESET_RESCAN:
 	case VIRTIO_SCSI_EVT_RESET_REMOVED:
+		if (dev_uses(dev, VIRTIO_SCSI_F_HOTPLUG) && lun_remove(dev, target, lun))
+			unplug(events, target, lun);
+		/* fallthrough */
+	case VIRTIO_SCSI_EVT_RESET_RESCAN:
 		events->rescan = true;
 		break;
 	default:
@@ -293,7 +341,7 @@ static void transport_reset(struct events *events, unsigned target, unsigned lun
 }
 
 /* One event as the device wrote it, already copied. */
-static void interpret(struct events *events, const struct virtio_scsi_event *event)
+static void interpret(struct vscsi_dev *dev, const struct virtio_scsi_event *event)
 {
 	uint32_t type = le32toh(event->event);
 	uint32_t reason = le32toh(event->reason);
@@ -304,22 +352,23 @@ static void interpret(struct events *events, const struct virtio_scsi_event *eve
 	 * The flag first: it comes with a LUN field of zeros. It may carry an event all the same.
 	 */
 	if (type & VIRTIO_SCSI_T_EVENTS_MISSED)
-		events->rescan = true;
+		dev->events->rescan = true;
 	type &= ~VIRTIO_SCSI_T_EVENTS_MISSED;
 	if (type == VIRTIO_SCSI_T_NO_EVENT)
 		return;
 	if (!scsi_lun_decode(event->lun, &target, &lun)) {
-		events->rescan = true;
+		dev->events->rescan = true;
 		return;
 	}
 	if (type == VIRTIO_SCSI_T_TRANSPORT_RESET)
-		transport_reset(events, target, lun, reason);
+		transport_reset(dev, target, lun, reason);
 	else if (type == VIRTIO_SCSI_T_PARAM_CHANGE)
-		add_change(events, target, lun, reason & 0xff, reason >> 8 & 0xff);
+		add_change(dev, target, lun, reason & 0xff, reason >> 8 & 0xff);
 }
 
 /*
  * Takes what the device posted and posts the buffers again; at most one ring of them (5.6.6.3.1).
+ * With the device's lock held, too.
  */
 static int drain(struct vscsi_dev *dev)
 {
@@ -341,12 +390,33 @@ static int drain(struct vscsi_dev *dev)
 		buffer = events->buffers + (size_t)events->stride * used.head;
 		memcpy(&event, buffer, sizeof(event));
 		/* A used length of 0 comes from back-ends that never set it; zeros are no event. */
-		interpret(events, &event);
+		interpret(dev, &event);
 		memset(buffer, 0, sizeof(event));
 		virtq_push(&events->vq, (uint16_t)used.head);
 	}
-	virtq_submit(&events->vq);
+	events->kick_pending |= virtq_publish(&events->vq);
 	return 0;
+}
+
+bool events_look_locked(struct vscsi_dev *dev)
+{
+	bool done;
+
+	pthread_mutex_lock(&dev->events->lock);
+	done = dev_running(dev) && !drain(dev);
+	pthread_mutex_unlock(&dev->events->lock);
+	return done;
+}
+
+bool events_look(struct vscsi_dev *dev)
+{
+	bool done;
+
+	if (pthread_mutex_trylock(&dev->lock))
+		return false;
+	done = events_look_locked(dev);
+	pthread_mutex_unlock(&dev->lock);
+	return done;
 }
 
 /*
@@ -430,12 +500,11 @@ static int rescan(struct vscsi_dev *dev)
 {
 	struct events *events = dev->events;
 	struct vscsi_lun_addr *found;
-	int count = scan_all(dev, &found);
-	int err = count;
+	int err = scan_identities(dev);
+	int count = err ? err : scan_all(dev, &found);
 
 	pthread_mutex_lock(&events->lock);
-	if (count >= 0)
-		err = learn(events, found, (unsigned)count);
+	err = count < 0 ? count : learn(events, found, (unsigned)count);
 	/* Not forgotten when it failed: what changed is not known yet. */
 	if (err)
 		events->rescan = true;
@@ -446,20 +515,24 @@ static int rescan(struct vscsi_dev *dev)
 /* Adds what LUNs are owed, as far as there is room now. Lock held. */
 static void pay(struct events *events)
 {
-	static const unsigned types[] = {
-		VSCSI_EVENT_RESIZED,
-		VSCSI_EVENT_CHANGED,
-		VSCSI_EVENT_RESET,
-	};
+	static const unsigned types[] = {VSCSI_EVENT_RESIZED, VSCSI_EVENT_CHANGED,
+					 VSCSI_EVENT_RESET};
 	unsigned i;
 	unsigned k;
 
 	events->owing = false;
 	for (i = 0; i < events->known_count; i++) {
 		struct vscsi_lun_addr *known = &events->known[i];
+		const unsigned count = events->known_count;
 		uint32_t owed = known->reserved;
 
 		known->reserved = 0;
+		if (owed & OWED(VSCSI_EVENT_UNPLUGGED)) {
+			unplug(events, known->target, known->lun);
+			/* With it taken out, the next one is in its place. */
+			i -= count - events->known_count;
+			continue;
+		}
 		for (k = 0; k < ARRAY_LEN(types); k++) {
 			unsigned code = types[k] == VSCSI_EVENT_CHANGED   ? OWED_CODE(owed)
 					: types[k] == VSCSI_EVENT_RESIZED ? CAPACITY_CODE
@@ -503,6 +576,9 @@ EXPORT int vscsi_dev_poll_events(struct vscsi_dev *dev, struct vscsi_event *out,
 		pthread_mutex_lock(&events->lock);
 		if (dev_running(dev))
 			err = drain(dev);
+		if (events->kick_pending && !err)
+			virtq_kick(&events->vq);
+		events->kick_pending = false;
 		scan = events->rescan;
 		events->rescan = false;
 		pthread_mutex_unlock(&events->lock);

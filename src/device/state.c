@@ -108,6 +108,11 @@ static void check_locked(struct vscsi_dev *dev)
 		return;
 	if (what & VIRTIO_CHANGED)
 		dev_config_changed(dev);
+	/* Broken under events_look(), which can't end the device. */
+	if (virtq_rule(events_virtq(dev))) {
+		dev_fail_locked(dev, virtq_rule(events_virtq(dev)));
+		return;
+	}
 	/* What it was doing is neither known done nor known not done (virtio 1.4, 2.1.1). */
 	if (what & VIRTIO_BROKEN)
 		recover_begin(dev,

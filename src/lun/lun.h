@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <vscsi/device.h>
 #include <vscsi/lun.h>
 
 #include "queue/ioq.h"
@@ -32,7 +33,7 @@ struct credits;
  *	that anyhow
  * @limit_ms: time that a request may take; 0: any
  * @dev: device that it is on
- * @gone: the device came back without it, or with another in its place
+ * @gone: it was removed, or another one is in its place
  * @next: in the device's list, under its lock
  * @info: what the application is told
  */
@@ -65,11 +66,34 @@ struct vscsi_lun {
  */
 int lun_init(struct vscsi_lun *lun, struct vscsi_dev *dev, unsigned target, unsigned number);
 
-/* Whether the device came back without it. Relaxed: it is noticed soon enough. */
+/* Whether it is there no more. Relaxed: it is noticed soon enough. */
 static inline bool lun_gone(const struct vscsi_lun *lun)
 {
 	return atomic_load_explicit(&lun->gone, memory_order_relaxed);
 }
+
+/**
+ * lun_remove - Mark all handles of an address as gone
+ *
+ * From now on their requests end with -ENODEV, those too that wait to be sent again. One that is
+ * being opened begins anew. Any thread; takes @dev->open_lock.
+ *
+ * Return: whether there was any that was open, and not gone yet.
+ */
+bool lun_remove(struct vscsi_dev *dev, unsigned target, unsigned number);
+
+/*
+ * The same for handles of another disk than the one that has the address now.
+ */
+bool lun_remove_others(struct vscsi_dev *dev, const struct vscsi_lun_info *now);
+
+/**
+ * lun_list - List the addresses of the LUNs that are open and not gone
+ * @out: receives them, in no order, an address once for each handle: free() it
+ *
+ * Return: how many, or -ENOMEM with its sentence set.
+ */
+int lun_list(struct vscsi_dev *dev, struct vscsi_lun_addr **out);
 
 /**
  * lun_probe - Ask a LUN what it is and can do
@@ -77,6 +101,9 @@ static inline bool lun_gone(const struct vscsi_lun *lun)
  * Return: 0, or a negative errno with its sentence set.
  */
 int lun_probe(struct vscsi_lun *lun);
+
+/* Asks a LUN only who it is, for @lun->info. Return: as lun_probe(). */
+int lun_probe_identity(struct vscsi_lun *lun);
 
 /**
  * lun_probe_capacity - Ask a LUN for its size again

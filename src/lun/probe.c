@@ -286,14 +286,26 @@ static void derive_fast(struct vscsi_lun *lun)
 	lun->short_lbas = lun->wide ? 0 : UINT32_MAX - UINT16_MAX;
 }
 
+static int identify(struct probe *probe)
+{
+	int err = probe_identity(probe);
+
+	return err ? err : probe_names(probe);
+}
+
+int lun_probe_identity(struct vscsi_lun *lun)
+{
+	struct probe probe = {.lun = lun};
+
+	return identify(&probe);
+}
+
 int lun_probe(struct vscsi_lun *lun)
 {
 	struct probe probe = {.lun = lun};
 	int err;
 
-	err = probe_identity(&probe);
-	if (!err)
-		err = probe_names(&probe);
+	err = identify(&probe);
 	if (err || !has_blocks(lun->info.type))
 		return err;
 	err = read_capacity(lun, &probe.capacity);

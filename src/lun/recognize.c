@@ -245,7 +245,7 @@ static int recognize(struct vscsi_lun *lun, bool wait)
 		return what < 0 ? what : 0;
 	atomic_store(&lun->gone, true);
 	atomic_store(&lun->dev->strangers, true);
-	events_unit_attention(lun->dev, lun, ASC_TARGET_CHANGED, ASCQ_IDENTITY_CHANGED);
+	events_unit_attention(lun->dev, lun, ASC_TARGET_CHANGED, ASCQ_INQUIRY_CHANGED);
 	return 1;
 }
 

@@ -202,6 +202,28 @@ int scan_all(struct vscsi_dev *dev, struct vscsi_lun_addr **out)
 	return (int)scan.count;
 }
 
+int scan_identities(struct vscsi_dev *dev)
+{
+	struct vscsi_lun_addr *list;
+	struct vscsi_lun lun;
+	int count = lun_list(dev, &list);
+	int err = count < 0 ? count : 0;
+	int i;
+
+	if (err)
+		return err;
+	for (i = 0; i < count && !err; i++) {
+		lun_init(&lun, dev, list[i].target, list[i].lun);
+		err = lun_probe_identity(&lun);
+		if (!err)
+			events_identity(dev, &lun.info);
+		else if (!inquire_got_nowhere(err))
+			err = 0;
+	}
+	free(list);
+	return err;
+}
+
 EXPORT int vscsi_dev_scan(struct vscsi_dev *dev, struct vscsi_lun_addr *out, unsigned max)
 {
 	struct vscsi_lun_addr *found = NULL;

@@ -14,4 +14,14 @@
  */
 int scan_all(struct vscsi_dev *dev, struct vscsi_lun_addr **out);
 
+/**
+ * scan_identities - Ask all LUNs that are open who they are now
+ * @dev: the device
+ *
+ * Handles whose address another disk has are gone then. One that doesn't answer stays as it is.
+ *
+ * Return: 0, or a negative errno with its sentence set: the device as a whole doesn't answer.
+ */
+int scan_identities(struct vscsi_dev *dev);
+
 #endif

@@ -33,17 +33,33 @@ static void send_again_later(struct ioq *ioq, struct slot *slot, bool busy)
 	ioq->waiting = slot_number(ioq, slot);
 }
 
+/* Whether the device's events have been looked at, where that is due; not while it is locked. */
+static bool attend(struct ioq *ioq)
+{
+	if (ioq->attention && events_look(ioq->dev))
+		ioq->attention = false;
+	return !ioq->attention;
+}
+
+/* Whether a request that waits is to be returned instead of sent again. */
+static bool is_over(const struct slot *slot)
+{
+	return (slot->flags & SLOT_ENDING) || slot_gone(slot);
+}
+
 unsigned ioq_push_due(struct ioq *ioq)
 {
 	uint16_t *link = &ioq->waiting;
 	uint32_t now = (uint32_t)clock_ms();
 	unsigned pushed = 0;
 
+	if (!attend(ioq))
+		return 0;
 	while (*link != NO_SLOT) {
 		struct slot *slot = &ioq->slots[*link];
 
 		/* Delays are far below half of what 32 bits hold, so the difference has a sign. */
-		if ((slot->flags & SLOT_ENDING) || (int32_t)(now - slot->due) < 0) {
+		if (is_over(slot) || (int32_t)(now - slot->due) < 0) {
 			link = &slot->next;
 			continue;
 		}
@@ -74,7 +90,7 @@ struct slot *ioq_take_ended(struct vscsi_queue *queue)
 	while (*link != NO_SLOT) {
 		struct slot *slot = &ioq->slots[*link];
 
-		if ((slot->flags & SLOT_ENDING) && slot->owner == queue) {
+		if (is_over(slot) && slot->owner == queue) {
 			*link = slot->next;
 			return slot;
 		}
@@ -136,6 +152,21 @@ static bool may_send_again(const struct ioq *ioq, const struct slot *slot,
 	return slot->tries < most && !(slot->flags & SLOT_ENDING) && !slot_is_unfit(ioq, slot);
 }
 
+/*
+ * A unit attention, and the answer that no such LUN is there, may be all that is seen of a LUN that
+ * was removed: its address may have another disk by now. The event that tells so came before.
+ */
+static void note_attention(struct ioq *ioq, const struct vscsi_lun *lun,
+			   const struct vscsi_completion *out)
+{
+	if (out->sense_key == SCSI_KEY_UNIT_ATTENTION)
+		events_unit_attention(ioq->dev, lun, out->asc, out->ascq);
+	else if (out->result != -ENODEV)
+		return;
+	ioq->attention = true;
+	attend(ioq);
+}
+
 /* A request that was to end has its own result if it was faster; else the one that it was given. */
 static int ended_result(const struct ioq *ioq, const struct slot *slot, int result)
 {
@@ -165,15 +196,16 @@ bool slot_judge(struct ioq *ioq, struct slot *slot, struct vscsi_completion *out
 	out->status = resp.status;
 	out->status_qualifier = le16toh(resp.status_qualifier);
 	copy_sense(ioq, slot, le32toh(resp.sense_len), out, &sense);
-	if (sense.key == SCSI_KEY_UNIT_ATTENTION)
-		events_unit_attention(ioq->dev, lun, sense.asc, sense.ascq);
+	out->result = scsi_result(out->response, out->status, &sense);
+	note_attention(ioq, lun, out);
 	if (may_send_again(ioq, slot, lun) && scsi_retry(out->response, out->status, &sense)) {
 		send_again_later(ioq, slot, sense.key != SCSI_KEY_UNIT_ATTENTION);
 		return false;
 	}
-	out->result = scsi_result(out->response, out->status, &sense);
 	if (slot->flags & SLOT_ENDING)
 		out->result = ended_result(ioq, slot, out->result);
+	else if (sense.key == SCSI_KEY_UNIT_ATTENTION && lun_gone(lun))
+		out->result = -ENODEV;
 	out->residual = find_residual(ioq, slot, le32toh(resp.resid), out->result == 0);
 	if (out->result == 0 && out->residual && !(slot->flags & SLOT_RAW))
 		out->result = -EBADMSG;

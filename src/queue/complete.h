@@ -34,10 +34,13 @@ void slot_lost(const struct ioq *ioq, const struct slot *slot, struct vscsi_comp
 /* Whether a slot is in @ioq->waiting. */
 bool ioq_is_waiting(const struct ioq *ioq, const struct slot *slot);
 
-/* Takes a request of @queue that is to end out of @ioq->waiting, or NULL. */
+/* Takes a request of @queue that is to end, or whose LUN is gone, out of @ioq->waiting, or NULL. */
 struct slot *ioq_take_ended(struct vscsi_queue *queue);
 
-/* Sends again what is due in @ioq->waiting, unless it is to end. Returns how many were pushed. */
+/*
+ * Sends again what is due in @ioq->waiting, but for what ioq_take_ended() takes. Returns how many
+ * were pushed.
+ */
 unsigned ioq_push_due(struct ioq *ioq);
 
 #endif

@@ -160,6 +160,17 @@ void ioq_set_hot(struct ioq *ioq, bool hot)
 		way |= WAY_COUNTED;
 	ioq->hot = hot;
 	atomic_store(&ioq->way, (uint8_t)way);
+	/*
+	 * After the store, pairs with ioq_close_hot() after @strangers was set: in whatever order
+	 * the two come, the last store closes it.
+	 */
+	if (atomic_load(&ioq->dev->strangers))
+		ioq_close_hot(ioq);
+}
+
+void ioq_close_hot(struct ioq *ioq)
+{
+	atomic_store(&ioq->way, WAY_GENERAL);
 }
 
 void ioq_begin_counting(struct ioq *ioq)

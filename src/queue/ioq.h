@@ -173,6 +173,7 @@ enum fate {
  * @free: first free slot, @depth when there is none; the one freed last comes first, as its cache
  *	lines are warm
  * @waiting: first of the slots that are to be sent again later
+ * @attention: the device's events come first: they may tell that a LUN was removed
  * @watches: what is known of the slots' time, @depth of them
  * @look_at_ms: when time limits are to be looked after next
  * @taken_ms: what the device gave back until then has been taken
@@ -203,6 +204,7 @@ struct ioq {
 	uint16_t head_shift;
 	uint16_t free;
 	uint16_t waiting;
+	bool attention;
 	uint32_t depth;
 	uint16_t max_segs;
 	bool indirect;
@@ -270,9 +272,13 @@ static inline unsigned ioq_way(const struct ioq *ioq)
 }
 
 /*
- * Opens the hot path, where there is one, or closes it. Any thread, with the device's lock held.
+ * Opens the hot path, where there is one, or closes it. With @strangers it stays closed, as the hot
+ * path doesn't look at a request's LUN. Any thread, with the device's lock held.
  */
 void ioq_set_hot(struct ioq *ioq, bool hot);
+
+/* Closes the hot path once @strangers is set. Any thread, without a lock. */
+void ioq_close_hot(struct ioq *ioq);
 
 /* From now on requests may have SLOT_COUNTED. As ioq_set_hot(). */
 void ioq_begin_counting(struct ioq *ioq);

@@ -144,10 +144,12 @@ static unsigned end_waiting(struct vscsi_queue *queue, struct vscsi_completion *
 
 	while (count < max) {
 		struct slot *slot = ioq_take_ended(queue);
+		int result;
 
 		if (!slot)
 			break;
-		slot_unanswered(slot, limit_result(ioq, slot), &out[count++]);
+		result = slot->flags & SLOT_ENDING ? limit_result(ioq, slot) : -ENODEV;
+		slot_unanswered(slot, result, &out[count++]);
 		finish(ioq, slot);
 	}
 	return count;

@@ -111,7 +111,7 @@ int queue_create(struct vscsi_dev *dev, uint32_t flags, struct vscsi_queue **out
 	if (ioq) {
 		ioq->users++;
 		ioq->exclusive = !queue->shared;
-		ioq_set_hot(ioq, ioq->exclusive && ioq_up(ioq) && !atomic_load(&dev->strangers));
+		ioq_set_hot(ioq, ioq->exclusive && ioq_up(ioq));
 	}
 	pthread_mutex_unlock(&dev->lock);
 	if (!ioq) {

@@ -209,7 +209,7 @@ void ioq_resume(struct ioq *ioq, bool *kick)
 	if (may_resume(ioq)) {
 		*kick = ioq_kept(ioq) ? continue_ring(ioq) : replay(ioq);
 		atomic_store(&ioq->ready, false);
-		ioq_set_hot(ioq, ioq->exclusive && !atomic_load(&dev->strangers));
+		ioq_set_hot(ioq, ioq->exclusive);
 		atomic_store_explicit(&ioq->up, true, memory_order_release);
 	}
 	pthread_mutex_unlock(&dev->lock);

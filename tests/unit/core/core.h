@@ -105,6 +105,7 @@ int recover_tests(void);
 int relapse_tests(void);
 int loop_tests(void);
 int identity_tests(void);
+int swap_tests(void);
 int packed_tests(void);
 
 #endif

@@ -53,10 +53,10 @@ static void test_parameter_changes(void **state)
 	CONFORMS("R-SCSI-06", "R-SCSI-78", "R-SCSI-95");
 	open_scanned(&d);
 	for (i = 0; i < ARRAY_LEN(table); i++) {
-		assert_int_equal(tell(&d, 3, 1, 2, table[i].reason, &event), 1);
+		assert_int_equal(tell(&d, 3, 0, 0, table[i].reason, &event), 1);
 		assert_int_equal(event.type, table[i].type);
-		assert_int_equal(event.target, 1);
-		assert_int_equal(event.lun, 2);
+		assert_int_equal(event.target, 0);
+		assert_int_equal(event.lun, 0);
 		assert_int_equal(event.code, table[i].code);
 		assert_int_equal(hear(&d, &event, 1), 0);
 	}
@@ -321,7 +321,7 @@ static void test_news_by_unit_attention(void **state)
 		uint32_t type;
 	} table[] = {{0x2a, 0x09, VSCSI_EVENT_RESIZED},
 		     {0x2a, 0x01, VSCSI_EVENT_CHANGED},
-		     {0x3f, 0x03, VSCSI_EVENT_CHANGED},
+		     {0x3f, 0x01, VSCSI_EVENT_CHANGED},
 		     {0x29, 0x00, 0}};
 	struct vscsi_event events[4];
 	uint8_t addr[8];

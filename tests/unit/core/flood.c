@@ -136,6 +136,39 @@ static void test_change_of_what_is_gone(void **state)
 	desk_close(&d);
 }
 
+/* That a disk was swapped is told when there is room, before what the scan after it finds. */
+static void test_removed_after_a_flood(void **state)
+{
+	static const uint32_t types[] = {VSCSI_EVENT_UNPLUGGED, VSCSI_EVENT_PLUGGED};
+	struct vscsi_event events[256];
+	uint8_t addr[8];
+	struct desk d;
+	unsigned heard;
+	unsigned i;
+
+	(void)state;
+	open_scanned(&d);
+	fill_list(&d);
+	put_lun(addr, 1, 2);
+	assert_true(model_event(d.m, 3, addr, 0x092a));
+	assert_true(model_event(d.m, 1, addr, 2));
+	assert_int_equal(hear(&d, NULL, 0), 0);
+	assert_int_equal(vscsi_read(d.queue, d.lun, d.buf, 0, 1, 0, 0), -ENODEV);
+	for (heard = 0, i = 0; i < 4; i++)
+		heard += (unsigned)hear(&d, events + heard, 64);
+	assert_int_equal(heard, 129);
+	for (heard = 0, i = 0; i < 129; i++) {
+		if (events[i].target != 1)
+			continue;
+		assert_in_range(heard, 0, 1);
+		assert_int_equal(events[i].lun, 2);
+		assert_int_equal(events[i].type, types[heard++]);
+	}
+	assert_int_equal(heard, 2);
+	assert_int_equal(hear(&d, events, 256), 0);
+	desk_close(&d);
+}
+
 /* That the configuration changed is heard however many events wait, and once. */
 static void test_configuration_after_a_flood(void **state)
 {
@@ -189,6 +222,7 @@ int flood_tests(void)
 		cmocka_unit_test(test_floods),
 		cmocka_unit_test(test_changes_that_do_not_fit),
 		cmocka_unit_test(test_change_of_what_is_gone),
+		cmocka_unit_test(test_removed_after_a_flood),
 		cmocka_unit_test(test_configuration_after_a_flood),
 		cmocka_unit_test(test_loss_after_a_flood),
 	};

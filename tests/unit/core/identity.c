@@ -125,6 +125,60 @@ static void test_opened_across_a_loss(void **state)
 	desk_close(&d);
 }
 
+/* The disk is swapped when it is asked for its size. */
+static bool swap_disk(struct model *m)
+{
+	uint8_t addr[8];
+
+	happens = NULL;
+	m->type = TYPE_CDROM;
+	put_lun(addr, 0, 0);
+	assert_true(model_event(m, 1, addr, 2));
+	return false;
+}
+
+/* All that is told of a disk is told by one; and that one stays, though the event comes later. */
+static void test_opened_across_a_swap(void **state)
+{
+	struct vscsi_lun_info info = {.size = sizeof(info)};
+	struct vscsi_event event;
+	struct vscsi_lun *lun;
+	struct desk d;
+
+	(void)state;
+	open_with_hook(&d, "", SCSI_SERVICE_IN_16, swap_disk);
+	assert_int_equal(vscsi_lun_open(d.dev, 0, 0, NULL, &lun), 0);
+	assert_null(happens);
+	assert_int_equal(vscsi_lun_get_info(lun, &info), 0);
+	assert_int_equal(info.type, TYPE_CDROM);
+	assert_true(info.flags & VSCSI_LUN_READ_ONLY);
+	assert_int_equal(vscsi_dev_poll_events(d.dev, &event, 1), 1);
+	assert_int_equal(event.type, VSCSI_EVENT_PLUGGED);
+	assert_int_equal(vscsi_pread(lun, d.buf, 512, 0), 0);
+	assert_int_equal(vscsi_lun_close(lun), 0);
+	desk_close(&d);
+}
+
+/* It is swapped whenever it is asked. */
+static bool swap_once_more(struct model *m)
+{
+	swap_disk(m);
+	happens = swap_once_more;
+	return false;
+}
+
+static void test_swapped_for_ever(void **state)
+{
+	struct vscsi_lun *lun;
+	struct desk d;
+
+	(void)state;
+	open_with_hook(&d, "", SCSI_SERVICE_IN_16, swap_once_more);
+	assert_int_equal(vscsi_lun_open(d.dev, 0, 0, NULL, &lun), -ENODEV);
+	assert_non_null(strstr(vscsi_last_error(), "each time that LUN 0:0 was asked"));
+	desk_close(&d);
+}
+
 /* It dies of each second one: whenever a disk is asked for its size for the first time. */
 static bool dies;
 
@@ -207,6 +261,8 @@ int identity_tests(void)
 		cmocka_unit_test(test_silent_disks),
 		cmocka_unit_test(test_opened_across_a_loss),
 		cmocka_unit_test(test_never_opened),
+		cmocka_unit_test(test_opened_across_a_swap),
+		cmocka_unit_test(test_swapped_for_ever),
 		cmocka_unit_test(test_both_ways_no_more),
 	};
 
