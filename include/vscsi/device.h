@@ -82,7 +82,7 @@ struct vscsi_mem;
  *	features, likewise
  * @guest_base: where the memory begins in the device's address space; default: at its own address
  * @iommu: how a PCI function is shown memory, VSCSI_IOMMU_*
- * @notify_data, @notify_config, @ring_reset: virtio features of PCI functions, likewise
+ * @notify_data, @notify_config: virtio features of PCI functions, likewise
  * @io_timeout_ms: limit for a request, from when it is submitted until it is returned, repetitions
  *	included, in milliseconds; default 30000, VSCSI_NO_TIMEOUT for none. LUNs and raw commands
  *	may have their own. vscsi_poll() and vscsi_wait() look after it, an eighth of the smallest
@@ -130,14 +130,13 @@ struct vscsi_dev_opts {
 	uint64_t guest_base;
 	uint32_t notify_data;
 	uint32_t notify_config;
-	uint32_t ring_reset;
 	uint32_t iommu;
 	uint32_t io_timeout_ms;
 	uint32_t task_timeout_ms;
 	uint32_t packed;
 	uint32_t in_order;
 	uint32_t recovery_ms;
-	uint32_t reserved;
+	uint32_t reserved[2];
 };
 
 /**

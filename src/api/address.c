@@ -88,7 +88,6 @@ static const struct option options[] = {
 	 VSCSI_IOMMU_NONE},
 	FEATURE(notify_data, "pci: notifications that say where the ring stands"),
 	FEATURE(notify_config, "pci: notifications that name a queue as the device wants"),
-	FEATURE(ring_reset, "pci: reset of a single queue"),
 	FEATURE(mq, "vhost-user: several request queues"),
 	FEATURE(reply_ack, "vhost-user: acknowledged messages"),
 	FEATURE(config, "vhost-user: configuration space"),
@@ -260,7 +259,7 @@ int address_check(const struct vscsi_dev_opts *opts)
 	if (opts->queue_size && !is_pow2(opts->queue_size))
 		return error_set(-EINVAL, "option queue_size takes a power of two, not %u",
 				 opts->queue_size);
-	if (opts->reserved)
-		return error_set(-EINVAL, "a reserved field is %u; it must be 0", opts->reserved);
+	if (opts->reserved[0] || opts->reserved[1])
+		return error_set(-EINVAL, "a reserved field is not 0");
 	return 0;
 }

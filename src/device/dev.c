@@ -76,7 +76,6 @@ int dev_negotiate(struct vscsi_dev *dev)
 	wish(&wishes, VIRTIO_SCSI_F_INOUT, dev->opts.inout);
 	wish(&wishes, VIRTIO_F_NOTIFICATION_DATA, dev->opts.notify_data);
 	wish(&wishes, VIRTIO_F_NOTIF_CONFIG_DATA, dev->opts.notify_config);
-	wish(&wishes, VIRTIO_F_RING_RESET, dev->opts.ring_reset);
 	return virtio_negotiate(&dev->virtio, &wishes);
 }
 

@@ -26,9 +26,6 @@ struct transport;
 #ifndef VIRTIO_F_NOTIF_CONFIG_DATA
 #define VIRTIO_F_NOTIF_CONFIG_DATA 39
 #endif
-#ifndef VIRTIO_F_RING_RESET
-#define VIRTIO_F_RING_RESET 40
-#endif
 
 /*
  * Protocol features of vhost-user that can be switched, as their bits in its protocol feature word;
@@ -138,8 +135,7 @@ static inline size_t transport_device_bytes(const struct transport_queue *queue)
  * @queue_max: largest size of virtqueue @index; 0: there is no such queue
  * @queue_start: give a virtqueue to the device, which may use it from now on
  * @queue_stop: take it back: when this returns 0 the device no longer uses it. @base receives where
- *	it stood; a transport that resets the queue for this gives 0, and only an empty ring can be
- *	started behind it (virtio 1.4, 2.6.1). -EOPNOTSUPP when the device can't stop one alone
+ *	it stood. -EOPNOTSUPP when the device can't stop one alone
  * @notify: tell the device that @index has something new. @data: where the ring stands, for the
  *	upper half of the notification (2.9); only looked at while @notify_data of the transport is
  *	set. Any thread; at most one system call

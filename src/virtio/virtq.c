@@ -123,33 +123,21 @@ int virtq_resume(struct virtq *vq, uint32_t base)
 	return err;
 }
 
-/* Indices, event fields and the list of chains that are out begin anew (2.6.1.1.1). */
-static int empty(struct virtq *vq, bool event_idx, bool in_order)
-{
-	vq->started = false;
-	fini_ring(vq);
-	if (init_ring(vq, event_idx, in_order))
-		return error_set(-ENOMEM, "out of memory");
-	return 0;
-}
-
 static bool is_in_order(const struct virtq *vq)
 {
 	return virtq_is_packed(vq) ? vq->packed.in_order : vq->format == VIRTQ_SPLIT_IN_ORDER;
 }
 
-int virtq_reset(struct virtq *vq)
-{
-	bool event_idx = virtq_is_packed(vq) ? vq->packed.event_idx : vq->ring.event_idx;
-	uint32_t base;
-	int err = virtq_pause(vq, &base);
-
-	return err ? err : empty(vq, event_idx, is_in_order(vq));
-}
-
+/* Indices, event fields and the list of chains in flight begin anew. */
 int virtq_renew(struct virtq *vq, uint64_t features)
 {
-	return empty(vq, features & BIT(VIRTIO_RING_F_EVENT_IDX), is_in_order(vq));
+	bool in_order = is_in_order(vq);
+
+	vq->started = false;
+	fini_ring(vq);
+	if (init_ring(vq, features & BIT(VIRTIO_RING_F_EVENT_IDX), in_order))
+		return error_set(-ENOMEM, "out of memory");
+	return 0;
 }
 
 /* Only what differs: other threads may be reading the rest, to notify or to sleep. */

@@ -100,17 +100,12 @@ uint16_t virtq_offered(const struct virtq *vq, unsigned back);
  * virtq_pause - Take it back for a moment; chains stay where they are
  * @base: receives where the device stood
  * virtq_resume - Give it back where it stood
- * virtq_reset - Take it back for good and empty it: what was in it is forgotten on both sides, and
- *	virtq_start() or virtq_fini() may follow (virtio 1.4, 2.6.1). The caller finishes the
- *	requests
  *
- * Return: 0, or what the transport returned; virtq_reset() also -ENOMEM: then only virtq_fini() is
- * allowed.
+ * Return: 0, or what the transport returned.
  */
 int virtq_start(struct virtq *vq);
 int virtq_pause(struct virtq *vq, uint32_t *base);
 int virtq_resume(struct virtq *vq, uint32_t base);
-int virtq_reset(struct virtq *vq);
 
 /**
  * virtq_table - The table to prepare chains in, @size descriptors

@@ -3,7 +3,7 @@
  * Memory of the application's own, before and after the start of a device, with and without memory
  * slots; pools that several devices share; hugepages.
  */
-#include "disk.h"
+#include "loss.h"
 
 #include <errno.h>
 #include <sys/mman.h>
@@ -290,6 +290,40 @@ static void more_than_the_table_holds(void **state)
 		drop_region(&regions[i]);
 }
 
+/* A restarted back-end that has no room for what is in use ends the device, and nothing else. */
+static void less_room_after_a_restart(void **state)
+{
+	uint64_t limit = now_ms() + PATIENCE_MS;
+	struct region regions[12];
+	struct vscsi_event event;
+	struct fixture *f = *state;
+	struct vscsi_mem *mem;
+	unsigned i;
+	int got;
+
+	CONFORMS("R-VU-31");
+	START(f, "--lun=0:0,ram=16M");
+	open_default(f, "");
+	mem = vscsi_dev_mem(f->dev);
+	for (i = 0; i < ARRAY_LEN(regions); i++) {
+		regions[i] = make_region(NULL);
+		assert_int_equal(vscsi_mem_register(mem, regions[i].at, REGION, regions[i].fd, 0),
+				 0);
+	}
+	assert_io_in(f, regions[11].at, 8, 1);
+	target_kill(&f->target);
+	START(f, "--lun=0:0,ram=16M", "--off=mem_slots");
+	while ((got = vscsi_dev_poll_events(f->dev, &event, 1)) >= 0)
+		assert_true(now_ms() < limit);
+	assert_int_equal(got, -ENOTCONN);
+	assert_sentence("takes at most 8 memory regions, 13 are needed");
+	for (i = 0; i < ARRAY_LEN(regions); i++) {
+		assert_int_equal(vscsi_mem_unregister(mem, regions[i].at), 0);
+		drop_region(&regions[i]);
+	}
+	close_all(f);
+}
+
 /* Data go from one device to the other through one buffer, which neither copies. */
 static void two_devices_on_one_pool(void **state)
 {
@@ -392,6 +426,7 @@ int main(void)
 		TEST(in_flight_is_busy),
 		TEST(refused_regions),
 		TEST(more_than_the_table_holds),
+		TEST(less_room_after_a_restart),
 		TEST(two_devices_on_one_pool),
 		TEST(all_devices_or_none),
 		TEST(hugepages),

@@ -22,11 +22,10 @@
 #define PCI_BIT(n) (UINT64_C(1) << (n))
 
 /*
- * Registers of the common configuration behind those of struct virtio_pci_common_cfg; each is there
+ * The register of the common configuration behind those of struct virtio_pci_common_cfg; it is there
  * with its feature only (4.1.4.3).
  */
 #define PCI_QUEUE_NOTIFY_DATA 56u /* VIRTIO_F_NOTIF_CONFIG_DATA */
-#define PCI_QUEUE_RESET       58u /* VIRTIO_F_RING_RESET */
 
 /* Looks at a register that has to settle; each is a round trip, so this is no short time. */
 #define PCI_GENERATIONS 64

@@ -221,8 +221,7 @@ const struct transport_ops pci_ops = {
 		    PCI_BIT(VIRTIO_F_IN_ORDER) | PCI_BIT(VIRTIO_SCSI_F_INOUT) |
 		    PCI_BIT(VIRTIO_SCSI_F_HOTPLUG) | PCI_BIT(VIRTIO_SCSI_F_CHANGE) |
 		    PCI_BIT(VIRTIO_F_ACCESS_PLATFORM) | ORDER |
-		    PCI_BIT(VIRTIO_F_NOTIFICATION_DATA) | PCI_BIT(VIRTIO_F_NOTIF_CONFIG_DATA) |
-		    PCI_BIT(VIRTIO_F_RING_RESET),
+		    PCI_BIT(VIRTIO_F_NOTIFICATION_DATA) | PCI_BIT(VIRTIO_F_NOTIF_CONFIG_DATA),
 	/*
 	 * VFIO gives out the IOMMU's addresses, and a device without this feature takes none
 	 * (6.1).

@@ -5,7 +5,6 @@
 
 #include "transport/pci/function.h"
 #include "util/bits.h"
-#include "util/clock.h"
 #include "util/error.h"
 
 #define COMMON(field) offsetof(struct virtio_pci_common_cfg, field)
@@ -132,67 +131,12 @@ int pci_queue_start(struct transport *t, const struct transport_queue *queue)
 	return ret;
 }
 
-/* 2.6.1.1.2: the queue is the device's until the register reads 0, which may take its time. */
-static int wait_queue_reset(struct pci_function *f, unsigned index)
-{
-	uint64_t limit = clock_ms() + f->timeout_ms;
-	unsigned spins = 0;
-	uint32_t pending;
-	int ret;
-
-	for (;;) {
-		ret = pci_read_common(f, PCI_QUEUE_RESET, 2, &pending);
-		if (ret || !pending)
-			return ret;
-		if (clock_ms() >= limit)
-			return error_set(-ETIMEDOUT,
-					 "%s did not finish the reset of queue %u in %u ms; close "
-					 "the device",
-					 f->bus->name, index, f->timeout_ms);
-		clock_relax(&spins);
-	}
-}
-
-/* Asks for it and sees it through: a queue that was reset is not enabled (4.1.4.3.1). */
-static int reset_queue(struct pci_function *f, unsigned index)
-{
-	const struct pci_window *w = &f->layout.common;
-	uint32_t enabled;
-	int ret;
-
-	ret = select_queue(f, index);
-	if (!ret)
-		ret = pci_write(w, PCI_QUEUE_RESET, 2, 1);
-	if (!ret)
-		ret = wait_queue_reset(f, index);
-	if (!ret)
-		ret = pci_read_common(f, COMMON(queue_enable), 2, &enabled);
-	if (!ret && enabled)
-		ret = error_set(-EPROTO, "%s has reset queue %u and shows it enabled (%u)",
-				f->bus->name, index, enabled);
-	return ret;
-}
-
-/*
- * 4.1.4.3.2: writing 0 to queue_enable is not allowed, so it takes VIRTIO_F_RING_RESET. The device
- * forgets where the queue stood.
- */
+/* 4.1.4.3.2: writing 0 to queue_enable is not allowed. */
 int pci_queue_stop(struct transport *t, unsigned index, uint32_t *base)
 {
-	struct pci_function *f = pci_of(t);
-	int ret;
-
-	if (!(f->features & PCI_BIT(VIRTIO_F_RING_RESET)))
-		return error_set(-EOPNOTSUPP, "%s can't stop queue %u alone; close the device",
-				 f->bus->name, index);
-	if (index >= f->nqueues || !atomic_load(&f->queues[index].started))
-		return error_set(-EINVAL, "queue %u is not started", index);
-	ret = reset_queue(f, index);
-	if (ret)
-		return ret;
-	atomic_store(&f->queues[index].started, false);
-	*base = 0;
-	return 0;
+	(void)base;
+	return error_set(-EOPNOTSUPP, "%s can't stop queue %u alone; close the device",
+			 pci_of(t)->bus->name, index);
 }
 
 void pci_queues_forget(struct pci_function *f)

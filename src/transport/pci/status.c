@@ -16,8 +16,6 @@ static uint64_t without_registers(const struct pci_function *f, uint64_t feature
 {
 	if (f->layout.common.len < PCI_QUEUE_NOTIFY_DATA + 2)
 		features &= ~PCI_BIT(VIRTIO_F_NOTIF_CONFIG_DATA);
-	if (f->layout.common.len < PCI_QUEUE_RESET + 2)
-		features &= ~PCI_BIT(VIRTIO_F_RING_RESET);
 	return features;
 }
 

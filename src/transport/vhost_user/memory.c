@@ -57,6 +57,21 @@ static int place(const struct vu *vu, uint64_t len, uint64_t *guest)
 }
 
 /*
+ * A back-end that comes back may take fewer regions than the one before, by one method or by the
+ * other; @slots is only valid with CONFIGURE_MEM_SLOTS.
+ */
+static int check_count(const struct vu *vu, unsigned count)
+{
+	unsigned limit = vu_has(vu, VU_PROTOCOL_CONFIGURE_MEM_SLOTS) ? vu->slots : VU_TABLE_REGIONS;
+
+	if (count > limit)
+		return error_set(-ENOSPC,
+				 "the back-end takes at most %u memory regions, %u are needed",
+				 limit, count);
+	return 0;
+}
+
+/*
  * Active regions overlap neither for us nor for the device (vhost-user, "Memory region"): ring
  * addresses are looked up by the one, addresses in descriptors by the other. The back-end maps the
  * file, so memory without one can't be shown.
@@ -79,16 +94,13 @@ static int check_region(const struct vu *vu, const struct dma_region *region)
 			return error_set(-EEXIST, "the memory at 0x%" PRIx64 " is mapped already",
 					 region->addr);
 	}
-	if (vu->count >= vu->slots)
-		return error_set(-ENOSPC, "the back-end takes %u memory regions and has them all",
-				 vu->slots);
-	return 0;
+	return check_count(vu, vu->count + 1);
 }
 
 /*
  * A table replaces the one before it, so all regions are in it, and their files in the same order
- * (vhost-user, SET_MEM_TABLE). When it is refused nobody knows which table the back-end has: it
- * stays stale and goes again before the next ring starts.
+ * (vhost-user, SET_MEM_TABLE). If the back-end refuses it, we don't know which table it has: it
+ * stays stale and is sent again before the next ring starts.
  */
 static int send_table(struct vu *vu)
 {
@@ -102,6 +114,9 @@ static int send_table(struct vu *vu)
 	};
 	int ret;
 
+	ret = check_count(vu, vu->count);
+	if (ret)
+		return ret;
 	/* An empty table is not legal. What the back-end still has goes with the next one. */
 	vu->table_stale = true;
 	if (vu->count == 0)
@@ -151,41 +166,26 @@ static int check_idle(struct vu *vu)
 	return 0;
 }
 
-int vu_mem_map(struct transport *t, const struct dma_region *region, uint64_t *iova)
+/*
+ * Sorted by guest address: back-ends built on rust-vmm close the connection over a table that isn't
+ * sorted. Files and regions go side by side. Returns the place.
+ */
+static unsigned insert(struct vu *vu, const struct vu_region *region, int fd)
 {
-	struct vu *vu = vu_of(t);
-	struct vu_region *r = &vu->regions[vu->count];
-	int ret;
+	unsigned at = vu->count;
 
-	ret = check_idle(vu);
-	if (ret)
-		return ret;
-	ret = check_region(vu, region);
-	if (ret)
-		return ret;
-	*r = (struct vu_region){region->addr, region->len, region->addr, region->fd_offset};
-	if (vu->guest_base) {
-		ret = place(vu, region->len, &r->guest);
-		if (ret)
-			return ret;
+	while (at > 0 && vu->regions[at - 1].guest > region->guest) {
+		vu->regions[at] = vu->regions[at - 1];
+		vu->fds[at] = vu->fds[at - 1];
+		at--;
 	}
-	/* Only lent: the pool keeps the file open for as long as the region is mapped. */
-	vu->fds[vu->count] = region->fd;
-	if (vu_mem_map_live(t)) {
-		ret = send_slot(vu, VU_ADD_MEM_REG, r, &region->fd);
-		vu->count += ret == 0;
-	} else {
-		vu->count++;
-		ret = send_table(vu);
-		vu->count -= ret != 0;
-	}
-	if (ret == 0)
-		*iova = r->guest;
-	return ret;
+	vu->regions[at] = *region;
+	vu->fds[at] = fd;
+	vu->count++;
+	return at;
 }
 
-/* Takes entry @at out, keeping the order of the others: fds and regions go side by side. */
-static void forget(struct vu *vu, unsigned at)
+static void take_out(struct vu *vu, unsigned at)
 {
 	unsigned rest = vu->count - at - 1;
 
@@ -194,12 +194,37 @@ static void forget(struct vu *vu, unsigned at)
 	vu->count--;
 }
 
-/* The opposite of forget(), after a back-end refused: the last of the order is as good a place. */
-static void remember(struct vu *vu, const struct vu_region *region, int fd)
+int vu_mem_map(struct transport *t, const struct dma_region *region, uint64_t *iova)
 {
-	vu->regions[vu->count] = *region;
-	vu->fds[vu->count] = fd;
-	vu->count++;
+	struct vu *vu = vu_of(t);
+	struct vu_region new = {region->addr, region->len, region->addr, region->fd_offset};
+	unsigned at;
+	int ret;
+
+	/* A lost connection has no limit to compare with. */
+	ret = vu_quiet(vu);
+	if (ret)
+		return ret;
+	ret = check_idle(vu);
+	if (ret)
+		return ret;
+	ret = check_region(vu, region);
+	if (ret)
+		return ret;
+	if (vu->guest_base) {
+		ret = place(vu, region->len, &new.guest);
+		if (ret)
+			return ret;
+	}
+	/* Only lent: the pool keeps the file open for as long as the region is mapped. */
+	at = insert(vu, &new, region->fd);
+	ret = vu_mem_map_live(t) ? send_slot(vu, VU_ADD_MEM_REG, &new, &region->fd)
+				 : send_table(vu);
+	if (ret)
+		take_out(vu, at);
+	else
+		*iova = new.guest;
+	return ret;
 }
 
 int vu_mem_unmap(struct transport *t, const struct dma_region *region, uint64_t iova)
@@ -223,22 +248,20 @@ int vu_mem_unmap(struct transport *t, const struct dma_region *region, uint64_t 
 	/* Taken out first, since a table is made of what is left. */
 	old = vu->regions[at];
 	fd = vu->fds[at];
-	forget(vu, at);
+	take_out(vu, at);
 	ret = vu_mem_map_live(t) ? send_slot(vu, VU_REM_MEM_REG, &old, NULL) : send_table(vu);
 	if (ret)
-		remember(vu, &old, fd);
+		insert(vu, &old, fd);
 	return ret;
 }
 
-/* What a new connection has to be shown slot by slot; one that has fewer of them is no use. */
+/* What a new connection has to be shown slot by slot. */
 static int send_slots(struct vu *vu)
 {
 	unsigned i;
-	int ret = 0;
+	int ret;
 
-	if (vu->count > vu->slots)
-		return error_set(-ENOSPC, "the back-end takes %u memory regions, and %u are in use",
-				 vu->slots, vu->count);
+	ret = check_count(vu, vu->count);
 	for (i = 0; i < vu->count && !ret; i++)
 		ret = send_slot(vu, VU_ADD_MEM_REG, &vu->regions[i], &vu->fds[i]);
 	vu->table_stale = ret != 0;

@@ -68,9 +68,9 @@ struct vu_channel {
  * @table_stale: the back-end may have forgotten the memory table
  * @err: eventfd that the back-end signals when a ring fails, one for all rings
  * @channel: the back-end's own channel
- * @slots: most regions that the back-end takes
+ * @slots: most regions that the back-end takes, where it has CONFIGURE_MEM_SLOTS
  * @count: regions in use
- * @regions: what was sent, in the order of arrival
+ * @regions: what was sent, sorted by guest address
  * @fds: their files, owned by the pool
  * @vring_count: rings that may be used
  * @running: rings that are started

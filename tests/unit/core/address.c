@@ -95,10 +95,9 @@ static void test_values_arrive(void **state)
 	assert_int_equal(o.reset_device, VSCSI_OFF);
 	assert_int_equal(o.status, VSCSI_ON);
 	assert_int_equal(o.backend_req, VSCSI_OFF);
-	assert_int_equal(parse("x?notify_data=on&notify_config=off&ring_reset=on", &o), 0);
+	assert_int_equal(parse("x?notify_data=on&notify_config=off", &o), 0);
 	assert_int_equal(o.notify_data, VSCSI_ON);
 	assert_int_equal(o.notify_config, VSCSI_OFF);
-	assert_int_equal(o.ring_reset, VSCSI_ON);
 	/* The last one counts. */
 	assert_int_equal(parse("x?queues=1&queues=2", &o), 0);
 	assert_int_equal(o.queues, 2);
@@ -233,7 +232,7 @@ static void test_options_in_the_struct(void **state)
 		{.queue_size = 100}, {.queue_size = 65536},
 		{.max_segs = 16},    {.timeout_ms = 3600001},
 		{.indirect = 3},     {.backend_req = UINT32_MAX},
-		{.reserved = 1}};
+		{.reserved = {0, 1}}};
 	unsigned i;
 
 	(void)state;

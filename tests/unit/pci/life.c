@@ -329,7 +329,6 @@ static int try_to_live(struct model *m, char *memory, struct transport **t)
 	struct virtio_dev dev = {.status = 0};
 	struct virtio_scsi_config config;
 	uint64_t iova;
-	uint32_t base;
 	unsigned what;
 	unsigned i;
 	int ret;
@@ -358,8 +357,6 @@ static int try_to_live(struct model *m, char *memory, struct transport **t)
 	pci_ops.notify(*t, 2, 0);
 	if (!ret)
 		ret = pci_ops.check(*t, &what);
-	if (!ret)
-		ret = pci_ops.queue_stop(*t, 3, &base);
 	return ret ? ret : virtio_reset(&dev);
 }
 

@@ -12,7 +12,6 @@ int main(void)
 	failed += capability_tests();
 	failed += life_tests();
 	failed += queue_tests();
-	failed += queue_reset_tests();
 	failed += notify_tests();
 	failed += irq_tests();
 	failed += dma_tests();

@@ -102,22 +102,6 @@ static bool has(const struct model *m, unsigned feature)
 	return m->accepted[feature / 32] >> feature % 32 & 1;
 }
 
-/* A queue that was reset is as after the device's reset (2.6.1.1.1). */
-static uint32_t read_queue_reset(struct model *m, struct model_queue *q)
-{
-	assert_true(has(m, VIRTIO_F_RING_RESET));
-	if (!q->resetting)
-		return 0;
-	q->resetting -= q->resetting != UINT_MAX;
-	if (q->resetting)
-		return 1;
-	q->enable = m->stays_enabled;
-	q->size = m->queue_max;
-	q->vector = VIRTIO_MSI_NO_VECTOR;
-	memset(q->address, 0, sizeof(q->address));
-	return 0;
-}
-
 /* Half of what is offered. */
 static uint32_t read_offer(struct model *m)
 {
@@ -154,8 +138,6 @@ static uint32_t read_common(struct model *m, uint64_t at)
 	case PCI_QUEUE_NOTIFY_DATA:
 		assert_true(has(m, VIRTIO_F_NOTIF_CONFIG_DATA));
 		return q->name;
-	case PCI_QUEUE_RESET:
-		return read_queue_reset(m, q);
 	default:
 		fail_msg("register %u is not to be read", (unsigned)at);
 		return 0;
@@ -179,7 +161,6 @@ static void reset_device(struct model *m)
 		m->queues[i].size = m->queue_max;
 		m->queues[i].vector = VIRTIO_MSI_NO_VECTOR;
 		m->queues[i].enable = 0;
-		m->queues[i].resetting = 0;
 	}
 }
 
@@ -219,13 +200,7 @@ static void write_common(struct model *m, uint64_t at, uint32_t value)
 		q->vector = take_vector(m, value);
 		break;
 	case COMMON(queue_enable):
-		assert_int_equal(q->resetting, 0);
 		q->enable = m->enable_ignored ? 0 : (uint16_t)value;
-		break;
-	case PCI_QUEUE_RESET:
-		assert_true(has(m, VIRTIO_F_RING_RESET));
-		assert_int_equal(value, 1);
-		q->resetting = m->resets_stay;
 		break;
 	default:
 		fail_msg("register %u is not to be written", (unsigned)at);
@@ -386,7 +361,6 @@ struct model *model_new(void)
 	m->num_queues = 6;
 	m->queue_max = 256;
 	m->vectors_taken = 2048;
-	m->resets_stay = 1;
 	m->irqs_to_be_had = 2048;
 	for (i = 0; i < MODEL_QUEUES; i++)
 		m->queues[i] = (struct model_queue){.notify_off = (uint16_t)i,

@@ -60,7 +60,6 @@ struct model_queue {
 	uint16_t notify_off;
 	uint16_t name; /* what the device wants to hear in a kick */
 	uint32_t address[6];
-	unsigned resetting;
 };
 
 /**
@@ -73,8 +72,6 @@ struct model_queue {
  * @queue_max: size of all queues
  * @status_stays: reads for which a reset doesn't show; UINT_MAX: for ever
  * @generation_moves: reads of the generation that change it; UINT_MAX: all
- * @resets_stay: reads for which the reset of a queue doesn't end; UINT_MAX: for ever
- * @stays_enabled: a queue that was reset still shows itself enabled
  * @vectors_taken: vectors that the device accepts
  * @vector_lies: shows another vector than was written
  * @enable_ignored: queue_enable doesn't take effect
@@ -109,8 +106,6 @@ struct model {
 	struct model_queue queues[MODEL_QUEUES];
 	unsigned status_stays;
 	unsigned generation_moves;
-	unsigned resets_stay;
-	bool stays_enabled;
 	unsigned vectors_taken;
 	bool vector_lies;
 	bool enable_ignored;
@@ -160,7 +155,6 @@ int model_find(const struct model *m, enum model_access access, uint64_t offset,
 int capability_tests(void);
 int life_tests(void);
 int queue_tests(void);
-int queue_reset_tests(void);
 int notify_tests(void);
 int irq_tests(void);
 int dma_tests(void);

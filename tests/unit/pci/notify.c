@@ -203,6 +203,32 @@ static void test_kicks_through_a_mapping(void **state)
 	free(memory);
 }
 
+/* A structure that ends before the register of a feature makes the feature useless. */
+static void test_structures_without_the_register(void **state)
+{
+	static const struct {
+		uint32_t len;
+		bool name;
+	} table[] = {{56, false}, {58, true}, {4096, true}};
+	unsigned i;
+
+	(void)state;
+	CONFORMS("R-PCI-36");
+	for (i = 0; i < ARRAY_LEN(table); i++) {
+		struct model *m = model_new();
+		struct transport *t;
+		uint64_t offered;
+
+		model_cap(m, VIRTIO_PCI_CAP_COMMON_CFG, MODEL_BAR, MODEL_COMMON, table[i].len, 16);
+		model_rest(m, VIRTIO_PCI_CAP_COMMON_CFG);
+		t = model_attach(m);
+		assert_int_equal(pci_ops.get_features(t, &offered), 0);
+		assert_int_equal(offered >> VIRTIO_F_NOTIF_CONFIG_DATA & 1, table[i].name);
+		pci_ops.close(t);
+		model_free(m);
+	}
+}
+
 int notify_tests(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -210,6 +236,7 @@ int notify_tests(void)
 		cmocka_unit_test(test_when_the_name_is_read),
 		cmocka_unit_test(test_room_for_a_wide_kick),
 		cmocka_unit_test(test_kicks_through_a_mapping),
+		cmocka_unit_test(test_structures_without_the_register),
 	};
 
 	return cmocka_run_group_tests_name("pci/notify", tests, NULL, NULL);

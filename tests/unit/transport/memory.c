@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "fixture.h"
+#include "util/error.h"
 
 static ino_t inode(const struct dma_region *area)
 {
@@ -25,11 +26,23 @@ static void check_words(const struct fx *fx, const uint8_t *at, unsigned area)
 	assert_int_equal(words[3], r->fd_offset);
 }
 
+/* The area that a table's entry is about. */
+static unsigned area_of(const struct fx *fx, const uint8_t *at)
+{
+	uint64_t guest;
+	unsigned i = 0;
+
+	memcpy(&guest, at, sizeof(guest));
+	while (fx->iova[i] != guest)
+		assert_true(++i < FX_AREAS);
+	return i;
+}
+
 static void test_table_is_sent_whole(void **state)
 {
 	struct fx fx = fx_new();
 	struct rig_record r;
-	unsigned i, n;
+	unsigned i, n, area;
 
 	CONFORMS("R-VU-31", "R-VU-32", "R-VU-33", "R-VU-41");
 	(void)state;
@@ -42,8 +55,10 @@ static void test_table_is_sent_whole(void **state)
 		assert_int_equal(r.size, 8 + 32 * (n + 1));
 		assert_int_equal(r.nfds, n + 1);
 		for (i = 0; i <= n; i++) {
-			assert_int_equal(r.inodes[i], inode(&fx.areas[i]));
-			check_words(&fx, r.payload + 8 + 32 * i, i);
+			area = area_of(&fx, r.payload + 8 + 32 * i);
+			assert_true(area <= n);
+			assert_int_equal(r.inodes[i], inode(&fx.areas[area]));
+			check_words(&fx, r.payload + 8 + 32 * i, area);
 		}
 	}
 	assert_int_equal(fx_map(&fx, 8), -ENOSPC);
@@ -60,6 +75,7 @@ static void test_table_without_a_region(void **state)
 	CONFORMS("R-VU-32", "R-VU-41");
 	(void)state;
 	fx.topts.protocol_off = RIG_P_MEM_SLOTS;
+	fx.topts.guest_base = FX_AREA;
 	fx_connect(&fx);
 	assert_int_equal(fx_map(&fx, 0), 0);
 	assert_int_equal(fx_map(&fx, 1), 0);
@@ -70,6 +86,103 @@ static void test_table_without_a_region(void **state)
 	assert_int_equal(r.inodes[0], inode(&fx.areas[1]));
 	assert_int_equal(r.inodes[1], inode(&fx.areas[2]));
 	assert_int_equal(fx.t->ops->mem_unmap(fx.t, &fx.areas[0], fx.iova[0]), -ENOENT);
+	fx_down(&fx);
+}
+
+/* The rig judges the order, here and in all other tests. */
+static void test_table_is_sorted(void **state)
+{
+	struct fx fx = fx_new();
+	struct rig_record r;
+
+	CONFORMS("R-VU-32");
+	(void)state;
+	fx.topts.protocol_off = RIG_P_MEM_SLOTS;
+	fx.topts.guest_base = FX_AREA;
+	fx_connect(&fx);
+	assert_int_equal(fx_map(&fx, 0), 0);
+	assert_int_equal(fx_map(&fx, 1), 0);
+	assert_int_equal(fx_map(&fx, 2), 0);
+	assert_int_equal(fx.t->ops->mem_unmap(fx.t, &fx.areas[0], fx.iova[0]), 0);
+	/* It gets the lowest address, and it is the last that came. */
+	assert_int_equal(fx_map(&fx, 3), 0);
+	assert_int_equal(fx.iova[3], FX_AREA);
+	assert_true(rig_record(fx.rig, RIG_SET_MEM_TABLE, 4, &r));
+	assert_int_equal(r.inodes[0], inode(&fx.areas[3]));
+	assert_int_equal(r.inodes[1], inode(&fx.areas[1]));
+	assert_int_equal(r.inodes[2], inode(&fx.areas[2]));
+	check_words(&fx, r.payload + 8, 3);
+	/* A removal that was refused puts it back where it was. */
+	rig_plan(fx.rig, RIG_SET_MEM_TABLE, RIG_FAULT_VALUE, 1);
+	assert_int_equal(fx.t->ops->mem_unmap(fx.t, &fx.areas[1], fx.iova[1]), -EIO);
+	assert_int_equal(fx_map(&fx, 4), 0);
+	assert_int_equal(rig_regions(fx.rig), 4);
+	fx_down(&fx);
+}
+
+/* A connection with all areas in slots is lost; on the next one the back-end lies about @request. */
+static void reopen_with(struct fx *fx, uint32_t request, uint64_t value)
+{
+	unsigned i;
+
+	fx->ropts.path = "./fewer.sock";
+	fx_connect(fx);
+	assert_int_equal(fx_prepare(fx), 0);
+	for (i = 1; i < FX_AREAS; i++)
+		assert_int_equal(fx_map(fx, i), 0);
+	rig_hang_up(fx->rig);
+	rig_plan(fx->rig, request, RIG_FAULT_VALUE, value);
+	assert_int_equal(fx->t->ops->reopen(fx->t, false), 0);
+	assert_int_equal(fx->t->ops->set_features(fx->t, FX_WANT), 0);
+}
+
+/* Ten regions in slots are more than a table takes: nothing of them is sent. */
+static void test_back_end_comes_back_without_slots(void **state)
+{
+	struct fx fx = fx_new();
+
+	CONFORMS("R-VU-31", "R-VU-43");
+	(void)state;
+	reopen_with(&fx, RIG_GET_PROTOCOL_FEATURES, fx.ropts.protocol & ~RIG_P_MEM_SLOTS);
+	assert_false(fx.t->ops->mem_map_live(fx.t));
+	assert_int_equal(fx_start(&fx, 0), -ENOSPC);
+	assert_string_equal(error_text(),
+			    "the back-end takes at most 8 memory regions, 10 are needed");
+	assert_int_equal(fx.t->ops->mem_unmap(fx.t, &fx.areas[9], fx.iova[9]), -ENOSPC);
+	assert_int_equal(fx_start(&fx, 0), -ENOSPC);
+	assert_int_equal(rig_seen(fx.rig, RIG_SET_MEM_TABLE), 0);
+	fx_down(&fx);
+}
+
+static void test_back_end_comes_back_with_fewer_slots(void **state)
+{
+	struct fx fx = fx_new();
+
+	CONFORMS("R-VU-43");
+	(void)state;
+	reopen_with(&fx, RIG_GET_MAX_MEM_SLOTS, 9);
+	assert_int_equal(fx_start(&fx, 0), -ENOSPC);
+	assert_string_equal(error_text(),
+			    "the back-end takes at most 9 memory regions, 10 are needed");
+	assert_int_equal(rig_seen(fx.rig, RIG_ADD_MEM_REG), FX_AREAS);
+	fx_down(&fx);
+}
+
+/* A handshake that failed has left nothing negotiated; nine regions are still known. */
+static void test_memory_after_a_failed_handshake(void **state)
+{
+	struct fx fx = fx_new();
+	unsigned i;
+
+	(void)state;
+	fx.ropts.path = "./fewer.sock";
+	fx_connect(&fx);
+	for (i = 0; i < FX_AREAS - 1; i++)
+		assert_int_equal(fx_map(&fx, i), 0);
+	rig_plan(fx.rig, RIG_GET_FEATURES, RIG_FAULT_CLOSE, 0);
+	assert_int_equal(fx.t->ops->reopen(fx.t, false), -ENOTCONN);
+	assert_int_equal(fx_map(&fx, FX_AREAS - 1), -ENOTCONN);
+	assert_int_not_equal(fx.t->ops->mem_unmap(fx.t, &fx.areas[1], fx.iova[1]), 0);
 	fx_down(&fx);
 }
 
@@ -349,6 +462,10 @@ int memory_tests(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_table_is_sent_whole),
 		cmocka_unit_test(test_table_without_a_region),
+		cmocka_unit_test(test_table_is_sorted),
+		cmocka_unit_test(test_back_end_comes_back_without_slots),
+		cmocka_unit_test(test_back_end_comes_back_with_fewer_slots),
+		cmocka_unit_test(test_memory_after_a_failed_handshake),
 		cmocka_unit_test(test_last_region_of_a_table),
 		cmocka_unit_test(test_slots),
 		cmocka_unit_test(test_slot_numbers),

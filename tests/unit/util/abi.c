@@ -48,8 +48,8 @@ static void test_fields_stay_where_they_are(void **state)
 	AT(vscsi_dev_opts, mem_bytes, 32);
 	AT(vscsi_dev_opts, guest_base, 88);
 	AT(vscsi_dev_opts, notify_data, 96);
-	AT(vscsi_dev_opts, iommu, 108);
-	AT(vscsi_dev_opts, packed, 120);
+	AT(vscsi_dev_opts, iommu, 104);
+	AT(vscsi_dev_opts, packed, 116);
 	AT(vscsi_dev_info, offered, 40);
 	AT(vscsi_dev_info, transport, 64);
 	AT(vscsi_dev_info, errors, 88);

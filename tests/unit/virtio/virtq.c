@@ -209,56 +209,6 @@ static void test_kicks_with_data_on_a_packed_ring(void **state)
 	queue_bench_close(&q);
 }
 
-/* The ring is as new, whatever it had been through and whatever was with the device. */
-static void test_reset(void **state)
-{
-	struct queue_bench q;
-	unsigned i;
-
-	(void)state;
-	CONFORMS("R-VQR-03", "R-VQR-07");
-	queue_bench_open(&q, 16, true);
-	assert_int_equal(virtq_start(&q.vq), 0);
-	for (i = 0; i < 21; i++)
-		round_trip(&q, i & 15);
-	for (i = 0; i < 5; i++)
-		virtq_push(&q.vq, (uint16_t)i);
-	virtq_publish(&q.vq);
-	q.b.fake.transport.notify_data = true;
-	assert_int_equal(virtq_reset(&q.vq), 0);
-	assert_false(q.vq.started);
-	assert_int_equal(fake_count(&q.b.fake, FAKE_QUEUE_STOP), 1);
-	assert_int_equal(virtq_position(&q.vq), 0);
-	assert_int_equal(virtq_start(&q.vq), 0);
-	assert_int_equal(q.b.fake.queues[3].base, 0);
-	assert_int_equal(virtq_pending(&q.vq), 0);
-	for (i = 0; i < 48; i++)
-		round_trip(&q, i & 15);
-	/* The memory may go once the transport said that it was reset. */
-	assert_int_equal(virtq_reset(&q.vq), 0);
-	queue_bench_close(&q);
-}
-
-static void test_reset_that_fails(void **state)
-{
-	struct queue_bench q;
-
-	(void)state;
-	CONFORMS("R-VQR-04");
-	queue_bench_open(&q, 16, true);
-	assert_int_equal(virtq_start(&q.vq), 0);
-	virtq_push(&q.vq, 3);
-	virtq_publish(&q.vq);
-	q.b.fake.fail = FAKE_QUEUE_STOP;
-	q.b.fake.fail_err = -ETIMEDOUT;
-	assert_int_equal(virtq_reset(&q.vq), -ETIMEDOUT);
-	assert_true(q.vq.started);
-	/* Nothing was touched: it is still the device's. */
-	assert_int_equal(virtq_position(&q.vq), 1);
-	assert_int_equal(q.vq.ring.avail->ring[0], htole16(3));
-	queue_bench_close(&q);
-}
-
 static void test_no_memory_for_a_ring(void **state)
 {
 	struct queue_bench q;
@@ -285,8 +235,6 @@ int virtq_tests(void)
 		cmocka_unit_test(test_kicks),
 		cmocka_unit_test(test_kicks_with_data),
 		cmocka_unit_test(test_kicks_with_data_on_a_packed_ring),
-		cmocka_unit_test(test_reset),
-		cmocka_unit_test(test_reset_that_fails),
 		cmocka_unit_test(test_no_memory_for_a_ring),
 	};
 
