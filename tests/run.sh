@@ -100,9 +100,10 @@ build() {
 	return 1
 }
 
-# run NAME OPTION...: runs the tests of build/NAME and keeps their results.
+# run NAME OPTION...: runs the tests of build/NAME and keeps their results, as TIME.NAME.json, or as
+# TIME.NAME-SETUP.json if the tests ran under a test setup.
 run() {
-	local dir=build/$1
+	local dir=build/$1 log
 	shift
 	heading "test $dir $*"
 	rm -f "$dir"/meson-logs/testlog*.json
@@ -110,7 +111,8 @@ run() {
 		>"$dir/meson-test.log" 2>&1
 	local status=$?
 	grep -E '^ *[0-9]+/[0-9]+ ' "$dir/meson-test.log"
-	if ! cp "$dir"/meson-logs/testlog*.json "$results/$(date +%s%N).json" 2>/dev/null ||
+	log=$(echo "$dir"/meson-logs/testlog*.json)
+	if ! cp "$log" "$results/$(date +%s%N).${dir#build/}${log#*/testlog}" 2>/dev/null ||
 		[ $status -ge 124 ]; then
 		tail -n 20 "$dir/meson-test.log"
 		python3 tests/summary.py --broken "$results" "meson test in $dir"

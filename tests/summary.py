@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Adds up what several runs of `meson test` left in their logs.
 
-summary.py DIR               tells the failed and the skipped tests of the logs in DIR and prints the
-                             line "N passed, N failed, N skipped" last; exit status 1 for a failure
+summary.py DIR               reads the logs TIME.BUILD.json in DIR and prints the failed and the skipped
+                             tests, the cases of each build, the distinct cases, and last the line
+                             "N passed, N failed, N skipped", which counts a case once for each
+                             build; exit status 1 if anything failed or nothing passed
 summary.py --broken DIR WHAT notes that WHAT failed before any test could say so
 summary.py --programs BUILD  lists the unit and integration tests of BUILD that are programs
 summary.py --threaded BUILD  lists those of them that start threads
@@ -11,6 +13,7 @@ summary.py --threaded BUILD  lists those of them that start threads
 A CMocka program counts as many tests as it has; any other test counts as one.
 """
 
+import collections
 import json
 import pathlib
 import re
@@ -52,29 +55,54 @@ def cases(test):
     return found
 
 
-def summarise(directory):
-    count = {"OK": 0, "FAILED": 0, "SKIPPED": 0}
-    failed, skipped = [], []
+def logs(directory):
+    """The (build, tests) of each log in the directory, oldest first."""
     for log in sorted(directory.glob("*.json")):
-        for line in log.read_text().splitlines():
-            test = json.loads(line)
+        build = log.name.split(".")[1]
+        yield build, [json.loads(line) for line in log.read_text().splitlines()]
+
+
+def totals(outcomes):
+    count = collections.Counter(outcomes)
+    return f"{count['OK']} passed, {count['FAILED']} failed, {count['SKIPPED']} skipped"
+
+
+def show_counts(builds, distinct):
+    """Cases of each build, and how many distinct ones these are."""
+    print("\ncases in each build")
+    for build, outcomes in sorted(builds.items()):
+        print(f"  {build:20} {totals(outcomes)}")
+    # What passed in one build and was skipped in another was tested.
+    best = ["FAILED" if "FAILED" in seen else "OK" if "OK" in seen else "SKIPPED"
+            for seen in distinct.values()]
+    print(f"{len(distinct)} distinct cases in {len(builds)} builds: {totals(best)}")
+
+
+def summarise(directory):
+    builds, distinct = collections.defaultdict(list), collections.defaultdict(set)
+    failed, skipped = [], []
+    for build, tests in logs(directory):
+        for test in tests:
             results = cases(test)
             for name, outcome, reason in results:
-                count[outcome] += 1
+                builds[build].append(outcome)
+                distinct[name].add(outcome)
                 if outcome == "SKIPPED":
                     skipped.append((name, reason))
             if any(outcome == "FAILED" for _, outcome, _ in results):
-                failed.append(test)
-    for test in failed:
-        print(f"\n== {test['name']} failed ({test['result']})")
+                failed.append((build, test))
+    for build, test in failed:
+        print(f"\n== {test['name']} failed in {build} ({test['result']})")
         print("\n".join(output(test).splitlines()[-LOG_LINES:]))
+    outcomes = [outcome for of_build in builds.values() for outcome in of_build]
     for note in sorted(directory.glob("*.broken")):
-        count["FAILED"] += 1
+        outcomes.append("FAILED")
         print(f"\n== {note.read_text()} failed")
     for name, why in skipped:
         print(f"skipped {name}: {why}")
-    print(f"\n{count['OK']} passed, {count['FAILED']} failed, {count['SKIPPED']} skipped")
-    return 1 if count["FAILED"] or not count["OK"] else 0
+    show_counts(builds, distinct)
+    print(f"\n{totals(outcomes)}")
+    return 1 if "FAILED" in outcomes or "OK" not in outcomes else 0
 
 
 def programs(build, threaded=False):
