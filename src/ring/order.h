@@ -34,7 +34,7 @@ struct order {
 };
 
 /*
- * For what is read while the ring's user may be taking chains from it, in one case: packed_stood().
+ * For what is read while the ring's user may be taking chains from it, in one case: packed_resume_base().
  * Each number is written whole, so that any of them is a good index, and a device that was lost
  * adds none: what can be wrong is the place of a chain that is being taken while it comes back.
  */

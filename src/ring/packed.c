@@ -165,7 +165,7 @@ int packed_ready(const struct packed_ring *ring)
 	return ring->in_order ? 1 : walk_used(ring, &at, &bits);
 }
 
-RING_READ_BY_OTHERS uint16_t packed_stood(const struct packed_ring *ring)
+RING_READ_BY_OTHERS uint16_t packed_resume_base(const struct packed_ring *ring)
 {
 	uint16_t bits;
 	uint16_t at;

@@ -112,7 +112,7 @@ bool packed_wants_kick(const struct packed_ring *ring);
 /* Behind packed_take() with VIRTIO_F_IN_ORDER. */
 int packed_take_in_order(struct packed_ring *ring, struct ring_used *used);
 
-/* Behind packed_stood() with VIRTIO_F_IN_ORDER: where the batches end that the device has used. */
+/* Behind packed_resume_base() with VIRTIO_F_IN_ORDER: where the batches end that the device has used. */
 void packed_walk_batches(const struct packed_ring *ring, uint16_t *at, uint16_t *bits);
 
 /**
@@ -137,7 +137,7 @@ void packed_disarm(struct packed_ring *ring);
  * counter, as far as used descriptors make sense. From any thread, for a device that was lost: see
  * RING_READ_BY_OTHERS.
  */
-uint16_t packed_stood(const struct packed_ring *ring);
+uint16_t packed_resume_base(const struct packed_ring *ring);
 
 /*
  * As split_offered(), for descriptors: a chain of several is named several times. A used descriptor

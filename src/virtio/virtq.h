@@ -86,7 +86,7 @@ void virtq_succeed(struct virtq *vq, struct virtq *fresh);
  * with a device that keeps account of what is in flight. Up to there it has given back everything;
  * what it had taken besides is in its account (vhost-user, "Inflight I/O tracking").
  */
-uint32_t virtq_stood(const struct virtq *vq);
+uint32_t virtq_resume_base(const struct virtq *vq);
 
 /*
  * Which chain was pushed as the @back-th last, 1 to @size. Only a hint where the device can write
