@@ -182,7 +182,7 @@ static int collect(struct vscsi_queue *queue, struct vscsi_completion *out, unsi
 	int taken;
 
 	for (; pending > 0 && count < max; pending--) {
-		taken = virtq_take_offered(&ioq->vq, &used);
+		taken = virtq_take_untracked(&ioq->vq, &used);
 		if (unlikely(taken)) {
 			err = taken < 0 ? taken : 0;
 			break;

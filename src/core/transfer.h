@@ -89,7 +89,7 @@ HOT void transfer_push(struct ioq *ioq, struct slot *slot, const struct transfer
 	if (t->counted)
 		credit_of(t->lun, ioq)->left--;
 	slot->flags = t->counted ? SLOT_LIVE | SLOT_COUNTED : SLOT_LIVE;
-	virtq_offer_in(&ioq->vq, t->format, slot->head);
+	virtq_push_untracked_as(&ioq->vq, t->format, slot->head);
 }
 
 /*

@@ -177,7 +177,7 @@ RING_READ_BY_OTHERS uint16_t packed_resume_base(const struct packed_ring *ring)
 	return (uint16_t)(at | (bits ? EVENT_WRAP : 0));
 }
 
-uint16_t packed_offered(const struct packed_ring *ring, unsigned back)
+uint16_t packed_pushed(const struct packed_ring *ring, unsigned back)
 {
 	unsigned place = ring->next >= back ? ring->next - back : ring->next + ring->size - back;
 

@@ -140,10 +140,10 @@ void packed_disarm(struct packed_ring *ring);
 uint16_t packed_resume_base(const struct packed_ring *ring);
 
 /*
- * As split_offered(), for descriptors: a chain of several is named several times. A used descriptor
+ * As split_pushed(), for descriptors: a chain of several is named several times. A used descriptor
  * has taken the place of what was there, whose chain is older than all that are still shown then.
  */
-uint16_t packed_offered(const struct packed_ring *ring, unsigned back);
+uint16_t packed_pushed(const struct packed_ring *ring, unsigned back);
 
 /* Goes on by @count entries, into the next lap at the end of the ring (2.8.1). */
 static inline void packed_step(const struct packed_ring *ring, uint16_t *at, uint16_t *bits,

@@ -86,7 +86,7 @@ void split_disarm(struct split_ring *ring)
 				 __ATOMIC_RELAXED);
 }
 
-uint16_t split_offered(const struct split_ring *ring, unsigned back)
+uint16_t split_pushed(const struct split_ring *ring, unsigned back)
 {
 	uint32_t slot = (uint32_t)(ring->next - back) & ring->mask;
 

@@ -132,21 +132,21 @@ bool split_arm(struct split_ring *ring);
 void split_disarm(struct split_ring *ring);
 
 /**
- * split_offered - Tell which chain was pushed as the @back-th last, 1 to size
+ * split_pushed - Tell which chain was pushed as the @back-th last, 1 to size
  *
  * In order it is known privately. Else it is read in shared memory, where what a device wrote over
  * it is no more than a wrong answer. For the way back from a device that was lost.
  */
-uint16_t split_offered(const struct split_ring *ring, unsigned back);
+uint16_t split_pushed(const struct split_ring *ring, unsigned back);
 
 /**
- * split_offer - Put a chain behind those already pushed, and note nothing
+ * split_push_untracked - Put a chain behind those already pushed, and note nothing
  * @head: as for split_push()
  *
  * For who keeps a note of which heads the device has in what he has to write anyhow. Chains that
  * were put so are taken with split_read().
  */
-static inline void split_offer(struct split_ring *ring, uint16_t head)
+static inline void split_push_untracked(struct split_ring *ring, uint16_t head)
 {
 	/*
 	 * The device reads this slot only after the index has passed it (2.7.13.2): no order here.
@@ -163,7 +163,7 @@ static inline void split_offer(struct split_ring *ring, uint16_t head)
 static inline void split_push(struct split_ring *ring, uint16_t head)
 {
 	ring->live[head] = true;
-	split_offer(ring, head);
+	split_push_untracked(ring, head);
 }
 
 /**
@@ -255,7 +255,7 @@ static inline const struct vring_used_elem *split_reader(const struct split_ring
 /**
  * split_read - Read the next used entry, one of split_run() after split_pending()
  *
- * Return: what the device wrote, and no more: that the head was offered with split_offer(), and not
+ * Return: what the device wrote, and no more: that the head was offered with split_push_untracked(), and not
  * taken since, is for the caller to check (2.7.8). He ends the run with split_read_end().
  */
 static inline struct ring_used split_read(const struct vring_used_elem **reader)

@@ -25,7 +25,7 @@ void split_push_in_order(struct split_ring *ring, const struct vring_desc *chain
 		ring->desc[at].next = htole16(more ? ring->place : 0);
 	} while (more);
 	order_push(&ring->order, first, head);
-	split_offer(ring, first);
+	split_push_untracked(ring, first);
 }
 
 /* Looks at the entry of a batch, which is where the first of its chains would have its own. */

@@ -188,11 +188,11 @@ uint32_t virtq_resume_base(const struct virtq *vq)
 	return place | place << 16;
 }
 
-uint16_t virtq_offered(const struct virtq *vq, unsigned back)
+uint16_t virtq_pushed(const struct virtq *vq, unsigned back)
 {
 	if (virtq_is_packed(vq))
-		return packed_offered(&vq->packed, back);
-	return split_offered(&vq->ring, back);
+		return packed_pushed(&vq->packed, back);
+	return split_pushed(&vq->ring, back);
 }
 
 int virtq_fd_clear(struct virtq *vq)

@@ -18,7 +18,7 @@ enum virtq_format {
 	VIRTQ_SPLIT,
 	VIRTQ_SPLIT_IN_ORDER,
 	VIRTQ_PACKED,
-	VIRTQ_PACKED_ONE, /* what virtq_offer() puts is one descriptor, in the ring's form */
+	VIRTQ_PACKED_ONE, /* what virtq_push_untracked() puts is one descriptor, in the ring's form */
 };
 
 /**
@@ -93,7 +93,7 @@ uint32_t virtq_resume_base(const struct virtq *vq);
  * over it, in a ring that is not in order; chains that it doesn't show are older than those that it
  * shows.
  */
-uint16_t virtq_offered(const struct virtq *vq, unsigned back);
+uint16_t virtq_pushed(const struct virtq *vq, unsigned back);
 
 /**
  * virtq_start - Give it to the device, from index 0
@@ -142,13 +142,14 @@ static inline void virtq_push(struct virtq *vq, uint16_t head)
 }
 
 /*
- * The same for who knows by himself which heads the device has: see split_offer(). virtq_offer_in()
+ * The same for who knows by himself which heads the device has: see split_push_untracked(). virtq_push_untracked_as()
  * is for who knows the ring's format as well.
  */
-static inline void virtq_offer_in(struct virtq *vq, enum virtq_format format, uint16_t head)
+static inline void virtq_push_untracked_as(struct virtq *vq, enum virtq_format format,
+					   uint16_t head)
 {
 	if (likely(format == VIRTQ_SPLIT))
-		split_offer(&vq->ring, head);
+		split_push_untracked(&vq->ring, head);
 	else if (format == VIRTQ_PACKED_ONE)
 		packed_push_one(&vq->packed, (void *)&vq->chains[head], head);
 	else if (format == VIRTQ_PACKED)
@@ -157,9 +158,9 @@ static inline void virtq_offer_in(struct virtq *vq, enum virtq_format format, ui
 		split_push_in_order(&vq->ring, &vq->chains[head], head);
 }
 
-static inline void virtq_offer(struct virtq *vq, uint16_t head)
+static inline void virtq_push_untracked(struct virtq *vq, uint16_t head)
 {
-	virtq_offer_in(vq, vq->format, head);
+	virtq_push_untracked_as(vq, vq->format, head);
 }
 
 /**
@@ -221,8 +222,8 @@ static inline int virtq_take(struct virtq *vq, struct ring_used *used)
 	return split_take_in_order(&vq->ring, used);
 }
 
-/* As virtq_take() for what virtq_offer() gave; that the device has the head is not checked yet. */
-static inline int virtq_take_offered(struct virtq *vq, struct ring_used *used)
+/* As virtq_take() for what virtq_push_untracked() gave; that the device has the head is not checked yet. */
+static inline int virtq_take_untracked(struct virtq *vq, struct ring_used *used)
 {
 	const struct vring_used_elem *reader;
 
@@ -235,7 +236,7 @@ static inline int virtq_take_offered(struct virtq *vq, struct ring_used *used)
 }
 
 /*
- * The hot path's way to read what virtq_offer() gave, after virtq_pending(): a reader, which stays
+ * The hot path's way to read what virtq_push_untracked() gave, after virtq_pending(): a reader, which stays
  * in registers; an entry that is not checked yet, false when there is none; and the end, with how
  * many were taken. Not for rings in order, and for a packed one only where each chain is one
  * descriptor. @packed is the ring's format, a constant where it is called.
