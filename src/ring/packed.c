@@ -50,7 +50,7 @@ void packed_fini(struct packed_ring *ring)
 	order_fini(&ring->order);
 }
 
-int packed_broken(struct packed_ring *ring, const char *rule)
+int packed_mark_broken(struct packed_ring *ring, const char *rule)
 {
 	ring->rule = rule;
 	return -EPROTO;

@@ -100,8 +100,8 @@ struct packed_layout packed_layout(unsigned size);
 int packed_init(struct packed_ring *ring, void *mem, unsigned size, bool event_idx, bool in_order);
 void packed_fini(struct packed_ring *ring);
 
-/* As split_broken(). */
-int packed_broken(struct packed_ring *ring, const char *rule);
+/* As split_mark_broken(). */
+int packed_mark_broken(struct packed_ring *ring, const char *rule);
 
 /* packed_push() for any chain and any ring. */
 void packed_push_any(struct packed_ring *ring, const struct vring_desc *chain, uint16_t id);
@@ -306,7 +306,7 @@ static inline bool packed_is_used(const struct packed_ring *ring, uint16_t *flag
  * packed_pending - Look whether chains can be taken
  *
  * Return: how many there are at most, 0 when there is none; packed_take() tells the end. -EPROTO
- * after packed_broken().
+ * after packed_mark_broken().
  */
 static inline int packed_pending(const struct packed_ring *ring)
 {
@@ -417,7 +417,8 @@ static inline int packed_take(struct packed_ring *ring, struct ring_used *used)
 	id = le16toh(__atomic_load_n(&desc->id, __ATOMIC_RELAXED));
 	/* An id without descriptors was never given, or given back before. */
 	if (unlikely(id >= ring->size || !ring->count[id]))
-		return packed_broken(ring, "a used id names no chain that the device has (2.8.6)");
+		return packed_mark_broken(ring,
+					  "a used id names no chain that the device has (2.8.6)");
 	used->head = id;
 	used->len = le32toh(__atomic_load_n(&desc->len, __ATOMIC_RELAXED));
 	/* Without WRITE the length means nothing (2.8.4). */

@@ -21,7 +21,8 @@ static int open_batch(struct packed_ring *ring)
 	count = id >= ring->size ? 0 : order_reach(&ring->order, id);
 	/* What was pushed last and not yet shown is not with the device. */
 	if (!count || count > ring->out)
-		return packed_broken(ring, "a used id names no chain that the device has (2.8.8)");
+		return packed_mark_broken(ring,
+					  "a used id names no chain that the device has (2.8.8)");
 	order_end(&ring->order, count, flags & VRING_DESC_F_WRITE ? len : 0);
 	return 0;
 }

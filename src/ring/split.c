@@ -49,7 +49,7 @@ void split_fini(struct split_ring *ring)
 	order_fini(&ring->order);
 }
 
-int split_broken(struct split_ring *ring, const char *rule)
+int split_mark_broken(struct split_ring *ring, const char *rule)
 {
 	ring->rule = rule;
 	return -EPROTO;

@@ -114,12 +114,12 @@ void split_push_in_order(struct split_ring *ring, const struct vring_desc *chain
 int split_take_in_order(struct split_ring *ring, struct ring_used *used);
 
 /**
- * split_broken - Note that the device broke a rule
+ * split_mark_broken - Note that the device broke a rule
  * @rule: the sentence
  *
  * Return: -EPROTO, from now on also by split_pending().
  */
-int split_broken(struct split_ring *ring, const char *rule);
+int split_mark_broken(struct split_ring *ring, const char *rule);
 
 /**
  * split_arm - Ask the device for a notification of the next used chain
@@ -219,7 +219,8 @@ static inline int split_pending(struct split_ring *ring)
 		return -EPROTO;
 	/* Every chain that the device has lies between what was taken and what was published. */
 	if (unlikely(count > (uint16_t)(ring->published - ring->last_used)))
-		return split_broken(ring, "the used index moved past what was available (2.7.8)");
+		return split_mark_broken(ring,
+					 "the used index moved past what was available (2.7.8)");
 	return count;
 }
 
@@ -288,7 +289,8 @@ static inline int split_take(struct split_ring *ring, struct ring_used *used)
 	 * All 32 bits count (2.7.8). A head that is not live was never given, or given back before.
 	 */
 	if (unlikely(used->head > ring->mask || !ring->live[used->head]))
-		return split_broken(ring, "a used id names no chain that the device has (2.7.8)");
+		return split_mark_broken(ring,
+					 "a used id names no chain that the device has (2.7.8)");
 	ring->live[used->head] = false;
 	ring->last_used++;
 	return 0;

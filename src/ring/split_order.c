@@ -37,10 +37,12 @@ static int open_batch(struct split_ring *ring)
 	unsigned count = id > ring->mask ? 0 : order_reach(&ring->order, (uint16_t)id);
 
 	if (!count)
-		return split_broken(ring, "a used id names no chain that the device has (2.7.8)");
+		return split_mark_broken(ring,
+					 "a used id names no chain that the device has (2.7.8)");
 	/* The index grows by the size of the batch: a chain behind it has not been used (2.7.9). */
 	if ((int)count > split_pending(ring))
-		return split_broken(ring, "a used id is behind what the used index covers (2.7.9)");
+		return split_mark_broken(ring,
+					 "a used id is behind what the used index covers (2.7.9)");
 	order_end(&ring->order, count, len);
 	return 0;
 }

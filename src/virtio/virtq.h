@@ -286,10 +286,10 @@ static inline void virtq_read_end(struct virtq *vq, bool packed, unsigned count)
 }
 
 /* Notes a rule that a check found broken. Returns -EPROTO. */
-static inline int virtq_broken(struct virtq *vq, const char *rule)
+static inline int virtq_mark_broken(struct virtq *vq, const char *rule)
 {
-	return virtq_is_packed(vq) ? packed_broken(&vq->packed, rule)
-				   : split_broken(&vq->ring, rule);
+	return virtq_is_packed(vq) ? packed_mark_broken(&vq->packed, rule)
+				   : split_mark_broken(&vq->ring, rule);
 }
 
 /* Counts the chains that were taken back, and wraps. */
