@@ -112,7 +112,7 @@ struct slot *slot_of_used(struct ioq *ioq, struct ring_used used)
 	struct slot *slot = ioq_find(ioq, used.head);
 
 	if (unlikely(!slot)) {
-		virtq_mark_broken(&ioq->vq, "a used id names no chain that the device has (2.7.8)");
+		virtq_mark_broken(&ioq->vq, "a used id is not in flight (2.7.8)");
 		return NULL;
 	}
 	slot->flags &= (uint8_t)~SLOT_LIVE;

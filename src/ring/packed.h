@@ -420,8 +420,7 @@ static inline int packed_take(struct packed_ring *ring, struct ring_used *used)
 	id = le16toh(__atomic_load_n(&desc->id, __ATOMIC_RELAXED));
 	/* A count of 0: the id was never pushed or was already taken. */
 	if (unlikely(id >= ring->size || !ring->count[id]))
-		return packed_mark_broken(ring,
-					  "a used id names no chain that the device has (2.8.6)");
+		return packed_mark_broken(ring, "a used id is not in flight (2.8.6)");
 	used->head = id;
 	used->len = le32toh(__atomic_load_n(&desc->len, __ATOMIC_RELAXED));
 	/* Without WRITE the length is undefined (2.8.4). */

@@ -21,8 +21,7 @@ static int open_batch(struct packed_ring *ring)
 	count = id >= ring->size ? 0 : order_batch(&ring->order, id);
 	/* Chains pushed and not published yet are not in flight. */
 	if (!count || count > ring->in_flight)
-		return packed_mark_broken(ring,
-					  "a used id names no chain that the device has (2.8.8)");
+		return packed_mark_broken(ring, "a used id is not in flight (2.8.8)");
 	order_complete(&ring->order, count, flags & VRING_DESC_F_WRITE ? len : 0);
 	return 0;
 }

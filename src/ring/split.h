@@ -219,7 +219,7 @@ static inline int split_pending(struct split_ring *ring)
 	/* All chains in flight lie between the last one taken and the last one published. */
 	if (unlikely(count > (uint16_t)(ring->published - ring->last_used)))
 		return split_mark_broken(ring,
-					 "the used index moved past what was available (2.7.8)");
+					 "the used index exceeds the available index (2.7.8)");
 	return count;
 }
 
@@ -288,8 +288,7 @@ static inline int split_take(struct split_ring *ring, struct ring_used *used)
 	used->len = le32toh(__atomic_load_n(&elem->len, __ATOMIC_RELAXED));
 	/* Compare all 32 bits (2.7.8). A head that is not live was never pushed or already taken. */
 	if (unlikely(used->head > ring->mask || !ring->live[used->head]))
-		return split_mark_broken(ring,
-					 "a used id names no chain that the device has (2.7.8)");
+		return split_mark_broken(ring, "a used id is not in flight (2.7.8)");
 	ring->live[used->head] = false;
 	ring->last_used++;
 	return 0;

@@ -37,12 +37,10 @@ static int open_batch(struct split_ring *ring)
 	unsigned count = id > ring->mask ? 0 : order_batch(&ring->order, (uint16_t)id);
 
 	if (!count)
-		return split_mark_broken(ring,
-					 "a used id names no chain that the device has (2.7.8)");
+		return split_mark_broken(ring, "a used id is not in flight (2.7.8)");
 	/* The index advances by the batch size; chains after it are not used yet (2.7.9). */
 	if ((int)count > split_pending(ring))
-		return split_mark_broken(ring,
-					 "a used id is behind what the used index covers (2.7.9)");
+		return split_mark_broken(ring, "a used id is beyond the used index (2.7.9)");
 	order_complete(&ring->order, count, len);
 	return 0;
 }
