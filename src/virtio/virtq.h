@@ -142,8 +142,8 @@ static inline void virtq_push(struct virtq *vq, uint16_t head)
 }
 
 /*
- * The same for who knows by himself which heads the device has: see split_push_untracked(). virtq_push_untracked_as()
- * is for who knows the ring's format as well.
+ * virtq_push() for callers that track heads in flight themselves; @format is the virtqueue's, a
+ * constant at the call site.
  */
 static inline void virtq_push_untracked_as(struct virtq *vq, enum virtq_format format,
 					   uint16_t head)
@@ -222,7 +222,7 @@ static inline int virtq_take(struct virtq *vq, struct ring_used *used)
 	return split_take_in_order(&vq->ring, used);
 }
 
-/* As virtq_take() for what virtq_push_untracked() gave; that the device has the head is not checked yet. */
+/* virtq_take() for chains pushed untracked: the caller checks that the head is in flight. */
 static inline int virtq_take_untracked(struct virtq *vq, struct ring_used *used)
 {
 	const struct vring_used_elem *reader;
@@ -236,10 +236,10 @@ static inline int virtq_take_untracked(struct virtq *vq, struct ring_used *used)
 }
 
 /*
- * The hot path's way to read what virtq_push_untracked() gave, after virtq_pending(): a reader, which stays
- * in registers; an entry that is not checked yet, false when there is none; and the end, with how
- * many were taken. Not for rings in order, and for a packed one only where each chain is one
- * descriptor. @packed is the ring's format, a constant where it is called.
+ * Fast path for chains pushed untracked, after virtq_pending(): a reader that stays in registers,
+ * virtq_read() for the next entry, unchecked (false if there is none), and virtq_read_end() with the
+ * number taken. Not for IN_ORDER; for a packed ring only if each chain is one descriptor. @packed is
+ * the ring's format, a constant at the call site.
  */
 struct virtq_reader {
 	const struct vring_used_elem *split;
