@@ -111,7 +111,7 @@ void transfer_format(struct ioq *ioq, uint16_t shape, unsigned segs, bool write,
  */
 HOT void transfer_prepare(struct ioq *ioq, const void *buf, const struct transfer *t)
 {
-	if (unlikely(!dma_cached(ioq->map, &ioq->cache, buf, 1)))
+	if (unlikely(!dma_cache_covers(ioq->map, &ioq->cache, buf, 1)))
 		dma_find(ioq->map, &ioq->cache, (uintptr_t)buf);
 	if (t->counted)
 		credit_get(t->lun, ioq);

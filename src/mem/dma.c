@@ -54,9 +54,9 @@ bool dma_find(const struct dma_map *map, struct dma_cache *cache, uint64_t addr)
 	cache->table = table;
 	cache->span = *span;
 	cache->end = span->start + span->len;
-	cache->behind = cache->end + 1;
-	cache->least = span->start - cache->behind;
-	cache->shift = span->delta + cache->behind;
+	cache->bias = cache->end + 1;
+	cache->biased_start = span->start - cache->bias;
+	cache->biased_delta = span->delta + cache->bias;
 	return true;
 }
 

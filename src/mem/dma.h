@@ -88,9 +88,9 @@ struct dma_cache {
 	const struct dma_table *table;
 	struct dma_span span;
 	uint64_t end;
-	uint64_t behind;
-	uint64_t least;
-	uint64_t shift;
+	uint64_t bias;
+	uint64_t biased_start;
+	uint64_t biased_delta;
 	uint8_t hints[DMA_HINTS];
 };
 
@@ -163,14 +163,14 @@ static inline size_t dma_translate(const struct dma_map *map, struct dma_cache *
 }
 
 /* Whether a cache still holds a span of the table that counts. */
-static inline bool dma_current(const struct dma_map *map, const struct dma_cache *cache)
+static inline bool dma_cache_valid(const struct dma_map *map, const struct dma_cache *cache)
 {
 	/* Relaxed: only whether the table is still the one that the span was copied from. */
 	return atomic_load_explicit(&map->table, memory_order_relaxed) == cache->table;
 }
 
 /**
- * dma_cached - Tell whether a buffer lies in the region used last
+ * dma_cache_covers - Tell whether a buffer lies in the region used last
  * @map: the device's map
  * @cache: of the queue that asks
  * @addr: start of the buffer
@@ -181,12 +181,12 @@ static inline bool dma_current(const struct dma_map *map, const struct dma_cache
  *
  * Return: false when the buffer is not wholly there; dma_translate() can tell more.
  */
-static inline bool dma_cached(const struct dma_map *map, const struct dma_cache *cache,
-			      const void *addr, uint64_t len)
+static inline bool dma_cache_covers(const struct dma_map *map, const struct dma_cache *cache,
+				    const void *addr, uint64_t len)
 {
 	uint64_t left;
 
-	if (__builtin_expect(!dma_current(map, cache), 0))
+	if (__builtin_expect(!dma_cache_valid(map, cache), 0))
 		return false;
 	/* No sum that could wrap; with @addr outside the span this is more than the span has. */
 	left = cache->end - (uint64_t)(uintptr_t)addr;

@@ -98,7 +98,7 @@ static void bring_pages(char *addr, unsigned count, int node)
 	move_pages(0, count, pages, nodes, status, MPOL_MF_MOVE);
 }
 
-void node_bring(void *addr, size_t len)
+void node_migrate(void *addr, size_t len)
 {
 	size_t pages = (len + PAGE_BYTES - 1) / PAGE_BYTES;
 	uint32_t node = node_here();

@@ -43,14 +43,14 @@ int node_enter(struct node_policy *policy, uint32_t numa, char *why, size_t why_
 void node_leave(const struct node_policy *policy);
 
 /**
- * node_bring - Move memory to the node of the calling thread
+ * node_migrate - Move memory to the node of the calling thread
  * @addr: private memory, on a page's start
  * @len: its bytes
  *
  * A wish: what can't be moved stays, and works. Some system calls, the first of which tells that it
  * is there already.
  */
-void node_bring(void *addr, size_t len);
+void node_migrate(void *addr, size_t len);
 
 /**
  * node_of - Tell the node that a page lies on
