@@ -121,8 +121,8 @@ bool packed_arm(struct packed_ring *ring)
 	else
 		store_event(ring->driver, 0, VRING_PACKED_EVENT_FLAG_ENABLE);
 	/*
-	 * The event is visible before the flags are read once more (2.8.22): the device stores flags
-	 * and then reads the event. Pairs with the device's fence.
+	 * The event is visible before the flags are read once more (2.8.22): the device stores
+	 * flags and then reads the event. Pairs with the device's fence.
 	 */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	return packed_pending(ring) != 0;

@@ -286,7 +286,9 @@ static inline int split_take(struct split_ring *ring, struct ring_used *used)
 
 	used->head = le32toh(__atomic_load_n(&elem->id, __ATOMIC_RELAXED));
 	used->len = le32toh(__atomic_load_n(&elem->len, __ATOMIC_RELAXED));
-	/* Compare all 32 bits (2.7.8). A head that is not live was never pushed or already taken. */
+	/*
+	 * Compare all 32 bits (2.7.8). A head that is not live was never pushed or already taken.
+	 */
 	if (unlikely(used->head > ring->mask || !ring->live[used->head]))
 		return split_mark_broken(ring, "a used id is not in flight (2.7.8)");
 	ring->live[used->head] = false;

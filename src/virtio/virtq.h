@@ -18,7 +18,7 @@ enum virtq_format {
 	VIRTQ_SPLIT,
 	VIRTQ_SPLIT_IN_ORDER,
 	VIRTQ_PACKED,
-	VIRTQ_PACKED_ONE, /* what virtq_push_untracked() puts is one descriptor, in the ring's form */
+	VIRTQ_PACKED_ONE, /* untracked chains are one descriptor, in the ring's form */
 };
 
 /**
@@ -237,9 +237,9 @@ static inline int virtq_take_untracked(struct virtq *vq, struct ring_used *used)
 
 /*
  * Fast path for chains pushed untracked, after virtq_pending(): a reader that stays in registers,
- * virtq_read() for the next entry, unchecked (false if there is none), and virtq_read_end() with the
- * number taken. Not for IN_ORDER; for a packed ring only if each chain is one descriptor. @packed is
- * the ring's format, a constant at the call site.
+ * virtq_read() for the next entry, unchecked (false if there is none), and virtq_read_end() with
+ * the number taken. Not for IN_ORDER; for a packed ring only if each chain is one descriptor.
+ * @packed is the ring's format, a constant at the call site.
  */
 struct virtq_reader {
 	const struct vring_used_elem *split;
