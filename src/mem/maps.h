@@ -1,39 +1,39 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * How the devices of a pool follow when a region comes or goes: all of them do, or none. Called
- * with the pool's region lock held; the list of regions itself is the caller's.
+ * Keeps the DMA maps of a pool in step with its regions: a region is added to or removed from all
+ * of them, or none. The caller holds regions_lock and maintains the list of regions.
  */
-#ifndef MEM_FOLLOW_H
-#define MEM_FOLLOW_H
+#ifndef MEM_MAPS_H
+#define MEM_MAPS_H
 
 #include "mem/dma.h"
 
 /**
- * follow_map - Map a region for one device and show it in the device's table
- * @map: the device
- * @region: a region that it doesn't have
+ * map_region - Map a region for one device and add it to the device's table
+ * @map: the device's map
+ * @region: a region that it does not have
  *
- * Return: 0, -ENOMEM, or what the device answered; then nothing has changed.
+ * Return: 0, -ENOMEM, or what the device returned; after a failure nothing has changed.
  */
-int follow_map(struct dma_map *map, const struct dma_region *region);
+int map_region(struct dma_map *map, const struct dma_region *region);
 
 /**
- * follow_add - Map a region for every device
- * @maps: the pool's list of devices, NULL for none
+ * maps_add_region - Map a region for all devices
+ * @maps: the pool's list of maps, may be NULL
  * @region: a region that none of them has
  *
- * Return: 0, or what the first device that refused answered; then the others have lost it again.
+ * Return: 0, or the error of the first device that failed; then it is unmapped from the others.
  */
-int follow_add(struct dma_map *maps, const struct dma_region *region);
+int maps_add_region(struct dma_map *maps, const struct dma_region *region);
 
 /**
- * follow_remove - Hide a region from new requests, then unmap it for every device
- * @maps: the pool's list of devices, NULL for none
+ * maps_remove_region - Hide a region from new requests, then unmap it for all devices
+ * @maps: the pool's list of maps, may be NULL
  * @region: the region
  *
- * Return: 0; -EBUSY while a request in flight uses the region; -ENOMEM; or what a device answered.
- * After a failure each device has the region again, as far as it takes it back.
+ * Return: 0; -EBUSY while a request in flight uses the region; -ENOMEM; or the error of a device.
+ * After a failure the region is mapped again for every device that accepts it.
  */
-int follow_remove(struct dma_map *maps, const struct dma_region *region);
+int maps_remove_region(struct dma_map *maps, const struct dma_region *region);
 
 #endif
