@@ -16,7 +16,6 @@
 
 /* Operation codes (SPC-4 and SBC-3, each command's own clause). */
 #define SCSI_TEST_UNIT_READY   0x00u
-#define SCSI_REQUEST_SENSE     0x03u
 #define SCSI_INQUIRY           0x12u
 #define SCSI_MODE_SENSE_6      0x1au
 #define SCSI_READ_CAPACITY_10  0x25u
@@ -39,8 +38,7 @@
 
 /* Flags of scsi_cdb_write_same(). */
 #define SCSI_WS_UNMAP (1u << 0) /* the device may unmap the blocks */
-#define SCSI_WS_NDOB  (1u << 1) /* no data-out buffer: zeros are meant. Needs the 16-byte form */
-#define SCSI_WS_16    (1u << 2) /* the 16-byte form, even where the 10-byte one would do */
+#define SCSI_WS_16    (1u << 1) /* use the 16-byte form even if the 10-byte form fits */
 
 /* select_report of scsi_cdb_report_luns(): those that can be addressed, no well-known ones. */
 #define SCSI_REPORT_LUNS_PLAIN 0x00u
@@ -174,11 +172,5 @@ void scsi_cdb_report_luns(uint8_t cdb[SCSI_CDB_LEN], uint8_t select_report, uint
  */
 void scsi_cdb_mode_sense_6(uint8_t cdb[SCSI_CDB_LEN], uint8_t page, uint8_t alloc);
 void scsi_cdb_mode_sense_10(uint8_t cdb[SCSI_CDB_LEN], uint8_t page, uint16_t alloc);
-
-/* TEST UNIT READY; no data. */
-void scsi_cdb_test_unit_ready(uint8_t cdb[SCSI_CDB_LEN]);
-
-/* REQUEST SENSE in fixed format. */
-void scsi_cdb_request_sense(uint8_t cdb[SCSI_CDB_LEN], uint8_t alloc);
 
 #endif
