@@ -124,8 +124,9 @@ static void words_for_known_codes(void **state)
 	(void)state;
 	assert_string_equal(vscsi_sense_text(6, 0x2a, 0x09),
 			    "UNIT ATTENTION: capacity data has changed");
-	assert_string_equal(vscsi_sense_text(5, 0x20, 0), "ILLEGAL REQUEST: command is not known");
-	assert_string_equal(vscsi_sense_text(2, 0x3a, 0), "NOT READY: no medium present");
+	assert_string_equal(vscsi_sense_text(5, 0x20, 0),
+			    "ILLEGAL REQUEST: invalid command operation code");
+	assert_string_equal(vscsi_sense_text(2, 0x3a, 0), "NOT READY: medium not present");
 	assert_string_equal(vscsi_sense_text(7, 0x27, 0), "DATA PROTECT: write protected");
 }
 
