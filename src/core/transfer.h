@@ -77,9 +77,9 @@ HOT void transfer_push(struct ioq *ioq, struct slot *slot, const struct transfer
 	ioq->free = slot->next;
 	memcpy(header->lun, t->lun->addr, sizeof(t->lun->addr));
 	if (t->wide)
-		scsi_cdb_renew_16(header->cdb, t->lba, t->blocks);
+		scsi_cdb_update_16(header->cdb, t->lba, t->blocks);
 	else
-		scsi_cdb_renew_10(header->cdb, (uint32_t)t->lba, (uint16_t)t->blocks);
+		scsi_cdb_update_10(header->cdb, (uint32_t)t->lba, (uint16_t)t->blocks);
 	slot->data_len = len;
 	if (!t->write)
 		slot->expect = len + (uint32_t)sizeof(struct virtio_scsi_cmd_resp);

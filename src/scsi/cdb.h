@@ -87,13 +87,13 @@ static inline void scsi_cdb_put_16(uint8_t cdb[SCSI_CDB_LEN], uint32_t op, uint3
 }
 
 /* The numbers alone, into a CDB that one of the two above has put there. */
-static inline void scsi_cdb_renew_10(uint8_t cdb[SCSI_CDB_LEN], uint32_t lba, uint16_t blocks)
+static inline void scsi_cdb_update_10(uint8_t cdb[SCSI_CDB_LEN], uint32_t lba, uint16_t blocks)
 {
 	put_be32(cdb + 2, lba);
 	put_be16(cdb + 7, blocks);
 }
 
-static inline void scsi_cdb_renew_16(uint8_t cdb[SCSI_CDB_LEN], uint64_t lba, uint32_t blocks)
+static inline void scsi_cdb_update_16(uint8_t cdb[SCSI_CDB_LEN], uint64_t lba, uint32_t blocks)
 {
 	put_be64(cdb + 2, lba);
 	put_be32(cdb + 10, blocks);
