@@ -80,7 +80,7 @@ uint32_t control_stood(struct vscsi_dev *dev)
 	uint32_t stood;
 
 	pthread_mutex_lock(&dev->control->lock);
-	stood = virtq_stood(&dev->control->vq);
+	stood = virtq_resume_base(&dev->control->vq);
 	pthread_mutex_unlock(&dev->control->lock);
 	return stood;
 }

@@ -19,7 +19,10 @@ int control_create(struct vscsi_dev *dev);
 int control_renew(struct vscsi_dev *dev);
 void control_destroy(struct vscsi_dev *dev);
 
-/* The control virtqueue, to start and stop; and where a lost device stood in it: virtq_stood(). */
+/*
+ * The control virtqueue, to start and stop; and where a lost device stood in it:
+ * virtq_resume_base().
+ */
 struct virtq *control_virtq(struct vscsi_dev *dev);
 uint32_t control_stood(struct vscsi_dev *dev);
 

@@ -102,7 +102,7 @@ int restart_fresh(struct vscsi_dev *dev)
 
 static int start_again(struct virtq *vq)
 {
-	return virtq_resume(vq, virtq_stood(vq));
+	return virtq_resume(vq, virtq_resume_base(vq));
 }
 
 /*

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Devices that follow a pool: their beginning and end, and the search behind dma_translate(). What
- * happens in between, when regions come and go, is in follow.c.
+ * Creates and destroys DMA maps, and looks up addresses for dma_translate(). Adding and removing
+ * regions later is in maps.c.
  */
 #include <errno.h>
 #include <stdlib.h>
 
 #include "mem/dma.h"
-#include "mem/follow.h"
+#include "mem/maps.h"
 #include "mem/pool.h"
 #include "mem/table.h"
 #include "util/error.h"
 
 /*
- * The span that an address is in, if there is one: the last one that begins at or before it. The
- * same number of steps whatever the address, and a choice that needs no branch.
+ * Binary search for the last span that starts at or before the address: the number of steps does
+ * not depend on the address, and the choice compiles to a conditional move.
  */
 static const struct dma_span *search(const struct dma_table *table, uint64_t addr)
 {
@@ -32,35 +32,32 @@ static const struct dma_span *search(const struct dma_table *table, uint64_t add
 
 bool dma_find(const struct dma_map *map, struct dma_cache *cache, uint64_t addr)
 {
-	/* Acquire pairs with the release that publishes a table: its spans are there. */
+	/* Acquire pairs with the release in publish(): the table's spans are visible. */
 	const struct dma_table *table = atomic_load_explicit(&map->table, memory_order_acquire);
 	uint8_t *hint = &cache->hints[(addr >> DMA_HINT_SHIFT) % DMA_HINTS];
 	const struct dma_span *span = &table->spans[*hint];
 
-	/* A hint may be of another table, or of another address. */
+	/* The hint may be of an older table or another address. */
 	if (*hint >= table->count || addr - span->start >= span->len) {
 		if (!table->count)
 			return false;
 		span = search(table, addr);
 		*hint = (uint8_t)(span - table->spans);
 	}
-	/*
-	 * A hole between two regions, or behind the last. No sum here that a hostile length could
-	 * wrap.
-	 */
+	/* In a gap between regions or after the last. No sum that a hostile length could wrap. */
 	if (addr - span->start >= span->len)
 		return false;
-	/* By value: the next look-up then needs neither the table nor the search. */
+	/* Copied, so that the next lookup needs neither the table nor the search. */
 	cache->table = table;
 	cache->span = *span;
 	cache->end = span->start + span->len;
-	cache->behind = cache->end + 1;
-	cache->least = span->start - cache->behind;
-	cache->shift = span->delta + cache->behind;
+	cache->bias = cache->end + 1;
+	cache->biased_start = span->start - cache->bias;
+	cache->biased_delta = span->delta + cache->bias;
 	return true;
 }
 
-/* Undoes the first @count; the device is being given up, so a failure has nobody to tell. */
+/* Unmaps the first @count regions. Errors are ignored: the device is about to be closed. */
 static void unmap_regions(struct dma_map *map, unsigned count)
 {
 	const struct vscsi_mem *mem = map->mem;
@@ -82,7 +79,7 @@ static int map_regions(struct dma_map *map)
 	for (bit = 0; bit < DMA_MAX_REGIONS; bit++) {
 		if (!(mem->present >> bit & 1))
 			continue;
-		err = follow_map(map, &mem->regions[bit]);
+		err = map_region(map, &mem->regions[bit]);
 		if (err) {
 			unmap_regions(map, bit);
 			return err;
@@ -103,9 +100,7 @@ int dma_map_create(struct vscsi_mem *mem, const struct dma_map_ops *ops, void *c
 	map->mem = mem;
 	map->ops = ops;
 	map->ctx = ctx;
-	/*
-	 * One critical section for both, so that no region can come or go in between and be missed.
-	 */
+	/* One critical section, so that no region is added or removed in between and missed. */
 	pthread_mutex_lock(&mem->regions_lock);
 	err = map_regions(map);
 	if (!err) {
@@ -113,7 +108,7 @@ int dma_map_create(struct vscsi_mem *mem, const struct dma_map_ops *ops, void *c
 		mem->maps = map;
 	}
 	pthread_mutex_unlock(&mem->regions_lock);
-	/* Nobody has seen this map: its tables have no readers. */
+	/* The map was never visible to others: its tables have no readers. */
 	if (err) {
 		table_free_all(map);
 		free(map);

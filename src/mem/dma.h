@@ -1,8 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What the rest of the library needs of DMA memory: which regions there are, and where a device
- * sees an address. One dma_map stands between a pool and one device; it follows the pool as regions
- * come and go. Nothing here knows how a transport maps memory.
+ * src/mem/ - DMA memory
+ *
+ * Provides: pools of hugepages with a heap (the public vscsi_mem_*() functions), registered
+ * application memory, and the translation of addresses to what a device uses (IOVA). This header
+ * is the folder's interface for the rest of the library.
+ *
+ * Never does: know how a transport maps memory, talk to a device other than through dma_map_ops, or
+ * move or free memory that a device can reach.
+ *
+ * Locking: heap_lock protects the heap and is held only for one heap operation. regions_lock
+ * protects the regions and maps of a pool; it is held while devices map or unmap, which can take
+ * long. Neither is taken while the other is held. Translation takes no lock: tables are immutable
+ * once published. A dma_cache belongs to one queue and is protected by whatever protects the queue.
  */
 #ifndef MEM_DMA_H
 #define MEM_DMA_H
@@ -14,16 +24,16 @@
 
 struct vscsi_mem;
 
-/* The pool itself and VSCSI_MEM_MAX_REGIONS of the application's; a set of them fits 64 bits. */
+/* The pool's own memory plus VSCSI_MEM_MAX_REGIONS; a set of regions fits into 64 bits. */
 #define DMA_MAX_REGIONS 57
 
 /**
- * struct dma_region - Memory that devices may reach
- * @addr: where it lies in this process
+ * struct dma_region - Memory that devices can access
+ * @addr: address in this process
  * @len: bytes
- * @fd: file behind it, owned by the pool; -1 for none
- * @fd_offset: where in the file it begins
- * @bit: number of the region, below DMA_MAX_REGIONS, unique among those that exist
+ * @fd: the file that is mapped there, owned by the pool; -1 for none
+ * @fd_offset: file offset of @addr
+ * @bit: number of the region, less than DMA_MAX_REGIONS, unique among existing regions
  */
 struct dma_region {
 	uint64_t addr;
@@ -34,13 +44,19 @@ struct dma_region {
 };
 
 /**
- * struct dma_map_ops - How a device follows its pool
- * @map: make a region reachable for the device; stores in @iova where the device sees it.
- *	0 or a negative errno with its sentence set
- * @unmap: the opposite; 0, or a negative errno: then it is still mapped
+ * struct dma_map_ops - Observer of a pool's regions: the device
+ * @map: make a region accessible to the device and store its IOVA in @iova; 0 or a negative errno
+ *	with the error text set
+ * @unmap: undo @map; 0, or a negative errno if the region is still mapped
  * @busy: whether a request in flight on the device uses any region of the set @regions
  *
- * Called with the pool's region lock held, never from the data path.
+ * This is the one place where a lower layer calls a higher one. It is needed because a region that
+ * one thread registers must reach every open device of the pool, and the pool is below the devices.
+ *
+ * Who calls: dma_map_create(), vscsi_mem_register() and vscsi_mem_unregister(), never the data
+ * path. Locking: called with the pool's regions_lock held; an operation may take its device's lock.
+ * A caller of these functions must therefore not hold a device lock that an operation takes, and an
+ * operation must not call a function that takes regions_lock.
  */
 struct dma_map_ops {
 	int (*map)(void *ctx, const struct dma_region *region, uint64_t *iova);
@@ -48,105 +64,105 @@ struct dma_map_ops {
 	bool (*busy)(void *ctx, uint64_t regions);
 };
 
-/* One region as one device sees it. Address plus delta is where the device finds it. */
+/* One region as a device sees it: the IOVA is address + delta. */
 struct dma_span {
 	uint64_t start;
 	uint64_t len;
 	uint64_t delta;
-	uint64_t set; /* the region's bit, as a set */
+	uint64_t set; /* the set that contains only this region */
 };
 
-/* All spans of a device in the order of their addresses; never changed once it is published. */
+/* All spans of a device, sorted by address; immutable once published. */
 struct dma_table {
-	struct dma_table *retired; /* the one before it, kept until the map is destroyed */
+	struct dma_table *retired; /* the previous table, kept until the map is destroyed */
 	unsigned count;
 	struct dma_span spans[];
 };
 
 struct dma_map {
-	_Atomic(struct dma_table *) table; /* the one that counts */
+	_Atomic(struct dma_table *) table; /* the current one */
 	struct vscsi_mem *mem;
 	const struct dma_map_ops *ops;
 	void *ctx;
-	struct dma_map *next; /* in the pool's list */
+	struct dma_map *next; /* in the pool's list of maps */
 };
 
-/* Regions that a cache remembers are told apart by these bits of an address: 2 MiB, 64 times. */
+/* These address bits select a hint of the cache: 64 steps of 2 MiB. */
 #define DMA_HINT_SHIFT 21
 #define DMA_HINTS      64u
 
 /**
- * struct dma_cache - What a queue remembers of the table; threads that share it share this
- * @table: the table that it is of
- * @span: the span used last, and @end: where that ends
- * @behind: one more than that; an address less this is a number that wraps where the span ends
- * @least: the span's start in such numbers
- * @shift: from such a number to where the device sees it
- * @hints: numbers of spans, by the address that they were found for, for who goes around several
+ * struct dma_cache - A queue's cache of the translation table
+ * @table: the table that @span was copied from
+ * @span: the span used last; @end: its end address
+ * @bias: @end + 1; with it subtracted, the range check of an address is one compare
+ * @biased_start: start of @span, minus @bias
+ * @biased_delta: delta of @span, plus @bias
+ * @hints: span indices by address bits, for queues that alternate between regions
  */
 struct dma_cache {
 	const struct dma_table *table;
 	struct dma_span span;
 	uint64_t end;
-	uint64_t behind;
-	uint64_t least;
-	uint64_t shift;
+	uint64_t bias;
+	uint64_t biased_start;
+	uint64_t biased_delta;
 	uint8_t hints[DMA_HINTS];
 };
 
 /*
- * As vscsi_mem_alloc() and vscsi_mem_free(), for the library itself: sentences keep the name of the
- * public function that was called.
+ * vscsi_mem_alloc() and vscsi_mem_free() for use inside the library: the error text keeps the name
+ * of the public function that was called.
  */
 void *dma_alloc(struct vscsi_mem *mem, size_t len, size_t align);
 int dma_free(struct vscsi_mem *mem, void *ptr);
 
 /**
- * dma_map_create - Make a pool's memory reachable for a device, now and later
+ * dma_map_create - Map a pool for a device and keep the device in step with it
  * @mem: the pool; it can't be destroyed while the map exists
- * @ops, @ctx: how; @map is called for every region before this returns
+ * @ops, @ctx: the observer; @ops->map is called for every existing region before this returns
  * @map: receives the map: dma_map_destroy()
  *
- * Return: 0, -ENOMEM, or what @ops->map returned; then every region is unmapped again.
+ * Return: 0, -ENOMEM, or what @ops->map returned; after a failure no region is mapped.
  */
 int dma_map_create(struct vscsi_mem *mem, const struct dma_map_ops *ops, void *ctx,
 		   struct dma_map **map);
 
 /**
- * dma_map_destroy - Stop following the pool
- * @map: the map; NULL is allowed. @ops is not called: the device is gone already
+ * dma_map_destroy - Stop observing the pool
+ * @map: the map; NULL is allowed. @ops is not called: the device is already closed
  */
 void dma_map_destroy(struct dma_map *map);
 
 /**
- * dma_find - Look an address up in the whole table
- * @cache: refilled with the span that has @addr
+ * dma_find - Slow path of dma_translate(): look up an address in the whole table
+ * @cache: filled with the span that contains @addr
  * @addr: the address
  *
- * First where it was found for an address nearby, then by binary search; no lock.
+ * Tries the hint for the address, then a binary search; takes no lock.
  *
- * Return: whether there is such a span.
+ * Return: whether a span contains @addr.
  */
 bool dma_find(const struct dma_map *map, struct dma_cache *cache, uint64_t addr);
 
 /**
- * dma_translate - Find where the device sees a buffer
+ * dma_translate - Translate a buffer address to an IOVA
  * @map: the device's map
- * @cache: of the queue that asks
+ * @cache: the queue's cache
  * @addr: start of the buffer
  * @len: its bytes
- * @iova: receives the start as the device sees it
- * @set: the region is added to this set
+ * @iova: receives the IOVA of @addr
+ * @set: the buffer's region is added to this set
  *
- * O(1) when it lies in the same region as the one before.
+ * O(1) if the buffer is in the same region as the previous one.
  *
- * Return: bytes from @addr on that are in one region, at most @len; 0 when @addr is not DMA memory.
- * The rest, if any, is another call.
+ * Return: how many bytes from @addr on are in one region, at most @len; 0 if @addr is not DMA
+ * memory. Call it again for the rest.
  */
 static inline size_t dma_translate(const struct dma_map *map, struct dma_cache *cache,
 				   const void *addr, size_t len, uint64_t *iova, uint64_t *set)
 {
-	/* Acquire pairs with the release that publishes a table: its spans are there. */
+	/* Acquire pairs with the release in publish(): the table's spans are visible. */
 	const struct dma_table *table = atomic_load_explicit(&map->table, memory_order_acquire);
 	uint64_t a = (uint64_t)(uintptr_t)addr;
 	uint64_t left;
@@ -162,33 +178,32 @@ static inline size_t dma_translate(const struct dma_map *map, struct dma_cache *
 	return len <= left ? len : left;
 }
 
-/* Whether a cache still holds a span of the table that counts. */
-static inline bool dma_current(const struct dma_map *map, const struct dma_cache *cache)
+/* Whether the cached span is still of the current table. */
+static inline bool dma_cache_valid(const struct dma_map *map, const struct dma_cache *cache)
 {
-	/* Relaxed: only whether the table is still the one that the span was copied from. */
+	/* Relaxed: only compares the pointer, nothing is read through it. */
 	return atomic_load_explicit(&map->table, memory_order_relaxed) == cache->table;
 }
 
 /**
- * dma_cached - Tell whether a buffer lies in the region used last
+ * dma_cache_covers - Check whether a buffer is entirely in the region used last
  * @map: the device's map
- * @cache: of the queue that asks
+ * @cache: the queue's cache
  * @addr: start of the buffer
  * @len: its bytes
  *
- * The hot path's form of dma_translate(): where it says yes, the device sees the buffer at @addr
- * plus the delta of the cache's span.
+ * Fast path of dma_translate(): if true, the IOVA is @addr plus the delta of the cached span.
  *
- * Return: false when the buffer is not wholly there; dma_translate() can tell more.
+ * Return: false if not; then call dma_translate().
  */
-static inline bool dma_cached(const struct dma_map *map, const struct dma_cache *cache,
-			      const void *addr, uint64_t len)
+static inline bool dma_cache_covers(const struct dma_map *map, const struct dma_cache *cache,
+				    const void *addr, uint64_t len)
 {
 	uint64_t left;
 
-	if (__builtin_expect(!dma_current(map, cache), 0))
+	if (__builtin_expect(!dma_cache_valid(map, cache), 0))
 		return false;
-	/* No sum that could wrap; with @addr outside the span this is more than the span has. */
+	/* Can't overflow; if @addr is outside the span, the difference exceeds its length. */
 	left = cache->end - (uint64_t)(uintptr_t)addr;
 	return __builtin_expect(left <= cache->span.len, 1) && __builtin_expect(len <= left, 1);
 }

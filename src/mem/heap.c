@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The heap: turns bytes into units, and remembers where each block begins and ends. Which units are
- * free is the business of runs.c. Two bits a unit say all there is to say of the blocks, so nothing
- * can run out, and an address that is not the beginning of a block is recognised by its bit.
+ * The heap converts bytes to units and records where each block starts and ends; runs.c finds free
+ * units. Two bits per unit describe all blocks, so bookkeeping can't run out of memory, and an
+ * address that is not the start of a block is detected by its bit.
  */
 #include <errno.h>
 #include <stdbool.h>
@@ -16,9 +16,9 @@ struct heap {
 	uintptr_t base;
 	uint32_t units;
 	struct runs *runs;
-	uint64_t *begins; /* first unit of each block in use */
+	uint64_t *begins; /* first unit of each allocated block */
 	uint64_t *ends;   /* its last unit */
-	uint64_t used;    /* this and the next in units */
+	uint64_t used;    /* @used and @peak are in units */
 	uint64_t peak;
 	uint64_t blocks;
 };
@@ -33,7 +33,7 @@ static void bit_flip(uint64_t *map, uint32_t bit)
 	map[bit / 64] ^= UINT64_C(1) << (bit % 64);
 }
 
-/* The first bit that is set, from @bit on; the caller knows that there is one. */
+/* The first set bit from @bit on; there is one. */
 static uint32_t bit_next(const uint64_t *map, uint32_t bit)
 {
 	uint64_t word = map[bit / 64] & ~UINT64_C(0) << (bit % 64);
@@ -47,7 +47,7 @@ struct heap *heap_create(uintptr_t base, size_t len)
 {
 	struct heap *heap;
 
-	/* An address of 0 means failure to callers, and a mapping is never there. */
+	/* heap_alloc() returns 0 for failure, so 0 can't be an address in the range. */
 	if (!base || !len || (base | len) % HEAP_UNIT || len / HEAP_UNIT > RUNS_MAX)
 		return NULL;
 	heap = calloc(1, sizeof(*heap));
@@ -56,10 +56,7 @@ struct heap *heap_create(uintptr_t base, size_t len)
 	heap->base = base;
 	heap->units = (uint32_t)(len / HEAP_UNIT);
 	heap->runs = runs_create(heap->units);
-	/*
-	 * All that is ever needed, now: an allocation on the way of a request can't fail for
-	 * records.
-	 */
+	/* Allocate all bookkeeping now, so that heap_alloc() never fails for lack of it. */
 	heap->begins = calloc(heap->units / 64 + 1, sizeof(*heap->begins));
 	heap->ends = calloc(heap->units / 64 + 1, sizeof(*heap->ends));
 	if (heap->runs && heap->begins && heap->ends)
@@ -78,9 +75,7 @@ void heap_destroy(struct heap *heap)
 	free(heap);
 }
 
-/*
- * Finds @want units of which the first has an aligned address; the address counts, not the offset.
- */
+/* Finds @want free units whose first has an aligned address (not offset). */
 static bool find_aligned(const struct heap *heap, uint32_t want, uint64_t align, uint32_t *first)
 {
 	uint32_t from = 0;
@@ -90,9 +85,7 @@ static bool find_aligned(const struct heap *heap, uint32_t want, uint64_t align,
 		skip = -(heap->base + (uint64_t)*first * HEAP_UNIT) & (align - 1);
 		if (!skip)
 			return true;
-		/*
-		 * The run may still hold the block behind what was skipped: look again from there.
-		 */
+		/* The rest of the run may still be long enough: search again from there. */
 		if (skip / HEAP_UNIT >= heap->units - *first)
 			return false;
 		from = *first + (uint32_t)(skip / HEAP_UNIT);
@@ -113,7 +106,7 @@ uintptr_t heap_alloc(struct heap *heap, size_t len, size_t align)
 	if (!find_aligned(heap, want, align, &first))
 		return 0;
 	runs_set(heap->runs, first, want, true);
-	/* A block of one unit has both bits on the same place, in different maps. */
+	/* In a block of one unit both bits are at the same position, in different maps. */
 	bit_flip(heap->begins, first);
 	bit_flip(heap->ends, first + want - 1);
 	heap->blocks++;
@@ -129,11 +122,11 @@ int heap_free(struct heap *heap, uintptr_t addr)
 	uint32_t count;
 	uint32_t first;
 
-	/* Foreign addresses first, so that the bit of the last check exists. */
+	/* Check the range first, so that the bit to be tested exists. */
 	if (addr < heap->base || unit >= heap->units || addr % HEAP_UNIT)
 		return -EINVAL;
 	first = (uint32_t)unit;
-	/* The middle of a block, a free one, or one that was freed before. */
+	/* Inside a block, in a free one, or freed before. */
 	if (!bit_get(heap->begins, first))
 		return -EINVAL;
 	count = bit_next(heap->ends, first) - first + 1;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * From the options of vscsi_mem_create() to the pages that a pool is made of. Arithmetic alone: it
- * does not know which pages the machine has.
+ * Chooses the size and number of hugepages for the options of vscsi_mem_create(). Pure arithmetic:
+ * it does not check which pages the machine has.
  */
 #ifndef MEM_LAYOUT_H
 #define MEM_LAYOUT_H
@@ -10,14 +10,14 @@
 
 #include <vscsi/mem.h>
 
-/* Every pool begins and ends at a multiple of this: some back-ends map regions in 2 MiB steps. */
+/* Pools start and end at a multiple of this: some back-ends map regions in 2 MiB steps. */
 #define LAYOUT_STEP (UINT64_C(2) << 20)
 
 /**
  * struct layout - Pages for a pool
  * @page_size: bytes of a hugepage
- * @pages: how many of them
- * @ordinary: bytes to take where ordinary pages must do, a multiple of LAYOUT_STEP
+ * @pages: number of hugepages
+ * @ordinary: bytes to allocate if ordinary pages are used instead, a multiple of LAYOUT_STEP
  */
 struct layout {
 	uint64_t page_size;
@@ -26,12 +26,12 @@ struct layout {
 };
 
 /**
- * layout_choose - Find the pages that the options ask for
- * @opts: the options, whole (util/options.h)
- * @layout: receives them
+ * layout_choose - Choose the pages for a pool
+ * @opts: the options, copied with options_copy()
+ * @layout: receives the choice
  *
- * Return: 0; -E2BIG for more than 8 pages can hold; -EINVAL for options that contradict each other;
- * with the sentence set.
+ * Return: 0; -E2BIG if 8 pages are not enough; -EINVAL if the options contradict each other; with
+ * the error text set.
  */
 int layout_choose(const struct vscsi_mem_opts *opts, struct layout *layout);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Steers pages by the policy of the thread that asks for them, and not by one bound to the mapping:
- * hugetlbfs pays no heed to the latter when fallocate() takes the pages.
+ * Sets the memory policy of the allocating thread rather than that of the mapping: hugetlbfs
+ * ignores the latter in fallocate().
  */
 #include <errno.h>
 #include <sched.h>
@@ -14,62 +14,62 @@
 
 #include "mem/node.h"
 
-#define LONG_BITS     (8 * sizeof(unsigned long))
-#define PAGE_BYTES    4096u
-#define PAGES_AT_ONCE 64u
+#define LONG_BITS   (8 * sizeof(unsigned long))
+#define PAGE_BYTES  4096u
+#define BATCH_PAGES 64u
 
-static bool several_nodes(void)
+static bool have_numa(void)
 {
 	return numa_available() >= 0 && numa_max_node() > 0;
 }
 
-static uint32_t node_here(void)
+static uint32_t local_node(void)
 {
 	unsigned node;
 
-	/* Stale at once if the thread moves; then it was a wish that came too early. */
+	/* Outdated if the thread moves; callers only use it as a preference. */
 	return getcpu(NULL, &node) ? 0 : node;
 }
 
 /*
- * A node that was named is a must: pages from another one would be slow in a way that nobody sees.
- * The thread's own node is a wish, for a machine whose hugepages lie elsewhere shall work as well.
+ * A node given by number is required: pages on another one would be silently slow. The thread's own
+ * node is only preferred, so that it works on machines whose hugepages are on another node.
  */
-static int set_policy(uint32_t node, bool must)
+static int set_policy(uint32_t node, bool required)
 {
 	unsigned long mask[NODE_MAX / LONG_BITS] = {0};
 
 	mask[node / LONG_BITS] = 1ul << (node % LONG_BITS);
-	/* The kernel takes one off the count of bits. */
-	if (set_mempolicy(must ? MPOL_BIND : MPOL_PREFERRED, mask, NODE_MAX + 1) < 0)
+	/* The kernel subtracts one from the number of bits. */
+	if (set_mempolicy(required ? MPOL_BIND : MPOL_PREFERRED, mask, NODE_MAX + 1) < 0)
 		return -errno;
 	return 0;
 }
 
 int node_enter(struct node_policy *policy, uint32_t numa, char *why, size_t why_len)
 {
-	const bool must = numa != VSCSI_NUMA_LOCAL;
-	const uint32_t node = must ? numa - 1 : node_here();
+	const bool required = numa != VSCSI_NUMA_LOCAL;
+	const uint32_t node = required ? numa - 1 : local_node();
 	int err;
 
 	policy->saved = false;
-	if (!several_nodes())
+	if (!have_numa())
 		return 0;
 	if (node >= NODE_MAX || node > (uint32_t)numa_max_node()) {
 		snprintf(why, why_len, "there is no NUMA node %u; the last one is %d", node,
 			 numa_max_node());
-		return must ? -EINVAL : 0;
+		return required ? -EINVAL : 0;
 	}
 	if (get_mempolicy(&policy->mode, policy->mask, NODE_MAX, NULL, 0) < 0)
 		err = -errno;
 	else
-		err = set_policy(node, must);
+		err = set_policy(node, required);
 	policy->saved = !err;
-	/* Containers often forbid these calls; a preference is then not worth failing for. */
-	if (!err || !must)
+	/* Containers often forbid these calls; ignore that if the node is only preferred. */
+	if (!err || !required)
 		return 0;
 	snprintf(why, why_len,
-		 "pages can't be taken from NUMA node %u: the kernel returned %d; allow the "
+		 "allocating pages on NUMA node %u failed: the kernel returned %d; allow the "
 		 "set_mempolicy system call, or use VSCSI_NUMA_LOCAL",
 		 node, err);
 	return err;
@@ -77,40 +77,40 @@ int node_enter(struct node_policy *policy, uint32_t numa, char *why, size_t why_
 
 void node_leave(const struct node_policy *policy)
 {
-	/* The kernel gave us these values itself, so that there is no failure to report. */
+	/* Can't fail: these values came from the kernel. */
 	if (policy->saved)
 		set_mempolicy(policy->mode, policy->mask, NODE_MAX + 1);
 }
 
-/* Asks for one batch, without waiting for pages that others hold. */
-static void bring_pages(char *addr, unsigned count, int node)
+/* Migrates one batch, without waiting for pages that are in use by others. */
+static void migrate_batch(char *addr, unsigned count, int node)
 {
-	int status[PAGES_AT_ONCE];
-	int nodes[PAGES_AT_ONCE];
-	void *pages[PAGES_AT_ONCE];
+	int status[BATCH_PAGES];
+	int nodes[BATCH_PAGES];
+	void *pages[BATCH_PAGES];
 	unsigned i;
 
 	for (i = 0; i < count; i++) {
 		pages[i] = addr + (size_t)i * PAGE_BYTES;
 		nodes[i] = node;
 	}
-	/* A wish as well: what can't be moved works where it is. */
+	/* Best effort: a page that can't be moved stays where it is. */
 	move_pages(0, count, pages, nodes, status, MPOL_MF_MOVE);
 }
 
-void node_bring(void *addr, size_t len)
+void node_migrate(void *addr, size_t len)
 {
 	size_t pages = (len + PAGE_BYTES - 1) / PAGE_BYTES;
-	uint32_t node = node_here();
+	uint32_t node = local_node();
 	size_t at;
 
-	if (!several_nodes() || node_of(addr) == node)
+	if (!have_numa() || node_of(addr) == node)
 		return;
-	for (at = 0; at < pages; at += PAGES_AT_ONCE) {
+	for (at = 0; at < pages; at += BATCH_PAGES) {
 		size_t left = pages - at;
 
-		bring_pages((char *)addr + at * PAGE_BYTES,
-			    (unsigned)(left < PAGES_AT_ONCE ? left : PAGES_AT_ONCE), (int)node);
+		migrate_batch((char *)addr + at * PAGE_BYTES,
+			      (unsigned)(left < BATCH_PAGES ? left : BATCH_PAGES), (int)node);
 	}
 }
 
@@ -118,7 +118,7 @@ uint32_t node_of(const void *addr)
 {
 	int node = 0;
 
-	if (!several_nodes())
+	if (!have_numa())
 		return 0;
 	if (get_mempolicy(&node, NULL, 0, (void *)(uintptr_t)addr, MPOL_F_NODE | MPOL_F_ADDR) < 0)
 		return 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * NUMA nodes: where the calling thread is, where a page is, and where the kernel takes new pages
- * from. On a machine with one node all of this is 0 and does nothing.
+ * NUMA nodes: the node of the calling thread, the node of a page, and the node that new pages are
+ * allocated on. On a machine with one node every node is 0 and nothing is changed.
  */
 #ifndef MEM_NODE_H
 #define MEM_NODE_H
@@ -10,13 +10,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Nodes that a policy can name; Linux is never built for more. */
+/* Most nodes in a memory policy; Linux can't be configured for more. */
 #define NODE_MAX 1024
 
 /**
- * struct node_policy - A thread's memory policy, put aside
- * @saved: whether there is one to restore
- * @mode: as get_mempolicy(2) has it
+ * struct node_policy - A thread's saved memory policy
+ * @saved: whether there is a policy to restore
+ * @mode: see get_mempolicy(2)
  * @mask: likewise
  */
 struct node_policy {
@@ -26,13 +26,14 @@ struct node_policy {
 };
 
 /**
- * node_enter - Let this thread's new pages come from a node
- * @policy: keeps what was set before: node_leave()
- * @numa: as in struct vscsi_mem_opts. The local node is preferred; one that is named is a must
- * @why, @why_len: receives the sentence of a failure
+ * node_enter - Allocate this thread's new pages on a node
+ * @policy: saves the current policy: node_leave()
+ * @numa: see struct vscsi_mem_opts. The local node is only preferred; a node given by number is
+ *	required
+ * @why, @why_len: receives the error text
  *
- * Return: 0; -EINVAL when there is no such node, or what the kernel returned. Only a node that is a
- * must can fail.
+ * Return: 0; -EINVAL if there is no such node, or the error of the kernel. Fails only if the node
+ * is required.
  */
 int node_enter(struct node_policy *policy, uint32_t numa, char *why, size_t why_len);
 
@@ -43,20 +44,20 @@ int node_enter(struct node_policy *policy, uint32_t numa, char *why, size_t why_
 void node_leave(const struct node_policy *policy);
 
 /**
- * node_bring - Move memory to the node of the calling thread
- * @addr: private memory, on a page's start
+ * node_migrate - Migrate memory to the node of the calling thread
+ * @addr: private memory, page-aligned
  * @len: its bytes
  *
- * A wish: what can't be moved stays, and works. Some system calls, the first of which tells that it
- * is there already.
+ * Best effort: pages that can't be moved stay where they are. Takes a few system calls, or one if
+ * the memory is already there.
  */
-void node_bring(void *addr, size_t len);
+void node_migrate(void *addr, size_t len);
 
 /**
- * node_of - Tell the node that a page lies on
- * @addr: in the page, which must be there
+ * node_of - Get the node that a page is on
+ * @addr: in the page, which must be present
  *
- * Return: the node; 0 when the kernel doesn't say.
+ * Return: the node; 0 if the kernel does not tell.
  */
 uint32_t node_of(const void *addr);
 

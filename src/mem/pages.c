@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Gets memory from the kernel step by step: file, size, seals, mapping, pages. Chooses nothing;
- * what to do when hugepages are missing is decided above.
+ * Allocates memory step by step: memfd, size, seals, pages, mapping. Makes no choices; the caller
+ * decides what to do if hugepages are missing.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,7 +15,7 @@
 #include "mem/shortage.h"
 #include "util/bits.h"
 
-/* Newer than the C libraries that we build with. */
+/* Missing in older C libraries. */
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 0x0008u
 #endif
@@ -23,7 +23,7 @@
 #define MADV_POPULATE_WRITE 23
 #endif
 
-/* As in <linux/memfd.h>: the logarithm of the size stands above the flags. */
+/* As in <linux/memfd.h>: log2 of the page size is above the flags. */
 #define HUGE_SHIFT 26
 
 static int explain(char *why, int err, const char *what)
@@ -33,7 +33,7 @@ static int explain(char *why, int err, const char *what)
 	return err;
 }
 
-/* Any lack of hugepages, in whichever step the kernel notices it, is one and the same error. */
+/* A lack of hugepages is reported the same way, whichever step detects it. */
 static int explain_pages(const struct pages_want *want, char *why, int err, const char *what)
 {
 	if (!want->huge)
@@ -49,10 +49,7 @@ static int open_file(const struct pages_want *want, char *why)
 
 	if (want->huge)
 		flags |= MFD_HUGETLB | (unsigned)__builtin_ctzll(want->huge) << HUGE_SHIFT;
-	/*
-	 * Hardened systems refuse a file that might be executed; kernels before 6.3 refuse the
-	 * flag.
-	 */
+	/* Hardened systems require MFD_NOEXEC_SEAL; kernels before 6.3 reject it. */
 	fd = memfd_create("vscsi", flags | MFD_NOEXEC_SEAL);
 	if (fd < 0 && errno == EINVAL)
 		fd = memfd_create("vscsi", flags);
@@ -64,25 +61,25 @@ static int open_file(const struct pages_want *want, char *why)
 }
 
 /*
- * A back-end that has the file must not be able to cut it: we would get SIGBUS on our own memory
- * (R-HARD-41). What it writes can't be sealed, and no answer of a device is trusted for that.
+ * A back-end that has the file must not be able to truncate it, which would raise SIGBUS here
+ * (R-HARD-41). Its contents can't be sealed: data from a device is never trusted.
  */
 static int size_and_seal(int fd, uint64_t bytes, char *why)
 {
 	if (ftruncate(fd, (off_t)bytes) < 0)
-		return explain(why, -errno, "giving the memory file its size");
+		return explain(why, -errno, "setting the size of the memory file");
 	if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
 		return explain(why, -errno, "sealing the memory file");
 	return 0;
 }
 
 /*
- * Maps the file at an aligned address, also where the kernel would not align by itself: takes more
- * addresses than needed, puts the file over the aligned part, and returns the rest.
+ * Maps the file at an aligned address, even if the kernel does not align by itself: reserves more
+ * addresses than needed, maps the file over the aligned part, and unmaps the rest.
  *
- * Where that fails the kernel may have taken the addresses back before, and another thread may have
- * them by now: they are no longer ours to unmap, which at worst costs a range of addresses with
- * nothing behind it. It fails for want of kernel memory only, as the pages are in the file.
+ * If that mmap() fails, the kernel may already have unmapped the reservation, and another thread
+ * may be using the addresses: they must not be unmapped here. At worst a range of addresses stays
+ * reserved. It can fail only for lack of kernel memory, because the pages are already allocated.
  */
 static int map_file(const struct pages_want *want, struct pages *pages, char *why)
 {
@@ -108,10 +105,10 @@ static int map_file(const struct pages_want *want, struct pages *pages, char *wh
 }
 
 /*
- * Takes every page now, by a call that can fail rather than by a touch that would kill us. In
- * steps, since a signal makes the kernel drop all of a step that it interrupts.
+ * Allocates every page now, with a call that can fail, instead of a page fault that would kill the
+ * process. In steps, because the kernel discards a whole step that a signal interrupts.
  */
-static int take_pages(const struct pages_want *want, int fd)
+static int allocate_pages(const struct pages_want *want, int fd)
 {
 	const uint64_t step = want->huge > LAYOUT_STEP ? want->huge : LAYOUT_STEP;
 	uint64_t at;
@@ -125,7 +122,7 @@ static int take_pages(const struct pages_want *want, int fd)
 	return 0;
 }
 
-/* On the node that is wanted, as far as there is a choice. */
+/* On the requested NUMA node, if there is a choice. */
 static int fill_file(const struct pages_want *want, struct pages *pages, char *why)
 {
 	struct node_policy policy;
@@ -134,19 +131,17 @@ static int fill_file(const struct pages_want *want, struct pages *pages, char *w
 	err = node_enter(&policy, want->numa, why, PAGES_WHY);
 	if (err)
 		return err;
-	err = take_pages(want, pages->fd);
+	err = allocate_pages(want, pages->fd);
 	node_leave(&policy);
-	return err ? explain_pages(want, why, err, "taking the pool's pages") : 0;
+	return err ? explain_pages(want, why, err, "allocating the pool's pages") : 0;
 }
 
-static int set_up(const struct pages_want *want, struct pages *pages, char *why)
+static int prepare_mapping(const struct pages_want *want, struct pages *pages, char *why)
 {
-	/* A child that wrote here would write into our device's rings. */
+	/* A child that wrote here would corrupt the rings of the parent's devices. */
 	if (madvise(pages->addr, want->bytes, MADV_DONTFORK) < 0)
-		return explain(why, -errno, "keeping the pool from child processes");
-	/*
-	 * Saves the first touch of each page its fault; kernels before 5.14 leave it to the touch.
-	 */
+		return explain(why, -errno, "excluding the pool from fork()");
+	/* Avoids a page fault at the first access; kernels before 5.14 don't support it. */
 	madvise(pages->addr, want->bytes, MADV_POPULATE_WRITE);
 	pages->node = node_of(pages->addr);
 	return 0;
@@ -170,7 +165,7 @@ int pages_create(const struct pages_want *want, struct pages *pages, char *why)
 	err = map_file(want, pages, why);
 	if (err)
 		goto close_file;
-	err = set_up(want, pages, why);
+	err = prepare_mapping(want, pages, why);
 	if (err)
 		goto unmap;
 	return 0;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Memory from the kernel, fit to be shared with a device: one sealed file in memory, one mapping of
- * it, every page present. What the memory is used for is not known here.
+ * Memory that can be shared with a device: one sealed memfd, mapped once, with every page present.
  */
 #ifndef MEM_PAGES_H
 #define MEM_PAGES_H
@@ -9,14 +8,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Room for the longest sentence that pages_create() writes. */
+/* Room for the longest error text of pages_create(). */
 #define PAGES_WHY 384
 
 /**
- * struct pages_want - What to get
- * @bytes: how much, a multiple of @huge and of 2 MiB
+ * struct pages_want - What to allocate
+ * @bytes: size, a multiple of @huge and of 2 MiB
  * @huge: bytes of a hugepage; 0 for ordinary pages
- * @numa: as in struct vscsi_mem_opts
+ * @numa: see struct vscsi_mem_opts
  */
 struct pages_want {
 	uint64_t bytes;
@@ -25,11 +24,11 @@ struct pages_want {
 };
 
 /**
- * struct pages - What was got
- * @addr: where it is mapped, aligned to 2 MiB at least and to the size of a page
- * @bytes: how much
+ * struct pages - Allocated pages
+ * @addr: where they are mapped, aligned to at least 2 MiB and to the page size
+ * @bytes: size
  * @page_size: bytes of a page
- * @fd: the file, which begins at @addr
+ * @fd: the file, whose offset 0 is at @addr
  * @node: NUMA node of the first page
  */
 struct pages {
@@ -41,23 +40,23 @@ struct pages {
 };
 
 /**
- * pages_create - Get memory
- * @want: how much and of what
- * @pages: receives it, the caller's: pages_destroy()
- * @why: receives the sentence of a failure, of at most PAGES_WHY bytes
+ * pages_create - Allocate memory
+ * @want: size and kind
+ * @pages: receives the memory: pages_destroy()
+ * @why: receives the error text, at most PAGES_WHY bytes
  *
- * Zeroed and present, so that neither we nor the device can meet a missing page later. A child of
- * fork() does not have the mapping. Slow.
+ * The pages are zeroed and present, so that neither the library nor the device can hit a missing
+ * page later. A child of fork() does not inherit the mapping. Slow.
  *
- * The sentence is not set for the thread, since the caller may have another way.
+ * Does not set the thread's error text, because the caller may have a fallback.
  *
- * Return: 0; -ENOMEM when the pages are not there or the kernel has none of that size; or the errno
+ * Return: 0; -ENOMEM if there are too few pages or the kernel has none of that size; or the errno
  * of the call that failed.
  */
 int pages_create(const struct pages_want *want, struct pages *pages, char *why);
 
 /**
- * pages_destroy - Give memory back
+ * pages_destroy - Free the memory
  * @pages: from pages_create()
  */
 void pages_destroy(struct pages *pages);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The life of a pool, and its heap made safe for threads. The application's own regions are in
- * regions.c.
+ * Creates and destroys pools, and locks their heap. Registered application memory is in regions.c.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -17,7 +16,7 @@
 #include "util/log.h"
 #include "util/options.h"
 
-static int get_pages(const struct vscsi_mem_opts *opts, struct pages *pages)
+static int allocate_pages(const struct vscsi_mem_opts *opts, struct pages *pages)
 {
 	struct pages_want want = {.numa = opts->numa};
 	struct layout layout;
@@ -30,7 +29,7 @@ static int get_pages(const struct vscsi_mem_opts *opts, struct pages *pages)
 	want.huge = layout.page_size;
 	want.bytes = layout.page_size * layout.pages;
 	err = pages_create(&want, pages, why);
-	/* Other errors (too many files, no such node) would meet ordinary pages just as well. */
+	/* Other errors (too many files, no such node) would also occur with ordinary pages. */
 	if (err == -ENOMEM && opts->flags & VSCSI_MEM_ORDINARY) {
 		log_info("ordinary pages instead of hugepages: %s", why);
 		want.huge = 0;
@@ -41,8 +40,8 @@ static int get_pages(const struct vscsi_mem_opts *opts, struct pages *pages)
 }
 
 /*
- * One region for the whole pool, whatever it was made of: vhost-user back-ends accept few of them
- * ("Memory regions description"), and a buffer inside it never has to be split.
+ * One region for the whole pool, however many pages it has: vhost-user back-ends accept only a few
+ * ("Memory regions description"), and a buffer in the pool never needs to be split.
  */
 static void add_own_region(struct vscsi_mem *mem)
 {
@@ -63,23 +62,24 @@ EXPORT int vscsi_mem_create(const struct vscsi_mem_opts *opts, struct vscsi_mem 
 
 	error_enter(__func__);
 	if (!out)
-		return error_set(-EINVAL, "nowhere to put the pool; pass a pointer to receive it");
-	/* A copy: from here on the caller's struct may change as it likes. */
+		return error_set(-EINVAL,
+				 "the result pointer is NULL; pass a pointer to receive the pool");
+	/* Copied, so that the caller may change its struct at any time. */
 	err = options_copy(&known, sizeof(known), opts);
 	if (err)
 		return err;
 	mem = calloc(1, sizeof(*mem));
 	if (!mem)
 		return error_set(-ENOMEM, "no memory for the pool's structure");
-	err = get_pages(&known, &mem->pages);
+	err = allocate_pages(&known, &mem->pages);
 	if (err)
 		goto free_mem;
 	/*
-	 * In private memory: a peer that maps the pool finds nothing of the heap in it (R-HARD-14).
+	 * In private memory: a device that maps the pool can't reach the bookkeeping (R-HARD-14).
 	 */
 	mem->heap = heap_create((uintptr_t)mem->pages.addr, mem->pages.bytes);
 	if (!mem->heap) {
-		err = error_set(-ENOMEM, "no memory for the records of a heap of %" PRIu64 " bytes",
+		err = error_set(-ENOMEM, "no memory to manage a heap of %" PRIu64 " bytes",
 				mem->pages.bytes);
 		goto free_pages;
 	}
@@ -97,19 +97,19 @@ free_mem:
 
 EXPORT int vscsi_mem_destroy(struct vscsi_mem *mem)
 {
-	bool followed;
+	bool in_use;
 	unsigned bit;
 
 	error_enter(__func__);
 	if (!mem)
 		return 0;
 	pthread_mutex_lock(&mem->regions_lock);
-	followed = mem->maps;
+	in_use = mem->maps;
 	pthread_mutex_unlock(&mem->regions_lock);
-	/* The device may write to the pool at any time, also when no request is in flight. */
-	if (followed)
+	/* The device can write to the pool at any time, even with no request in flight. */
+	if (in_use)
 		return error_set(-EBUSY, "a device that uses the pool is open; close it first");
-	/* No lock: whoever destroys a pool has seen to it that nobody else uses it. */
+	/* No lock: the caller guarantees that no other thread uses the pool. */
 	for (bit = POOL_BIT + 1; bit < DMA_MAX_REGIONS; bit++) {
 		if (mem->present >> bit & 1 && mem->regions[bit].fd >= 0)
 			close(mem->regions[bit].fd);
@@ -122,7 +122,7 @@ EXPORT int vscsi_mem_destroy(struct vscsi_mem *mem)
 	return 0;
 }
 
-/* The sentence is made without the lock: other threads shall not wait for our text. */
+/* Formats the error text after unlocking, so that other threads don't wait for it. */
 void *dma_alloc(struct vscsi_mem *mem, size_t len, size_t align)
 {
 	struct heap_stats stats;
@@ -135,7 +135,7 @@ void *dma_alloc(struct vscsi_mem *mem, size_t len, size_t align)
 	pthread_mutex_unlock(&mem->heap_lock);
 	if (!block)
 		error_set(-ENOMEM,
-			  "no block of %zu bytes at a multiple of %zu; %" PRIu64 " of %" PRIu64
+			  "no free block of %zu bytes with alignment %zu; %" PRIu64 " of %" PRIu64
 			  " bytes are in use and the largest free block has %" PRIu64
 			  "; len must not be 0, align must be a power of two",
 			  len, align, stats.used, mem->pages.bytes, stats.largest_free);
@@ -152,9 +152,7 @@ int dma_free(struct vscsi_mem *mem, void *ptr)
 	err = heap_free(mem->heap, (uintptr_t)ptr);
 	pthread_mutex_unlock(&mem->heap_lock);
 	if (err)
-		return error_set(err,
-				 "%p is not the start of a block of this pool, or was freed before",
-				 ptr);
+		return error_set(err, "%p is not a block of this pool, or was already freed", ptr);
 	return 0;
 }
 
@@ -162,7 +160,7 @@ EXPORT void *vscsi_mem_alloc(struct vscsi_mem *mem, size_t len, size_t align)
 {
 	error_enter(__func__);
 	if (!mem) {
-		error_set(-EINVAL, "no pool to allocate from");
+		error_set(-EINVAL, "mem is NULL; pass the pool to allocate from");
 		return NULL;
 	}
 	return dma_alloc(mem, len, align);
@@ -172,11 +170,12 @@ EXPORT int vscsi_mem_free(struct vscsi_mem *mem, void *ptr)
 {
 	error_enter(__func__);
 	if (ptr && !mem)
-		return error_set(-EINVAL, "no pool to free %p in", ptr);
+		return error_set(-EINVAL, "mem is NULL; pass the pool that %p was allocated from",
+				 ptr);
 	return dma_free(mem, ptr);
 }
 
-/* May wait for a device that is mapping a region; the pool itself is not counted. */
+/* Registered regions, without the pool's own. May wait while a device maps a region. */
 static uint32_t count_regions(struct vscsi_mem *mem)
 {
 	uint64_t present;
@@ -192,10 +191,10 @@ EXPORT int vscsi_mem_get_stats(struct vscsi_mem *mem, struct vscsi_mem_stats *st
 	struct vscsi_mem_stats all = {0};
 	struct heap_stats heap;
 
-	/* The two locks one after the other: the figures are each right, not all of one moment. */
+	/* Each lock in turn: the values are consistent within each part, not across both. */
 	error_enter(__func__);
 	if (!mem)
-		return error_set(-EINVAL, "no pool to tell of");
+		return error_set(-EINVAL, "mem is NULL; pass the pool to describe");
 	pthread_mutex_lock(&mem->heap_lock);
 	heap_get_stats(mem->heap, &heap);
 	pthread_mutex_unlock(&mem->heap_lock);

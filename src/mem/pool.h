@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What a pool is made of. For the files of this folder only: all others see a struct vscsi_mem *.
+ * The structure of a pool, private to this folder. Others have only a struct vscsi_mem *.
  */
 #ifndef MEM_POOL_H
 #define MEM_POOL_H
@@ -12,19 +12,19 @@
 #include "mem/heap.h"
 #include "mem/pages.h"
 
-/* The pool's own memory is a region like any other, with this number; the application's follow. */
+/* Region number of the pool's own memory; those of registered regions follow. */
 #define POOL_BIT 0u
 
 /**
  * struct vscsi_mem - A pool
  * @pages: the pool's own memory
- * @heap_lock: guards @heap; never held for longer than the heap takes
+ * @heap_lock: protects @heap; held only for one heap operation
  * @heap: the blocks inside @pages
- * @regions_lock: guards all below; held while devices map and unmap, so it may be held for long.
- *	Never taken with @heap_lock held, nor the other way round
- * @present: the regions that exist, as a set
- * @regions: each at the place of its bit
- * @maps: the devices that follow the pool
+ * @regions_lock: protects the fields below. Held while devices map and unmap, so possibly for
+ *	long. Neither lock is taken while the other is held
+ * @present: the set of existing regions
+ * @regions: indexed by region number
+ * @maps: the maps of the devices that use the pool
  */
 struct vscsi_mem {
 	struct pages pages;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The application's own memory joins a pool and leaves it: the list of regions. What is acceptable
- * at all is in check.c, how the devices follow in follow.c.
+ * Registers and unregisters application memory with a pool: the list of regions. check.c validates
+ * the arguments, maps.c updates the devices.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -11,15 +11,15 @@
 #include <vscsi/mem.h>
 
 #include "mem/check.h"
-#include "mem/follow.h"
+#include "mem/maps.h"
 #include "mem/pool.h"
 #include "util/error.h"
 #include "util/export.h"
 
-/* Low descriptors are for the three standard streams, which the application may reopen any time. */
+/* Descriptors below this are the standard streams, which the application may reopen at any time. */
 #define LOWEST_FD 3
 
-/* R-VU-34 and R-VU-35: two regions never overlap. Neither end can overflow, see check.c. */
+/* R-VU-34 and R-VU-35: regions never overlap. No sum overflows: see check.c. */
 static const struct dma_region *find_overlap(const struct vscsi_mem *mem, uint64_t addr,
 					     uint64_t len)
 {
@@ -35,7 +35,7 @@ static const struct dma_region *find_overlap(const struct vscsi_mem *mem, uint64
 	return NULL;
 }
 
-/* Begins behind the pool's own region, which an application can't take away. */
+/* Skips the pool's own region, which can't be unregistered. */
 static struct dma_region *find_registered(struct vscsi_mem *mem, const void *addr)
 {
 	unsigned bit;
@@ -59,11 +59,11 @@ static int add_region(struct vscsi_mem *mem, struct dma_region *region)
 				 " bytes at 0x%" PRIx64,
 				 region->len, region->addr, other->len, other->addr);
 	if (mem->present == all)
-		return error_set(-ENOSPC, "the pool has %d regions already, which is the most",
+		return error_set(-ENOSPC, "the pool already has %d regions, the maximum",
 				 VSCSI_MEM_MAX_REGIONS);
-	/* A number may have been another region's: that one left only when no request named it. */
+	/* A number can be reused: its region was removed only after no request referred to it. */
 	region->bit = (unsigned)__builtin_ctzll(~mem->present);
-	err = follow_add(mem->maps, region);
+	err = maps_add_region(mem->maps, region);
 	if (err)
 		return err;
 	mem->regions[region->bit] = *region;
@@ -80,11 +80,11 @@ EXPORT int vscsi_mem_register(struct vscsi_mem *mem, void *addr, size_t len, int
 
 	error_enter(__func__);
 	if (!mem)
-		return error_set(-EINVAL, "no pool to register memory with");
+		return error_set(-EINVAL, "mem is NULL; pass the pool to register memory with");
 	err = check_region(addr, len, fd, fd_offset);
 	if (err)
 		return err;
-	/* Ours to keep: the application may close its own before the next device wants it. */
+	/* Duplicated: the application may close its descriptor before the next device is opened. */
 	if (fd >= 0) {
 		region.fd = fcntl(fd, F_DUPFD_CLOEXEC, LOWEST_FD);
 		if (region.fd < 0)
@@ -102,7 +102,7 @@ static int remove_region(struct vscsi_mem *mem, struct dma_region *region)
 {
 	int err;
 
-	err = follow_remove(mem->maps, region);
+	err = maps_remove_region(mem->maps, region);
 	if (err)
 		return err;
 	if (region->fd >= 0)
@@ -118,11 +118,12 @@ EXPORT int vscsi_mem_unregister(struct vscsi_mem *mem, void *addr)
 
 	error_enter(__func__);
 	if (!mem)
-		return error_set(-EINVAL, "no pool to take memory back from");
+		return error_set(-EINVAL,
+				 "mem is NULL; pass the pool that the memory is registered with");
 	pthread_mutex_lock(&mem->regions_lock);
 	region = find_registered(mem, addr);
 	err = region ? remove_region(mem, region)
-		     : error_set(-ENOENT, "nothing was registered at %p", addr);
+		     : error_set(-ENOENT, "no region is registered at %p", addr);
 	pthread_mutex_unlock(&mem->regions_lock);
 	return err;
 }

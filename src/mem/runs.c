@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Finds runs of free units. A bitmap holds the truth, one bit a unit; above it stands a binary tree
- * in which each node sums up the runs below it, so that a search skips all that is too short. The
- * bitmap's 64-bit words are the tree's leaves and sum themselves up. Blocks need no merging here:
- * neighbouring zeros are one run by themselves.
+ * Finds runs of free units: a bitmap with one bit per unit, and above it a binary tree in which
+ * each node summarizes the free runs below it, so that a search skips subtrees without a long
+ * enough run. The leaves are the 64-bit words of the bitmap. Adjacent free blocks need no merging:
+ * their zeros are one run.
  */
 #include <stdlib.h>
 
@@ -12,14 +12,14 @@
 
 #define WORD_UNITS 64u
 
-/* Free units at a stretch's beginning, at its end, and in its longest run. */
+/* Free units at the start and at the end of a range, and in its longest run. */
 struct summary {
 	uint32_t head;
 	uint32_t tail;
 	uint32_t longest;
 };
 
-/* Node 1 is the root, 2n and 2n + 1 are the children of n; from @leaves on they are words. */
+/* Node 1 is the root, 2n and 2n + 1 are the children of n; nodes from @leaves on are words. */
 struct runs {
 	uint32_t leaves;
 	uint64_t *used;
@@ -56,7 +56,7 @@ static struct summary sum_node(const struct runs *runs, uint32_t node)
 	return node < runs->leaves ? runs->nodes[node] : sum_word(runs->used[node - runs->leaves]);
 }
 
-/* Sums up two neighbours of @half units each. */
+/* Combines the summaries of two adjacent ranges of @half units each. */
 static struct summary join(struct summary a, struct summary b, uint32_t half)
 {
 	struct summary sum;
@@ -69,7 +69,7 @@ static struct summary join(struct summary a, struct summary b, uint32_t half)
 	return sum;
 }
 
-/* Brings every node above the words @first to @last up to date, one level at a time. */
+/* Updates every node above the words @first to @last, level by level. */
 static void refresh(struct runs *runs, uint32_t first, uint32_t last)
 {
 	uint32_t half = WORD_UNITS;
@@ -80,14 +80,14 @@ static void refresh(struct runs *runs, uint32_t first, uint32_t last)
 	for (; lo > 1; half *= 2) {
 		lo /= 2;
 		hi /= 2;
-		/* Neighbours share ancestors, so each level has half as many to do. */
+		/* Neighbours share ancestors, so each level has half as many nodes to update. */
 		for (n = lo; n <= hi; n++)
 			runs->nodes[n] =
 				join(sum_node(runs, 2 * n), sum_node(runs, 2 * n + 1), half);
 	}
 }
 
-/* Bits of a word from unit @first on, @count of them. */
+/* @count bits of a word, from bit @first on. */
 static uint64_t mask(uint32_t first, uint32_t count)
 {
 	return (count == WORD_UNITS ? ~UINT64_C(0) : (UINT64_C(1) << count) - 1) << first;
@@ -120,7 +120,7 @@ struct search {
 	const struct runs *runs;
 	uint32_t from;
 	uint32_t want;
-	uint32_t carry; /* free units that lead up to the node being looked at */
+	uint32_t carry; /* free units directly before the current node */
 	uint32_t found;
 };
 
@@ -130,7 +130,7 @@ static bool found_at(struct search *search, uint32_t first)
 	return true;
 }
 
-/* Looks inside one word, where no run that began before it is long enough. */
+/* Searches one word. No run that started before it is long enough. */
 static bool search_word(struct search *search, uint64_t free, uint32_t start)
 {
 	uint64_t begins = free;
@@ -139,8 +139,9 @@ static bool search_word(struct search *search, uint64_t free, uint32_t start)
 
 	if (search->want <= WORD_UNITS) {
 		/*
-		 * A bit stays where a run of @len units begins; @len doubles up to what is wanted.
-		 */
+			 * A set bit means that a run of @len units starts there; @len grows to
+			 * @want, at most doubling in each step.
+			 */
 		for (len = 1; len < search->want; len += step) {
 			step = len < search->want - len ? len : search->want - len;
 			begins &= begins >> step;
@@ -152,19 +153,19 @@ static bool search_word(struct search *search, uint64_t free, uint32_t start)
 	return false;
 }
 
-/* Looks through the @span units of a node that begin at @start. As deep as the tree: 25 at most. */
+/* Searches the @span units of a node, starting at @start. Recursion depth: at most 25. */
 static bool search_node(struct search *search, uint32_t node, uint32_t start, uint32_t span)
 {
 	const struct runs *runs = search->runs;
 	struct summary sum;
 	uint64_t free;
 
-	/* Nothing before @from counts, and so nothing before it is carried along. */
+	/* Units before @from are ignored, and not counted in @carry. */
 	if (start + span <= search->from)
 		return false;
 	if (start >= search->from) {
 		sum = sum_node(runs, node);
-		/* A run may begin in earlier nodes and end here, though it fits neither alone. */
+		/* The run may start in earlier nodes and end here. */
 		if (search->carry + sum.head >= search->want)
 			return found_at(search, start - search->carry);
 		if (sum.longest < search->want) {
@@ -174,14 +175,12 @@ static bool search_node(struct search *search, uint32_t node, uint32_t start, ui
 	}
 	if (node >= runs->leaves) {
 		free = ~runs->used[node - runs->leaves];
-		/* Only the word that @from is in comes here without being long enough. */
+		/* Only the word that contains @from gets here without a long enough run. */
 		if (search->from > start)
 			free &= ~UINT64_C(0) << (search->from - start);
 		return search_word(search, free, start);
 	}
-	/*
-	 * Left before right: what is found is the lowest, and @carry passes from one to the other.
-	 */
+	/* Left before right: finds the lowest run, and @carry passes from left to right. */
 	return search_node(search, 2 * node, start, span / 2) ||
 	       search_node(search, 2 * node + 1, start + span / 2, span / 2);
 }
@@ -214,7 +213,7 @@ struct runs *runs_create(uint32_t units)
 		free(runs);
 		return NULL;
 	}
-	/* What fills the tree up to a power of two is never free. */
+	/* Padding up to a power of two is never free. */
 	for (i = words; i < leaves; i++)
 		runs->used[i] = ~UINT64_C(0);
 	if (units % WORD_UNITS)

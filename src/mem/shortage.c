@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Reads the kernel's counts of hugepages, and makes them a command that can be pasted. The counts
- * are for people only: whether pages can be had is found out by taking them.
+ * Reads the kernel's hugepage counters and suggests a command that reserves enough. The counters
+ * are used only for the message: allocation is attempted regardless of them.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -14,25 +14,23 @@
 
 #include "mem/shortage.h"
 
-/*
- * The folder with the counts: of the whole machine, or of the one node that the pages must be on.
- */
-static void find_folder(const struct pages_want *want, char *folder, size_t len)
+/* The sysfs directory with the counters: of the whole machine, or of the required node. */
+static void find_directory(const struct pages_want *want, char *directory, size_t len)
 {
 	char root[64] = "/sys/kernel/mm";
 
 	if (want->numa != VSCSI_NUMA_LOCAL && numa_available() >= 0 && numa_max_node() > 0)
 		snprintf(root, sizeof(root), "/sys/devices/system/node/node%u", want->numa - 1);
-	snprintf(folder, len, "%s/hugepages/hugepages-%" PRIu64 "kB", root, want->huge / 1024);
+	snprintf(directory, len, "%s/hugepages/hugepages-%" PRIu64 "kB", root, want->huge / 1024);
 }
 
-static int read_count(const char *folder, const char *name, uint64_t *count)
+static int read_count(const char *directory, const char *name, uint64_t *count)
 {
 	char path[192];
 	FILE *file;
 	int got;
 
-	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	snprintf(path, sizeof(path), "%s/%s", directory, name);
 	file = fopen(path, "re");
 	if (!file)
 		return -errno;
@@ -41,7 +39,7 @@ static int read_count(const char *folder, const char *name, uint64_t *count)
 	return got == 1 ? 0 : -EIO;
 }
 
-/* A kernel without this size of page has no such folder; any other error tells nothing of pages. */
+/* ENOENT means that the kernel does not support this page size; other errors say nothing. */
 static void explain_unread(const struct pages_want *want, int err, char *why)
 {
 	const uint64_t mib = want->huge >> 20;
@@ -54,7 +52,7 @@ static void explain_unread(const struct pages_want *want, int err, char *why)
 	else
 		snprintf(why, PAGES_WHY,
 			 "%" PRIu64 " hugepages of %" PRIu64
-			 " MiB can't be had, and how many there are can't be read: %s; reserve "
+			 " MiB are not available, and their number can't be read: %s; reserve "
 			 "more, or use VSCSI_MEM_ORDINARY",
 			 want->bytes / want->huge, mib, strerror(-err));
 }
@@ -65,24 +63,21 @@ void shortage_explain(const struct pages_want *want, char *why)
 	const uint64_t mib = want->huge >> 20;
 	uint64_t total;
 	uint64_t free;
-	char folder[128];
+	char directory[128];
 	int err;
 
-	find_folder(want, folder, sizeof(folder));
-	err = read_count(folder, "nr_hugepages", &total);
+	find_directory(want, directory, sizeof(directory));
+	err = read_count(directory, "nr_hugepages", &total);
 	if (!err)
-		err = read_count(folder, "free_hugepages", &free);
+		err = read_count(directory, "free_hugepages", &free);
 	if (err) {
 		explain_unread(want, err, why);
 		return;
 	}
-	/*
-	 * As many more as are needed, not as many as are missing: those that are free may be spoken
-	 * for.
-	 */
+	/* Add all that are needed, not only those missing: free ones may be reserved already. */
 	snprintf(why, PAGES_WHY,
-		 "%" PRIu64 " hugepages of %" PRIu64 " MiB can't be had (of %" PRIu64 ", %" PRIu64
-		 " are free); reserve more as root: `echo %" PRIu64
+		 "%" PRIu64 " hugepages of %" PRIu64 " MiB are not available (%" PRIu64
+		 " of %" PRIu64 " are free); reserve more as root: `echo %" PRIu64
 		 " > %s/nr_hugepages`, or use VSCSI_MEM_ORDINARY",
-		 need, mib, total, free, total + need, folder);
+		 need, mib, free, total, total + need, directory);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Builds and publishes translation tables. Readers take no lock and leave no trace, so it can't be
- * known when the last has left a table: a table is never changed or freed while its map lives.
+ * Builds and publishes translation tables. Readers take no lock, so it is unknown when the last one
+ * has finished with a table: tables are never changed, and freed only with their map.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -9,26 +9,26 @@
 #include "mem/table.h"
 #include "util/error.h"
 
-/* Relaxed: the region lock orders all who come here; only readers without it need more. */
-static struct dma_table *in_force(const struct dma_map *map)
+/* Relaxed: writers hold regions_lock; only lock-free readers need acquire. */
+static struct dma_table *current_table(const struct dma_map *map)
 {
 	return atomic_load_explicit(&map->table, memory_order_relaxed);
 }
 
 static void publish(struct dma_map *map, struct dma_table *table)
 {
-	/* Release pairs with the acquire in dma_translate(): whoever sees it sees its spans. */
+	/* Release pairs with the acquire in dma_translate(): the spans are visible before. */
 	atomic_store_explicit(&map->table, table, memory_order_release);
 }
 
-/* A table of @old's spans but that of @set, with room for one more at the end. */
+/* Copies @old without the spans of @set, with room for one more at the end. */
 static struct dma_table *copy_without(const struct dma_table *old, uint64_t set)
 {
 	const unsigned count = old ? old->count : 0;
 	struct dma_table *table;
 	unsigned i;
 
-	/* One too many where nothing is added; simpler than two ways to allocate. */
+	/* One span too many if none is added: simpler than two allocations. */
 	table = calloc(1, sizeof(*table) + (count + 1) * sizeof(table->spans[0]));
 	if (!table) {
 		error_set(-ENOMEM, "no memory for a table of %u regions", count + 1);
@@ -41,9 +41,9 @@ static struct dma_table *copy_without(const struct dma_table *old, uint64_t set)
 	return table;
 }
 
-int table_publish_with(struct dma_map *map, const struct dma_region *region, uint64_t iova)
+int table_add_region(struct dma_map *map, const struct dma_region *region, uint64_t iova)
 {
-	struct dma_table *old = in_force(map);
+	struct dma_table *old = current_table(map);
 	struct dma_table *table;
 	struct dma_span *span;
 
@@ -66,10 +66,10 @@ int table_publish_with(struct dma_map *map, const struct dma_region *region, uin
 	return 0;
 }
 
-/* What was there before stays behind ->retired, from where table_revert() brings it back. */
-int table_publish_without(struct dma_map *map, unsigned bit)
+/* The previous table stays reachable through ->retired for table_revert(). */
+int table_remove_region(struct dma_map *map, unsigned bit)
 {
-	struct dma_table *old = in_force(map);
+	struct dma_table *old = current_table(map);
 	struct dma_table *table;
 
 	table = copy_without(old, UINT64_C(1) << bit);
@@ -82,13 +82,13 @@ int table_publish_without(struct dma_map *map, unsigned bit)
 
 void table_revert(struct dma_map *map)
 {
-	struct dma_table *leaving = in_force(map);
-	struct dma_table *back = leaving->retired;
+	struct dma_table *replaced = current_table(map);
+	struct dma_table *previous = replaced->retired;
 
-	/* The two change places in the chain; readers never follow it. */
-	leaving->retired = back->retired;
-	back->retired = leaving;
-	publish(map, back);
+	/* Swap the two in the list of retired tables; readers never follow it. */
+	replaced->retired = previous->retired;
+	previous->retired = replaced;
+	publish(map, previous);
 }
 
 static const struct dma_span *find(const struct dma_table *table, unsigned bit)
@@ -104,17 +104,17 @@ static const struct dma_span *find(const struct dma_table *table, unsigned bit)
 
 const struct dma_span *table_span(const struct dma_map *map, unsigned bit)
 {
-	return find(in_force(map), bit);
+	return find(current_table(map), bit);
 }
 
-const struct dma_span *table_former_span(const struct dma_map *map, unsigned bit)
+const struct dma_span *table_previous_span(const struct dma_map *map, unsigned bit)
 {
-	return find(in_force(map)->retired, bit);
+	return find(current_table(map)->retired, bit);
 }
 
 void table_free_all(struct dma_map *map)
 {
-	struct dma_table *table = in_force(map);
+	struct dma_table *table = current_table(map);
 	struct dma_table *next;
 
 	for (; table; table = next) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The tables of dma.h: how a new one is made of the one in force, put in force, and taken out of
- * it. All are called with the pool's region lock held. Nothing here calls a device.
+ * Translation tables (struct dma_table): build a new one from the current one, publish it, revert
+ * to the previous one. The caller holds regions_lock. Nothing here calls a device.
  */
 #ifndef MEM_TABLE_H
 #define MEM_TABLE_H
@@ -9,49 +9,49 @@
 #include "mem/dma.h"
 
 /**
- * table_publish_with - Put a table in force that has one region more
- * @map: whose table; having none yet is allowed
- * @region: the region, which overlaps none of the table
- * @iova: where the device sees it
+ * table_add_region - Publish a table with one more region
+ * @map: whose table; it need not have one yet
+ * @region: the region, which overlaps none in the table
+ * @iova: its IOVA
  *
- * Return: 0 or -ENOMEM, with the sentence set.
+ * Return: 0 or -ENOMEM, with the error text set.
  */
-int table_publish_with(struct dma_map *map, const struct dma_region *region, uint64_t iova);
+int table_add_region(struct dma_map *map, const struct dma_region *region, uint64_t iova);
 
 /**
- * table_publish_without - Put a table in force that lacks one region
- * @bit: the region's number; a region that is not there is allowed
+ * table_remove_region - Publish a table without a region
+ * @bit: the region's number; need not be in the table
  *
- * Return: 0 or -ENOMEM, with the sentence set.
+ * Return: 0 or -ENOMEM, with the error text set.
  */
-int table_publish_without(struct dma_map *map, unsigned bit);
+int table_remove_region(struct dma_map *map, unsigned bit);
 
 /**
- * table_revert - Put the table in force again that was there before the last one was published
- * @map: has had a publication that was not reverted
+ * table_revert - Make the previous table current again
+ * @map: the last publication has not been reverted yet
  *
- * Can't fail. The table that leaves is kept as well: a reader may be in it.
+ * Can't fail. The replaced table is kept: a reader may still use it.
  */
 void table_revert(struct dma_map *map);
 
 /**
- * table_span - Find a region in the table in force
+ * table_span - Find a region in the current table
  * @bit: the region's number
  *
- * Return: the span, valid as long as the map; NULL when it is not there.
+ * Return: the span, valid as long as the map; NULL if the region is not in the table.
  */
 const struct dma_span *table_span(const struct dma_map *map, unsigned bit);
 
 /**
- * table_former_span - Find a region in the table that table_revert() would bring back
- * @map: has had a publication that was not reverted
+ * table_previous_span - Find a region in the table that table_revert() would restore
+ * @map: the last publication has not been reverted yet
  *
- * Return: as table_span().
+ * Return: see table_span().
  */
-const struct dma_span *table_former_span(const struct dma_map *map, unsigned bit);
+const struct dma_span *table_previous_span(const struct dma_map *map, unsigned bit);
 
 /**
- * table_free_all - Free a map's tables, the retired ones too
+ * table_free_all - Free all tables of a map
  * @map: no reader is left
  */
 void table_free_all(struct dma_map *map);

@@ -418,7 +418,7 @@ static inline void slot_push_again(struct ioq *ioq, struct slot *slot)
 {
 	slot_poison(slot->header);
 	slot->flags |= SLOT_LIVE;
-	virtq_offer(&ioq->vq, slot->head);
+	virtq_push_untracked(&ioq->vq, slot->head);
 }
 
 /* Hands a filled slot to the ring; the device sees it after the next publish. */
@@ -428,7 +428,7 @@ static inline void slot_push(struct ioq *ioq, struct slot *slot, struct vscsi_lu
 	slot->user_data = user_data;
 	atomic_store_explicit(&slot->lun, lun, memory_order_relaxed);
 	slot->flags |= SLOT_LIVE;
-	virtq_offer(&ioq->vq, slot->head);
+	virtq_push_untracked(&ioq->vq, slot->head);
 }
 
 #endif

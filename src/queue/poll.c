@@ -112,7 +112,7 @@ struct slot *slot_of_used(struct ioq *ioq, struct ring_used used)
 	struct slot *slot = ioq_find(ioq, used.head);
 
 	if (unlikely(!slot)) {
-		virtq_broken(&ioq->vq, "a used id names no chain that the device has (2.7.8)");
+		virtq_mark_broken(&ioq->vq, "a used id is not in flight (2.7.8)");
 		return NULL;
 	}
 	slot->flags &= (uint8_t)~SLOT_LIVE;
@@ -184,7 +184,7 @@ static int collect(struct vscsi_queue *queue, struct vscsi_completion *out, unsi
 	int taken;
 
 	for (; pending > 0 && count < max; pending--) {
-		taken = virtq_take_offered(&ioq->vq, &used);
+		taken = virtq_take_untracked(&ioq->vq, &used);
 		if (unlikely(taken)) {
 			err = taken < 0 ? taken : 0;
 			break;

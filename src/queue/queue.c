@@ -132,7 +132,7 @@ int queue_create(struct vscsi_dev *dev, uint32_t flags, struct vscsi_queue **out
 	if (queue->shared)
 		share_join(queue);
 	else
-		node_bring(ioq->slots, ioq->depth * sizeof(struct slot));
+		node_migrate(ioq->slots, ioq->depth * sizeof(struct slot));
 	/* The hot path relies on it: all slots of an exclusive queue are this handle's. */
 	for (i = 0; !queue->shared && i < ioq->depth; i++)
 		ioq->slots[i].owner = queue;

@@ -117,7 +117,7 @@ static uint16_t list_all(struct ioq *ioq)
 
 	for (i = 1; i <= ioq->vq.size; i++)
 		first = list_first(ioq, first,
-				   (unsigned)virtq_offered(&ioq->vq, i) >> ioq->head_shift);
+				   (unsigned)virtq_pushed(&ioq->vq, i) >> ioq->head_shift);
 	for (i = ioq->depth; i-- > 0;)
 		first = list_first(ioq, first, i);
 	return first;

@@ -31,7 +31,7 @@ HOT bool put(struct ioq *ioq, const void *buf, const struct transfer *t)
 	struct vring_desc *data;
 	struct slot *slot;
 
-	if (unlikely(!dma_cached(ioq->map, &ioq->cache, buf, len)))
+	if (unlikely(!dma_cache_covers(ioq->map, &ioq->cache, buf, len)))
 		return false;
 	if (unlikely(!transfer_is_plain(ioq, t)))
 		return false;
@@ -174,7 +174,7 @@ COLD int put_other(struct vscsi_queue *queue, struct vscsi_lun *lun, void *buf, 
 	if (lun->wide && !lun->credits && ioq_way(ioq) && ioq->indirect)
 		return put_wide(queue, lun, buf, lba, blocks, write, user_data);
 	if (ioq_way(ioq) == WAY_SPLIT && likely(queue_is_ours(queue)) &&
-	    !dma_cached(ioq->map, &ioq->cache, buf, 1))
+	    !dma_cache_covers(ioq->map, &ioq->cache, buf, 1))
 		return put_elsewhere(queue, lun, buf, lba, blocks, write, user_data);
 	return put_any(queue, lun, buf, lba, blocks, write, user_data);
 }

@@ -20,11 +20,11 @@
 HOT bool put_segment(const struct dma_cache *cache, struct vring_desc *data,
 		     const struct iovec *iov)
 {
-	uint64_t at = (uintptr_t)iov->iov_base - cache->behind;
+	uint64_t at = (uintptr_t)iov->iov_base - cache->bias;
 
-	if (unlikely(at < cache->least) || unlikely(at + iov->iov_len <= at))
+	if (unlikely(at < cache->biased_start) || unlikely(at + iov->iov_len <= at))
 		return false;
-	data->addr = htole64(at + cache->shift);
+	data->addr = htole64(at + cache->biased_delta);
 	data->len = htole32((uint32_t)iov->iov_len);
 	return true;
 }
@@ -62,7 +62,8 @@ HOT bool put(struct ioq *ioq, const struct iovec *iov, const struct transfer *t)
 	uint64_t bytes = (uint64_t)t->blocks * t->lun->block_size;
 	struct slot *slot;
 
-	if (unlikely(!dma_current(ioq->map, &ioq->cache)) || unlikely(!transfer_is_plain(ioq, t)))
+	if (unlikely(!dma_cache_valid(ioq->map, &ioq->cache)) ||
+	    unlikely(!transfer_is_plain(ioq, t)))
 		return false;
 	slot = &ioq->slots[ioq->free];
 	if (unlikely(t->segs - 1 >= SLOT_MAX_SEGS) || unlikely(slot->shape != transfer_shape(t)))

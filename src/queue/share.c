@@ -113,7 +113,7 @@ bool share_hand_over_all(struct ioq *ioq)
 	for (; pending > 0 && !err; pending--) {
 		struct slot *slot;
 
-		err = virtq_take_offered(&ioq->vq, &used);
+		err = virtq_take_untracked(&ioq->vq, &used);
 		if (err)
 			break;
 		slot = slot_of_used(ioq, used);

@@ -77,9 +77,9 @@ HOT void transfer_push(struct ioq *ioq, struct slot *slot, const struct transfer
 	ioq->free = slot->next;
 	memcpy(header->lun, t->lun->addr, sizeof(t->lun->addr));
 	if (t->wide)
-		scsi_cdb_renew_16(header->cdb, t->lba, t->blocks);
+		scsi_cdb_update_16(header->cdb, t->lba, t->blocks);
 	else
-		scsi_cdb_renew_10(header->cdb, (uint32_t)t->lba, (uint16_t)t->blocks);
+		scsi_cdb_update_10(header->cdb, (uint32_t)t->lba, (uint16_t)t->blocks);
 	slot->data_len = len;
 	if (!t->write)
 		slot->expect = len + (uint32_t)sizeof(struct virtio_scsi_cmd_resp);
@@ -89,7 +89,7 @@ HOT void transfer_push(struct ioq *ioq, struct slot *slot, const struct transfer
 	if (t->counted)
 		credit_of(t->lun, ioq)->left--;
 	slot->flags = t->counted ? SLOT_LIVE | SLOT_COUNTED : SLOT_LIVE;
-	virtq_offer_in(&ioq->vq, t->format, slot->head);
+	virtq_push_untracked_as(&ioq->vq, t->format, slot->head);
 }
 
 /*
@@ -111,7 +111,7 @@ void transfer_format(struct ioq *ioq, uint16_t shape, unsigned segs, bool write,
  */
 HOT void transfer_prepare(struct ioq *ioq, const void *buf, const struct transfer *t)
 {
-	if (unlikely(!dma_cached(ioq->map, &ioq->cache, buf, 1)))
+	if (unlikely(!dma_cache_covers(ioq->map, &ioq->cache, buf, 1)))
 		dma_find(ioq->map, &ioq->cache, (uintptr_t)buf);
 	if (t->counted)
 		credit_get(t->lun, ioq);

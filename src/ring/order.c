@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The queue of chains behind in-order use. All counters are 16 bits wide and wrap. */
+/* FIFO of the chains in flight, for IN_ORDER. All positions are 16 bits wide and wrap. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,24 +8,24 @@
 
 int order_init(struct order *order, unsigned size)
 {
-	unsigned places = 1;
+	unsigned entries = 1;
 
-	/* A power of two, so that counters that wrap find the same places again. */
-	while (places < size)
-		places *= 2;
+	/* A power of two, so that positions that wrap still map to the same entries. */
+	while (entries < size)
+		entries *= 2;
 	memset(order, 0, sizeof(*order));
-	order->mask = (uint16_t)(places - 1);
-	order->fifo = calloc(places, sizeof(*order->fifo));
-	order->place = calloc(size, sizeof(*order->place));
-	return order->fifo && order->place ? 0 : -ENOMEM;
+	order->mask = (uint16_t)(entries - 1);
+	order->fifo = calloc(entries, sizeof(*order->fifo));
+	order->position = calloc(size, sizeof(*order->position));
+	return order->fifo && order->position ? 0 : -ENOMEM;
 }
 
 void order_fini(struct order *order)
 {
 	free(order->fifo);
-	free(order->place);
+	free(order->position);
 	order->fifo = NULL;
-	order->place = NULL;
+	order->position = NULL;
 }
 
 void order_push(struct order *order, uint16_t id, uint16_t head)
@@ -34,24 +34,24 @@ void order_push(struct order *order, uint16_t id, uint16_t head)
 
 	entry->id = id;
 	entry->head = head;
-	order->place[id] = order->next++;
+	order->position[id] = order->next++;
 }
 
-RING_READ_BY_OTHERS unsigned order_reach(const struct order *order, uint16_t id)
+RING_RACY_READ unsigned order_batch(const struct order *order, uint16_t id)
 {
-	uint16_t place = order->place[id];
-	uint16_t before = (uint16_t)(place - order->first);
+	uint16_t position = order->position[id];
+	uint16_t before = (uint16_t)(position - order->first);
 
-	/* The place may be from long ago: only the entry there says whose it is now. */
+	/* The recorded position may be outdated: the entry there tells which id it holds now. */
 	if (before >= (uint16_t)(order->next - order->first) ||
-	    order->fifo[place & order->mask].id != id)
+	    order->fifo[position & order->mask].id != id)
 		return 0;
 	return before + 1u;
 }
 
-void order_end(struct order *order, unsigned count, uint32_t len)
+void order_complete(struct order *order, unsigned count, uint32_t len)
 {
-	order->ended = (uint16_t)count;
+	order->completed = (uint16_t)count;
 	order->len = len;
 }
 
@@ -59,8 +59,8 @@ uint16_t order_take(struct order *order, struct ring_used *used)
 {
 	const struct order_entry *entry = &order->fifo[order->first++ & order->mask];
 
-	order->ended--;
+	order->completed--;
 	used->head = entry->head;
-	used->len = order->ended ? 0 : order->len;
+	used->len = order->completed ? 0 : order->len;
 	return entry->id;
 }

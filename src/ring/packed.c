@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The cold half of the packed ring: layout, start, long chains, and notifications both ways. */
+/* The parts of the packed ring off the fast path: layout, setup, long chains, notifications. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "ring/packed.h"
 
-/* A place in the ring as event structures carry it: 15 bits of entry, one of wrap counter. */
+/* Event structures address a descriptor with 15 bits of index and one of wrap counter. */
 #define EVENT_WRAP     (1u << VRING_PACKED_EVENT_F_WRAP_CTR)
 #define EVENT_FLAGS(w) ((w) >> 16 & 3)
 
@@ -50,16 +50,13 @@ void packed_fini(struct packed_ring *ring)
 	order_fini(&ring->order);
 }
 
-int packed_broken(struct packed_ring *ring, const char *rule)
+int packed_mark_broken(struct packed_ring *ring, const char *rule)
 {
 	ring->rule = rule;
 	return -EPROTO;
 }
 
-/*
- * AVAIL and USED are right in each descriptor (2.8.6), in the next lap's way for those that begin
- * it.
- */
+/* AVAIL and USED are set in every descriptor (2.8.6), inverted in those after a wrap. */
 void packed_push_any(struct packed_ring *ring, const struct vring_desc *chain, uint16_t id)
 {
 	const struct vring_desc *from = chain;
@@ -74,8 +71,8 @@ void packed_push_any(struct packed_ring *ring, const struct vring_desc *chain, u
 }
 
 /*
- * The window test of 2.7.10.1 on places in the lap that @ring->next is in: what lies in the lap
- * before is less by the ring's size.
+ * ring_event_passed() on indices extended to the current wrap of @ring->next: an index of the
+ * previous wrap is moved down by the ring's size.
  */
 static bool passed(const struct packed_ring *ring, uint16_t event)
 {
@@ -90,41 +87,42 @@ static bool passed(const struct packed_ring *ring, uint16_t event)
 	return ring_event_passed(at, ring->next, from);
 }
 
-/* One load for both fields, so that they belong together (2.8.14). */
+/* Loads both fields at once, so that they match (2.8.14). */
 static uint32_t load_event(const struct vring_packed_desc_event *event)
 {
 	return le32toh(__atomic_load_n((const uint32_t *)(const void *)event, __ATOMIC_RELAXED));
 }
 
-/* One store for both, so that the device never sees a wish for a place with an old place. */
-static void store_event(struct vring_packed_desc_event *event, unsigned place, unsigned flags)
+/* Stores both fields at once, so that the device never combines new flags with an old offset. */
+static void store_event(struct vring_packed_desc_event *event, unsigned offset, unsigned flags)
 {
-	__atomic_store_n((uint32_t *)(void *)event, htole32(place | flags << 16), __ATOMIC_RELAXED);
+	__atomic_store_n((uint32_t *)(void *)event, htole32(offset | flags << 16),
+			 __ATOMIC_RELAXED);
 }
 
 bool packed_wants_kick(const struct packed_ring *ring)
 {
-	uint32_t wish = load_event(ring->device);
+	uint32_t event = load_event(ring->device);
 
-	if (EVENT_FLAGS(wish) == VRING_PACKED_EVENT_FLAG_DISABLE)
+	if (EVENT_FLAGS(event) == VRING_PACKED_EVENT_FLAG_DISABLE)
 		return false;
-	/* A value that is reserved, or not negotiated, costs a notification at most (2.8.10). */
-	if (EVENT_FLAGS(wish) != VRING_PACKED_EVENT_FLAG_DESC || !ring->event_idx)
+	/* A reserved or unnegotiated value: notify, which costs no more than a kick (2.8.10). */
+	if (EVENT_FLAGS(event) != VRING_PACKED_EVENT_FLAG_DESC || !ring->event_idx)
 		return true;
-	return passed(ring, (uint16_t)wish);
+	return passed(ring, (uint16_t)event);
 }
 
 bool packed_arm(struct packed_ring *ring)
 {
-	unsigned place = ring->used | (ring->used_bits ? EVENT_WRAP : 0);
+	unsigned offset = ring->used | (ring->used_bits ? EVENT_WRAP : 0);
 
 	if (ring->event_idx)
-		store_event(ring->driver, place, VRING_PACKED_EVENT_FLAG_DESC);
+		store_event(ring->driver, offset, VRING_PACKED_EVENT_FLAG_DESC);
 	else
 		store_event(ring->driver, 0, VRING_PACKED_EVENT_FLAG_ENABLE);
 	/*
-	 * The wish is visible before the flags are read once more (2.8.22): the device stores flags
-	 * and then reads the wish. Pairs with the device's fence.
+	 * The event is visible before the flags are read once more (2.8.22): the device stores
+	 * flags and then reads the event. Pairs with the device's fence.
 	 */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	return packed_pending(ring) != 0;
@@ -135,15 +133,14 @@ void packed_disarm(struct packed_ring *ring)
 	store_event(ring->driver, 0, VRING_PACKED_EVENT_FLAG_DISABLE);
 }
 
-/* Goes over used descriptors that were not taken yet. Returns how many chains they end. */
-static RING_READ_BY_OTHERS int walk_used(const struct packed_ring *ring, uint16_t *at,
-					 uint16_t *bits)
+/* Walks used descriptors that were not taken yet and returns how many chains they complete. */
+static RING_RACY_READ int walk_used(const struct packed_ring *ring, uint16_t *at, uint16_t *bits)
 {
 	int ready = 0;
 
 	*at = ring->used;
 	*bits = ring->used_bits;
-	while (ready < ring->out) {
+	while (ready < ring->in_flight) {
 		const struct vring_packed_desc *desc = &ring->desc[*at];
 		/* Acquire: as in packed_is_used(). */
 		uint16_t flags = le16toh(__atomic_load_n(&desc->flags, __ATOMIC_ACQUIRE));
@@ -165,7 +162,7 @@ int packed_ready(const struct packed_ring *ring)
 	return ring->in_order ? 1 : walk_used(ring, &at, &bits);
 }
 
-RING_READ_BY_OTHERS uint16_t packed_stood(const struct packed_ring *ring)
+RING_RACY_READ uint16_t packed_resume_base(const struct packed_ring *ring)
 {
 	uint16_t bits;
 	uint16_t at;
@@ -177,11 +174,11 @@ RING_READ_BY_OTHERS uint16_t packed_stood(const struct packed_ring *ring)
 	return (uint16_t)(at | (bits ? EVENT_WRAP : 0));
 }
 
-uint16_t packed_offered(const struct packed_ring *ring, unsigned back)
+uint16_t packed_pushed(const struct packed_ring *ring, unsigned back)
 {
-	unsigned place = ring->next >= back ? ring->next - back : ring->next + ring->size - back;
+	unsigned at = ring->next >= back ? ring->next - back : ring->next + ring->size - back;
 
 	if (ring->in_order)
 		return order_pushed(&ring->order, back);
-	return le16toh(__atomic_load_n(&ring->desc[place].id, __ATOMIC_RELAXED));
+	return le16toh(__atomic_load_n(&ring->desc[at].id, __ATOMIC_RELAXED));
 }

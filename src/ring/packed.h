@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The driver's side of a packed virtqueue over plain memory (virtio 1.4, 2.8), with the functions
- * of split.h. A chain is copied into the ring when it is pushed; it comes from private memory,
- * where its user keeps it in the form of struct vring_desc, or of the ring for packed_push_one().
+ * The driver's side of a packed virtqueue over plain memory (virtio 1.4, 2.8); its functions mirror
+ * those of split.h. packed_push() copies a chain into the ring from private memory, where the
+ * caller keeps it as struct vring_desc, or in the ring's own form for packed_push_one().
  *
- * All bookkeeping is private. Shared memory is written; what is read from it are used descriptors
- * and the device's wish for notifications, each loaded once and checked. One thread at a time.
+ * All bookkeeping is private. Shared memory is only written, except for used descriptors and the
+ * device's event structure, each loaded once and checked. See common.h for locking.
  */
 #ifndef RING_PACKED_H
 #define RING_PACKED_H
@@ -18,15 +18,15 @@
 #include <linux/virtio_ring.h>
 
 #include "ring/order.h"
-#include "ring/used.h"
+#include "ring/common.h"
 #include "util/bits.h"
 
-/* The two bits by which a descriptor tells whose it is, and the one that is set in each lap. */
+/* The ownership bits of a descriptor; their meaning is inverted with each wrap (2.8.1). */
 #define PACKED_AVAIL (1u << VRING_PACKED_DESC_F_AVAIL)
 #define PACKED_USED  (1u << VRING_PACKED_DESC_F_USED)
 #define PACKED_BITS  (PACKED_AVAIL | PACKED_USED)
 
-/* Where the parts of a ring lie in one piece of memory; the descriptors come first. */
+/* Offsets of the parts of a ring within one piece of memory; the descriptors are at 0. */
 struct packed_layout {
 	size_t driver;
 	size_t device;
@@ -34,26 +34,26 @@ struct packed_layout {
 };
 
 /**
- * struct packed_ring - A ring in use
+ * struct packed_ring - A packed ring
  * @desc: the shared descriptors
- * @driver: what we tell the device about notifications
- * @device: what the device tells us; never written after the start
- * @count: for each id, how many descriptors its chain has; 0: not with the device. What
- *	packed_read_end() took back keeps its number: its user knows what is with the device
+ * @driver: the driver's event structure
+ * @device: the device's event structure; not written after packed_init()
+ * @count: for each id, the number of descriptors of its chain; 0: not in flight.
+ *	packed_read_end() does not reset it: its caller tracks what is in flight
  * @size: entries
- * @next: where the next chain goes
- * @avail_bits: AVAIL and USED of what is made available at @next: AVAIL in the first lap
- * @used: where the next used descriptor comes
- * @used_bits: AVAIL and USED of what is used there: both in the first lap
- * @out: chains that the device can see and that were not taken back
- * @position: @next and its lap when chains were published last, as a notification tells it (2.9).
- *	Read by other threads too
- * @fresh: chains pushed and not yet published
- * @head: first descriptor of these; @head_flags: its flags, held back until they are published
- * @taken: chains taken back, wrapping. Not beside @out: gcc would add to both with vectors
+ * @next: index of the next push
+ * @avail_bits: AVAIL and USED of descriptors made available at @next; AVAIL until the first wrap
+ * @used: index of the next used descriptor
+ * @used_bits: AVAIL and USED of a used descriptor at @used; both until the first wrap
+ * @in_flight: chains published and not taken yet
+ * @position: @next and its wrap counter at the last publish, in the format of a notification (2.9).
+ *	Also read by other threads
+ * @fresh: chains pushed and not published
+ * @head: first descriptor of these; @head_flags: its flags, written when they are published
+ * @taken: chains taken so far, wraps. Not next to @in_flight: gcc would update both with vectors
  * @event_idx: VIRTIO_F_EVENT_IDX was negotiated; @in_order: VIRTIO_F_IN_ORDER
- * @order: chains that are out, with VIRTIO_F_IN_ORDER
- * @rule: the rule that the device broke, NULL while it behaves
+ * @order: with VIRTIO_F_IN_ORDER, the chains in flight
+ * @rule: the rule that the device broke; NULL if none
  */
 struct packed_ring {
 	struct vring_packed_desc *desc;
@@ -65,7 +65,7 @@ struct packed_ring {
 	uint16_t avail_bits;
 	uint16_t used;
 	uint16_t used_bits;
-	uint16_t out;
+	uint16_t in_flight;
 	uint16_t position;
 	uint16_t fresh;
 	uint16_t head;
@@ -78,74 +78,75 @@ struct packed_ring {
 };
 
 /**
- * packed_layout - Compute where the parts of a ring go
- * @size: entries, 1 to RING_MAX_SIZE, any number
+ * packed_layout - Compute the offsets of the parts of a ring
+ * @size: entries, any number from 1 to RING_MAX_SIZE
  *
- * Each part begins with a cache line, which is more than 2.8.10.1 asks for (16, 4 and 4).
+ * Each part starts on a cache line, which is stricter than 2.8.10.1 (16, 4 and 4 bytes).
  */
 struct packed_layout packed_layout(unsigned size);
 
 /**
- * packed_init - Start with an empty ring
+ * packed_init - Initialize an empty ring
  * @ring: the ring
- * @mem: packed_layout().bytes of memory aligned to a cache line, shared with the device; is zeroed
+ * @mem: packed_layout().bytes of memory shared with the device, aligned to a cache line; is zeroed
  * @size: entries
  * @event_idx, @in_order: VIRTIO_F_EVENT_IDX and VIRTIO_F_IN_ORDER were negotiated
  *
- * The device is told that no notifications are needed: packed_arm() asks for one.
+ * Notifications are disabled; packed_arm() requests one.
  *
- * Return: 0, or -ENOMEM. packed_fini() frees what is private, in either case; @mem stays the
- * caller's.
+ * Return: 0 or -ENOMEM. packed_fini() frees private memory and is allowed in either case; @mem
+ * still belongs to the caller.
  */
 int packed_init(struct packed_ring *ring, void *mem, unsigned size, bool event_idx, bool in_order);
 void packed_fini(struct packed_ring *ring);
 
-/* As split_broken(). */
-int packed_broken(struct packed_ring *ring, const char *rule);
+/* See split_mark_broken(). */
+int packed_mark_broken(struct packed_ring *ring, const char *rule);
 
-/* packed_push() for any chain and any ring. */
+/* Slow path of packed_push(): chains of any length, with or without IN_ORDER. */
 void packed_push_any(struct packed_ring *ring, const struct vring_desc *chain, uint16_t id);
 
-/* Behind packed_publish(): whether the device wants to hear of the batch from @head on. */
+/* Slow path of packed_publish(): whether the device asked for a notification of this batch. */
 bool packed_wants_kick(const struct packed_ring *ring);
 
-/* Behind packed_take() with VIRTIO_F_IN_ORDER. */
+/* Slow path of packed_take(), with VIRTIO_F_IN_ORDER. */
 int packed_take_in_order(struct packed_ring *ring, struct ring_used *used);
 
-/* Behind packed_stood() with VIRTIO_F_IN_ORDER: where the batches end that the device has used. */
+/* packed_resume_base() with VIRTIO_F_IN_ORDER: walks the batches that the device has used. */
 void packed_walk_batches(const struct packed_ring *ring, uint16_t *at, uint16_t *bits);
 
 /**
- * packed_arm - Ask the device for a notification of the next used chain
+ * packed_arm - Request a notification for the next used chain
  *
- * Return: whether used chains are there already; then there may be no notification for them.
+ * Return: whether used chains are pending already; the device need not send a notification for
+ * these.
  */
 bool packed_arm(struct packed_ring *ring);
 
 /**
- * packed_ready - Count the chains that can be taken, when packed_pending() has found some
+ * packed_ready - Count the chains that can be taken, after packed_pending() returned more than 0
  *
- * Return: their number, as far as they are chains that the device has; with VIRTIO_F_IN_ORDER 1.
+ * Return: the number of valid used chains; with VIRTIO_F_IN_ORDER always 1.
  */
 int packed_ready(const struct packed_ring *ring);
 
-/* Tells the device that no notifications are needed. It may send some all the same. */
+/* Disables notifications. The device may still send some. */
 void packed_disarm(struct packed_ring *ring);
 
 /*
- * The place behind the last descriptor that the device has used, and in the highest bit its wrap
- * counter, as far as used descriptors make sense. From any thread, for a device that was lost: see
- * RING_READ_BY_OTHERS.
+ * Index after the last valid used descriptor, with its wrap counter in the highest bit: where a
+ * device that was lost resumes. May be called from any thread.
  */
-uint16_t packed_stood(const struct packed_ring *ring);
+uint16_t packed_resume_base(const struct packed_ring *ring);
 
 /*
- * As split_offered(), for descriptors: a chain of several is named several times. A used descriptor
- * has taken the place of what was there, whose chain is older than all that are still shown then.
+ * As split_pushed(), per descriptor: a chain of n descriptors is returned n times. Without IN_ORDER
+ * a used descriptor hides the available one it overwrote; chains hidden this way are older than all
+ * that are still visible.
  */
-uint16_t packed_offered(const struct packed_ring *ring, unsigned back);
+uint16_t packed_pushed(const struct packed_ring *ring, unsigned back);
 
-/* Goes on by @count entries, into the next lap at the end of the ring (2.8.1). */
+/* Advances by @count entries and inverts the bits on wrap (2.8.1). */
 static inline void packed_step(const struct packed_ring *ring, uint16_t *at, uint16_t *bits,
 			       unsigned count)
 {
@@ -158,20 +159,20 @@ static inline void packed_step(const struct packed_ring *ring, uint16_t *at, uin
 	*at = (uint16_t)to;
 }
 
-/* Writes a descriptor but its flags. */
+/* Writes a descriptor except its flags. */
 static inline void packed_put(struct vring_packed_desc *to, const struct vring_desc *from,
 			      uint16_t id)
 {
 	to->addr = from->addr;
 	to->len = from->len;
-	/* Only that of the last one counts (2.8.6); in all of them it is right in any case. */
+	/* Only the id of the last descriptor counts (2.8.6); writing it in all is allowed. */
 	to->id = htole16(id);
 }
 
 /*
- * Writes a descriptor at the next place. The device looks at one entry after the other (2.8.2): it
- * meets those behind the first of a batch after that one, which is shown last and orders all of
- * them. So only that one is held back, and no order is needed here.
+ * Writes a descriptor at @next. The device reads descriptors in ring order (2.8.2), so it sees the
+ * rest of a batch only after the batch's first descriptor. Only the first one's flags are held back
+ * until the publish, whose release orders the whole batch; the others need no ordering.
  */
 static inline void packed_put_next(struct packed_ring *ring, const struct vring_desc *from,
 				   uint16_t id)
@@ -190,11 +191,11 @@ static inline void packed_put_next(struct packed_ring *ring, const struct vring_
 }
 
 /**
- * packed_push - Put a chain behind those already pushed; the device can't see it yet
- * @chain: the chain: a descriptor with NEXT set is followed by the next one; where its next field
- *	points is not looked at. The ring has room for all of it: the user sees to it that the
- *	chains that are out have no more descriptors than the ring has entries (2.8.17)
- * @id: the user's name for it, below the ring's size, not with the device now
+ * packed_push - Add a chain; not visible to the device until published
+ * @chain: the chain: a descriptor with NEXT set is followed by the next one; its next field is
+ *	ignored. The caller ensures that the chains in flight never have more descriptors than the
+ *	ring has entries (2.8.17)
+ * @id: returned when the chain is taken; less than the ring's size, not in flight
  */
 static inline void packed_push(struct packed_ring *ring, const struct vring_desc *chain,
 			       uint16_t id)
@@ -208,7 +209,7 @@ static inline void packed_push(struct packed_ring *ring, const struct vring_desc
 	ring->fresh++;
 }
 
-/* The second half of a descriptor, as it is in memory: len, id and flags. */
+/* The second half of a descriptor in memory: len, id and flags. */
 typedef uint64_t __attribute__((may_alias)) packed_half_t;
 
 static inline packed_half_t *packed_half(struct vring_packed_desc *desc)
@@ -217,11 +218,11 @@ static inline packed_half_t *packed_half(struct vring_packed_desc *desc)
 }
 
 /**
- * packed_push_one - As packed_push(), for a chain of one descriptor that is kept in the ring's form
- * @from: the descriptor, in private memory, with @id in it and without AVAIL and USED in its flags
+ * packed_push_one - packed_push() for a chain of one descriptor kept in the ring's own form
+ * @from: the descriptor, in private memory, with @id set, and without AVAIL and USED in its flags
  *
- * Not with VIRTIO_F_IN_ORDER. What changes from one time to the next are two bits, so a descriptor
- * is two loads and two stores.
+ * Not with VIRTIO_F_IN_ORDER. Only the two ownership bits change between uses, so a push costs two
+ * loads and two stores.
  */
 static inline void packed_push_one(struct packed_ring *ring, struct vring_packed_desc *from,
 				   uint16_t id)
@@ -233,7 +234,7 @@ static inline void packed_push_one(struct packed_ring *ring, struct vring_packed
 
 	memcpy(&shown, &bits.len, sizeof(shown));
 	desc->addr = from->addr;
-	/* As in packed_put_next(). Neither bit: not available in any lap. */
+	/* As in packed_put_next(). With neither bit set it is unavailable in every wrap. */
 	if (likely(ring->fresh)) {
 		half |= shown;
 	} else {
@@ -246,55 +247,55 @@ static inline void packed_push_one(struct packed_ring *ring, struct vring_packed
 	packed_step(ring, &ring->next, &ring->avail_bits, 1);
 }
 
-/* Whether the device wants no notification at all: what a device that polls says. */
-static inline bool packed_is_deaf(const struct packed_ring *ring)
+/* Whether the device has disabled notifications: what a polling device does. */
+static inline bool packed_notify_off(const struct packed_ring *ring)
 {
 	uint16_t flags = le16toh(__atomic_load_n(&ring->device->flags, __ATOMIC_RELAXED));
 
 	return (flags & 3) == VRING_PACKED_EVENT_FLAG_DISABLE;
 }
 
-/* The next place, and in the highest bit the driver's wrap counter: 1 in the first lap (2.9). */
+/* The next index, and in the highest bit the driver's wrap counter, which starts at 1 (2.9). */
 static inline uint16_t packed_position(const struct packed_ring *ring)
 {
 	return (uint16_t)(ring->next | (ring->avail_bits & PACKED_AVAIL ? 1u << 15 : 0));
 }
 
 /**
- * packed_publish - Show the device everything that was pushed
+ * packed_publish - Make everything that was pushed visible to the device
  *
- * Return: whether the device wants a notification.
+ * Return: whether the device asked for a notification (kick).
  */
 static inline bool packed_publish(struct packed_ring *ring)
 {
 	if (!ring->fresh)
 		return false;
 	/*
-	 * Release: the rest of the descriptors, what they refer to and all behind them are there
-	 * before the flags that show them (2.8.21.1.1). It also keeps our earlier reads of recycled
-	 * memory before the device's next writes to it. Pairs with the device's acquire of the
-	 * flags.
+	 * Release: the other fields, the memory they refer to and the rest of the batch are visible
+	 * before the flags (2.8.21.1.1). It also orders our earlier reads of recycled memory before
+	 * the device's next writes to it. Pairs with the device's acquire of the flags.
 	 */
 	__atomic_store_n(&ring->desc[ring->head].flags, htole16(ring->head_flags),
 			 __ATOMIC_RELEASE);
-	ring->out = (uint16_t)(ring->out + ring->fresh);
+	ring->in_flight = (uint16_t)(ring->in_flight + ring->fresh);
 	ring->fresh = 0;
 	__atomic_store_n(&ring->position, packed_position(ring), __ATOMIC_RELAXED);
 	/*
-	 * The flags are visible before we look whether the device sleeps (2.8.21.3.1): it stores
-	 * its wish and then reads the flags again, and one of us must see the other. Only a full
-	 * fence orders a store before a load. Pairs with the device's fence.
+	 * The flags are visible before we check whether the device asked for a notification
+	 * (2.8.21.3.1): it sets its event and then reads the flags again, so one of the two sides
+	 * sees the other. Only a full fence orders a store before a load. Pairs with the device's
+	 * fence.
 	 */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	return likely(packed_is_deaf(ring)) ? false : packed_wants_kick(ring);
+	return likely(packed_notify_off(ring)) ? false : packed_wants_kick(ring);
 }
 
 /*
- * Whether the next entry is used: both bits are those of the lap (2.8.1). That they are equal is
- * not enough: in a ring of zeros they are, too.
+ * Whether the next entry is used: both bits equal the wrap counter (2.8.1). Comparing the bits with
+ * each other is not enough: they are also equal in a zeroed ring.
  *
- * Acquire: the rest of the descriptor, responses and data are read after the flags that show them.
- * Pairs with the device's release of the flags.
+ * Acquire: the rest of the descriptor, responses and data are read after the flags. Pairs with the
+ * device's release of the flags.
  */
 static inline bool packed_is_used(const struct packed_ring *ring, uint16_t *flags)
 {
@@ -303,10 +304,10 @@ static inline bool packed_is_used(const struct packed_ring *ring, uint16_t *flag
 }
 
 /**
- * packed_pending - Look whether chains can be taken
+ * packed_pending - Check whether chains can be taken
  *
- * Return: how many there are at most, 0 when there is none; packed_take() tells the end. -EPROTO
- * after packed_broken().
+ * Return: an upper bound for their number, 0 if there is none; packed_take() finds the end. -EPROTO
+ * after packed_mark_broken().
  */
 static inline int packed_pending(const struct packed_ring *ring)
 {
@@ -314,23 +315,25 @@ static inline int packed_pending(const struct packed_ring *ring)
 
 	if (unlikely(ring->rule))
 		return -EPROTO;
-	return ring->out && (ring->order.ended || packed_is_used(ring, &flags)) ? ring->out : 0;
+	return ring->in_flight && (ring->order.completed || packed_is_used(ring, &flags))
+		       ? ring->in_flight
+		       : 0;
 }
 
-/* As split_has_one(): it is the only one out, or the entry behind it is not used. */
+/* As split_has_one(): it is the only chain in flight, or the entry after it is not used. */
 static inline bool packed_has_one(const struct packed_ring *ring)
 {
 	unsigned next = ring->used + 1u;
 	uint16_t flags;
 
-	if (!ring->out || !packed_is_used(ring, &flags) || unlikely(ring->rule) ||
+	if (!ring->in_flight || !packed_is_used(ring, &flags) || unlikely(ring->rule) ||
 	    next == ring->size)
 		return false;
 	flags = le16toh(__atomic_load_n(&ring->desc[next].flags, __ATOMIC_RELAXED));
-	return ring->out == 1 || (flags & PACKED_BITS) != ring->used_bits;
+	return ring->in_flight == 1 || (flags & PACKED_BITS) != ring->used_bits;
 }
 
-/* As split_run(), for chains of one descriptor each: up to the end of the ring. */
+/* As split_run(), for chains of one descriptor each. */
 static inline unsigned packed_run(const struct packed_ring *ring, unsigned count)
 {
 	unsigned run = (unsigned)ring->size - ring->used;
@@ -339,12 +342,12 @@ static inline unsigned packed_run(const struct packed_ring *ring, unsigned count
 }
 
 /**
- * struct packed_reader - Where a run of used descriptors is being read
+ * struct packed_reader - Cursor over a run of contiguous used descriptors
  * @desc: the next one
- * @bits: its flags when it is used and the device wrote to its chain
+ * @bits: its flags if it is used and the device wrote to its buffers
  *
- * A copy of what reading needs, so that it stays in registers while the run is dealt with. For
- * chains of one descriptor each.
+ * Small enough to stay in registers while the run is processed. Only for rings whose chains have
+ * one descriptor each.
  */
 struct packed_reader {
 	const struct vring_packed_desc *desc;
@@ -358,13 +361,13 @@ static inline struct packed_reader packed_reader(const struct packed_ring *ring)
 }
 
 /**
- * packed_read - Read the next used descriptor of packed_run(), if there is one
+ * packed_read - Read the next used descriptor; at most packed_run() of them after packed_pending()
  *
- * What the device wrote, and no more: that it has such a chain is for the caller to check. He ends
- * the run with packed_read_end(), and reads no more than packed_pending() said.
+ * @used receives what the device wrote, unchecked: the caller verifies that the id is in flight.
+ * End the run with packed_read_end().
  *
- * Return: whether there was one. One without WRITE, whose length means nothing (2.8.4), is left to
- * packed_take().
+ * Return: whether there is one. Returns false as well for one without WRITE, whose length is
+ * undefined (2.8.4): packed_take() handles it.
  */
 static inline bool packed_read(struct packed_reader *reader, struct ring_used *used)
 {
@@ -379,30 +382,30 @@ static inline bool packed_read(struct packed_reader *reader, struct ring_used *u
 	return true;
 }
 
-/* Ends a run of @count chains; whether they were with the device is what the caller knows. */
+/* Ends a run of @count chains. The caller has verified that they were in flight. */
 static inline void packed_read_end(struct packed_ring *ring, unsigned count)
 {
 	packed_step(ring, &ring->used, &ring->used_bits, count);
-	ring->out = (uint16_t)(ring->out - count);
+	ring->in_flight = (uint16_t)(ring->in_flight - count);
 	ring->taken = (uint16_t)(ring->taken + count);
 }
 
-/* Takes a chain out of the books: 2.8.6 has the driver remember how far to skip. */
+/* Removes a chain; its length tells how far to skip (2.8.6). */
 static inline void packed_retire(struct packed_ring *ring, uint16_t id)
 {
 	packed_step(ring, &ring->used, &ring->used_bits, ring->count[id]);
 	ring->count[id] = 0;
-	ring->out--;
+	ring->in_flight--;
 	ring->taken++;
 }
 
 /**
- * packed_take - Take one chain back, at most as many as packed_pending() said
- * @used: receives its id, which was with the device and no longer is. Where packed_read_end() is
- *	used too, that it was with the device is for the caller to check
+ * packed_take - Take one chain; at most as many as packed_pending() returned
+ * @used: receives its id, which is no longer in flight, and its length. A caller that also uses
+ *	packed_read_end() verifies itself that the id was in flight
  *
- * Return: 0; 1 when there is none left; -EPROTO when the descriptor names no chain that is with the
- * device, as far as @count tells.
+ * Return: 0; 1 if no chain is left; -EPROTO if the descriptor names a chain that is not in flight
+ * according to @count.
  */
 static inline int packed_take(struct packed_ring *ring, struct ring_used *used)
 {
@@ -415,12 +418,12 @@ static inline int packed_take(struct packed_ring *ring, struct ring_used *used)
 	if (!packed_is_used(ring, &flags))
 		return 1;
 	id = le16toh(__atomic_load_n(&desc->id, __ATOMIC_RELAXED));
-	/* An id without descriptors was never given, or given back before. */
+	/* A count of 0: the id was never pushed or was already taken. */
 	if (unlikely(id >= ring->size || !ring->count[id]))
-		return packed_broken(ring, "a used id names no chain that the device has (2.8.6)");
+		return packed_mark_broken(ring, "a used id is not in flight (2.8.6)");
 	used->head = id;
 	used->len = le32toh(__atomic_load_n(&desc->len, __ATOMIC_RELAXED));
-	/* Without WRITE the length means nothing (2.8.4). */
+	/* Without WRITE the length is undefined (2.8.4). */
 	if (unlikely(!(flags & VRING_DESC_F_WRITE)))
 		used->len = 0;
 	packed_retire(ring, id);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The cold half of the split ring: layout, start, and asking for notifications. */
+/* The parts of the split ring off the fast path: layout, setup and notifications. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,9 +26,7 @@ int split_init(struct split_ring *ring, void *mem, unsigned size, bool event_idx
 	ring->live = calloc(size, sizeof(*ring->live));
 	if (!ring->live)
 		return -ENOMEM;
-	/*
-	 * Zeroed flags mean that the device wants notifications until it says otherwise (2.7.10.1).
-	 */
+	/* Zeroed flags: the device wants notifications until it says otherwise (2.7.10.1). */
 	memset(mem, 0, layout.bytes);
 	ring->desc = mem;
 	ring->avail = (void *)((char *)mem + layout.avail);
@@ -49,7 +47,7 @@ void split_fini(struct split_ring *ring)
 	order_fini(&ring->order);
 }
 
-int split_broken(struct split_ring *ring, const char *rule)
+int split_mark_broken(struct split_ring *ring, const char *rule)
 {
 	ring->rule = rule;
 	return -EPROTO;
@@ -64,8 +62,8 @@ bool split_arm(struct split_ring *ring)
 	else
 		__atomic_store_n(&ring->avail->flags, htole16(0), __ATOMIC_RELAXED);
 	/*
-	 * The wish is visible before the index is read once more (2.7.14): the device stores the
-	 * index and then reads the wish. Pairs with the device's fence.
+	 * The event is visible before the index is read once more (2.7.14): the device stores the
+	 * index and then reads the event. Pairs with the device's fence.
 	 */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	idx = le16toh(__atomic_load_n(&ring->used->idx, __ATOMIC_ACQUIRE));
@@ -75,8 +73,8 @@ bool split_arm(struct split_ring *ring)
 void split_disarm(struct split_ring *ring)
 {
 	/*
-	 * With the event index the flag has to stay 0 (2.7.7.1); an index that was just passed
-	 * comes round again only after 65,535 more chains.
+	 * With EVENT_IDX the flag stays 0 (2.7.7.1). An event index that was just passed is reached
+	 * again only after 65,535 more chains.
 	 */
 	if (ring->event_idx)
 		__atomic_store_n(ring->used_event, htole16((uint16_t)(ring->last_used - 1)),
@@ -86,7 +84,7 @@ void split_disarm(struct split_ring *ring)
 				 __ATOMIC_RELAXED);
 }
 
-uint16_t split_offered(const struct split_ring *ring, unsigned back)
+uint16_t split_pushed(const struct split_ring *ring, unsigned back)
 {
 	uint32_t slot = (uint32_t)(ring->next - back) & ring->mask;
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The driver's side of a split virtqueue over plain memory (virtio 1.4, 2.7). It publishes heads of
- * descriptor chains and takes them back; what the chains carry is the business of its user, who
- * writes them straight into the descriptor table or into indirect tables.
+ * The driver's side of a split virtqueue over plain memory (virtio 1.4, 2.7). It publishes the
+ * heads of descriptor chains and takes them back. The caller writes the descriptors, straight into
+ * the descriptor table or into indirect tables.
  *
- * All bookkeeping is private. Shared memory is written; what is read from it are the used index,
- * used entries and the device's wish for notifications, each loaded once and checked. One thread at
- * a time.
+ * All bookkeeping is private. Shared memory is only written, except for the used index, the used
+ * entries and the device's notification setting; each of these is loaded once and checked. See
+ * common.h for locking.
  */
 #ifndef RING_SPLIT_H
 #define RING_SPLIT_H
@@ -19,10 +19,10 @@
 #include <linux/virtio_ring.h>
 
 #include "ring/order.h"
-#include "ring/used.h"
+#include "ring/common.h"
 #include "util/bits.h"
 
-/* Where the parts of a ring lie in one piece of memory. */
+/* Offsets of the parts of a ring within one piece of memory; the descriptor table is at 0. */
 struct split_layout {
 	size_t avail;
 	size_t used;
@@ -30,20 +30,20 @@ struct split_layout {
 };
 
 /**
- * struct split_ring - A ring in use
+ * struct split_ring - A split ring
  * @desc, @avail, @used: the shared parts
- * @entries: the available ring's entries
- * @used_event: what we tell the device: notify behind this used index
- * @avail_event: what the device tells us: notify behind this available index
- * @live: for each head, whether its chain is with the device
+ * @entries: the entries of the available ring
+ * @used_event: written by the driver: notify once the used index passes this value
+ * @avail_event: written by the device: notify once the available index passes this value
+ * @live: for each head, whether its chain is in flight
  * @mask: size - 1
- * @next: available index of the next push, not yet published
+ * @next: available index of the next push
  * @published: available index that the device can see
- * @last_used: used index up to which all is taken
+ * @last_used: used index up to which all chains were taken
  * @event_idx: VIRTIO_F_EVENT_IDX was negotiated
- * @rule: the rule that the device broke, NULL while it behaves
- * @place: where in the table the next chain goes, in order
- * @order: chains that are out, with VIRTIO_F_IN_ORDER
+ * @rule: the rule that the device broke; NULL if none
+ * @next_desc: with VIRTIO_F_IN_ORDER, descriptor index of the next push
+ * @order: with VIRTIO_F_IN_ORDER, the chains in flight
  */
 struct split_ring {
 	struct vring_desc *desc;
@@ -59,117 +59,115 @@ struct split_ring {
 	uint16_t last_used;
 	bool event_idx;
 	const char *rule;
-	uint16_t place;
+	uint16_t next_desc;
 	struct order order;
 };
 
 /**
- * split_layout - Compute where the parts of a ring go
+ * split_layout - Compute the offsets of the parts of a ring
  * @size: entries, a power of two up to RING_MAX_SIZE
  *
- * The parts are aligned to cache lines, which is more than 2.7.1 asks for (16, 2 and 4), so that
- * the lines that the two sides write are never the same. The event fields are always included.
+ * Each part is aligned to a cache line, which is stricter than 2.7.1 (16, 2 and 4 bytes), so that
+ * driver and device never write to the same line. The event fields are always included.
  */
 struct split_layout split_layout(unsigned size);
 
 /**
- * split_init - Start with an empty ring
+ * split_init - Initialize an empty ring
  * @ring: the ring
- * @mem: split_layout().bytes of memory aligned to a cache line, shared with the device; is zeroed
+ * @mem: split_layout().bytes of memory shared with the device, aligned to a cache line; is zeroed
  * @size: entries, a power of two up to RING_MAX_SIZE
  * @event_idx: whether VIRTIO_F_EVENT_IDX was negotiated
  *
- * The device is told that no notifications are needed: split_arm() asks for one.
+ * Notifications are disabled; split_arm() requests one.
  *
- * Return: 0, or -ENOMEM. split_fini() frees what is private; @mem stays the caller's.
+ * Return: 0 or -ENOMEM. split_fini() frees private memory; @mem still belongs to the caller.
  */
 int split_init(struct split_ring *ring, void *mem, unsigned size, bool event_idx);
 void split_fini(struct split_ring *ring);
 
 /**
- * split_use_in_order - Take VIRTIO_F_IN_ORDER in use (virtio 1.4, 2.7.9)
+ * split_use_in_order - Enable VIRTIO_F_IN_ORDER (virtio 1.4, 2.7.9)
  *
- * Right after split_init(). From then on chains go out with split_push_in_order() and come back
- * with split_take_in_order(); all else stays the same.
+ * Call it right after split_init(). From then on use split_push_in_order() and
+ * split_take_in_order() instead of the other push and take functions.
  *
- * Return: 0, or -ENOMEM; split_fini() either way.
+ * Return: 0 or -ENOMEM; split_fini() is allowed in either case.
  */
 int split_use_in_order(struct split_ring *ring);
 
 /**
- * split_push_in_order - As split_push(), with descriptors taken in the order of the table (2.7.5)
+ * split_push_in_order - split_push() that allocates descriptors in table order (2.7.5)
  * @chain: the chain, in private memory: a descriptor with NEXT set is followed by the next one;
- *	where its next field points is not looked at. The table has room for it: the user sees to it
- *	that the chains that are out have no more descriptors than the ring has entries
- * @head: the user's name for it
+ *	its next field is ignored. The caller ensures that the chains in flight never have more
+ *	descriptors than the ring has entries
+ * @head: returned when the chain is taken
  */
 void split_push_in_order(struct split_ring *ring, const struct vring_desc *chain, uint16_t head);
 
 /**
- * split_take_in_order - As split_take(), from a device that may end a batch with its last chain
+ * split_take_in_order - split_take() from a device that may complete a batch with its last chain
  *
- * Return: 0, or -EPROTO when the entry names no chain that is with the device, or one behind those
- * that the used index covers.
+ * Return: 0, or -EPROTO if the entry names a chain that is not in flight, or a batch larger than
+ * the used index has advanced.
  */
 int split_take_in_order(struct split_ring *ring, struct ring_used *used);
 
 /**
- * split_broken - Note that the device broke a rule
- * @rule: the sentence
+ * split_mark_broken - Record that the device broke a rule
+ * @rule: the rule, as a sentence with static lifetime
  *
- * Return: -EPROTO, from now on also by split_pending().
+ * Return: -EPROTO, which split_pending() returns too from now on.
  */
-int split_broken(struct split_ring *ring, const char *rule);
+int split_mark_broken(struct split_ring *ring, const char *rule);
 
 /**
- * split_arm - Ask the device for a notification of the next used chain
+ * split_arm - Request a notification for the next used chain
  *
- * Return: whether used chains are there already; then there may be no notification for them.
+ * Return: whether used chains are pending already; the device need not send a notification for
+ * these.
  */
 bool split_arm(struct split_ring *ring);
 
-/* Tells the device that no notifications are needed. It may send some all the same. */
+/* Disables notifications. The device may still send some. */
 void split_disarm(struct split_ring *ring);
 
 /**
- * split_offered - Tell which chain was pushed as the @back-th last, 1 to size
+ * split_pushed - The head that was pushed @back pushes ago: 1 for the newest, up to the size
  *
- * In order it is known privately. Else it is read in shared memory, where what a device wrote over
- * it is no more than a wrong answer. For the way back from a device that was lost.
+ * For use after the device is lost. Without IN_ORDER it is read from shared memory, which the
+ * device may have overwritten: then the result is wrong, but harmless.
  */
-uint16_t split_offered(const struct split_ring *ring, unsigned back);
+uint16_t split_pushed(const struct split_ring *ring, unsigned back);
 
 /**
- * split_offer - Put a chain behind those already pushed, and note nothing
+ * split_push_untracked - split_push() without marking the head as in flight
  * @head: as for split_push()
  *
- * For who keeps a note of which heads the device has in what he has to write anyhow. Chains that
- * were put so are taken with split_read().
+ * For callers that track heads in flight themselves; they take chains with split_read().
  */
-static inline void split_offer(struct split_ring *ring, uint16_t head)
+static inline void split_push_untracked(struct split_ring *ring, uint16_t head)
 {
-	/*
-	 * The device reads this slot only after the index has passed it (2.7.13.2): no order here.
-	 */
+	/* Relaxed: the device reads this entry only after the index has passed it (2.7.13.2). */
 	__atomic_store_n(&ring->entries[ring->next & ring->mask], htole16(head), __ATOMIC_RELAXED);
 	ring->next++;
 }
 
 /**
- * split_push - Put a chain behind those already pushed; the device can't see it yet
- * @head: index of the chain's first descriptor, not with the device now. As heads are in the table
- *	only once, there is always room (2.7.13).
+ * split_push - Add a chain to the available ring; not visible to the device until published
+ * @head: index of the chain's first descriptor, not in flight. Each head can be in flight only
+ *	once, so there is always room (2.7.13)
  */
 static inline void split_push(struct split_ring *ring, uint16_t head)
 {
 	ring->live[head] = true;
-	split_offer(ring, head);
+	split_push_untracked(ring, head);
 }
 
 /**
- * split_publish - Show the device everything that was pushed
+ * split_publish - Make everything that was pushed visible to the device
  *
- * Return: whether the device wants a notification.
+ * Return: whether the device asked for a notification (kick).
  */
 static inline bool split_publish(struct split_ring *ring)
 {
@@ -180,19 +178,20 @@ static inline bool split_publish(struct split_ring *ring)
 	if (to == from)
 		return false;
 	/*
-	 * Release: descriptors, headers and ring slots are there before the index that shows them
-	 * (2.7.13.3.1). It also keeps our earlier reads of recycled memory before the device's next
-	 * writes to it. Pairs with the device's acquire of the index.
+	 * Release: descriptors, command headers and ring entries are visible before the index that
+	 * covers them (2.7.13.3.1). It also orders our earlier reads of recycled memory before the
+	 * device's next writes to it. Pairs with the device's acquire of the index.
 	 */
 	__atomic_store_n(&ring->avail->idx, htole16(to), __ATOMIC_RELEASE);
 	ring->published = to;
 	/*
-	 * The index is visible before we look whether the device sleeps (2.7.13.4.1): it stores its
-	 * wish and then reads the index again, and one of us must see the other. Only a full fence
-	 * orders a store before a load. Pairs with the device's fence.
+	 * The index is visible before we check whether the device asked for a notification
+	 * (2.7.13.4.1): it sets its event and then reads the index again, so one of the two sides
+	 * sees the other. Only a full fence orders a store before a load. Pairs with the device's
+	 * fence.
 	 *
-	 * On x86-64 it is a locked instruction, the only one on the path of a queue that is not
-	 * shared: once a batch, measured at 1.8 ns there (AMD EPYC, gcc 12) with the lines at hand.
+	 * On x86-64 this is the only locked instruction on the path of an unshared queue: once per
+	 * batch, measured at 1.8 ns with the lines in cache (AMD EPYC, gcc 12).
 	 */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (!ring->event_idx)
@@ -205,10 +204,10 @@ static inline bool split_publish(struct split_ring *ring)
 /**
  * split_pending - Count the chains that can be taken
  *
- * Acquire, once for the batch: used entries, responses and data are read after the index that shows
+ * Acquire, once per batch: used entries, responses and data are read after the index that covers
  * them (2.7.14). Pairs with the device's release of the index.
  *
- * Return: their number, or -EPROTO when the index moved farther than chains were out.
+ * Return: their number, or -EPROTO if the index advanced by more than the chains in flight.
  */
 static inline int split_pending(struct split_ring *ring)
 {
@@ -217,15 +216,16 @@ static inline int split_pending(struct split_ring *ring)
 
 	if (unlikely(ring->rule))
 		return -EPROTO;
-	/* Every chain that the device has lies between what was taken and what was published. */
+	/* All chains in flight lie between the last one taken and the last one published. */
 	if (unlikely(count > (uint16_t)(ring->published - ring->last_used)))
-		return split_broken(ring, "the used index moved past what was available (2.7.8)");
+		return split_mark_broken(ring,
+					 "the used index exceeds the available index (2.7.8)");
 	return count;
 }
 
 /*
- * Whether exactly one chain can be taken. If not, split_pending() says what there is, and whether a
- * rule was broken before: that need not be found by who takes one that is right.
+ * Whether exactly one chain can be taken. If not, call split_pending(): it counts them, and it also
+ * reports a rule broken earlier, which this check skips.
  */
 static inline bool split_has_one(const struct split_ring *ring)
 {
@@ -235,7 +235,7 @@ static inline bool split_has_one(const struct split_ring *ring)
 	return (uint16_t)(idx - ring->last_used) == 1 && ring->published != ring->last_used;
 }
 
-/* How many of @count entries can be read in a row, up to the end of the ring. */
+/* How many of @count entries are contiguous, that is, before the end of the ring. */
 static inline unsigned split_run(const struct split_ring *ring, unsigned count)
 {
 	unsigned run = ring->mask + 1 - (ring->last_used & ring->mask);
@@ -244,8 +244,8 @@ static inline unsigned split_run(const struct split_ring *ring, unsigned count)
 }
 
 /*
- * Where a run of used entries is being read; stays in a register while they are dealt with. Begins
- * at the first one that was not taken, and does not wrap.
+ * Cursor over a run of contiguous used entries, small enough to stay in a register while the run is
+ * processed. It starts at the first entry not taken yet and does not wrap.
  */
 static inline const struct vring_used_elem *split_reader(const struct split_ring *ring)
 {
@@ -253,10 +253,12 @@ static inline const struct vring_used_elem *split_reader(const struct split_ring
 }
 
 /**
- * split_read - Read the next used entry, one of split_run() after split_pending()
+ * split_read - Read the next used entry; at most split_run() of them after split_pending()
  *
- * Return: what the device wrote, and no more: that the head was offered with split_offer(), and not
- * taken since, is for the caller to check (2.7.8). He ends the run with split_read_end().
+ * End the run with split_read_end().
+ *
+ * Return: what the device wrote, unchecked. The caller verifies that the head was pushed with
+ * split_push_untracked() and not taken since (2.7.8).
  */
 static inline struct ring_used split_read(const struct vring_used_elem **reader)
 {
@@ -266,17 +268,17 @@ static inline struct ring_used split_read(const struct vring_used_elem **reader)
 				  le32toh(__atomic_load_n(&elem->len, __ATOMIC_RELAXED))};
 }
 
-/* Ends a run, of which @count were taken. */
+/* Ends a run of which @count entries were taken. */
 static inline void split_read_end(struct split_ring *ring, unsigned count)
 {
 	ring->last_used = (uint16_t)(ring->last_used + count);
 }
 
 /**
- * split_take - Take one chain back, after split_pending() said that there is one
- * @used: receives its head, which was with the device and no longer is
+ * split_take - Take one chain, after split_pending() returned more than 0
+ * @used: receives its head, which is no longer in flight, and its length
  *
- * Return: 0, or -EPROTO when the entry names no chain that is with the device.
+ * Return: 0, or -EPROTO if the entry names a chain that is not in flight.
  */
 static inline int split_take(struct split_ring *ring, struct ring_used *used)
 {
@@ -285,10 +287,10 @@ static inline int split_take(struct split_ring *ring, struct ring_used *used)
 	used->head = le32toh(__atomic_load_n(&elem->id, __ATOMIC_RELAXED));
 	used->len = le32toh(__atomic_load_n(&elem->len, __ATOMIC_RELAXED));
 	/*
-	 * All 32 bits count (2.7.8). A head that is not live was never given, or given back before.
+	 * Compare all 32 bits (2.7.8). A head that is not live was never pushed or already taken.
 	 */
 	if (unlikely(used->head > ring->mask || !ring->live[used->head]))
-		return split_broken(ring, "a used id names no chain that the device has (2.7.8)");
+		return split_mark_broken(ring, "a used id is not in flight (2.7.8)");
 	ring->live[used->head] = false;
 	ring->last_used++;
 	return 0;

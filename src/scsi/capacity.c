@@ -47,7 +47,6 @@ int scsi_capacity_parse_16(const uint8_t *data, size_t len, struct scsi_capacity
 	err = fill(out, get_be64(data), get_be32(data + 8), span_u8(reply, 13) & 0x0f);
 	if (err)
 		return err;
-	out->protection = span_u8(reply, 12) & 0x01;
 	out->thin = span_u8(reply, 14) & 0x80;
 	out->read_zeros = span_u8(reply, 14) & 0x40;
 	return 0;

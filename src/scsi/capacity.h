@@ -21,7 +21,6 @@
  * @physical_block_size: bytes of a physical one; @block_size where the device doesn't tell
  * @thin: LBPME: provisioned on demand
  * @read_zeros: LBPRZ: unmapped blocks read as zeros
- * @protection: PROT_EN: formatted with protection information
  */
 struct scsi_capacity {
 	uint64_t blocks;
@@ -29,7 +28,6 @@ struct scsi_capacity {
 	uint32_t physical_block_size;
 	bool thin;
 	bool read_zeros;
-	bool protection;
 };
 
 /**

@@ -21,14 +21,10 @@ void scsi_cdb_write_same(uint8_t cdb[SCSI_CDB_LEN], uint64_t lba, uint32_t block
 {
 	uint32_t bits = flags & SCSI_WS_UNMAP ? 0x08 : 0;
 
-	/* In the 10-byte form, NDOB's bit is an obsolete one with another meaning. */
-	if (!(flags & (SCSI_WS_NDOB | SCSI_WS_16)) && scsi_cdb_fits_10(lba, blocks)) {
+	if (!(flags & SCSI_WS_16) && scsi_cdb_fits_10(lba, blocks))
 		scsi_cdb_put_10(cdb, SCSI_WRITE_SAME_10, bits, (uint32_t)lba, blocks);
-		return;
-	}
-	if (flags & SCSI_WS_NDOB)
-		bits |= 0x01;
-	scsi_cdb_put_16(cdb, SCSI_WRITE_SAME_16, bits, lba, blocks);
+	else
+		scsi_cdb_put_16(cdb, SCSI_WRITE_SAME_16, bits, lba, blocks);
 }
 
 void scsi_cdb_compare_and_write(uint8_t cdb[SCSI_CDB_LEN], uint64_t lba, uint8_t blocks, bool fua)
@@ -104,15 +100,4 @@ void scsi_cdb_mode_sense_10(uint8_t cdb[SCSI_CDB_LEN], uint8_t page, uint16_t al
 	cdb[1] = 0x08;
 	cdb[2] = page & 0x3f;
 	put_be16(cdb + 7, alloc);
-}
-
-void scsi_cdb_test_unit_ready(uint8_t cdb[SCSI_CDB_LEN])
-{
-	begin(cdb, SCSI_TEST_UNIT_READY);
-}
-
-void scsi_cdb_request_sense(uint8_t cdb[SCSI_CDB_LEN], uint8_t alloc)
-{
-	begin(cdb, SCSI_REQUEST_SENSE);
-	cdb[4] = alloc;
 }

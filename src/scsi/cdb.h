@@ -16,7 +16,6 @@
 
 /* Operation codes (SPC-4 and SBC-3, each command's own clause). */
 #define SCSI_TEST_UNIT_READY   0x00u
-#define SCSI_REQUEST_SENSE     0x03u
 #define SCSI_INQUIRY           0x12u
 #define SCSI_MODE_SENSE_6      0x1au
 #define SCSI_READ_CAPACITY_10  0x25u
@@ -39,8 +38,7 @@
 
 /* Flags of scsi_cdb_write_same(). */
 #define SCSI_WS_UNMAP (1u << 0) /* the device may unmap the blocks */
-#define SCSI_WS_NDOB  (1u << 1) /* no data-out buffer: zeros are meant. Needs the 16-byte form */
-#define SCSI_WS_16    (1u << 2) /* the 16-byte form, even where the 10-byte one would do */
+#define SCSI_WS_16    (1u << 1) /* use the 16-byte form even if the 10-byte form fits */
 
 /* select_report of scsi_cdb_report_luns(): those that can be addressed, no well-known ones. */
 #define SCSI_REPORT_LUNS_PLAIN 0x00u
@@ -89,13 +87,13 @@ static inline void scsi_cdb_put_16(uint8_t cdb[SCSI_CDB_LEN], uint32_t op, uint3
 }
 
 /* The numbers alone, into a CDB that one of the two above has put there. */
-static inline void scsi_cdb_renew_10(uint8_t cdb[SCSI_CDB_LEN], uint32_t lba, uint16_t blocks)
+static inline void scsi_cdb_update_10(uint8_t cdb[SCSI_CDB_LEN], uint32_t lba, uint16_t blocks)
 {
 	put_be32(cdb + 2, lba);
 	put_be16(cdb + 7, blocks);
 }
 
-static inline void scsi_cdb_renew_16(uint8_t cdb[SCSI_CDB_LEN], uint64_t lba, uint32_t blocks)
+static inline void scsi_cdb_update_16(uint8_t cdb[SCSI_CDB_LEN], uint64_t lba, uint32_t blocks)
 {
 	put_be64(cdb + 2, lba);
 	put_be32(cdb + 10, blocks);
@@ -174,11 +172,5 @@ void scsi_cdb_report_luns(uint8_t cdb[SCSI_CDB_LEN], uint8_t select_report, uint
  */
 void scsi_cdb_mode_sense_6(uint8_t cdb[SCSI_CDB_LEN], uint8_t page, uint8_t alloc);
 void scsi_cdb_mode_sense_10(uint8_t cdb[SCSI_CDB_LEN], uint8_t page, uint16_t alloc);
-
-/* TEST UNIT READY; no data. */
-void scsi_cdb_test_unit_ready(uint8_t cdb[SCSI_CDB_LEN]);
-
-/* REQUEST SENSE in fixed format. */
-void scsi_cdb_request_sense(uint8_t cdb[SCSI_CDB_LEN], uint8_t alloc);
 
 #endif

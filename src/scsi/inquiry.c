@@ -25,8 +25,6 @@ int scsi_inquiry_parse(const uint8_t *data, size_t len, struct scsi_inquiry *out
 	out->qualifier = data[0] >> 5;
 	out->type = data[0] & 0x1f;
 	out->removable = data[1] & 0x80;
-	out->version = data[2];
-	out->cmdque = span_u8(page, 7) & 0x02;
 	put_field(out->vendor, sizeof(out->vendor), page, 8, 8);
 	put_field(out->product, sizeof(out->product), page, 16, 16);
 	put_field(out->revision, sizeof(out->revision), page, 32, 4);

@@ -19,18 +19,14 @@
  * struct scsi_inquiry - What standard INQUIRY data tell
  * @qualifier: SCSI_QUALIFIER_*, 0 to 7
  * @type: VSCSI_TYPE_*, 0 to 31
- * @version: of SPC that it claims; 0: none, 5: SPC-3, 6: SPC-4
  * @removable: its medium can be removed
- * @cmdque: it takes several commands at once
  * @vendor, @product, @revision: printable, without the blanks at the end; "" where the data are too
  *	short to have them. The sizes are those of struct vscsi_lun_info
  */
 struct scsi_inquiry {
 	uint8_t qualifier;
 	uint8_t type;
-	uint8_t version;
 	bool removable;
-	bool cmdque;
 	char vendor[16];
 	char product[24];
 	char revision[8];

@@ -33,17 +33,6 @@ static inline bool scsi_lun_encode(uint8_t out[8], unsigned target, unsigned lun
 }
 
 /**
- * scsi_lun_encode_report_luns - Write the address of the REPORT LUNS well-known logical unit
- * @out: receives 8 bytes
- *
- * Not every device has it; LUN 0 of a target answers REPORT LUNS too.
- */
-static inline void scsi_lun_encode_report_luns(uint8_t out[8])
-{
-	put_be64(out, UINT64_C(0xc101) << 48);
-}
-
-/**
  * scsi_lun_decode_single - Read a single-level LUN
  * @field: 8 bytes, of which the first two hold the LUN and the rest must be zero
  * @lun: receives 0 to SCSI_MAX_LUN

@@ -24,9 +24,7 @@ static void read_pages(struct scsi_mode *out, struct span list)
 		/* PS, the bit above, is no part of the code; a subpage is another page. */
 		if ((list.data[0] & 0x7f) != SCSI_MODE_CACHING || page_len(list) < 3)
 			continue;
-		out->has_caching = true;
 		out->write_cache = list.data[2] & 0x04;
-		out->read_cache_off = list.data[2] & 0x01;
 		return;
 	}
 }

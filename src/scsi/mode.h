@@ -18,18 +18,14 @@
  * struct scsi_mode - What a disk's mode parameters tell
  * @write_protected: WP: writes will be refused
  * @dpofua: DPOFUA: the FUA bit works
- * @has_caching: the caching page was there; without it the next two are false
  * @write_cache: WCE: a volatile write cache is on
- * @read_cache_off: RCD
  *
  * The first two have this meaning for block devices only.
  */
 struct scsi_mode {
 	bool write_protected;
 	bool dpofua;
-	bool has_caching;
 	bool write_cache;
-	bool read_cache_off;
 };
 
 /**

@@ -16,11 +16,6 @@
 /* Both formats have ADDITIONAL SENSE LENGTH in byte 7, and it counts what follows that. */
 #define HEADER 8u
 
-/* The Information descriptor: its type, its whole length, and the bit that makes it valid. */
-#define INFORMATION_TYPE  0x00u
-#define INFORMATION_LEN   12u
-#define INFORMATION_VALID 0x80u
-
 static int decode_fixed(struct span sense, struct scsi_sense *out)
 {
 	if (sense.len < 3)
@@ -28,26 +23,7 @@ static int decode_fixed(struct span sense, struct scsi_sense *out)
 	out->key = sense.data[2] & 0x0f;
 	out->asc = span_u8(sense, 12);
 	out->ascq = span_u8(sense, 13);
-	if (sense.data[0] & 0x80 && span_has(sense, 3, 4)) {
-		out->has_information = true;
-		out->information = span_be32(sense, 3);
-	}
 	return 0;
-}
-
-static void find_information(struct span list, struct scsi_sense *out)
-{
-	/* Each step takes two bytes at least, so the walk ends whatever the lengths say. */
-	for (; list.len >= 2; list = span_after(list, 2 + (size_t)list.data[1])) {
-		if (list.data[0] != INFORMATION_TYPE)
-			continue;
-		if (!span_has(list, 0, INFORMATION_LEN) || list.data[1] < INFORMATION_LEN - 2)
-			return;
-		out->has_information = list.data[2] & INFORMATION_VALID;
-		if (out->has_information)
-			out->information = span_be64(list, 4);
-		return;
-	}
 }
 
 static int decode_descriptor(struct span sense, struct scsi_sense *out)
@@ -57,7 +33,6 @@ static int decode_descriptor(struct span sense, struct scsi_sense *out)
 	out->key = sense.data[1] & 0x0f;
 	out->asc = span_u8(sense, 2);
 	out->ascq = span_u8(sense, 3);
-	find_information(span_after(sense, HEADER), out);
 	return 0;
 }
 

@@ -32,16 +32,12 @@
  * @key: SCSI_KEY_*, 0 to 15
  * @asc, @ascq: additional sense code and its qualifier; 0 where the data are too short to have them
  * @deferred: it tells of an earlier command; the one that returned it was not carried out
- * @has_information: the device says that @information is valid
- * @information: meaning depends on the command; for medium errors the block
  */
 struct scsi_sense {
 	uint8_t key;
 	uint8_t asc;
 	uint8_t ascq;
 	bool deferred;
-	bool has_information;
-	uint64_t information;
 };
 
 /**

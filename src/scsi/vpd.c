@@ -45,9 +45,7 @@ int scsi_vpd_parse_limits(const uint8_t *data, size_t len, struct scsi_vpd_limit
 	memset(out, 0, sizeof(*out));
 	if (vpd_page(data, len, SCSI_VPD_LIMITS, &page))
 		return -EPROTO;
-	out->write_same_nonzero = span_u8(page, 4) & 0x01;
 	out->max_caw = span_u8(page, 5);
-	out->granularity = span_be16(page, 6);
 	out->max_transfer = span_be32(page, 8);
 	out->optimal_transfer = span_be32(page, 12);
 	out->max_unmap_blocks = span_be32(page, 20);
@@ -79,7 +77,6 @@ int scsi_vpd_parse_provisioning(const uint8_t *data, size_t len, struct scsi_vpd
 	bits = span_u8(page, 5);
 	out->unmap = bits & 0x80;
 	out->write_same_16 = bits & 0x40;
-	out->write_same_10 = bits & 0x20;
 	/* SBC-4 made three bits of LBPRZ; the lowest, which SBC-3 had alone, still says zeros. */
 	out->read_zeros = bits & 0x04;
 	out->type = span_u8(page, 6) & 0x07;

@@ -38,9 +38,7 @@ struct scsi_vpd_pages {
 
 /**
  * struct scsi_vpd_limits - Block Limits page, numbers in blocks as the device gave them
- * @write_same_nonzero: WSNZ: WRITE SAME does not take 0 blocks
  * @max_caw: most blocks of COMPARE AND WRITE; 0: it has none
- * @granularity: transfers go best in multiples of this; 0: not told
  * @max_transfer: most blocks of a transfer; 0: no limit told
  * @optimal_transfer: a transfer of more goes slower; 0: not told
  * @max_unmap_blocks: most blocks of an UNMAP command; 0: not told or no UNMAP, UINT32_MAX: no limit
@@ -49,9 +47,7 @@ struct scsi_vpd_pages {
  * @max_write_same: most blocks of WRITE SAME; 0: no limit told
  */
 struct scsi_vpd_limits {
-	bool write_same_nonzero;
 	uint8_t max_caw;
-	uint16_t granularity;
 	uint32_t max_transfer;
 	uint32_t optimal_transfer;
 	uint32_t max_unmap_blocks;
@@ -75,7 +71,6 @@ struct scsi_vpd_limits {
 struct scsi_vpd_provisioning {
 	bool unmap;
 	bool write_same_16;
-	bool write_same_10;
 	bool read_zeros;
 	uint8_t type;
 };

@@ -165,22 +165,22 @@ void virtq_succeed(struct virtq *vq, struct virtq *fresh)
 	fresh->started = false;
 }
 
-uint32_t virtq_stood(const struct virtq *vq)
+uint32_t virtq_resume_base(const struct virtq *vq)
 {
 	uint32_t place;
 
 	if (!virtq_is_packed(vq))
 		return le16toh(__atomic_load_n(&vq->ring.used->idx, __ATOMIC_ACQUIRE));
 	/* Both halves: the account says how far it is from one to the other. */
-	place = packed_stood(&vq->packed);
+	place = packed_resume_base(&vq->packed);
 	return place | place << 16;
 }
 
-uint16_t virtq_offered(const struct virtq *vq, unsigned back)
+uint16_t virtq_pushed(const struct virtq *vq, unsigned back)
 {
 	if (virtq_is_packed(vq))
-		return packed_offered(&vq->packed, back);
-	return split_offered(&vq->ring, back);
+		return packed_pushed(&vq->packed, back);
+	return split_pushed(&vq->ring, back);
 }
 
 int virtq_fd_clear(struct virtq *vq)

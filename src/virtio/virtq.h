@@ -18,7 +18,7 @@ enum virtq_format {
 	VIRTQ_SPLIT,
 	VIRTQ_SPLIT_IN_ORDER,
 	VIRTQ_PACKED,
-	VIRTQ_PACKED_ONE, /* what virtq_offer() puts is one descriptor, in the ring's form */
+	VIRTQ_PACKED_ONE, /* untracked chains are one descriptor, in the ring's form */
 };
 
 /**
@@ -86,14 +86,14 @@ void virtq_succeed(struct virtq *vq, struct virtq *fresh);
  * with a device that keeps account of what is in flight. Up to there it has given back everything;
  * what it had taken besides is in its account (vhost-user, "Inflight I/O tracking").
  */
-uint32_t virtq_stood(const struct virtq *vq);
+uint32_t virtq_resume_base(const struct virtq *vq);
 
 /*
  * Which chain was pushed as the @back-th last, 1 to @size. Only a hint where the device can write
  * over it, in a ring that is not in order; chains that it doesn't show are older than those that it
  * shows.
  */
-uint16_t virtq_offered(const struct virtq *vq, unsigned back);
+uint16_t virtq_pushed(const struct virtq *vq, unsigned back);
 
 /**
  * virtq_start - Give it to the device, from index 0
@@ -137,13 +137,14 @@ static inline void virtq_push(struct virtq *vq, uint16_t head)
 }
 
 /*
- * The same for who knows by himself which heads the device has: see split_offer(). virtq_offer_in()
- * is for who knows the ring's format as well.
+ * virtq_push() for callers that track heads in flight themselves; @format is the virtqueue's, a
+ * constant at the call site.
  */
-static inline void virtq_offer_in(struct virtq *vq, enum virtq_format format, uint16_t head)
+static inline void virtq_push_untracked_as(struct virtq *vq, enum virtq_format format,
+					   uint16_t head)
 {
 	if (likely(format == VIRTQ_SPLIT))
-		split_offer(&vq->ring, head);
+		split_push_untracked(&vq->ring, head);
 	else if (format == VIRTQ_PACKED_ONE)
 		packed_push_one(&vq->packed, (void *)&vq->chains[head], head);
 	else if (format == VIRTQ_PACKED)
@@ -152,9 +153,9 @@ static inline void virtq_offer_in(struct virtq *vq, enum virtq_format format, ui
 		split_push_in_order(&vq->ring, &vq->chains[head], head);
 }
 
-static inline void virtq_offer(struct virtq *vq, uint16_t head)
+static inline void virtq_push_untracked(struct virtq *vq, uint16_t head)
 {
-	virtq_offer_in(vq, vq->format, head);
+	virtq_push_untracked_as(vq, vq->format, head);
 }
 
 /**
@@ -216,8 +217,8 @@ static inline int virtq_take(struct virtq *vq, struct ring_used *used)
 	return split_take_in_order(&vq->ring, used);
 }
 
-/* As virtq_take() for what virtq_offer() gave; that the device has the head is not checked yet. */
-static inline int virtq_take_offered(struct virtq *vq, struct ring_used *used)
+/* virtq_take() for chains pushed untracked: the caller checks that the head is in flight. */
+static inline int virtq_take_untracked(struct virtq *vq, struct ring_used *used)
 {
 	const struct vring_used_elem *reader;
 
@@ -230,10 +231,10 @@ static inline int virtq_take_offered(struct virtq *vq, struct ring_used *used)
 }
 
 /*
- * The hot path's way to read what virtq_offer() gave, after virtq_pending(): a reader, which stays
- * in registers; an entry that is not checked yet, false when there is none; and the end, with how
- * many were taken. Not for rings in order, and for a packed one only where each chain is one
- * descriptor. @packed is the ring's format, a constant where it is called.
+ * Fast path for chains pushed untracked, after virtq_pending(): a reader that stays in registers,
+ * virtq_read() for the next entry, unchecked (false if there is none), and virtq_read_end() with
+ * the number taken. Not for IN_ORDER; for a packed ring only if each chain is one descriptor.
+ * @packed is the ring's format, a constant at the call site.
  */
 struct virtq_reader {
 	const struct vring_used_elem *split;
@@ -280,10 +281,10 @@ static inline void virtq_read_end(struct virtq *vq, bool packed, unsigned count)
 }
 
 /* Notes a rule that a check found broken. Returns -EPROTO. */
-static inline int virtq_broken(struct virtq *vq, const char *rule)
+static inline int virtq_mark_broken(struct virtq *vq, const char *rule)
 {
-	return virtq_is_packed(vq) ? packed_broken(&vq->packed, rule)
-				   : split_broken(&vq->ring, rule);
+	return virtq_is_packed(vq) ? packed_mark_broken(&vq->packed, rule)
+				   : split_mark_broken(&vq->ring, rule);
 }
 
 /* Counts the chains that were taken back, and wraps. */

@@ -238,8 +238,8 @@ static void broken_event_ring(void **state)
 	assert_int_equal(vscsi_dev_poll_events(liar->dev, events, 8), 1);
 	assert_int_equal(events[0].type, VSCSI_EVENT_LOST);
 	assert_int_equal(vscsi_dev_poll_events(liar->dev, events, 8), -ENOTCONN);
-	assert_non_null(strstr(vscsi_last_error(), "a used id names no chain"));
-	told("used id 99 in the event ring", "lost: a used id names no chain");
+	assert_non_null(strstr(vscsi_last_error(), "a used id is not in flight"));
+	told("used id 99 in the event ring", "lost: a used id is not in flight");
 }
 
 int main(void)

@@ -141,15 +141,15 @@ static void wishes_of_all_kinds(struct liar *liar)
 }
 
 static const struct ring_lie lies[] = {
-	{"used id: size of the ring", "a used id names no chain", id_of_ring_size},
-	{"used id: right in the low 16 bits only", "a used id names no chain", id_with_high_bits},
-	{"used id: 2^32 - 1", "a used id names no chain", id_largest},
-	{"used id: never sent", "a used id names no chain", id_never_sent},
-	{"used id: twice", "a used id names no chain", id_twice},
+	{"used id: size of the ring", "a used id is not in flight", id_of_ring_size},
+	{"used id: right in the low 16 bits only", "a used id is not in flight", id_with_high_bits},
+	{"used id: 2^32 - 1", "a used id is not in flight", id_largest},
+	{"used id: never sent", "a used id is not in flight", id_never_sent},
+	{"used id: twice", "a used id is not in flight", id_twice},
 	{"used index: one too far", "the used index moved past", index_too_far},
 	{"used index: round the ring", "the used index moved past", index_by_the_ring},
 	{"used index: backwards", "the used index moved past", index_backwards},
-	{"used index: moves, entries are garbage", "a used id names no chain",
+	{"used index: moves, entries are garbage", "a used id is not in flight",
 	 index_without_entries},
 	{"error descriptor signalled", "a queue is broken", ring_error},
 	{"hangs up in the middle of 64 requests", "closed the connection", hang_up},

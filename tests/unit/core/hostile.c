@@ -107,7 +107,7 @@ static void expect_id_breaks(uint32_t add, bool twice)
 	device_lie(&b.d.m->rings[DESK_QUEUE], chain.head + add, RESPONSE_BYTES + 512);
 	device_show(&b.d.m->rings[DESK_QUEUE]);
 	poll_lost(&b, 0);
-	expect_lost(&b, "a used id names no chain");
+	expect_lost(&b, "a used id is not in flight");
 }
 
 static void test_used_ids_that_cannot_be(void **state)
@@ -136,7 +136,7 @@ static void test_used_index_that_jumps(void **state)
 		ring = &b.d.m->rings[DESK_QUEUE];
 		device_show_idx(ring, (uint16_t)(ring->used_idx + jumps[i]));
 		poll_lost(&b, 0);
-		expect_lost(&b, "the used index moved past what was available");
+		expect_lost(&b, "the used index exceeds the available index");
 	}
 }
 
@@ -163,7 +163,7 @@ static void test_completion_on_another_queue(void **state)
 		assert_int_equal(vscsi_poll(b.queues[1], c, INFLIGHT + 1), INFLIGHT + 1);
 		memset(b.seen[1], 1, sizeof(b.seen[1]));
 	}
-	expect_lost(&b, "a used id names no chain");
+	expect_lost(&b, "a used id is not in flight");
 }
 
 /* What came before the broken entry is returned as it is. */
@@ -188,7 +188,7 @@ static void test_good_completions_before_the_bad_one(void **state)
 		b.seen[0][c[i].user_data]++;
 	}
 	poll_lost(&b, 0);
-	expect_lost(&b, "a used id names no chain");
+	expect_lost(&b, "a used id is not in flight");
 }
 
 static void test_broken_event_queue(void **state)
@@ -204,7 +204,7 @@ static void test_broken_event_queue(void **state)
 	device_lie(&b.d.m->rings[1], 16, 16);
 	device_show(&b.d.m->rings[1]);
 	assert_int_equal(vscsi_dev_poll_events(b.d.dev, &event, 0), -ENOTCONN);
-	expect_lost(&b, "a used id names no chain");
+	expect_lost(&b, "a used id is not in flight");
 }
 
 static void test_broken_control_queue(void **state)
@@ -216,7 +216,7 @@ static void test_broken_control_queue(void **state)
 	open_busy(&b);
 	device_show_idx(&b.d.m->rings[0], 2);
 	assert_int_equal(vscsi_lun_reset(b.d.lun), -EPROTO);
-	expect_lost(&b, "the used index moved past what was available");
+	expect_lost(&b, "the used index exceeds the available index");
 }
 
 /* The device asks for a reset: it is not waited for. */

@@ -69,7 +69,7 @@ static void test_the_file_is_long_enough(void **state)
 	CONFORMS("R-VU-39");
 	(void)state;
 	refused(shared.addr, shared.len, shared.fd, page_size(), -EINVAL);
-	assert_non_null(strstr(vscsi_last_error(), "longer"));
+	assert_non_null(strstr(vscsi_last_error(), "extend the file"));
 	assert_int_equal(
 		vscsi_mem_register(mem, shared.addr, page_size(), shared.fd, 3 * page_size()), 0);
 	assert_int_equal(vscsi_mem_unregister(mem, shared.addr), 0);

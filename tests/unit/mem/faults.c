@@ -103,7 +103,8 @@ static void test_pages_that_run_out(void **state)
 	(void)state;
 	assert_int_equal(create(ENOSPC, 1, 1000, &mem), -ENOSPC);
 	assert_null(mem);
-	assert_non_null(strstr(vscsi_last_error(), "vscsi_mem_create: taking the pool's pages"));
+	assert_non_null(
+		strstr(vscsi_last_error(), "vscsi_mem_create: allocating the pool's pages"));
 }
 
 /* Whoever maps memory while ours fails keeps it. */

@@ -181,13 +181,13 @@ static void test_memory_is_brought_to_its_thread(void **state)
 
 	(void)state;
 	assert_non_null(memory);
-	node_bring(memory, 100 * 4096);
+	node_migrate(memory, 100 * 4096);
 	assert_int_equal(fake.moves, 0);
 	fake.max_node = 1;
-	node_bring(memory, 99 * 4096 + 1);
+	node_migrate(memory, 99 * 4096 + 1);
 	assert_int_equal(fake.moves, 100);
 	fake.node = 0;
-	node_bring(memory, 100 * 4096);
+	node_migrate(memory, 100 * 4096);
 	assert_int_equal(fake.moves, 100);
 	free(memory);
 }

@@ -122,7 +122,7 @@ static void test_the_cache_remembers_and_the_set_grows(void **state)
 
 static bool whole(const struct dma_cache *cache, const char *addr, size_t len)
 {
-	bool found = dma_cached(rig.map, cache, addr, len);
+	bool found = dma_cache_covers(rig.map, cache, addr, len);
 
 	if (found)
 		assert_int_equal((uintptr_t)addr + cache->span.delta, (uintptr_t)addr + SHIFT);

@@ -93,8 +93,8 @@ static void wind_split(struct bed *b, uint16_t index)
 	used->idx = htole16(index);
 	b->split.order.first = index;
 	b->split.order.next = index;
-	b->split.place = (uint16_t)(index & b->split.mask);
-	b->peer.place = b->split.place;
+	b->split.next_desc = (uint16_t)(index & b->split.mask);
+	b->peer.place = b->split.next_desc;
 	b->peer.next = index;
 	b->peer.used = index;
 }

@@ -8,7 +8,7 @@
 
 #define SIZE 13u
 
-static const char no_chain[] = "a used id names no chain that the device has (2.8.6)";
+static const char no_chain[] = "a used id is not in flight (2.8.6)";
 
 static void open_busy(struct bed *b, bool packed, bool in_order, unsigned out)
 {
@@ -177,7 +177,7 @@ static void test_random_rings(void **state)
 			seen[used.head] = true;
 			assert_true(++taken <= out);
 		}
-		assert_int_equal(b.ring.out, out - taken);
+		assert_int_equal(b.ring.in_flight, out - taken);
 		b.peer.broken = NULL;
 		bed_close(&b);
 	}
@@ -186,7 +186,7 @@ static void test_random_rings(void **state)
 /* A batch can't end with what was pushed and not published. */
 static void test_batch_beyond_what_is_published(void **state)
 {
-	static const char rule[] = "a used id names no chain that the device has (2.8.8)";
+	static const char rule[] = "a used id is not in flight (2.8.8)";
 	struct bed b;
 	uint16_t id;
 
@@ -216,7 +216,7 @@ static void test_in_order_id_that_was_never_out(void **state)
 	bed_push(&b, 1);
 	bed_publish(&b);
 	lie(&b, 1);
-	assert_broken(&b, "a used id names no chain that the device has (2.8.8)");
+	assert_broken(&b, "a used id is not in flight (2.8.8)");
 	bed_close(&b);
 }
 
@@ -234,20 +234,20 @@ static void test_split_in_order(void **state)
 	/* The index covers one chain, and the entry ends two. */
 	peer_use(&b.peer, &chains[1], 0);
 	peer_show(&b.peer);
-	assert_broken(&b, "a used id is behind what the used index covers (2.7.9)");
+	assert_broken(&b, "a used id is beyond the used index (2.7.9)");
 	bed_close(&b);
 	open_busy(&b, false, true, 2);
 	chains[0] = (struct peer_chain){.id = 16, .slots = 1};
 	peer_use(&b.peer, &chains[0], 0);
 	peer_show(&b.peer);
-	assert_broken(&b, "a used id names no chain that the device has (2.7.8)");
+	assert_broken(&b, "a used id is not in flight (2.7.8)");
 	bed_close(&b);
 	open_busy(&b, false, true, 1);
 	/* It was out a lap ago. */
 	chains[0] = (struct peer_chain){.id = (uint16_t)((b.peer.place + 5) % 16), .slots = 1};
 	peer_use(&b.peer, &chains[0], 0);
 	peer_show(&b.peer);
-	assert_broken(&b, "a used id names no chain that the device has (2.7.8)");
+	assert_broken(&b, "a used id is not in flight (2.7.8)");
 	bed_close(&b);
 }
 

@@ -160,12 +160,12 @@ static void test_the_rule_is_a_sentence(void **state)
 	device_lie(&p.dev, SIZE, 0);
 	device_show(&p.dev);
 	assert_int_equal(split_take(&p.ring, &used), -EPROTO);
-	assert_string_equal(p.ring.rule, "a used id names no chain that the device has (2.7.8)");
+	assert_string_equal(p.ring.rule, "a used id is not in flight (2.7.8)");
 	pair_close(&p);
 	open_busy(&p, 1);
 	device_show_idx(&p.dev, (uint16_t)(p.ring.last_used + 2));
 	assert_int_equal(split_pending(&p.ring), -EPROTO);
-	assert_string_equal(p.ring.rule, "the used index moved past what was available (2.7.8)");
+	assert_string_equal(p.ring.rule, "the used index exceeds the available index (2.7.8)");
 	pair_close(&p);
 }
 

@@ -382,7 +382,8 @@ static void test_arm_in_the_middle_of_a_batch(void **state)
 
 static void assert_stands_where_it_is(const struct bed *b)
 {
-	assert_int_equal(packed_stood(&b->ring), b->peer.used | (b->peer.used_wrap ? WRAP : 0));
+	assert_int_equal(packed_resume_base(&b->ring),
+			 b->peer.used | (b->peer.used_wrap ? WRAP : 0));
 }
 
 /* Where the device stands doesn't depend on how much of its batches was taken. */

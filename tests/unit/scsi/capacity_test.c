@@ -34,7 +34,7 @@ static void short_form(void **state)
 	assert_int_equal(c.blocks, 0x200000);
 	assert_int_equal(c.block_size, 512);
 	assert_int_equal(c.physical_block_size, 512);
-	assert_false(c.thin || c.read_zeros || c.protection);
+	assert_false(c.thin || c.read_zeros);
 	assert_int_equal(parse_10(0, 2048, &c), 0);
 	assert_int_equal(c.blocks, 1);
 	assert_int_equal(parse_10(UINT32_MAX - 1, 512, &c), 0);
@@ -67,10 +67,9 @@ static void long_form(void **state)
 	assert_int_equal(c.physical_block_size, 4096);
 	assert_true(c.thin);
 	assert_true(c.read_zeros);
-	assert_true(c.protection);
 	assert_int_equal(parse_16(UINT32_MAX, 4096, &c), 0);
 	assert_int_equal(c.blocks, UINT64_C(0x100000000));
-	assert_false(c.thin || c.read_zeros || c.protection);
+	assert_false(c.thin || c.read_zeros);
 }
 
 static void refuses_what_does_not_fit_64_bits(void **state)
@@ -138,7 +137,6 @@ static void reads_what_there_is(void **state)
 
 		assert_int_equal(scsi_capacity_parse_16(copy, len, &c), len < 12 ? -EPROTO : 0);
 		assert_int_equal(c.blocks, len < 12 ? 0 : 8);
-		assert_int_equal(c.protection, len >= 13);
 		assert_int_equal(c.physical_block_size, len < 12 ? 0 : len < 14 ? 512 : 4096);
 		assert_int_equal(c.thin, len >= 15);
 		free(copy);

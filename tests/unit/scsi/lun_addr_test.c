@@ -29,17 +29,6 @@ static void encodes_flat_form(void **state)
 	}
 }
 
-static void encodes_report_luns_unit(void **state)
-{
-	static const uint8_t want[8] = {0xc1, 0x01};
-	uint8_t out[8];
-
-	(void)state;
-	CONFORMS("R-SCSI-32");
-	scsi_lun_encode_report_luns(out);
-	assert_memory_equal(out, want, sizeof(out));
-}
-
 static void refuses_what_is_out_of_range(void **state)
 {
 	static const uint8_t untouched[8] = {9, 9, 9, 9, 9, 9, 9, 9};
@@ -125,7 +114,6 @@ int run_lun_addr_tests(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(encodes_flat_form),
-		cmocka_unit_test(encodes_report_luns_unit),
 		cmocka_unit_test(refuses_what_is_out_of_range),
 		cmocka_unit_test(decodes_what_it_encodes),
 		cmocka_unit_test(decodes_peripheral_form),

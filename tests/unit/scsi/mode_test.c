@@ -15,11 +15,11 @@ static const uint8_t reply_6[] = {
 	0x88, 0x12, 0x04, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
 };
 
-/* Header of 8, no block descriptor, a subpage, then the caching page with RCD. */
+/* Header of 8, no block descriptor, a subpage, then the caching page with WCE. */
 static const uint8_t reply_10[] = {
 	0,    38,   0,    0x80, 0, 0, 0, 0,       /* length, WP */
 	0x48, 0x08, 0,    6,    4, 4, 4, 4, 4, 4, /* page 08h, subpage 08h: another one */
-	0x08, 0x12, 0x01, 0,    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+	0x08, 0x12, 0x04, 0,    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
 };
 
 static void six_byte_form(void **state)
@@ -30,22 +30,23 @@ static void six_byte_form(void **state)
 	assert_int_equal(scsi_mode_parse_6(reply_6, sizeof(reply_6), &m), 0);
 	assert_false(m.write_protected);
 	assert_true(m.dpofua);
-	assert_true(m.has_caching);
 	assert_true(m.write_cache);
-	assert_false(m.read_cache_off);
 }
 
 static void ten_byte_form(void **state)
 {
+	uint8_t no_cache[sizeof(reply_10)];
 	struct scsi_mode m;
 
 	(void)state;
 	assert_int_equal(scsi_mode_parse_10(reply_10, sizeof(reply_10), &m), 0);
 	assert_true(m.write_protected);
 	assert_false(m.dpofua);
-	assert_true(m.has_caching);
+	assert_true(m.write_cache);
+	memcpy(no_cache, reply_10, sizeof(no_cache));
+	no_cache[20] = 0;
+	assert_int_equal(scsi_mode_parse_10(no_cache, sizeof(no_cache), &m), 0);
 	assert_false(m.write_cache);
-	assert_true(m.read_cache_off);
 }
 
 static void six_bytes_cut_anywhere(void **state)
@@ -60,7 +61,6 @@ static void six_bytes_cut_anywhere(void **state)
 
 		assert_int_equal(scsi_mode_parse_6(copy, len, &m), len < 4 ? -EPROTO : 0);
 		assert_int_equal(m.dpofua, len >= 4);
-		assert_int_equal(m.has_caching, len >= 27);
 		assert_int_equal(m.write_cache, len >= 27);
 		free(copy);
 	}
@@ -78,7 +78,7 @@ static void ten_bytes_cut_anywhere(void **state)
 
 		assert_int_equal(scsi_mode_parse_10(copy, len, &m), len < 8 ? -EPROTO : 0);
 		assert_int_equal(m.write_protected, len >= 8);
-		assert_int_equal(m.has_caching, len >= 21);
+		assert_int_equal(m.write_cache, len >= 21);
 		free(copy);
 	}
 }
@@ -94,7 +94,7 @@ static void lengths_that_lie(void **state)
 	memcpy(data, reply_6, sizeof(reply_6));
 	data[0] = 23;
 	assert_int_equal(scsi_mode_parse_6(data, sizeof(reply_6), &m), 0);
-	assert_false(m.has_caching);
+	assert_false(m.write_cache);
 	/* More data are claimed than came. */
 	data[0] = 255;
 	assert_int_equal(scsi_mode_parse_6(data, sizeof(reply_6), &m), 0);
@@ -103,21 +103,21 @@ static void lengths_that_lie(void **state)
 	data[3] = 255;
 	assert_int_equal(scsi_mode_parse_6(data, sizeof(reply_6), &m), 0);
 	assert_true(m.dpofua);
-	assert_false(m.has_caching);
+	assert_false(m.write_cache);
 	data[3] = 8;
 	data[13] = 255;
 	assert_int_equal(scsi_mode_parse_6(data, sizeof(reply_6), &m), 0);
-	assert_false(m.has_caching);
+	assert_false(m.write_cache);
 	/* A caching page too short for its flags. */
 	data[13] = 0x0a;
 	data[25] = 0;
 	assert_int_equal(scsi_mode_parse_6(data, sizeof(reply_6), &m), 0);
-	assert_false(m.has_caching);
+	assert_false(m.write_cache);
 	memcpy(data, reply_10, sizeof(reply_10));
 	put_be16(data + 6, 0xffff);
 	assert_int_equal(scsi_mode_parse_10(data, sizeof(reply_10), &m), 0);
 	assert_true(m.write_protected);
-	assert_false(m.has_caching);
+	assert_false(m.write_cache);
 }
 
 int run_mode_tests(void)

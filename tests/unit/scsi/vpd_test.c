@@ -117,9 +117,7 @@ static void reads_limits(void **state)
 
 	(void)state;
 	assert_int_equal(scsi_vpd_parse_limits(limits, sizeof(limits), &out), 0);
-	assert_true(out.write_same_nonzero);
 	assert_int_equal(out.max_caw, 0x20);
-	assert_int_equal(out.granularity, 8);
 	assert_int_equal(out.max_transfer, 0x2000);
 	assert_int_equal(out.optimal_transfer, 0x400);
 	assert_int_equal(out.max_unmap_blocks, 0x400000);
@@ -140,9 +138,7 @@ static void short_limits_have_no_half_fields(void **state)
 		uint8_t *image = exact_copy(limits, len);
 
 		assert_int_equal(scsi_vpd_parse_limits(image, len, &out), len < 4 ? -EPROTO : 0);
-		assert_int_equal(out.write_same_nonzero, len >= 5);
 		assert_int_equal(out.max_caw, len >= 6 ? 0x20 : 0);
-		assert_int_equal(out.granularity, len >= 8 ? 8 : 0);
 		assert_int_equal(out.max_transfer, len >= 12 ? 0x2000 : 0);
 		assert_int_equal(out.optimal_transfer, len >= 16 ? 0x400 : 0);
 		assert_int_equal(out.max_unmap_blocks, len >= 24 ? 0x400000 : 0);
@@ -191,13 +187,13 @@ static void reads_provisioning(void **state)
 		uint8_t page[8];
 		struct scsi_vpd_provisioning want;
 	} cases[] = {
-		{{0, 0xb2, 0, 4, 0, 0xe4, 2, 0}, {true, true, true, true, 2}},
-		{{0, 0xb2, 0, 4, 0, 0x80, 1, 0}, {true, false, false, false, 1}},
-		{{0, 0xb2, 0, 4, 0, 0x40, 0xf8, 0}, {false, true, false, false, 0}},
-		{{0, 0xb2, 0, 4, 0, 0x20, 0, 0}, {false, false, true, false, 0}},
+		{{0, 0xb2, 0, 4, 0, 0xe4, 2, 0}, {true, true, true, 2}},
+		{{0, 0xb2, 0, 4, 0, 0x80, 1, 0}, {true, false, false, 1}},
+		{{0, 0xb2, 0, 4, 0, 0x40, 0xf8, 0}, {false, true, false, 0}},
+		{{0, 0xb2, 0, 4, 0, 0x20, 0, 0}, {false, false, false, 0}},
 		/* LBPRZ 010b: blocks read as what the vendor chose, which is not zeros. */
-		{{0, 0xb2, 0, 4, 0, 0x88, 2, 0}, {true, false, false, false, 2}},
-		{{0, 0xb2, 0, 1, 9, 0xff, 7, 0}, {false, false, false, false, 0}},
+		{{0, 0xb2, 0, 4, 0, 0x88, 2, 0}, {true, false, false, 2}},
+		{{0, 0xb2, 0, 1, 9, 0xff, 7, 0}, {false, false, false, 0}},
 	};
 	size_t i;
 

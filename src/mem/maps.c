@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Lets devices map and unmap a region, each one together with its table, and undoes on all what one
- * of them refuses. An undoing that fails is logged: the caller gets the errno of the refusal.
+ * Maps and unmaps a region for all devices of a pool, each together with its table. If one device
+ * fails, the others are rolled back; a rollback that fails is logged, and the caller gets the errno
+ * of the first failure.
  */
 #include <errno.h>
 #include <inttypes.h>
 
-#include "mem/follow.h"
+#include "mem/maps.h"
 #include "mem/table.h"
 #include "util/error.h"
 #include "util/log.h"
@@ -17,7 +18,7 @@ static int unmap_at(struct dma_map *map, const struct dma_region *region,
 	return map->ops->unmap(map->ctx, region, span->start + span->delta);
 }
 
-int follow_map(struct dma_map *map, const struct dma_region *region)
+int map_region(struct dma_map *map, const struct dma_region *region)
 {
 	uint64_t iova = 0;
 	int err;
@@ -25,15 +26,16 @@ int follow_map(struct dma_map *map, const struct dma_region *region)
 	err = map->ops->map(map->ctx, region, &iova);
 	if (err)
 		return err;
-	/* The table comes last: an address is translated only when the device can reach it. */
-	err = table_publish_with(map, region, iova);
+	/* Publish last: an address is translated only when the device can access it. */
+	err = table_add_region(map, region, iova);
 	if (err && map->ops->unmap(map->ctx, region, iova))
-		log_error("a device keeps the region at 0x%" PRIx64 " against our will",
+		log_error("unmapping the region at 0x%" PRIx64
+			  " failed; a device can still access it",
 			  region->addr);
 	return err;
 }
 
-int follow_add(struct dma_map *maps, const struct dma_region *region)
+int maps_add_region(struct dma_map *maps, const struct dma_region *region)
 {
 	const struct dma_span *span;
 	struct dma_map *failed;
@@ -41,22 +43,23 @@ int follow_add(struct dma_map *maps, const struct dma_region *region)
 	int err = 0;
 
 	for (failed = maps; failed; failed = failed->next) {
-		err = follow_map(failed, region);
+		err = map_region(failed, region);
 		if (err)
 			break;
 	}
-	/* Backwards: first the table forgets the region, then the device may. */
+	/* Roll back, in reverse: first remove the region from the table, then unmap it. */
 	for (map = maps; err && map != failed; map = map->next) {
 		span = table_span(map, region->bit);
 		table_revert(map);
 		if (unmap_at(map, region, span))
-			log_error("a device keeps the region at 0x%" PRIx64 " against our will",
+			log_error("unmapping the region at 0x%" PRIx64
+				  " failed; a device can still access it",
 				  region->addr);
 	}
 	return err;
 }
 
-/* A device that lost memory in the middle of a request would read or write somebody else's. */
+/* If memory were unmapped during a request, the device could access memory reused by others. */
 static int check_busy(const struct dma_map *map, const struct dma_region *region)
 {
 	for (; map; map = map->next) {
@@ -69,41 +72,41 @@ static int check_busy(const struct dma_map *map, const struct dma_region *region
 	return 0;
 }
 
-/* Shows a hidden region again, for the maps from @map up to @end. */
-static void show(struct dma_map *map, const struct dma_map *end)
+/* Makes a hidden region visible again, for the maps from @map up to @end. */
+static void unhide(struct dma_map *map, const struct dma_map *end)
 {
 	for (; map != end; map = map->next)
 		table_revert(map);
 }
 
-/* From here on no new request finds the region. */
+/* Removes the region from all tables: new requests no longer find it. */
 static int hide(struct dma_map *maps, const struct dma_region *region)
 {
 	struct dma_map *map;
 	int err;
 
 	for (map = maps; map; map = map->next) {
-		err = table_publish_without(map, region->bit);
+		err = table_remove_region(map, region->bit);
 		if (err) {
-			show(maps, map);
+			unhide(maps, map);
 			return err;
 		}
 	}
 	return 0;
 }
 
-/* Maps before @failed have lost the hidden region; @failed and those behind only don't show it. */
-static void give_back(struct dma_map *maps, struct dma_map *failed, const struct dma_region *region)
+/* Maps the region again for the maps before @failed, and makes it visible for the others. */
+static void map_again(struct dma_map *maps, struct dma_map *failed, const struct dma_region *region)
 {
 	struct dma_map *map;
 
 	for (map = maps; map != failed; map = map->next) {
-		if (follow_map(map, region))
-			log_error("a device does not take back the region at 0x%" PRIx64
-				  "; requests in it fail with -EFAULT",
+		if (map_region(map, region))
+			log_error("a device failed to map the region at 0x%" PRIx64
+				  " again; requests in it fail with -EFAULT",
 				  region->addr);
 	}
-	show(failed, NULL);
+	unhide(failed, NULL);
 }
 
 static int unmap_hidden(struct dma_map *maps, const struct dma_region *region)
@@ -113,23 +116,23 @@ static int unmap_hidden(struct dma_map *maps, const struct dma_region *region)
 	int err;
 
 	for (map = maps; map; map = map->next) {
-		span = table_former_span(map, region->bit);
-		/* None on a device that once did not take the region back. */
+		span = table_previous_span(map, region->bit);
+		/* NULL for a device that failed to map the region again earlier. */
 		err = span ? unmap_at(map, region, span) : 0;
 		if (err) {
-			give_back(maps, map, region);
+			map_again(maps, map, region);
 			return err;
 		}
 	}
 	return 0;
 }
 
-int follow_remove(struct dma_map *maps, const struct dma_region *region)
+int maps_remove_region(struct dma_map *maps, const struct dma_region *region)
 {
 	int err;
 
 	/*
-	 * Before anything is hidden: a caller who asks again and again must not disturb requests.
+	 * Check before hiding: callers may poll with this function, which must not affect requests.
 	 */
 	err = check_busy(maps, region);
 	if (err)
@@ -137,10 +140,10 @@ int follow_remove(struct dma_map *maps, const struct dma_region *region)
 	err = hide(maps, region);
 	if (err)
 		return err;
-	/* Again: a request may have slipped in between the first look and the hiding. */
+	/* Check again: a request may have started between the first check and the hiding. */
 	err = check_busy(maps, region);
 	if (err) {
-		show(maps, NULL);
+		unhide(maps, NULL);
 		return err;
 	}
 	return unmap_hidden(maps, region);
