@@ -7,6 +7,8 @@
 
 #include "bed.h"
 
+#define BED_NO_CHAIN "a used id is not in flight (2.7.8)"
+
 /* Both sides' mappings of one file, so that the driver's can lose the right to write. */
 static void map(struct bed *b)
 {
@@ -29,7 +31,8 @@ static void start_ring(struct bed *b, char *at)
 	const struct bed_opts *o = &b->opts;
 
 	if (o->packed) {
-		assert_int_equal(packed_init(&b->ring, at, o->size, o->event_idx, o->in_order), 0);
+		assert_int_equal(packed_init(&b->packed, at, o->size, o->event_idx, o->in_order),
+				 0);
 		return;
 	}
 	assert_int_equal(split_init(&b->split, at, o->size, o->event_idx), 0);
@@ -69,7 +72,7 @@ void bed_open(struct bed *b, const struct bed_opts *o)
 	if (b->mem != b->other)
 		assert_int_equal(
 			mprotect(b->mem + head + device, b->len - head - device, PROT_READ), 0);
-	b->peer = (struct peer){
+	b->dev = (struct ring_device){
 		.desc = b->other + head,
 		.driver = b->other + head + driver,
 		.device = b->other + head + device,
@@ -78,64 +81,67 @@ void bed_open(struct bed *b, const struct bed_opts *o)
 		.in_order = o->in_order,
 		.event_idx = o->event_idx,
 		.indirect = o->indirect,
+		.max_elems = BED_ELEMENTS,
 	};
-	peer_attach(&b->peer);
+	device_attach(&b->dev);
 }
 
-static void wind_split(struct bed *b, uint16_t index)
+void bed_open_split(struct bed *b, unsigned size, bool event_idx)
 {
-	struct vring_used *used = b->peer.device;
+	const struct bed_opts opts = {.size = size, .run = 1, .event_idx = event_idx};
 
-	b->split.next = index;
-	b->split.published = index;
-	b->split.last_used = index;
-	b->split.avail->idx = htole16(index);
-	used->idx = htole16(index);
-	b->split.order.first = index;
-	b->split.order.next = index;
-	b->split.next_desc = (uint16_t)(index & b->split.mask);
-	b->peer.place = b->split.next_desc;
-	b->peer.next = index;
-	b->peer.used = index;
+	bed_open(b, &opts);
 }
 
-static void wind_packed(struct bed *b, uint16_t index, uint16_t place, bool first_lap)
+static void wind_split(struct split_ring *ring, uint16_t index)
 {
-	b->ring.order.first = index;
-	b->ring.order.next = index;
-	b->ring.taken = index;
-	b->ring.next = place;
-	b->ring.used = place;
-	b->ring.avail_bits = first_lap ? PACKED_AVAIL : PACKED_USED;
-	b->ring.used_bits = first_lap ? PACKED_BITS : 0;
-	b->ring.position = packed_position(&b->ring);
-	b->peer.next = place;
-	b->peer.next_wrap = first_lap;
-	b->peer.used = place;
-	b->peer.used_wrap = first_lap;
+	ring->next = index;
+	ring->published = index;
+	ring->last_used = index;
+	ring->avail->idx = htole16(index);
+	ring->order.first = index;
+	ring->order.next = index;
+	ring->next_desc = (uint16_t)(index & ring->mask);
+}
+
+static void wind_packed(struct packed_ring *ring, uint16_t index, uint16_t at, bool wrap)
+{
+	ring->order.first = index;
+	ring->order.next = index;
+	ring->taken = index;
+	ring->next = at;
+	ring->used = at;
+	ring->avail_bits = wrap ? PACKED_AVAIL : PACKED_USED;
+	ring->used_bits = wrap ? PACKED_BITS : 0;
+	ring->position = packed_position(ring);
 }
 
 void bed_wind(struct bed *b, uint64_t chains)
 {
 	unsigned size = b->opts.size;
+	uint16_t at = (uint16_t)(chains % size);
+	bool wrap = chains / size % 2 == 0;
 
-	if (b->opts.packed)
-		wind_packed(b, (uint16_t)chains, (uint16_t)(chains % size), chains / size % 2 == 0);
-	else
-		wind_split(b, (uint16_t)chains);
-	b->peer.told = b->peer.used;
-	b->peer.told_wrap = b->peer.used_wrap;
+	if (b->opts.packed) {
+		wind_packed(&b->packed, (uint16_t)chains, at, wrap);
+		at |= wrap ? 0x8000 : 0;
+	} else {
+		wind_split(&b->split, (uint16_t)chains);
+		at = (uint16_t)chains;
+		device_used(&b->dev)->idx = htole16(at);
+	}
+	device_move(&b->dev, at, at);
 	bed_disarm(b);
 }
 
 void bed_close(struct bed *b)
 {
-	assert_string_equal(b->peer.broken ? b->peer.broken : "none", "none");
-	peer_detach(&b->peer);
+	assert_string_equal(b->dev.broken ? b->dev.broken : "none", "none");
+	device_detach(&b->dev);
 	if (b->opts.packed || b->opts.in_order)
 		free(b->chains);
 	if (b->opts.packed)
-		packed_fini(&b->ring);
+		packed_fini(&b->packed);
 	else
 		split_fini(&b->split);
 	free(b->cells);
@@ -180,12 +186,22 @@ static void push_packed(struct bed *b, const struct vring_desc *chain, uint16_t 
 	struct vring_packed_desc one = {chain->addr, chain->len, htole16(head), chain->flags};
 
 	if (b->opts.in_order || b->serial % 2 || (le16toh(chain->flags) & VRING_DESC_F_NEXT))
-		packed_push(&b->ring, chain, head);
+		packed_push(&b->packed, chain, head);
 	else
-		packed_push_one(&b->ring, &one, head);
+		packed_push_one(&b->packed, &one, head);
 }
 
-void bed_push(struct bed *b, unsigned elements)
+static void push_split(struct bed *b, uint16_t head)
+{
+	if (b->opts.in_order)
+		split_push_in_order(&b->split, &b->chains[head], head);
+	else if (b->opts.fast)
+		split_push_untracked(&b->split, head);
+	else
+		split_push(&b->split, head);
+}
+
+uint16_t bed_push(struct bed *b, unsigned elements)
 {
 	unsigned number = b->free[b->nfree - 1];
 	unsigned head = number * b->opts.run;
@@ -208,64 +224,123 @@ void bed_push(struct bed *b, unsigned elements)
 	}
 	if (b->opts.packed)
 		push_packed(b, chain, (uint16_t)head);
-	else if (b->opts.in_order)
-		split_push_in_order(&b->split, chain, (uint16_t)head);
 	else
-		split_push(&b->split, (uint16_t)head);
+		push_split(b, (uint16_t)head);
+	return (uint16_t)head;
+}
+
+void bed_push_many(struct bed *b, unsigned count)
+{
+	while (count--)
+		bed_push(b, 1);
 }
 
 bool bed_publish(struct bed *b)
 {
-	return b->opts.packed ? packed_publish(&b->ring) : split_publish(&b->split);
+	return b->opts.packed ? packed_publish(&b->packed) : split_publish(&b->split);
 }
 
 int bed_pending(struct bed *b)
 {
-	return b->opts.packed ? packed_pending(&b->ring) : split_pending(&b->split);
+	return b->opts.packed ? packed_pending(&b->packed) : split_pending(&b->split);
+}
+
+/* The request that a used entry names, if it is out: what a user of the readers knows by itself. */
+static struct cell *find(struct bed *b, uint32_t head)
+{
+	unsigned number = head / b->opts.run;
+
+	if (number >= b->count || head % b->opts.run || !b->cells[number].out)
+		return NULL;
+	return &b->cells[number];
+}
+
+static int take_split_fast(struct bed *b, struct ring_used *used)
+{
+	const struct vring_used_elem *reader = split_reader(&b->split);
+
+	*used = split_read(&reader);
+	if (!find(b, used->head))
+		return split_mark_broken(&b->split, BED_NO_CHAIN);
+	split_read_end(&b->split, 1);
+	return 0;
+}
+
+/* As vscsi_poll() does: what the reader leaves goes the long way. */
+static int take_packed_fast(struct bed *b, struct ring_used *used)
+{
+	struct packed_reader reader = packed_reader(&b->packed);
+	int err;
+
+	if (b->opts.run == 1 && packed_read(&reader, used)) {
+		if (!find(b, used->head))
+			return packed_mark_broken(&b->packed, BED_NO_CHAIN);
+		packed_read_end(&b->packed, 1);
+		return 0;
+	}
+	err = packed_take(&b->packed, used);
+	return err || find(b, used->head) ? err : packed_mark_broken(&b->packed, BED_NO_CHAIN);
 }
 
 int bed_take(struct bed *b, struct ring_used *used)
 {
 	if (b->opts.packed)
-		return packed_take(&b->ring, used);
+		return b->opts.fast ? take_packed_fast(b, used) : packed_take(&b->packed, used);
+	if (b->opts.fast)
+		return take_split_fast(b, used);
 	return b->opts.in_order ? split_take_in_order(&b->split, used)
 				: split_take(&b->split, used);
 }
 
 bool bed_arm(struct bed *b)
 {
-	return b->opts.packed ? packed_arm(&b->ring) : split_arm(&b->split);
+	return b->opts.packed ? packed_arm(&b->packed) : split_arm(&b->split);
 }
 
 void bed_disarm(struct bed *b)
 {
 	if (b->opts.packed)
-		packed_disarm(&b->ring);
+		packed_disarm(&b->packed);
 	else
 		split_disarm(&b->split);
 }
 
 const char *bed_rule(const struct bed *b)
 {
-	return b->opts.packed ? b->ring.rule : b->split.rule;
+	return b->opts.packed ? b->packed.rule : b->split.rule;
+}
+
+/* A request that came back, with its own answer. */
+static void finish(struct bed *b, uint32_t head)
+{
+	struct cell *cell = find(b, head);
+
+	assert_non_null(cell);
+	assert_true(cell->answer == ~cell->request);
+	cell->out = false;
+	b->free[b->nfree++] = (uint16_t)(head / b->opts.run);
 }
 
 bool bed_reap(struct bed *b, struct ring_used *used)
 {
 	int pending = bed_pending(b);
 	int taken = pending > 0 ? bed_take(b, used) : 1;
-	struct cell *cell;
 
 	assert_true(pending >= 0 && taken >= 0);
 	if (taken)
 		return false;
-	assert_int_equal(used->head % b->opts.run, 0);
-	cell = &b->cells[used->head / b->opts.run];
-	assert_true(cell->out);
-	assert_true(cell->answer == ~cell->request);
-	cell->out = false;
-	b->free[b->nfree++] = (uint16_t)(used->head / b->opts.run);
+	finish(b, used->head);
 	return true;
+}
+
+unsigned bed_reap_all(struct bed *b)
+{
+	struct ring_used used;
+	unsigned count = 0;
+
+	while (bed_reap(b, &used))
+		count++;
+	return count;
 }
 
 unsigned bed_out(const struct bed *b)
@@ -273,21 +348,35 @@ unsigned bed_out(const struct bed *b)
 	return b->count - b->nfree;
 }
 
-void bed_answer(const struct peer_chain *chain)
+bool bed_device_take(struct bed *b, struct bed_chain *chain)
 {
-	struct cell *cell = (void *)(uintptr_t)chain->addr[0];
+	return device_take(&b->dev, &chain->chain, chain->elems);
+}
+
+void bed_answer(const struct bed_chain *chain)
+{
+	struct cell *cell = chain->elems[0].at;
 
 	cell->answer = ~cell->request;
 }
 
+void bed_give(struct bed *b, const struct bed_chain *chain, uint32_t len)
+{
+	bed_answer(chain);
+	device_give(&b->dev, &chain->chain, len);
+}
+
 bool bed_serve(struct bed *b)
 {
-	struct peer_chain chain;
+	struct bed_chain chain;
 
-	while (peer_take(&b->peer, &chain)) {
-		bed_answer(&chain);
-		peer_check(&b->peer, &chain);
-		peer_use(&b->peer, &chain, 1);
-	}
-	return peer_show(&b->peer);
+	while (bed_device_take(b, &chain))
+		bed_give(b, &chain, 1);
+	return device_show(&b->dev);
+}
+
+unsigned bed_random(uint64_t *state, unsigned limit)
+{
+	*state = *state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+	return (unsigned)(*state >> 33) % limit;
 }

@@ -15,9 +15,12 @@
 #include <cmocka.h>
 
 #include "conforms.h"
-#include "peer.h"
+#include "device/ring.h"
 #include "ring/packed.h"
 #include "ring/split.h"
+
+/* Most elements of a request. */
+#define BED_ELEMENTS 8u
 
 /**
  * struct cell - A request
@@ -29,12 +32,23 @@ struct cell {
 	uint64_t request;
 	uint64_t answer;
 	bool out;
-	struct vring_packed_desc table[PEER_ELEMENTS];
+	struct vring_packed_desc table[BED_ELEMENTS];
 };
 
-/*
- * What a bed is made with: entries and the features.
+/* A chain with its elements. */
+struct bed_chain {
+	struct device_chain chain;
+	struct device_elem elems[BED_ELEMENTS];
+};
+
+/**
+ * struct bed_opts - What a bed is made with
+ * @size: entries
  * @run: descriptors of the longest chain
+ * @packed, @in_order, @event_idx, @indirect: the features
+ * @fast: chains go and come by the functions of the library's request queues, which leave it to
+ *	their caller to know what the device has: split_push_untracked() and packed_push_one(), and readers
+ *	instead of split_take() and packed_take(), where they can be used. Not with @in_order
  * @threads: the two sides are threads: one mapping for both, so that ThreadSanitizer sees that it
  *	is the same memory
  */
@@ -45,12 +59,14 @@ struct bed_opts {
 	bool in_order;
 	bool event_idx;
 	bool indirect;
+	bool fast;
 	bool threads;
 };
 
 /**
  * struct bed - A ring and both its users
- * @split, @ring: the driver's side; one of them is in use
+ * @split, @packed: the driver's side; one of them is in use
+ * @dev: the device's side
  * @chains: where chains are prepared; request i has the descriptors from i * run on
  * @cells: requests, @count of them; @free: those that are not out, @nfree of them, as a stack
  * @mem, @other: the memory as the driver and as the device see it; @len: bytes
@@ -59,8 +75,8 @@ struct bed_opts {
 struct bed {
 	struct bed_opts opts;
 	struct split_ring split;
-	struct packed_ring ring;
-	struct peer peer;
+	struct packed_ring packed;
+	struct ring_device dev;
 	struct vring_desc *chains;
 	struct cell *cells;
 	uint16_t *free;
@@ -74,21 +90,27 @@ struct bed {
 
 /*
  * The driver's mapping of what the device alone writes is read-only, where it has one of its own: a
- * driver that writes there dies.
+ * driver that writes there dies (R-SPLIT-40, R-PACK-43).
  */
 void bed_open(struct bed *b, const struct bed_opts *opts);
 
+/* bed_open() of a split ring with chains of one descriptor. */
+void bed_open_split(struct bed *b, unsigned size, bool event_idx);
+
 /*
  * Right after bed_open(): both sides stand where they would after so many chains of one descriptor,
- * all of which came back: indices of 16 bits, entries and their laps.
+ * all of which came back: indices of 16 bits, entries and wrap counters.
  */
 void bed_wind(struct bed *b, uint64_t chains);
 
 /* Ends it, after checking that the device found no fault with the driver. */
 void bed_close(struct bed *b);
 
-/* Sends a request with so many elements, at most @run where chains lie in the ring. */
-void bed_push(struct bed *b, unsigned elements);
+/* Sends a request with so many elements, at most @run where chains lie in the ring. Its head. */
+uint16_t bed_push(struct bed *b, unsigned elements);
+
+/* Sends @count requests of one element. */
+void bed_push_many(struct bed *b, unsigned count);
 
 /* As the functions of the ring. */
 bool bed_publish(struct bed *b);
@@ -101,13 +123,25 @@ const char *bed_rule(const struct bed *b);
 /* Takes one back: whether there was one. It has to be out and to have its own answer. */
 bool bed_reap(struct bed *b, struct ring_used *used);
 
+/* Takes back all that there are; their number. */
+unsigned bed_reap_all(struct bed *b);
+
 /* How many requests are out. */
 unsigned bed_out(const struct bed *b);
 
+/* The device takes the next chain. */
+bool bed_device_take(struct bed *b, struct bed_chain *chain);
+
 /* The device answers a request that it took. */
-void bed_answer(const struct peer_chain *chain);
+void bed_answer(const struct bed_chain *chain);
+
+/* The device answers a request and gives it back; the driver may not see it yet. */
+void bed_give(struct bed *b, const struct bed_chain *chain, uint32_t len);
 
 /* The device takes, answers and gives back everything, one by one. Whether to notify. */
 bool bed_serve(struct bed *b);
+
+/* A number below @limit, the same sequence in every run. */
+unsigned bed_random(uint64_t *state, unsigned limit);
 
 #endif

@@ -31,8 +31,8 @@ static void open_busy(struct bed *b, bool packed, bool in_order, unsigned out)
 
 static void lie(struct bed *b, uint16_t id)
 {
-	peer_lie(&b->peer, b->peer.used, id, 1,
-		 (uint16_t)(peer_used_bits(&b->peer) | VRING_DESC_F_WRITE));
+	device_write(&b->dev, b->dev.used_idx, id, 1,
+		     (uint16_t)(device_used_bits(&b->dev) | VRING_DESC_F_WRITE));
 }
 
 /* Whatever comes after the lie, the ring stays broken. */
@@ -66,7 +66,7 @@ static void test_ids_that_name_no_chain(void **state)
 
 static void test_ids_that_are_not_out(void **state)
 {
-	struct peer_chain chain;
+	struct bed_chain chain;
 	struct bed b;
 	uint16_t id;
 
@@ -74,9 +74,9 @@ static void test_ids_that_are_not_out(void **state)
 	CONFORMS("R-HARD-02", "R-HARD-07");
 	for (id = 0; id < SIZE; id++) {
 		open_busy(&b, true, false, 1);
-		assert_true(peer_take(&b.peer, &chain));
+		assert_true(bed_device_take(&b, &chain));
 		lie(&b, id);
-		if (id != chain.id)
+		if (id != chain.chain.id)
 			assert_broken(&b, no_chain);
 		bed_close(&b);
 	}
@@ -84,18 +84,17 @@ static void test_ids_that_are_not_out(void **state)
 
 static void test_an_id_used_twice(void **state)
 {
-	struct peer_chain chain;
+	struct bed_chain chain;
 	struct ring_used used;
 	struct bed b;
 
 	(void)state;
 	CONFORMS("R-HARD-02");
 	open_busy(&b, true, false, 3);
-	assert_true(peer_take(&b.peer, &chain));
-	bed_answer(&chain);
-	peer_use(&b.peer, &chain, 1);
+	assert_true(bed_device_take(&b, &chain));
+	bed_give(&b, &chain, 1);
 	assert_true(bed_reap(&b, &used));
-	lie(&b, chain.id);
+	lie(&b, chain.chain.id);
 	assert_broken(&b, no_chain);
 	bed_close(&b);
 }
@@ -120,7 +119,7 @@ static void test_used_with_nothing_out(void **state)
 static void test_scribbled_ring_changes_nothing(void **state)
 {
 	const struct bed_opts opts = {.size = SIZE, .run = 3, .packed = true};
-	struct peer_chain chain;
+	struct bed_chain chain;
 	struct ring_used used;
 	struct bed b;
 	unsigned round;
@@ -131,13 +130,11 @@ static void test_scribbled_ring_changes_nothing(void **state)
 	for (round = 0; round < 200; round++) {
 		bed_push(&b, 1 + round % 3);
 		bed_publish(&b);
-		assert_true(peer_take(&b.peer, &chain));
-		bed_answer(&chain);
-		peer_check(&b.peer, &chain);
-		peer_use(&b.peer, &chain, round);
+		assert_true(bed_device_take(&b, &chain));
+		bed_give(&b, &chain, round);
 		/* All of the used descriptor that means nothing. */
-		((struct vring_packed_desc *)b.peer.desc)[chain.first].addr = UINT64_MAX;
-		((struct vring_packed_desc *)b.peer.desc)[chain.first].flags |=
+		device_packed(&b.dev)[chain.chain.first].addr = UINT64_MAX;
+		device_packed(&b.dev)[chain.chain.first].flags |=
 			htole16(VRING_DESC_F_NEXT | VRING_DESC_F_INDIRECT);
 		assert_true(bed_reap(&b, &used));
 		assert_int_equal(used.len, round);
@@ -155,7 +152,7 @@ static void test_random_rings(void **state)
 	CONFORMS("R-HARD-01", "R-HARD-02", "R-HARD-03", "R-HARD-09");
 	for (round = 0; round < 4000; round++) {
 		bool in_order = round % 2;
-		unsigned out = 1 + pair_random(&random, SIZE);
+		unsigned out = 1 + bed_random(&random, SIZE);
 		bool seen[SIZE] = {false};
 		struct ring_used used;
 		unsigned taken = 0;
@@ -165,11 +162,11 @@ static void test_random_rings(void **state)
 		open_busy(&b, true, in_order, out);
 		for (i = 0; i < SIZE; i++) {
 			/* Mostly as if each entry of this lap were used. */
-			bool turn = (i < b.peer.used) ^ !pair_random(&random, 4);
-			uint16_t bits = peer_used_bits(&b.peer);
+			bool turn = (i < b.dev.used_idx) ^ !bed_random(&random, 4);
+			uint16_t bits = device_used_bits(&b.dev);
 
-			peer_lie(&b.peer, i, (uint16_t)pair_random(&random, SIZE + 2), 0,
-				 (uint16_t)(turn ? bits ^ PACKED_BITS : bits));
+			device_write(&b.dev, i, (uint16_t)bed_random(&random, SIZE + 2), 0,
+				     (uint16_t)(turn ? bits ^ PACKED_BITS : bits));
 		}
 		while (bed_pending(&b) > 0 && bed_take(&b, &used) == 0) {
 			assert_true(used.head < SIZE && b.cells[used.head].out);
@@ -177,8 +174,8 @@ static void test_random_rings(void **state)
 			seen[used.head] = true;
 			assert_true(++taken <= out);
 		}
-		assert_int_equal(b.ring.in_flight, out - taken);
-		b.peer.broken = NULL;
+		assert_int_equal(b.packed.in_flight, out - taken);
+		b.dev.broken = NULL;
 		bed_close(&b);
 	}
 }
@@ -194,7 +191,7 @@ static void test_batch_beyond_what_is_published(void **state)
 	CONFORMS("R-HARD-03", "R-HARD-10");
 	open_busy(&b, true, true, 2);
 	bed_push(&b, 1);
-	id = b.ring.order.fifo[(uint16_t)(b.ring.order.next - 1) & b.ring.order.mask].id;
+	id = b.packed.order.fifo[(uint16_t)(b.packed.order.next - 1) & b.packed.order.mask].id;
 	lie(&b, id);
 	assert_broken(&b, rule);
 	bed_close(&b);
@@ -223,30 +220,28 @@ static void test_in_order_id_that_was_never_out(void **state)
 /* Split, in order: the id against what is out, and the batch against the used index. */
 static void test_split_in_order(void **state)
 {
-	struct peer_chain chains[2];
+	struct bed_chain chains[2];
 	struct bed b;
 
 	(void)state;
 	CONFORMS("R-HARD-01", "R-HARD-02", "R-HARD-03", "R-HARD-10");
 	open_busy(&b, false, true, 2);
-	assert_true(peer_take(&b.peer, &chains[0]));
-	assert_true(peer_take(&b.peer, &chains[1]));
+	assert_true(bed_device_take(&b, &chains[0]));
+	assert_true(bed_device_take(&b, &chains[1]));
 	/* The index covers one chain, and the entry ends two. */
-	peer_use(&b.peer, &chains[1], 0);
-	peer_show(&b.peer);
+	device_lie(&b.dev, chains[1].chain.id, 0);
+	device_show(&b.dev);
 	assert_broken(&b, "a used id is beyond the used index (2.7.9)");
 	bed_close(&b);
 	open_busy(&b, false, true, 2);
-	chains[0] = (struct peer_chain){.id = 16, .slots = 1};
-	peer_use(&b.peer, &chains[0], 0);
-	peer_show(&b.peer);
+	device_lie(&b.dev, 16, 0);
+	device_show(&b.dev);
 	assert_broken(&b, "a used id is not in flight (2.7.8)");
 	bed_close(&b);
 	open_busy(&b, false, true, 1);
 	/* It was out a lap ago. */
-	chains[0] = (struct peer_chain){.id = (uint16_t)((b.peer.place + 5) % 16), .slots = 1};
-	peer_use(&b.peer, &chains[0], 0);
-	peer_show(&b.peer);
+	device_lie(&b.dev, (b.dev.place + 5u) % 16, 0);
+	device_show(&b.dev);
 	assert_broken(&b, "a used id is not in flight (2.7.8)");
 	bed_close(&b);
 }

@@ -2,49 +2,57 @@
 /* A device that lies in its used ring breaks the ring, and nothing else. */
 #include <errno.h>
 
+#include "bed.h"
 #include "ring.h"
 
 #define SIZE 16u
 
 /* A ring that has come a long way, with @out chains out: heads 15, 14, ... */
-static void open_busy(struct pair *p, unsigned out)
+static void open_busy(struct bed *b, unsigned out)
 {
+	struct ring_used used;
 	unsigned i;
 
-	pair_open(p, SIZE, false);
+	bed_open_split(b, SIZE, false);
 	for (i = 0; i < 3 * SIZE; i++) {
-		pair_push(p);
-		split_publish(&p->ring);
-		pair_complete_all(p);
-		pair_reap(p);
+		bed_push(b, 1);
+		split_publish(&b->split);
+		bed_serve(b);
+		assert_true(bed_reap(b, &used));
 	}
-	pair_push_many(p, out);
-	split_publish(&p->ring);
+	bed_push_many(b, out);
+	split_publish(&b->split);
+}
+
+/* How many chains the driver has pushed and not taken back. */
+static unsigned split_out(const struct bed *b)
+{
+	return (uint16_t)(b->split.next - b->split.last_used);
 }
 
 /* Whatever comes after the lie, the ring stays broken. */
-static void assert_stays_broken(struct pair *p)
+static void assert_stays_broken(struct bed *b)
 {
-	assert_non_null(p->ring.rule);
-	assert_int_equal(split_pending(&p->ring), -EPROTO);
-	device_show_idx(&p->dev, p->ring.last_used);
-	assert_int_equal(split_pending(&p->ring), -EPROTO);
+	assert_non_null(b->split.rule);
+	assert_int_equal(split_pending(&b->split), -EPROTO);
+	device_show_idx(&b->dev, b->split.last_used);
+	assert_int_equal(split_pending(&b->split), -EPROTO);
 }
 
 static void expect_bad_id(uint32_t id)
 {
 	struct ring_used used;
-	struct pair p;
+	struct bed b;
 
-	open_busy(&p, 1);
-	device_lie(&p.dev, id, 0);
-	device_show(&p.dev);
-	assert_int_equal(split_pending(&p.ring), 1);
-	if (split_take(&p.ring, &used) != -EPROTO)
+	open_busy(&b, 1);
+	device_lie(&b.dev, id, 0);
+	device_show(&b.dev);
+	assert_int_equal(split_pending(&b.split), 1);
+	if (split_take(&b.split, &used) != -EPROTO)
 		fail_msg("id %u was taken", id);
-	assert_int_equal(pair_out(&p), 1);
-	assert_stays_broken(&p);
-	pair_close(&p);
+	assert_int_equal(split_out(&b), 1);
+	assert_stays_broken(&b);
+	bed_close(&b);
 }
 
 static void test_ids_that_name_no_chain(void **state)
@@ -53,13 +61,13 @@ static void test_ids_that_name_no_chain(void **state)
 					 65536, 65536 + SIZE, 0x80000000, UINT32_MAX};
 	unsigned i;
 	uint32_t valid;
-	struct pair p;
+	struct bed b;
 
 	(void)state;
 	CONFORMS("R-HARD-01", "R-SPLIT-38");
-	open_busy(&p, 1);
-	valid = le16toh(p.dev.avail->ring[(p.ring.published - 1) % SIZE]);
-	pair_close(&p);
+	open_busy(&b, 1);
+	valid = le16toh(device_avail(&b.dev)->ring[(b.split.published - 1) % SIZE]);
+	bed_close(&b);
 	for (i = 0; i < ARRAY_LEN(never); i++)
 		expect_bad_id(never[i]);
 	/* Right in the low 16 bits, and in the low bits that fit the ring. */
@@ -72,13 +80,13 @@ static void test_ids_of_free_heads(void **state)
 {
 	uint32_t valid;
 	uint32_t id;
-	struct pair p;
+	struct bed b;
 
 	(void)state;
 	CONFORMS("R-HARD-02");
-	open_busy(&p, 1);
-	valid = le16toh(p.dev.avail->ring[(p.ring.published - 1) % SIZE]);
-	pair_close(&p);
+	open_busy(&b, 1);
+	valid = le16toh(device_avail(&b.dev)->ring[(b.split.published - 1) % SIZE]);
+	bed_close(&b);
 	for (id = 0; id < SIZE; id++) {
 		if (id != valid)
 			expect_bad_id(id);
@@ -87,38 +95,38 @@ static void test_ids_of_free_heads(void **state)
 
 static void test_id_used_twice(void **state)
 {
+	struct bed_chain chain;
 	struct ring_used used;
-	struct pair p;
-	uint16_t head;
+	struct bed b;
 
 	(void)state;
 	CONFORMS("R-HARD-02");
-	open_busy(&p, 3);
-	assert_true(device_take(&p.dev, &head));
-	device_use(&p.dev, head, 1);
-	device_lie(&p.dev, head, 1);
-	device_show(&p.dev);
-	assert_int_equal(split_pending(&p.ring), 2);
-	assert_int_equal(split_take(&p.ring, &used), 0);
-	assert_int_equal(used.head, head);
-	assert_int_equal(split_take(&p.ring, &used), -EPROTO);
-	assert_int_equal(pair_out(&p), 2);
-	assert_stays_broken(&p);
-	pair_close(&p);
+	open_busy(&b, 3);
+	assert_true(bed_device_take(&b, &chain));
+	assert_true(device_give(&b.dev, &chain.chain, 1));
+	device_lie(&b.dev, chain.chain.id, 1);
+	device_show(&b.dev);
+	assert_int_equal(split_pending(&b.split), 2);
+	assert_int_equal(split_take(&b.split, &used), 0);
+	assert_int_equal(used.head, chain.chain.id);
+	assert_int_equal(split_take(&b.split, &used), -EPROTO);
+	assert_int_equal(split_out(&b), 2);
+	assert_stays_broken(&b);
+	bed_close(&b);
 }
 
 /* The index moves by @by with @out chains with the device. */
 static void expect_bad_jump(unsigned out, unsigned by)
 {
-	struct pair p;
+	struct bed b;
 
-	open_busy(&p, out);
-	device_show_idx(&p.dev, (uint16_t)(p.ring.last_used + by));
-	if (split_pending(&p.ring) != -EPROTO)
+	open_busy(&b, out);
+	device_show_idx(&b.dev, (uint16_t)(b.split.last_used + by));
+	if (split_pending(&b.split) != -EPROTO)
 		fail_msg("a jump by %u with %u out was accepted", by, out);
-	assert_int_equal(pair_out(&p), out);
-	assert_stays_broken(&p);
-	pair_close(&p);
+	assert_int_equal(split_out(&b), out);
+	assert_stays_broken(&b);
+	bed_close(&b);
 }
 
 static void test_used_index_jumps(void **state)
@@ -137,36 +145,36 @@ static void test_used_index_jumps(void **state)
 /* What was pushed and not yet published can't come back. */
 static void test_used_index_counts_published_chains_only(void **state)
 {
-	struct pair p;
+	struct bed b;
 
 	(void)state;
 	CONFORMS("R-HARD-03");
-	open_busy(&p, 2);
-	pair_push_many(&p, 5);
-	device_show_idx(&p.dev, (uint16_t)(p.ring.last_used + 2));
-	assert_int_equal(split_pending(&p.ring), 2);
-	device_show_idx(&p.dev, (uint16_t)(p.ring.last_used + 3));
-	assert_int_equal(split_pending(&p.ring), -EPROTO);
-	pair_close(&p);
+	open_busy(&b, 2);
+	bed_push_many(&b, 5);
+	device_show_idx(&b.dev, (uint16_t)(b.split.last_used + 2));
+	assert_int_equal(split_pending(&b.split), 2);
+	device_show_idx(&b.dev, (uint16_t)(b.split.last_used + 3));
+	assert_int_equal(split_pending(&b.split), -EPROTO);
+	bed_close(&b);
 }
 
 static void test_the_rule_is_a_sentence(void **state)
 {
 	struct ring_used used;
-	struct pair p;
+	struct bed b;
 
 	(void)state;
-	open_busy(&p, 1);
-	device_lie(&p.dev, SIZE, 0);
-	device_show(&p.dev);
-	assert_int_equal(split_take(&p.ring, &used), -EPROTO);
-	assert_string_equal(p.ring.rule, "a used id is not in flight (2.7.8)");
-	pair_close(&p);
-	open_busy(&p, 1);
-	device_show_idx(&p.dev, (uint16_t)(p.ring.last_used + 2));
-	assert_int_equal(split_pending(&p.ring), -EPROTO);
-	assert_string_equal(p.ring.rule, "the used index exceeds the available index (2.7.8)");
-	pair_close(&p);
+	open_busy(&b, 1);
+	device_lie(&b.dev, SIZE, 0);
+	device_show(&b.dev);
+	assert_int_equal(split_take(&b.split, &used), -EPROTO);
+	assert_string_equal(b.split.rule, "a used id is not in flight (2.7.8)");
+	bed_close(&b);
+	open_busy(&b, 1);
+	device_show_idx(&b.dev, (uint16_t)(b.split.last_used + 2));
+	assert_int_equal(split_pending(&b.split), -EPROTO);
+	assert_string_equal(b.split.rule, "the used index exceeds the available index (2.7.8)");
+	bed_close(&b);
 }
 
 /* Random used entries and indices: no chain comes back twice, and none that is not out. */
@@ -179,26 +187,26 @@ static void test_random_used_rings(void **state)
 	CONFORMS("R-HARD-01", "R-HARD-02", "R-HARD-03");
 	for (round = 0; round < 3000; round++) {
 		bool out[SIZE] = {false};
-		unsigned left = 1 + pair_random(&random, SIZE);
+		unsigned left = 1 + bed_random(&random, SIZE);
 		struct ring_used used;
-		struct pair p;
+		struct bed b;
 		unsigned i;
 
-		open_busy(&p, 0);
+		open_busy(&b, 0);
 		for (i = 0; i < left; i++)
-			out[pair_push(&p)] = true;
-		split_publish(&p.ring);
+			out[bed_push(&b, 1)] = true;
+		split_publish(&b.split);
 		for (i = 0; i < SIZE; i++)
-			device_lie(&p.dev, pair_random(&random, SIZE + 2), 0);
-		device_show_idx(&p.dev,
-				(uint16_t)(p.ring.last_used + pair_random(&random, SIZE + 2)));
-		while (split_pending(&p.ring) > 0 && split_take(&p.ring, &used) == 0) {
+			device_lie(&b.dev, bed_random(&random, SIZE + 2), 0);
+		device_show_idx(&b.dev,
+				(uint16_t)(b.split.last_used + bed_random(&random, SIZE + 2)));
+		while (split_pending(&b.split) > 0 && split_take(&b.split, &used) == 0) {
 			assert_true(used.head < SIZE && out[used.head]);
 			out[used.head] = false;
 			left--;
 		}
-		assert_int_equal(pair_out(&p), left);
-		pair_close(&p);
+		assert_int_equal(split_out(&b), left);
+		bed_close(&b);
 	}
 }
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bed.h"
 #include "ring.h"
 
 #define GUARD 64
@@ -90,21 +91,21 @@ static void test_fields_are_little_endian(void **state)
 	const uint8_t avail[] = {1, 0, 0x02, 0x00, 0x01, 0x00, 0x02, 0x01};
 	const uint8_t used[] = {0, 0, 1, 0, 0x02, 0x01, 0, 0, 0x78, 0x56, 0x34, 0x12};
 	struct ring_used got;
-	struct pair p;
+	struct bed b;
 
 	(void)state;
 	CONFORMS("R-SPLIT-04");
-	pair_open(&p, 512, false);
-	split_push(&p.ring, 0x001);
-	split_push(&p.ring, 0x102);
-	split_publish(&p.ring);
-	assert_memory_equal(p.ring.avail, avail, sizeof(avail));
-	memcpy(p.dev.used, used, sizeof(used));
-	assert_int_equal(split_pending(&p.ring), 1);
-	assert_int_equal(split_take(&p.ring, &got), 0);
+	bed_open_split(&b, 512, false);
+	split_push(&b.split, 0x001);
+	split_push(&b.split, 0x102);
+	split_publish(&b.split);
+	assert_memory_equal(b.split.avail, avail, sizeof(avail));
+	memcpy(device_used(&b.dev), used, sizeof(used));
+	assert_int_equal(split_pending(&b.split), 1);
+	assert_int_equal(split_take(&b.split, &got), 0);
 	assert_int_equal(got.head, 0x102);
 	assert_int_equal(got.len, 0x12345678);
-	pair_close(&p);
+	bed_close(&b);
 }
 
 int layout_tests(void)

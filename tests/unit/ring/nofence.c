@@ -8,8 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bed.h"
 #include "race.h"
-#include "ring.h"
 
 /* Where threads run one after the other, or every access is a call, there is nothing to see. */
 static bool can_see_reordering(void)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Who notifies whom and when: by the flags, and by the event index. */
+#include "bed.h"
 #include "ring.h"
 
 /* The definition: notify when an index just published is the one behind @event (2.7.10.1). */
@@ -67,166 +68,167 @@ static void test_publish_follows_the_event_index(void **state)
 {
 	uint64_t random = 1;
 	unsigned round;
-	struct pair p;
+	struct bed b;
 
 	(void)state;
 	CONFORMS("R-SPLIT-29", "R-SPLIT-30", "R-SPLIT-31", "R-HARD-11");
-	pair_open(&p, 64, true);
+	bed_open_split(&b, 64, true);
 	for (round = 0; round < 20000; round++) {
-		uint16_t from = p.ring.published;
-		uint16_t event = (uint16_t)(from - 32 + pair_random(&random, 128));
-		unsigned count = 1 + pair_random(&random, 64);
+		uint16_t from = b.split.published;
+		uint16_t event = (uint16_t)(from - 32 + bed_random(&random, 128));
+		unsigned count = 1 + bed_random(&random, 64);
 
 		/* Bit 0 of the flags says no; with the event index it is to be ignored. */
-		device_wish(&p.dev, VRING_USED_F_NO_NOTIFY, event);
-		pair_push_many(&p, count);
-		assert_int_equal(split_publish(&p.ring),
+		device_request(&b.dev, VRING_USED_F_NO_NOTIFY, event);
+		bed_push_many(&b, count);
+		assert_int_equal(split_publish(&b.split),
 				 passed_by_definition(event, (uint16_t)(from + count), from));
-		pair_complete_all(&p);
-		pair_reap_all(&p);
+		bed_serve(&b);
+		bed_reap_all(&b);
 	}
-	pair_close(&p);
+	bed_close(&b);
 }
 
 static void test_publish_follows_the_flags(void **state)
 {
 	unsigned flags;
-	struct pair p;
+	struct bed b;
 
 	(void)state;
 	CONFORMS("R-SPLIT-26", "R-SPLIT-27", "R-SPLIT-28", "R-HARD-11");
-	pair_open(&p, 8, false);
+	bed_open_split(&b, 8, false);
 	for (flags = 0; flags <= UINT16_MAX; flags++) {
 		/* The event field would say the opposite. */
-		device_wish(&p.dev, (uint16_t)flags,
-			    flags & 1 ? p.ring.published : (uint16_t)(p.ring.published - 1));
-		pair_push(&p);
-		assert_int_equal(split_publish(&p.ring), !(flags & VRING_USED_F_NO_NOTIFY));
-		pair_complete_all(&p);
-		pair_reap_all(&p);
+		device_request(&b.dev, (uint16_t)flags,
+			       flags & 1 ? b.split.published : (uint16_t)(b.split.published - 1));
+		bed_push(&b, 1);
+		assert_int_equal(split_publish(&b.split), !(flags & VRING_USED_F_NO_NOTIFY));
+		bed_serve(&b);
+		bed_reap_all(&b);
 	}
-	pair_close(&p);
+	bed_close(&b);
 }
 
 static void test_fresh_ring_notifies(void **state)
 {
 	int event_idx;
-	struct pair p;
+	struct bed b;
 
 	(void)state;
 	CONFORMS("R-SPLIT-25", "R-SPLIT-28");
 	for (event_idx = 0; event_idx < 2; event_idx++) {
-		pair_open(&p, 4, event_idx);
-		pair_push(&p);
-		assert_true(split_publish(&p.ring));
-		pair_complete_all(&p);
-		pair_reap_all(&p);
-		pair_close(&p);
+		bed_open_split(&b, 4, event_idx);
+		bed_push(&b, 1);
+		assert_true(split_publish(&b.split));
+		bed_serve(&b);
+		bed_reap_all(&b);
+		bed_close(&b);
 	}
 }
 
 /* The number of notifications that a device sends which gives back one chain at a time. */
-static unsigned complete_singly(struct pair *p)
+static unsigned complete_singly(struct bed *b)
 {
+	struct bed_chain chain;
 	unsigned calls = 0;
-	uint16_t head;
 
-	while (device_take(&p->dev, &head)) {
-		device_use(&p->dev, head, 1);
-		calls += device_show(&p->dev);
+	while (bed_device_take(b, &chain)) {
+		bed_give(b, &chain, 1);
+		calls += device_show(&b->dev);
 	}
 	return calls;
 }
 
 static void test_driver_flags_are_0_or_1(void **state)
 {
-	struct pair p;
+	struct bed b;
 
 	(void)state;
 	CONFORMS("R-SPLIT-20", "R-SPLIT-21");
-	pair_open(&p, 8, false);
-	assert_int_equal(device_flags(&p.dev), 1);
-	assert_false(split_arm(&p.ring));
-	assert_int_equal(device_flags(&p.dev), 0);
-	split_disarm(&p.ring);
-	assert_int_equal(device_flags(&p.dev), 1);
+	bed_open_split(&b, 8, false);
+	assert_int_equal(device_driver_flags(&b.dev), 1);
+	assert_false(split_arm(&b.split));
+	assert_int_equal(device_driver_flags(&b.dev), 0);
+	split_disarm(&b.split);
+	assert_int_equal(device_driver_flags(&b.dev), 1);
 	/* Neither touches the event field. */
-	assert_int_equal(device_used_event(&p.dev), 0);
-	pair_close(&p);
+	assert_int_equal(device_driver_event(&b.dev), 0);
+	bed_close(&b);
 }
 
 static void test_driver_flags_stay_0_with_the_event_index(void **state)
 {
 	unsigned round;
-	struct pair p;
+	struct bed b;
 
 	(void)state;
 	CONFORMS("R-SPLIT-22", "R-SPLIT-23");
-	pair_open(&p, 8, true);
+	bed_open_split(&b, 8, true);
 	for (round = 0; round < 70000; round++) {
-		uint16_t now = p.ring.last_used;
+		uint16_t now = b.split.last_used;
 
-		assert_int_equal(device_flags(&p.dev), 0);
-		assert_false(split_arm(&p.ring));
-		assert_int_equal(device_flags(&p.dev), 0);
-		assert_int_equal(device_used_event(&p.dev), now);
-		split_disarm(&p.ring);
-		assert_int_equal(device_flags(&p.dev), 0);
-		assert_int_not_equal(device_used_event(&p.dev), now);
-		pair_push(&p);
-		split_publish(&p.ring);
-		pair_complete_all(&p);
-		pair_reap_all(&p);
+		assert_int_equal(device_driver_flags(&b.dev), 0);
+		assert_false(split_arm(&b.split));
+		assert_int_equal(device_driver_flags(&b.dev), 0);
+		assert_int_equal(device_driver_event(&b.dev), now);
+		split_disarm(&b.split);
+		assert_int_equal(device_driver_flags(&b.dev), 0);
+		assert_int_not_equal(device_driver_event(&b.dev), now);
+		bed_push(&b, 1);
+		split_publish(&b.split);
+		bed_serve(&b);
+		bed_reap_all(&b);
 	}
-	pair_close(&p);
+	bed_close(&b);
 }
 
 /* A driver that polls gets no notifications, one that armed gets one for the next chain only. */
 static void test_armed_once_means_notified_once(void **state)
 {
 	int event_idx;
-	struct pair p;
+	struct bed b;
 
 	(void)state;
 	CONFORMS("R-SPLIT-21", "R-SPLIT-22", "R-SPLIT-23", "R-NOTIF-02");
 	for (event_idx = 0; event_idx < 2; event_idx++) {
-		pair_open(&p, 64, event_idx);
-		pair_push_many(&p, 64);
-		split_publish(&p.ring);
-		assert_int_equal(complete_singly(&p), 0);
-		pair_reap_all(&p);
-		assert_false(split_arm(&p.ring));
-		pair_push_many(&p, 64);
-		split_publish(&p.ring);
+		bed_open_split(&b, 64, event_idx);
+		bed_push_many(&b, 64);
+		split_publish(&b.split);
+		assert_int_equal(complete_singly(&b), 0);
+		bed_reap_all(&b);
+		assert_false(split_arm(&b.split));
+		bed_push_many(&b, 64);
+		split_publish(&b.split);
 		/* The flags can't say "once"; the event index can. */
-		assert_int_equal(complete_singly(&p), event_idx ? 1 : 64);
+		assert_int_equal(complete_singly(&b), event_idx ? 1 : 64);
 		/* One wake-up brings all that there is. */
-		assert_int_equal(split_pending(&p.ring), 64);
-		assert_int_equal(pair_reap_all(&p), 64);
-		pair_close(&p);
+		assert_int_equal(split_pending(&b.split), 64);
+		assert_int_equal(bed_reap_all(&b), 64);
+		bed_close(&b);
 	}
 }
 
 static void test_arm_sees_what_is_there_already(void **state)
 {
+	struct ring_used used;
 	int event_idx;
-	struct pair p;
+	struct bed b;
 
 	(void)state;
 	CONFORMS("R-SPLIT-39");
 	for (event_idx = 0; event_idx < 2; event_idx++) {
-		pair_open(&p, 8, event_idx);
-		pair_push_many(&p, 2);
-		split_publish(&p.ring);
-		assert_false(split_arm(&p.ring));
-		split_disarm(&p.ring);
-		assert_false(pair_complete_all(&p));
-		assert_true(split_arm(&p.ring));
-		pair_reap(&p);
-		assert_true(split_arm(&p.ring));
-		pair_reap(&p);
-		assert_false(split_arm(&p.ring));
-		pair_close(&p);
+		bed_open_split(&b, 8, event_idx);
+		bed_push_many(&b, 2);
+		split_publish(&b.split);
+		assert_false(split_arm(&b.split));
+		split_disarm(&b.split);
+		assert_false(bed_serve(&b));
+		assert_true(split_arm(&b.split));
+		assert_true(bed_reap(&b, &used));
+		assert_true(split_arm(&b.split));
+		assert_true(bed_reap(&b, &used));
+		assert_false(split_arm(&b.split));
+		bed_close(&b);
 	}
 }
 
@@ -235,22 +237,22 @@ static void test_arm_sees_what_is_there_already(void **state)
  */
 static void test_spurious_notifications(void **state)
 {
-	struct pair p;
+	struct bed b;
 
 	(void)state;
 	CONFORMS("R-SPLIT-24", "R-NOTIF-01", "R-NOTIF-04");
-	pair_open(&p, 8, true);
-	assert_int_equal(split_pending(&p.ring), 0);
-	pair_push(&p);
-	assert_int_equal(split_pending(&p.ring), 0);
-	split_publish(&p.ring);
-	assert_int_equal(split_pending(&p.ring), 0);
-	assert_null(p.ring.rule);
-	pair_complete_all(&p);
-	pair_complete_all(&p);
-	assert_int_equal(pair_reap_all(&p), 1);
-	assert_int_equal(split_pending(&p.ring), 0);
-	pair_close(&p);
+	bed_open_split(&b, 8, true);
+	assert_int_equal(split_pending(&b.split), 0);
+	bed_push(&b, 1);
+	assert_int_equal(split_pending(&b.split), 0);
+	split_publish(&b.split);
+	assert_int_equal(split_pending(&b.split), 0);
+	assert_null(b.split.rule);
+	bed_serve(&b);
+	bed_serve(&b);
+	assert_int_equal(bed_reap_all(&b), 1);
+	assert_int_equal(split_pending(&b.split), 0);
+	bed_close(&b);
 }
 
 int notify_tests(void)

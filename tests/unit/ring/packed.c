@@ -66,15 +66,15 @@ static void test_fields_are_little_endian(void **state)
 	(void)state;
 	CONFORMS("R-PACK-06", "R-PACK-09", "R-PACK-10");
 	open_plain(&b, 512, false);
-	packed_push(&b.ring, chain, 0x102);
-	packed_publish(&b.ring);
-	assert_memory_equal(b.ring.desc, list, sizeof(list));
+	packed_push(&b.packed, chain, 0x102);
+	packed_publish(&b.packed);
+	assert_memory_equal(b.packed.desc, list, sizeof(list));
 	bed_close(&b);
 }
 
 static void test_the_first_of_a_batch_is_shown_last(void **state)
 {
-	struct peer_chain chain;
+	struct bed_chain chain;
 	struct bed b;
 	unsigned i;
 
@@ -83,13 +83,13 @@ static void test_the_first_of_a_batch_is_shown_last(void **state)
 	open_plain(&b, 7, false);
 	for (i = 0; i < 3; i++)
 		bed_push(&b, 1);
-	assert_int_equal(b.ring.desc[0].flags, 0);
-	assert_int_not_equal(b.ring.desc[1].flags, 0);
-	assert_false(peer_take(&b.peer, &chain));
+	assert_int_equal(b.packed.desc[0].flags, 0);
+	assert_int_not_equal(b.packed.desc[1].flags, 0);
+	assert_false(bed_device_take(&b, &chain));
 	bed_publish(&b);
 	for (i = 0; i < 3; i++)
-		assert_true(peer_take(&b.peer, &chain));
-	assert_false(peer_take(&b.peer, &chain));
+		assert_true(bed_device_take(&b, &chain));
+	assert_false(bed_device_take(&b, &chain));
 	bed_close(&b);
 }
 
@@ -134,7 +134,7 @@ static void test_used_is_what_both_bits_of_the_lap_say(void **state)
 
 static void test_only_the_next_entry_is_polled(void **state)
 {
-	struct peer_chain chains[2];
+	struct bed_chain chains[2];
 	struct ring_used used;
 	struct bed b;
 
@@ -144,16 +144,16 @@ static void test_only_the_next_entry_is_polled(void **state)
 	bed_push(&b, 1);
 	bed_push(&b, 1);
 	bed_publish(&b);
-	assert_true(peer_take(&b.peer, &chains[0]));
-	assert_true(peer_take(&b.peer, &chains[1]));
+	assert_true(bed_device_take(&b, &chains[0]));
+	assert_true(bed_device_take(&b, &chains[1]));
 	/* The device may reorder its writes (2.8.12): the second one comes first. */
-	peer_lie(&b.peer, 1, chains[1].id, 0, peer_used_bits(&b.peer));
+	device_write(&b.dev, 1, chains[1].chain.id, 0, device_used_bits(&b.dev));
 	assert_int_equal(bed_pending(&b), 0);
-	peer_lie(&b.peer, 0, chains[0].id, 0, peer_used_bits(&b.peer));
+	device_write(&b.dev, 0, chains[0].chain.id, 0, device_used_bits(&b.dev));
 	assert_int_equal(bed_take(&b, &used), 0);
-	assert_int_equal(used.head, chains[0].id);
+	assert_int_equal(used.head, chains[0].chain.id);
 	assert_int_equal(bed_take(&b, &used), 0);
-	assert_int_equal(used.head, chains[1].id);
+	assert_int_equal(used.head, chains[1].chain.id);
 	bed_close(&b);
 }
 
@@ -167,12 +167,12 @@ static void test_a_length_without_write_means_nothing(void **state)
 	open_plain(&b, 5, false);
 	bed_push(&b, 1);
 	bed_publish(&b);
-	peer_lie(&b.peer, 0, 0, UINT32_MAX, peer_used_bits(&b.peer));
+	device_write(&b.dev, 0, 0, UINT32_MAX, device_used_bits(&b.dev));
 	assert_int_equal(bed_take(&b, &used), 0);
 	assert_int_equal(used.len, 0);
 	bed_push(&b, 1);
 	bed_publish(&b);
-	peer_lie(&b.peer, 1, 1, UINT32_MAX, peer_used_bits(&b.peer) | VRING_DESC_F_WRITE);
+	device_write(&b.dev, 1, 1, UINT32_MAX, device_used_bits(&b.dev) | VRING_DESC_F_WRITE);
 	assert_int_equal(bed_take(&b, &used), 0);
 	assert_true(used.len == UINT32_MAX);
 	bed_close(&b);
@@ -199,7 +199,7 @@ static bool kicks(unsigned size, unsigned steps, unsigned count, uint16_t place,
 	bool kick;
 
 	open_at(&b, size, steps, true);
-	peer_wish(&b.peer, place, flags);
+	device_request(&b.dev, flags, place);
 	while (count--)
 		bed_push(&b, 1);
 	kick = bed_publish(&b);
@@ -257,7 +257,7 @@ static void test_places_in_the_largest_ring(void **state)
 	(void)state;
 	CONFORMS("R-PACK-37");
 	open_plain(&b, RING_MAX_SIZE, true);
-	peer_wish(&b.peer, last | WRAP, 2);
+	device_request(&b.dev, VRING_PACKED_EVENT_FLAG_DESC, last | WRAP);
 	for (i = 0; i < last; i++)
 		bed_push(&b, 1);
 	assert_false(bed_publish(&b));
@@ -267,7 +267,7 @@ static void test_places_in_the_largest_ring(void **state)
 	while (bed_reap(&b, &used))
 		;
 	/* All of the next lap at once: whatever is named in it is passed, and nothing else. */
-	peer_wish(&b.peer, last, 2);
+	device_request(&b.dev, VRING_PACKED_EVENT_FLAG_DESC, last);
 	for (i = 0; i < RING_MAX_SIZE; i++)
 		bed_push(&b, 1);
 	assert_true(bed_publish(&b));
@@ -287,7 +287,7 @@ static void test_flags_of_the_device(void **state)
 	assert_false(kicks(4, 1, 1, 0, 0xfffd));
 	/* Without the event index there are no places: better one kick too many. */
 	open_plain(&b, 4, false);
-	peer_wish(&b.peer, 3, 2);
+	device_request(&b.dev, VRING_PACKED_EVENT_FLAG_DESC, 3);
 	bed_push(&b, 1);
 	assert_true(bed_publish(&b));
 	bed_close(&b);
@@ -305,7 +305,7 @@ static void test_arm_names_the_next_entry(void **state)
 	CONFORMS("R-PACK-39", "R-PACK-40", "R-PACK-41");
 	for (steps = 0; steps < 12; steps++) {
 		open_at(&b, 3, steps, true);
-		event = (const void *)b.ring.driver;
+		event = (const void *)b.packed.driver;
 		assert_int_equal(event->flags, htole16(1));
 		bed_push(&b, 1);
 		bed_publish(&b);
@@ -331,7 +331,7 @@ static void test_arm_without_event_index(void **state)
 	(void)state;
 	CONFORMS("R-PACK-39", "R-PACK-42");
 	open_plain(&b, 4, false);
-	event = (const void *)b.ring.driver;
+	event = (const void *)b.packed.driver;
 	bed_push(&b, 1);
 	bed_publish(&b);
 	assert_false(bed_arm(&b));
@@ -352,7 +352,8 @@ static void test_arm_without_event_index(void **state)
 static void test_arm_in_the_middle_of_a_batch(void **state)
 {
 	const struct bed_opts opts = {.size = 8, .run = 1, .packed = true, .in_order = true};
-	struct peer_chain chains[3];
+	struct device_chain batch[3];
+	struct bed_chain chain;
 	struct ring_used used;
 	struct bed b;
 	unsigned i;
@@ -364,11 +365,11 @@ static void test_arm_in_the_middle_of_a_batch(void **state)
 		bed_push(&b, 1);
 	bed_publish(&b);
 	for (i = 0; i < 3; i++) {
-		assert_true(peer_take(&b.peer, &chains[i]));
-		bed_answer(&chains[i]);
+		assert_true(bed_device_take(&b, &chain));
+		bed_answer(&chain);
+		batch[i] = chain.chain;
 	}
-	chains[2].slots = 3;
-	peer_use(&b.peer, &chains[2], 77);
+	device_give_batch(&b.dev, batch, 3, 77);
 	assert_true(bed_reap(&b, &used));
 	assert_int_equal(used.len, 0);
 	assert_true(bed_arm(&b));
@@ -382,15 +383,16 @@ static void test_arm_in_the_middle_of_a_batch(void **state)
 
 static void assert_stands_where_it_is(const struct bed *b)
 {
-	assert_int_equal(packed_resume_base(&b->ring),
-			 b->peer.used | (b->peer.used_wrap ? WRAP : 0));
+	assert_int_equal(packed_resume_base(&b->packed),
+			 b->dev.used_idx | (b->dev.used_wrap ? WRAP : 0));
 }
 
 /* Where the device stands doesn't depend on how much of its batches was taken. */
 static void test_stood_behind_batches(void **state)
 {
 	const struct bed_opts opts = {.size = 8, .run = 2, .packed = true, .in_order = true};
-	struct peer_chain chains[4];
+	struct device_chain taken[4];
+	struct bed_chain chain;
 	struct ring_used used;
 	unsigned round;
 	struct bed b;
@@ -404,22 +406,21 @@ static void test_stood_behind_batches(void **state)
 			bed_push(&b, 1 + i % 2);
 		bed_publish(&b);
 		for (i = 0; i < 4; i++) {
-			assert_true(peer_take(&b.peer, &chains[i]));
-			bed_answer(&chains[i]);
-			peer_check(&b.peer, &chains[i]);
+			assert_true(bed_device_take(&b, &chain));
+			bed_answer(&chain);
+			taken[i] = chain.chain;
 		}
 		assert_stands_where_it_is(&b);
 		/* Two batches: two chains of three descriptors, and one; the last is out. */
-		chains[1].slots = (uint16_t)(chains[0].slots + chains[1].slots);
-		peer_use(&b.peer, &chains[1], 77);
+		device_give_batch(&b.dev, taken, 2, 77);
 		assert_stands_where_it_is(&b);
-		peer_use(&b.peer, &chains[2], 77);
+		device_give(&b.dev, &taken[2], 77);
 		for (i = 0; i < 3; i++) {
 			assert_stands_where_it_is(&b);
 			assert_true(bed_reap(&b, &used));
 		}
 		assert_stands_where_it_is(&b);
-		peer_use(&b.peer, &chains[3], 77);
+		device_give(&b.dev, &taken[3], 77);
 		assert_true(bed_reap(&b, &used));
 		assert_stands_where_it_is(&b);
 	}

@@ -31,7 +31,7 @@ struct course {
 /* Lets some time pass, so that the two sides meet at every distance from each other. */
 static void jitter(uint64_t *random)
 {
-	unsigned turns = pair_random(random, 1024);
+	unsigned turns = bed_random(random, 1024);
 
 	while (turns--)
 		__asm__ volatile("" ::: "memory");
@@ -79,18 +79,15 @@ static bool goes_on(struct course *c)
 /* Chains come in the order of their numbers, complete: the device sees no index before them. */
 static void serve(struct course *c, uint64_t *serial, bool can_wake)
 {
-	struct peer *peer = &c->b.peer;
-	struct peer_chain chain;
+	struct bed_chain chain;
 
-	while (peer_take(peer, &chain)) {
-		const struct cell *cell = (void *)(uintptr_t)chain.addr[0];
+	while (bed_device_take(&c->b, &chain)) {
+		const struct cell *cell = chain.elems[0].at;
 
 		if (cell->request != ++*serial)
 			c->broken = "R-SPLIT-32: a chain was visible before its descriptor";
-		bed_answer(&chain);
-		peer_check(peer, &chain);
-		peer_use(peer, &chain, (uint32_t)*serial);
-		if (peer_show(peer) && can_wake)
+		bed_give(&c->b, &chain, (uint32_t)*serial);
+		if (device_show(&c->b.dev) && can_wake)
 			wake(c);
 	}
 }
@@ -104,9 +101,9 @@ static void *sleepy_device(void *arg)
 	while (!atomic_load(&c->stop)) {
 		serve(c, &serial, false);
 		jitter(&random);
-		if (peer_sleep(&c->b.peer))
+		if (device_sleep(&c->b.dev))
 			sleep_until_woken(c);
-		peer_poll_mode(&c->b.peer);
+		device_poll_mode(&c->b.dev);
 	}
 	return NULL;
 }
@@ -117,7 +114,7 @@ static void *wakeful_device(void *arg)
 	uint64_t serial = 0;
 	unsigned spins = 0;
 
-	peer_poll_mode(&c->b.peer);
+	device_poll_mode(&c->b.dev);
 	while (!atomic_load(&c->stop)) {
 		bool asleep = sleeps_soundly(c);
 		uint64_t before = serial;
@@ -136,7 +133,7 @@ static void *wakeful_device(void *arg)
 
 static void push_some(struct course *c)
 {
-	unsigned count = 1 + pair_random(&c->random, c->race->batch);
+	unsigned count = 1 + bed_random(&c->random, c->race->batch);
 
 	while (count--)
 		bed_push(&c->b, 1);
@@ -149,7 +146,8 @@ static void push_some(struct course *c)
 static void fetch_wish(struct course *c)
 {
 	if (c->race->packed)
-		__atomic_load_n((const uint32_t *)(const void *)c->b.ring.device, __ATOMIC_RELAXED);
+		__atomic_load_n((const uint32_t *)(const void *)c->b.packed.device,
+				__ATOMIC_RELAXED);
 }
 
 static unsigned reap_all(struct course *c)
@@ -208,6 +206,7 @@ static void run(struct race *race, void *(*device)(void *), void (*drive)(struct
 		.run = 1,
 		.packed = race->packed,
 		.event_idx = race->event_idx,
+		.fast = true,
 		.threads = true,
 	};
 	struct course c = {.race = race, .random = 3};

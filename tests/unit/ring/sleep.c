@@ -3,6 +3,7 @@
  * Nobody sleeps for ever: the two places where a store must be visible before a load, each raced by
  * two threads. nofence.c runs the same races with the fences taken out.
  */
+#include "bed.h"
 #include "race.h"
 #include "ring.h"
 
