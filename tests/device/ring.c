@@ -14,7 +14,8 @@ void device_attach(struct ring_device *dev)
 	dev->holds = calloc(dev->size, sizeof(*dev->holds));
 	if (!dev->shadow || !dev->owner || !dev->holds)
 		abort();
-	dev->used_flags = 0;
+	dev->asked_flags = 0;
+	dev->asked_event = 0;
 	dev->out = 0;
 	dev->broken = NULL;
 	/* Both wrap counters start at 1 (2.8.1). */
@@ -123,40 +124,46 @@ static void append(struct ring_device *dev, uint32_t id, uint32_t len, unsigned 
 	dev->used_idx = (uint16_t)to;
 }
 
-bool device_give(struct ring_device *dev, const struct device_chain *chain, uint32_t len)
-{
-	if (!is_held(dev, chain))
-		return false;
-	device_give_batch(dev, chain, 1, len);
-	return true;
-}
-
-void device_give_batch(struct ring_device *dev, const struct device_chain *chains, unsigned count,
+bool device_give_batch(struct ring_device *dev, const struct device_chain *chains, unsigned count,
 		       uint32_t len)
 {
 	unsigned slots = 0;
 	unsigned i;
 
 	for (i = 0; i < count; i++) {
-		device_drop(dev, &chains[i]);
+		if (!is_held(dev, &chains[i]))
+			return false;
 		slots += chains[i].slots;
 	}
+	for (i = 0; i < count; i++)
+		device_drop(dev, &chains[i]);
 	/* Whose descriptors the entry covers has nothing to do with whose chain it ends. */
 	if (dev->packed)
 		walk_check_covered(dev, slots);
 	append(dev, chains[count - 1].id, len, slots);
+	return true;
 }
 
-void device_lie_batch(struct ring_device *dev, uint32_t id, uint32_t len, unsigned slots)
+bool device_give(struct ring_device *dev, const struct device_chain *chain, uint32_t len)
 {
-	if (id < dev->size && dev->holds[id].descs)
-		forget(dev, (uint16_t)id);
-	append(dev, id, len, slots);
+	return device_give_batch(dev, chain, 1, len);
 }
 
 void device_lie(struct ring_device *dev, uint32_t id, uint32_t len)
 {
-	device_lie_batch(dev, id, len, 1);
+	unsigned slots = 1;
+
+	if (id < dev->size && dev->holds[id].descs) {
+		slots = dev->packed ? dev->holds[id].descs : 1;
+		walk_check_held(dev, (uint16_t)id);
+		forget(dev, (uint16_t)id);
+	}
+	append(dev, id, len, slots);
+}
+
+void device_move_used(struct ring_device *dev, unsigned by)
+{
+	dev->used_idx = (uint16_t)(dev->used_idx + by);
 }
 
 uint16_t device_driver_flags(const struct ring_device *dev)
@@ -231,12 +238,13 @@ void device_request(struct ring_device *dev, uint16_t flags, uint16_t event)
 	uint32_t word = event | (uint32_t)flags << 16;
 	uint16_t *avail_event;
 
+	dev->asked_flags = flags;
+	dev->asked_event = event;
 	if (dev->packed) {
 		__atomic_store_n((uint32_t *)dev->device, htole32(word), __ATOMIC_RELAXED);
 		return;
 	}
 	avail_event = (void *)&device_used(dev)->ring[dev->size];
-	dev->used_flags = flags;
 	__atomic_store_n(&device_used(dev)->flags, htole16(flags), __ATOMIC_RELAXED);
 	__atomic_store_n(avail_event, htole16(event), __ATOMIC_RELAXED);
 }

@@ -88,7 +88,7 @@ struct device_hold {
  * @avail_idx: split: available index as last read
  * @used_idx, @used_wrap: likewise where the next used entry goes
  * @shown, @shown_wrap: what @used_idx was when notifications were last decided on
- * @used_flags: split: what the device's flags were set to
+ * @asked_flags, @asked_event: what device_request() stored last
  * @place: split and in order: where in the table the next chain has to begin
  * @out: what the device holds: chains of a split ring, descriptors of a packed one
  * @generation: number of the start, which device_attach() moves on
@@ -117,7 +117,8 @@ struct ring_device {
 	bool used_wrap;
 	uint16_t shown;
 	bool shown_wrap;
-	uint16_t used_flags;
+	uint16_t asked_flags;
+	uint16_t asked_event;
 	uint16_t place;
 	unsigned out;
 	unsigned generation;
@@ -187,8 +188,11 @@ unsigned device_waiting(const struct ring_device *dev);
  */
 bool device_give(struct ring_device *dev, const struct device_chain *chain, uint32_t len);
 
-/* In order: gives back the oldest @count chains with one entry, which names the last of them. */
-void device_give_batch(struct ring_device *dev, const struct device_chain *chains, unsigned count,
+/*
+ * As device_give(), in order: gives back the oldest @count chains, 1 at least, with one entry, which
+ * names the last of them.
+ */
+bool device_give_batch(struct ring_device *dev, const struct device_chain *chains, unsigned count,
 		       uint32_t len);
 
 /**
@@ -225,16 +229,16 @@ uint16_t device_driver_event(const struct ring_device *dev);
 void device_drop(struct ring_device *dev, const struct device_chain *chain);
 
 /**
- * device_lie - Write a used entry, true or not, without a check
+ * device_lie - Append a used entry, true or not
  * @id: its id; what a packed ring has room for is the lower half
  * @len: its length
  *
- * If the device holds a chain of that id, it is given back by this.
+ * If the device holds a chain of that id, this gives it back, checked as by device_give().
  */
 void device_lie(struct ring_device *dev, uint32_t id, uint32_t len);
 
-/* As device_lie(), with any distance to the next used entry. */
-void device_lie_batch(struct ring_device *dev, uint32_t id, uint32_t len, unsigned slots);
+/* Split: moves on to another used entry, without writing those between. */
+void device_move_used(struct ring_device *dev, unsigned by);
 
 /* Split: stores a used index, true or not. */
 void device_show_idx(struct ring_device *dev, uint16_t idx);

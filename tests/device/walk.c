@@ -258,7 +258,7 @@ static bool take_split(struct walk *w)
 	return true;
 }
 
-/* The driver writes neither nonsense into its flags nor anything into the used part (2.7.7, 2.7.8). */
+/* The driver's flags have no other bits, and it writes nothing into the used part (2.7.7, 2.7.8). */
 static void check_parts(struct ring_device *dev)
 {
 	uint16_t flags = device_load(&device_avail(dev)->flags);
@@ -266,7 +266,7 @@ static void check_parts(struct ring_device *dev)
 	if (flags > (dev->event_idx ? 0 : 1))
 		walk_broken(dev, dev->seen, "R-SPLIT-20, 22: wrong bits in avail.flags");
 	if (dev->check_used && (device_load(&device_used(dev)->idx) != dev->shown ||
-				device_load(&device_used(dev)->flags) != dev->used_flags))
+				device_load(&device_used(dev)->flags) != dev->asked_flags))
 		walk_broken(dev, dev->seen, "R-SPLIT-40: the driver wrote the used ring");
 }
 

@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A device that breaks its rings. The bytes are steps of both sides: requests, truthful answers,
- * used entries and indexes that were never due, and scribbling over all that is shared. Whatever it
- * does, each request is returned once.
+ * A device that breaks its rings, split or packed, in order or not. The bytes are steps of both
+ * sides: requests, truthful answers, used entries and indexes that were never due, and scribbling
+ * over all that is shared. Whatever it does, each request is returned once.
  */
 #include "fuzz.h"
 
 #include <errno.h>
 
+#include <linux/virtio_config.h>
+
 #include <vscsi/vscsi.h>
 
 #include "core/model.h"
+#include "virtio/device.h"
 
+#define EVENTS   1u
 #define QUEUE    3u /* the second request queue: the first is for those who share */
 #define REQUESTS 256u
 #define TAKEN    32u
@@ -71,6 +75,31 @@ static void take(void)
 		t.ntaken++;
 }
 
+static void forget(unsigned first, unsigned count)
+{
+	t.ntaken -= count;
+	memmove(&t.taken[first], &t.taken[first + count], (t.ntaken - first) * sizeof(t.taken[0]));
+}
+
+/* Gives back some of the oldest with one used entry, as a device that uses chains in order may. */
+static void give_batch(void)
+{
+	struct device_chain batch[TAKEN];
+	unsigned count;
+	unsigned i;
+
+	if (!t.ntaken)
+		return;
+	count = input_u8(&t.in) % t.ntaken + 1;
+	for (i = 0; i < count; i++) {
+		memset(t.taken[i].in[0].iov_base, 0, RESPONSE_BYTES);
+		batch[i] = t.taken[i].taken;
+	}
+	device_give_batch(&t.model->rings[QUEUE], batch, count, input_u16(&t.in));
+	device_show(&t.model->rings[QUEUE]);
+	forget(0, count);
+}
+
 /* Gives a chain back that was taken, in any order, with any length and any response. */
 static void give(bool honest)
 {
@@ -81,13 +110,21 @@ static void give(bool honest)
 		return;
 	which = input_u8(&t.in) % t.ntaken;
 	chain = t.taken[which];
-	t.taken[which] = t.taken[--t.ntaken];
+	forget(which, 1);
 	if (honest) {
 		model_serve_chain(t.model, &chain);
 		return;
 	}
 	input_take(&t.in, chain.in[0].iov_base, input_u8(&t.in) % RESPONSE_BYTES);
 	model_give(t.model, &chain, input_u32(&t.in));
+}
+
+/* The part that the driver owns, and the one that the device does: event structures if packed. */
+static size_t part_bytes(const struct ring_device *ring, bool device)
+{
+	if (ring->packed)
+		return sizeof(struct vring_packed_desc_event);
+	return 6 + (device ? 8 : 2) * (size_t)ring->size;
 }
 
 static void scribble(void)
@@ -99,13 +136,13 @@ static void scribble(void)
 	t.spoilt |= at >> 14 != 2;
 	switch (at >> 14) {
 	case 0:
-		((uint8_t *)ring->desc)[at % (16 * ring->size)] = value;
+		((uint8_t *)device_desc(ring))[at % (16 * ring->size)] = value;
 		break;
 	case 1:
-		((uint8_t *)ring->avail)[at % (6 + 2 * ring->size)] = value;
+		((uint8_t *)device_avail(ring))[at % part_bytes(ring, false)] = value;
 		break;
 	case 2:
-		((uint8_t *)ring->used)[at % (6 + 8 * ring->size)] = value;
+		((uint8_t *)device_used(ring))[at % part_bytes(ring, true)] = value;
 		break;
 	default:
 		/* Headers and tables: the slots lie where the first header that it saw does. */
@@ -114,12 +151,24 @@ static void scribble(void)
 	}
 }
 
+/* An index that was never due; of a packed ring a used descriptor, anywhere. */
+static void show_any(struct ring_device *ring)
+{
+	uint16_t at = input_u16(&t.in);
+
+	if (!ring->packed)
+		device_show_idx(ring, at);
+	else
+		device_write(ring, at % ring->size, input_u8(&t.in), input_u32(&t.in),
+			     input_u16(&t.in));
+}
+
 static void step(void)
 {
 	struct ring_device *ring = &t.model->rings[QUEUE];
 	uint8_t lun[8];
 
-	switch (input_u8(&t.in) % 12) {
+	switch (input_u8(&t.in) % 13) {
 	case 0:
 	case 1:
 		prepare(false);
@@ -147,10 +196,13 @@ static void step(void)
 		device_show(ring);
 		break;
 	case 9:
-		device_show_idx(ring, input_u16(&t.in));
+		show_any(ring);
 		break;
 	case 10:
 		scribble();
+		break;
+	case 11:
+		give_batch();
 		break;
 	default:
 		input_take(&t.in, lun, sizeof(lun));
@@ -158,15 +210,33 @@ static void step(void)
 	}
 }
 
-/* What is still out comes back once the device is lost: an index that can't be loses it. */
+/* A used entry that can't be, wherever the driver stands. */
+static void break_ring(struct ring_device *ring, bool odd)
+{
+	const uint16_t both = 1u << VRING_PACKED_DESC_F_AVAIL | 1u << VRING_PACKED_DESC_F_USED;
+	unsigned i;
+
+	/* One of two that far apart is far from where the driver stands. */
+	if (!ring->packed)
+		device_show_idx(ring, odd ? 0x8000 : 0x4000);
+	else
+		for (i = 0; i < ring->size; i++)
+			device_write(ring, i, UINT16_MAX, 0, odd ? both : 0);
+}
+
+/*
+ * What is still out comes back once the device is lost. The event queue is broken too: a packed
+ * ring with nothing in flight isn't looked at, and requests may all be waiting to be sent again.
+ */
 static void finish(void)
 {
-	struct ring_device *ring = &t.model->rings[QUEUE];
+	struct vscsi_event event;
 	unsigned polls;
 
 	for (polls = 0; t.inflight && polls < 2 * REQUESTS; polls++) {
-		/* One of two that far apart is far from where the driver stands. */
-		device_show_idx(ring, polls & 1 ? 0x8000 : 0x4000);
+		break_ring(&t.model->rings[EVENTS], polls & 1);
+		vscsi_dev_poll_events(t.dev, &event, 1);
+		break_ring(&t.model->rings[QUEUE], polls & 1);
 		poll_some(16);
 	}
 	MUST(!t.inflight);
@@ -188,6 +258,10 @@ static void open_all(void)
 	opts.mem = mem;
 	opts.indirect = how & 1 ? VSCSI_OFF : VSCSI_ON;
 	opts.event_idx = how & 2 ? VSCSI_OFF : VSCSI_ON;
+	if (how & 0x20)
+		t.model->fake.ops.features |= VIRTIO_BIT(VIRTIO_F_RING_PACKED);
+	if (how & 0x40)
+		t.model->fake.ops.features |= VIRTIO_BIT(VIRTIO_F_IN_ORDER);
 	MUST(!vscsi_dev_open("fake:ring", &opts, &t.dev));
 	MUST(!vscsi_lun_open(t.dev, 1, 2, NULL, &t.lun));
 	MUST(!vscsi_queue_open(t.dev, &exclusive, &t.queue));

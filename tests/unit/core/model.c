@@ -39,69 +39,6 @@ static bool has(const struct model *m, unsigned bit)
 	return m->fake.accepted & VIRTIO_BIT(bit);
 }
 
-/* Takes one descriptor into the chain (virtio 1.4, 2.7.4.2, 2.7.5). */
-static bool add(struct model *m, struct chain *chain, const struct vring_desc *desc)
-{
-	uint32_t len = le32toh(desc->len);
-	bool in = le16toh(desc->flags) & VRING_DESC_F_WRITE;
-	struct iovec iov = {fake_memory(&m->fake, le64toh(desc->addr), len), len};
-
-	if (!len)
-		broken(m, "R-SPLIT-16: an element of no bytes");
-	if (!iov.iov_base)
-		broken(m, "R-VU-37: an element outside of what is mapped");
-	if (!in && chain->nin)
-		broken(m, "R-SPLIT-05: readable behind writable");
-	if (chain->nout == MODEL_SEGS || chain->nin == MODEL_SEGS)
-		broken(m, "R-SPLIT-13: too long a chain");
-	if (m->broken)
-		return false;
-	if (in)
-		chain->in[chain->nin++] = iov;
-	else
-		chain->out[chain->nout++] = iov;
-	chain->descs++;
-	return true;
-}
-
-/* Walks a table, the ring's own or an indirect one of @entries, from @at. */
-static void walk(struct model *m, struct chain *chain, const struct vring_desc *table,
-		 unsigned entries, unsigned at)
-{
-	const uint16_t known = VRING_DESC_F_NEXT | VRING_DESC_F_WRITE;
-
-	while (chain->descs < m->rings[chain->queue].size) {
-		const struct vring_desc *desc = &table[at];
-		uint16_t flags = le16toh(desc->flags);
-
-		if (flags & ~known)
-			broken(m, "R-SPLIT-12: flags that can't be");
-		if (!add(m, chain, desc) || !(flags & VRING_DESC_F_NEXT))
-			return;
-		at = le16toh(desc->next);
-		if (at >= entries)
-			return broken(m, "R-SPLIT-09: next leads out of the table");
-	}
-	broken(m, "R-SPLIT-13: a chain longer than the ring");
-}
-
-static void walk_indirect(struct model *m, struct chain *chain, const struct vring_desc *desc)
-{
-	uint32_t len = le32toh(desc->len);
-	const struct vring_desc *table = fake_memory(&m->fake, le64toh(desc->addr), len);
-
-	chain->indirect = true;
-	if (!has(m, VIRTIO_RING_F_INDIRECT_DESC))
-		return broken(m, "R-SPLIT-11: indirect without the feature");
-	if (le16toh(desc->flags) != VRING_DESC_F_INDIRECT)
-		return broken(m, "R-SPLIT-14: INDIRECT with another flag");
-	if (!table || !len || len % sizeof(*table))
-		return broken(m, "R-SPLIT-15: a malformed indirect table");
-	walk(m, chain, table, len / (uint32_t)sizeof(*table), 0);
-	if (chain->descs != len / sizeof(*table))
-		broken(m, "R-SPLIT-15: entries that no chain uses");
-}
-
 /* Whether a piece of memory lies across a page: IOMMUs may map the two to different places. */
 static bool is_split(const struct iovec *piece)
 {
@@ -110,26 +47,49 @@ static bool is_split(const struct iovec *piece)
 	return at / 4096 != (at + piece->iov_len - 1) / 4096;
 }
 
+/* Header and response come first, each alone in its piece (5.6.6.1). */
+static void check_framing(struct model *m, const struct chain *chain)
+{
+	if (!chain->nout || chain->out[0].iov_len != HEADER_BYTES || !chain->nin ||
+	    chain->in[0].iov_len != RESPONSE_BYTES)
+		broken(m, "R-SCSI-28: header and response don't come first and alone");
+	else if (is_split(&chain->out[0]) || is_split(&chain->in[0]))
+		broken(m, "header or response lies across a page, which QEMU can't bear");
+}
+
 static bool take(struct model *m, unsigned queue, struct chain *chain)
 {
 	struct ring_device *ring = &m->rings[queue];
-	const struct vring_desc *desc;
+	struct device_elem elems[2 * MODEL_SEGS];
+	unsigned i;
 
 	memset(chain, 0, sizeof(*chain));
 	chain->queue = queue;
-	if (m->broken || !m->fake.started[queue] || !device_take(ring, &chain->head))
+	if (m->broken || !m->fake.started[queue])
 		return false;
-	desc = &ring->desc[chain->head];
-	if (le16toh(desc->flags) & VRING_DESC_F_INDIRECT)
-		walk_indirect(m, chain, desc);
-	else
-		walk(m, chain, ring->desc, ring->size, chain->head);
-	if (queue >= 2 && !m->broken &&
-	    (!chain->nout || chain->out[0].iov_len != HEADER_BYTES || !chain->nin ||
-	     chain->in[0].iov_len != RESPONSE_BYTES))
-		broken(m, "R-SCSI-28: header and response don't come first and alone");
-	if (queue >= 2 && !m->broken && (is_split(&chain->out[0]) || is_split(&chain->in[0])))
-		broken(m, "header or response lies across a page, which QEMU can't bear");
+	if (!device_take(ring, &chain->taken, elems)) {
+		if (ring->broken)
+			broken(m, ring->broken);
+		return false;
+	}
+	chain->head = chain->taken.id;
+	chain->indirect = chain->taken.indirect;
+	m->tables += chain->indirect;
+	if (chain->taken.readable > MODEL_SEGS ||
+	    chain->taken.count - chain->taken.readable > MODEL_SEGS) {
+		broken(m, "R-SPLIT-13, R-PACK-16: a chain has more segments than the device takes");
+		return false;
+	}
+	for (i = 0; i < chain->taken.count; i++) {
+		struct iovec iov = {elems[i].at, elems[i].len};
+
+		if (elems[i].writable)
+			chain->in[chain->nin++] = iov;
+		else
+			chain->out[chain->nout++] = iov;
+	}
+	if (queue >= 2)
+		check_framing(m, chain);
 	return !m->broken;
 }
 
@@ -145,19 +105,15 @@ bool model_take(struct model *m, unsigned queue, struct chain *chain)
 
 unsigned model_waiting(struct model *m, unsigned queue)
 {
-	struct ring_device *ring = &m->rings[queue];
-
-	return (uint16_t)(le16toh(__atomic_load_n(&ring->avail->idx, __ATOMIC_ACQUIRE)) -
-			  ring->seen);
+	return device_waiting(&m->rings[queue]);
 }
 
 static void give(struct model *m, const struct chain *chain, uint32_t used_len)
 {
 	struct ring_device *ring = &m->rings[chain->queue];
 
-	if (!m->fake.started[chain->queue])
+	if (!m->fake.started[chain->queue] || !device_give(ring, &chain->taken, used_len))
 		return;
-	device_use(ring, chain->head, used_len);
 	if (device_show(ring) && m->fake.call_fds[chain->queue] >= 0)
 		eventfd_write(m->fake.call_fds[chain->queue], 1);
 }
@@ -282,24 +238,47 @@ bool model_event(struct model *m, uint32_t event, const uint8_t lun[8], uint32_t
 	return true;
 }
 
+static void *memory_at(void *ctx, uint64_t addr, uint64_t len)
+{
+	struct model *m = ctx;
+
+	return fake_memory(&m->fake, addr, len);
+}
+
+/* Where a ring stands, in the form of struct transport_queue.base. */
+static uint32_t base_of(const struct ring_device *ring)
+{
+	return ring->packed ? device_position(ring) : ring->seen;
+}
+
 /* The device's end of a ring that starts, from nothing or where it stood. */
 static void start(struct model *m, unsigned index)
 {
 	struct transport_queue *queue = &m->fake.queues[index];
 	struct ring_device *ring = &m->rings[index];
+	bool packed = has(m, VIRTIO_F_RING_PACKED);
+	bool fresh = queue->base == (packed ? 0x80008000 : 0);
 
-	if (ring->desc == queue->desc && queue->base == ring->seen && queue->base)
+	if (ring->desc == queue->desc && queue->base == base_of(ring) && !fresh)
 		return;
-	if (queue->base && !m->account)
+	if (!fresh && !m->account)
 		return broken(m, "R-VU-54: a ring was started in the middle");
 	device_detach(ring);
-	device_attach(ring, queue->desc, queue->driver, queue->device, queue->size,
-		      has(m, VIRTIO_RING_F_EVENT_IDX));
+	ring->desc = queue->desc;
+	ring->driver = queue->driver;
+	ring->device = queue->device;
+	ring->size = queue->size;
+	ring->packed = packed;
+	ring->in_order = has(m, VIRTIO_F_IN_ORDER);
+	ring->event_idx = has(m, VIRTIO_RING_F_EVENT_IDX);
+	ring->indirect = has(m, VIRTIO_RING_F_INDIRECT_DESC);
+	ring->max_elems = 2 * MODEL_SEGS;
+	ring->translate = memory_at;
+	ring->ctx = m;
+	device_attach(ring);
 	/* What it had taken and not given back is taken once more. */
-	ring->seen = (uint16_t)queue->base;
-	ring->avail_idx = ring->seen;
-	ring->used_idx = ring->seen;
-	ring->shown = ring->seen;
+	device_move(ring, (uint16_t)queue->base,
+		    (uint16_t)(packed ? queue->base >> 16 : queue->base));
 }
 
 void model_hook(void *ctx, enum fake_call call, unsigned queue)
@@ -310,7 +289,7 @@ void model_hook(void *ctx, enum fake_call call, unsigned queue)
 	if (call == FAKE_QUEUE_START)
 		start(m, queue);
 	else if (call == FAKE_QUEUE_STOP)
-		m->fake.base[queue] = m->rings[queue].seen;
+		m->fake.base[queue] = base_of(&m->rings[queue]);
 	else if (call == FAKE_NOTIFY && !(m->held & UINT64_C(1) << queue))
 		serve(m, queue);
 	pthread_mutex_unlock(&m->lock);

@@ -12,7 +12,7 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
-#include "ring/device.h"
+#include "device/ring.h"
 #include "virtio/fake.h"
 
 #define MODEL_TARGETS 4
@@ -29,14 +29,14 @@
 
 /**
  * struct chain - A chain as the device took it
+ * @taken: the ring's part of it
  * @out, @in: its elements, @nout for the device and @nin from it; first come header and response
- * @descs: descriptors that it took
  */
 struct chain {
+	struct device_chain taken;
 	unsigned queue;
 	uint16_t head;
 	bool indirect;
-	unsigned descs;
 	unsigned nout;
 	unsigned nin;
 	struct iovec out[MODEL_SEGS];
@@ -69,7 +69,7 @@ struct said {
 /**
  * struct model - The device
  * @fake: its transport
- * @rings: its ends of the rings
+ * @rings: its ends of the rings; of split ones at first, see model_init()
  * @held: queues whose chains are kept for the test, as a set
  * @present: LUNs that are there
  * @type, @mode: of LUNs: SCSI device type; the device-specific byte of MODE SENSE
@@ -77,6 +77,7 @@ struct said {
  * @max_transfer: of VPD B0
  * @disk: what is on all of them
  * @said, @nsaid: commands that are answered by the test
+ * @tables: chains taken that were in an indirect table
  * @commands: commands answered by itself
  * @unanswered: the command that it takes and never answers, counted from 1; 0: none
  * @tmf: the last task management function; @tmf_response: what it is answered
@@ -97,6 +98,7 @@ struct model {
 	uint8_t disk[MODEL_BLOCKS * MODEL_BLOCK];
 	const struct said *said;
 	unsigned nsaid;
+	unsigned tables;
 	unsigned commands;
 	unsigned unanswered;
 	uint8_t tmf[TMF_BYTES];
@@ -106,7 +108,10 @@ struct model {
 	pthread_mutex_t lock;
 };
 
-/* Makes a device with a disk at 0:0 and one at 1:2, and makes it the one that is opened next. */
+/*
+ * Makes a device with a disk at 0:0 and one at 1:2, and makes it the one that is opened next. It
+ * doesn't offer packed rings, nor to use chains in order, unless fake.ops.features is given both.
+ */
 void model_init(struct model *m);
 
 /* Ends it, after checking that it found no fault with the driver. */
@@ -137,7 +142,10 @@ struct answer model_sense(const struct chain *chain, uint8_t key, uint8_t asc, u
 /* Answers a command and shows it to the driver. */
 void model_answer(struct model *m, const struct chain *chain, const struct answer *answer);
 
-/* Gives a chain back as it is, with this used length. */
+/*
+ * Gives a chain back as it is, with this used length. One that the device doesn't hold any more,
+ * as its ring was started anew, is ignored.
+ */
 void model_give(struct model *m, const struct chain *chain, uint32_t used_len);
 
 /* Answers a command as the disk does: with data. */

@@ -47,8 +47,8 @@ struct bed_chain {
  * @run: descriptors of the longest chain
  * @packed, @in_order, @event_idx, @indirect: the features
  * @fast: chains go and come by the functions of the library's request queues, which leave it to
- *	their caller to know what the device has: split_push_untracked() and packed_push_one(), and readers
- *	instead of split_take() and packed_take(), where they can be used. Not with @in_order
+ *	their caller to know what the device has: split_push_untracked() and packed_push_one(), and
+ *	readers instead of split_take() and packed_take(), where they can be used. Not with @in_order
  * @threads: the two sides are threads: one mapping for both, so that ThreadSanitizer sees that it
  *	is the same memory
  */
