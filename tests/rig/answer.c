@@ -73,7 +73,7 @@ static bool answer_question(struct rig *rig, const struct message *m, struct ans
 			rig_violate(rig, "GET_VRING_BASE carries %u", state[1]);
 		/* The index comes from the other side: it is masked before it is one. */
 		state[0] &= RIG_MAX_RINGS - 1;
-		state[1] = rig->rings[state[0]].last_avail;
+		state[1] = ring_base(&rig->rings[state[0]]);
 		vring_stop(&rig->rings[state[0]]);
 		say(a, state, sizeof(state));
 		return true;

@@ -8,8 +8,7 @@
 
 #include <pthread.h>
 
-#include <linux/virtio_ring.h>
-
+#include "device/ring.h"
 #include "rig/rig.h"
 
 #define WAIT_MS       10000
@@ -65,24 +64,20 @@ struct area {
 	bool stale;
 };
 
-/* The device side of one split ring. owner[] and hash[] have an element for each descriptor. */
+/**
+ * struct ring - A ring and the device's side of it
+ * @base: what SET_VRING_BASE said
+ * @put: used entries since the last call
+ */
 struct ring {
+	struct ring_device dev;
 	unsigned size;
-	uint64_t user[3]; /* desc, avail, used */
-	struct vring_desc *desc;
-	struct vring_avail *avail;
-	struct vring_used *used;
-	uint16_t last_avail;
-	uint16_t used_idx;
-	uint16_t published;
-	uint16_t used_flags;
+	uint32_t base;
 	bool have_num, have_base, have_addr;
 	bool started, enabled;
 	int kick, call, err;
 	uint64_t kicks;
-	unsigned put;    /* entries since the last call */
-	uint32_t *owner; /* head + 1 of the chain in flight that uses the descriptor; 0: none */
-	uint64_t *hash;  /* of the chain that begins there, as it was when taken */
+	unsigned put;
 };
 
 struct rig {
@@ -165,6 +160,7 @@ void memory_free(struct rig *rig);
 int vring_message(struct rig *rig, struct message *m);
 void vring_stop(struct ring *ring);
 void vring_free(struct rig *rig);
+uint32_t ring_base(const struct ring *ring);
 void ring_kicked(struct rig *rig, unsigned queue);
 
 /* inflight.c */
@@ -175,9 +171,7 @@ void inflight_reset(struct rig *rig);
 void inflight_hang_up(struct rig *rig);
 void inflight_free(struct rig *rig);
 
-/* checker.c */
-bool checker_walk(struct rig *rig, unsigned queue, uint16_t head, struct rig_chain *chain,
-		  uint64_t *hash);
-void checker_framing(struct rig *rig, unsigned queue, const struct rig_chain *chain);
+/* framing.c */
+void framing_check(struct rig *rig, unsigned queue, const struct rig_chain *chain);
 
 #endif

@@ -68,7 +68,7 @@ enum rig_request {
 #define RIG_F_EVENT_IDX (1ull << 29)
 #define RIG_F_PROTOCOL  (1ull << 30)
 #define RIG_F_VERSION_1 (1ull << 32)
-#define RIG_F_PACKED    (1ull << 34) /* no rings of this format are served */
+#define RIG_F_PACKED    (1ull << 34)
 #define RIG_F_IN_ORDER  (1ull << 35)
 
 /* Protocol features, as sets. */
@@ -371,10 +371,13 @@ unsigned rig_available(struct rig *rig, unsigned queue);
  */
 void rig_put(struct rig *rig, unsigned queue, uint32_t id, uint32_t len);
 
-/* As rig_put(), without publishing: the next rig_put() or rig_move_used(..., 0) does it. */
+/*
+ * As rig_put(), without publishing: the next rig_put() or rig_move_used(..., 0) does it. In a packed
+ * ring there is nothing to publish.
+ */
 void rig_put_quiet(struct rig *rig, unsigned queue, uint32_t id, uint32_t len);
 
-/* Moves the used index by @by and publishes it, without writing an entry. */
+/* Split rings: moves the used index by @by and publishes it, without writing an entry. */
 void rig_move_used(struct rig *rig, unsigned queue, uint16_t by);
 
 /* Signals the ring's call, or error, descriptor. */

@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The device side of split rings (virtio 1.4, 2.7): taking chains, putting used entries, truthfully
- * or not, and notifications in both directions.
+ * What tests do with rings: chains are taken, used entries are put, truthfully or not, and both
+ * sides are notified. The device's side of the rings itself is in tests/device.
  */
 #include <string.h>
 #include <unistd.h>
 
 #include "rig/internal.h"
-
-#define LOAD(p)     __atomic_load_n(p, __ATOMIC_ACQUIRE)
-#define STORE(p, v) __atomic_store_n(p, v, __ATOMIC_RELEASE)
 
 /* A ring without addresses is none yet. Stopped ones have lost theirs. */
 static struct ring *ring_of(struct rig *rig, unsigned queue)
@@ -19,14 +16,12 @@ static struct ring *ring_of(struct rig *rig, unsigned queue)
 	return ring->have_addr ? ring : NULL;
 }
 
-static uint16_t *used_event(struct ring *ring)
+/* Passes on what the model of the ring has found wrong with the driver. */
+static void judge(struct rig *rig, unsigned queue, const struct ring *ring)
 {
-	return &ring->avail->ring[ring->size];
-}
-
-static uint16_t *avail_event(struct ring *ring)
-{
-	return (uint16_t *)&ring->used->ring[ring->size];
+	if (ring->dev.broken)
+		rig_violate(rig, "queue %u, chain %u: %s", queue, ring->dev.broken_id,
+			    ring->dev.broken);
 }
 
 bool rig_running(struct rig *rig, unsigned queue)
@@ -47,44 +42,24 @@ void rig_wait_running(struct rig *rig, unsigned queue)
 	rig_unlock(rig);
 }
 
-/*
- * The driver writes neither the used ring nor nonsense into the flags of its own (2.7.7.1, 2.7.8).
- */
-static bool check_ring(struct rig *rig, unsigned queue, struct ring *ring, uint16_t avail_idx)
-{
-	uint16_t flags = LOAD(&ring->avail->flags);
-	uint16_t most = rig->features & RIG_F_EVENT_IDX ? 0 : 1;
-
-	if (flags > most)
-		rig_violate(rig, "queue %u: R-SPLIT-20, 22: avail.flags is %u", queue, flags);
-	if ((uint16_t)(avail_idx - ring->last_avail) > ring->size) {
-		rig_violate(rig, "queue %u: R-SPLIT-17, 19: avail.idx went from %u to %u", queue,
-			    ring->last_avail, avail_idx);
-		return false;
-	}
-	if (LOAD(&ring->used->idx) != ring->published || ring->used->flags != ring->used_flags)
-		rig_violate(rig, "queue %u: R-SPLIT-40: the driver wrote the used ring", queue);
-	return true;
-}
-
 static bool take(struct rig *rig, unsigned queue, struct ring *ring, struct rig_chain *chain)
 {
-	/* Acquire pairs with the driver's release: the chain is there before the index. */
-	uint16_t idx = LOAD(&ring->avail->idx);
-	uint16_t head;
+	struct device_elem elems[RIG_MAX_ELEMS];
+	struct device_chain taken;
+	bool ok = device_take(&ring->dev, &taken, elems);
+	unsigned i;
 
-	if (!check_ring(rig, queue, ring, idx) || idx == ring->last_avail)
+	judge(rig, queue, ring);
+	if (!ok)
 		return false;
-	head = ring->avail->ring[ring->last_avail & (ring->size - 1)];
-	ring->last_avail++;
-	/* Two chains may share nothing; that one head is in flight twice is the plainest case. */
-	if (head < ring->size && ring->owner[head]) {
-		rig_violate(rig, "queue %u: chain %u is in flight already", queue, head);
-		return false;
-	}
-	if (!checker_walk(rig, queue, head, chain, &ring->hash[head % ring->size]))
-		return false;
-	checker_framing(rig, queue, chain);
+	chain->head = taken.id;
+	chain->count = taken.count;
+	chain->readable = taken.readable;
+	chain->indirect = taken.indirect;
+	for (i = 0; i < taken.count; i++)
+		chain->elems[i] = (struct rig_elem){elems[i].addr, elems[i].at, elems[i].len,
+						    elems[i].writable};
+	framing_check(rig, queue, chain);
 	return true;
 }
 
@@ -108,72 +83,35 @@ unsigned rig_available(struct rig *rig, unsigned queue)
 	rig_lock(rig);
 	ring = ring_of(rig, queue);
 	if (ring)
-		n = (uint16_t)(LOAD(&ring->avail->idx) - ring->last_avail);
+		n = device_waiting(&ring->dev);
 	rig_unlock(rig);
 	return n;
 }
 
-/* What was given to the device stays as it was until it is given back (R-SPLIT-15, 32). */
-static void give_back(struct rig *rig, unsigned queue, struct ring *ring, uint32_t id)
-{
-	struct rig_chain now;
-	uint64_t hash;
-	unsigned i;
-
-	if (id >= ring->size || ring->owner[id] != id + 1)
-		return;
-	if (!checker_walk(rig, queue, (uint16_t)id, &now, &hash) || hash != ring->hash[id])
-		rig_violate(rig, "queue %u, chain %u changed while the device had it", queue, id);
-	for (i = 0; i < ring->size; i++) {
-		if (ring->owner[i] == id + 1)
-			ring->owner[i] = 0;
-	}
-}
-
-static void put(struct rig *rig, unsigned queue, struct ring *ring, uint32_t id, uint32_t len)
-{
-	struct vring_used_elem *e = &ring->used->ring[ring->used_idx & (ring->size - 1)];
-
-	/*
-	 * Before the entry is there: the driver may use the descriptors again as soon as it sees
-	 * it.
-	 */
-	give_back(rig, queue, ring, id);
-	e->id = id;
-	e->len = len;
-	ring->used_idx++;
-	ring->put++;
-}
-
-static void publish(struct ring *ring)
-{
-	ring->published = ring->used_idx;
-	/* Release pairs with the driver's acquire: entry and data are there before the index. */
-	STORE(&ring->used->idx, ring->used_idx);
-}
-
-void rig_put_quiet(struct rig *rig, unsigned queue, uint32_t id, uint32_t len)
-{
-	struct ring *ring;
-
-	rig_lock(rig);
-	ring = ring_of(rig, queue);
-	if (ring)
-		put(rig, queue, ring, id, len);
-	rig_unlock(rig);
-}
-
-void rig_put(struct rig *rig, unsigned queue, uint32_t id, uint32_t len)
+static void put(struct rig *rig, unsigned queue, uint32_t id, uint32_t len, bool quiet)
 {
 	struct ring *ring;
 
 	rig_lock(rig);
 	ring = ring_of(rig, queue);
 	if (ring) {
-		put(rig, queue, ring, id, len);
-		publish(ring);
+		device_lie(&ring->dev, id, len);
+		judge(rig, queue, ring);
+		ring->put++;
+		if (!quiet)
+			device_show(&ring->dev);
 	}
 	rig_unlock(rig);
+}
+
+void rig_put_quiet(struct rig *rig, unsigned queue, uint32_t id, uint32_t len)
+{
+	put(rig, queue, id, len, true);
+}
+
+void rig_put(struct rig *rig, unsigned queue, uint32_t id, uint32_t len)
+{
+	put(rig, queue, id, len, false);
 }
 
 void rig_move_used(struct rig *rig, unsigned queue, uint16_t by)
@@ -183,8 +121,8 @@ void rig_move_used(struct rig *rig, unsigned queue, uint16_t by)
 	rig_lock(rig);
 	ring = ring_of(rig, queue);
 	if (ring) {
-		ring->used_idx = (uint16_t)(ring->used_idx + by);
-		publish(ring);
+		device_move_used(&ring->dev, by);
+		device_show(&ring->dev);
 	}
 	rig_unlock(rig);
 }
@@ -219,10 +157,8 @@ void rig_set_used_flags(struct rig *rig, unsigned queue, uint16_t flags)
 
 	rig_lock(rig);
 	ring = ring_of(rig, queue);
-	if (ring) {
-		ring->used_flags = flags;
-		STORE(&ring->used->flags, flags);
-	}
+	if (ring)
+		device_request(&ring->dev, flags, ring->dev.asked_event);
 	rig_unlock(rig);
 }
 
@@ -233,11 +169,11 @@ void rig_set_avail_event(struct rig *rig, unsigned queue, uint16_t event)
 	rig_lock(rig);
 	ring = ring_of(rig, queue);
 	if (ring)
-		STORE(avail_event(ring), event);
+		device_request(&ring->dev, ring->dev.asked_flags, event);
 	rig_unlock(rig);
 }
 
-static uint16_t peek(struct rig *rig, unsigned queue, uint16_t *(*where)(struct ring *))
+static uint16_t peek(struct rig *rig, unsigned queue, uint16_t (*what)(const struct ring_device *))
 {
 	struct ring *ring;
 	uint16_t value = 0;
@@ -245,34 +181,29 @@ static uint16_t peek(struct rig *rig, unsigned queue, uint16_t *(*where)(struct 
 	rig_lock(rig);
 	ring = ring_of(rig, queue);
 	if (ring)
-		value = LOAD(where(ring));
+		value = what(&ring->dev);
 	rig_unlock(rig);
 	return value;
 }
 
-static uint16_t *where_flags(struct ring *ring)
+static uint16_t avail_idx(const struct ring_device *dev)
 {
-	return &ring->avail->flags;
-}
-
-static uint16_t *where_idx(struct ring *ring)
-{
-	return &ring->avail->idx;
+	return __atomic_load_n(&device_avail(dev)->idx, __ATOMIC_ACQUIRE);
 }
 
 uint16_t rig_avail_flags(struct rig *rig, unsigned queue)
 {
-	return peek(rig, queue, where_flags);
+	return peek(rig, queue, device_driver_flags);
 }
 
 uint16_t rig_avail_idx(struct rig *rig, unsigned queue)
 {
-	return peek(rig, queue, where_idx);
+	return peek(rig, queue, avail_idx);
 }
 
 uint16_t rig_used_event(struct rig *rig, unsigned queue)
 {
-	return peek(rig, queue, used_event);
+	return peek(rig, queue, device_driver_event);
 }
 
 static void read_kick(struct ring *ring)
@@ -301,17 +232,25 @@ unsigned rig_size(struct rig *rig, unsigned queue)
 
 void *rig_desc(struct rig *rig, unsigned queue)
 {
-	return rig->rings[queue].desc;
+	return rig->rings[queue].dev.desc;
 }
 
 void *rig_avail(struct rig *rig, unsigned queue)
 {
-	return rig->rings[queue].avail;
+	return rig->rings[queue].dev.driver;
 }
 
 void *rig_used(struct rig *rig, unsigned queue)
 {
-	return rig->rings[queue].used;
+	return rig->rings[queue].dev.device;
+}
+
+/* Where a ring stands, as GET_VRING_BASE is answered. */
+uint32_t ring_base(const struct ring *ring)
+{
+	if (!ring->have_addr)
+		return ring->base;
+	return ring->dev.packed ? device_position(&ring->dev) : ring->dev.seen;
 }
 
 /*
@@ -331,13 +270,8 @@ void ring_kicked(struct rig *rig, unsigned queue)
 	do {
 		while (!rig->violated && rig_take(rig, queue, &chain))
 			rig->opts.on_chain(rig, queue, &chain, rig->opts.ctx);
-		STORE(avail_event(ring), ring->last_avail);
-		/*
-		 * Between asking for a kick and looking again (2.7.10): pairs with the driver's
-		 * fence.
-		 */
-		__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	} while (!rig->violated && rig_available(rig, queue));
+	} while (!rig->violated && !device_sleep(&ring->dev));
+	judge(rig, queue, ring);
 	if (ring->put)
 		rig_call(rig, queue);
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Messages about rings: what they set up, in which order, and the fds that come with them. */
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -31,45 +30,80 @@ void vring_free(struct rig *rig)
 
 	for (i = 0; i < RIG_MAX_RINGS; i++) {
 		vring_stop(&rig->rings[i]);
-		free(rig->rings[i].owner);
-		free(rig->rings[i].hash);
+		device_detach(&rig->rings[i].dev);
 		memset(&rig->rings[i], 0, sizeof(rig->rings[i]));
 		rig->rings[i].kick = rig->rings[i].call = rig->rings[i].err = -1;
 	}
 }
 
-/* The books about descriptors have as many lines as the ring; each start begins with empty ones. */
 static int set_num(struct rig *rig, struct ring *ring, uint32_t num)
 {
-	if (num == 0 || num > 32768 || num & (num - 1)) {
+	bool packed = rig->features & RIG_F_PACKED;
+
+	if (num == 0 || num > 32768 || (!packed && num & (num - 1))) {
 		rig_violate(rig, "a ring of %u entries", num);
 		return 1;
 	}
-	free(ring->owner);
-	free(ring->hash);
-	ring->owner = calloc(num, sizeof(*ring->owner));
-	ring->hash = calloc(num, sizeof(*ring->hash));
 	ring->size = num;
 	ring->have_num = true;
 	return 0;
 }
 
-/* Where to go on reading; the used index is in the ring itself. */
+/* Where to go on reading. Where a split ring's used entries go is in the ring itself. */
+static void go_to_base(struct ring *ring)
+{
+	struct ring_device *dev = &ring->dev;
+
+	if (dev->packed)
+		device_move(dev, (uint16_t)ring->base, (uint16_t)(ring->base >> 16));
+	else
+		device_move(dev, (uint16_t)ring->base, device_used(dev)->idx);
+}
+
 static int set_base(struct rig *rig, struct ring *ring, uint32_t base)
 {
-	if (base > 0xffff)
+	if (base > 0xffff && !(rig->features & RIG_F_PACKED))
 		rig_violate(rig, "SET_VRING_BASE 0x%x on a split ring", base);
-	ring->last_avail = (uint16_t)base;
+	ring->base = base;
 	ring->have_base = true;
+	if (ring->have_addr)
+		go_to_base(ring);
 	return 0;
+}
+
+static void *memory_at(void *ctx, uint64_t addr, uint64_t len)
+{
+	return rig_guest(ctx, addr, len);
+}
+
+/* Each start begins with empty books about what is in flight. */
+static void attach(struct rig *rig, struct ring *ring)
+{
+	struct ring_device *dev = &ring->dev;
+
+	device_detach(dev);
+	dev->size = ring->size;
+	dev->packed = rig->features & RIG_F_PACKED;
+	dev->in_order = rig->features & RIG_F_IN_ORDER;
+	dev->event_idx = rig->features & RIG_F_EVENT_IDX;
+	dev->indirect = rig->features & RIG_F_INDIRECT;
+	dev->check_used = true;
+	dev->max_elems = RIG_MAX_ELEMS;
+	dev->translate = memory_at;
+	dev->ctx = rig;
+	device_attach(dev);
+	if (!dev->packed)
+		dev->asked_flags = device_used(dev)->flags;
+	go_to_base(ring);
 }
 
 /* Translated at once, as some back-ends do: the memory has to be there. */
 static int set_addr(struct rig *rig, struct ring *ring, const struct message *m)
 {
-	uint32_t flags;
-	uint64_t a[4]; /* desc, used, avail, log */
+	bool packed = rig->features & RIG_F_PACKED;
 	uint64_t n = ring->size;
+	uint32_t flags;
+	uint64_t a[4]; /* desc, device, driver, log */
 
 	memcpy(&flags, m->payload + 4, sizeof(flags));
 	memcpy(a, m->payload + 8, sizeof(a));
@@ -77,17 +111,16 @@ static int set_addr(struct rig *rig, struct ring *ring, const struct message *m)
 		rig_violate(rig, "SET_VRING_ADDR with flags or log");
 	if (!ring->have_num)
 		rig_violate(rig, "SET_VRING_ADDR before SET_VRING_NUM");
-	if (a[0] % 16 || a[2] % 2 || a[1] % 4)
+	if (a[0] % 16 || a[2] % (packed ? 4 : 2) || a[1] % 4)
 		rig_violate(rig, "a ring is not aligned");
-	ring->desc = rig_user(rig, a[0], 16 * n);
-	ring->avail = rig_user(rig, a[2], 6 + 2 * n);
-	ring->used = rig_user(rig, a[1], 6 + 8 * n);
-	if (!ring->desc || !ring->avail || !ring->used) {
+	ring->dev.desc = rig_user(rig, a[0], 16 * n);
+	ring->dev.driver = rig_user(rig, a[2], packed ? 4 : 6 + 2 * n);
+	ring->dev.device = rig_user(rig, a[1], packed ? 4 : 6 + 8 * n);
+	if (!n || !ring->dev.desc || !ring->dev.driver || !ring->dev.device) {
 		rig_violate(rig, "a ring lies outside the memory");
 		return 1;
 	}
-	ring->used_idx = ring->published = ring->used->idx;
-	ring->used_flags = ring->used->flags;
+	attach(rig, ring);
 	ring->have_addr = true;
 	return 0;
 }

@@ -277,12 +277,43 @@ static void test_qemu(void **state)
 	peer_stop(peer);
 }
 
+/* No known back-end is like that: every format of ring, with and without what goes with it. */
+static void test_rings_of_all_kinds(void **state)
+{
+	static const uint64_t kinds[] = {
+		RIG_F_IN_ORDER,
+		RIG_F_IN_ORDER | RIG_F_INDIRECT | RIG_F_EVENT_IDX,
+		RIG_F_PACKED,
+		RIG_F_PACKED | RIG_F_INDIRECT,
+		RIG_F_PACKED | RIG_F_INDIRECT | RIG_F_EVENT_IDX,
+		RIG_F_PACKED | RIG_F_IN_ORDER,
+		RIG_F_PACKED | RIG_F_IN_ORDER | RIG_F_INDIRECT | RIG_F_EVENT_IDX,
+	};
+	unsigned i;
+
+	(void)state;
+	CONFORMS("R-PACK-46", "R-VU-52");
+	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		struct habit habit = habit_minimal;
+		struct peer *peer;
+
+		habit.features |= kinds[i];
+		peer = walk(&habit);
+		assert_int_equal(rig_value(peer->rig, RIG_SET_FEATURES, 0), habit.features);
+		peer_stop(peer);
+	}
+}
+
 int personality_tests(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_contrib), cmocka_unit_test(test_spdk),
-		cmocka_unit_test(test_rust),    cmocka_unit_test(test_linux),
-		cmocka_unit_test(test_minimal), cmocka_unit_test(test_qemu),
+		cmocka_unit_test(test_contrib),
+		cmocka_unit_test(test_spdk),
+		cmocka_unit_test(test_rust),
+		cmocka_unit_test(test_linux),
+		cmocka_unit_test(test_minimal),
+		cmocka_unit_test(test_qemu),
+		cmocka_unit_test(test_rings_of_all_kinds),
 	};
 
 	return cmocka_run_group_tests_name("peers/personality", tests, NULL, NULL);
