@@ -10,19 +10,28 @@
 #define BED_NO_CHAIN "a used id is not in flight (2.7.8)"
 
 /* Both sides' mappings of one file, so that the driver's can lose the right to write. */
-static void map(struct bed *b)
+static void map_twice(struct bed *b)
 {
 	int fd = memfd_create("ring", MFD_CLOEXEC);
 
 	assert_true(fd >= 0);
 	assert_int_equal(ftruncate(fd, (off_t)b->len), 0);
 	b->mem = mmap(NULL, b->len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	b->other = b->mem;
-	if (!b->opts.threads)
-		b->other = mmap(NULL, b->len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	b->other = mmap(NULL, b->len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	close(fd);
 	assert_ptr_not_equal(b->mem, MAP_FAILED);
 	assert_ptr_not_equal(b->other, MAP_FAILED);
+}
+
+static void get_memory(struct bed *b, size_t page)
+{
+	if (b->opts.threads) {
+		b->mem = aligned_alloc(page, b->len);
+		b->other = b->mem;
+		assert_non_null(b->mem);
+	} else {
+		map_twice(b);
+	}
 	memset(b->mem, 0xa5, b->len);
 }
 
@@ -66,7 +75,7 @@ void bed_open(struct bed *b, const struct bed_opts *o)
 	memset(b, 0, sizeof(*b));
 	b->opts = *o;
 	b->len = align_up(head + (o->packed ? packed.bytes : split.bytes), page);
-	map(b);
+	get_memory(b, page);
 	start_ring(b, b->mem + head);
 	make_cells(b);
 	if (b->mem != b->other)
@@ -146,8 +155,11 @@ void bed_close(struct bed *b)
 		split_fini(&b->split);
 	free(b->cells);
 	free(b->free);
-	if (b->mem != b->other)
-		munmap(b->other, b->len);
+	if (b->mem == b->other) {
+		free(b->mem);
+		return;
+	}
+	munmap(b->other, b->len);
 	munmap(b->mem, b->len);
 }
 

@@ -49,8 +49,8 @@ struct bed_chain {
  * @fast: chains go and come by the functions of the library's request queues, which leave it to
  *	their caller to know what the device has: split_push_untracked() and packed_push_one(), and
  *	readers instead of split_take() and packed_take(), where they can be used. Not with @in_order
- * @threads: the two sides are threads: one mapping for both, so that ThreadSanitizer sees that it
- *	is the same memory
+ * @threads: one piece of memory for both sides instead of two mappings of it, so that
+ *	ThreadSanitizer sees that it is the same
  */
 struct bed_opts {
 	unsigned size;

@@ -8,7 +8,7 @@
  *
  * The driver calls what the library calls: chains go out as vscsi_submit() publishes them, and come
  * back in each of the ways in which vscsi_poll() and the control queue take them. Fences are not
- * looked at here, as ThreadSanitizer knows none: see sleep.c and nofence.c.
+ * looked at here, as ThreadSanitizer knows none: see fence.c.
  */
 #include <pthread.h>
 #include <sched.h>

@@ -62,8 +62,6 @@ static bool sleeps_soundly(struct course *c)
 static void note_loss(struct course *c)
 {
 	atomic_fetch_add(&c->lost, 1);
-	if (c->race->stop_at_loss)
-		atomic_store(&c->stop, true);
 	wake(c);
 }
 
@@ -175,11 +173,8 @@ static void drive_polling(struct course *c)
 			continue;
 		}
 		/* It sleeps, has had every wake-up, and after that there is still nothing. */
-		if (sleeps_soundly(c) && !bed_pending(&c->b)) {
+		if (sleeps_soundly(c) && !bed_pending(&c->b))
 			note_loss(c);
-			if (c->race->stop_at_loss)
-				return;
-		}
 		clock_relax(&spins);
 	}
 	jitter(&c->random);

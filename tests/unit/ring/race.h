@@ -16,7 +16,6 @@
  * @event_idx: notifications go by the event index
  * @rounds: how many, at most; @seconds: how long, at most
  * @batch: chains of a round, at most
- * @stop_at_loss: end with the first wake-up lost
  * @done: rounds that were run
  * @woken: wake-ups that were sent
  * @lost: wake-ups that were not and should have been
@@ -28,7 +27,6 @@ struct race {
 	unsigned rounds;
 	unsigned seconds;
 	unsigned batch;
-	bool stop_at_loss;
 	unsigned done;
 	uint64_t woken;
 	unsigned lost;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Nobody sleeps for ever: the two places where a store must be visible before a load, each raced by
- * two threads. nofence.c runs the same races with the fences taken out.
+ * two threads. fence.c runs the same code in every interleaving, with and without the fences.
  */
 #include "bed.h"
 #include "race.h"
