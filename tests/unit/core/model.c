@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The device: chains in, answers out. What a disk says is in disk.c. */
+/* The device: chains in, answers out. What a disk says to a command is in tests/device. */
 #include <endian.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,7 +7,7 @@
 
 #include <linux/virtio_config.h>
 
-#include "disk.h"
+#include "device/disk.h"
 #include "model.h"
 #include "util/bits.h"
 #include "virtio/device.h"
@@ -152,21 +152,109 @@ struct answer model_good(const struct chain *chain)
 	};
 }
 
-struct answer model_sense(const struct chain *chain, uint8_t key, uint8_t asc, uint8_t ascq)
+/* The disk that is at every LUN. */
+static struct disk disk_of(struct model *m)
 {
+	return (struct disk){
+		.id = "TESTS   MODEL DISK      1.0 ",
+		.type = m->type,
+		.inquiry = 96,
+		.serial = "SN42",
+		.limits = true,
+		.provisioning = 0xe4,
+		.mode = m->mode,
+		.blocks = m->blocks,
+		.block_size = m->block_size,
+		.max_transfer = m->max_transfer,
+		.max_unmap = 0x10000,
+		.max_ranges = 8,
+		.max_same = 0x8000,
+		.max_compare = 4,
+		.data = m->disk,
+		.bytes = sizeof(m->disk),
+	};
+}
+
+static struct answer answer_of(const struct chain *chain, const struct disk_end *end)
+{
+	uint64_t in = chain_data_in(chain);
 	struct answer a = {
-		.status = 2, /* CHECK CONDITION */
-		.sense_len = 18,
-		.residual = (uint32_t)(chain_data_in(chain) + chain_data_out(chain)),
-		.used_len = RESPONSE_BYTES,
+		.status = end->status,
+		.residual = (uint32_t)(in + chain_data_out(chain) - end->moved),
+		.used_len = RESPONSE_BYTES + (uint32_t)(in ? end->moved : 0),
 	};
 
-	a.sense[0] = 0x70;
-	a.sense[2] = key;
-	a.sense[7] = 10;
-	a.sense[12] = asc;
-	a.sense[13] = ascq;
+	a.sense_len = disk_sense(end, a.sense);
 	return a;
+}
+
+struct answer model_sense(const struct chain *chain, uint8_t key, uint8_t asc, uint8_t ascq)
+{
+	const struct disk_end end = disk_refuse(key, asc, ascq);
+
+	return answer_of(chain, &end);
+}
+
+/* The LUNs of a target that are there; their number. */
+static unsigned find_luns(const struct model *m, unsigned target, uint16_t luns[MODEL_LUNS])
+{
+	unsigned count = 0;
+	unsigned i;
+
+	for (i = 0; target < MODEL_TARGETS && i < MODEL_LUNS; i++) {
+		if (m->present[target][i])
+			luns[count++] = (uint16_t)i;
+	}
+	return count;
+}
+
+/* What the test has to say to it, if anything. */
+static const struct said *find_said(const struct model *m, const uint8_t *cdb)
+{
+	unsigned i;
+
+	for (i = 0; i < m->nsaid; i++) {
+		if (memcmp(m->said[i].cdb, cdb, sizeof(m->said[i].cdb)) == 0)
+			return &m->said[i];
+	}
+	return NULL;
+}
+
+static struct answer answer_said(const struct chain *chain, const struct said *said)
+{
+	const struct iovec data = {(void *)(uintptr_t)said->data, said->len};
+	struct disk_end end;
+
+	if (!said->data)
+		return said->end;
+	end = disk_reply(&data, chain->in + 1, chain->nin - 1);
+	return answer_of(chain, &end);
+}
+
+/* A LUN that is not there answers BAD TARGET, or 5/25 where its target is. */
+static struct answer execute(struct model *m, const struct chain *chain)
+{
+	const struct disk_io io = {chain->in + 1, chain->nin - 1, chain->out + 1, chain->nout - 1};
+	const uint8_t *header = chain->out[0].iov_base;
+	const uint8_t *cdb = chain_cdb(chain);
+	const struct said *said = find_said(m, cdb);
+	const struct disk disk = disk_of(m);
+	uint16_t luns[MODEL_LUNS];
+	unsigned count = find_luns(m, header[1], luns);
+	struct disk_end end;
+
+	if (!count)
+		return (struct answer){.response = VIRTIO_SCSI_S_BAD_TARGET,
+				       .used_len = RESPONSE_BYTES};
+	if (cdb[0] == 0xa0)
+		end = disk_report_luns(luns, count, cdb, &io);
+	else if (header[3] >= MODEL_LUNS || !m->present[header[1]][header[3]])
+		end = disk_refuse(5, 0x25, 0);
+	else if (said)
+		return answer_said(chain, said);
+	else
+		end = disk_execute(&disk, cdb, &io);
+	return answer_of(chain, &end);
 }
 
 static void serve_tmf(struct model *m, const struct chain *chain)
@@ -187,7 +275,7 @@ static void serve_chain(struct model *m, const struct chain *chain)
 		return serve_tmf(m, chain);
 	if (++m->commands == m->unanswered)
 		return;
-	a = disk_answer(m, chain);
+	a = execute(m, chain);
 	answer(m, chain, &a);
 }
 
