@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The device's side of a ring of either format, for the fake device only. */
+/*
+ * The device's side of a ring of either format, for the fake device only. The model in tests/device
+ * checks what it takes, copies descriptors and hashes tables: it touches memory that a real device
+ * leaves alone, and takes 131 ns a chain. Here the device's share of a read is 8 ns, and it is part
+ * of what is measured. So these trust their driver, and have loops of their own.
+ */
 #ifndef BENCH_FAKE_RING_H
 #define BENCH_FAKE_RING_H
 

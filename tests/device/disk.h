@@ -102,7 +102,7 @@ struct disk_end disk_reply(const struct iovec *data, const struct iovec *in, uns
 /* A command that ends with CHECK CONDITION. */
 struct disk_end disk_refuse(uint8_t key, uint8_t asc, uint8_t ascq);
 
-/* Fixed-format sense data of a command that was refused. Return: its bytes; 0 for other commands. */
+/* Fixed-format sense data of a command that was refused. Return: its bytes, 0 if there are none. */
 unsigned disk_sense(const struct disk_end *end, uint8_t sense[DISK_SENSE]);
 
 /* All bytes of some buffers. */

@@ -189,8 +189,8 @@ unsigned device_waiting(const struct ring_device *dev);
 bool device_give(struct ring_device *dev, const struct device_chain *chain, uint32_t len);
 
 /*
- * As device_give(), in order: gives back the oldest @count chains, 1 at least, with one entry, which
- * names the last of them.
+ * As device_give(), in order: gives back the oldest @count chains, at least one, with one used
+ * entry, which names the last of them.
  */
 bool device_give_batch(struct ring_device *dev, const struct device_chain *chains, unsigned count,
 		       uint32_t len);

@@ -258,7 +258,7 @@ static bool take_split(struct walk *w)
 	return true;
 }
 
-/* The driver's flags have no other bits, and it writes nothing into the used part (2.7.7, 2.7.8). */
+/* The driver's flags have no other bits; it writes nothing into the used part (2.7.7, 2.7.8). */
 static void check_parts(struct ring_device *dev)
 {
 	uint16_t flags = device_load(&device_avail(dev)->flags);
