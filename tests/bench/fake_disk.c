@@ -13,7 +13,7 @@
 static struct disk disk = {
 	.id = "BENCH   yardstick       1   ",
 	.inquiry = 36,
-	.lacks = DISK_NO_MODE_SENSE | DISK_NO_UNMAP,
+	.lacks = DISK_NO_MODE_SENSE | DISK_NO_UNMAP | DISK_NO_WRITE_SAME,
 	.blocks = FAKE_BLOCKS,
 	.block_size = FAKE_BLOCK_SIZE,
 };

@@ -286,7 +286,8 @@ static bool lacks(const struct disk *disk, uint8_t code)
 {
 	return (code == 0x25 && disk->lacks & DISK_NO_CAPACITY_10) ||
 	       (code == 0x1a && disk->lacks & DISK_NO_MODE_SENSE) ||
-	       ((code == 0x42 || code == 0x93) && disk->lacks & DISK_NO_UNMAP);
+	       (code == 0x42 && disk->lacks & DISK_NO_UNMAP) ||
+	       (code == 0x93 && disk->lacks & DISK_NO_WRITE_SAME);
 }
 
 struct disk_end disk_execute(const struct disk *disk, const uint8_t *cdb, const struct disk_io *io)

@@ -22,6 +22,7 @@
 #define DISK_NO_CAPACITY_10 1u
 #define DISK_NO_MODE_SENSE  2u
 #define DISK_NO_UNMAP       4u
+#define DISK_NO_WRITE_SAME  8u
 
 /* Bytes of the sense data that disk_sense() writes. */
 #define DISK_SENSE 18u

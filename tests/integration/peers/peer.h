@@ -23,6 +23,7 @@
 #include <vscsi/vscsi.h>
 
 #include "conforms.h"
+#include "device/disk.h"
 #include "rig/rig.h"
 
 #define PEER_BLOCK    512u
@@ -186,17 +187,8 @@ void strict_stop(struct strict *strict);
 /* serve.c: what is done with a chain. Any thread of the peer's. */
 void serve_chain(struct peer *peer, unsigned queue, const struct rig_chain *chain);
 
-/* How a command ended: @moved bytes of data; a sense key if the status is CHECK CONDITION. */
-struct outcome {
-	uint8_t status;
-	uint8_t key;
-	uint8_t asc;
-	uint8_t ascq;
-	size_t moved;
-};
-
 /* unit.c: executes a command. @unit is NULL when the target has no such unit. Lock held. */
-struct outcome unit_execute(struct peer *peer, struct unit *unit, const struct rig_chain *chain);
+struct disk_end unit_execute(struct peer *peer, struct unit *unit, const struct rig_chain *chain);
 
 /* walk.c: scans, and finds exactly the units that are there. */
 void walk_scan(struct peer *peer);

@@ -2,10 +2,8 @@
 /* What a peer does with a chain: who it is for, and how much of the answer it writes. */
 #include "peer.h"
 
-#define CONTROL         0u
-#define EVENTS          1u
-
-#define CHECK_CONDITION 0x02
+#define CONTROL 0u
+#define EVENTS  1u
 
 /* The 8 bytes of a request's address, as the habit reads them. False: they name nothing. */
 static bool read_address(enum lun_form form, const uint8_t lun[8], unsigned *target,
@@ -78,7 +76,7 @@ static uint32_t answer_absent(const struct habit *habit, struct virtio_scsi_cmd_
 }
 
 static void answer(const struct habit *habit, struct virtio_scsi_cmd_resp *resp,
-		   const struct outcome *end, size_t total)
+		   const struct disk_end *end, size_t total)
 {
 	uint32_t residual = (uint32_t)(total - end->moved);
 
@@ -88,12 +86,8 @@ static void answer(const struct habit *habit, struct virtio_scsi_cmd_resp *resp,
 	resp->status_qualifier = 0;
 	resp->status = end->status;
 	resp->response = VIRTIO_SCSI_S_OK;
-	if (end->status == CHECK_CONDITION) {
-		const uint8_t sense[18] = {
-			[0] = 0x70, [2] = end->key, [7] = 10, [12] = end->asc, [13] = end->ascq};
-
-		memcpy(resp->sense, sense, sizeof(sense));
-		resp->sense_len = sizeof(sense);
+	if (end->status) {
+		resp->sense_len = disk_sense(end, resp->sense);
 		if (habit->failure_beside_sense)
 			resp->response = VIRTIO_SCSI_S_FAILURE;
 	} else if (!habit->sense_len_unwritten) {
@@ -106,7 +100,7 @@ static void serve_command(struct peer *peer, unsigned queue, const struct rig_ch
 	const struct virtio_scsi_cmd_req *req = rig_command(chain);
 	size_t in = rig_data_in_room(chain);
 	size_t out = rig_data_out(chain, NULL, 0);
-	struct outcome end;
+	struct disk_end end;
 	unsigned target;
 	unsigned number;
 	uint32_t len;
