@@ -372,8 +372,8 @@ unsigned rig_available(struct rig *rig, unsigned queue);
 void rig_put(struct rig *rig, unsigned queue, uint32_t id, uint32_t len);
 
 /*
- * As rig_put(), without publishing: the next rig_put() or rig_move_used(..., 0) does it. In a packed
- * ring there is nothing to publish.
+ * As rig_put(), without publishing: the next rig_put() or rig_move_used(..., 0) does it. In a
+ * packed ring there is nothing to publish.
  */
 void rig_put_quiet(struct rig *rig, unsigned queue, uint32_t id, uint32_t len);
 

@@ -46,9 +46,9 @@ struct bed_chain {
  * @size: entries
  * @run: descriptors of the longest chain
  * @packed, @in_order, @event_idx, @indirect: the features
- * @fast: chains go and come by the functions of the library's request queues, which leave it to
- *	their caller to know what the device has: split_push_untracked() and packed_push_one(), and
- *	readers instead of split_take() and packed_take(), where they can be used. Not with @in_order
+ * @fast: chains go and come by the functions of the library's request queues, whose caller knows
+ *	by itself what the device has: split_push_untracked(), packed_push_one(), and readers where
+ *	they can be used, instead of split_take() and packed_take(). Not with @in_order
  * @threads: one piece of memory for both sides instead of two mappings of it, so that
  *	ThreadSanitizer sees that it is the same
  */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* All interleavings, depth first: each run follows a path of choices and then tries the next one. */
+/* All interleavings, depth first: each run is one path of choices. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
