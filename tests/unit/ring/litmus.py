@@ -31,7 +31,7 @@ RACES = {
     "weak acquire": {"split": TAKEN, "packed": TAKEN},
 }
 # Races are certain or absent, whatever the timing; some rounds make sure of that.
-ROUNDS = 5
+ROUNDS = 3
 
 
 def run(program, ring, litmus):
