@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * I/O without waiting: reads the first 64 pages of 4 KiB of a disk with 16 requests in flight, and
- * adds up their bytes. All of it is one thread with one queue; nothing here blocks.
+ * Asynchronous I/O: reads the first 64 blocks of 4 KiB of a disk with 16 requests in flight, and
+ * adds up their bytes. One thread, one queue; nothing blocks.
  */
 #include <errno.h>
 #include <stdint.h>
@@ -13,14 +13,14 @@
 #define BYTES 4096
 #define TOTAL 64
 
-/* Prepares as many reads as there are free buffers, and publishes them all with one call. */
+/* Prepares as many reads as there are free buffers, and submits them with one call. */
 static int start_reads(struct vscsi_queue *queue, struct vscsi_lun *lun, unsigned char *buffers,
 		       uint32_t blocks, unsigned *busy, unsigned *started)
 {
 	unsigned slot;
 	int ret = 0, err;
 
-	/* A slot is a buffer and a request; its number is the user data that comes back. */
+	/* A slot has one buffer and one request; its number is the request's user data. */
 	for (slot = 0; slot < DEPTH && *started < TOTAL; slot++) {
 		if (*busy & 1u << slot)
 			continue;
@@ -31,9 +31,9 @@ static int start_reads(struct vscsi_queue *queue, struct vscsi_lun *lun, unsigne
 		*busy |= 1u << slot;
 		++*started;
 	}
-	/* Also after an error: what is prepared and not published never comes back. */
+	/* Submit after an error too: otherwise the prepared reads would never complete. */
 	err = vscsi_submit(queue);
-	/* -EAGAIN only says that the LUN takes fewer at once. */
+	/* -EAGAIN only means that no more requests fit now. */
 	return ret && ret != -EAGAIN ? ret : err;
 }
 
@@ -44,11 +44,11 @@ static int sum_reads(struct vscsi_queue *queue, struct vscsi_lun *lun, unsigned 
 	unsigned busy = 0, started = 0, byte;
 	int ret = 0, count, i;
 
-	/* Also after an error: a buffer belongs to the device until its completion came. */
+	/* Continue after an error too: buffers belong to the device until their completion. */
 	while (busy || (!ret && started < TOTAL)) {
 		if (!ret)
 			ret = start_reads(queue, lun, buffers, blocks, &busy, &started);
-		/* Returns at once, with nothing most of the time. */
+		/* Returns at once, usually with 0. */
 		count = vscsi_poll(queue, done, DEPTH);
 		if (count < 0)
 			return count;
@@ -84,7 +84,7 @@ int main(int argc, char **argv)
 	}
 	buffers = vscsi_mem_alloc(vscsi_dev_mem(dev), DEPTH * BYTES, 4096);
 	if (!buffers || !info.block_size || info.blocks < TOTAL * BYTES / info.block_size) {
-		fprintf(stderr, "0:0 is no disk of 256 KiB, or there is no DMA memory left\n");
+		fprintf(stderr, "0:0 is smaller than 256 KiB, or no DMA memory is left\n");
 		goto out;
 	}
 	ret = sum_reads(queue, lun, buffers, BYTES / info.block_size, &sum);

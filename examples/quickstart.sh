@@ -1,9 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# Shows the library at work, from an empty checkout to figures, in a few minutes: builds it, serves
-# a disk with vscsi-target, lists and copies it through the library, proves that the copy is the
-# same file system to the byte, and measures. All that it makes lies under build/quickstart, and all
-# that it starts is stopped at its end.
+# Demonstrates the library in a few minutes: builds it, serves a disk with vscsi-target, lists and
+# copies the disk through the library, verifies that the copy is identical, and measures. Creates
+# files only under build/quickstart, and stops everything that it starts.
 set -eu
 cd "$(dirname "$0")/.."
 # shellcheck source=tests/packages.sh
@@ -11,7 +10,7 @@ cd "$(dirname "$0")/.."
 
 build=$PWD/build/quickstart
 work=$build/run
-# Short whatever the checkout's path is: a socket's path has at most 107 bytes.
+# A relative path, because a socket's path is limited to 107 bytes.
 socket=build/quickstart/run/vscsi.sock
 address=vhost-user:$socket
 hugepages=/sys/kernel/mm/hugepages/hugepages-2048kB
@@ -23,7 +22,7 @@ step() {
 	printf '\n== %s\n' "$*"
 }
 
-give_up() {
+die() {
 	echo "quickstart: $*" >&2
 	exit 1
 }
@@ -34,7 +33,7 @@ cleanup() {
 		kill "$target" 2>/dev/null || :
 		wait "$target" 2>/dev/null || :
 	fi
-	# What was reserved here, no more: others may have reserved pages too.
+	# Release only what was reserved here.
 	[ "$reserved" -eq 0 ] ||
 		echo $(($(cat $hugepages/nr_hugepages) - reserved)) >$hugepages/nr_hugepages
 }
@@ -42,7 +41,7 @@ trap cleanup EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-# Pages of 2 MiB for DMA memory. Without them the library takes ordinary pages.
+# Hugepages of 2 MiB for DMA memory. Without them the library uses ordinary pages.
 prepare_hugepages() {
 	local free before
 	free=$(cat $hugepages/free_hugepages 2>/dev/null || echo 0)
@@ -53,13 +52,13 @@ prepare_hugepages() {
 		free=$((free + reserved))
 	fi
 	if [ "$free" -ge 8 ]; then
-		echo "8 hugepages of 2 MiB are there; $reserved were reserved for this run"
+		echo "8 hugepages of 2 MiB are available; $reserved were reserved for this run"
 	else
-		echo "no hugepages to be had: going on with ordinary pages"
+		echo "no hugepages are available: using ordinary pages"
 	fi
 }
 
-# Some thousand real files, from wherever this system keeps many small ones.
+# Collects some thousand small files of this system.
 gather_files() {
 	local from count=0
 	for from in /usr/share/doc /usr/include /usr/share /usr/lib; do
@@ -76,7 +75,7 @@ gather_files() {
 	echo "$count files from $from, $(du -sm "$work/files" | cut -f 1) MiB"
 }
 
-# Ready when it says so: nothing here sleeps and hopes.
+# Waits for the target's message that it is ready.
 start_target() {
 	local line
 	mkfifo "$work/target.out"
@@ -87,7 +86,7 @@ start_target() {
 	line=$(timeout 20 head -n 1 <&3) || :
 	case $line in
 	"listening on "*) echo "$line" ;;
-	*) give_up "vscsi-target didn't start: $line" ;;
+	*) die "vscsi-target didn't start: $line" ;;
 	esac
 }
 
@@ -96,13 +95,13 @@ stop_target() {
 	kill "$target"
 	wait "$target" || status=$?
 	target=
-	[ $status -eq 0 ] || give_up "vscsi-target ended with status $status"
+	[ $status -eq 0 ] || die "vscsi-target ended with status $status"
 }
 
-step "what is needed"
+step "check the required packages"
 # shellcheck disable=SC2086 # a list of words
 need_packages $PACKAGES_BUILD e2fsprogs || exit 1
-echo "all there"
+echo "all packages are installed"
 prepare_hugepages
 
 step "build"
@@ -111,12 +110,12 @@ again=
 [ ! -f "$build/build.ninja" ] || again=--reconfigure
 # shellcheck disable=SC2086 # nothing or one word
 meson setup $again "$build" -Dbuildtype=release -Dtests=false >"$build/setup.log" ||
-	{ cat "$build/setup.log"; give_up "meson setup failed"; }
+	{ cat "$build/setup.log"; die "meson setup failed"; }
 ninja --quiet -C "$build"
 echo "built in build/quickstart"
 PATH=$build/examples:$build/examples/info:$build/examples/perf:$PATH
 
-step "a disk with an ext4 file system"
+step "create a disk with an ext4 file system"
 rm -rf "$work"
 mkdir "$work"
 gather_files
@@ -134,14 +133,14 @@ vscsi-info "$address" 0:0
 step "copy it out through the library"
 vscsi-copy "$address" 0:0 "$work/copy.img"
 
-step "is it the same?"
+step "verify the copy"
 (cd "$work" && sha256sum disk.img copy.img)
 cmp "$work/disk.img" "$work/copy.img"
 e2fsck -fn "$work/copy.img"
 mkdir "$work/extracted"
 debugfs -R "rdump / $work/extracted" "$work/copy.img" >"$work/debugfs.log" 2>&1
 (cd "$work/extracted" && sha256sum --quiet -c ../files.sha256)
-echo "the same to the byte, and all $(wc -l <"$work/files.sha256") files in it are the originals"
+echo "identical, and all $(wc -l <"$work/files.sha256") files in it match the originals"
 
 step "measure: random reads of 4 KiB"
 vscsi-perf --address="$address" --name=randread --rw=randread --bs=4k --iodepth=32 \
@@ -154,4 +153,4 @@ vscsi-perf --address="$address" --name=randwrite --lun=0:1 --rw=randwrite --bs=4
 step "stop"
 stop_target
 rm -rf "$work"
-echo "all well"
+echo "quickstart: success"

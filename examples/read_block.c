@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The smallest program: reads the first 4096 bytes of a disk, and shows the first 16 of them. */
+/* The smallest program: reads the first 4096 bytes of a disk and prints the first 16. */
 #include <stdio.h>
 #include <vscsi/vscsi.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * vscsi-copy: copies a whole disk to a file, or a file to a disk. Many requests are in flight, each
- * with a buffer of its own in DMA memory; the file is read and written in between.
+ * with its own buffer in DMA memory; the file is read and written in between.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -22,7 +22,7 @@
 #define CHUNK      (256u * 1024)
 #define EXIT_USAGE 2
 
-/* One request: where its bytes are in the disk, in the file and in memory. */
+/* A request: its position in the disk and in the file, and its buffer. */
 struct chunk {
 	unsigned char *buf;
 	uint64_t offset;
@@ -39,11 +39,11 @@ struct copy {
 	struct vscsi_lun_info info;
 	unsigned char *buffers;
 	struct chunk chunks[DEPTH];
-	unsigned idle[DEPTH]; /* numbers of chunks that are not in flight */
+	unsigned idle[DEPTH]; /* indices of chunks that are not in flight */
 	unsigned idle_count;
 	uint32_t chunk_bytes;
 	uint64_t total;
-	uint64_t started; /* bytes, as the two below */
+	uint64_t started; /* this and the next two are in bytes */
 	uint64_t finished;
 	uint64_t shown;
 };
@@ -60,7 +60,7 @@ static int library_fail(int ret)
 	return ret;
 }
 
-/* All of @chunk, from or to the file; a file that ends early is one that shrank meanwhile. */
+/* Transfers all of @chunk from or to the file. A short file was truncated in the meantime. */
 static int file_move(const struct copy *copy, const struct chunk *chunk)
 {
 	uint32_t moved = 0;
@@ -73,7 +73,7 @@ static int file_move(const struct copy *copy, const struct chunk *chunk)
 		else
 			ret = pwrite(copy->fd, chunk->buf + moved, chunk->bytes - moved,
 				     (off_t)(chunk->offset + moved));
-		/* A signal that somebody handles, and no error. */
+		/* Interrupted by a signal. */
 		if (ret < 0 && errno == EINTR)
 			continue;
 		if (ret <= 0)
@@ -84,7 +84,7 @@ static int file_move(const struct copy *copy, const struct chunk *chunk)
 	return 0;
 }
 
-/* Returns 0, -EAGAIN when the disk takes no more at the moment, or an error that was told. */
+/* Returns 0, -EAGAIN if the disk accepts no more requests now, or an error that was printed. */
 static int start_chunk(struct copy *copy)
 {
 	unsigned number = copy->idle[copy->idle_count - 1];
@@ -105,7 +105,7 @@ static int start_chunk(struct copy *copy)
 	} else {
 		ret = vscsi_read(copy->queue, copy->lun, chunk->buf, lba, blocks, 0, number);
 	}
-	/* -EAGAIN leaves the slot idle; the file is read again the next time. */
+	/* After -EAGAIN the slot stays idle, and the file is read again later. */
 	if (ret)
 		return ret == -EAGAIN ? ret : fail(ret, "preparing a request to", "the disk");
 	copy->idle_count--;
@@ -131,7 +131,7 @@ static int finish_chunk(struct copy *copy, const struct vscsi_completion *done)
 	return 0;
 }
 
-/* A line that overwrites itself, every 16 MiB and at the end, and only where somebody looks. */
+/* Overwrites its line, every 16 MiB and at the end, and only on a terminal. */
 static void show_progress(struct copy *copy)
 {
 	char done[TEXT_HUMAN_LEN], total[TEXT_HUMAN_LEN];
@@ -140,7 +140,7 @@ static void show_progress(struct copy *copy)
 		return;
 	if (copy->finished < copy->total && copy->finished - copy->shown < 16u << 20)
 		return;
-	/* Not at each completion: terminals are slow. */
+	/* Not for each completion: terminals are slow. */
 	copy->shown = copy->finished;
 	fprintf(stderr, "\r%s of %s%s", text_human(done, copy->finished),
 		text_human(total, copy->total), copy->finished == copy->total ? "\n" : " ");
@@ -151,13 +151,13 @@ static int transfer(struct copy *copy)
 	struct vscsi_completion done[DEPTH];
 	int ret = 0, count, i;
 
-	/* After an error the rest is still awaited: until then the buffers are the device's. */
+	/* After an error too, wait for the rest: the buffers belong to the device until then. */
 	while (copy->idle_count < DEPTH || (!ret && copy->started < copy->total)) {
 		while (!ret && copy->idle_count && copy->started < copy->total)
 			ret = start_chunk(copy);
 		if (ret == -EAGAIN)
 			ret = 0;
-		/* Nothing to publish is no error, and a lost device says so by its completions. */
+		/* Ignore errors: a lost device is reported by the completions. */
 		vscsi_submit(copy->queue);
 		count = vscsi_poll(copy->queue, done, DEPTH);
 		if (count < 0)
@@ -181,7 +181,7 @@ static int open_disk(struct copy *copy, const char *address, uint32_t target, ui
 		return library_fail(-EIO);
 	if (vscsi_lun_open(copy->dev, target, lun, NULL, &copy->lun)) {
 		library_fail(-ENODEV);
-		fprintf(stderr, "vscsi-copy: 'vscsi-info %s' lists what is there\n", address);
+		fprintf(stderr, "vscsi-copy: 'vscsi-info %s' lists the logical units\n", address);
 		return -ENODEV;
 	}
 	if (vscsi_queue_open(copy->dev, NULL, &copy->queue))
@@ -195,14 +195,14 @@ static int open_disk(struct copy *copy, const char *address, uint32_t target, ui
 			target, lun, address);
 		return -ENODEV;
 	}
-	/* Asynchronous requests are never split: a chunk has to fit the disk's limit. */
+	/* Asynchronous requests are not split: a chunk must fit the disk's limit. */
 	most = (uint64_t)copy->info.max_blocks * copy->info.block_size;
 	copy->chunk_bytes = most < CHUNK ? (uint32_t)most : CHUNK;
 	copy->buffers =
 		vscsi_mem_alloc(vscsi_dev_mem(copy->dev), (size_t)DEPTH * copy->chunk_bytes, 4096);
 	if (!copy->buffers) {
 		fprintf(stderr,
-			"vscsi-copy: no DMA memory for buffers of %zu bytes: give more "
+			"vscsi-copy: no DMA memory for buffers of %zu bytes; reserve more "
 			"with the address option mem=\n",
 			(size_t)DEPTH * copy->chunk_bytes);
 		return -ENOMEM;
@@ -219,7 +219,7 @@ static int open_file(struct copy *copy)
 	uint64_t disk = copy->info.blocks * copy->info.block_size;
 	struct stat status;
 
-	/* All of the disk; for the other way the file says how much. */
+	/* The whole disk; in the other direction the file's size. */
 	copy->total = disk;
 	copy->fd = copy->to_disk ? open(copy->path, O_RDONLY | O_CLOEXEC)
 				 : open(copy->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
@@ -246,12 +246,12 @@ static int run(struct copy *copy, const char *address, uint32_t target, uint32_t
 		ret = open_file(copy);
 	if (!ret)
 		ret = transfer(copy);
-	/* Copied is what a power cut doesn't take away again. */
+	/* Flush, so that the copy survives a power failure. */
 	if (!ret && copy->to_disk && vscsi_sync_flush(copy->lun))
 		ret = library_fail(-EIO);
 	if (copy->fd >= 0 && close(copy->fd) && !ret)
 		ret = fail(-errno, "closing", copy->path);
-	/* The order is that of ownership; each is NULL where it was not reached. */
+	/* In reverse order of creation; each may be NULL. */
 	if (copy->dev)
 		vscsi_mem_free(vscsi_dev_mem(copy->dev), copy->buffers);
 	vscsi_queue_close(copy->queue);
@@ -270,9 +270,9 @@ static int usage(const char *wrong)
 		fprintf(to, "vscsi-copy: %s\n", wrong);
 	fputs("usage: vscsi-copy ADDRESS TARGET:LUN FILE\n"
 	      "       vscsi-copy --to-disk FILE ADDRESS TARGET:LUN\n"
-	      "Copies a whole disk to FILE; with --to-disk, FILE to the beginning of the disk,\n"
+	      "Copies a whole disk to FILE; with --to-disk, FILE to the start of the disk,\n"
 	      "whose contents are lost. ADDRESS is as for vscsi-info.\n"
-	      "Exit status: 0 all was copied, 1 something failed, 2 wrong usage.\n",
+	      "Exit status: 0 success, 1 I/O error, 2 usage error.\n",
 	      to);
 	return wrong ? EXIT_USAGE : EXIT_SUCCESS;
 }
@@ -289,14 +289,14 @@ int main(int argc, char **argv)
 		if (option == 'h')
 			return usage(NULL);
 		if (option != 't')
-			return usage("that option is not known or lacks its value");
+			return usage("unknown option, or its value is missing");
 		copy.to_disk = true;
 		copy.path = optarg;
 	}
 	if (argc - optind != (copy.to_disk ? 2 : 3))
-		return usage("there are too few or too many arguments");
+		return usage("wrong number of arguments");
 	if (text_lun(argv[optind + 1], &target, &lun))
-		return usage("the logical unit is not TARGET:LUN, 0:0 to 255:16383");
+		return usage("invalid logical unit (expected TARGET:LUN, 0:0 to 255:16383)");
 	if (!copy.to_disk)
 		copy.path = argv[optind + 2];
 	return run(&copy, argv[optind], target, lun);

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # shellcheck shell=sh
-# What the project needs from the distribution, and one function that sees to it. To be sourced:
+# The packages that the project needs, and a function that installs them. To be sourced:
 #	. tests/packages.sh; need_packages $PACKAGES_BUILD
-# Says nothing when all is there. Knows Debian and its children; elsewhere the build itself tells
-# what it misses.
+# Prints nothing if everything is installed. Knows Debian and its derivatives; elsewhere the build
+# itself reports what is missing.
 
-# shellcheck disable=SC2034 # read by whoever sources this file
+# shellcheck disable=SC2034 # read by the file that sources this one
 PACKAGES_BUILD="gcc libc6-dev meson ninja-build pkg-config libnuma-dev libjson-c-dev"
 # shellcheck disable=SC2034
 PACKAGES_TEST="clang g++ libcmocka-dev python3 valgrind e2fsprogs binutils spin gnuplot-nox"

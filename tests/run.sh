@@ -40,7 +40,7 @@ case "${1-}" in
 	limit=86400
 	;;
 --help) usage; exit 0 ;;
-*) echo "tests/run.sh: $1 is no option; see tests/run.sh --help" >&2; exit 2 ;;
+*) echo "tests/run.sh: unknown option $1; see tests/run.sh --help" >&2; exit 2 ;;
 esac
 [ $# -le 1 ] || { echo "tests/run.sh takes one option; see tests/run.sh --help" >&2; exit 2; }
 
@@ -132,17 +132,15 @@ run_programs() {
 		python3 tests/summary.py --broken "$results" "no programs in build/$1"
 		return
 	fi
-	# Last, so that it counts: what meson.build says of a setup is not heeded beside an option.
+	# Last, because the last multiplier wins; an option also overrides that of a test setup.
 	VSCSI_SOAK_SECONDS=0 VSCSI_TEST_BRIEF=1 run "$@" \
 		--timeout-multiplier $((5 * multiplier)) "${list[@]}"
 }
 
-# Likewise, for unit tests only: what another compiler does to the code shows there. Without the one
-# that is about the lack of fences: it shows what a test can see, and takes long.
+# Likewise, for unit tests only: what another compiler does to the code shows there.
 run_units() {
 	local list
-	mapfile -t list < <(python3 tests/summary.py --programs "build/$1" |
-		grep '^unit-' | grep -v -- '-nofence$')
+	mapfile -t list < <(python3 tests/summary.py --programs "build/$1" | grep '^unit-')
 	[ ${#list[@]} -eq 0 ] || run "$@" "${list[@]}"
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The block devices that the kernel has made of a function, and keeping them from others. */
+/* The kernel's block devices of a function, and claiming them. */
 #include "bind.h"
 
 #include <errno.h>
@@ -17,7 +17,7 @@ static void read_block(const char *root, struct block *block)
 
 	tree_read(tree_path(path, root, BLOCKS "/%s/dev", block->name), block->number,
 		  sizeof(block->number));
-	/* In 512 bytes, whatever the size of the disk's own blocks. */
+	/* Always in units of 512 bytes. */
 	tree_read(tree_path(path, root, BLOCKS "/%s/size", block->name), text, sizeof(text));
 	block->bytes = strtoull(text, NULL, 10) * 512;
 	block->partition =
@@ -25,7 +25,7 @@ static void read_block(const char *root, struct block *block)
 	block->fd = -1;
 }
 
-/* A block device is the function's when its folder lies somewhere below the function's. */
+/* A block device belongs to the function if its directory is below the function's. */
 int blocks_read(const char *root, struct function *function)
 {
 	char path[PATH_MAX], home[PATH_MAX], real[PATH_MAX];
@@ -35,7 +35,7 @@ int blocks_read(const char *root, struct function *function)
 	size_t len;
 
 	if (!realpath(tree_path(path, root, "/sys/bus/pci/devices/%s", function->address), home))
-		return refuse(STATUS_FAILED, "%s: %m", path);
+		return fail(STATUS_FAILED, "%s: %m", path);
 	len = strlen(home);
 	count = tree_list(tree_path(path, root, BLOCKS), &names);
 	for (i = 0; i < count; i++) {
@@ -52,28 +52,28 @@ int blocks_read(const char *root, struct function *function)
 	return i < count ? STATUS_FAILED : uses_read(root, function);
 }
 
-/* The first use is told; the others come to light when it is over. */
-static int tell_use(const struct function *function)
+/* Reports the first use. */
+static int report_use(const struct function *function)
 {
 	const struct use *use = &function->uses[0];
 
 	if (strcmp(use->kind, "mount") == 0)
-		return refuse(STATUS_IN_USE,
-			      "%s is in use: its /dev/%s is mounted at %s; unmount it first",
-			      function->address, use->block, use->where);
+		return fail(STATUS_IN_USE,
+			    "%s is in use: its /dev/%s is mounted at %s; unmount it first",
+			    function->address, use->block, use->where);
 	if (strcmp(use->kind, "swap") == 0)
-		return refuse(STATUS_IN_USE,
-			      "%s is in use: its /dev/%s is swap space; swapoff /dev/%s first",
-			      function->address, use->block, use->block);
-	return refuse(STATUS_IN_USE,
-		      "%s is in use: its /dev/%s is part of /dev/%s; stop that one first (dmsetup, "
-		      "mdadm, lvchange)",
-		      function->address, use->block, use->where);
+		return fail(STATUS_IN_USE,
+			    "%s is in use: its /dev/%s is swap space; swapoff /dev/%s first",
+			    function->address, use->block, use->block);
+	return fail(STATUS_IN_USE,
+		    "%s is in use: its /dev/%s is part of /dev/%s; stop that first (dmsetup, "
+		    "mdadm, lvchange)",
+		    function->address, use->block, use->where);
 }
 
 /*
- * A disk that is open exclusively can't be mounted, and neither can its partitions. This also finds
- * what neither procfs nor sysfs tells: mounts of other namespaces, and programs.
+ * A disk that is open exclusively can't be mounted, nor can its partitions. This also detects uses
+ * that are not in procfs or sysfs: mounts in other namespaces, and programs.
  */
 static int claim(const char *root, const struct function *function, struct block *block)
 {
@@ -81,22 +81,22 @@ static int claim(const char *root, const struct function *function, struct block
 
 	tree_path(path, root, "/dev/%s", block->name);
 	block->fd = open(path, O_RDONLY | O_EXCL | O_NONBLOCK | O_CLOEXEC);
-	/* Without a medium, or without the device by now, there is nothing to be used. */
+	/* Without a medium, or if the device is gone, nothing can be using it. */
 	if (block->fd >= 0 || errno == ENOMEDIUM || errno == ENXIO || errno == ENODEV)
 		return STATUS_DONE;
 	if (errno == EBUSY)
-		return refuse(STATUS_IN_USE,
-			      "%s is in use: a program, or another mount namespace, has %s or a "
-			      "partition of it open for itself alone; end that first",
-			      function->address, path);
-	return refuse(errno == EACCES || errno == EPERM ? STATUS_UNREADY : STATUS_FAILED,
-		      "whether %s of %s is in use can't be found out: %m", path, function->address);
+		return fail(STATUS_IN_USE,
+			    "%s is in use: a program, or another mount namespace, has %s or a "
+			    "partition of it open exclusively; stop that first",
+			    function->address, path);
+	return fail(errno == EACCES || errno == EPERM ? STATUS_UNREADY : STATUS_FAILED,
+		    "can't determine whether %s of %s is in use: %m", path, function->address);
 }
 
 int blocks_claim(const char *root, struct function *function)
 {
 	unsigned i;
-	int status = function->use_count ? tell_use(function) : STATUS_DONE;
+	int status = function->use_count ? report_use(function) : STATUS_DONE;
 
 	for (i = 0; !status && i < function->block_count; i++) {
 		if (!function->blocks[i].partition)

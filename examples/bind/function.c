@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What sysfs tells of PCI functions: which are virtio-scsi's, their drivers and IOMMU groups. */
+/* PCI functions in sysfs: finding those of virtio-scsi, their drivers and IOMMU groups. */
 #include "bind.h"
 
 #include <ctype.h>
@@ -33,7 +33,7 @@ static unsigned long read_number(const char *root, const char *address, const ch
 	return strtoul(text, NULL, 0);
 }
 
-/* virtio 1.4, 5.6.1 and 4.1.2: 0x1040 and the device's number, or the transitional one. */
+/* virtio 1.4, 5.6.1 and 4.1.2: 0x1040 + device type, or the transitional device ID. */
 static bool is_virtio_scsi(const char *root, const char *address)
 {
 	unsigned long device = read_number(root, address, "device");
@@ -46,7 +46,7 @@ static void read_driver(const char *root, const char *address, char *driver)
 {
 	char path[PATH_MAX];
 
-	tree_link(tree_path(path, root, DEVICES "/%s/driver", address), driver, NAME_ROOM);
+	tree_link(tree_path(path, root, DEVICES "/%s/driver", address), driver, NAME_SIZE);
 }
 
 static int read_group(const char *root, struct function *function)
@@ -85,7 +85,7 @@ static int read_rest(const char *root, struct function *function)
 
 	function->vendor = (uint16_t)read_number(root, function->address, "vendor");
 	function->device = (uint16_t)read_number(root, function->address, "device");
-	/* The kernel writes -1 on a machine that has no nodes. */
+	/* The kernel reports -1 on a machine without NUMA. */
 	function->node = -1;
 	tree_path(path, root, DEVICES "/%s/numa_node", function->address);
 	if (!tree_read(path, node, sizeof(node)) && *node)
@@ -100,25 +100,26 @@ int function_read(const char *root, const char *address, struct function *out)
 	char path[PATH_MAX];
 
 	memset(out, 0, sizeof(*out));
-	/* As the library is told of it. */
+	/* The form of the library's addresses. */
 	if (strncmp(address, "pci:", 4) == 0)
 		address += 4;
 	if (!is_address(address))
-		return refuse(STATUS_USAGE,
-			      "'%s' is no PCI function: write DDDD:BB:DD.F, such as 0000:00:05.0",
-			      address);
+		return fail(
+			STATUS_USAGE,
+			"invalid PCI address '%s' (expected DDDD:BB:DD.F, such as 0000:00:05.0)",
+			address);
 	memcpy(out->address, address, sizeof(out->address));
 	if (access(tree_path(path, root, DEVICES "/%s", address), F_OK))
-		return refuse(STATUS_ABSENT,
-			      "there is no PCI function %s; 'vscsi-bind list' shows those of "
-			      "virtio-scsi",
-			      address);
+		return fail(STATUS_ABSENT,
+			    "no PCI function %s; 'vscsi-bind list' shows those of "
+			    "virtio-scsi",
+			    address);
 	if (!is_virtio_scsi(root, address))
-		return refuse(STATUS_ABSENT,
-			      "%s is %04lx:%04lx, no virtio-scsi function (1af4:1004 or "
-			      "1af4:1048); 'vscsi-bind list' shows those",
-			      address, read_number(root, address, "vendor"),
-			      read_number(root, address, "device"));
+		return fail(STATUS_ABSENT,
+			    "%s is %04lx:%04lx, not a virtio-scsi function (1af4:1004 or "
+			    "1af4:1048); 'vscsi-bind list' shows those",
+			    address, read_number(root, address, "vendor"),
+			    read_number(root, address, "device"));
 	return read_rest(root, out);
 }
 
@@ -146,7 +147,7 @@ int functions_read(const char *root, struct functions *out)
 	memset(out, 0, sizeof(*out));
 	tree_path(path, root, DEVICES);
 	if (access(path, R_OK))
-		return refuse(STATUS_UNREADY, "%s can't be read: is sysfs mounted?", path);
+		return fail(STATUS_UNREADY, "%s can't be read: is sysfs mounted?", path);
 	count = tree_list(path, &names);
 	for (i = 0; i < count && !status; i++) {
 		if (!is_address(names[i]) || !is_virtio_scsi(root, names[i]))

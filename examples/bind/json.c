@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The list for programs. What is not there is null, so that every function has the same members. */
+/* Output as JSON. Missing values are null, so that every function has the same members. */
 #include "bind.h"
 
 #include <errno.h>
@@ -12,7 +12,7 @@
 
 #include "common/text.h"
 
-/* Takes the value over in any case, so that callers have nothing to free. */
+/* Takes over the value even on failure, so that callers need not free it. */
 static int add(struct json_object *to, const char *name, struct json_object *value)
 {
 	if (value && !json_object_object_add(to, name, value))
@@ -21,18 +21,18 @@ static int add(struct json_object *to, const char *name, struct json_object *val
 	return -ENOMEM;
 }
 
-/* "" is nothing, and becomes null, for which json-c's pointer is NULL. */
+/* "" becomes null, which is NULL in json-c. */
 static int add_string(struct json_object *to, const char *name, const char *value)
 {
-	char safe[WHERE_ROOM];
+	char safe[WHERE_SIZE];
 
 	if (!*value)
 		return json_object_object_add(to, name, NULL);
 	return add(to, name, json_object_new_string(text_clean(safe, sizeof(safe), value)));
 }
 
-/* Half an object is none: add() turns NULL into the error. */
-static struct json_object *whole(struct json_object *object, int bad)
+/* No partial objects: add() turns NULL into an error. */
+static struct json_object *complete(struct json_object *object, int bad)
 {
 	if (!bad)
 		return object;
@@ -58,9 +58,9 @@ static struct json_object *neighbours_array(const struct function *function)
 		one = json_object_new_object();
 		bad = !one || add_string(one, "address", function->neighbours[i].address) ||
 		      add_string(one, "driver", function->neighbours[i].driver);
-		bad = append(out, whole(one, bad)) || bad;
+		bad = append(out, complete(one, bad)) || bad;
 	}
-	return whole(out, bad);
+	return complete(out, bad);
 }
 
 static struct json_object *uses_array(const struct function *function, const struct block *block)
@@ -77,9 +77,9 @@ static struct json_object *uses_array(const struct function *function, const str
 		one = json_object_new_object();
 		bad = !one || add_string(one, "kind", use->kind) ||
 		      add_string(one, "where", use->where);
-		bad = append(out, whole(one, bad)) || bad;
+		bad = append(out, complete(one, bad)) || bad;
 	}
-	return whole(out, bad);
+	return complete(out, bad);
 }
 
 static struct json_object *blocks_array(const struct function *function)
@@ -96,9 +96,9 @@ static struct json_object *blocks_array(const struct function *function)
 		      add(one, "partition", json_object_new_boolean(block->partition)) ||
 		      add(one, "bytes", json_object_new_uint64(block->bytes)) ||
 		      add(one, "uses", uses_array(function, block));
-		bad = append(out, whole(one, bad)) || bad;
+		bad = append(out, complete(one, bad)) || bad;
 	}
-	return whole(out, bad);
+	return complete(out, bad);
 }
 
 static int add_number(struct json_object *to, const char *name, bool there, int value)
@@ -120,7 +120,7 @@ static struct json_object *function_object(const struct function *function)
 	      add(out, "group_others", neighbours_array(function)) ||
 	      add_number(out, "node", function->node >= 0, function->node) ||
 	      add(out, "blocks", blocks_array(function));
-	return whole(out, bad);
+	return complete(out, bad);
 }
 
 int list_json(const struct functions *all)
@@ -138,5 +138,5 @@ int list_json(const struct functions *all)
 	if (text)
 		printf("%s\n", text);
 	json_object_put(out);
-	return text ? STATUS_DONE : refuse(STATUS_FAILED, "out of memory");
+	return text ? STATUS_DONE : fail(STATUS_FAILED, "out of memory");
 }

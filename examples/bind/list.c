@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The list for people: one line a function, and one below it for each thing that needs words. */
+/* Output as text: one line per function, followed by a line for each remark. */
 #include "bind.h"
 
 #include <stdio.h>
@@ -7,10 +7,10 @@
 
 #include "common/text.h"
 
-/* Names and places come from the kernel, but labels and mount points are chosen by people. */
+/* Names come from the kernel, but labels and mount points from users. */
 static void print_use(const struct use *use)
 {
-	char where[WHERE_ROOM];
+	char where[WHERE_SIZE];
 
 	text_clean(where, sizeof(where), use->where);
 	if (strcmp(use->kind, "mount") == 0)
@@ -59,7 +59,7 @@ int list_text(const struct functions *all)
 	unsigned i;
 
 	if (!all->count) {
-		printf("there is no virtio-scsi PCI function\n");
+		printf("no virtio-scsi PCI functions\n");
 		return STATUS_DONE;
 	}
 	printf("%-12s  %-9s  %-12s  %5s  %4s  %s\n", "FUNCTION", "ID", "DRIVER", "GROUP", "NODE",

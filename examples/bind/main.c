@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * vscsi-bind: gives virtio-scsi PCI functions to vfio-pci, so that the library can drive them, and
- * back to the kernel. This file reads the command line.
+ * vscsi-bind: binds virtio-scsi PCI functions to vfio-pci, so that the library can use them, and
+ * back to the kernel's driver. This file parses the command line.
  */
 #include "bind.h"
 
@@ -12,24 +12,24 @@
 
 #include <vscsi/vscsi.h>
 
-#define MAX_ROOT 1024u /* leaves room for all that is looked up below it */
+#define MAX_ROOT 1024u /* leaves room for the longest path below it */
 
 static const char help[] =
 	"usage: vscsi-bind list [--json]\n"
 	"       vscsi-bind take ADDRESS...\n"
 	"       vscsi-bind give-back ADDRESS...\n"
-	"Gives virtio-scsi PCI functions to vfio-pci, and back to the kernel's own driver.\n"
-	"  list         all of them: driver, IOMMU group, node, disks, and what uses those\n"
-	"  take         bind to vfio-pci; refused while a disk of the function is in use\n"
-	"  give-back    let the kernel's own driver have it again\n"
+	"Binds virtio-scsi PCI functions to vfio-pci, and back to the kernel's own driver.\n"
+	"  list         list them: driver, IOMMU group, NUMA node, disks and their uses\n"
+	"  take         bind to vfio-pci; fails while a disk of the function is in use\n"
+	"  give-back    bind to the kernel's own driver again\n"
 	"  ADDRESS      DDDD:BB:DD.F, such as 0000:00:05.0\n"
-	"  --json       print one JSON object instead\n"
-	"  --root DIR   for tests: look below DIR for /sys, /proc and /dev\n"
-	"  --help       this text\n"
-	"  --version    the library's version\n"
-	"Exit status: 0 all well; 1 the kernel refused; 2 wrong usage; 3 no such function, or\n"
-	"no virtio-scsi function; 4 in use; 5 the machine is not ready: no vfio-pci, no IOMMU,\n"
-	"a group shared with another driver's function, or no permission.\n";
+	"  --json       print a JSON object instead\n"
+	"  --root DIR   for tests: use /sys, /proc and /dev below DIR\n"
+	"  --help       print this text\n"
+	"  --version    print the library's version\n"
+	"Exit status: 0 success; 1 kernel error; 2 usage error; 3 no such function, or not a\n"
+	"virtio-scsi function; 4 in use; 5 the machine is not ready: no vfio-pci, no IOMMU,\n"
+	"IOMMU group shared with a function of another driver, or no permission.\n";
 
 static int list(const char *root, bool json)
 {
@@ -50,9 +50,9 @@ static int run(const char *root, bool json, char **words, unsigned count)
 		return take(root, words + 1, count - 1);
 	if (count > 1 && !json && strcmp(words[0], "give-back") == 0)
 		return give_back(root, words + 1, count - 1);
-	return refuse(STATUS_USAGE,
-		      "give 'list [--json]', 'take ADDRESS...' or 'give-back ADDRESS...', see "
-		      "--help");
+	return fail(STATUS_USAGE,
+		    "expected 'list [--json]', 'take ADDRESS...' or 'give-back ADDRESS...'; see "
+		    "--help");
 }
 
 int main(int argc, char **argv)
@@ -83,10 +83,10 @@ int main(int argc, char **argv)
 			printf("vscsi-bind %s\n", vscsi_version());
 			return STATUS_DONE;
 		default:
-			return refuse(STATUS_USAGE, "'vscsi-bind --help' lists the options");
+			return fail(STATUS_USAGE, "'vscsi-bind --help' lists the options");
 		}
 	}
 	if (strlen(root) > MAX_ROOT)
-		return refuse(STATUS_USAGE, "the name of the root folder is too long");
+		return fail(STATUS_USAGE, "the path of the root directory is too long");
 	return run(root, json, argv + optind, (unsigned)(argc - optind));
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Binding functions to vfio-pci: all is looked at before anything is done. */
+/* Binds functions to vfio-pci. Everything is checked before anything is changed. */
 #include "bind.h"
 
 #include <errno.h>
@@ -27,25 +27,24 @@ static int check_machine(const char *root, const struct function *function)
 	char path[PATH_MAX];
 
 	if (access(tree_path(path, root, "/sys/bus/pci/drivers/" DRIVER), F_OK))
-		return refuse(STATUS_UNREADY,
-			      "the kernel has no driver " DRIVER " loaded; modprobe " DRIVER);
+		return fail(STATUS_UNREADY,
+			    "the kernel driver " DRIVER " is not loaded; modprobe " DRIVER);
 	if (!*function->group)
-		return refuse(
-			STATUS_UNREADY,
-			"%s is in no IOMMU group, so no IOMMU keeps it within bounds; give "
-			"the machine one (QEMU: -device intel-iommu) and boot its kernel with "
-			"intel_iommu=on or amd_iommu=on",
-			function->address);
+		return fail(STATUS_UNREADY,
+			    "%s has no IOMMU group, so no IOMMU restricts its DMA; give "
+			    "the machine one (QEMU: -device intel-iommu) and boot its kernel with "
+			    "intel_iommu=on or amd_iommu=on",
+			    function->address);
 	tree_path(path, root, "/sys/bus/pci/devices/%s/driver_override", function->address);
 	if (access(path, W_OK) == 0)
 		return STATUS_DONE;
-	return refuse(STATUS_UNREADY, "writing %s: %m; changing drivers takes root%s", path,
-		      errno == EROFS ? ", and a sysfs that is not read-only" : "");
+	return fail(STATUS_UNREADY, "writing %s: %m; changing drivers requires root%s", path,
+		    errno == EROFS ? " and a writable sysfs" : "");
 }
 
 /*
- * VFIO lets nobody have a group while a driver of the kernel has one of its functions; bridges
- * don't count.
+ * VFIO does not open a group while a kernel driver is bound to one of its functions, bridges
+ * excepted.
  */
 static int check_group(const struct function *function, char **addresses, unsigned count)
 {
@@ -59,21 +58,22 @@ static int check_group(const struct function *function, char **addresses, unsign
 		    strcmp(other->driver, "pci-stub") == 0 ||
 		    is_named(other->address, addresses, count))
 			continue;
-		return refuse(STATUS_UNREADY,
-			      "%s shares IOMMU group %s with %s, which %s drives, and VFIO hands "
-			      "out whole groups only; name that one too if it is virtio-scsi, or "
-			      "unbind it",
-			      function->address, function->group, other->address, other->driver);
+		return fail(
+			STATUS_UNREADY,
+			"%s shares IOMMU group %s with %s, which is bound to %s, and VFIO needs "
+			"the whole group; take that one too if it is virtio-scsi, or "
+			"unbind it",
+			function->address, function->group, other->address, other->driver);
 	}
 	return STATUS_DONE;
 }
 
 int driver_change(const char *root, struct function *function, const char *wanted)
 {
-	char path[PATH_MAX], driver[PATH_MAX], text[NAME_ROOM];
+	char path[PATH_MAX], driver[PATH_MAX], text[NAME_SIZE];
 	int ret;
 
-	/* A newline alone clears the wish. */
+	/* A line feed alone clears the override. */
 	snprintf(text, sizeof(text), "%s\n", wanted);
 	tree_path(path, root, "/sys/bus/pci/devices/%s/driver_override", function->address);
 	ret = tree_write(path, text);
@@ -88,7 +88,7 @@ int driver_change(const char *root, struct function *function, const char *wante
 	tree_path(driver, root, "/sys/bus/pci/devices/%s/driver", function->address);
 	tree_link(driver, function->driver, sizeof(function->driver));
 	errno = -ret;
-	return ret ? refuse(STATUS_FAILED, "writing %s: %m", path) : STATUS_DONE;
+	return ret ? fail(STATUS_FAILED, "writing %s: %m", path) : STATUS_DONE;
 }
 
 static int bind_one(const char *root, struct function *function)
@@ -98,14 +98,14 @@ static int bind_one(const char *root, struct function *function)
 	if (strcmp(function->driver, DRIVER) != 0) {
 		status = driver_change(root, function, DRIVER);
 		if (status || strcmp(function->driver, DRIVER) != 0) {
-			/* The driver that it had is the one that it shall have again. */
+			/* Bind it to its previous driver. */
 			driver_change(root, function, "");
-			return refuse(STATUS_FAILED,
-				      "the kernel did not give %s to " DRIVER
-				      "; it has %s now; the "
-				      "kernel's log may say why",
-				      function->address,
-				      *function->driver ? function->driver : "no driver");
+			return fail(STATUS_FAILED,
+				    "the kernel did not bind %s to " DRIVER
+				    "; it is now bound to %s; the "
+				    "kernel log may tell why",
+				    function->address,
+				    *function->driver ? function->driver : "no driver");
 		}
 	}
 	printf("%s is bound to " DRIVER "; its file is /dev/vfio/%s, its address "
@@ -123,7 +123,7 @@ static int check_one(const char *root, struct function *function, char **address
 	status = check_machine(root, function);
 	if (!status)
 		status = check_group(function, addresses, count);
-	/* Last, since from here on the disks are kept. */
+	/* Last, because the disks stay open from here on. */
 	return status ? status : blocks_claim(root, function);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Small files, links and folders, as sysfs and procfs have them; and arrays that grow. */
+/* Small files, links and directories of sysfs and procfs; and growing arrays. */
 #include "bind.h"
 
 #include <dirent.h>
@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-int refuse(int status, const char *form, ...)
+int fail(int status, const char *form, ...)
 {
 	va_list args;
 
@@ -23,7 +23,7 @@ int refuse(int status, const char *form, ...)
 	return status;
 }
 
-/* What is cut off names no file of sysfs; the length of the root is limited where it comes in. */
+/* Never truncates a sysfs path: the length of the root is limited. */
 const char *tree_path(char *path, const char *root, const char *form, ...)
 {
 	va_list args;
@@ -48,7 +48,7 @@ int tree_read(const char *path, char *out, size_t room)
 	return 0;
 }
 
-/* The kernel takes what comes in one system call for the whole. */
+/* sysfs expects the whole value in one system call. */
 int tree_write(const char *path, const char *text)
 {
 	int fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC), ret = 0;
@@ -80,7 +80,7 @@ static int is_shown(const struct dirent *entry)
 	return entry->d_name[0] != '.';
 }
 
-/* One allocation a name, since versionsort() wants struct dirent and callers want names only. */
+/* One allocation per name: versionsort() needs struct dirent, callers only the names. */
 unsigned tree_list(const char *path, char ***names)
 {
 	struct dirent **found = NULL;
@@ -110,7 +110,7 @@ void *array_more(void *array, unsigned *count, size_t size)
 	memcpy(&old, array, sizeof(old));
 	new = reallocarray(old, *count + 1u, size);
 	if (!new) {
-		refuse(STATUS_FAILED, "out of memory");
+		fail(STATUS_FAILED, "out of memory");
 		return NULL;
 	}
 	memcpy(array, &new, sizeof(new));

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Who uses a function's block devices: mounts, swap space, and devices that are made of them. */
+/* Uses of a function's block devices: mounts, swap space, and devices built on them. */
 #include "bind.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* These files write a space of a name as \040. */
+/* These files encode a space in a name as \040. */
 static void unescape(char *text)
 {
 	char *to = text;
@@ -43,13 +43,13 @@ static bool is_node(const char *path, const struct block *block)
 }
 
 /*
- * proc(5), mountinfo: number, parent, device, root, mount point, options, perhaps more, " - ",
- * type, source. A file system on several disks has a device number of its own, so the source counts
+ * proc(5), mountinfo: number, parent, device, root, mount point, options, optional fields, " - ",
+ * type, source. A file system on several disks has its own device number, so the source is compared
  * too.
  */
 static int mounts_of_line(struct function *function, const char *line)
 {
-	char number[24], where[WHERE_ROOM], source[WHERE_ROOM] = "";
+	char number[24], where[WHERE_SIZE], source[WHERE_SIZE] = "";
 	const char *rest = strstr(line, " - ");
 	unsigned i;
 
@@ -66,7 +66,7 @@ static int mounts_of_line(struct function *function, const char *line)
 
 static int swap_of_line(struct function *function, const char *line)
 {
-	char path[WHERE_ROOM];
+	char path[WHERE_SIZE];
 	unsigned i;
 
 	if (sscanf(line, "%511s", path) != 1)
@@ -95,7 +95,7 @@ static int lines_of(const char *path, struct function *function,
 	return status;
 }
 
-/* What device mapper and md make of disks has a link in the disk's folder. */
+/* Devices of device mapper and md have a link in the disk's directory. */
 static int holders_of(const char *root, struct function *function, const struct block *block)
 {
 	char path[PATH_MAX];
@@ -111,7 +111,7 @@ static int holders_of(const char *root, struct function *function, const struct 
 	return status;
 }
 
-/* A kernel without swap has no file of it, so absent files are no uses; claims come on top. */
+/* A missing file means no uses, such as in a kernel without swap; blocks_claim() checks too. */
 int uses_read(const char *root, struct function *function)
 {
 	char path[PATH_MAX];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Reads and writes sizes, numbers and unit addresses. What is wrong with one is for the caller to
- * say: only the caller knows which option it was.
+ * Parses and formats sizes, numbers and unit addresses. Callers print the errors, because only they
+ * know which option it was.
  */
 #include "text.h"
 
@@ -11,14 +11,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* strtoull() takes a sign and blanks; nobody who writes a size means those. */
+/* strtoull() accepts a sign and leading blanks; these are rejected here. */
 static int digits(const char *text, uint64_t *value, const char **rest)
 {
 	char *end;
 
 	if (!isdigit((unsigned char)text[0]))
 		return -EINVAL;
-	/* strtoull() reports overflow only there. */
+	/* Needed to detect overflow. */
 	errno = 0;
 	*value = strtoull(text, &end, text[0] == '0' && (text[1] | 0x20) == 'x' ? 16 : 10);
 	if (errno)
@@ -60,9 +60,9 @@ int text_size(const char *text, uint64_t *bytes)
 		return -EINVAL;
 	if (rest[1] && strcmp(rest + 1, "iB") != 0)
 		return -EINVAL;
-	/* Powers of 1024, one after the other in the list of units. */
+	/* Powers of 1024, in the order of the list. */
 	shift = 10 * (unsigned)(unit - units + 1);
-	/* Or it would wrap to a size that nobody asked for. */
+	/* Would overflow. */
 	if (number > UINT64_MAX >> shift)
 		return -ERANGE;
 	*bytes = number << shift;
@@ -76,7 +76,7 @@ int text_lun(const char *text, uint32_t *target, uint32_t *lun)
 
 	if (digits(text, &first, &rest) || *rest != ':' || text_number(rest + 1, &second))
 		return -EINVAL;
-	/* What flat addressing can say: virtio 1.4, 5.6.6.1. */
+	/* The range of flat space addressing: virtio 1.4, 5.6.6.1. */
 	if (first > 255 || second > 16383)
 		return -EINVAL;
 	*target = (uint32_t)first;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Asks the device. Everything is fetched before anything is printed, so that a device which dies
- * half-way leaves an error and no half table.
+ * Queries the device. Everything is collected before anything is printed, so that a device that
+ * fails half-way leaves an error instead of half a table.
  */
 #include "info.h"
 
@@ -19,14 +19,16 @@ static int fail_unit(int ret, const char *address)
 {
 	fail(ret);
 	if (ret == -ENODEV)
-		fprintf(stderr, "vscsi-info: 'vscsi-info %s' lists what is there\n", address);
+		fprintf(stderr, "vscsi-info: 'vscsi-info %s' lists the logical units\n", address);
 	return ret;
 }
 
-static int ask_unit(struct vscsi_dev *dev, struct unit *unit)
+static int query_unit(struct vscsi_dev *dev, struct unit *unit)
 {
 	struct vscsi_lun *lun;
-	/* Closed again at once: a scan may find thousands, and only the facts are wanted. */
+	/*
+	 * Closed at once: a scan may find thousands of units, and only their properties are needed.
+	 */
 	int ret = vscsi_lun_open(dev, unit->addr.target, unit->addr.lun, NULL, &lun);
 
 	if (!ret) {
@@ -41,7 +43,7 @@ static int ask_unit(struct vscsi_dev *dev, struct unit *unit)
 	return ret;
 }
 
-/* The number of units can grow between two scans; those that came late are left out. */
+/* If units are added between two scans, the additional ones are ignored. */
 static int find_units(struct vscsi_dev *dev, struct report *report)
 {
 	struct vscsi_lun_addr *found;
@@ -50,7 +52,7 @@ static int find_units(struct vscsi_dev *dev, struct report *report)
 
 	if (count < 0)
 		return fail(count);
-	/* One more than needed, since calloc(0) may return NULL. */
+	/* One more than needed, because calloc(0) may return NULL. */
 	found = calloc((size_t)count + 1, sizeof(*found));
 	report->units = calloc((size_t)count + 1, sizeof(*report->units));
 	if (!found || !report->units) {
@@ -76,7 +78,7 @@ static int collect_units(struct vscsi_dev *dev, struct report *report,
 	if (!one) {
 		ret = find_units(dev, report);
 		for (i = 0; !ret && i < report->count; i++)
-			ask_unit(dev, &report->units[i]);
+			query_unit(dev, &report->units[i]);
 		return ret;
 	}
 	report->units = calloc(1, sizeof(*report->units));
@@ -84,7 +86,7 @@ static int collect_units(struct vscsi_dev *dev, struct report *report,
 		return -ENOMEM;
 	report->count = 1;
 	report->units[0].addr = *one;
-	ret = ask_unit(dev, &report->units[0]);
+	ret = query_unit(dev, &report->units[0]);
 	return ret ? fail_unit(ret, report->address) : 0;
 }
 
@@ -98,7 +100,7 @@ int report_collect(struct report *report, const struct vscsi_lun_addr *one)
 	report->device.size = sizeof(report->device);
 	report->memory.size = sizeof(report->memory);
 	ret = collect_units(dev, report, one);
-	/* Last of all, since it also counts the rules that the device has broken. */
+	/* Last, because it includes the number of protocol errors so far. */
 	if (!ret)
 		ret = vscsi_dev_get_info(dev, &report->device);
 	if (!ret)

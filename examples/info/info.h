@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What vscsi-info found out, gathered once (collect.c) and then told in one of two ways: to people
- * (text.c) or to programs (json.c). Nothing of it changes once it is gathered.
+ * The data that vscsi-info collects (collect.c) and prints as text (text.c) or JSON (json.c). It is
+ * constant once collected.
  */
 #ifndef EXAMPLES_INFO_INFO_H
 #define EXAMPLES_INFO_INFO_H
@@ -15,20 +15,20 @@
 /* One logical unit. */
 struct unit {
 	struct vscsi_lun_addr addr;
-	struct vscsi_lun_info info; /* meaningful only with @error "" */
-	char error[256];            /* why it could not be opened, the library's sentence */
+	struct vscsi_lun_info info; /* valid only if @error is "" */
+	char error[256];            /* why it could not be opened: the library's error text */
 };
 
-/* A device and the units that were asked for. */
+/* A device and its units, or the one that was selected. */
 struct report {
 	const char *address;
 	struct vscsi_dev_info device;
 	struct vscsi_mem_stats memory;
-	struct unit *units; /* owned, see report_free() */
+	struct unit *units; /* owned: report_free() */
 	unsigned count;
 };
 
-/* Names of the bits of a word of features. */
+/* Name of a feature bit. */
 struct bit_name {
 	unsigned bit;
 	const char *name;
@@ -39,47 +39,47 @@ extern const struct bit_name virtio_features[];
 extern const struct bit_name protocol_features[];
 extern const struct bit_name lun_flags[];
 
-/**
+/*
  * type_name - Name a SCSI peripheral device type
  *
- * Return: a static string as lsscsi would print it, "disk"; never NULL.
+ * Return: a static string as in lsscsi, such as "disk"; never NULL.
  */
 const char *type_name(uint32_t type);
 
-/* Names a state of a device, VSCSI_DEV_*. Never NULL. */
+/* The name of a device state, VSCSI_DEV_*. Never NULL. */
 const char *state_name(uint32_t state);
 
-/**
- * report_collect - Ask a device for everything
- * @report: filled in; @report->address set by the caller
- * @one: a single unit to ask, or NULL for all that a scan finds
+/*
+ * report_collect - Collect all data of a device
+ * @report: filled in; the caller has set @report->address
+ * @one: a single unit, or NULL for all that a scan finds
  *
- * Opens the device and closes it again. A unit that a scan found and that can't be opened is kept
- * in the report with its error; with @one that is a failure.
+ * Opens and closes the device. A unit that a scan found but that can't be opened is reported with
+ * its error; with @one this is a failure.
  *
- * Return: 0, or a negative errno with a sentence on stderr; -EINVAL: the address is wrong.
+ * Return: 0, or a negative errno with a message on stderr; -EINVAL: the address is invalid.
  */
 int report_collect(struct report *report, const struct vscsi_lun_addr *one);
 
-/* Gives back what report_collect() allocated. */
+/* Frees what report_collect() allocated. */
 void report_free(struct report *report);
 
-/**
- * text_table, text_device, text_unit - Tell people
+/*
+ * text_table, text_device, text_unit - Print as text
  *
- * The table has a line for each unit; the other two have a line for each property.
+ * The table has one line per unit; the other two have one line per property.
  */
 void text_table(const struct report *report);
 void text_device(const struct report *report);
 void text_unit(const struct unit *unit);
 
-/**
- * json_print - Tell programs
- * @report: what was found
+/*
+ * json_print - Print as JSON
+ * @report: the data
  *
  * Prints one JSON object: "version", "address", "device", "luns".
  *
- * Return: 0, or -ENOMEM.
+ * Return: 0 or -ENOMEM.
  */
 int json_print(const struct report *report);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The report for programs. Names are those of the library's structures; sizes are in bytes.
- * Strings that a device gave need not be UTF-8, as JSON has to be: they go through text_clean().
+ * Output as JSON. Names are those of the library's structures; sizes are in bytes. Strings from a
+ * device may not be UTF-8, which JSON requires: they pass through text_clean().
  */
 #include "info.h"
 
@@ -10,7 +10,7 @@
 
 #include "common/text.h"
 
-/* Takes the value over in any case, so that callers have nothing to free. */
+/* Takes over the value even on failure, so that callers need not free it. */
 static int add(struct json_object *to, const char *name, struct json_object *value)
 {
 	if (value && !json_object_object_add(to, name, value))
@@ -31,7 +31,7 @@ static int add_string(struct json_object *to, const char *name, const char *valu
 	return add(to, name, json_object_new_string(text_clean(safe, sizeof(safe), value)));
 }
 
-/* An array of the names of the bits that are set; a bit without a name is its number. */
+/* An array with the names of the bits that are set; a bit without a name is a number. */
 static int add_bits(struct json_object *to, const char *name, uint64_t word,
 		    const struct bit_name *names)
 {
@@ -51,7 +51,7 @@ static int add_bits(struct json_object *to, const char *name, uint64_t word,
 	return add(to, name, list) || ret ? -ENOMEM : 0;
 }
 
-/* The same facts as the text's, under the names of the library's structures. */
+/* The same properties as in the text, with the names of the library's structures. */
 static struct json_object *device_object(const struct report *report)
 {
 	const struct vscsi_dev_info *device = &report->device;
@@ -77,7 +77,7 @@ static struct json_object *device_object(const struct report *report)
 	bad = bad || add_number(out, "mem_bytes", report->memory.bytes);
 	bad = bad || add_number(out, "mem_page_size", report->memory.page_size);
 	bad = bad || add_number(out, "mem_peak", report->memory.peak);
-	/* Half an object is none: add() turns NULL into the error. */
+	/* No partial objects: add() turns NULL into an error. */
 	return bad ? (json_object_put(out), NULL) : out;
 }
 
@@ -115,7 +115,7 @@ static struct json_object *unit_object(const struct unit *unit)
 	bad = bad || add_number(out, "lun", unit->addr.lun);
 	bad = bad || add_number(out, "type", unit->addr.type);
 	bad = bad || add_string(out, "type_name", type_name(unit->addr.type));
-	/* A unit that can't be opened has an address and a reason, and nothing else. */
+	/* A unit that can't be opened has only an address and an error. */
 	if (unit->error[0])
 		bad = bad || add_string(out, "error", unit->error);
 	else

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * vscsi-info: tells what is behind an address. This file reads the command line and decides what is
- * printed; the questions are in collect.c.
+ * vscsi-info: describes the device at an address. This file parses the command line and selects the
+ * output.
  */
 #include "info.h"
 
@@ -22,16 +22,16 @@ struct settings {
 static const char help[] =
 	"usage: vscsi-info [--json] [--verbose] ADDRESS [TARGET:LUN]\n"
 	"       vscsi-info --options\n"
-	"Lists the logical units of a virtio-scsi device, or tells all about one of them.\n"
-	"  ADDRESS      vhost-user:PATH, the socket of a back-end; options behind a '?',\n"
+	"Lists the logical units of a virtio-scsi device, or all properties of one.\n"
+	"  ADDRESS      vhost-user:PATH, the socket of a back-end; options after a '?',\n"
 	"               vhost-user:/run/v.sock?queues=2&indirect=off; or pci:DDDD:BB:DD.F\n"
 	"  TARGET:LUN   one logical unit, such as 0:1\n"
-	"  --json       print one JSON object instead\n"
-	"  --verbose    also what was negotiated, and all properties of each unit\n"
+	"  --json       print a JSON object instead\n"
+	"  --verbose    also print features, limits and all properties of each unit\n"
 	"  --options    list the options of an address\n"
-	"  --help       this text\n"
-	"  --version    the library's version\n"
-	"Exit status: 0 all well, 1 the device or a unit can't be reached, 2 wrong usage.\n";
+	"  --help       print this text\n"
+	"  --version    print the library's version\n"
+	"Exit status: 0 success, 1 the device or a unit can't be reached, 2 usage error.\n";
 
 static int list_options(void)
 {
@@ -48,7 +48,7 @@ static int show(const struct report *report, const struct settings *settings, bo
 	unsigned i;
 	int failed = 0;
 
-	/* A unit that can't be opened makes the whole run fail, after everything was shown. */
+	/* If a unit can't be opened, the exit status is 1, after all output. */
 	for (i = 0; i < report->count; i++)
 		failed |= report->units[i].error[0] != 0;
 	if (settings->json)
@@ -72,7 +72,8 @@ static int run(const char *address, const char *unit, const struct settings *set
 
 	if (unit && text_lun(unit, &one.target, &one.lun)) {
 		fprintf(stderr,
-			"vscsi-info: '%s' is no logical unit: give TARGET:LUN, 0:0 to 255:16383\n",
+			"vscsi-info: invalid logical unit '%s' (expected TARGET:LUN, 0:0 to "
+			"255:16383)\n",
 			unit);
 		return EXIT_USAGE;
 	}
@@ -118,7 +119,7 @@ int main(int argc, char **argv)
 	}
 	if (argc - optind < 1 || argc - optind > 2) {
 		fprintf(stderr,
-			"vscsi-info: give an ADDRESS and perhaps a TARGET:LUN, see --help\n");
+			"vscsi-info: expected ADDRESS and an optional TARGET:LUN; see --help\n");
 		return EXIT_USAGE;
 	}
 	return run(argv[optind], argc - optind == 2 ? argv[optind + 1] : NULL, &settings);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Words for numbers: features, flags and types. The numbers are those of the specifications, since
- * the library hands feature words through as they are.
+ * Names of features, flags and types. The library returns feature words with the bit numbers of the
+ * specifications.
  */
 #include "info.h"
 
@@ -30,7 +30,7 @@ const struct bit_name virtio_features[] = {
 	{0, NULL},
 };
 
-/* "Protocol features" of the vhost-user specification. */
+/* vhost-user specification, "Protocol features". */
 const struct bit_name protocol_features[] = {
 	{0, "mq"},
 	{1, "log_shmfd"},
@@ -55,7 +55,7 @@ const struct bit_name protocol_features[] = {
 	{0, NULL},
 };
 
-/* By bit number, like the others; the masks are VSCSI_LUN_*. */
+/* By bit number, as the others; the masks are VSCSI_LUN_*. */
 const struct bit_name lun_flags[] = {
 	{0, "read_only"},  {1, "removable"}, {2, "write_cache"}, {3, "fua"},
 	{4, "thin"},       {5, "unmap"},     {6, "zero_unmap"},  {7, "compare_and_write"},
@@ -84,7 +84,7 @@ const char *type_name(uint32_t type)
 
 const char *state_name(uint32_t state)
 {
-	if (state == VSCSI_DEV_RECOVERING)
+	if (state == VSCSI_DEV_RECONNECTING)
 		return "recovering";
 	return state == VSCSI_DEV_RUNNING ? "running" : "failed";
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The report for people: a table like lsscsi's, and lists of properties. Everything that a device
- * says of itself goes through text_clean(), since a terminal obeys control characters.
+ * Output as text: a table as in lsscsi, and lists of properties. Strings from a device pass through
+ * text_clean(), because a terminal would execute control characters.
  */
 #include "info.h"
 
@@ -22,7 +22,7 @@ static void print_number(const char *name, uint64_t value)
 	printf("  %-22s %" PRIu64 "\n", name, value);
 }
 
-/* For values where zero says that nobody knows. */
+/* For values where zero means that the device did not report it. */
 static void print_limit(const char *name, uint64_t value, const char *zero)
 {
 	if (value)
@@ -36,7 +36,7 @@ static void print_bits(const char *name, uint64_t word, const struct bit_name *n
 	unsigned bit;
 
 	printf("  %-22s", name);
-	/* What has no name here is shown as the number that it is, not dropped. */
+	/* Print bits without a name as numbers. */
 	for (; names->name; names++) {
 		bit = names->bit;
 		if (word >> bit & 1)
@@ -48,7 +48,7 @@ static void print_bits(const char *name, uint64_t word, const struct bit_name *n
 	printf("\n");
 }
 
-/* Columns are as wide as INQUIRY's fields, so that they line up for every device. */
+/* Columns have the width of INQUIRY's fields, so that they line up for every device. */
 static void table_row(const struct unit *unit)
 {
 	char human[TEXT_HUMAN_LEN], vendor[16], product[24], revision[8], name[96];
@@ -57,7 +57,7 @@ static void table_row(const struct unit *unit)
 
 	snprintf(where, sizeof(where), "%u:%u", unit->addr.target, unit->addr.lun);
 	if (unit->error[0]) {
-		printf("%-9s %-8s (not to be opened: see below)\n", where,
+		printf("%-9s %-8s (can't be opened, see below)\n", where,
 		       type_name(unit->addr.type));
 		return;
 	}
@@ -75,7 +75,7 @@ void text_table(const struct report *report)
 	unsigned i;
 
 	if (!report->count) {
-		printf("%s has no logical unit\n", report->address);
+		printf("%s has no logical units\n", report->address);
 		return;
 	}
 	printf("%-9s %-8s %-8s %-16s %-4s %9s %6s  %s\n", "LUN", "TYPE", "VENDOR", "PRODUCT", "REV",
@@ -93,21 +93,21 @@ void text_device(const struct report *report)
 	print_string("transport", device->transport);
 	print_string("state", state_name(device->state));
 	print_number("request queues", device->queues);
-	print_number("entries of a ring", device->queue_size);
-	print_number("requests of a queue", device->depth);
-	print_number("segments of a request", device->max_segs);
+	print_number("ring entries", device->queue_size);
+	print_number("requests per queue", device->depth);
+	print_number("segments per request", device->max_segs);
 	print_number("largest target", device->max_target);
 	print_number("largest LUN", device->max_lun);
-	print_limit("max_sectors", device->max_sectors, "not told");
-	print_limit("cmd_per_lun", device->cmd_per_lun, "not told");
-	print_limit("seg_max", device->seg_max, "not told");
+	print_limit("max_sectors", device->max_sectors, "not reported");
+	print_limit("cmd_per_lun", device->cmd_per_lun, "not reported");
+	print_limit("seg_max", device->seg_max, "not reported");
 	print_bits("features offered", device->offered, virtio_features);
 	print_bits("features negotiated", device->negotiated, virtio_features);
 	print_bits("protocol features", device->protocol_features, protocol_features);
 	printf("  %-22s %s", "DMA memory", text_human(human, report->memory.bytes));
 	printf(" in pages of %s", text_human(human, report->memory.page_size));
-	printf(", at most %s used\n", text_human(human, report->memory.peak));
-	print_number("rules broken by device", device->errors);
+	printf(", peak use %s\n", text_human(human, report->memory.peak));
+	print_number("protocol errors", device->errors);
 }
 
 static void print_size(const struct vscsi_lun_info *info)
@@ -142,12 +142,12 @@ void text_unit(const struct unit *unit)
 	print_string("wwid", info->wwid);
 	print_size(info);
 	print_bits("flags", info->flags, lun_flags);
-	print_number("blocks of a request", info->max_blocks);
-	print_limit("optimal blocks", info->optimal_blocks, "not told");
-	print_number("blocks of an unmap", info->max_unmap_blocks);
-	print_number("ranges of an unmap", info->max_unmap_ranges);
-	print_limit("unmap granularity", info->unmap_granularity, "not told");
-	print_number("blocks of write zeroes", info->max_zeroes_blocks);
-	print_number("blocks of compare+write", info->max_caw_blocks);
-	print_limit("requests at once", info->queue_limit, "no limit");
+	print_number("blocks per request", info->max_blocks);
+	print_limit("optimal blocks", info->optimal_blocks, "not reported");
+	print_number("blocks per unmap", info->max_unmap_blocks);
+	print_number("ranges per unmap", info->max_unmap_ranges);
+	print_limit("unmap granularity", info->unmap_granularity, "not reported");
+	print_number("blocks per write zeroes", info->max_zeroes_blocks);
+	print_number("blocks per compare+write", info->max_caw_blocks);
+	print_limit("requests in flight", info->queue_limit, "no limit");
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Takes completions in: checks them, counts them, and says what was wrong with the first that was.
+ * Processes completions: checks and counts them, and describes the first error.
  */
 #include "job.h"
 
@@ -13,7 +13,7 @@
 
 #include "workload.h"
 
-/* A completion's response where the device gave none. */
+/* A completion's response if the device sent none. */
 #define NO_RESPONSE 0xff
 
 static const char *const dir_words[DIR_COUNT] = {"read", "write", "unmap", "flush"};
@@ -28,7 +28,7 @@ void job_fail(struct job *job, int error, const char *format, ...)
 		return;
 	job->error = error;
 	va_start(args, format);
-	vsnprintf(job->sentence, sizeof(job->sentence), format, args);
+	vsnprintf(job->error_text, sizeof(job->error_text), format, args);
 	va_end(args);
 }
 
@@ -37,14 +37,14 @@ static uint64_t io_bytes(const struct job *job, const struct io *io)
 	return io->dir == DIR_SYNC ? 0 : (uint64_t)job->blocks * job->info.block_size;
 }
 
-/* The words that stand nearest to the cause, NULL for none: response, sense, or SCSI status. */
+/* The most specific cause: response, sense data or SCSI status; NULL if there is none. */
 static const char *cause(const struct vscsi_completion *done)
 {
-	/* Nobody answered, so that there is nothing behind the error itself. */
+	/* There is no response, so nothing more specific than the errno. */
 	if (done->response == NO_RESPONSE)
 		return NULL;
 	/*
-	 * The response decides before the status, which may be unwritten (virtio 1.4, 5.6.6.1.1).
+	 * The response comes before the status, which may be undefined (virtio 1.4, 5.6.6.1.1).
 	 */
 	if (done->response)
 		return vscsi_response_text(done->response);
@@ -56,7 +56,7 @@ static const char *cause(const struct vscsi_completion *done)
 static bool io_failed(struct job *job, const struct io *io, const struct vscsi_completion *done)
 {
 	struct dir_stats *dir = &job->stats.dir[io->dir];
-	uint64_t lba = job->first_lba + io->place * job->blocks;
+	uint64_t lba = job->first_lba + io->piece * job->blocks;
 	const char *why = cause(done);
 
 	if (done->result) {
@@ -67,11 +67,12 @@ static bool io_failed(struct job *job, const struct io *io, const struct vscsi_c
 			 strerror(-done->result), why ? " (" : "", why ? why : "", why ? ")" : "");
 		return true;
 	}
-	/* A device that says GOOD and moves less than all has lost data all the same. */
+	/* GOOD with a residual: data was lost. */
 	if (done->residual && (io->dir == DIR_READ || io->dir == DIR_WRITE)) {
 		dir->shorts++;
 		job_fail(job, -EBADMSG,
-			 "%s of %u blocks at block %" PRIu64 " of %u:%u left %u bytes out",
+			 "%s of %u blocks at block %" PRIu64
+			 " of %u:%u transferred %u bytes less than requested",
 			 dir_words[io->dir], job->blocks, lba, job->info.target, job->info.lun,
 			 done->residual);
 		return true;
@@ -81,14 +82,14 @@ static bool io_failed(struct job *job, const struct io *io, const struct vscsi_c
 
 static void check_data(struct job *job, const struct slot *slot)
 {
-	uint64_t lba = job->first_lba + slot->io.place * job->blocks;
+	uint64_t lba = job->first_lba + slot->io.piece * job->blocks;
 
 	if (!verify_check(&job->verifier, slot->buf, lba, job->blocks, slot->io.generation))
 		return;
-	/* Not job_fail(): bad blocks don't end a job unless verify_fatal says so. */
+	/* Not job_fail(): bad blocks don't end a job without verify_fatal. */
 	if (!job->error) {
 		job->error = -EILSEQ;
-		snprintf(job->sentence, sizeof(job->sentence), "verification of %u:%u: %s",
+		snprintf(job->error_text, sizeof(job->error_text), "verification of %u:%u: %s",
 			 job->info.target, job->info.lun, job->verifier.first);
 	}
 	if (job->options->verify_fatal)
@@ -107,7 +108,7 @@ static void count(struct job *job, const struct slot *slot, uint64_t now)
 	moments_add(&dir->clat, clat);
 	moments_add(&dir->lat, now - slot->begun);
 	hist_add(&dir->hist, clat);
-	/* Only this thread writes them: no read-modify-write is needed. */
+	/* Only this thread writes it, so no read-modify-write is needed. */
 	atomic_store_explicit(&job->live_ios[slot->io.dir], dir->ios, memory_order_relaxed);
 	atomic_store_explicit(&job->live_bytes[slot->io.dir], dir->bytes, memory_order_relaxed);
 }
@@ -117,7 +118,7 @@ void job_account(struct job *job, const struct vscsi_completion *done, uint64_t 
 	struct slot *slot = &job->slots[done->user_data];
 	bool failed = io_failed(job, &slot->io, done);
 
-	/* Failed requests have no latency: many fail at once, and would make a disk look fast. */
+	/* Failed requests are excluded from latencies: fast failures would distort them. */
 	if (!failed)
 		count(job, slot, now);
 	if (!failed && slot->io.dir == DIR_READ && slot->io.generation)
@@ -131,7 +132,7 @@ static uint64_t timeval_ns(const struct timeval *time)
 	return (uint64_t)time->tv_sec * 1000000000u + (uint64_t)time->tv_usec * 1000u;
 }
 
-/* Each is a system call, or a register access that leaves a virtual machine. */
+/* Each is a system call, or a register access that exits a virtual machine. */
 static uint64_t notifications(struct job *job)
 {
 	struct vscsi_queue_info info = {.size = sizeof(info)};
@@ -161,7 +162,7 @@ void job_usage(struct job *job, uint64_t now)
 	struct stats *stats = &job->stats;
 	struct rusage usage;
 
-	/* Of this thread alone; what the main thread takes is not part of the I/O. */
+	/* Of this thread only, which excludes the main thread. */
 	getrusage(RUSAGE_THREAD, &usage);
 	stats->end = now;
 	stats->user_ns = timeval_ns(&usage.ru_utime) - job->usage_user;
@@ -176,13 +177,13 @@ void job_usage(struct job *job, uint64_t now)
 
 void job_snapshot(struct job *job)
 {
-	if (!atomic_load_explicit(&job->snapshot_wanted, memory_order_relaxed))
+	if (!atomic_load_explicit(&job->snapshot_requested, memory_order_relaxed))
 		return;
 	job_usage(job, clock_now());
 	pthread_mutex_lock(&job->run->lock);
-	/* The main thread waits for this copy; it is some ten microseconds once an interval. */
+	/* The main thread waits for this copy; it takes some ten microseconds per interval. */
 	job->snapshot = job->stats;
-	atomic_store_explicit(&job->snapshot_wanted, false, memory_order_relaxed);
+	atomic_store_explicit(&job->snapshot_requested, false, memory_order_relaxed);
 	pthread_cond_broadcast(&job->run->changed);
 	pthread_mutex_unlock(&job->run->lock);
 }

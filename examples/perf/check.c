@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Which options don't go together. Everything that needs the disk to be known is for prepare.c.
+ * Checks for options that contradict each other. Checks that need the disk are in fit.c.
  */
 #include "options.h"
 
@@ -21,10 +21,10 @@ static int check_verify(const struct job_options *job)
 	if (!job->verify)
 		return 0;
 	if (!(job->rw & RW_WRITE))
-		return bad(job, "verify checks what the job writes itself: give rw=write, "
+		return bad(job, "verify checks what the job itself wrote; use rw=write, "
 				"randwrite, rw or randrw");
 	if (job->verify_only && job->rw & RW_READ)
-		return bad(job, "verify_only can't tell what a mixed job wrote: give rw=write or "
+		return bad(job, "verify_only can't check what a mixed job wrote; use rw=write or "
 				"rw=randwrite");
 	if (job->verify_only && (job->time_based || !job->randseed))
 		return bad(job, "verify_only needs the randseed of the job that wrote, which must "
@@ -35,7 +35,7 @@ static int check_verify(const struct job_options *job)
 static int check_job(const struct job_options *job)
 {
 	if (!job->address[0])
-		return bad(job, "no address: give --address=vhost-user:PATH or pci:DDDD:BB:DD.F");
+		return bad(job, "no address; give --address=vhost-user:PATH or pci:DDDD:BB:DD.F");
 	if (job->time_based && !job->runtime)
 		return bad(job, "time_based needs a runtime");
 	if (job->iodepth_batch > job->iodepth)
@@ -43,8 +43,8 @@ static int check_job(const struct job_options *job)
 	return check_verify(job);
 }
 
-/* Two jobs that write the same blocks would each find the other's and call them bad. */
-static bool disturb(const struct job_options *one, const struct job_options *other)
+/* Whether two jobs write the same blocks, so that each would find the other's data. */
+static bool overlap(const struct job_options *one, const struct job_options *other)
 {
 	uint64_t one_end = one->size ? one->offset + one->size : UINT64_MAX;
 	uint64_t other_end = other->size ? other->offset + other->size : UINT64_MAX;
@@ -67,15 +67,16 @@ int settings_check(const struct settings *settings)
 		if (ret)
 			return ret;
 		threads += jobs[i].numjobs;
-		/* A stonewall between the two makes them follow each other. */
+		/* With a stonewall in between they run one after the other. */
 		for (k = i + 1; k < settings->count && !jobs[k].stonewall; k++) {
-			if (disturb(&jobs[i], &jobs[k]) || disturb(&jobs[k], &jobs[i]))
-				return bad(&jobs[k], "it writes where another job verifies: give "
-						     "the two regions apart (offset, size) or "
-						     "stonewall");
+			if (overlap(&jobs[i], &jobs[k]) || overlap(&jobs[k], &jobs[i]))
+				return bad(&jobs[k],
+					   "it writes to a region that another job verifies; give "
+					   "them separate regions (offset, size) or "
+					   "stonewall");
 		}
 	}
-	/* Before anything is allocated for them. */
+	/* Checked before anything is allocated. */
 	if (threads > MAX_JOBS)
 		return bad(&jobs[0], "all jobs together have more than 256 threads");
 	return 0;

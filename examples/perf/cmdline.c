@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The command line: which words are options, sections and job files.
+ * Parses the command line: options, sections and job files.
  */
 #include "options.h"
 
@@ -18,7 +18,7 @@ struct job_options *settings_add(struct settings *settings, const struct job_opt
 	struct job_options *job;
 
 	if (settings->count == MAX_JOBS) {
-		fprintf(stderr, ME ": more than %d jobs are too many\n", MAX_JOBS);
+		fprintf(stderr, ME ": more than %d jobs\n", MAX_JOBS);
 		return NULL;
 	}
 	job = &settings->jobs[settings->count++];
@@ -27,7 +27,7 @@ struct job_options *settings_add(struct settings *settings, const struct job_opt
 	return job;
 }
 
-/* Puts "name" "value" together where the value is a word of its own, as getopt_long() would. */
+/* Joins "name" "value" if the value is a separate word, as getopt_long() does. */
 static int one_option(char *out, size_t len, int argc, char **argv, int *at)
 {
 	const char *text = argv[*at] + 2;
@@ -50,7 +50,7 @@ static int one_option(char *out, size_t len, int argc, char **argv, int *at)
 
 static int take_option(struct settings *settings, struct job_options **job, const char *text)
 {
-	/* The section is made first, and then named like any other option. */
+	/* Create the section, then set its name like any other option. */
 	if (!strncmp(text, "name=", 5)) {
 		*job = settings_add(settings, &settings->global, "");
 		if (!*job)
@@ -59,8 +59,8 @@ static int take_option(struct settings *settings, struct job_options **job, cons
 	return option_set(*job ? *job : &settings->global, &settings->run, ME, text);
 }
 
-/* --help and --version end everything, wherever they stand. */
-static bool told_about_itself(int argc, char **argv)
+/* Handles --help and --version, wherever they are. */
+static bool print_help_or_version(int argc, char **argv)
 {
 	int i;
 
@@ -83,7 +83,7 @@ static int read_files(struct settings *settings, int argc, char **argv)
 	int i, ret;
 
 	for (i = 1; i < argc; i++) {
-		/* An option's value as a word of its own is no job file. */
+		/* The value of an option is not a job file. */
 		if (!strncmp(argv[i], "--", 2)) {
 			one_option(skipped, sizeof(skipped), argc, argv, &i);
 			continue;
@@ -102,7 +102,7 @@ int cmdline_read(struct settings *settings, int argc, char **argv)
 	int i, ret;
 
 	options_init(settings);
-	if (told_about_itself(argc, argv))
+	if (print_help_or_version(argc, argv))
 		return 1;
 	for (i = 1; i < argc; i++) {
 		if (!strncmp(argv[i], "--", 2)) {
@@ -112,11 +112,11 @@ int cmdline_read(struct settings *settings, int argc, char **argv)
 			if (ret)
 				return ret;
 		} else if (argv[i][0] == '-') {
-			fprintf(stderr, ME ": there is no option '%s'; see --help\n", argv[i]);
+			fprintf(stderr, ME ": unknown option '%s'; see --help\n", argv[i]);
 			return -EINVAL;
 		}
 	}
-	/* Behind all options, since those are the defaults of every file wherever they stand. */
+	/* After all options, which are the defaults of all files. */
 	ret = read_files(settings, argc, argv);
 	if (ret)
 		return ret;

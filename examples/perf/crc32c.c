@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * CRC32C, eight bytes at a time with eight tables: fast enough not to be what is measured, and the
- * same on every processor.
+ * CRC32C with eight tables, eight bytes at a time: fast enough not to affect the results, and the
+ * same on every CPU.
  */
 #include "crc32c.h"
 
@@ -23,7 +23,7 @@ void crc32c_init(void)
 			crc = crc >> 1 ^ (crc & 1 ? POLYNOMIAL : 0);
 		table[0][byte] = crc;
 	}
-	/* table[n] is what a byte becomes with n zero bytes behind it. */
+	/* table[n] is for a byte followed by n zero bytes. */
 	for (slice = 1; slice < 8; slice++) {
 		for (byte = 0; byte < 256; byte++) {
 			crc = table[slice - 1][byte];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The Castagnoli checksum (RFC 3720, appendix B.4), in portable C.
+ * CRC32C, the Castagnoli checksum (RFC 3720, appendix B.4), in portable C.
  */
 #ifndef EXAMPLES_PERF_CRC32C_H
 #define EXAMPLES_PERF_CRC32C_H
@@ -8,14 +8,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/**
- * crc32c_init - Make the tables
+/*
+ * crc32c_init - Build the tables
  *
- * Before the first crc32c(), once, while there is one thread.
+ * Call it once before the first crc32c(), while there is only one thread.
  */
 void crc32c_init(void);
 
-/* Return: the checksum of @len bytes. Any thread. */
+/* Return: the checksum of @len bytes. May be called from any thread. */
 uint32_t crc32c(const void *data, size_t len);
 
 #endif

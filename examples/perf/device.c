@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Devices: one for each address, large enough for all jobs that use it.
+ * Opens devices: one per address, large enough for all jobs that use it.
  */
 #include "prepare.h"
 
@@ -10,7 +10,7 @@
 #define MOST_QUEUES   254
 #define LEAST_BYTES   (16ull << 20) /* 8 hugepages of 2 MiB */
 #define SPARE_BYTES   (2ull << 20)
-#define SLOT_BYTES    1024ull /* more than the library takes for a request of a queue */
+#define SLOT_BYTES    1024ull /* more than the library needs per request of a queue */
 
 static uint32_t round_up_power(uint64_t value)
 {
@@ -21,13 +21,13 @@ static uint32_t round_up_power(uint64_t value)
 	return power;
 }
 
-/* Wishes of the device's jobs; what the address says takes precedence, as the library defines. */
-static void add_wishes(struct vscsi_dev_opts *opts, const struct job_options *options)
+/* Adds a job's requirements. Options in the address take precedence. */
+static void add_requirements(struct vscsi_dev_opts *opts, const struct job_options *options)
 {
-	/* One for each thread; where the device has fewer, the library shares them. */
+	/* One queue per thread; if the device has fewer, the library shares them. */
 	if (opts->queues < MOST_QUEUES)
 		opts->queues++;
-	/* Buffers of 4 KiB and more lie in pages of their own. */
+	/* Buffers are rounded up to pages of 4 KiB. */
 	opts->mem_bytes += options->iodepth * ((options->bs + 4095) & ~4095ull);
 	if (options->iodepth > DEFAULT_DEPTH && options->iodepth > opts->queue_size)
 		opts->queue_size = round_up_power(options->iodepth);
@@ -35,7 +35,7 @@ static void add_wishes(struct vscsi_dev_opts *opts, const struct job_options *op
 
 int device_open(struct job_list *list, struct job *job)
 {
-	/* One queue more than jobs: the library keeps one for the calls that wait. */
+	/* One additional queue: the library uses one for synchronous calls. */
 	struct vscsi_dev_opts opts = {.size = sizeof(opts), .queues = 1};
 	const char *address = job->options->address;
 	struct device *device;
@@ -50,7 +50,7 @@ int device_open(struct job_list *list, struct job *job)
 	}
 	for (i = 0; i < list->count; i++) {
 		if (!strcmp(list->jobs[i]->options->address, address))
-			add_wishes(&opts, list->jobs[i]->options);
+			add_requirements(&opts, list->jobs[i]->options);
 	}
 	opts.mem_bytes += SPARE_BYTES + (opts.queues + 2ull) * SLOT_BYTES *
 						(opts.queue_size ? opts.queue_size : DEFAULT_DEPTH);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Does what a job asks for fit the disk that it found? If not, which option has to change.
+ * Checks that a job fits its disk.
  */
 #include "prepare.h"
 
@@ -24,7 +24,7 @@ static int misfit(const struct job *job, const char *format, ...)
 	return -EINVAL;
 }
 
-/* The block size is the disk's, and the first thing that an option can't know. */
+/* Checks against the disk's block size. */
 static int fit_blocks(const struct job *job)
 {
 	const struct job_options *options = job->options;
@@ -46,7 +46,7 @@ static int fit_blocks(const struct job *job)
 	return 0;
 }
 
-/* The asynchronous calls split nothing: a request has to fit the disk's own limits. */
+/* Asynchronous calls are not split: a request must fit the limits of the disk. */
 static int fit_abilities(const struct job *job)
 {
 	const struct vscsi_lun_info *info = &job->info;
@@ -54,20 +54,21 @@ static int fit_abilities(const struct job *job)
 
 	if (job->options->rw & RW_TRIM) {
 		if (!(info->flags & VSCSI_LUN_UNMAP))
-			return misfit(job, "it can't unmap: rw=trim needs a thin disk");
+			return misfit(job, "it does not support unmap, which rw=trim needs");
 		if (blocks > info->max_unmap_blocks)
 			return misfit(job,
-				      "bs is %" PRIu64 " blocks, and it unmaps at most %u at "
-				      "once",
+				      "bs is %" PRIu64 " blocks, but it unmaps at most %u per "
+				      "request",
 				      blocks, info->max_unmap_blocks);
 		return 0;
 	}
 	if (blocks > info->max_blocks)
-		return misfit(job, "bs is %" PRIu64 " blocks, and it moves at most %u at once",
+		return misfit(job,
+			      "bs is %" PRIu64 " blocks, but it transfers at most %u per request",
 			      blocks, info->max_blocks);
 	if (job->options->rw & RW_WRITE && !job->options->verify_only &&
 	    info->flags & VSCSI_LUN_READ_ONLY)
-		return misfit(job, "it is read-only: give rw=read or rw=randread");
+		return misfit(job, "it is read-only; use rw=read or rw=randread");
 	return 0;
 }
 
@@ -82,25 +83,25 @@ int job_fit(struct job *job)
 	if (ret)
 		return ret;
 	disk = job->info.blocks * job->info.block_size;
-	/* In 64 bits without surprise: these numbers were typed by somebody. */
+	/* Check for overflow: these are user input. */
 	if (__builtin_mul_overflow(options->offset_increment, job->clone, &start) ||
 	    __builtin_add_overflow(start, options->offset, &start) || start >= disk)
-		return misfit(job, "offset is behind its end, byte %" PRIu64, disk);
+		return misfit(job, "offset exceeds the disk (%" PRIu64 " bytes)", disk);
 	bytes = options->size ? options->size : disk - start;
 	if (bytes > disk - start)
-		return misfit(job, "offset and size reach behind its end, byte %" PRIu64, disk);
+		return misfit(job, "offset + size exceeds the disk (%" PRIu64 " bytes)", disk);
 	job->blocks = (uint32_t)(options->bs / job->info.block_size);
-	job->places = bytes / options->bs;
+	job->pieces = bytes / options->bs;
 	job->first_lba = start / job->info.block_size;
-	/* Each thread verifies what it wrote itself, so no two may write the same place. */
+	/* Each thread verifies its own writes, so their regions must not overlap. */
 	if (options->verify && options->numjobs > 1) {
 		if (options->offset_increment)
-			return misfit(job, "verify divides the region among the threads itself: "
-					   "leave offset_increment out");
-		job->places /= options->numjobs;
-		job->first_lba += job->clone * job->places * job->blocks;
+			return misfit(job, "verify divides the region among the threads; "
+					   "omit offset_increment");
+		job->pieces /= options->numjobs;
+		job->first_lba += job->clone * job->pieces * job->blocks;
 	}
-	if (!job->places)
+	if (!job->pieces)
 		return misfit(job,
 			      "the region of %" PRIu64 " bytes is smaller than one bs of %" PRIu64
 			      " for each thread",

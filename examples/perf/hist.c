@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The log-linear histogram.
+ * A log-linear histogram.
  */
 #include "hist.h"
 
@@ -10,7 +10,7 @@ unsigned hist_index(uint64_t value)
 {
 	unsigned power;
 
-	/* The first power of two above PER_POWER continues the linear part without a seam. */
+	/* The buckets of the first power of two above PER_POWER continue the linear part. */
 	if (value < PER_POWER)
 		return (unsigned)value;
 	if (value >> HIST_TOP)
@@ -49,7 +49,7 @@ void hist_merge(struct hist *to, const struct hist *from)
 
 uint64_t hist_percentile(const struct hist *hist, double percent)
 {
-	/* As a real number: the 99.9th of ten values is the tenth, not the ninth. */
+	/* Not rounded: the 99.9th percentile of ten values is the tenth value, not the ninth. */
 	double rank = percent / 100 * (double)hist->count;
 	uint64_t below = 0;
 	unsigned i;

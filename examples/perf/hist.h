@@ -1,51 +1,51 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A histogram of times whose buckets grow with the time: 64 to each power of two, so that any
- * percentile is right to better than one part in 64, from a nanosecond to a quarter of an hour. It
- * has a fixed size and adding to it takes a few instructions.
+ * A histogram of latencies with 64 buckets per power of two, so that percentiles are accurate to
+ * one part in 64, from a nanosecond to a quarter of an hour. It has a fixed size, and adding a
+ * value takes a few instructions.
  */
 #ifndef EXAMPLES_PERF_HIST_H
 #define EXAMPLES_PERF_HIST_H
 
 #include <stdint.h>
 
-#define HIST_BITS    6  /* log2 of the buckets to a power of two */
-#define HIST_TOP     40 /* values of 2^HIST_TOP and up go in the last bucket */
+#define HIST_BITS    6  /* log2 of the buckets per power of two */
+#define HIST_TOP     40 /* values from 2^HIST_TOP on are in the last bucket */
 #define HIST_BUCKETS ((HIST_TOP - HIST_BITS + 1) << HIST_BITS)
 
-/* Zeroed memory is an empty histogram. */
+/* All zeros is an empty histogram. */
 struct hist {
 	uint64_t count;
 	uint64_t bucket[HIST_BUCKETS];
 };
 
-/**
- * hist_index - Find the bucket of a value
- * @value: nanoseconds; below 128 each has a bucket of its own
+/*
+ * hist_index - The bucket of a value
+ * @value: nanoseconds; below 128 each value has its own bucket
  *
- * Return: 0 to HIST_BUCKETS - 1, never smaller for a larger value.
+ * Return: 0 to HIST_BUCKETS - 1, monotonic in @value.
  */
 unsigned hist_index(uint64_t value);
 
-/**
- * hist_value - Find the value that a bucket stands for
+/*
+ * hist_value - The value that a bucket represents
  * @index: 0 to HIST_BUCKETS - 1
  *
  * Return: the middle of the bucket.
  */
 uint64_t hist_value(unsigned index);
 
-/* Counts one value. */
+/* Adds a value. */
 void hist_add(struct hist *hist, uint64_t value);
 
-/* Adds all of @from to @to. */
+/* Adds all values of @from to @to. */
 void hist_merge(struct hist *to, const struct hist *from);
 
-/**
- * hist_percentile - Find the value that so many are not above
+/*
+ * hist_percentile - Compute a percentile
  * @percent: 0 to 100
  *
- * Return: the value of the bucket in which that rank lies; 0 for an empty histogram.
+ * Return: the value of the bucket that contains this rank; 0 for an empty histogram.
  */
 uint64_t hist_percentile(const struct hist *hist, double percent);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The loop of a job: prepare what there is room for, publish it, poll, account. Choosing requests
- * is for workload.c, taking completions in for account.c.
+ * The loop of a job: prepare as many requests as fit, submit, poll, account. workload.c selects the
+ * requests, account.c processes completions.
  */
 #include "job.h"
 
@@ -13,10 +13,10 @@
 
 #include "workload.h"
 
-/* Polls that found nothing between two looks at the clock. */
-#define POLLS_A_LOOK 256
+/* The time is checked after this many polls without completions. */
+#define POLLS_PER_CHECK 256
 
-/* Every slot is either idle or with the device. */
+/* Every slot is either idle or in flight. */
 static uint32_t in_flight(const struct job *job)
 {
 	return (uint32_t)job->options->iodepth - job->idle_count;
@@ -24,7 +24,7 @@ static uint32_t in_flight(const struct job *job)
 
 static int prepare(struct job *job, const struct io *io, void *buf, uint32_t number)
 {
-	uint64_t lba = job->first_lba + io->place * job->blocks;
+	uint64_t lba = job->first_lba + io->piece * job->blocks;
 	struct vscsi_range range = {.lba = lba, .blocks = job->blocks};
 
 	switch (io->dir) {
@@ -39,12 +39,12 @@ static int prepare(struct job *job, const struct io *io, void *buf, uint32_t num
 	}
 }
 
-/* Return: whether a request was prepared. What is refused for now stays in job->ahead. */
+/* Return: whether a request was prepared. One that can't start now stays in job->next_io. */
 static bool start_one(struct job *job, uint64_t now)
 {
 	uint32_t number = job->idle[job->idle_count - 1];
 	struct slot *slot = &job->slots[number];
-	struct io *io = &job->ahead;
+	struct io *io = &job->next_io;
 	int ret;
 
 	if (!job->have_ahead && !job->source(job, io)) {
@@ -52,18 +52,18 @@ static bool start_one(struct job *job, uint64_t now)
 		return false;
 	}
 	job->have_ahead = true;
-	/* What was chosen is kept, so that waiting doesn't change what is written where. */
+	/* Keep the selected request, so that waiting does not change what is written where. */
 	if (!workload_ready(job, io))
 		return false;
 	if (io->dir == DIR_WRITE && io->generation)
-		verify_fill(&job->verifier, slot->buf, job->first_lba + io->place * job->blocks,
+		verify_fill(&job->verifier, slot->buf, job->first_lba + io->piece * job->blocks,
 			    job->blocks, io->generation);
 	ret = prepare(job, io, slot->buf, number);
-	/* The ring, or the disk's own limit, which other threads fill too. */
+	/* The ring is full, or the disk's limit is reached, to which other threads count too. */
 	if (ret == -EAGAIN)
 		return false;
 	job->have_ahead = false;
-	/* Nothing was sent and would not be the next time: the job ends whatever it tolerates. */
+	/* This will not succeed later either, so the job ends even with continue_on_error. */
 	if (ret) {
 		job_fail(job, ret, "preparing a request: %s", strerror(-ret));
 		job->ending = true;
@@ -80,7 +80,7 @@ static bool start_one(struct job *job, uint64_t now)
 	return true;
 }
 
-/* With rate_iops, as many as the time since the beginning allows. */
+/* With rate_iops, limits requests to the rate since the start. */
 static bool may_start(const struct job *job, uint64_t now)
 {
 	uint64_t rate = job->options->rate_iops;
@@ -102,41 +102,41 @@ static void start_batch(struct job *job)
 	now = clock_now();
 	job->batch_count = 0;
 	/*
-	 * All of a batch share one look at the clock, since a look costs as much as preparing one.
+	 * One timestamp per batch: taking it costs as much as preparing a request.
 	 */
 	while ((!most || job->batch_count < most) && may_start(job, now) && start_one(job, now))
 		;
 	if (!job->batch_count)
 		return;
-	/* Taken before, since the device may be done with some before the call returns. */
+	/* Taken before, because requests may complete before the call returns. */
 	now = clock_now();
 	for (i = 0; i < job->batch_count; i++)
 		job->slots[job->batch[i]].published = now;
-	/* A device that is lost says so by its completions. */
+	/* Ignore errors: a lost device is reported by the completions. */
 	vscsi_submit(job->queue);
 }
 
-/* Whether the device is lost and looked for: that takes as long as its recovery_ms says. */
-static bool is_away(const struct job *job)
+/* Whether the device is reconnecting, which takes up to recovery_ms. */
+static bool is_reconnecting(const struct job *job)
 {
 	struct vscsi_dev_info info = {.size = sizeof(info)};
 
-	return !vscsi_dev_get_info(job->dev, &info) && info.state == VSCSI_DEV_RECOVERING;
+	return !vscsi_dev_get_info(job->dev, &info) && info.state == VSCSI_DEV_RECONNECTING;
 }
 
-/* Whether to wait on: something came back a while ago, or the device is away. */
-static bool is_patient(const struct job *job, uint64_t now, uint64_t *last)
+/* Whether to keep waiting: the last completion is recent, or the device is reconnecting. */
+static bool keep_waiting(const struct job *job, uint64_t now, uint64_t *last)
 {
-	if (!in_flight(job) || now - *last < JOB_PATIENCE_NS)
+	if (!in_flight(job) || now - *last < JOB_TIMEOUT_NS)
 		return true;
-	if (!is_away(job))
+	if (!is_reconnecting(job))
 		return false;
 	*last = now;
 	return true;
 }
 
-/* @last: when something came back last. Return: false when the device has had time enough. */
-static bool look_at_clock(struct job *job, uint64_t now, uint64_t *last)
+/* @last: time of the last completion. Return: false if the job has timed out. */
+static bool check_time(struct job *job, uint64_t now, uint64_t *last)
 {
 	const struct job_options *options = job->options;
 
@@ -150,20 +150,20 @@ static bool look_at_clock(struct job *job, uint64_t now, uint64_t *last)
 	    now - job->began >= options->runtime)
 		job->ending = true;
 	job_snapshot(job);
-	if (is_patient(job, now, last))
+	if (keep_waiting(job, now, last))
 		return true;
-	job_fail(job, -ETIMEDOUT, "%u requests have not come back for %llu seconds", in_flight(job),
-		 JOB_PATIENCE_NS / 1000000000);
+	job_fail(job, -ETIMEDOUT, "%u requests have not completed for %llu seconds", in_flight(job),
+		 JOB_TIMEOUT_NS / 1000000000);
 	return false;
 }
 
-/* Return: completions taken in, or negative when the device is lost. */
+/* Return: number of completions, or negative if the device is lost. */
 static int collect(struct job *job, uint64_t *now)
 {
 	uint64_t most = job->options->iodepth_batch_complete_max;
 	int count, i;
 
-	/* As many as can be there at once: fewer would leave completions to grow old. */
+	/* As many as can be pending: with fewer, completions would wait. */
 	count = vscsi_poll(job->queue, job->done, (unsigned)(most ? most : job->options->iodepth));
 	if (count <= 0)
 		return count;
@@ -194,19 +194,19 @@ static void run_phase(struct job *job, int (*source)(struct job *job, struct io 
 		if (count > 0) {
 			last = now;
 			nothing = 0;
-		} else if (++nothing % POLLS_A_LOOK == 0) {
+		} else if (++nothing % POLLS_PER_CHECK == 0) {
 			now = clock_now();
-			/* With fewer processors than pollers, the device may need this one. */
+			/* If there are fewer CPUs than pollers, the device may need this one. */
 			sched_yield();
 		} else {
 			continue;
 		}
-		if (!look_at_clock(job, now, &last))
+		if (!check_time(job, now, &last))
 			break;
 	}
 }
 
-/* Bad blocks found on the way are no reason not to look at the others; anything else is. */
+/* Bad blocks do not prevent checking the others; other errors do. */
 static bool readback_wanted(const struct job *job)
 {
 	const struct job_options *options = job->options;
@@ -221,12 +221,12 @@ static void run_job(struct job *job)
 	const struct job_options *options = job->options;
 
 	job->began = clock_now();
-	/* Else look_at_clock() does when the ramp is over. */
+	/* With a ramp, check_time() starts measuring later. */
 	if (!options->ramp_time)
 		job_count_from(job, job->began);
 	if (!options->verify_only)
 		run_phase(job, workload_next);
-	/* The job was shorter than its ramp: there is nothing to report, and no wrong figure. */
+	/* The job was shorter than its ramp: report nothing. */
 	if (!job->counting)
 		job_count_from(job, clock_now());
 	if (readback_wanted(job))
@@ -234,7 +234,7 @@ static void run_job(struct job *job)
 	job_usage(job, clock_now());
 }
 
-/* All begin together, also those that can't, since the main thread counts them. */
+/* All threads start together. Those that failed also wait, because the main thread counts them. */
 static void wait_for_go(struct run *run)
 {
 	pthread_mutex_lock(&run->lock);
@@ -265,7 +265,7 @@ void *job_main(void *arg)
 	if (!ret)
 		run_job(job);
 	/*
-	 * By the thread that opened it, as the library wants. Refused when requests are still out.
+	 * Must be called by the thread that opened it. Fails if requests are in flight.
 	 */
 	vscsi_queue_close(job->queue);
 	report_end(job);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Job files: fio's INI format, read line by line. What an option means is not known here.
+ * Job files in fio's INI format, read line by line.
  */
 #include "options.h"
 
@@ -30,7 +30,7 @@ static char *strip(char *text)
 	return text;
 }
 
-/* "key = value" is as good as "key=value". */
+/* "key = value" is equivalent to "key=value". */
 static void join(char *text)
 {
 	char *equals = strchr(text, '='), *end, *value;
@@ -55,9 +55,9 @@ static int begin_section(struct reader *reader, char *text)
 	size_t len = strlen(text);
 
 	if (len < 3 || text[len - 1] != ']')
-		return bad_line(reader, "a section's name stands between '[' and ']'");
+		return bad_line(reader, "a section name must be between '[' and ']'");
 	text[len - 1] = 0;
-	/* What follows goes into the base, and so into every section that begins later. */
+	/* Options in [global] change the defaults of all sections after it. */
 	if (!strcmp(text + 1, "global")) {
 		reader->section = &reader->base;
 		return 0;
@@ -79,7 +79,7 @@ static int read_line(struct reader *reader, char *line)
 	if (*text == '[')
 		return begin_section(reader, text);
 	if (!reader->section)
-		return bad_line(reader, "an option stands before the first [section]");
+		return bad_line(reader, "an option before the first [section]");
 	join(text);
 	snprintf(where, sizeof(where), "%s:%u", reader->path, reader->line);
 	return option_set(reader->section, NULL, where, text);
@@ -99,7 +99,7 @@ int jobfile_read(struct settings *settings, const char *path)
 		return ret;
 	}
 	while (!ret && fgets(line, sizeof(line), file)) {
-		/* A line in two pieces would be read as two options. */
+		/* A line read in two parts would become two options. */
 		if (!strchr(line, '\n') && !feof(file)) {
 			reader.line++;
 			ret = bad_line(&reader, "the line is too long");
@@ -108,10 +108,11 @@ int jobfile_read(struct settings *settings, const char *path)
 		}
 	}
 	if (!ret && ferror(file))
-		ret = bad_line(&reader, "reading failed behind this line");
-	/* Else nothing would run, and that would look like success. */
+		ret = bad_line(&reader, "reading failed after this line");
+	/* Without jobs nothing would run, which would look like success. */
 	if (!ret && settings->count == before)
-		ret = bad_line(&reader, "the file has no job: a [section] other than [global]");
+		ret = bad_line(&reader,
+			       "the file has no jobs; add a [section] other than [global]");
 	fclose(file);
 	return ret;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The report for programs: the layout and the names of fio's JSON, as far as there is something to
- * say, so that what reads the one reads the other.
+ * Output as JSON with the layout and names of fio's, as far as the data exists, so that the same
+ * programs can read both.
  */
 #include "report.h"
 
@@ -27,7 +27,7 @@ static int add_number(struct json_object *to, const char *name, uint64_t value)
 
 static int add_real(struct json_object *to, const char *name, double value)
 {
-	/* json-c would print seventeen digits; fio prints six behind the point. */
+	/* json-c would print seventeen digits; fio prints six decimals. */
 	char text[48];
 
 	snprintf(text, sizeof(text), "%.6f", value);
@@ -39,8 +39,8 @@ static int add_string(struct json_object *to, const char *name, const char *valu
 	return add(to, name, json_object_new_string(value));
 }
 
-/* NULL stays NULL, so that what is half made goes and add() reports it. */
-static struct json_object *whole(struct json_object *object, int bad)
+/* NULL stays NULL: no partial objects; add() reports the error. */
+static struct json_object *complete(struct json_object *object, int bad)
 {
 	if (!bad)
 		return object;
@@ -59,7 +59,7 @@ static struct json_object *percentiles_object(const struct hist *hist)
 		snprintf(name, sizeof(name), "%.6f", shown_percentiles[i]);
 		bad = add_number(out, name, hist_percentile(hist, shown_percentiles[i]));
 	}
-	return whole(out, bad);
+	return complete(out, bad);
 }
 
 /* Names and nesting are fio's. */
@@ -74,7 +74,7 @@ static struct json_object *moments_object(const struct moments *moments, const s
 	      add_number(out, "N", moments->count);
 	if (hist && hist->count)
 		bad = bad || add(out, "percentile", percentiles_object(hist));
-	return whole(out, bad);
+	return complete(out, bad);
 }
 
 static struct json_object *dir_object(const struct dir_stats *dir)
@@ -84,7 +84,7 @@ static struct json_object *dir_object(const struct dir_stats *dir)
 	double bytes = dir->ios ? (double)dir->bytes / seconds : 0;
 	int bad = !out;
 
-	/* Units are fio's too: bw in KiB a second, runtime in milliseconds. */
+	/* Units are fio's too: bw in KiB/s, runtime in milliseconds. */
 	bad = bad || add_number(out, "io_bytes", dir->bytes) ||
 	      add_number(out, "io_kbytes", dir->bytes >> 10) ||
 	      add_number(out, "bw_bytes", (uint64_t)bytes) ||
@@ -96,10 +96,10 @@ static struct json_object *dir_object(const struct dir_stats *dir)
 	      add(out, "slat_ns", moments_object(&dir->slat, NULL)) ||
 	      add(out, "clat_ns", moments_object(&dir->clat, &dir->hist)) ||
 	      add(out, "lat_ns", moments_object(&dir->lat, NULL));
-	return whole(out, bad);
+	return complete(out, bad);
 }
 
-/* fio's "sync" has no rates; its lat_ns carries the percentiles. */
+/* fio's "sync" has no rates; its lat_ns has the percentiles. */
 static struct json_object *sync_object(const struct dir_stats *dir)
 {
 	struct json_object *out = json_object_new_object();
@@ -108,28 +108,28 @@ static struct json_object *sync_object(const struct dir_stats *dir)
 	bad = bad || add_number(out, "total_ios", dir->ios) ||
 	      add_number(out, "error_ios", dir->errors) ||
 	      add(out, "lat_ns", moments_object(&dir->lat, &dir->hist));
-	return whole(out, bad);
+	return complete(out, bad);
 }
 
-/* Every option as a string, which is how fio tells them. */
+/* All options as strings, as in fio. */
 static struct json_object *options_object(const struct job_options *options)
 {
 	struct json_object *out = json_object_new_object();
 	const struct perf_option *option;
-	const char *place;
+	const char *field;
 	char text[48];
 	uint64_t value;
 	int bad = !out;
 
 	for (option = perf_options; !bad && option->name; option++) {
-		if (option->job_place == NO_PLACE)
+		if (option->job_offset == NO_OFFSET)
 			continue;
-		place = (const char *)options + option->job_place;
-		memcpy(&value, place, sizeof(value));
+		field = (const char *)options + option->job_offset;
+		memcpy(&value, field, sizeof(value));
 		option_print(option, value, text, sizeof(text));
-		bad = add_string(out, option->name, option->kind <= OPTION_NAME ? place : text);
+		bad = add_string(out, option->name, option->kind <= OPTION_NAME ? field : text);
 	}
-	return whole(out, bad);
+	return complete(out, bad);
 }
 
 static int add_processor(struct json_object *out, const struct result *result)
@@ -139,7 +139,7 @@ static int add_processor(struct json_object *out, const struct result *result)
 
 	if (stats->end <= stats->start)
 		wall = 1;
-	/* Percentages are of all threads' time together. */
+	/* Percentages of the run time of all threads. */
 	return add_number(out, "job_runtime", (uint64_t)(wall / 1e6)) ||
 	       add_real(out, "usr_cpu", 100 * (double)stats->user_ns / wall) ||
 	       add_real(out, "sys_cpu", 100 * (double)stats->system_ns / wall) ||
@@ -159,7 +159,7 @@ static struct json_object *result_object(const struct result *result)
 	      add_number(out, "groupid", result->group) ||
 	      add_number(out, "threads", result->threads) ||
 	      add_number(out, "error", (uint64_t)-result->error) ||
-	      add_string(out, "error_text", result->sentence ? result->sentence : "") ||
+	      add_string(out, "error_text", result->error_text ? result->error_text : "") ||
 	      add_number(out, "elapsed", (stats->end - stats->start) / 1000000000) ||
 	      add(out, "job options", options_object(result->options));
 	for (i = 0; i < DIR_SYNC; i++)
@@ -169,7 +169,7 @@ static struct json_object *result_object(const struct result *result)
 	      add_number(out, "notifications", stats->notifications) ||
 	      add_number(out, "verify_checked", stats->verify_checked) ||
 	      add_number(out, "verify_bad", stats->verify_bad);
-	return whole(out, bad);
+	return complete(out, bad);
 }
 
 static struct json_object *results_array(const struct results *results)
@@ -184,7 +184,7 @@ static struct json_object *results_array(const struct results *results)
 		if (bad)
 			json_object_put(entry);
 	}
-	return whole(out, bad);
+	return complete(out, bad);
 }
 
 int report_json(FILE *out, const struct results *results)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * vscsi-perf: measures the I/O of virtio-scsi disks as fio would, and checks the data. This file
- * puts the parts in order: options, preparation, run, report, exit status.
+ * vscsi-perf: measures the I/O of virtio-scsi disks in the manner of fio, and verifies data. This
+ * file connects the parts: options, preparation, run, report, exit status.
  */
 #include <errno.h>
 #include <signal.h>
@@ -18,7 +18,7 @@ static void catch_signal(int number)
 	caught_signal = number;
 }
 
-/* A second one kills: nobody should have to wait for a device that doesn't answer. */
+/* A second signal kills the process, in case the device does not respond. */
 static void install_handlers(void)
 {
 	struct sigaction action = {.sa_handler = catch_signal,
@@ -39,8 +39,8 @@ static FILE *open_output(const struct run_options *options)
 	return out;
 }
 
-/* Tells on stderr what also stands in the report, which may be read by a program or by nobody. */
-static bool tell_errors(const struct job_list *list)
+/* Prints errors to stderr too, because the report may be read only by a program. */
+static bool print_errors(const struct job_list *list)
 {
 	const struct job *job;
 	bool any = false;
@@ -50,13 +50,13 @@ static bool tell_errors(const struct job_list *list)
 		job = list->jobs[i];
 		if (!job->error)
 			continue;
-		fprintf(stderr, "vscsi-perf: job '%s': %s\n", job->options->name, job->sentence);
+		fprintf(stderr, "vscsi-perf: job '%s': %s\n", job->options->name, job->error_text);
 		any = true;
 	}
 	return any;
 }
 
-/* A depth that can't be reached makes figures that don't mean what they say. */
+/* Warns if iodepth can't be reached, because the results would be misleading. */
 static void warn_depth(const struct job_list *list)
 {
 	struct vscsi_dev_info info = {.size = sizeof(info)};
@@ -69,8 +69,8 @@ static void warn_depth(const struct job_list *list)
 		    info.depth >= options->iodepth)
 			continue;
 		fprintf(stderr,
-			"vscsi-perf: job '%s': a queue of this device holds %u requests, fewer "
-			"than iodepth\n",
+			"vscsi-perf: job '%s': a queue of this device has room for %u requests, "
+			"fewer than iodepth\n",
 			options->name, info.depth);
 	}
 }
@@ -88,10 +88,10 @@ static int run(struct settings *settings, struct job_list *list, FILE *out)
 	if (!ret)
 		ret = report_write(out, settings->run.output_format, list, &shared);
 	/*
-	 * Errors count for more than a signal: a script must not take a failed run for a stopped
-	 * one.
+	 * An error takes precedence over a signal: a script must not mistake a failed run for an
+	 * interrupted one.
 	 */
-	if (tell_errors(list) || ret)
+	if (print_errors(list) || ret)
 		return EXIT_FAILURE;
 	return caught_signal ? 128 + caught_signal : EXIT_SUCCESS;
 }
@@ -115,7 +115,7 @@ int main(int argc, char **argv)
 	}
 	out = open_output(&settings->run);
 	ret = out ? run(settings, list, out) : EXIT_FAILURE;
-	/* The last bytes may fail to be written only here. */
+	/* Writing may fail only at the close. */
 	if (out && out != stdout && fclose(out))
 		ret = EXIT_FAILURE;
 	list_release(list);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Finds, sets and lists options by their table. Which options make sense together is for check.c.
+ * Finds, sets and lists options, using the table. check.c checks their combinations.
  */
 #include "options.h"
 
@@ -12,7 +12,7 @@ static char fold(char c)
 	return c == '-' ? '_' : c;
 }
 
-/* fio has names with dashes and names with underscores; nobody remembers which are which. */
+/* fio's names have dashes or underscores; both are accepted. */
 static int same_name(const char *known, const char *name, size_t len)
 {
 	size_t i;
@@ -48,7 +48,7 @@ const struct perf_option *option_find(const char *name, size_t len)
 	return NULL;
 }
 
-/* Levenshtein's distance, with one row; what is longer than MAX_NAME differs in what is seen. */
+/* Levenshtein distance with one row; names are compared up to MAX_NAME. */
 static unsigned distance(const char *one, const char *other)
 {
 	unsigned row[MAX_NAME + 1], i, k, diagonal, above;
@@ -81,7 +81,7 @@ const struct perf_option *option_nearest(const char *name)
 		if (distance(option->name, name) < distance(best->name, name))
 			best = option;
 	}
-	/* What has to be changed for the most part was no slip. */
+	/* Too different for a typo. */
 	return 2 * distance(best->name, name) > strlen(name) ? NULL : best;
 }
 
@@ -90,13 +90,13 @@ static int is_text(const struct perf_option *option)
 	return option->kind == OPTION_TEXT || option->kind == OPTION_NAME;
 }
 
-static int set_text(const struct perf_option *option, char *place, const char *value)
+static int set_text(const struct perf_option *option, char *field, const char *value)
 {
 	size_t room = option->kind == OPTION_NAME ? MAX_NAME : MAX_TEXT;
 
 	if (!value || !value[0] || strlen(value) >= room)
 		return -EINVAL;
-	memcpy(place, value, strlen(value) + 1);
+	memcpy(field, value, strlen(value) + 1);
 	return 0;
 }
 
@@ -105,11 +105,10 @@ static int unknown(const char *where, const char *name)
 	const struct perf_option *nearest = option_nearest(name);
 
 	if (nearest)
-		fprintf(stderr, "%s: there is no option '%s'; the nearest is '%s'\n", where, name,
+		fprintf(stderr, "%s: unknown option '%s'; did you mean '%s'?\n", where, name,
 			nearest->name);
 	else
-		fprintf(stderr, "%s: there is no option '%s'; see vscsi-perf --help\n", where,
-			name);
+		fprintf(stderr, "%s: unknown option '%s'; see vscsi-perf --help\n", where, name);
 	return -EINVAL;
 }
 
@@ -120,11 +119,11 @@ static int no_value(const char *where, const char *name, const char *value,
 
 	option_range(option, range, sizeof(range));
 	if (value && value[0])
-		fprintf(stderr, "%s: '%s' is no value for '%s', which takes %s%s\n", where, value,
+		fprintf(stderr, "%s: invalid value '%s' for '%s' (expected %s%s)\n", where, value,
 			name, option->values, range);
 	else
-		fprintf(stderr, "%s: '%s' needs a value, %s%s\n", where, name, option->values,
-			range);
+		fprintf(stderr, "%s: '%s' needs a value (expected %s%s)\n", where, name,
+			option->values, range);
 	return -EINVAL;
 }
 
@@ -134,48 +133,48 @@ int option_set(struct job_options *job, struct run_options *run, const char *whe
 	const char *value = strchr(text, '=');
 	size_t len = value ? (size_t)(value - text) : strlen(text);
 	const struct perf_option *option = option_find(text, len);
-	char name[MAX_NAME], *place;
+	char name[MAX_NAME], *field;
 	uint64_t number = 0;
 	int ret;
 
 	snprintf(name, sizeof(name), "%.*s", (int)len, text);
 	if (!option && option_ignored(text, len)) {
-		fprintf(stderr, "%s: fio's '%s' has no meaning here and is ignored\n", where, name);
+		fprintf(stderr, "%s: fio's '%s' has no effect here and is ignored\n", where, name);
 		return 0;
 	}
 	if (!option)
 		return unknown(where, name);
-	if (option->run_place != NO_PLACE && !run) {
-		fprintf(stderr, "%s: '%s' belongs on the command line\n", where, name);
+	if (option->run_offset != NO_OFFSET && !run) {
+		fprintf(stderr, "%s: '%s' is only allowed on the command line\n", where, name);
 		return -EINVAL;
 	}
-	/* The one place where a name becomes a field; the table has been checked by its test. */
-	place = option->run_place != NO_PLACE ? (char *)run + option->run_place
-					      : (char *)job + option->job_place;
+	/* The only place where an entry is converted to a field; a test checks the table. */
+	field = option->run_offset != NO_OFFSET ? (char *)run + option->run_offset
+						: (char *)job + option->job_offset;
 	value = value ? value + 1 : NULL;
-	ret = is_text(option) ? set_text(option, place, value)
+	ret = is_text(option) ? set_text(option, field, value)
 			      : option_parse(option, value, &number);
 	if (ret)
 		return no_value(where, name, value, option);
 	if (!is_text(option))
-		memcpy(place, &number, sizeof(number));
+		memcpy(field, &number, sizeof(number));
 	return 0;
 }
 
 void options_init(struct settings *settings)
 {
 	const struct perf_option *option;
-	char *place;
+	char *field;
 
 	memset(settings, 0, sizeof(*settings));
 	for (option = perf_options; option->name; option++) {
-		/* Texts begin empty, and the name with something to print. */
+		/* Strings are empty by default, and the name has nothing to print. */
 		if (is_text(option))
 			continue;
-		place = option->run_place != NO_PLACE
-				? (char *)&settings->run + option->run_place
-				: (char *)&settings->global + option->job_place;
-		memcpy(place, &option->initial, sizeof(option->initial));
+		field = option->run_offset != NO_OFFSET
+				? (char *)&settings->run + option->run_offset
+				: (char *)&settings->global + option->job_offset;
+		memcpy(field, &option->initial, sizeof(option->initial));
 	}
 	snprintf(settings->global.name, MAX_NAME, "vscsi-perf");
 }
@@ -185,8 +184,8 @@ void options_help(FILE *to)
 	const struct perf_option *option;
 
 	fputs("usage: vscsi-perf --address=ADDRESS [OPTION ...] [JOBFILE ...]\n"
-	      "Measures the I/O of a virtio-scsi disk. Options have fio's names; in a job file\n"
-	      "they stand without the dashes, under [global] and [NAME].\n",
+	      "Measures the I/O of a virtio-scsi disk. Options have fio's names; in a job file,\n"
+	      "write them without dashes, under [global] and [NAME].\n",
 	      to);
 	for (option = perf_options; option->name; option++) {
 		fprintf(to, "  --%s=%s\n        %s", option->name, option->values, option->help);
@@ -194,8 +193,9 @@ void options_help(FILE *to)
 			fprintf(to, " (also --%s)", option->alias);
 		fputc('\n', to);
 	}
-	fputs("  --help\n        this text\n  --version\n        the library's version\n"
-	      "Exit status: 0 all well, 1 I/O or verification failed, 2 wrong usage, 128 and the\n"
-	      "signal's number after a signal, with the results so far printed.\n",
+	fputs("  --help\n        print this text\n"
+	      "  --version\n        print the library's version\n"
+	      "Exit status: 0 success, 1 I/O or verification failed, 2 usage error, 128 plus the\n"
+	      "signal number after a signal, after printing the results so far.\n",
 	      to);
 }

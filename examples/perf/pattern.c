@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Shuffling without a table: a linear congruential generator modulo the next power of two has its
- * full period when its factor is 1 modulo 4 and its step odd (Hull and Dobell), so each number
- * comes once; what is not below the count is passed over, and a bijection hides its regular low
- * bits.
+ * Shuffles without a table: a linear congruential generator modulo a power of two has full period
+ * if its factor is 1 modulo 4 and its increment is odd (Hull and Dobell), so each number occurs
+ * once. The modulus is the next power of two; numbers that are not less than the count are skipped,
+ * and a bijection hides the regular low bits.
  */
 #include "pattern.h"
 
 #define FACTOR   0x5851f42d4c957f2dull /* 1 modulo 4 */
-#define SCRAMBLE 0x9e3779b97f4a7c15ull /* odd, so that multiplying can be undone */
+#define SCRAMBLE 0x9e3779b97f4a7c15ull /* odd, so that the multiplication is a bijection */
 
 uint64_t random_next(uint64_t *state)
 {
 	uint64_t mixed = *state += SCRAMBLE;
 
-	/* Stafford's thirteenth mix of the bits. */
+	/* Stafford's bit mixer, variant 13. */
 	mixed = (mixed ^ mixed >> 30) * 0xbf58476d1ce4e5b9ull;
 	mixed = (mixed ^ mixed >> 27) * 0x94d049bb133111ebull;
 	return mixed ^ mixed >> 31;
@@ -39,26 +39,26 @@ void pattern_init(struct pattern *pattern, uint64_t count, uint64_t random, uint
 	begin_round(pattern);
 }
 
-static uint64_t random_place(struct pattern *pattern)
+static uint64_t random_position(struct pattern *pattern)
 {
-	uint64_t place;
+	uint64_t position;
 
 	do {
 		pattern->state = (pattern->state * FACTOR + pattern->step) & pattern->mask;
-		place = pattern->state ^ pattern->state >> pattern->shift;
-		place = place * SCRAMBLE & pattern->mask;
-		place ^= place >> pattern->shift;
-	} while (place >= pattern->count);
-	return place;
+		position = pattern->state ^ pattern->state >> pattern->shift;
+		position = position * SCRAMBLE & pattern->mask;
+		position ^= position >> pattern->shift;
+	} while (position >= pattern->count);
+	return position;
 }
 
 uint64_t pattern_next(struct pattern *pattern)
 {
-	uint64_t place;
+	uint64_t position;
 
 	if (pattern->done == pattern->count)
 		begin_round(pattern);
-	place = pattern->random ? random_place(pattern) : pattern->done;
+	position = pattern->random ? random_position(pattern) : pattern->done;
 	pattern->done++;
-	return place;
+	return position;
 }

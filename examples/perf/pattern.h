@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The order in which a job goes over its region. A random one meets every place exactly once before
- * any a second time, remembers nothing of where it was, and is the same again for the same seed.
+ * The order in which a job accesses its region. A random order visits every position once before
+ * any a second time, without a table of visited ones, and is the same for the same seed.
  */
 #ifndef EXAMPLES_PERF_PATTERN_H
 #define EXAMPLES_PERF_PATTERN_H
@@ -9,32 +9,32 @@
 #include <stdint.h>
 
 struct pattern {
-	uint64_t count;  /* places, at least 1 */
-	uint64_t done;   /* places met in this round */
-	uint64_t random; /* 0: one after the other */
+	uint64_t count;  /* positions, at least 1 */
+	uint64_t done;   /* positions visited in this round */
+	uint64_t random; /* 0: sequential */
 	uint64_t seed;
-	uint64_t mask; /* all below: of the random order, see pattern.c */
+	uint64_t mask; /* this and the rest: random order, see pattern.c */
 	uint64_t state;
 	uint64_t step;
 	unsigned shift;
 };
 
-/**
- * random_next - Draw a number
- * @state: any value to begin with; moves on
+/*
+ * random_next - Generate a pseudo-random number
+ * @state: any initial value; updated
  *
- * Return: 64 random bits; nothing that a cryptographer would like.
+ * Return: 64 bits; not suitable for cryptography.
  */
 uint64_t random_next(uint64_t *state);
 
-/**
- * pattern_init - Begin an order
- * @count: places, at least 1
- * @random: 0: 0, 1, 2 ...; else shuffled by @seed
+/*
+ * pattern_init - Start an order
+ * @count: positions, at least 1
+ * @random: 0: 0, 1, 2 ...; otherwise shuffled by @seed
  */
 void pattern_init(struct pattern *pattern, uint64_t count, uint64_t random, uint64_t seed);
 
-/* Return: the next place, 0 to count - 1; after the last begins another round, shuffled anew. */
+/* Return: the next position, 0 to count - 1. After the last, a new round starts, shuffled again. */
 uint64_t pattern_next(struct pattern *pattern);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Makes the threads' structures, and everything that their loops will use.
+ * Allocates the threads' structures and everything that their loops use.
  */
 #include "prepare.h"
 
@@ -16,14 +16,14 @@ static int no_memory(const struct job *job)
 {
 	fprintf(stderr,
 		"vscsi-perf: job '%s': no memory for iodepth=%" PRIu64 " and %" PRIu64 " pieces\n",
-		job->options->name, job->options->iodepth, job->places);
+		job->options->name, job->options->iodepth, job->pieces);
 	return -ENOMEM;
 }
 
 static int add_job(struct job_list *list, const struct job_options *options, unsigned group,
 		   unsigned clone)
 {
-	/* One by one, since a job is large with its histograms and there are few as a rule. */
+	/* Allocated one by one: a job is large because of its histograms. */
 	struct job *job = calloc(1, sizeof(*job));
 	uint64_t seed = options->randseed + clone;
 
@@ -34,7 +34,7 @@ static int add_job(struct job_list *list, const struct job_options *options, uns
 	job->options = options;
 	job->group = group;
 	job->clone = clone;
-	/* Neighbouring numbers make unrelated seeds, so that threads don't follow each other. */
+	/* Hashed, so that the orders of different threads are unrelated. */
 	job->seed = random_next(&seed);
 	list->jobs[list->count++] = job;
 	return 0;
@@ -46,7 +46,7 @@ static int add_jobs(struct job_list *list, struct settings *settings)
 	uint32_t seed = 0;
 	int ret = 0;
 
-	/* A seed of 32 bits is one that people can copy from a report. */
+	/* 32 bits, so that it can be copied from a report by hand. */
 	if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed) || !seed)
 		seed = 1;
 	for (i = 0; !ret && i < settings->count; i++) {
@@ -67,7 +67,7 @@ static int open_unit(struct job *job)
 	unsigned lun = (unsigned)(job->options->lun & 0xffff);
 	struct vscsi_lun_opts opts = {
 		.size = sizeof(opts),
-		/* Never 0 for what is not: that means the default. */
+		/* Round up: 0 would mean the default. */
 		.timeout_ms = (uint32_t)((job->options->timeout + 999999) / 1000000),
 	};
 	int ret = vscsi_lun_open(job->dev, target, lun, &opts, &job->lun);
@@ -76,16 +76,16 @@ static int open_unit(struct job *job)
 		fprintf(stderr, "vscsi-perf: job '%s': %s\n", job->options->name,
 			vscsi_last_error());
 		if (ret == -ENODEV)
-			fprintf(stderr, "vscsi-perf: 'vscsi-info %s' lists what is there\n",
+			fprintf(stderr, "vscsi-perf: 'vscsi-info %s' lists the logical units\n",
 				job->options->address);
-		/* Not a matter of options, whatever the number says. */
+		/* Not a usage error, whatever the errno. */
 		return ret == -EINVAL ? -ENODEV : ret;
 	}
 	job->info.size = sizeof(job->info);
 	return vscsi_lun_get_info(job->lun, &job->info);
 }
 
-/* Something that no compression or zero detection on the way makes easy. */
+/* Fills the buffers with data that is neither compressible nor zero. */
 static void fill_random(struct job *job, size_t bytes)
 {
 	uint64_t state = job->seed, word;
@@ -97,8 +97,8 @@ static void fill_random(struct job *job, size_t bytes)
 	}
 }
 
-/* In one piece: the pool has nothing to split, and a device maps it with the fewest segments. */
-static int take_buffers(struct job *job)
+/* Allocates the buffers in one block, which needs the fewest segments. */
+static int allocate_buffers(struct job *job)
 {
 	size_t depth = job->options->iodepth, bytes = depth * job->options->bs;
 	size_t i;
@@ -109,7 +109,7 @@ static int take_buffers(struct job *job)
 	if (!job->buffers) {
 		fprintf(stderr,
 			"vscsi-perf: job '%s': no DMA memory for iodepth=%zu buffers of "
-			"%" PRIu64 " bytes: make them fewer or smaller, or give more with "
+			"%" PRIu64 " bytes; reduce iodepth or bs, or reserve more with "
 			"the address option mem=\n",
 			job->options->name, depth, job->options->bs);
 		return -ENOMEM;
@@ -130,14 +130,14 @@ static int take_tables(struct job *job)
 	job->done = calloc(depth, sizeof(*job->done));
 	if (!job->slots || !job->idle || !job->batch || !job->done)
 		return no_memory(job);
-	/* Slot 0 on top: at depth 1 always the same buffer is used, as warm as it gets. */
+	/* Slot 0 is on top: at depth 1 always the same buffer is used and stays in cache. */
 	for (i = 0; i < depth; i++)
 		job->idle[i] = depth - 1 - i;
 	job->idle_count = depth;
 	if (!job->options->verify)
 		return 0;
-	/* Pages of it are taken as they are touched: a large disk costs what is written of it. */
-	job->marks = calloc(job->places, sizeof(*job->marks));
+	/* Pages are allocated when touched, so a large disk costs only for what is written. */
+	job->marks = calloc(job->pieces, sizeof(*job->marks));
 	job->verifier.seed = job->seed;
 	job->verifier.mode = job->options->verify;
 	job->verifier.block_size = job->info.block_size;
@@ -151,14 +151,14 @@ int list_prepare(struct job_list *list, struct settings *settings)
 
 	for (i = 0; !ret && i < list->count; i++)
 		ret = device_open(list, list->jobs[i]);
-	/* Buffers last, when it is known that everything else fits. */
+	/* Buffers last, after everything else was checked. */
 	for (i = 0; !ret && i < list->count; i++) {
 		struct job *job = list->jobs[i];
 
 		ret = open_unit(job);
 		ret = ret ? ret : job_fit(job);
 		ret = ret ? ret : take_tables(job);
-		ret = ret ? ret : take_buffers(job);
+		ret = ret ? ret : allocate_buffers(job);
 		if (!ret)
 			workload_init(job);
 	}
@@ -167,7 +167,7 @@ int list_prepare(struct job_list *list, struct settings *settings)
 
 static void release_job(struct job *job)
 {
-	/* Refused while a request is out, whose buffer is still the device's. */
+	/* Fails while a request is in flight, whose buffer the device may still access. */
 	bool idle = !job->lun || !vscsi_lun_close(job->lun);
 
 	if (idle && job->buffers)

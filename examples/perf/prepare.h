@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * From options to threads that only need to be started: devices and logical units are open, buffers
- * and tables are there, and what was asked for is known to fit the disk.
+ * Prepares the threads of a run: opens devices and logical units, allocates buffers and tables, and
+ * checks that the options fit the disk.
  */
 #ifndef EXAMPLES_PERF_PREPARE_H
 #define EXAMPLES_PERF_PREPARE_H
@@ -9,13 +9,13 @@
 #include "job.h"
 #include "options.h"
 
-/* A device, shared by all jobs that name the same address. */
+/* A device, shared by all jobs with the same address. */
 struct device {
 	const char *address;
 	struct vscsi_dev *dev;
 };
 
-/* Everything that a run has; the jobs are in the order of their sections and threads. */
+/* All threads of a run, ordered by section and thread. */
 struct job_list {
 	struct job *jobs[MAX_JOBS];
 	unsigned count;
@@ -23,39 +23,38 @@ struct job_list {
 	unsigned device_count;
 };
 
-/**
- * list_prepare - Make everything ready
+/*
+ * list_prepare - Prepare all threads
  * @list: zeroed; filled in, also on failure: list_release()
- * @settings: what was asked for; must outlive the list. A randseed of 0 is replaced by a new one
+ * @settings: the options; must outlive the list. A randseed of 0 is replaced by a new one
  *
- * Return: 0; -EINVAL when the options don't fit the disk; else what failed. With a sentence on
- * stderr in all cases.
+ * Return: 0; -EINVAL if the options don't fit the disk; or another error; with a message on stderr.
  */
 int list_prepare(struct job_list *list, struct settings *settings);
 
-/**
- * job_fit - Find a job's region on its disk
+/*
+ * job_fit - Compute a job's region on its disk
  * @job: with options, clone and info set; the region is filled in
  *
- * Return: 0, or -EINVAL with a sentence on stderr that says what doesn't fit what.
+ * Return: 0, or -EINVAL with a message on stderr.
  */
 int job_fit(struct job *job);
 
-/**
- * device_open - Open what a job needs, or find that it is open
- * @list: where devices are kept
+/*
+ * device_open - Open the device of a job, or find it among those open
+ * @list: the list of devices
  * @job: with options set; receives its device
  *
- * The device gets memory and queues for all jobs of the list that name it.
+ * The device gets memory and queues for all jobs of the list that use it.
  *
- * Return: 0, or a negative errno with a sentence on stderr.
+ * Return: 0, or a negative errno with a message on stderr.
  */
 int device_open(struct job_list *list, struct job *job);
 
-/**
+/*
  * list_release - Close and free everything
  *
- * What a device still has in its hands stays: a request that never came back keeps its buffer.
+ * Except the buffers of requests that never completed: the device may still access them.
  */
 void list_release(struct job_list *list);
 

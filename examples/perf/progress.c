@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The progress line on a terminal. It reads what threads publish for it and never makes them wait.
+ * The progress line on a terminal. It reads counters that the threads publish, and never blocks
+ * them.
  */
 #include "report.h"
 
@@ -33,7 +34,7 @@ static struct totals read_totals(struct job *const *jobs, unsigned count)
 	return now;
 }
 
-/* Totals go back when a ramp ends: then everything is new. */
+/* Totals decrease when a ramp ends: start over. */
 static double rate(uint64_t now, uint64_t last, double seconds)
 {
 	return (double)(now >= last ? now - last : now) / seconds;
@@ -48,7 +49,7 @@ void progress_show(struct job *const *jobs, unsigned count, uint64_t now)
 	unsigned dir;
 
 	/*
-	 * The first line has nothing to compare with: totals since the beginning, within a second.
+	 * The first line has nothing to compare with: it shows totals since the start.
 	 */
 	if (!before_time || now <= before_time)
 		seconds = 1;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Results, from threads' figures to what is printed: gathered once (result.c), told to people
- * (text.c) or programs (json.c).
+ * Results: collected from the threads (result.c), printed as text (text.c) or JSON (json.c).
  */
 #ifndef EXAMPLES_PERF_REPORT_H
 #define EXAMPLES_PERF_REPORT_H
@@ -11,15 +10,15 @@
 #include "job.h"
 #include "prepare.h"
 
-/* One entry of the report: a thread, or with group_reporting all threads of a group. */
+/* An entry of the report: a thread, or with group_reporting all threads of a group. */
 struct result {
 	const struct job_options *options; /* of the first thread */
 	struct stats stats;
 	unsigned group;
 	unsigned threads;
 	uint32_t block_size;
-	int error;            /* 0 or the first thread's that has one */
-	const char *sentence; /* about it */
+	int error;              /* 0, or of the first thread that failed */
+	const char *error_text; /* its text */
 };
 
 struct results {
@@ -27,65 +26,65 @@ struct results {
 	unsigned count;
 };
 
-/* Percentiles that are shown, fio's; the last element is negative. */
+/* The percentiles shown, as in fio; terminated by a negative value. */
 extern const double shown_percentiles[];
 
-/**
- * results_gather - Take the figures of all threads that have begun
+/*
+ * results_gather - Collect the statistics of all threads that were started
  * @results: filled in
- * @list: the threads; those that run are asked for a snapshot and answer within some milliseconds
- * @run: what they share
+ * @list: the threads; running ones are asked for a snapshot, which takes some milliseconds
+ * @run: their shared state
  *
- * Return: 0, or -ENOMEM with a sentence on stderr.
+ * Return: 0, or -ENOMEM with a message on stderr.
  */
 int results_gather(struct results *results, const struct job_list *list, struct run *run);
 
-/* Gives back what results_gather() allocated. */
+/* Frees what results_gather() allocated. */
 void results_free(struct results *results);
 
-/* Prints what people read; looks like fio's normal output. */
+/* Prints the results as text, similar to fio's normal output. */
 void report_text(FILE *out, const struct results *results);
 
-/**
- * report_json - Print one JSON object with fio's layout
+/*
+ * report_json - Print the results as a JSON object with fio's layout
  *
- * Return: 0, or -ENOMEM with a sentence on stderr.
+ * Return: 0, or -ENOMEM with a message on stderr.
  */
 int report_json(FILE *out, const struct results *results);
 
-/**
- * report_write - Print results in the formats that were asked for
+/*
+ * report_write - Print the results in the selected formats
  * @out: stdout or the output file
  * @format: FORMAT_*
  *
- * Return: 0, -ENOMEM, or -EIO when @out takes no more; with a sentence on stderr.
+ * Return: 0, -ENOMEM, or -EIO if writing to @out failed; with a message on stderr.
  */
 int report_write(FILE *out, uint64_t format, const struct job_list *list, struct run *run);
 
-/**
- * progress_show - Draw the progress line
- * @jobs: threads of the group that runs
+/*
+ * progress_show - Print the progress line
+ * @jobs: the running threads of the group
  * @count: how many
  * @now: the time
  *
- * Shows the rate since the last call. For terminals: the line overwrites itself.
+ * Shows the rate since the last call. The line overwrites itself.
  */
 void progress_show(struct job *const *jobs, unsigned count, uint64_t now);
 
-/* Wipes the progress line away, where there is one. */
+/* Clears the progress line, if there is one. */
 void progress_clear(void);
 
-/**
+/*
  * run_all - Run all threads, group by group
  * @list: prepared threads
- * @run: what they share; initialised here
- * @options: how to show progress, and how often to report in between
+ * @run: their shared state; initialized here
+ * @options: progress line and interval of reports
  * @out: where to report
  *
- * Ends early when a signal was caught.
+ * Ends early when a signal is caught.
  *
- * Return: 0, or a negative errno with a sentence on stderr when threads could not be started or
- * something could not be written. What went wrong with I/O is in the jobs.
+ * Return: 0, or a negative errno with a message on stderr if a thread could not be started or a
+ * report not be written. I/O errors are in the jobs.
  */
 int run_all(struct job_list *list, struct run *run, const struct run_options *options, FILE *out);
 

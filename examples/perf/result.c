@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Gathers results from threads, those that have ended and those that still run.
+ * Collects results from finished and running threads.
  */
 #include "report.h"
 
@@ -10,18 +10,18 @@
 const double shown_percentiles[] = {1,  5,  10, 20, 30,   40,   50,    60,    70,
 				    80, 90, 95, 99, 99.5, 99.9, 99.95, 99.99, -1};
 
-/* A thread that runs is between two polls most of the time, so that the wait is short. */
-static const struct stats *take_figures(struct job *job, struct run *run)
+/* Waits until the thread has taken a snapshot; it polls, so this does not take long. */
+static const struct stats *get_stats(struct job *job, struct run *run)
 {
-	/* Asked even when it is about to end: it then ends with finished set, and wakes us too. */
+	/* A thread that ends without taking it sets finished and wakes this one too. */
 	if (!job->finished)
-		atomic_store(&job->snapshot_wanted, true);
-	while (!job->finished && atomic_load(&job->snapshot_wanted))
+		atomic_store(&job->snapshot_requested, true);
+	while (!job->finished && atomic_load(&job->snapshot_requested))
 		pthread_cond_wait(&run->changed, &run->lock);
 	return job->finished ? &job->stats : &job->snapshot;
 }
 
-static bool belongs(const struct results *results, const struct job *job)
+static bool is_same_entry(const struct results *results, const struct job *job)
 {
 	const struct result *last;
 
@@ -36,7 +36,7 @@ static void add_job(struct results *results, struct job *job, struct run *run)
 {
 	struct result *result;
 
-	if (!belongs(results, job)) {
+	if (!is_same_entry(results, job)) {
 		result = &results->entry[results->count++];
 		result->options = job->options;
 		result->group = job->group;
@@ -44,11 +44,11 @@ static void add_job(struct results *results, struct job *job, struct run *run)
 	}
 	result = &results->entry[results->count - 1];
 	result->threads++;
-	stats_merge(&result->stats, take_figures(job, run));
-	/* While a thread runs its sentence may be half written. */
+	stats_merge(&result->stats, get_stats(job, run));
+	/* Only if finished: a running thread may be writing the text. */
 	if (job->finished && job->error && !result->error) {
 		result->error = job->error;
-		result->sentence = job->sentence;
+		result->error_text = job->error_text;
 	}
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Starts the threads of each group, waits for them, and meanwhile shows how it goes.
+ * Starts the threads of each group, waits for them, and shows the progress.
  */
 #include "report.h"
 
@@ -14,7 +14,7 @@
 
 atomic_int caught_signal;
 
-/* Ticks are by the monotonic clock, or a step of the time of day would stop the progress line. */
+/* Uses the monotonic clock, so that setting the time does not stop the progress line. */
 static int init_run(struct run *run)
 {
 	pthread_condattr_t attributes;
@@ -40,7 +40,7 @@ static unsigned start_threads(struct job *const *jobs, unsigned count, struct ru
 
 	for (i = 0; i < count; i++) {
 		jobs[i]->run = run;
-		/* Default attributes: where the threads run is for taskset and the like to say. */
+		/* Default attributes: use taskset or similar to choose the CPUs. */
 		ret = pthread_create(&jobs[i]->thread, NULL, job_main, jobs[i]);
 		if (ret) {
 			fprintf(stderr, "vscsi-perf: thread %u of %u could not be started: %s\n",
@@ -65,12 +65,12 @@ static void wait_a_tick(struct run *run)
 	pthread_cond_timedwait(&run->changed, &run->lock, &until);
 }
 
-static bool wants_progress(const struct run_options *options)
+static bool show_eta(const struct run_options *options)
 {
 	return options->eta == ETA_ALWAYS || (options->eta == ETA_AUTO && isatty(STDERR_FILENO));
 }
 
-/* Called and returns with run.lock held; drops it for what takes time. */
+/* Called with run.lock held; releases it for slow work and acquires it again. */
 static int tick(struct job_list *list, struct job *const *jobs, unsigned count, struct run *run,
 		const struct run_options *options, FILE *out, uint64_t *reported)
 {
@@ -78,7 +78,7 @@ static int tick(struct job_list *list, struct job *const *jobs, unsigned count, 
 	int ret = 0;
 
 	pthread_mutex_unlock(&run->lock);
-	if (wants_progress(options))
+	if (show_eta(options))
 		progress_show(jobs, count, now);
 	if (options->status_interval && now - *reported >= options->status_interval) {
 		*reported = now;
@@ -97,7 +97,7 @@ static int run_group(struct job_list *list, struct job *const *jobs, unsigned co
 	int ret = 0;
 
 	pthread_mutex_lock(&run->lock);
-	/* Opening a queue takes its time; nobody is to measure that of the others. */
+	/* Opening a queue takes time and must not be part of another thread's measurement. */
 	while (run->ready < started)
 		pthread_cond_wait(&run->changed, &run->lock);
 	if (started < count)
@@ -109,8 +109,7 @@ static int run_group(struct job_list *list, struct job *const *jobs, unsigned co
 	while (run->running) {
 		wait_a_tick(run);
 		/*
-		 * A thread that ended or answered also wakes this one; a tick is a tick for all
-		 * that.
+		 * Threads that finish or take a snapshot also wake this one, so check the time.
 		 */
 		if (!run->running || clock_now() - shown < TICK_NS)
 			continue;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Sums, and what follows from sums.
+ * Merges statistics and computes derived values.
  */
 #include "stats.h"
 
@@ -8,7 +8,7 @@
 #include <string.h>
 #include <time.h>
 
-/* The system's clock, not the processor's counter: no calibration, and the same on all machines. */
+/* The system clock rather than the TSC: portable and needs no calibration. */
 uint64_t clock_now(void)
 {
 	struct timespec now;
@@ -39,13 +39,13 @@ double moments_deviation(const struct moments *moments)
 
 	if (moments->count < 2)
 		return 0;
-	/* The sample's variance from two sums: one pass, and two threads' sums can be added. */
+	/* Sample variance from two sums: one pass, and sums of several threads can be merged. */
 	variance = (moments->squares - moments->sum * moments->sum / count) / (count - 1);
-	/* Rounding can make it a little less than nothing when all times are alike. */
+	/* Rounding can make it slightly negative if all times are equal. */
 	return variance > 0 ? sqrt(variance) : 0;
 }
 
-/* An empty set has no least value, though its field is 0. */
+/* An empty set has no minimum, although the field is 0. */
 static void moments_merge(struct moments *to, const struct moments *from)
 {
 	if (!from->count)
@@ -59,7 +59,7 @@ static void moments_merge(struct moments *to, const struct moments *from)
 	to->squares += from->squares;
 }
 
-/* A start of 0 is none: the kind was never seen. */
+/* A start of 0 means no requests of this kind. */
 static void span_merge(uint64_t *start, uint64_t *end, uint64_t from_start, uint64_t from_end)
 {
 	if (from_start && (!*start || from_start < *start))
@@ -113,7 +113,7 @@ void stats_restart(struct stats *stats, uint64_t now)
 
 double dir_seconds(const struct dir_stats *dir)
 {
-	/* Only errors: nothing completed well, so that there is no end. */
+	/* Only errors: there is no end. */
 	if (dir->end <= dir->start)
 		return 1e-9;
 	return (double)(dir->end - dir->start) / 1e9;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What was measured: figures of one thread or, added up, of a group of them. Adding happens in the
- * thread that does the I/O; nothing here takes a lock.
+ * Statistics of a thread, or merged from a group of threads. The thread that does the I/O updates
+ * them; nothing here takes a lock.
  */
 #ifndef EXAMPLES_PERF_STATS_H
 #define EXAMPLES_PERF_STATS_H
@@ -17,7 +17,7 @@
 #define DIR_SYNC  3u
 #define DIR_COUNT 4u
 
-/* Least, largest, mean and deviation of a set of times in nanoseconds. */
+/* Minimum, maximum, mean and standard deviation of times in nanoseconds. */
 struct moments {
 	uint64_t count;
 	uint64_t min;
@@ -27,15 +27,15 @@ struct moments {
 };
 
 /*
- * All requests of one kind. @slat is the time from the beginning of a batch until just before it
- * was published, @clat from then, and thus with the kick, to the completion, @lat both.
+ * All requests of one kind. @slat is the time from the start of a batch until just before it is
+ * submitted, @clat from then (including the kick) to the completion, @lat the sum.
  */
 struct dir_stats {
 	uint64_t ios;
 	uint64_t bytes;
 	uint64_t errors;
-	uint64_t shorts; /* completed without error and without all bytes */
-	uint64_t start;  /* time of the first request, 0 before it */
+	uint64_t shorts; /* completed without error but not completely */
+	uint64_t start;  /* time of the first request, 0 if none */
 	uint64_t end;    /* time of the last completion */
 	struct moments slat;
 	struct moments clat;
@@ -43,17 +43,19 @@ struct dir_stats {
 	struct hist hist; /* of clat */
 };
 
-/* Zeroed memory has seen nothing. Times are those of clock_now(), others nanoseconds. */
+/*
+ * All zeros means nothing measured. Points in time are from clock_now(), the rest in nanoseconds.
+ */
 struct stats {
 	struct dir_stats dir[DIR_COUNT];
 	uint64_t start;
 	uint64_t end;
-	uint64_t user_ns; /* processor time */
+	uint64_t user_ns; /* CPU time */
 	uint64_t system_ns;
-	uint64_t switches; /* context switches of both kinds */
+	uint64_t switches; /* context switches, voluntary and involuntary */
 	uint64_t major_faults;
 	uint64_t minor_faults;
-	uint64_t notifications;  /* sent to the device */
+	uint64_t notifications;  /* kicks */
 	uint64_t verify_checked; /* blocks */
 	uint64_t verify_bad;
 };
@@ -61,29 +63,29 @@ struct stats {
 /* Return: nanoseconds of the monotonic clock. */
 uint64_t clock_now(void);
 
-/* Counts one time. */
+/* Adds a time. */
 void moments_add(struct moments *moments, uint64_t ns);
 
-/* Return: the mean, 0 where there is nothing. */
+/* Return: the mean, 0 if empty. */
 double moments_mean(const struct moments *moments);
 
 /* Return: the standard deviation, 0 for fewer than two. */
 double moments_deviation(const struct moments *moments);
 
-/**
- * stats_merge - Add one thread's figures to a group's
- * @to: the group; its time reaches from the first start to the last end
+/*
+ * stats_merge - Add the statistics of a thread to those of a group
+ * @to: the group; its time is from the first start to the last end
  * @from: the thread
  */
 void stats_merge(struct stats *to, const struct stats *from);
 
-/**
- * stats_restart - Forget everything measured, as after the ramp
- * @now: the time from which on it counts; kinds that had begun begin here again
+/*
+ * stats_restart - Reset the statistics, as after the ramp
+ * @now: the new start time of kinds that were active
  */
 void stats_restart(struct stats *stats, uint64_t now);
 
-/* Return: seconds that requests of this kind took, measured; never 0 where there were some. */
+/* Return: measured duration of requests of this kind in seconds; never 0 if there were any. */
 double dir_seconds(const struct dir_stats *dir);
 
 #endif

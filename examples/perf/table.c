@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The tables of options, and nothing else. A new option is a line here, a field in options.h, and a
- * paragraph in the manual; a test compares the three.
+ * The tables of options. A new option needs an entry here, a field in options.h and a paragraph in
+ * the manual; a test compares the three.
  */
 #include "options.h"
 
-#define JOB(field)  .job_place = offsetof(struct job_options, field), .run_place = NO_PLACE
-#define RUN(field)  .job_place = NO_PLACE, .run_place = offsetof(struct run_options, field)
+#define JOB(field)  .job_offset = offsetof(struct job_options, field), .run_offset = NO_OFFSET
+#define RUN(field)  .job_offset = NO_OFFSET, .run_offset = offsetof(struct run_options, field)
 #define ANY         .max = UINT64_MAX
 #define SECOND      1000000000ull
 #define TIME_VALUES "SECONDS|TIME(us|ms|s|m|h)"
@@ -48,76 +48,78 @@ static const struct option_word error_words[] = {{"none", 0}, {"all", 1}, {NULL,
 
 const struct perf_option perf_options[] = {
 	{"name", NULL, OPTION_NAME, JOB(name), .values = "NAME",
-	 .help = "begin a job with this name; what stands before the first is for all jobs"},
+	 .help = "start a job with this name; options before the first are for all jobs"},
 	{"address", NULL, OPTION_TEXT, JOB(address), .values = "ADDRESS[?OPTIONS]",
 	 .help = "the device, such as vhost-user:/run/v.sock"},
 	{"lun", "filename", OPTION_LUN, JOB(lun), .values = "TARGET:LUN",
 	 .help = "the logical unit"},
 	{"rw", "readwrite", OPTION_WORD, JOB(rw), .initial = RW_READ, .words = rw_words,
 	 .values = "read|write|randread|randwrite|rw|randrw|trim|randtrim",
-	 .help = "what to do; writing and trimming destroy what is there"},
+	 .help = "kind of requests; writing and trimming destroy data"},
 	{"bs", "blocksize", OPTION_SIZE, JOB(bs), .initial = 4096, .min = 1, .max = 1u << 30,
-	 .values = "BYTES", .help = "bytes of each request, in whole blocks of the disk"},
+	 .values = "BYTES", .help = "bytes per request, a multiple of the disk's block size"},
 	{"iodepth", NULL, OPTION_COUNT, JOB(iodepth), .initial = 1, .min = 1, .max = 16384,
-	 .values = "N", .help = "requests that each job keeps in flight"},
+	 .values = "N", .help = "requests in flight per thread"},
 	{"iodepth_batch", "iodepth_batch_submit", OPTION_COUNT, JOB(iodepth_batch), .max = 16384,
-	 .values = "N", .help = "most requests published at once; 0: as many as there is room for"},
+	 .values = "N", .help = "maximum requests per submit; 0: as many as fit"},
 	{"iodepth_batch_complete_max", NULL, OPTION_COUNT, JOB(iodepth_batch_complete_max),
-	 .max = 16384, .values = "N", .help = "most completions taken at once; 0: iodepth"},
+	 .max = 16384, .values = "N", .help = "maximum completions per poll; 0: iodepth"},
 	{"numjobs", NULL, OPTION_COUNT, JOB(numjobs), .initial = 1, .min = 1, .max = MAX_JOBS,
-	 .values = "N", .help = "threads that do this job, each with a queue of its own"},
+	 .values = "N", .help = "threads of this job, each with its own queue"},
 	{"size", NULL, OPTION_SIZE, JOB(size), ANY, .values = "BYTES",
-	 .help = "bytes of the region, and to transfer; 0: up to the end of the disk"},
+	 .help = "size of the region, and bytes to transfer; 0: up to the end of the disk"},
 	{"offset", NULL, OPTION_SIZE, JOB(offset), ANY, .values = "BYTES",
-	 .help = "where the region begins"},
+	 .help = "start of the region"},
 	{"offset_increment", NULL, OPTION_SIZE, JOB(offset_increment), ANY, .values = "BYTES",
-	 .help = "how much later the region of each further thread begins"},
+	 .help = "distance between the regions of successive threads"},
 	{"number_ios", NULL, OPTION_COUNT, JOB(number_ios), ANY, .values = "N",
-	 .help = "end after so many requests; 0: no such limit"},
+	 .help = "end after this many requests; 0: no limit"},
 	{"runtime", NULL, OPTION_TIME, JOB(runtime), .max = 1000000 * SECOND, .values = TIME_VALUES,
-	 .help = "end after this time; 0: no such limit"},
+	 .help = "end after this time; 0: no limit"},
 	{"time_based", NULL, OPTION_FLAG, JOB(time_based), .values = "0|1",
-	 .help = "go over the region again until the runtime is over"},
+	 .help = "repeat until the runtime is over"},
 	{"ramp_time", NULL, OPTION_TIME, JOB(ramp_time), .max = 1000000 * SECOND,
-	 .values = TIME_VALUES, .help = "run so long before anything is measured"},
+	 .values = TIME_VALUES, .help = "run this long before measuring"},
 	{"rwmixread", NULL, OPTION_COUNT, JOB(rwmixread), .initial = 50, .max = 100,
-	 .values = "PERCENT", .help = "share of reads in a mixed job"},
+	 .values = "PERCENT", .help = "percentage of reads in a mixed job"},
 	{"rate_iops", NULL, OPTION_COUNT, JOB(rate_iops), .max = 1000000000, .values = "N",
-	 .help = "most requests a second of each thread; 0: no limit"},
+	 .help = "maximum requests per second and thread; 0: no limit"},
 	{"fsync", NULL, OPTION_COUNT, JOB(fsync), ANY, .values = "N",
-	 .help = "put a flush behind every N writes; 0: never"},
+	 .help = "flush after every N writes; 0: never"},
 	{"timeout", NULL, OPTION_TIME, JOB(timeout), .max = 4000000 * SECOND, .values = TIME_VALUES,
-	 .help = "limit for each request; 0: io_timeout_ms of the address"},
+	 .help = "request timeout; 0: io_timeout_ms of the address"},
 	{"verify", NULL, OPTION_WORD, JOB(verify), .words = verify_words,
-	 .values = "none|crc32c|pattern", .help = "mark what is written and check what is read"},
+	 .values = "none|crc32c|pattern", .help = "write headers and check them when reading"},
 	{"do_verify", NULL, OPTION_FLAG, JOB(do_verify), .initial = 1, .values = "0|1",
-	 .help = "read everything back after writing"},
+	 .help = "read back everything that was written"},
 	{"verify_only", NULL, OPTION_FLAG, JOB(verify_only), .values = "0|1",
-	 .help = "write nothing, check what the same job with the same randseed wrote"},
+	 .help = "only check what the same job with the same randseed wrote"},
 	{"verify_fatal", NULL, OPTION_FLAG, JOB(verify_fatal), .values = "0|1",
 	 .help = "end the job at the first bad block"},
 	{"continue_on_error", NULL, OPTION_WORD, JOB(continue_on_error), .words = error_words,
-	 .values = "none|all", .help = "which failed requests don't end the job"},
+	 .values = "none|all", .help = "which errors don't end the job"},
 	{"randseed", NULL, OPTION_COUNT, JOB(randseed), ANY, .values = "N",
-	 .help = "seed of everything random; 0: a new one, told in the report"},
+	 .help = "random seed; 0: a new one, see the report"},
 	{"group_reporting", NULL, OPTION_FLAG, JOB(group_reporting), .values = "0|1",
-	 .help = "one result for all threads that run together"},
+	 .help = "one result for all threads of a group"},
 	{"stonewall", "wait_for_previous", OPTION_FLAG, JOB(stonewall), .values = "0|1",
-	 .help = "begin this job after all before it have ended"},
+	 .help = "start this job after all previous ones have ended"},
 	{"output", NULL, OPTION_TEXT, RUN(output), .values = "FILE",
-	 .help = "write the results there; command line only, like those that follow"},
+	 .help = "write the results to this file; this and the following: command line only"},
 	{"output-format", NULL, OPTION_WORDS, RUN(output_format), .initial = FORMAT_NORMAL,
-	 .words = format_words, .values = "normal|json|normal,json", .help = "of the results"},
+	 .words = format_words, .values = "normal|json|normal,json",
+	 .help = "format of the results"},
 	{"status-interval", NULL, OPTION_TIME, RUN(status_interval), .max = 1000000 * SECOND,
-	 .values = TIME_VALUES, .help = "print full results so often while running"},
+	 .values = TIME_VALUES, .help = "print full results at this interval"},
 	{"eta", NULL, OPTION_WORD, RUN(eta), .words = eta_words, .values = "auto|never|always",
-	 .help = "the progress line; auto: on a terminal"},
+	 .help = "show a progress line; auto: on a terminal"},
 	{.name = NULL},
 };
 
 /*
- * What they choose isn't there, or is one way always: random jobs, for one, come to each place once
- * in a pass, which norandommap would spare fio. None that sets the load is here.
+ * Options that select something that does not exist here or is always the same: random jobs, for
+ * example, visit each block once per pass, so norandommap has no effect. Options that change the
+ * load are not in this table.
  */
 const struct ignored_option perf_ignored[] = {
 	{"ioengine", 0},

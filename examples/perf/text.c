@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The report for people, in the shape that fio has made familiar.
+ * Output as text, similar to fio's.
  */
 #include "report.h"
 
@@ -16,7 +16,7 @@ struct time_unit {
 	double ns;
 };
 
-/* The one in which the mean has at most five digits before the point. */
+/* The unit in which the mean has at most five digits before the decimal point. */
 static struct time_unit fitting_unit(double mean)
 {
 	if (mean >= 1e8)
@@ -43,7 +43,7 @@ static void print_percentiles(FILE *out, const struct dir_stats *dir)
 	unsigned i;
 
 	/*
-	 * Three to a line, in the unit of the mean, so that the numbers can be compared at sight.
+	 * Three per line, all in the unit of the mean, so that they can be compared easily.
 	 */
 	fprintf(out, "    clat percentiles (%s):\n", unit.name);
 	for (i = 0; shown_percentiles[i] >= 0; i++) {
@@ -53,7 +53,7 @@ static void print_percentiles(FILE *out, const struct dir_stats *dir)
 	}
 }
 
-/* Bandwidth in both kinds of units, as disks are sold in the one and measured in the other. */
+/* Prints bandwidth in binary and decimal units. */
 static void print_rate(FILE *out, const struct dir_stats *dir)
 {
 	double seconds = dir_seconds(dir), bytes = (double)dir->bytes / seconds;
@@ -71,15 +71,15 @@ static void print_rate(FILE *out, const struct dir_stats *dir)
 
 static void print_dir(FILE *out, const struct dir_stats *dir, const char *name)
 {
-	/* Kinds that the job doesn't have are left out. */
+	/* Omit kinds that the job does not have. */
 	if (!dir->ios && !dir->errors && !dir->shorts)
 		return;
 	fprintf(out, "  %s: ", name);
 	print_rate(out, dir);
 	fputc('\n', out);
 	if (dir->errors || dir->shorts)
-		fprintf(out, "    errors: %" PRIu64 " failed, %" PRIu64 " came short\n",
-			dir->errors, dir->shorts);
+		fprintf(out, "    errors: %" PRIu64 " failed, %" PRIu64 " short\n", dir->errors,
+			dir->shorts);
 	print_moments(out, "slat", &dir->slat);
 	print_moments(out, "clat", &dir->clat);
 	print_moments(out, "lat", &dir->lat);
@@ -96,7 +96,7 @@ static void print_notifications(FILE *out, const struct stats *stats)
 		ios += stats->dir[i].ios;
 	fprintf(out, "  notifications: %" PRIu64, stats->notifications);
 	if (ios)
-		fprintf(out, ", %.1f for 1000 requests",
+		fprintf(out, ", %.1f per 1000 requests",
 			(double)stats->notifications * 1000 / (double)ios);
 	fputc('\n', out);
 }
@@ -104,7 +104,7 @@ static void print_notifications(FILE *out, const struct stats *stats)
 static void print_rest(FILE *out, const struct result *result)
 {
 	const struct stats *stats = &result->stats;
-	/* Each thread could have used a processor of its own. */
+	/* The CPU time that was available to all threads. */
 	double wall = (double)(stats->end - stats->start) * result->threads;
 
 	if (stats->end <= stats->start)
@@ -133,14 +133,14 @@ static void print_result(FILE *out, const struct result *result)
 		options->name, result->group, result->threads, -result->error, rw, options->bs,
 		options->iodepth, (unsigned)(options->lun >> 16), (unsigned)(options->lun & 0xffff),
 		options->address, options->randseed);
-	if (result->sentence)
-		fprintf(out, "  error: %s\n", result->sentence);
+	if (result->error_text)
+		fprintf(out, "  error: %s\n", result->error_text);
 	for (i = 0; i < DIR_COUNT; i++)
 		print_dir(out, &result->stats.dir[i], dir_names[i]);
 	print_rest(out, result);
 }
 
-/* Sums over all entries of a group; time is that of the whole group. */
+/* Sums over all entries of a group; the time is that of the whole group. */
 static void print_group(FILE *out, const struct results *results, unsigned group)
 {
 	struct dir_stats sum;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Turns the text of an option into its number, and back.
+ * Parses and formats the values of options.
  */
 #include "options.h"
 
@@ -17,7 +17,7 @@ static int parse_time(const char *text, uint64_t *ns)
 		{"us", 1000},          {"ms", 1000000},         {"s", 1000000000},
 		{"m", 60000000000ull}, {"h", 3600000000000ull}, {NULL, 0},
 	};
-	/* A bare number is seconds, as in fio. */
+	/* Without a suffix it is in seconds, as in fio. */
 	const struct option_word *unit = &units[2];
 	size_t len = strspn(text, "0123456789");
 	char digits[24];
@@ -40,7 +40,7 @@ static int parse_word(const struct option_word *words, const char *text, size_t 
 {
 	for (; words->word; words++) {
 		if (strlen(words->word) == len && !strncmp(words->word, text, len)) {
-			/* Or-ed, for the lists; a single word finds 0 here. */
+			/* Or-ed for lists; for a single word it was 0. */
 			*value |= words->value;
 			return 0;
 		}
@@ -135,7 +135,7 @@ void option_print(const struct perf_option *option, uint64_t value, char *text, 
 
 void option_range(const struct perf_option *option, char *text, size_t len)
 {
-	/* Without a unit a time is in seconds. */
+	/* Limits of times are printed in seconds. */
 	uint64_t unit = option->kind == OPTION_TIME ? 1000000000 : 1;
 	bool has = option->kind == OPTION_SIZE || option->kind == OPTION_COUNT ||
 		   option->kind == OPTION_TIME;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Fills and checks marked blocks.
+ * Fills and checks blocks with headers.
  */
 #include "verify.h"
 
@@ -16,7 +16,7 @@
 #define MAGIC     0x56534356u
 #define CRC_START offsetof(struct verify_header, lba)
 
-/* The first state of a block's random bytes; xorshift stands still at 0, hence the 1. */
+/* Initial generator state of a block; odd, because xorshift never leaves 0. */
 static uint64_t first_state(const struct verifier *verifier, uint64_t lba, uint32_t generation)
 {
 	uint64_t state = verifier->seed ^ lba * 0x9e3779b97f4a7c15ull;
@@ -66,7 +66,7 @@ void verify_fill(const struct verifier *verifier, void *buf, uint64_t lba, uint3
 		fill_block(verifier, block, lba + i, generation);
 }
 
-/* Return: offset of the first random byte that is another than was written, 0 for none. */
+/* Return: offset of the first random byte that differs from what was written, 0 if none. */
 static uint32_t first_difference(const struct verifier *verifier, const unsigned char *block,
 				 uint64_t lba, uint32_t generation)
 {
@@ -84,40 +84,41 @@ static uint32_t first_difference(const struct verifier *verifier, const unsigned
 }
 
 /*
- * Writes what is wrong, and returns 1, or 0. The checksum comes first: a header that it does not
- * vouch for says nothing about where a block belongs.
+ * Checks a block; describes the error and returns nonzero if it is bad. The checksum is checked
+ * first: without it nothing in the header is reliable.
  */
-static int examine(const struct verifier *verifier, const unsigned char *block, uint64_t lba,
-		   uint32_t generation, char *text, size_t len)
+static int check_block(const struct verifier *verifier, const unsigned char *block, uint64_t lba,
+		       uint32_t generation, char *text, size_t len)
 {
 	struct verify_header header;
 	uint32_t crc, at;
 
 	memcpy(&header, block, sizeof(header));
 	if (le32toh(header.magic) != MAGIC)
-		return snprintf(text, len, "holds nothing that a job wrote: lost or overwritten");
+		return snprintf(text, len,
+				"contains nothing that a job wrote: lost or overwritten");
 	crc = verifier->mode == VERIFY_CRC32C
 		      ? crc32c(block + CRC_START, verifier->block_size - CRC_START)
 		      : le32toh(header.crc);
 	if (le32toh(header.crc) != crc)
-		return snprintf(text, len, "is corrupted: its checksum is %08x, it says %08x", crc,
-				le32toh(header.crc));
+		return snprintf(text, len, "is corrupted: its checksum is %08x instead of %08x",
+				crc, le32toh(header.crc));
 	if (le64toh(header.lba) != lba)
 		return snprintf(text, len,
-				"is misplaced: what is there was written to block "
+				"is misplaced: its contents were written to block "
 				"%" PRIu64,
 				le64toh(header.lba));
 	if (le64toh(header.seed) != verifier->seed)
 		return snprintf(text, len,
-				"is stale: what is there is of another run, with seed "
+				"is stale: its contents are from another run, with seed "
 				"%" PRIu64,
 				le64toh(header.seed));
 	if (le32toh(header.generation) != generation)
-		return snprintf(text, len, "is stale: it holds writing %u, the last was %u",
+		return snprintf(text, len, "is stale: it contains generation %u, the last was %u",
 				le32toh(header.generation), generation);
 	at = verifier->mode == VERIFY_PATTERN ? first_difference(verifier, block, lba, generation)
 					      : 0;
-	return at ? snprintf(text, len, "is corrupted: byte %u is another one", at) : 0;
+	return at ? snprintf(text, len, "is corrupted: byte %u differs", at) : 0;
 }
 
 uint32_t verify_check(struct verifier *verifier, const void *buf, uint64_t lba, uint32_t blocks,
@@ -128,7 +129,7 @@ uint32_t verify_check(struct verifier *verifier, const void *buf, uint64_t lba, 
 	char text[160];
 
 	for (i = 0; i < blocks; i++, block += verifier->block_size) {
-		if (!examine(verifier, block, lba + i, generation, text, sizeof(text)))
+		if (!check_block(verifier, block, lba + i, generation, text, sizeof(text)))
 			continue;
 		bad++;
 		if (!verifier->first[0])

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Chooses requests. A mark is how often this run wrote a piece, 0 while it never did, and one bit
- * that says that a write or a checked read of it is in flight.
+ * Selects requests. A mark counts how often this run has written a piece; one bit of it is set
+ * while a write or a checked read of the piece is in flight.
  */
 #include "workload.h"
 
@@ -19,14 +19,14 @@ static unsigned choose_direction(struct job *job)
 {
 	const struct job_options *options = job->options;
 
-	/* Draws only where there is a choice, so that a job which only writes can be repeated. */
+	/* Use a random number only if there is a choice, so that write-only jobs are repeatable. */
 	if ((options->rw & (RW_READ | RW_WRITE)) != (RW_READ | RW_WRITE))
 		return only_direction(options->rw);
 	return random_next(&job->dice) % 100 < options->rwmixread ? DIR_READ : DIR_WRITE;
 }
 
-/* A job that only writes must have met these places: orders depend on the seed alone. */
-static void note_what_was_written(struct job *job)
+/* Marks what a write-only job must have written: its order depends only on the seed. */
+static void mark_written(struct job *job)
 {
 	struct pattern order = job->order[DIR_WRITE];
 	uint64_t i;
@@ -43,13 +43,13 @@ void workload_init(struct job *job)
 
 	job->dice = random_next(&seed);
 	for (dir = 0; dir < DIR_COUNT; dir++)
-		pattern_init(&job->order[dir], job->places, options->rw & RW_RANDOM,
+		pattern_init(&job->order[dir], job->pieces, options->rw & RW_RANDOM,
 			     random_next(&seed));
-	job->limit = options->time_based ? UINT64_MAX : job->places;
+	job->limit = options->time_based ? UINT64_MAX : job->pieces;
 	if (options->number_ios && options->number_ios < job->limit)
 		job->limit = options->number_ios;
 	if (options->verify_only)
-		note_what_was_written(job);
+		mark_written(job);
 }
 
 int workload_next(struct job *job, struct io *io)
@@ -66,7 +66,7 @@ int workload_next(struct job *job, struct io *io)
 		return 0;
 	job->issued++;
 	io->dir = choose_direction(job);
-	io->place = pattern_next(&job->order[io->dir]);
+	io->piece = pattern_next(&job->order[io->dir]);
 	job->writes_since_flush += io->dir == DIR_WRITE;
 	return 1;
 }
@@ -74,15 +74,14 @@ int workload_next(struct job *job, struct io *io)
 int readback_next(struct job *job, struct io *io)
 {
 	/*
-	 * In the order of the disk, whatever the order of writing: fast, and finds neighbours'
-	 * faults.
+	 * In disk order, whatever the order of writing: fast, and detects misplaced neighbours.
 	 */
-	while (job->issued < job->places && !job->marks[job->issued])
+	while (job->issued < job->pieces && !job->marks[job->issued])
 		job->issued++;
-	if (job->issued >= job->places)
+	if (job->issued >= job->pieces)
 		return 0;
 	io->dir = DIR_READ;
-	io->place = job->issued++;
+	io->piece = job->issued++;
 	io->generation = 0;
 	return 1;
 }
@@ -93,7 +92,7 @@ bool workload_ready(const struct job *job, struct io *io)
 
 	if (!job->marks || io->dir == DIR_SYNC)
 		return true;
-	mark = job->marks[io->place];
+	mark = job->marks[io->piece];
 	if (io->dir == DIR_READ) {
 		io->generation = mark & MARK_BUSY ? 0 : mark;
 		return true;
@@ -107,13 +106,13 @@ bool workload_ready(const struct job *job, struct io *io)
 void workload_started(struct job *job, const struct io *io)
 {
 	if (io->generation)
-		job->marks[io->place] |= MARK_BUSY;
+		job->marks[io->piece] |= MARK_BUSY;
 }
 
 void workload_finished(struct job *job, const struct io *io, bool good)
 {
-	/* Not checked, or nothing to be checked later: the mark is somebody else's. */
+	/* Not checked now or later: the mark belongs to another request. */
 	if (!io->generation)
 		return;
-	job->marks[io->place] = good || io->dir == DIR_READ ? io->generation : 0;
+	job->marks[io->piece] = good || io->dir == DIR_READ ? io->generation : 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What a job does next: the choice of requests, and for verification the memory of what was written
- * where. It starts nothing itself; job.c does.
+ * Selects the requests of a job and, for verification, remembers what was written. job.c starts the
+ * requests.
  */
 #ifndef EXAMPLES_PERF_WORKLOAD_H
 #define EXAMPLES_PERF_WORKLOAD_H
@@ -10,41 +10,44 @@
 
 #include "job.h"
 
-/**
- * workload_init - Begin at the beginning
+/*
+ * workload_init - Start the workload
  *
- * With verify_only, also notes what the job that wrote must have written.
+ * With verify_only, also marks what the job that wrote must have written.
  */
 void workload_init(struct job *job);
 
-/**
- * workload_next - Choose what the options ask for
- * @io: receives a request
+/*
+ * workload_next - Select the next request
+ * @io: receives it
  *
- * Return: 1, or 0 when the job has done all.
+ * Return: 1, or 0 if the job is complete.
  */
 int workload_next(struct job *job, struct io *io);
 
-/**
- * readback_next - Choose the next piece that was written
+/*
+ * readback_next - Select the next piece to read back
  *
- * Arguments and return as workload_next(). Needs job.issued to be 0 at first.
+ * Arguments and return as for workload_next(). job.issued must be 0 at the start.
  */
 int readback_next(struct job *job, struct io *io);
 
-/**
- * workload_ready - Tell whether a request may start now
- * @io: from one of the above; its generation is filled in
+/*
+ * workload_ready - Check whether a request may start now
+ * @io: from one of the functions above; its generation is filled in
  *
- * Without verification always. With it, a write has to wait while the same piece is being written
- * or checked, since nobody could say what is there then; a read goes ahead without being checked.
+ * Without verification always. With it, a write waits while the same piece is being written or
+ * checked, because its contents would be undefined; a read starts but is not checked.
  */
 bool workload_ready(const struct job *job, struct io *io);
 
-/* Notes that a request is in flight. */
+/* Records that a request is in flight. */
 void workload_started(struct job *job, const struct io *io);
 
-/* Notes that it no longer is. After a failed write (@good false) its piece is not checked again. */
+/*
+ * Records that it is not in flight any more. After a failed write (@good false) the piece is not
+ * checked.
+ */
 void workload_finished(struct job *job, const struct io *io, bool good);
 
 #endif

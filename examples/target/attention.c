@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Unit attentions: what a logical unit has to tell its client before the next command (SAM-5,
- * "Unit attention condition"). There is one client at a time, so each unit has one list.
+ * Unit attentions (SAM-5, "Unit attention condition"). There is one client at a time, so each unit
+ * has one list.
  */
 #include <string.h>
 
 #include "lun.h"
 
-/* A few entries: moving them is simpler than a ring of them. */
+/* The list is short. */
 static void drop(struct lun *lun, unsigned int i)
 {
 	lun->attention_count--;
@@ -15,7 +15,7 @@ static void drop(struct lun *lun, unsigned int i)
 		(lun->attention_count - i) * sizeof(lun->attentions[0]));
 }
 
-/* Repeating one moves it to the end, where the event it tells of belongs. */
+/* A repeated one moves to the end, in the order of events. */
 void lun_attention(struct lun *lun, uint16_t code)
 {
 	lun_forget_attention(lun, code);
@@ -58,7 +58,7 @@ void lun_forget_attention(struct lun *lun, uint16_t code)
 	}
 }
 
-/* To a new client, being connected looks like power coming on. */
+/* For a new client, connecting is a power-on. */
 void lun_table_power_on(struct lun_table *t)
 {
 	struct lun *lun;

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Commands about the unit's state rather than its blocks.
+ * Commands about the unit's state.
  */
 #include "scsi_op.h"
 
-/* TEST UNIT READY and its like: all there is to know was checked on the way here. */
+/* TEST UNIT READY and similar: everything was checked by the caller. */
 void run_nothing(struct scsi_task *t)
 {
 	(void)t;
 }
 
-/* Sense data is this command's data, so even "no such unit" ends GOOD (SPC-4, REQUEST SENSE). */
+/*
+ * Sense data is this command's data, so it returns GOOD even for a missing unit (SPC-4, REQUEST
+ * SENSE).
+ */
 void run_request_sense(struct scsi_task *t)
 {
 	uint8_t sense[SENSE_MAX];
@@ -34,8 +37,7 @@ void run_start_stop(struct scsi_task *t)
 	int rc;
 
 	/*
-	 * What was written must be safe before the medium counts as stopped (SBC-3, START STOP
-	 * UNIT).
+	 * Written data must be durable before the unit is stopped (SBC-3, START STOP UNIT).
 	 */
 	if (!(t->cdb[4] & 0x01) && !(t->cdb[4] & 0x04)) {
 		rc = t->lun->read_only ? 0 : t->lun->store->ops->flush(t->lun->store);

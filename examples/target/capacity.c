@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * How large the unit is: READ CAPACITY (SBC-3).
+ * READ CAPACITY (SBC-3).
  */
 #include "../../src/util/bits.h"
 #include "scsi_op.h"
@@ -10,7 +10,7 @@ void run_capacity10(struct scsi_task *t)
 	uint64_t last = t->lun->blocks - 1;
 	uint8_t d[8];
 
-	/* All ones: too large for 32 bits, ask with READ CAPACITY(16). */
+	/* All ones: the size does not fit 32 bits; use READ CAPACITY(16). */
 	put_be32(d, last > UINT32_MAX ? UINT32_MAX : (uint32_t)last);
 	put_be32(d + 4, t->lun->block_size);
 	task_reply(t, d, sizeof(d));

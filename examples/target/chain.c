@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Collecting the descriptors of one request. Each descriptor was copied out of shared memory
- * before it comes here, so what is checked is what is used.
+ * Collects the descriptors of a request. The caller has copied them out of shared memory, so what
+ * is checked here is what is used.
  */
 #include <errno.h>
 
+#include "error.h"
 #include "ring.h"
-#include "say.h"
 
 /*
- * The pieces live in the ring, one chain at a time: a request is finished before the next is taken.
+ * The segments are kept in the ring, for one chain at a time: a request is finished before the next
+ * one is taken.
  */
 void chain_begin(struct ring *r)
 {
@@ -25,25 +26,25 @@ int chain_add(struct ring *r, uint64_t guest, uint32_t len, bool writable)
 	uint64_t room;
 	void *p;
 
-	/* Bounds every walk: a loop comes to this point too (virtio 1.4, 2.7.5.3.1). */
+	/* Also ends the walk over a loop of descriptors (virtio 1.4, 2.7.5.3.1). */
 	if (++r->desc_count > r->num)
-		return refuse(ELOOP, "a request has more descriptors than the ring's %u entries",
-			      r->num);
+		return set_error(ELOOP, "a request has more descriptors than the ring's %u entries",
+				 r->num);
 	if (!writable && r->has_in)
-		return refuse(EINVAL, "a readable descriptor follows a writable one");
+		return set_error(EINVAL, "a readable descriptor follows a writable one");
 	r->has_in |= writable;
 	r->chain_bytes += len;
 	if (r->chain_bytes > UINT64_C(1) << 32)
-		return refuse(EMSGSIZE, "a request has more than 4 GiB (virtio 1.4, 2.7.5.2)");
-	/* A buffer may cross from one region into the next (vhost-user, "Memory access"). */
+		return set_error(EMSGSIZE, "a request has more than 4 GiB (virtio 1.4, 2.7.5.2)");
+	/* A buffer may span adjacent regions (vhost-user, "Memory access"). */
 	while (len) {
 		p = memory_guest(r->memory, guest, &room);
 		if (!p)
-			return refuse(EFAULT,
-				      "address %#llx of a descriptor is in no memory region",
-				      (unsigned long long)guest);
+			return set_error(EFAULT,
+					 "address %#llx of a descriptor is in no memory region",
+					 (unsigned long long)guest);
 		if (r->iov_count == r->iov_max)
-			return refuse(E2BIG, "a request is in more than %u pieces", r->iov_max);
+			return set_error(E2BIG, "a request has more than %u segments", r->iov_max);
 		if (room > len)
 			room = len;
 		r->iov[r->iov_count++] = (struct iovec){.iov_base = p, .iov_len = (size_t)room};
@@ -54,7 +55,7 @@ int chain_add(struct ring *r, uint64_t guest, uint32_t len, bool writable)
 	return 0;
 }
 
-/* Lengths are summed up here once; after that nobody looks at descriptors any more. */
+/* Sums up the lengths; descriptors are not used after this. */
 static struct sgl list(const struct iovec *iov, unsigned int count)
 {
 	struct sgl s = {.iov = iov, .count = count};
@@ -77,19 +78,20 @@ const void *chain_table(struct ring *r, uint64_t guest, uint32_t len, uint32_t *
 	uint64_t room;
 
 	if (!r->indirect) {
-		refuse(EINVAL, "an indirect descriptor was used without being negotiated");
+		set_error(EINVAL, "an indirect descriptor was used, but not negotiated");
 		return NULL;
 	}
 	*entries = len / 16;
-	/* virtio 1.4, 2.7.5.3: entries of 16 bytes, and at least one. */
+	/* virtio 1.4, 2.7.5.3: entries of 16 bytes, at least one. */
 	if (!len || len % 16) {
-		refuse(EINVAL, "an indirect table has %u bytes, which is no multiple of 16", len);
+		set_error(EINVAL, "an indirect table has %u bytes, which is not a multiple of 16",
+			  len);
 		return NULL;
 	}
 	table = memory_guest(r->memory, guest, &room);
 	if (!table || room < len) {
-		refuse(EFAULT, "the indirect table at %#llx is not inside a memory region",
-		       (unsigned long long)guest);
+		set_error(EFAULT, "the indirect table at %#llx is not inside a memory region",
+			  (unsigned long long)guest);
 		return NULL;
 	}
 	return table;

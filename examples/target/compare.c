@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Commands that look at what is on the medium: VERIFY and COMPARE AND WRITE (SBC-3).
+ * Commands that read the medium to compare it: VERIFY and COMPARE AND WRITE (SBC-3).
  */
 #include <string.h>
 
@@ -9,9 +9,9 @@
 #define CHUNK 65536
 
 /*
- * Compare a range of the medium with client data, chunk by chunk. Without @data the medium is only
- * read. With @repeat the client sent one block that every block must equal.
- * Returns whether all was the same; otherwise the task has failed.
+ * Compares a range of the medium with client data, chunk by chunk. Without @data the medium is only
+ * read. With @repeat every block must equal the one block that the client sent.
+ * Returns whether all is equal; otherwise the task has failed.
  */
 static bool compare(struct scsi_task *t, const struct block_range *r, struct sgl *data, bool repeat)
 {
@@ -27,7 +27,7 @@ static bool compare(struct scsi_task *t, const struct block_range *r, struct sgl
 	int rc;
 
 	for (done = 0; done < left; done += iov.iov_len) {
-		/* A chunk is one block when there is one to compare with again and again. */
+		/* With @repeat a chunk is one block. */
 		iov.iov_len = repeat ? bs : CHUNK;
 		if (iov.iov_len > left - done)
 			iov.iov_len = (size_t)(left - done);
@@ -39,7 +39,7 @@ static bool compare(struct scsi_task *t, const struct block_range *r, struct sgl
 		}
 		if (!data)
 			continue;
-		/* Copied once: what was compared must be what is reported. */
+		/* Copied once, so that the reported mismatch is the one that was found. */
 		if (!repeat || !done)
 			sgl_read(data, client, iov.iov_len);
 		if (!memcmp(medium, client, iov.iov_len))
@@ -52,7 +52,7 @@ static bool compare(struct scsi_task *t, const struct block_range *r, struct sgl
 	return true;
 }
 
-/* Two bits: no data, data for every block, reserved, one block for all (SBC-3, VERIFY). */
+/* BYTCHK: no data, data for every block, reserved, one block for all (SBC-3, VERIFY). */
 static uint8_t bytchk(const struct scsi_task *t)
 {
 	return t->cdb[1] >> 1 & 3;
@@ -86,7 +86,7 @@ uint64_t length_compare(const struct scsi_task *t)
 	return (uint64_t)t->cdb[13] * 2 * t->lun->block_size;
 }
 
-/* Nothing else runs between the comparison and the write: the target has one thread. */
+/* Atomic: the target has one thread, so nothing runs between comparison and write. */
 void run_compare_and_write(struct scsi_task *t)
 {
 	struct block_range r = cdb_range(t->cdb);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Commands that change the device while it runs.
+ * Control commands: they change the device while it runs.
  */
 #include "control.h"
 
@@ -14,12 +14,12 @@
 
 #include "../../src/util/bits.h"
 #include "crash.h"
+#include "error.h"
 #include "listen.h"
-#include "say.h"
 
 #define ANSWER_MAX 1024
 
-/* The address a command begins with, which nothing may follow unless @rest is wanted. */
+/* Parses the address at the start of a command. Nothing may follow it if @rest is NULL. */
 static int address(const char *text, uint8_t *target, uint16_t *number, const char **rest)
 {
 	const char *after;
@@ -30,22 +30,24 @@ static int address(const char *text, uint8_t *target, uint16_t *number, const ch
 	if (rest && *after == ' ')
 		*rest = after + 1;
 	else if (rest || *after)
-		return refuse(EINVAL,
-			      rest ? "a size is missing behind '%s'"
-				   : "nothing was expected "
-				     "behind '%s'",
-			      text);
+		return set_error(EINVAL,
+				 rest ? "a size is missing after '%s'"
+				      : "unexpected text "
+					"after '%s'",
+				 text);
 	return 0;
 }
 
-/* The other units of the target tell of the change too (SPC-4, REPORT LUNS). */
+/* The other units of the target report the change too (SPC-4, REPORT LUNS). */
 static void luns_changed(struct device *d, uint32_t reason, uint8_t target, uint16_t number)
 {
 	event_post(&d->events, VIRTIO_SCSI_T_TRANSPORT_RESET, reason, target, number);
 	target_attention(&d->luns, target, UA_LUNS_CHANGED, lun_find(&d->luns, target, number));
 }
 
-/* A command leaves its answer in @answer, which says "ok" already, or fails with a sentence. */
+/*
+ * A command writes its reply to @answer, which is preset to "ok", or fails with the error text set.
+ */
 static int run_add(struct device *d, const char *arg, char *answer)
 {
 	struct lun_spec spec;
@@ -60,7 +62,7 @@ static int run_add(struct device *d, const char *arg, char *answer)
 	return rc;
 }
 
-/* The unit is gone before its event is sent: a driver that rescans at once must not find it. */
+/* Removes the unit before its event is sent, so that a rescan does not find it. */
 static int run_remove(struct device *d, const char *arg, char *answer)
 {
 	uint16_t number;
@@ -90,13 +92,13 @@ static int run_resize(struct device *d, const char *arg, char *answer)
 		rc = parse_size(text, &size);
 	if (!rc)
 		rc = lun_resize(&d->luns, target, number, size);
-	/* ASC in the low byte, its qualifier in the next: 2Ah/09h (virtio 1.4, 5.6.6.3). */
+	/* ASC in the low byte, ASCQ in the next: 2Ah/09h (virtio 1.4, 5.6.6.3). */
 	if (!rc)
 		event_post(&d->events, VIRTIO_SCSI_T_PARAM_CHANGE, 0x092a, target, number);
 	return rc;
 }
 
-/* All counters on one line, so that a reader needs no framing beyond that of every answer. */
+/* Prints all counters on one line, as every reply. */
 static int run_stat(struct device *d, const char *arg, char *answer)
 {
 	const struct counters *c = &d->counters;
@@ -121,7 +123,7 @@ static int run_stat(struct device *d, const char *arg, char *answer)
 	unsigned int i;
 
 	if (*arg)
-		return refuse(EINVAL, "stat takes no argument");
+		return set_error(EINVAL, "stat takes no argument");
 	for (i = 0; i < ARRAY_LEN(list); i++)
 		n += (size_t)snprintf(answer + n, ANSWER_MAX - n, "%s\"%s\":%llu", i ? "," : "{",
 				      list[i].name, (unsigned long long)list[i].value);
@@ -129,7 +131,7 @@ static int run_stat(struct device *d, const char *arg, char *answer)
 	return 0;
 }
 
-/* The end comes later, or not at all: what is answered is that it was understood. */
+/* Only arms the crash: the reply is "ok" whether or not it happens later. */
 static int run_die(struct device *d, const char *arg, char *answer)
 {
 	(void)d;
@@ -145,7 +147,7 @@ static const struct command {
 	{"resize", run_resize}, {"stat", run_stat},
 };
 
-/* @line is cut into the command and its argument in place. */
+/* Splits @line into command and argument, in place. */
 static int run_line(struct device *d, char *line, char *answer)
 {
 	char *arg = strchr(line, ' ');
@@ -156,25 +158,26 @@ static int run_line(struct device *d, char *line, char *answer)
 	for (i = 0; i < ARRAY_LEN(commands); i++)
 		if (!strcmp(line, commands[i].name))
 			return commands[i].run(d, arg ? arg : "", answer);
-	return refuse(EINVAL, "there is no command '%s': add, die, remove, resize, stat", line);
+	return set_error(EINVAL, "unknown command '%s' (expected add, die, remove, resize or stat)",
+			 line);
 }
 
-/* Answer one line. Returns false if the client does not take the answer. */
+/* Executes one line. Returns false if the reply can't be sent. */
 static bool answer_line(struct control_client *c, char *line)
 {
 	char answer[ANSWER_MAX] = "ok";
 	size_t len;
 
 	if (run_line(c->device, line, answer))
-		snprintf(answer, sizeof(answer) - 1, "error: %s", refusal());
+		snprintf(answer, sizeof(answer) - 1, "error: %s", last_error());
 	len = strlen(answer);
 	answer[len++] = '\n';
 	return send(c->watch.fd, answer, len, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)len;
 }
 
 /*
- * A line may come in pieces and several may come at once. A client that sends a line longer than
- * the buffer, or does not read its answers, is dropped: nothing here may wait for it.
+ * A line may arrive in parts, and several lines at once. A client that sends too long a line, or
+ * does not read its replies, is disconnected: the target never waits for it.
  */
 static void on_line(struct watch *w)
 {
@@ -202,7 +205,7 @@ drop:
 	loop_remove(&c->device->loop, w);
 }
 
-/* One client too many is turned away at once rather than left to wait without an answer. */
+/* Closes a connection that exceeds the limit at once. */
 static void on_client(struct watch *w)
 {
 	struct control *c = w->owner;
@@ -225,7 +228,7 @@ static void on_client(struct watch *w)
 	close(fd);
 }
 
-/* The descriptors are -1 until then, so that control_close may follow at any point. */
+/* The descriptors are -1 until opened, so that control_close is allowed at any point. */
 int control_open(struct control *c, struct device *d, const char *path)
 {
 	unsigned int i;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Counting down to the end.
+ * Counts down to the crash point.
  */
 #include "crash.h"
 
@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "../../src/util/bits.h"
-#include "say.h"
+#include "error.h"
 
 static const char *const names[] = {
 	[CRASH_TAKEN] = "taken", [CRASH_DONE] = "done",       [CRASH_LINKED] = "linked",
@@ -19,7 +19,7 @@ static const char *const names[] = {
 };
 
 static struct {
-	enum crash_point point; /* CRASH_NONE: nothing is to happen */
+	enum crash_point point; /* CRASH_NONE: not armed */
 	unsigned long left;
 } armed;
 
@@ -38,8 +38,9 @@ int crash_arm(const char *text)
 		armed.left = count;
 		return 0;
 	}
-	return refuse(EINVAL, "'%s' is no point and count: taken, done, linked, shown, cleared",
-		      text);
+	return set_error(EINVAL,
+			 "'%s' is not 'POINT N' (POINT: taken, done, linked, shown or cleared)",
+			 text);
 }
 
 void crash_point(enum crash_point point)

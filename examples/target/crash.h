@@ -1,28 +1,28 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Dying at a chosen moment, as by SIGKILL: what a client has to live with can't be tested by
- * chance.
+ * Kills the process at a given point of a request, as by SIGKILL, so that tests of what a client
+ * must handle don't depend on chance.
  */
 #ifndef TARGET_CRASH_H
 #define TARGET_CRASH_H
 
-/* The moments in the life of a request; their names are in crash.c. */
+/* Points in the life of a request; their names are in crash.c. */
 enum crash_point {
 	CRASH_NONE,
-	CRASH_TAKEN,   /* marked in flight, not yet carried out */
-	CRASH_DONE,    /* carried out, not yet given back */
-	CRASH_LINKED,  /* the in-flight area was told, the driver cannot see it yet */
-	CRASH_SHOWN,   /* the driver can see it, it is still marked */
-	CRASH_CLEARED, /* the mark is gone, the position not yet brought up to date */
+	CRASH_TAKEN,   /* marked as in flight, not executed */
+	CRASH_DONE,    /* executed, not returned to the driver */
+	CRASH_LINKED,  /* recorded in the in-flight area, not yet visible to the driver */
+	CRASH_SHOWN,   /* visible to the driver, still marked as in flight */
+	CRASH_CLEARED, /* mark cleared, position in the area not updated */
 };
 
 /*
- * crash_arm - "POINT N": die when that point comes for the Nth time, counted from now.
- * Returns 0, or -EINVAL with a sentence.
+ * crash_arm - "POINT N": die when this point is reached for the Nth time from now on.
+ * Returns 0, or -EINVAL with the error text set.
  */
 int crash_arm(const char *text);
 
-/* crash_point - die, if it is time. */
+/* crash_point - die here, if armed. */
 void crash_point(enum crash_point point);
 
 #endif

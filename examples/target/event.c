@@ -10,7 +10,7 @@
 #include "../../src/util/bits.h"
 #include "session.h"
 
-/* Sent later, by event_serve: nobody who posts has to know about rings or faults. */
+/* Only queues the event; event_serve sends it later, so callers need not handle rings or faults. */
 void event_post(struct event_list *l, uint32_t type, uint32_t reason, uint8_t target,
 		uint16_t number)
 {
@@ -23,12 +23,15 @@ void event_post(struct event_list *l, uint32_t type, uint32_t reason, uint8_t ta
 	e = &l->waiting[l->count++];
 	*e = (struct event){.type = type, .reason = reason, .lun = {1, target}};
 	put_be16(e->lun + 2, number);
-	/* Peripheral form up to 255, flat space above (SAM-5, "Single level LUN structure"). */
+	/*
+	 * Peripheral device addressing up to 255, flat space above (SAM-5, "Single level LUN
+	 * structure").
+	 */
 	if (number > 255)
 		e->lun[2] |= 0x40;
 }
 
-/* A driver that did not ask for such events must not get any (virtio 1.4, 5.6.3). */
+/* An event that the driver did not negotiate must not be sent (virtio 1.4, 5.6.3). */
 static bool negotiated(const struct session *s, const struct event *e)
 {
 	if (e->type == VIRTIO_SCSI_T_TRANSPORT_RESET)
@@ -36,7 +39,7 @@ static bool negotiated(const struct session *s, const struct event *e)
 	return s->features & BIT(VIRTIO_SCSI_F_CHANGE);
 }
 
-/* Fill the next buffer. Returns false if the driver has put none there, or the ring is broken. */
+/* Fills the next buffer. Returns false if there is none or the ring is broken. */
 static bool send(struct session *s, struct ring *r, const struct event *e)
 {
 	struct virtio_scsi_event d = {
@@ -46,7 +49,7 @@ static bool send(struct session *s, struct ring *r, const struct event *e)
 	struct chain c;
 	int rc;
 
-	/* A buffer that is too short gets what fits; a driver has to offer event_info_size. */
+	/* A buffer that is too short is filled partially; drivers should offer event_info_size. */
 	rc = ring_pop(r, &c);
 	if (rc < 0)
 		session_break_ring(s, r);
@@ -58,7 +61,7 @@ static bool send(struct session *s, struct ring *r, const struct event *e)
 	return true;
 }
 
-/* An event that finds no buffer is lost for good; what stays is that something was (5.6.6.3). */
+/* An event without a buffer is dropped; only the fact that one was missed is kept (5.6.6.3). */
 static void send_waiting(struct session *s, struct ring *r, struct event_list *l)
 {
 	unsigned int i;
@@ -86,7 +89,7 @@ void event_serve(struct session *s, struct ring *r)
 
 	r->pending = false;
 	send_waiting(s, r, l);
-	/* As soon as there is a buffer, even if nothing else happens (5.6.6.3). */
+	/* Report it as soon as there is a buffer, even without another event (5.6.6.3). */
 	while (!r->broken && l->missed) {
 		if (send(s, r, &lost))
 			l->missed = false;

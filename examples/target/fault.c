@@ -9,7 +9,7 @@
 
 sigjmp_buf fault_escape;
 
-/* The fault is synchronous, in our own copying code, so leaving by a jump is safe. */
+/* The fault is synchronous, in the target's own copying, so a jump out of it is safe. */
 static void on_bus_error(int sig)
 {
 	(void)sig;

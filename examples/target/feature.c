@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "../../src/util/bits.h"
-#include "say.h"
+#include "error.h"
 
 static const struct feature {
 	const char *name;
@@ -38,7 +38,7 @@ static const struct feature {
 	{"status", true, P_STATUS},
 };
 
-/* The table is all there is to say about a feature: whoever adds one adds a line. */
+/* A new feature needs only an entry in the table. */
 struct features features_all(void)
 {
 	struct features f = {0};
@@ -49,8 +49,8 @@ struct features features_all(void)
 	return f;
 }
 
-/* The name is a part of a longer text, hence its length. */
-static int off(struct features *f, const char *name, size_t len)
+/* @name is not terminated. */
+static int disable(struct features *f, const char *name, size_t len)
 {
 	unsigned int i;
 
@@ -60,11 +60,11 @@ static int off(struct features *f, const char *name, size_t len)
 		*(table[i].protocol ? &f->protocol : &f->virtio) &= ~BIT(table[i].bit);
 		return 0;
 	}
-	return refuse(EINVAL, "there is no feature '%.*s': --list-features prints all", (int)len,
-		      name);
+	return set_error(EINVAL, "unknown feature '%.*s' (--list-features prints all)", (int)len,
+			 name);
 }
 
-/* An empty name, as in a doubled comma, is refused like any other that is unknown. */
+/* An empty name, as in a doubled comma, is an error. */
 int features_off(struct features *f, const char *names)
 {
 	size_t len;
@@ -72,7 +72,7 @@ int features_off(struct features *f, const char *names)
 
 	for (;;) {
 		len = strcspn(names, ",");
-		rc = off(f, names, len);
+		rc = disable(f, names, len);
 		if (rc || !names[len])
 			return rc;
 		names += len + 1;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The in-flight area of a packed ring: copies of the descriptors of each request, as the ring's own
- * may be overwritten before it is done. Entries that hold none are in a list. Every position is
- * there twice: the old one moves when a step is complete, and what was begun beyond it is undone
- * after a crash.
+ * The in-flight area of a packed ring. It holds copies of the descriptors of each request, because
+ * those in the ring may be overwritten before the request is complete; entries without a descriptor
+ * form a free list. Every position is stored twice: the old one is updated when a step is complete,
+ * and after a crash everything beyond it is rolled back.
  */
 #include <errno.h>
 #include <linux/virtio_ring.h>
@@ -11,25 +11,25 @@
 
 #include "../../src/util/bits.h"
 #include "crash.h"
+#include "error.h"
 #include "ring.h"
-#include "say.h"
 
-/* All as "Inflight I/O tracking" lays them out. */
+/* The layout of "Inflight I/O tracking". */
 struct packed_entry {
 	uint8_t inflight;
 	uint8_t padding;
 	uint16_t next;
-	uint16_t last; /* the next three are for the head of a list */
+	uint16_t last; /* this and the next two: only in the head of a list */
 	uint16_t num;
 	uint64_t counter;
-	uint16_t id; /* the descriptor, in the ring's byte order */
+	uint16_t id; /* the descriptor, in ring byte order */
 	uint16_t flags;
 	uint32_t len;
 	uint64_t addr;
 };
 
-/* One store changes all of it, so that index and wrap counter can't part. */
-union packed_place {
+/* Stored in one access, so that index and wrap counter always match. */
+union packed_position {
 	struct {
 		uint16_t used_idx;
 		uint16_t old_used_idx;
@@ -42,35 +42,35 @@ union packed_place {
 
 struct packed_part {
 	uint64_t features;
-	uint16_t version; /* 0: nothing was written there yet */
+	uint16_t version; /* 0: never used */
 	uint16_t entries;
-	uint16_t free_head; /* of the list of entries without a descriptor */
+	uint16_t free_head; /* head of the free list */
 	uint16_t old_free_head;
-	union packed_place place;
+	union packed_position position;
 	uint8_t padding[8];
 	struct packed_entry entry[];
 };
 
 _Static_assert(sizeof(struct packed_entry) == 32 && sizeof(struct packed_part) == 32, "layout");
 
-/* As in a split ring. */
+/* As for a split ring. */
 static uint64_t part_size(uint32_t entries)
 {
 	return align_up(sizeof(struct packed_part) + entries * sizeof(struct packed_entry), 64);
 }
 
-static void put_place(struct ring *r, uint16_t used, bool wrap, uint16_t old, bool old_wrap)
+static void store_position(struct ring *r, uint16_t used, bool wrap, uint16_t old, bool old_wrap)
 {
-	const union packed_place place = {{.used_idx = used,
-					   .old_used_idx = old,
-					   .used_wrap = wrap,
-					   .old_used_wrap = old_wrap}};
+	const union packed_position position = {{.used_idx = used,
+						 .old_used_idx = old,
+						 .used_wrap = wrap,
+						 .old_used_wrap = old_wrap}};
 	struct packed_part *p = r->inflight.part;
 
-	AREA_PUT(p->place.word, place.word);
+	AREA_PUT(p->position.word, position.word);
 }
 
-/* All entries are free, one behind the other. */
+/* Puts all entries on the free list. */
 static void make_fresh(struct ring *r)
 {
 	struct inflight *f = &r->inflight;
@@ -88,30 +88,30 @@ static void make_fresh(struct ring *r)
 	AREA_PUT(p->entries, f->size);
 	AREA_PUT(p->free_head, 0);
 	AREA_PUT(p->old_free_head, 0);
-	put_place(r, r->next_used, r->used_wrap, r->next_used, r->used_wrap);
+	store_position(r, r->next_used, r->used_wrap, r->next_used, r->used_wrap);
 	AREA_STEP();
 	AREA_PUT(p->version, 1);
 }
 
 /*
- * Complete the last batch if the driver can see it, else undo it. Where a crash leaves this itself
- * half-done, the next target comes to the same end.
+ * Completes the last batch if the driver can see it, otherwise rolls it back. If this is
+ * interrupted by a crash too, the next target gets the same result.
  */
-static int settle(struct ring *r)
+static int finish_batch(struct ring *r)
 {
 	struct inflight *f = &r->inflight;
 	struct packed_part *p = f->part;
-	union packed_place at = {.word = AREA_GET(p->place.word)};
+	union packed_position at = {.word = AREA_GET(p->position.word)};
 	uint16_t old_head = AREA_GET(p->old_free_head);
 
 	if (at.used_idx >= r->num || at.old_used_idx >= r->num || at.used_wrap > 1 ||
 	    at.old_used_wrap > 1)
-		return refuse(EINVAL, "the in-flight area of ring %u is at entry %u or %u of %u",
-			      r->index, at.used_idx, at.old_used_idx, r->num);
+		return set_error(EINVAL, "the in-flight area of ring %u is at entry %u or %u of %u",
+				 r->index, at.used_idx, at.old_used_idx, r->num);
 	f->head = old_head;
 	r->next_used = at.old_used_idx;
 	r->used_wrap = at.old_used_wrap;
-	/* A batch as long as the ring only turns the counter. */
+	/* A batch as long as the ring only inverts the wrap counter. */
 	if ((at.used_idx != at.old_used_idx || at.used_wrap != at.old_used_wrap) &&
 	    !packed_available(r, at.old_used_idx, at.old_used_wrap)) {
 		f->head = AREA_GET(p->free_head);
@@ -120,13 +120,13 @@ static int settle(struct ring *r)
 	}
 	AREA_PUT(p->old_free_head, f->head);
 	AREA_STEP();
-	put_place(r, r->next_used, r->used_wrap, r->next_used, r->used_wrap);
+	store_position(r, r->next_used, r->used_wrap, r->next_used, r->used_wrap);
 	AREA_STEP();
 	AREA_PUT(p->free_head, f->head);
 	return 0;
 }
 
-/* The list ends with an index behind the last entry. */
+/* The list ends with an index past the last entry. */
 static int read_free(struct ring *r)
 {
 	struct inflight *f = &r->inflight;
@@ -137,24 +137,24 @@ static int read_free(struct ring *r)
 	for (at = f->head; at < f->size; at = e->next) {
 		e = &f->entries[at];
 		if (e->state != ENTRY_UNKNOWN)
-			return refuse(EINVAL,
-				      "the free list in the in-flight area of ring %u loops",
-				      r->index);
+			return set_error(EINVAL,
+					 "the free list in the in-flight area of ring %u loops",
+					 r->index);
 		e->state = ENTRY_FREE;
 		e->next = AREA_GET(p->entry[at].next);
-		/* The mark of a request whose taking, or giving back, was not over. */
+		/* The mark of a request whose start or completion was interrupted. */
 		AREA_PUT(p->entry[at].inflight, 0);
 		f->free++;
 	}
 	return 0;
 }
 
-/* Copy the list of the request at @head. @pos: where in descs the next free place is */
+/* Copies the list of the request at @head. @pos: next free index in descs */
 static int read_request(struct ring *r, uint16_t head, uint32_t *pos)
 {
 	struct inflight *f = &r->inflight;
 	struct packed_part *p = f->part;
-	struct inflight_again *a = inflight_add_again(f, head, AREA_GET(p->entry[head].counter));
+	struct inflight_replay *a = inflight_add_replay(f, head, AREA_GET(p->entry[head].counter));
 	uint16_t last = AREA_GET(p->entry[head].last);
 	struct packed_entry *from;
 	uint16_t at = head;
@@ -178,9 +178,9 @@ static int read_request(struct ring *r, uint16_t head, uint32_t *pos)
 		};
 	}
 	if (!a->slots || i < a->slots || at != last)
-		return refuse(EINVAL,
-			      "request %u in the in-flight area of ring %u is no list of %u", head,
-			      r->index, a->slots);
+		return set_error(EINVAL,
+				 "request %u in the in-flight area of ring %u is no list of %u",
+				 head, r->index, a->slots);
 	f->entries[head].last = last;
 	f->entries[head].slots = a->slots;
 	return 0;
@@ -201,11 +201,12 @@ static int read_requests(struct ring *r)
 		if (rc)
 			return rc;
 	}
-	/* Entries that are nowhere would be missed later on. */
+	/* Each entry must be in flight or free. */
 	if (slots > r->num || slots + f->free != f->size)
-		return refuse(EINVAL,
-			      "the in-flight area of ring %u has %u entries in flight and %u free",
-			      r->index, slots, f->free);
+		return set_error(
+			EINVAL,
+			"the in-flight area of ring %u has %u entries in flight and %u free",
+			r->index, slots, f->free);
 	inflight_sort(f);
 	r->next_avail = r->next_used;
 	r->avail_wrap = r->used_wrap;
@@ -214,8 +215,8 @@ static int read_requests(struct ring *r)
 }
 
 /*
- * The area knows the ring's positions. A front-end cannot after a crash: it sends what it last
- * knew, which counts only where there is nothing in the area.
+ * The positions are taken from the area. A front-end can't know them after a crash; what it sent
+ * counts only if the area is unused.
  */
 static int packed_resume(struct ring *r)
 {
@@ -229,13 +230,13 @@ static int packed_resume(struct ring *r)
 	}
 	rc = inflight_check(r, AREA_GET(p->features), version, AREA_GET(p->entries));
 	if (!rc)
-		rc = settle(r);
+		rc = finish_batch(r);
 	if (!rc)
 		rc = read_free(r);
 	return rc ? rc : read_requests(r);
 }
 
-/* One descriptor of the request at @head, from the ring's @slot into the first free entry. */
+/* Copies one descriptor of the request at @head from the ring's @slot into the first free entry. */
 static void take_one(struct ring *r, uint16_t head, uint16_t slot, bool last)
 {
 	struct inflight *f = &r->inflight;
@@ -258,7 +259,9 @@ static void take_one(struct ring *r, uint16_t head, uint16_t slot, bool last)
 	AREA_PUT(p->free_head, f->head);
 }
 
-/* The driver left the descriptors as they were read, or else gets what it asked for. */
+/*
+ * Copies from the ring: a driver that has changed the descriptors meanwhile gets the changed ones.
+ */
 static int packed_take(struct ring *r, struct chain *c)
 {
 	struct inflight *f = &r->inflight;
@@ -268,7 +271,8 @@ static int packed_take(struct ring *r, struct chain *c)
 	unsigned int i;
 
 	if (c->slots > f->free)
-		return refuse(EINVAL, "ring %u has more requests in flight than entries", r->index);
+		return set_error(EINVAL, "ring %u has more requests in flight than entries",
+				 r->index);
 	f->free -= c->slots;
 	c->entry = head;
 	f->entries[head].slots = 0;
@@ -304,7 +308,7 @@ static void packed_link(struct ring *r, uint16_t slots)
 	}
 	packed_step(r, &used, &wrap, slots);
 	AREA_STEP();
-	put_place(r, used, wrap, r->next_used, r->used_wrap);
+	store_position(r, used, wrap, r->next_used, r->used_wrap);
 	AREA_STEP();
 }
 
@@ -322,7 +326,7 @@ static void packed_clear(struct ring *r)
 	crash_point(CRASH_CLEARED);
 	AREA_PUT(p->old_free_head, f->head);
 	AREA_STEP();
-	put_place(r, r->next_used, r->used_wrap, r->next_used, r->used_wrap);
+	store_position(r, r->next_used, r->used_wrap, r->next_used, r->used_wrap);
 }
 
 const struct inflight_ops inflight_packed_ops = {

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The in-flight area of a split ring: a mark for each head, and a list of those used last. The used
- * index tells whether the driver has seen them; ours, written last, whether their marks are gone.
+ * The in-flight area of a split ring: a mark for each head, and a list of the heads used last. The
+ * ring's used index tells whether the driver has seen them; the one in the area, which is written
+ * last, whether their marks are cleared.
  */
 #include <errno.h>
 #include <stddef.h>
 
 #include "../../src/util/bits.h"
 #include "crash.h"
+#include "error.h"
 #include "ring.h"
-#include "say.h"
 
-/* Both as "Inflight I/O tracking" lays them out. */
+/* The layout of "Inflight I/O tracking". */
 struct split_entry {
 	uint8_t inflight;
 	uint8_t padding[5];
@@ -21,7 +22,7 @@ struct split_entry {
 
 struct split_part {
 	uint64_t features;
-	uint16_t version; /* 0: nothing was written there yet */
+	uint16_t version; /* 0: never used */
 	uint16_t entries;
 	uint16_t last_batch; /* the head of that list */
 	uint16_t used_idx;
@@ -30,13 +31,13 @@ struct split_part {
 
 _Static_assert(sizeof(struct split_entry) == 16 && sizeof(struct split_part) == 16, "layout");
 
-/* Parts begin at multiples of 64, as with other back-ends that may have made the area. */
+/* Parts start at multiples of 64, as with other back-ends that may have created the area. */
 static uint64_t part_size(uint32_t entries)
 {
 	return align_up(sizeof(struct split_part) + entries * sizeof(struct split_entry), 64);
 }
 
-/* The version comes last: without it a later target begins here again. */
+/* Writes the version last: if it is missing, the next target initializes the area again. */
 static void make_fresh(struct ring *r)
 {
 	struct split_part *p = r->inflight.part;
@@ -52,7 +53,7 @@ static void make_fresh(struct ring *r)
 	AREA_PUT(p->version, 1);
 }
 
-/* How many are marked, or a negative errno. */
+/* Returns how many heads are marked, or a negative errno. */
 static int read_marks(struct ring *r)
 {
 	struct split_part *p = r->inflight.part;
@@ -63,16 +64,17 @@ static int read_marks(struct ring *r)
 		if (AREA_GET(p->entry[i].inflight) != 1)
 			continue;
 		if (i >= r->num)
-			return refuse(EINVAL,
-				      "request %u of ring %u is in flight, which has only %u", i,
-				      r->index, r->num);
+			return set_error(
+				EINVAL,
+				"request %u is marked in flight, but ring %u has only %u entries",
+				i, r->index, r->num);
 		r->inflight.entries[i].state = ENTRY_TAKEN;
 		count++;
 	}
 	return count;
 }
 
-/* The driver has seen the last batch, but some marks may be left of it. */
+/* The driver has seen the last batch, but some of its marks may not be cleared. */
 static int finish_batch(struct ring *r)
 {
 	struct split_part *p = r->inflight.part;
@@ -80,12 +82,12 @@ static int finish_batch(struct ring *r)
 	uint16_t batch = (uint16_t)(r->next_used - AREA_GET(p->used_idx));
 
 	if (batch > r->num)
-		return refuse(EINVAL, "the in-flight area of ring %u is %u requests behind",
-			      r->index, batch);
+		return set_error(EINVAL, "the in-flight area of ring %u is %u requests behind",
+				 r->index, batch);
 	for (; batch; batch--) {
 		if (at >= r->num)
-			return refuse(EINVAL, "the in-flight area of ring %u names request %u",
-				      r->index, at);
+			return set_error(EINVAL, "the in-flight area of ring %u names request %u",
+					 r->index, at);
 		r->inflight.entries[at].state = ENTRY_UNKNOWN;
 		AREA_PUT(p->entry[at].inflight, 0);
 		at = AREA_GET(p->entry[at].next);
@@ -94,8 +96,8 @@ static int finish_batch(struct ring *r)
 }
 
 /*
- * All that was taken is in flight or used, so the used index gives the place of the next request.
- * That is also what a front-end computes after a crash; what it sent does not count here.
+ * Every request taken is in flight or used, so the used index gives the position of the next one. A
+ * front-end computes the same after a crash; what it sent is ignored.
  */
 static int split_resume(struct ring *r)
 {
@@ -112,7 +114,7 @@ static int split_resume(struct ring *r)
 	rc = inflight_check(r, AREA_GET(p->features), version, AREA_GET(p->entries));
 	if (!rc)
 		rc = read_marks(r);
-	/* With nothing in flight an area may also be that of a ring which began anew since. */
+	/* If nothing is in flight, the area may be from before the ring was set up again. */
 	if (rc > 0)
 		rc = finish_batch(r);
 	if (rc)
@@ -122,9 +124,9 @@ static int split_resume(struct ring *r)
 	f->head = AREA_GET(p->last_batch);
 	for (i = 0; i < r->num; i++)
 		if (f->entries[i].state == ENTRY_TAKEN)
-			inflight_add_again(f, (uint16_t)i, AREA_GET(p->entry[i].counter));
+			inflight_add_replay(f, (uint16_t)i, AREA_GET(p->entry[i].counter));
 	inflight_sort(f);
-	r->next_avail = (uint16_t)(r->next_used + f->again_count);
+	r->next_avail = (uint16_t)(r->next_used + f->replay_count);
 	return 0;
 }
 
@@ -134,7 +136,7 @@ static int split_take(struct ring *r, struct chain *c)
 	struct split_part *p = f->part;
 
 	if (f->entries[c->id].state == ENTRY_TAKEN)
-		return refuse(EINVAL, "request %u was made available while it is in flight", c->id);
+		return set_error(EINVAL, "request %u was made available while in flight", c->id);
 	f->entries[c->id].state = ENTRY_TAKEN;
 	c->entry = c->id;
 	AREA_PUT(p->entry[c->id].counter, f->counter++);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Who the unit is: standard INQUIRY data and the vital product data pages (SPC-4 and
- * SBC-3, "Vital product data parameters").
+ * Standard INQUIRY data and vital product data pages (SPC-4 and SBC-3, "Vital product data
+ * parameters").
  */
 #include <stdio.h>
 #include <string.h>
@@ -11,7 +11,7 @@
 
 #define VENDOR  "VSCSI   "
 #define PRODUCT "TARGET DISK     "
-#define NO_UNIT 0x7f /* qualifier 011b, type 1Fh: no unit can be here, or none is */
+#define NO_UNIT 0x7f /* qualifier 011b, type 1Fh: no unit at this address */
 #define W_LUN   0x1e
 
 static uint8_t device_type(const struct scsi_task *t)
@@ -44,7 +44,7 @@ static void standard(struct scsi_task *t)
 	task_reply(t, d, sizeof(d));
 }
 
-/* Lengths always fit: SERIAL_MAX is far below a page. */
+/* Always fits: SERIAL_MAX is far smaller than a page. */
 static uint16_t page_serial(const struct scsi_task *t, uint8_t *d)
 {
 	size_t n = strlen(t->lun->serial);
@@ -53,18 +53,18 @@ static uint16_t page_serial(const struct scsi_task *t, uint8_t *d)
 	return (uint16_t)n;
 }
 
-/* Two names of the unit: a number, and vendor, product and serial number as text. */
+/* Two designators: NAA, and T10 with vendor, product and serial number. */
 static uint16_t page_names(const struct scsi_task *t, uint8_t *d)
 {
 	size_t n = strlen(t->lun->serial);
 
 	d[0] = 0x01; /* binary */
-	d[1] = 0x03; /* of the unit, NAA */
+	d[1] = 0x03; /* logical unit, NAA */
 	d[3] = 8;
 	put_be64(d + 4, t->lun->naa);
 	d += 12;
 	d[0] = 0x02; /* ASCII */
-	d[1] = 0x01; /* of the unit, T10 vendor identification */
+	d[1] = 0x01; /* logical unit, T10 vendor identification */
 	d[3] = (uint8_t)(24 + n);
 	memcpy(d + 4, VENDOR, 8);
 	memcpy(d + 12, PRODUCT, 16);
@@ -72,12 +72,12 @@ static uint16_t page_names(const struct scsi_task *t, uint8_t *d)
 	return (uint16_t)(12 + 28 + n);
 }
 
-/* Offsets here count from byte 4 of the page. */
+/* Offsets count from byte 4 of the page. */
 static uint16_t page_limits(const struct scsi_task *t, uint8_t *d)
 {
 	struct scsi_limits l = scsi_limits(t);
 
-	d[0] = 0x01; /* WSNZ: a WRITE SAME of 0 blocks is refused */
+	d[0] = 0x01; /* WSNZ: WRITE SAME of 0 blocks is rejected */
 	d[1] = (uint8_t)l.compare;
 	put_be16(d + 2, (uint16_t)(t->lun->block_size < 4096 ? 4096 / t->lun->block_size : 1));
 	put_be32(d + 4, l.transfer);
@@ -94,14 +94,14 @@ static uint16_t page_limits(const struct scsi_task *t, uint8_t *d)
 static uint16_t page_characteristics(const struct scsi_task *t, uint8_t *d)
 {
 	(void)t;
-	put_be16(d, 1); /* does not rotate */
+	put_be16(d, 1); /* non-rotating */
 	return 60;
 }
 
 static uint16_t page_provisioning(const struct scsi_task *t, uint8_t *d)
 {
 	if (t->lun->thin) {
-		d[1] = 0xe4; /* LBPU, LBPWS, LBPWS10; LBPRZ: what was unmapped reads as zeros */
+		d[1] = 0xe4; /* LBPU, LBPWS, LBPWS10; LBPRZ: unmapped blocks read as zeros */
 		d[2] = 0x02; /* thin provisioned */
 	}
 	return 4;
@@ -155,7 +155,7 @@ void run_inquiry(struct scsi_task *t)
 	} else if (t->cdb[2]) {
 		task_fail_field(t, true, 2, -1);
 	} else if (t->cdb[1] & 0x01) {
-		/* Without a unit there is one page: the list of pages, itself alone. */
+		/* Without a unit there is only page 00h, which lists itself. */
 		none[0] = device_type(t);
 		none[3] = 1;
 		task_reply(t, none, sizeof(none));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Making a unix socket listen at a path.
+ * Creates a listening unix socket.
  */
 #include "listen.h"
 
@@ -11,9 +11,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "say.h"
+#include "error.h"
 
-/* Whether the path is a socket on which nobody listens. */
+/* Whether the path is a socket that no process listens on. */
 static int is_stale(const struct sockaddr_un *addr)
 {
 	struct stat st;
@@ -30,7 +30,7 @@ static int is_stale(const struct sockaddr_un *addr)
 	return stale;
 }
 
-/* Non-blocking: a client may be gone again before it is accepted. */
+/* Non-blocking, because a client may disconnect before it is accepted. */
 int listen_at(const char *path)
 {
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
@@ -38,17 +38,17 @@ int listen_at(const char *path)
 	int fd;
 
 	if (!*path || strlen(path) >= sizeof(addr.sun_path))
-		return refuse(ENAMETOOLONG, "the socket path '%s' must have 1 to %zu characters",
-			      path, sizeof(addr.sun_path) - 1);
+		return set_error(ENAMETOOLONG, "the socket path '%s' must have 1 to %zu characters",
+				 path, sizeof(addr.sun_path) - 1);
 	strcpy(addr.sun_path, path);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
-		return refuse(errno, "cannot make a socket: %s", strerror(errno));
+		return set_error(errno, "cannot create a socket: %s", strerror(errno));
 	rc = bind(fd, (struct sockaddr *)&addr, sizeof(addr));
 	if (rc && errno == EADDRINUSE && is_stale(&addr) && !unlink(path))
 		rc = bind(fd, (struct sockaddr *)&addr, sizeof(addr));
 	if (rc || listen(fd, 16)) {
-		rc = refuse(errno, "cannot listen on %s: %s", path, strerror(errno));
+		rc = set_error(errno, "cannot listen on %s: %s", path, strerror(errno));
 		close(fd);
 		return rc;
 	}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Level-triggered epoll, one event a call.
+ * Level-triggered epoll, one event per call.
  */
 #include "loop.h"
 
@@ -9,13 +9,13 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#include "say.h"
+#include "error.h"
 
 int loop_open(struct loop *l)
 {
 	l->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (l->epoll_fd < 0)
-		return refuse(errno, "cannot make an epoll descriptor: %s", strerror(errno));
+		return set_error(errno, "cannot create an epoll descriptor: %s", strerror(errno));
 	return 0;
 }
 
@@ -24,18 +24,20 @@ void loop_close(struct loop *l)
 	close(l->epoll_fd);
 }
 
-/* Level-triggered: what a handler leaves unread is found again. */
+/* Level-triggered: what a handler leaves unread is reported again. */
 int loop_add(struct loop *l, struct watch *w, int fd)
 {
 	struct epoll_event ev = {.events = EPOLLIN, .data.ptr = w};
 
 	if (epoll_ctl(l->epoll_fd, EPOLL_CTL_ADD, fd, &ev))
-		return refuse(errno, "cannot wait for descriptor %d: %s", fd, strerror(errno));
+		return set_error(errno, "cannot wait for descriptor %d: %s", fd, strerror(errno));
 	w->fd = fd;
 	return 0;
 }
 
-/* Removed by hand before it is closed: a descriptor that a client still has open stays in epoll. */
+/*
+ * Removed from epoll before closing: if a client also has it open, epoll would keep reporting it.
+ */
 void loop_remove(struct loop *l, struct watch *w)
 {
 	if (w->fd < 0)
@@ -56,7 +58,7 @@ void loop_wait(struct loop *l, int timeout_ms)
 	struct watch *w;
 
 	/*
-	 * With room for one event there is never a second one that refers to what was just closed.
+	 * With room for one event, no second one can refer to a watch that was just removed.
 	 */
 	if (epoll_wait(l->epoll_fd, &ev, 1, timeout_ms) != 1)
 		return;

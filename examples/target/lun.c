@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The table of logical units: adding, finding, resizing and removing them.
+ * The table of logical units: add, find, resize and remove.
  */
 #include "lun.h"
 
@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "say.h"
+#include "error.h"
 
-/* Where the unit with this number is, or where it would have to be put in. */
+/* Where the unit with this number is, or would be inserted. */
 static struct lun **slot_of(struct lun_table *t, uint8_t target, uint16_t number)
 {
 	struct lun **at = &t->targets[target];
@@ -21,7 +21,7 @@ static struct lun **slot_of(struct lun_table *t, uint8_t target, uint16_t number
 	return at;
 }
 
-/* A target has few units, and the first ones are the busiest: a list is enough. */
+/* Targets have few units, so a list is enough. */
 struct lun *lun_find(const struct lun_table *t, uint8_t target, uint16_t number)
 {
 	struct lun *lun = t->targets[target];
@@ -31,7 +31,7 @@ struct lun *lun_find(const struct lun_table *t, uint8_t target, uint16_t number)
 	return lun && lun->number == number ? lun : NULL;
 }
 
-/* FNV-1a: names need to differ and to stay the same, nothing more. */
+/* FNV-1a. */
 static uint64_t hash(uint64_t h, const char *s)
 {
 	while (*s)
@@ -40,9 +40,8 @@ static uint64_t hash(uint64_t h, const char *s)
 }
 
 /*
- * The same in every process that serves the same unit at the same place: a client that finds it
- * again after a restart knows it by its name. A file is the same disk wherever it is served; what
- * is in memory is not.
+ * The name is the same in every process that serves the same unit, so that a client recognizes it
+ * after a restart. A file is the same disk wherever it is served; memory is not.
  */
 static void name_unit(struct lun *lun, const struct lun_spec *spec, const char *place)
 {
@@ -55,8 +54,7 @@ static void name_unit(struct lun *lun, const struct lun_spec *spec, const char *
 		snprintf(lun->serial, sizeof(lun->serial), "%08x%02x%04x",
 			 (uint32_t)hash(h, what ? what : ""), spec->target, spec->number);
 	/*
-	 * NAA 3h: locally assigned, which is what a name from a hash is (SPC-4, "NAA designator
-	 * format").
+	 * NAA 3h: locally assigned (SPC-4, "NAA designator format").
 	 */
 	lun->naa = hash(h, lun->serial) >> 4 | UINT64_C(3) << 60;
 }
@@ -73,7 +71,7 @@ static int open_store(const struct lun_spec *spec, struct store **out)
 	}
 }
 
-/* The unit enters the table when nothing can fail any more. */
+/* The unit is added to the table when nothing can fail any more. */
 int lun_add(struct lun_table *t, const struct lun_spec *spec)
 {
 	struct lun **slot = slot_of(t, spec->target, spec->number);
@@ -81,25 +79,26 @@ int lun_add(struct lun_table *t, const struct lun_spec *spec)
 	int rc;
 
 	if (*slot && (*slot)->number == spec->number)
-		return refuse(EEXIST, "LUN %d:%d exists already", spec->target, spec->number);
+		return set_error(EEXIST, "LUN %d:%d already exists", spec->target, spec->number);
 	lun = calloc(1, sizeof(*lun));
 	if (!lun)
-		return refuse(ENOMEM, "no memory left for LUN %d:%d", spec->target, spec->number);
+		return set_error(ENOMEM, "no memory left for LUN %d:%d", spec->target,
+				 spec->number);
 	rc = open_store(spec, &lun->store);
 	if (rc)
 		goto free_lun;
 	lun->target = spec->target;
 	lun->number = spec->number;
 	lun->block_size = spec->block_size;
-	/* Bytes behind the last whole block cannot be reached. */
+	/* Bytes after the last whole block are not accessible. */
 	lun->blocks = lun->store->size / spec->block_size;
 	lun->read_only = spec->read_only;
 	lun->thin = spec->thin;
 	name_unit(lun, spec, t->place);
 	if (!lun->blocks) {
-		rc = refuse(EINVAL, "LUN %d:%d would hold %llu bytes, less than one block of %u",
-			    lun->target, lun->number, (unsigned long long)lun->store->size,
-			    lun->block_size);
+		rc = set_error(EINVAL, "LUN %d:%d would hold %llu bytes, less than one block of %u",
+			       lun->target, lun->number, (unsigned long long)lun->store->size,
+			       lun->block_size);
 		goto close_store;
 	}
 	lun_attention(lun, UA_POWER_ON);
@@ -114,7 +113,7 @@ free_lun:
 	return rc;
 }
 
-/* Takes the unit out of its list and gives back all that it has. */
+/* Removes the unit from its list and releases it. */
 static void release(struct lun **slot)
 {
 	struct lun *lun = *slot;
@@ -129,7 +128,7 @@ int lun_remove(struct lun_table *t, uint8_t target, uint16_t number)
 	struct lun **slot = slot_of(t, target, number);
 
 	if (!*slot || (*slot)->number != number)
-		return refuse(ENOENT, "there is no LUN %d:%d", target, number);
+		return set_error(ENOENT, "LUN %d:%d does not exist", target, number);
 	release(slot);
 	return 0;
 }
@@ -140,14 +139,14 @@ int lun_resize(struct lun_table *t, uint8_t target, uint16_t number, uint64_t si
 	int rc;
 
 	if (!lun)
-		return refuse(ENOENT, "there is no LUN %d:%d", target, number);
+		return set_error(ENOENT, "LUN %d:%d does not exist", target, number);
 	if (size < lun->block_size)
-		return refuse(EINVAL, "LUN %d:%d cannot be smaller than its block of %u bytes",
-			      target, number, lun->block_size);
+		return set_error(EINVAL, "LUN %d:%d cannot be smaller than its block of %u bytes",
+				 target, number, lun->block_size);
 	rc = lun->store->ops->resize(lun->store, size);
 	if (rc)
 		return rc;
-	/* Bytes behind the last whole block cannot be reached. */
+	/* Bytes after the last whole block are not accessible. */
 	lun->blocks = size / lun->block_size;
 	lun_attention(lun, UA_CAPACITY_CHANGED);
 	return 0;

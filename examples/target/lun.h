@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Logical units: what one is, and the table of all of them. The commands they answer are in
- * scsi.h; where their blocks live is in store.h.
+ * Logical units and the table of them. Their commands are in scsi.h, their storage is in store.h.
  */
 #ifndef TARGET_LUN_H
 #define TARGET_LUN_H
@@ -11,10 +10,10 @@
 
 #include "store.h"
 
-#define MAX_TARGETS 256 /* virtio-scsi has one byte for it (virtio 1.4, 5.6.6.1) */
+#define MAX_TARGETS 256 /* one byte in the LUN field (virtio 1.4, 5.6.6.1) */
 #define MAX_LUN_NUMBER \
 	16383        /* 14 bits of single-level addressing (SAM-5, "Single level LUN structure") */
-#define ATTENTIONS 8 /* unit attentions kept for one unit */
+#define ATTENTIONS 8 /* pending unit attentions per unit */
 #define SERIAL_MAX 32
 
 /* Additional sense code and qualifier as one number: 0x2A09 is 2Ah/09h. */
@@ -26,21 +25,21 @@
 
 enum store_kind { STORE_FILE, STORE_RAM, STORE_NULL };
 
-/* What the user asked for, before anything is opened. */
+/* Parsed options of a unit. */
 struct lun_spec {
 	uint8_t target;
 	uint16_t number;
 	enum store_kind kind;
 	char path[256]; /* STORE_FILE */
-	uint64_t size;  /* the other two, bytes */
+	uint64_t size;  /* the other two; bytes */
 	bool read_only;
 	bool thin;
 	uint32_t block_size;
-	char serial[SERIAL_MAX + 1]; /* empty: made from the address and the path */
+	char serial[SERIAL_MAX + 1]; /* empty: derived from address and path */
 };
 
 struct lun {
-	struct lun *next; /* the next higher number on the same target */
+	struct lun *next; /* the next higher number in the same target */
 	uint8_t target;
 	uint16_t number;
 	uint32_t block_size;
@@ -49,70 +48,70 @@ struct lun {
 	bool thin;
 	bool stopped; /* by START STOP UNIT */
 	char serial[SERIAL_MAX + 1];
-	uint64_t naa; /* the worldwide name, stable as long as the serial number is */
+	uint64_t naa; /* NAA identifier, derived from the serial number */
 	struct store *store;
 	uint16_t attentions[ATTENTIONS]; /* pending, oldest first */
 	unsigned int attention_count;
 };
 
 struct lun_table {
-	const char *place; /* where clients find them: part of their names; may be NULL */
-	struct lun *targets[MAX_TARGETS]; /* each a list sorted by number; NULL: no such target */
+	const char *place; /* the socket path, part of default serial numbers; may be NULL */
+	struct lun *targets[MAX_TARGETS]; /* lists sorted by number; NULL: no such target */
 };
 
 /*
- * parse_size - a number of bytes, with an optional K, M, G or T of 1024s.
- * Returns 0, or -EINVAL with a sentence in refusal().
+ * parse_size - parse a number of bytes with an optional suffix K, M, G or T (powers of 1024).
+ * Returns 0, or -EINVAL with the error text set.
  */
 int parse_size(const char *text, uint64_t *out);
 
 /*
- * parse_lun_address - "T:L" at the start of @text; *@rest is set to what follows.
- * Returns 0, or -EINVAL with a sentence.
+ * parse_lun_address - parse "T:L" at the start of @text; *@rest is set to what follows.
+ * Returns 0, or -EINVAL with the error text set.
  */
 int parse_lun_address(const char *text, uint8_t *target, uint16_t *number, const char **rest);
 
-/* lun_spec_parse - "T:L,file=PATH,ro,..." into @spec. Returns 0, or -EINVAL with a sentence. */
+/* lun_spec_parse - parse "T:L,file=PATH,ro,...". Returns 0, or -EINVAL with the error text set. */
 int lun_spec_parse(const char *text, struct lun_spec *spec);
 
 /*
- * lun_add - open the store of a new unit and put the unit into the table.
- * The unit starts with a power-on unit attention. Returns 0 or a negative errno with a sentence:
- * -EEXIST when the address is taken, or what opening the store gave.
+ * lun_add - open the store of a new unit and add the unit to the table.
+ * A power-on unit attention becomes pending. Returns 0 or a negative errno with the error text set:
+ * -EEXIST if the address is in use, or the error of opening the store.
  */
 int lun_add(struct lun_table *t, const struct lun_spec *spec);
 
-/* lun_remove - take a unit out and release it. Returns 0 or -ENOENT with a sentence. */
+/* lun_remove - remove a unit. Returns 0 or -ENOENT with the error text set. */
 int lun_remove(struct lun_table *t, uint8_t target, uint16_t number);
 
 /*
- * lun_resize - give a unit a new size in bytes; a capacity unit attention becomes pending.
- * Returns 0 or a negative errno with a sentence.
+ * lun_resize - change the size of a unit, in bytes; a capacity unit attention becomes pending.
+ * Returns 0 or a negative errno with the error text set.
  */
 int lun_resize(struct lun_table *t, uint8_t target, uint16_t number, uint64_t size);
 
 /* lun_find - the unit at an address, or NULL. */
 struct lun *lun_find(const struct lun_table *t, uint8_t target, uint16_t number);
 
-/* lun_table_close - release all units. */
+/* lun_table_close - remove all units. */
 void lun_table_close(struct lun_table *t);
 
 /*
- * lun_attention - make a unit attention pending (SAM-5). One that is pending already is not
- * repeated; a power-on or a reset displaces all others, because it says more than they do.
+ * lun_attention - establish a unit attention (SAM-5), unless the same one is pending already. A
+ * power-on or reset replaces all others.
  */
 void lun_attention(struct lun *lun, uint16_t code);
 
-/* target_attention - the same for every unit of a target but @except, which may be NULL. */
+/* target_attention - the same for all units of a target except @except, which may be NULL. */
 void target_attention(struct lun_table *t, uint8_t target, uint16_t code, const struct lun *except);
 
-/* lun_take_attention - the oldest pending one, which is then no longer pending; 0 if none is. */
+/* lun_take_attention - remove and return the oldest pending unit attention; 0 if there is none. */
 uint16_t lun_take_attention(struct lun *lun);
 
-/* lun_forget_attention - drop a pending one, if it is there. */
+/* lun_forget_attention - remove a pending unit attention, if it is there. */
 void lun_forget_attention(struct lun *lun, uint16_t code);
 
-/* lun_table_power_on - every unit as a client that just connected finds it. */
+/* lun_table_power_on - reset all units to the state that a new client finds. */
 void lun_table_power_on(struct lun_table *t);
 
 #endif

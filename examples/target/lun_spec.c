@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Reading the text that describes a logical unit. Opens nothing.
+ * Parses the description of a logical unit.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "error.h"
 #include "lun.h"
-#include "say.h"
 
 int parse_size(const char *text, uint64_t *out)
 {
@@ -20,24 +20,24 @@ int parse_size(const char *text, uint64_t *out)
 	uint64_t v;
 
 	errno = 0;
-	/* strtoull alone would take a sign and leading space. */
+	/* strtoull accepts a sign and leading blanks. */
 	v = strtoull(text, &end, 10);
 	if (!isdigit((unsigned char)*text) || errno)
-		return refuse(EINVAL,
-			      "'%s' is not a size: give bytes, or a number with K, M, G or T",
-			      text);
+		return set_error(
+			EINVAL,
+			"'%s' is not a size (expected bytes, or a number with K, M, G or T)", text);
 	if (*end) {
 		unit = strchr(units, toupper((unsigned char)*end));
 		if (!unit || end[1])
-			return refuse(EINVAL,
-				      "'%s' is not a size: only K, M, G or T may follow the "
-				      "number",
-				      text);
+			return set_error(EINVAL,
+					 "'%s' is not a size: only K, M, G or T may follow the "
+					 "number",
+					 text);
 		shift = 10 * ((unsigned int)(unit - units) + 1);
 	}
-	/* Files and memory are addressed with signed 64-bit offsets. */
+	/* Offsets are signed 64-bit numbers. */
 	if (!v || v > (uint64_t)INT64_MAX >> shift)
-		return refuse(EINVAL, "the size '%s' is outside 1 byte to 8 EiB", text);
+		return set_error(EINVAL, "size '%s' is out of range (1 byte to 8 EiB)", text);
 	*out = v << shift;
 	return 0;
 }
@@ -49,40 +49,40 @@ int parse_lun_address(const char *text, uint8_t *target, uint16_t *number, const
 	char *end;
 
 	if (!isdigit((unsigned char)*text))
-		return refuse(EINVAL, "'%s' does not begin with TARGET:LUN", text);
+		return set_error(EINVAL, "'%s' does not start with TARGET:LUN", text);
 	t = strtoul(text, &end, 10);
 	if (*end != ':' || !isdigit((unsigned char)end[1]))
-		return refuse(EINVAL, "'%s' does not begin with TARGET:LUN", text);
+		return set_error(EINVAL, "'%s' does not start with TARGET:LUN", text);
 	l = strtoul(end + 1, &end, 10);
 	if (t >= MAX_TARGETS || l > MAX_LUN_NUMBER)
-		return refuse(EINVAL, "address '%s' is outside targets 0-%d and LUNs 0-%d", text,
-			      MAX_TARGETS - 1, MAX_LUN_NUMBER);
+		return set_error(EINVAL, "address '%s' is out of range (targets 0-%d, LUNs 0-%d)",
+				 text, MAX_TARGETS - 1, MAX_LUN_NUMBER);
 	*target = (uint8_t)t;
 	*number = (uint16_t)l;
 	*rest = end;
 	return 0;
 }
 
-/* What does not fit is refused rather than cut: a shortened path is another file. */
+/* Rejects what does not fit: a truncated path would be a different file. */
 static int set_text(char *to, size_t room, const char *what, const char *value)
 {
 	if (!*value || strlen(value) >= room)
-		return refuse(EINVAL, "%s must have 1 to %zu characters", what, room - 1);
+		return set_error(EINVAL, "%s must have 1 to %zu characters", what, room - 1);
 	strcpy(to, value);
 	return 0;
 }
 
-/* Two stores would leave open which one the data goes to. */
+/* A LUN has exactly one store. */
 static int set_store(struct lun_spec *spec, enum store_kind kind, bool *seen)
 {
 	if (*seen)
-		return refuse(EINVAL, "a LUN has one store: file=, ram= or null=");
+		return set_error(EINVAL, "a LUN has one store: file=, ram= or null=");
 	*seen = true;
 	spec->kind = kind;
 	return 0;
 }
 
-/* One "key=value" of a description; @value is "" when there was no '='. */
+/* One "key=value" of a description; @value is "" without '='. */
 static int set_key(struct lun_spec *spec, const char *key, const char *value, bool *store)
 {
 	int rc;
@@ -106,16 +106,17 @@ static int set_key(struct lun_spec *spec, const char *key, const char *value, bo
 	else if (!strcmp(key, "block") && !strcmp(value, "4096"))
 		spec->block_size = 4096;
 	else
-		return refuse(EINVAL,
-			      "'%s%s%s' is no property of a LUN: file=, ram=, null=, ro, thin, "
-			      "block=512|4096, serial=",
-			      key, *value ? "=" : "", value);
+		return set_error(
+			EINVAL,
+			"'%s%s%s' is not a LUN property (expected file=, ram=, null=, ro, thin, "
+			"block=512|4096, serial=)",
+			key, *value ? "=" : "", value);
 	return 0;
 }
 
 /*
- * The same text on the command line and on the control socket. A file name cannot contain a comma,
- * which is what separates the properties.
+ * The same text is used on the command line and on the control socket. A file name can't contain a
+ * comma, which separates the properties.
  */
 int lun_spec_parse(const char *text, struct lun_spec *spec)
 {
@@ -132,8 +133,8 @@ int lun_spec_parse(const char *text, struct lun_spec *spec)
 	if (rc)
 		return rc;
 	if (strlen(rest) >= sizeof(copy))
-		return refuse(EINVAL, "the description of LUN %d:%d is too long", spec->target,
-			      spec->number);
+		return set_error(EINVAL, "the description of LUN %d:%d is too long", spec->target,
+				 spec->number);
 	strcpy(copy, rest);
 	for (item = strtok_r(copy, ",", &save); item; item = strtok_r(NULL, ",", &save)) {
 		value = strchr(item, '=');
@@ -144,7 +145,8 @@ int lun_spec_parse(const char *text, struct lun_spec *spec)
 			return rc;
 	}
 	if (!store)
-		return refuse(EINVAL, "LUN %d:%d needs a store: file=PATH, ram=SIZE or null=SIZE",
-			      spec->target, spec->number);
+		return set_error(EINVAL,
+				 "LUN %d:%d needs a store: file=PATH, ram=SIZE or null=SIZE",
+				 spec->target, spec->number);
 	return 0;
 }

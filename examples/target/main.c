@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * vscsi-target: a virtio-scsi device for vhost-user clients. This file starts it, accepts clients
- * one after the other and stops it; everything else is elsewhere.
+ * vscsi-target: a virtio-scsi device for vhost-user clients. This file starts it, accepts one
+ * client after the other and stops it.
  */
 #include <errno.h>
 #include <sched.h>
@@ -14,13 +14,13 @@
 
 #include "control.h"
 #include "device.h"
+#include "error.h"
 #include "fault.h"
 #include "listen.h"
-#include "say.h"
 #include "session.h"
 
-/* While rings are polled, descriptors are looked at once in so many turns. */
-#define TURNS_PER_LOOK 64
+/* In polling mode, descriptors are checked once per this many iterations. */
+#define TURNS_PER_CHECK 64
 
 struct server {
 	struct device device;
@@ -28,15 +28,15 @@ struct server {
 	struct control control;
 	struct watch listener;
 	struct watch signals;
-	bool listening;         /* the listener is being watched */
-	unsigned int turns;     /* of polling */
-	uint64_t requests_seen; /* how many there had been at the last look around */
+	bool listening;         /* the listening socket is watched */
+	unsigned int turns;     /* iterations of polling */
+	uint64_t requests_seen; /* request counter at the last check of the descriptors */
 };
 
-/* Too large for the stack, and there is one. */
+/* Static because it is too large for the stack. */
 static struct server server;
 
-/* The loop ends with the turn it is in; no request is ever cut off. */
+/* Ends the loop after the current iteration; requests are never interrupted. */
 static void on_signal(struct watch *w)
 {
 	struct server *v = w->owner;
@@ -44,7 +44,7 @@ static void on_signal(struct watch *w)
 	v->device.stop = true;
 }
 
-/* One client at a time: the others wait in the backlog, where nobody accepts them. */
+/* Serves one client at a time: others wait in the backlog. */
 static void on_connect(struct watch *w)
 {
 	struct server *v = w->owner;
@@ -54,7 +54,7 @@ static void on_connect(struct watch *w)
 	if (fd < 0)
 		return;
 	if (session_open(&v->session, fd)) {
-		warn("client dropped: %s", refusal());
+		warn("client dropped: %s", last_error());
 		return;
 	}
 	loop_pause(&v->device.loop, w);
@@ -62,8 +62,8 @@ static void on_connect(struct watch *w)
 }
 
 /*
- * Signals come as a descriptor, between two requests and never inside one. SIGPIPE would come from
- * descriptors of clients; a failed write is enough.
+ * Signals are received through a descriptor, so never inside a request. SIGPIPE is ignored: writing
+ * to a client's descriptor returns an error.
  */
 static int watch_signals(struct server *v)
 {
@@ -78,14 +78,14 @@ static int watch_signals(struct server *v)
 	signal(SIGPIPE, SIG_IGN);
 	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (fd < 0)
-		return refuse(errno, "cannot wait for signals: %s", strerror(errno));
+		return set_error(errno, "cannot wait for signals: %s", strerror(errno));
 	rc = loop_add(&v->device.loop, &v->signals, fd);
 	if (rc)
 		close(fd);
 	return rc;
 }
 
-/* With a path: listen. With a descriptor: that is the only client there will be. */
+/* Listens at the path, or uses the given descriptor as the only client. */
 static int open_front(struct server *v)
 {
 	const struct options *o = &v->device.options;
@@ -109,7 +109,7 @@ static int open_front(struct server *v)
 	return 0;
 }
 
-/* Look for the next client once the last one has gone. Returns false when there is none to come. */
+/* Waits for the next client after the last one. Returns false if there will be none. */
 static bool await_client(struct server *v)
 {
 	if (v->session.watch.fd >= 0 || v->listening)
@@ -121,10 +121,10 @@ static bool await_client(struct server *v)
 }
 
 /*
- * Between turns of polling. When nothing came lately the processor is offered to others: where
- * client and target share one, the client could otherwise not run until a time slice is over.
+ * Runs between iterations of polling. If no requests came since the last check, yields the CPU: if
+ * client and target share one, the client would otherwise wait for its time slice.
  */
-static void look_around(struct server *v)
+static void check_descriptors(struct server *v)
 {
 	uint64_t requests = v->device.counters.requests;
 
@@ -139,7 +139,7 @@ static void serve(struct server *v)
 	bool again;
 
 	if (sigsetjmp(fault_escape, 1)) {
-		warn("client dropped: its shared memory was cut short while in use");
+		warn("client dropped: its shared memory was truncated while in use");
 		session_close(&v->session);
 	}
 	fault_guard();
@@ -147,12 +147,12 @@ static void serve(struct server *v)
 		again = session_serve(&v->session);
 		if (!again)
 			loop_wait(&v->device.loop, -1);
-		else if (!(++v->turns % TURNS_PER_LOOK))
-			look_around(v);
+		else if (!(++v->turns % TURNS_PER_CHECK))
+			check_descriptors(v);
 	}
 }
 
-/* The client first: it must not see the socket vanish while it is still served. */
+/* Closes the client first: the socket must not disappear while it is still served. */
 static void close_front(struct server *v)
 {
 	session_free(&v->session);
@@ -201,7 +201,7 @@ int main(int argc, char **argv)
 		rc = run(v);
 	lun_table_close(&v->device.luns);
 	if (rc < 0) {
-		warn("%s", refusal());
+		warn("%s", last_error());
 		return 2;
 	}
 	return 0;

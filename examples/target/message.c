@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Receiving vhost-user messages and answering them: the socket, the table of messages, and the
- * rules that all of them share.
+ * Receives vhost-user messages and replies to them: the socket, the table of messages, and the
+ * checks common to all.
  */
 #include "message.h"
 
@@ -12,21 +12,21 @@
 #include <unistd.h>
 
 #include "../../src/util/bits.h"
-#include "say.h"
+#include "error.h"
 #include "session.h"
 
 #define ANY_SIZE 0xffff
 
-/* When a message is legal. */
+/* Preconditions of a message. */
 #define NEEDS_OWNER 1
 #define NEEDS_BIT30 2 /* protocol features must be offered */
 #define HAS_REPLY   4
 
 static const struct rule {
 	uint16_t size; /* of the payload */
-	uint8_t fds;   /* the most it may carry */
+	uint8_t fds;   /* maximum */
 	uint8_t flags;
-	int8_t protocol; /* feature it belongs to, or -1 */
+	int8_t protocol; /* required protocol feature, or -1 */
 	int (*run)(struct session *s, struct message *m);
 	const char *name;
 } rules[] = {
@@ -48,7 +48,7 @@ static const struct rule {
 				       "GET_PROTOCOL_FEATURES"},
 	[MSG_SET_PROTOCOL_FEATURES] = {8, 0, NEEDS_BIT30, -1, msg_set_protocol_features,
 				       "SET_PROTOCOL_FEATURES"},
-	/* A front-end may ask for the number before it has told its own features. */
+	/* Front-ends may send this before SET_FEATURES. */
 	[MSG_GET_QUEUE_NUM] = {0, 0, NEEDS_BIT30 | HAS_REPLY, -1, msg_get_queue_num,
 			       "GET_QUEUE_NUM"},
 	[MSG_SET_VRING_ENABLE] = {8, 0, NEEDS_OWNER | NEEDS_BIT30, -1, msg_set_vring_enable,
@@ -66,7 +66,7 @@ static const struct rule {
 				   "GET_MAX_MEM_SLOTS"},
 	[MSG_ADD_MEM_REG] = {40, 1, NEEDS_OWNER, P_CONFIGURE_MEM_SLOTS, msg_add_mem_reg,
 			     "ADD_MEM_REG"},
-	/* Some front-ends send the region's descriptor along; it is closed unused. */
+	/* Some front-ends also send the region's descriptor; it is closed. */
 	[MSG_REM_MEM_REG] = {40, 1, NEEDS_OWNER, P_CONFIGURE_MEM_SLOTS, msg_rem_mem_reg,
 			     "REM_MEM_REG"},
 	[MSG_SET_STATUS] = {8, 0, 0, P_STATUS, msg_set_status, "SET_STATUS"},
@@ -97,7 +97,7 @@ void message_drop_fds(struct message *m)
 		close(m->fds[--m->fd_count]);
 }
 
-/* The rule for the message; NULL with a sentence if it is not legal now. */
+/* The rule for the message; NULL with the error text set if it is not allowed now. */
 static const struct rule *rule_for(const struct session *s, const struct message *m)
 {
 	const struct rule *r =
@@ -105,31 +105,31 @@ static const struct rule *rule_for(const struct session *s, const struct message
 	uint64_t offered = s->device->options.features.virtio;
 
 	if (!r || !r->run) {
-		refuse(EOPNOTSUPP, "message %u is not supported", m->header.request);
+		set_error(EOPNOTSUPP, "message %u is not supported", m->header.request);
 		return NULL;
 	}
 	if (r->size != ANY_SIZE && r->size != m->header.size) {
-		refuse(EBADMSG, "%s came with %u bytes instead of %u", r->name, m->header.size,
-		       r->size);
+		set_error(EBADMSG, "%s has %u bytes instead of %u", r->name, m->header.size,
+			  r->size);
 		return NULL;
 	}
 	if (m->fd_count > r->fds) {
-		refuse(EBADMSG, "%s came with %u descriptors", r->name, m->fd_count);
+		set_error(EBADMSG, "%s has %u descriptors", r->name, m->fd_count);
 		return NULL;
 	}
 	if ((r->flags & NEEDS_BIT30 && !(offered & BIT(F_PROTOCOL_FEATURES))) ||
 	    (r->protocol >= 0 && !(s->protocol & BIT(r->protocol)))) {
-		refuse(EPROTO, "%s came without its feature being negotiated", r->name);
+		set_error(EPROTO, "%s requires a feature that was not negotiated", r->name);
 		return NULL;
 	}
 	if (r->flags & NEEDS_OWNER && !s->owned) {
-		refuse(EPROTO, "%s came before SET_OWNER", r->name);
+		set_error(EPROTO, "%s was sent before SET_OWNER", r->name);
 		return NULL;
 	}
 	return r;
 }
 
-/* A client that does not read its answers is given up: nothing here waits for a client. */
+/* A client that does not read its replies is disconnected: nothing here waits for a client. */
 static bool reply(struct session *s, struct message *m, uint32_t size)
 {
 	union {
@@ -154,7 +154,7 @@ static bool reply(struct session *s, struct message *m, uint32_t size)
 	return sent == (ssize_t)(sizeof(m->header) + size);
 }
 
-/* Act on a whole message. Returns false when the client has to go. */
+/* Handles a complete message. Returns false if the client must be disconnected. */
 static bool dispatch(struct session *s, struct message *m)
 {
 	const struct rule *r = rule_for(s, m);
@@ -164,7 +164,7 @@ static bool dispatch(struct session *s, struct message *m)
 	message_drop_fds(m);
 	if (rc) {
 		s->device->counters.bad_messages++;
-		warn("%s: %s", wants_ack ? "refused" : "client dropped", refusal());
+		warn("%s: %s", wants_ack ? "rejected" : "client dropped", last_error());
 	}
 	if (r && r->flags & HAS_REPLY)
 		return !rc && reply(s, m, m->header.size);
@@ -174,7 +174,7 @@ static bool dispatch(struct session *s, struct message *m)
 	return reply(s, m, sizeof(m->body.u64));
 }
 
-/* More than fit were cut off by the kernel already, which MSG_CTRUNC reports. */
+/* The kernel drops descriptors that don't fit and sets MSG_CTRUNC. */
 static void keep_fds(struct message *m, struct msghdr *hdr)
 {
 	struct cmsghdr *c;
@@ -192,9 +192,9 @@ static void keep_fds(struct message *m, struct msghdr *hdr)
 }
 
 /*
- * Read towards the end of the header or the body, never past it: descriptors that come along then
- * belong to this message. Returns 1 when something came, 0 to wait, -ESHUTDOWN when the client left
- * between two messages, any other negative errno with a sentence.
+ * Reads up to the end of the header or the body, never past it: descriptors that arrive then belong
+ * to this message. Returns 1 if bytes were read, 0 if there are none, -ESHUTDOWN if the client
+ * disconnected between two messages, any other negative errno with the error text set.
  */
 static int receive(struct session *s, struct message *m)
 {
@@ -212,7 +212,7 @@ static int receive(struct session *s, struct message *m)
 		iov = (struct iovec){m->body.bytes + m->have - head,
 				     head + m->header.size - m->have};
 	hdr.msg_iov = &iov;
-	/* A second batch would find no room for its descriptors; MSG_CTRUNC tells. */
+	/* If there are descriptors already, more don't fit and MSG_CTRUNC tells. */
 	if (!m->fd_count) {
 		hdr.msg_control = control.bytes;
 		hdr.msg_controllen = sizeof(control.bytes);
@@ -221,31 +221,31 @@ static int receive(struct session *s, struct message *m)
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return 0;
 	if (n < 0)
-		return refuse(errno, "reading from the client failed: %s", strerror(errno));
+		return set_error(errno, "reading from the client failed: %s", strerror(errno));
 	if (!n)
-		return m->have ? refuse(EPIPE, "the client went away inside a message")
+		return m->have ? set_error(EPIPE, "the client disconnected inside a message")
 			       : -ESHUTDOWN;
 	keep_fds(m, &hdr);
 	if (hdr.msg_flags & MSG_CTRUNC)
-		return refuse(EMSGSIZE, "a message came with more than %d descriptors",
-			      MESSAGE_FDS);
+		return set_error(EMSGSIZE, "a message has more than %d descriptors", MESSAGE_FDS);
 	m->have += (size_t)n;
 	return 1;
 }
 
-/* Before the body is read: its size decides how much that is. */
+/* Called before the body is read, because it has the size of the body. */
 static int check_header(const struct message_header *h)
 {
 	if ((h->flags & MSG_VERSION_MASK) != MSG_VERSION || h->flags & MSG_REPLY)
-		return refuse(EBADMSG, "message %u has flags %#x, which are not those of a request",
-			      h->request, h->flags);
+		return set_error(EBADMSG,
+				 "message %u has flags %#x, which are not those of a request",
+				 h->request, h->flags);
 	if (h->size > PAYLOAD_MAX)
-		return refuse(EMSGSIZE, "message %u has %u bytes, more than any message",
-			      h->request, h->size);
+		return set_error(EMSGSIZE, "message %u has %u bytes, more than any message",
+				 h->request, h->size);
 	return 0;
 }
 
-/* One call takes one piece; epoll calls again while there is more. */
+/* Reads once; epoll calls again while there is more. */
 void message_receive(struct session *s)
 {
 	struct message *m = &s->message;
@@ -258,7 +258,7 @@ void message_receive(struct session *s)
 		return;
 	if (rc < 0) {
 		if (rc != -ESHUTDOWN)
-			warn("client dropped: %s", refusal());
+			warn("client dropped: %s", last_error());
 		session_close(s);
 		return;
 	}

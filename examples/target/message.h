@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * vhost-user messages: their form, receiving them, and answering. What they do is in the message_*
- * files. Nothing in a message is believed before it was checked.
+ * vhost-user messages: format, receiving and replying. Their handlers are in message_*.c. Every
+ * field is checked before use.
  */
 #ifndef TARGET_MESSAGE_H
 #define TARGET_MESSAGE_H
@@ -13,9 +13,9 @@
 
 #include "regions.h"
 
-#define MESSAGE_FDS 8   /* SET_MEM_TABLE carries the most */
-#define PAYLOAD_MAX 512 /* more than any message needs; what claims to be longer is refused */
-#define CONFIG_MAX  256 /* the most of config space that one message carries */
+#define MESSAGE_FDS 8   /* maximum, of SET_MEM_TABLE */
+#define PAYLOAD_MAX 512 /* more than any message needs; longer ones are rejected */
+#define CONFIG_MAX  256 /* most bytes of config space per message */
 
 /* Request numbers (vhost-user, "Front-end message types"). */
 enum message_id {
@@ -54,13 +54,13 @@ enum message_id {
 #define MSG_REPLY        0x4
 #define MSG_NEED_REPLY   0x8
 
-/* Of a SET_VRING_KICK, CALL or ERR: the ring, and whether the message carries no descriptor. */
+/* SET_VRING_KICK, CALL and ERR: ring index, and a flag for a message without descriptor. */
 #define VRING_INDEX_MASK 0xff
 #define VRING_NO_FD      0x100
 
 /*
- * The three words every message begins with. All numbers are in this machine's own byte order,
- * both sides being on the same one.
+ * The header of every message. All fields are in host byte order, because both sides are on the
+ * same host.
  */
 struct message_header {
 	uint32_t request;
@@ -68,15 +68,15 @@ struct message_header {
 	uint32_t size; /* of the payload */
 };
 
-/* A memory region as it stands in a message. */
+/* A memory region in a message. */
 struct message_region {
-	uint64_t guest; /* its first address in descriptors */
+	uint64_t guest; /* start address in descriptors */
 	uint64_t size;
-	uint64_t user;   /* its first address in SET_VRING_ADDR */
+	uint64_t user;   /* start address in SET_VRING_ADDR */
 	uint64_t offset; /* in the file */
 };
 
-/* SET_MEM_TABLE; only @count regions are sent, each with a descriptor, in the same order. */
+/* SET_MEM_TABLE; only @count regions are sent, with one descriptor each, in the same order. */
 struct message_table {
 	uint32_t count;
 	uint32_t padding;
@@ -89,7 +89,7 @@ struct message_slot {
 	struct message_region region;
 };
 
-/* GET_CONFIG and SET_CONFIG; only @size bytes are sent, in a request as in an answer. */
+/* GET_CONFIG and SET_CONFIG; only @size bytes are sent, in requests and replies. */
 struct message_config {
 	uint32_t offset;
 	uint32_t size;
@@ -106,8 +106,8 @@ struct message_inflight {
 };
 
 /*
- * The message being received. Header and body arrive one after the other; descriptors come with any
- * byte of them and belong to the message until a handler takes them.
+ * The message being received. Descriptors arrive with any byte of it and belong to the message
+ * until a handler takes them.
  */
 struct message {
 	struct message_header header;
@@ -124,7 +124,7 @@ struct message {
 	size_t have; /* bytes of header and body received so far */
 	int fds[MESSAGE_FDS];
 	unsigned int fd_count;
-	int answer_fd; /* goes out with the answer; -1: none */
+	int answer_fd; /* sent with the reply; -1: none */
 };
 
 struct session;
@@ -133,80 +133,82 @@ struct session;
 void message_init(struct message *m);
 
 /*
- * message_receive - take what the socket has; once a message is whole, act on it.
- * Never blocks. On anything that cannot be answered the session is closed, with one sentence on
- * stderr.
+ * message_receive - read from the socket; once a message is complete, handle it.
+ * Never blocks. If a message can't be answered, the session is closed with a message on stderr.
  */
 void message_receive(struct session *s);
 
-/* message_take_fd - the next descriptor of the message, now the caller's; -1 if there is none. */
+/* message_take_fd - the next descriptor of the message, owned by the caller; -1 if none is left. */
 int message_take_fd(struct message *m);
 
-/* message_drop_fds - close the descriptors that nobody took. */
+/* message_drop_fds - close the descriptors that were not taken. */
 void message_drop_fds(struct message *m);
 
 /*
- * What the messages do. Each returns 0 or a negative errno with a sentence. Those that have an
- * answer of their own leave it in m->body and its length in m->header.size.
+ * Message handlers. Each returns 0 or a negative errno with the error text set. Those with a reply
+ * store it in m->body and its length in m->header.size.
  */
 
-/* msg_get_features - answers with the virtio features offered, bit 30 among them. */
+/* msg_get_features - returns the offered virtio features, including bit 30. */
 int msg_get_features(struct session *s, struct message *m);
 /*
- * msg_set_features - takes the client's choice; refuses bits that were not offered, and changes
+ * msg_set_features - sets the negotiated features; rejects bits that were not offered, and changes
  * while rings run.
  */
 int msg_set_features(struct session *s, struct message *m);
-/* msg_get_protocol_features - answers with the protocol features offered. */
+/* msg_get_protocol_features - returns the offered protocol features. */
 int msg_get_protocol_features(struct session *s, struct message *m);
-/* msg_set_protocol_features - takes the client's choice of them. */
+/* msg_set_protocol_features - sets the negotiated protocol features. */
 int msg_set_protocol_features(struct session *s, struct message *m);
-/* msg_set_owner - begins the session; most other messages are refused before it. */
+/* msg_set_owner - starts the session; most other messages are rejected before it. */
 int msg_set_owner(struct session *s, struct message *m);
-/* msg_reset - RESET_DEVICE and RESET_OWNER: rings, features and status are as at the start. */
+/* msg_reset - RESET_DEVICE and RESET_OWNER: resets rings, features and status. */
 int msg_reset(struct session *s, struct message *m);
-/* msg_get_queue_num - answers with the number of rings, control and event ring included. */
+/* msg_get_queue_num - returns the number of rings, including control and event ring. */
 int msg_get_queue_num(struct session *s, struct message *m);
-/* msg_set_backend_fd - keeps the channel for messages to the client; takes the descriptor. */
+/* msg_set_backend_fd - sets the back-end channel; takes the descriptor. */
 int msg_set_backend_fd(struct session *s, struct message *m);
-/* msg_get_config - answers with the asked-for part of config space. */
+/* msg_get_config - returns the requested part of config space. */
 int msg_get_config(struct session *s, struct message *m);
-/* msg_set_config - changes sense_size and cdb_size, and refuses to change anything else. */
+/* msg_set_config - sets sense_size and cdb_size; rejects changes of anything else. */
 int msg_set_config(struct session *s, struct message *m);
-/* msg_get_status - answers with the device status. */
+/* msg_get_status - returns the device status. */
 int msg_get_status(struct session *s, struct message *m);
-/* msg_set_status - takes the device status; zero resets. */
+/* msg_set_status - sets the device status; zero resets the device. */
 int msg_set_status(struct session *s, struct message *m);
 
 /* msg_set_mem_table - replaces all memory regions; takes the descriptors. */
 int msg_set_mem_table(struct session *s, struct message *m);
-/* msg_get_max_mem_slots - answers with MEMORY_SLOTS. */
+/* msg_get_max_mem_slots - returns MEMORY_SLOTS. */
 int msg_get_max_mem_slots(struct session *s, struct message *m);
 /* msg_add_mem_reg - adds one region; takes the descriptor. */
 int msg_add_mem_reg(struct session *s, struct message *m);
 /* msg_rem_mem_reg - removes one region; rings inside it break. */
 int msg_rem_mem_reg(struct session *s, struct message *m);
 
-/* msg_get_inflight_fd - answers with a new in-flight area, of which nothing is kept here. */
+/* msg_get_inflight_fd - returns a new in-flight area, without keeping it. */
 int msg_get_inflight_fd(struct session *s, struct message *m);
-/* msg_set_inflight_fd - tracks rings that start from now on in this area; takes the descriptor. */
+/*
+ * msg_set_inflight_fd - uses this in-flight area for rings that start from now on; takes the
+ * descriptor.
+ */
 int msg_set_inflight_fd(struct session *s, struct message *m);
 
-/* msg_set_vring_num - sets a stopped ring's number of entries. */
+/* msg_set_vring_num - sets the size of a stopped ring. */
 int msg_set_vring_num(struct session *s, struct message *m);
 /* msg_set_vring_addr - sets the user addresses of a ring's three parts. */
 int msg_set_vring_addr(struct session *s, struct message *m);
-/* msg_set_vring_base - sets where a stopped ring will begin. */
+/* msg_set_vring_base - sets the positions of a stopped ring. */
 int msg_set_vring_base(struct session *s, struct message *m);
-/* msg_get_vring_base - stops a ring and answers with where it was. */
+/* msg_get_vring_base - stops a ring and returns its positions. */
 int msg_get_vring_base(struct session *s, struct message *m);
 /* msg_set_vring_kick - starts a ring; without a descriptor it is polled. Takes the descriptor. */
 int msg_set_vring_kick(struct session *s, struct message *m);
-/* msg_set_vring_call - sets how to notify the driver of used requests. Takes the descriptor. */
+/* msg_set_vring_call - sets the call descriptor. Takes the descriptor. */
 int msg_set_vring_call(struct session *s, struct message *m);
-/* msg_set_vring_err - sets how to tell the driver that its ring is broken. Takes the descriptor. */
+/* msg_set_vring_err - sets the error descriptor. Takes the descriptor. */
 int msg_set_vring_err(struct session *s, struct message *m);
-/* msg_set_vring_enable - lets a started ring be served, or not. */
+/* msg_set_vring_enable - enables or disables a started ring. */
 int msg_set_vring_enable(struct session *s, struct message *m);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Messages about the device as a whole: features, status, config space, reset.
+ * Messages about the device: features, status, config space, reset.
  */
 #include <errno.h>
 #include <linux/virtio_config.h>
@@ -8,15 +8,15 @@
 #include <unistd.h>
 
 #include "../../src/util/bits.h"
+#include "error.h"
 #include "message.h"
-#include "say.h"
 #include "scsi.h"
 #include "session.h"
 
-/* What one message may carry besides the config bytes. */
+/* Bytes of a message before the config bytes. */
 #define CONFIG_HEAD offsetof(struct message_config, bytes)
 
-/* The two fields of config space that a driver may write, and what makes sense in them. */
+/* The two writable fields of config space, and their valid ranges. */
 #define CDB_SIZE_MIN   16
 #define SENSE_SIZE_MIN 18
 #define SENSE_SIZE_MAX 1024
@@ -34,9 +34,9 @@ int msg_get_features(struct session *s, struct message *m)
 }
 
 /*
- * What was not offered cannot be had (virtio 1.4, 2.2.1). A client without REPLY_ACK has no other
- * way to learn that than losing its connection. Features decide how rings are read, so they may not
- * change under a running one.
+ * Features that were not offered can't be negotiated (virtio 1.4, 2.2.1). A client without
+ * REPLY_ACK learns that only by losing its connection. Features determine the format of rings, so
+ * they can't change while a ring runs.
  */
 int msg_set_features(struct session *s, struct message *m)
 {
@@ -46,14 +46,15 @@ int msg_set_features(struct session *s, struct message *m)
 	unsigned int i;
 
 	if (wanted & ~offered)
-		return refuse(EINVAL, "features %#llx were not offered",
-			      (unsigned long long)(wanted & ~offered));
+		return set_error(EINVAL, "features %#llx were not offered",
+				 (unsigned long long)(wanted & ~offered));
 	if (!(wanted & BIT(VIRTIO_F_VERSION_1)) && offered & BIT(VIRTIO_F_VERSION_1))
-		return refuse(EINVAL, "VERSION_1 was not accepted: legacy drivers are not served");
+		return set_error(EINVAL,
+				 "VERSION_1 was not negotiated: legacy drivers are not supported");
 	if (session_any_started(s))
 		return wanted == s->features
 			       ? 0
-			       : refuse(EBUSY, "features cannot change while rings run");
+			       : set_error(EBUSY, "features cannot change while rings run");
 	s->features = wanted;
 	for (i = 0; i < s->ring_count; i++) {
 		r = &s->rings[i];
@@ -61,7 +62,7 @@ int msg_set_features(struct session *s, struct message *m)
 		r->event_idx = wanted & BIT(VIRTIO_RING_F_EVENT_IDX);
 		r->in_order = wanted & BIT(VIRTIO_F_IN_ORDER);
 		r->indirect = wanted & BIT(VIRTIO_RING_F_INDIRECT_DESC);
-		/* vhost-user, "Ring states": with the bit, rings wait for SET_VRING_ENABLE. */
+		/* vhost-user, "Ring states": with this bit, rings wait for SET_VRING_ENABLE. */
 		if (!(wanted & BIT(F_PROTOCOL_FEATURES)))
 			r->enabled = true;
 	}
@@ -73,29 +74,29 @@ int msg_get_protocol_features(struct session *s, struct message *m)
 	return answer_u64(m, s->device->options.features.protocol);
 }
 
-/* Legal before SET_FEATURES and SET_OWNER: front-ends differ in their order. */
+/* Allowed before SET_FEATURES and SET_OWNER: front-ends differ in their order. */
 int msg_set_protocol_features(struct session *s, struct message *m)
 {
 	uint64_t extra = m->body.u64 & ~s->device->options.features.protocol;
 
 	if (extra)
-		return refuse(EINVAL, "protocol features %#llx were not offered",
-			      (unsigned long long)extra);
+		return set_error(EINVAL, "protocol features %#llx were not offered",
+				 (unsigned long long)extra);
 	s->protocol = m->body.u64;
 	return 0;
 }
 
-/* One owner for each connection; a second message is a front-end that lost its way. */
+/* Allowed once per connection. */
 int msg_set_owner(struct session *s, struct message *m)
 {
 	(void)m;
 	if (s->owned)
-		return refuse(EBUSY, "SET_OWNER came twice");
+		return set_error(EBUSY, "SET_OWNER was sent twice");
 	s->owned = true;
 	return 0;
 }
 
-/* RESET_OWNER is deprecated and means different things to different peers; a reset is safe. */
+/* RESET_OWNER is deprecated and its meaning differs between peers; a reset is safe. */
 int msg_reset(struct session *s, struct message *m)
 {
 	(void)m;
@@ -103,44 +104,44 @@ int msg_reset(struct session *s, struct message *m)
 	return 0;
 }
 
-/* All rings count, control and event ring too. */
+/* Includes the control and event ring. */
 int msg_get_queue_num(struct session *s, struct message *m)
 {
 	if (!(s->device->options.features.protocol & BIT(P_MQ)))
-		return refuse(EPROTO, "GET_QUEUE_NUM came without MQ being offered");
+		return set_error(EPROTO, "GET_QUEUE_NUM requires MQ, which is not offered");
 	return answer_u64(m, s->ring_count);
 }
 
 /*
- * Kept for as long as the client may expect it open. Nothing is ever sent there: config space only
- * changes when the driver changes it.
+ * Kept open as long as the client expects it. Nothing is ever sent there: config space changes only
+ * if the driver changes it.
  */
 int msg_set_backend_fd(struct session *s, struct message *m)
 {
 	int fd = message_take_fd(m);
 
 	if (fd < 0)
-		return refuse(EBADMSG, "SET_BACKEND_REQ_FD came without a descriptor");
+		return set_error(EBADMSG, "SET_BACKEND_REQ_FD has no descriptor");
 	if (s->backend_fd >= 0)
 		close(s->backend_fd);
 	s->backend_fd = fd;
 	return 0;
 }
 
-/* The length stands in the message twice, and both are the client's word. */
+/* The message contains two lengths, both untrusted. */
 static int check_config(const struct message *m)
 {
 	const struct message_config *c = &m->body.config;
 
 	if (m->header.size < CONFIG_HEAD || m->header.size != CONFIG_HEAD + c->size ||
 	    c->size > CONFIG_MAX || c->offset > CONFIG_MAX - c->size)
-		return refuse(EBADMSG, "a config message of %u bytes asks for %u at %u",
-			      m->header.size, c->size, c->offset);
+		return set_error(EBADMSG, "a config message of %u bytes asks for %u at %u",
+				 m->header.size, c->size, c->offset);
 	return 0;
 }
 
 /*
- * What lies behind the device's config space reads as zeros; some clients always ask for 256 bytes.
+ * Bytes after the device's config space read as zeros; some clients always request 256 bytes.
  */
 int msg_get_config(struct session *s, struct message *m)
 {
@@ -168,18 +169,19 @@ int msg_set_config(struct session *s, struct message *m)
 	if (rc)
 		return rc;
 	if (c->flags || !range_inside(c->offset, c->size, 0, sizeof(config)))
-		return refuse(EINVAL, "a config write has flags %#x and %u bytes at %u", c->flags,
-			      c->size, c->offset);
+		return set_error(EINVAL, "a config write has flags %#x and %u bytes at %u",
+				 c->flags, c->size, c->offset);
 	memcpy((uint8_t *)&config + c->offset, c->bytes, c->size);
 	sense = le32toh(config.sense_size);
 	cdb = le32toh(config.cdb_size);
 	now.sense_size = config.sense_size;
 	now.cdb_size = config.cdb_size;
-	/* virtio 1.4, 5.6.4.1: a driver may write these two and no other. */
+	/* virtio 1.4, 5.6.4.1: only these two fields are writable. */
 	if (memcmp(&now, &config, sizeof(now)))
-		return refuse(EPERM, "a config write changes more than sense_size and cdb_size");
+		return set_error(EPERM, "a config write changes more than sense_size and cdb_size");
 	if (sense < SENSE_SIZE_MIN || sense > SENSE_SIZE_MAX || cdb < CDB_SIZE_MIN || cdb > CDB_MAX)
-		return refuse(EINVAL, "sense_size %u or cdb_size %u is out of range", sense, cdb);
+		return set_error(EINVAL, "sense_size %u or cdb_size %u is out of range", sense,
+				 cdb);
 	s->sense_size = sense;
 	s->cdb_size = cdb;
 	return 0;
@@ -190,12 +192,12 @@ int msg_get_status(struct session *s, struct message *m)
 	return answer_u64(m, s->status);
 }
 
-/* A status of zero is the driver's reset (virtio 1.4, 2.1). */
+/* A status of zero resets the device (virtio 1.4, 2.1). */
 int msg_set_status(struct session *s, struct message *m)
 {
 	if (m->body.u64 > 0xff)
-		return refuse(EINVAL, "device status %#llx has more than eight bits",
-			      (unsigned long long)m->body.u64);
+		return set_error(EINVAL, "device status %#llx has more than eight bits",
+				 (unsigned long long)m->body.u64);
 	s->status = (uint8_t)m->body.u64;
 	/* virtio 1.4, 2.2.2: features without VERSION_1 are not accepted. */
 	if (!(s->features & BIT(VIRTIO_F_VERSION_1)))

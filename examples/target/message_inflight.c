@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Messages about the in-flight area: a client asks for one once, keeps it, and hands it over before
- * its rings start, each time that it connects.
+ * Messages about the in-flight area: a client requests one once, keeps it, and sends it on each
+ * connection before its rings start.
  */
 #include <errno.h>
 #include <linux/virtio_config.h>
 #include <unistd.h>
 
+#include "error.h"
 #include "message.h"
-#include "say.h"
 #include "session.h"
 
-/* Clients send the structure with or without the padding behind it. */
+/* Clients send the structure with or without trailing padding. */
 #define SIZE_BARE 20
 
 static const struct inflight_ops *layout(const struct session *s)
@@ -25,16 +25,17 @@ static int check(const struct session *s, const struct message *m)
 	uint32_t most = s->device->options.queue_size;
 
 	if (m->header.size != SIZE_BARE && m->header.size != sizeof(*i))
-		return refuse(EBADMSG, "a message about the in-flight area came with %u bytes",
-			      m->header.size);
+		return set_error(EBADMSG, "a message about the in-flight area has %u bytes",
+				 m->header.size);
 	if (!i->queues || i->queues > s->ring_count || !i->entries || i->entries > most)
-		return refuse(EINVAL,
-			      "an in-flight area is for %u rings of %u entries: 1 to %u of 1 to %u",
-			      i->queues, i->entries, s->ring_count, most);
+		return set_error(
+			EINVAL,
+			"invalid in-flight area for %u rings of %u entries (1 to %u of 1 to %u)",
+			i->queues, i->entries, s->ring_count, most);
 	return 0;
 }
 
-/* Where none can be made the client goes on without: that is what a size of 0 means. */
+/* On failure returns a size of 0: the client continues without in-flight tracking. */
 int msg_get_inflight_fd(struct session *s, struct message *m)
 {
 	struct message_inflight *i = &m->body.inflight;
@@ -45,7 +46,7 @@ int msg_get_inflight_fd(struct session *s, struct message *m)
 	i->offset = 0;
 	m->answer_fd = inflight_make(layout(s), i->queues, i->entries, &i->size);
 	if (m->answer_fd < 0) {
-		warn("%s", refusal());
+		warn("%s", last_error());
 		i->size = 0;
 	}
 	return 0;
@@ -60,11 +61,11 @@ int msg_set_inflight_fd(struct session *s, struct message *m)
 	if (rc)
 		return rc;
 	if (session_any_started(s))
-		return refuse(EBUSY, "the in-flight area cannot change while rings run");
+		return set_error(EBUSY, "the in-flight area cannot change while rings run");
 	inflight_unmap(&s->area);
 	fd = message_take_fd(m);
 	if (fd < 0)
-		return refuse(EBADMSG, "SET_INFLIGHT_FD came without a descriptor");
+		return set_error(EBADMSG, "SET_INFLIGHT_FD has no descriptor");
 	s->area.queues = i->queues;
 	s->area.entries = i->entries;
 	rc = inflight_map(&s->area, layout(s), i->size, i->offset, fd);

@@ -6,11 +6,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "error.h"
 #include "message.h"
-#include "say.h"
 #include "session.h"
 
-/* Rings may lie elsewhere now, or nowhere. */
+/* Locates the rings again; they may have moved or be gone. */
 static void reattach(struct session *s)
 {
 	struct ring *r;
@@ -23,20 +23,20 @@ static void reattach(struct session *s)
 	}
 }
 
-/* The mapping outlives the descriptor, which is closed in any case. */
+/* The mapping outlives the descriptor, which is always closed. */
 static int add(struct memory *memory, const struct message_region *g, struct message *m)
 {
 	int fd = message_take_fd(m);
 	int rc;
 
 	if (fd < 0)
-		return refuse(EBADMSG, "a memory region came without a descriptor");
+		return set_error(EBADMSG, "a memory region has no descriptor");
 	rc = memory_add(memory, g->guest, g->user, g->size, g->offset, fd);
 	close(fd);
 	return rc;
 }
 
-/* The table replaces all that was there before; with a bad one the old memory is gone too. */
+/* Replaces the whole table; on failure the old regions are gone too. */
 int msg_set_mem_table(struct session *s, struct message *m)
 {
 	struct message_table t = m->body.table;
@@ -45,7 +45,7 @@ int msg_set_mem_table(struct session *s, struct message *m)
 
 	if (m->header.size < 8 || !t.count || t.count > TABLE_REGIONS ||
 	    m->header.size != 8 + t.count * sizeof(t.regions[0]) || m->fd_count != t.count)
-		return refuse(
+		return set_error(
 			EBADMSG,
 			"a memory table of %u bytes and %u descriptors names %u regions (1 to %d)",
 			m->header.size, m->fd_count, t.count, TABLE_REGIONS);
@@ -71,7 +71,7 @@ int msg_add_mem_reg(struct session *s, struct message *m)
 	return add(&s->memory, &m->body.slot.region, m);
 }
 
-/* Rings inside the region break; requests cannot be in flight, they are finished when taken. */
+/* Rings in the region break. No requests are in flight: each is completed when it is taken. */
 int msg_rem_mem_reg(struct session *s, struct message *m)
 {
 	const struct message_region *g = &m->body.slot.region;

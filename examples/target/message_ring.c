@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Messages about one ring. SET_VRING_KICK starts it, GET_VRING_BASE stops it (vhost-user, "Ring
+ * Messages about a ring. SET_VRING_KICK starts it, GET_VRING_BASE stops it (vhost-user, "Ring
  * states").
  */
 #include <errno.h>
@@ -8,33 +8,33 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "error.h"
 #include "message.h"
-#include "say.h"
 #include "session.h"
 
-/* Every ring message names its ring, and every one has to be checked. */
+/* The ring with this index, which is checked. */
 static struct ring *ring_at(struct session *s, uint64_t index)
 {
 	if (index < s->ring_count)
 		return &s->rings[index];
-	refuse(EINVAL, "ring %llu is named, but there are only %u", (unsigned long long)index,
-	       s->ring_count);
+	set_error(EINVAL, "ring %llu does not exist: there are %u", (unsigned long long)index,
+		  s->ring_count);
 	return NULL;
 }
 
-/* The ring at @index if it is stopped: its set-up may not change while it runs. */
+/* The ring with this index if it is stopped: a running ring can't be configured. */
 static struct ring *stopped_ring(struct session *s, uint64_t index)
 {
 	struct ring *r = ring_at(s, index);
 
 	if (r && r->started) {
-		refuse(EBUSY, "ring %u runs and cannot be changed", r->index);
+		set_error(EBUSY, "ring %u is running and cannot be changed", r->index);
 		return NULL;
 	}
 	return r;
 }
 
-/* Whether the number suits the ring's format is known only when it starts. */
+/* Whether the size is valid for the ring's format is checked at the start. */
 int msg_set_vring_num(struct session *s, struct message *m)
 {
 	struct ring *r = stopped_ring(s, m->body.state.index);
@@ -43,13 +43,13 @@ int msg_set_vring_num(struct session *s, struct message *m)
 	if (!r)
 		return -EINVAL;
 	if (!m->body.state.num || m->body.state.num > max)
-		return refuse(EINVAL, "ring %u cannot have %u entries: 1 to %u", r->index,
-			      m->body.state.num, max);
+		return set_error(EINVAL, "ring %u cannot have %u entries (1 to %u)", r->index,
+				 m->body.state.num, max);
 	r->num = m->body.state.num;
 	return 0;
 }
 
-/* Front-ends may send this again while the ring runs, to turn dirty logging on or off. */
+/* Front-ends may send this again while the ring runs, to switch dirty logging. */
 int msg_set_vring_addr(struct session *s, struct message *m)
 {
 	const struct vhost_vring_addr *a = &m->body.addr;
@@ -58,8 +58,9 @@ int msg_set_vring_addr(struct session *s, struct message *m)
 	if (!r)
 		return -EINVAL;
 	if (a->flags)
-		return refuse(EINVAL, "dirty logging was asked for ring %u, but is not offered",
-			      r->index);
+		return set_error(EINVAL,
+				 "dirty logging was requested for ring %u, but is not offered",
+				 r->index);
 	r->desc_addr = a->desc_user_addr;
 	r->driver_addr = a->avail_user_addr;
 	r->device_addr = a->used_user_addr;
@@ -69,7 +70,7 @@ int msg_set_vring_addr(struct session *s, struct message *m)
 	return 0;
 }
 
-/* Any value may come here; whether it makes sense shows when the ring starts. */
+/* The value is checked when the ring starts. */
 int msg_set_vring_base(struct session *s, struct message *m)
 {
 	struct ring *r = stopped_ring(s, m->body.state.index);
@@ -80,7 +81,7 @@ int msg_set_vring_base(struct session *s, struct message *m)
 	return 0;
 }
 
-/* Requests run to their end when they are taken, so nothing is in flight here. */
+/* Nothing is in flight here: each request is completed when it is taken. */
 int msg_get_vring_base(struct session *s, struct message *m)
 {
 	struct ring *r = ring_at(s, m->body.state.index);
@@ -94,8 +95,8 @@ int msg_get_vring_base(struct session *s, struct message *m)
 }
 
 /*
- * The ring and the descriptor of a KICK, CALL or ERR message. *@fd is -1 if the message says that
- * there is none. Returns NULL with a sentence if the message contradicts itself.
+ * The ring and the descriptor of a KICK, CALL or ERR message. *@fd is -1 if the message has none.
+ * Returns NULL with the error text set if the message is inconsistent.
  */
 static struct ring *ring_and_fd(struct session *s, struct message *m, int *fd)
 {
@@ -104,8 +105,9 @@ static struct ring *ring_and_fd(struct session *s, struct message *m, int *fd)
 
 	if (v & ~(uint64_t)(VRING_INDEX_MASK | VRING_NO_FD) ||
 	    !(v & VRING_NO_FD) != (m->fd_count == 1)) {
-		refuse(EBADMSG, "a ring descriptor message has the value %#llx and %u descriptors",
-		       (unsigned long long)v, m->fd_count);
+		set_error(EBADMSG,
+			  "a ring descriptor message has the value %#llx and %u descriptors",
+			  (unsigned long long)v, m->fd_count);
 		return NULL;
 	}
 	r = ring_at(s, v & VRING_INDEX_MASK);
@@ -121,9 +123,9 @@ static void on_kick(struct watch *w)
 		(struct session *)((char *)(r - r->index) - offsetof(struct session, rings));
 	eventfd_t kicks;
 
-	errno = 0; /* at the end of a file or socket eventfd_read fails without setting it */
+	errno = 0; /* eventfd_read does not set it at the end of a file or socket */
 	if (eventfd_read(w->fd, &kicks)) {
-		/* No eventfd, or one that others read too: it would be ready for ever. */
+		/* Not an eventfd, or one that others read too: it would stay readable. */
 		if (errno != EAGAIN && errno != EINTR)
 			loop_remove(&s->device->loop, w);
 		return;
@@ -133,8 +135,8 @@ static void on_kick(struct watch *w)
 }
 
 /*
- * A read must never block, and O_NONBLOCK belongs to the file that both sides share; clients that
- * made a blocking one get it changed.
+ * Reads must not block. O_NONBLOCK is a property of the file that both sides share, so it is set
+ * even if the client created a blocking descriptor.
  */
 static int watch_kicks(struct session *s, struct ring *r, int fd)
 {
@@ -144,7 +146,7 @@ static int watch_kicks(struct session *s, struct ring *r, int fd)
 	r->kick.ready = on_kick;
 	r->kick.owner = r;
 	if (fcntl(fd, F_SETFL, O_NONBLOCK))
-		return refuse(errno, "the kick descriptor of ring %u is unusable", r->index);
+		return set_error(errno, "the kick descriptor of ring %u is unusable", r->index);
 	rc = loop_add(&s->device->loop, &r->kick, fd);
 	return rc;
 }
@@ -166,11 +168,11 @@ int msg_set_vring_kick(struct session *s, struct message *m)
 		}
 	}
 	r->polled = fd < 0 || s->device->options.poll;
-	r->pending = true; /* also makes a running ring ask for kicks in its new way */
+	r->pending = true; /* a running ring must also set its kicks again */
 	if (r->started)
 		return 0;
 	if (!r->ops)
-		return refuse(EPROTO, "ring %u was kicked before SET_FEATURES", r->index);
+		return set_error(EPROTO, "ring %u was kicked before SET_FEATURES", r->index);
 	return ring_start(r);
 }
 
@@ -183,19 +185,19 @@ static int set_fd(struct session *s, struct message *m, bool call)
 	r = ring_and_fd(s, m, &fd);
 	if (!r)
 		return -EINVAL;
-	/* A write to a full counter must not block. */
+	/* Writing to a full counter must not block. */
 	if (fd >= 0 && fcntl(fd, F_SETFL, O_NONBLOCK)) {
 		close(fd);
-		return refuse(EINVAL, "a descriptor of ring %u is unusable", r->index);
+		return set_error(EINVAL, "a descriptor of ring %u is unusable", r->index);
 	}
 	slot = call ? &r->call_fd : &r->err_fd;
 	if (*slot >= 0)
 		close(*slot);
 	*slot = fd;
 	/*
-	 * What was used while there was no descriptor, or another one, went unheard: QEMU,
-	 * restarting a ring, sends this after the kick. One notification too many does no harm
-	 * (virtio 1.4, 2.7.7.1).
+	 * Used requests may not have been announced through the previous descriptor: QEMU sends
+	 * this after the kick when it restarts a ring. A spurious notification is allowed (virtio
+	 * 1.4, 2.7.7.1).
 	 */
 	if (call && fd >= 0 && r->started)
 		eventfd_write(fd, 1);
@@ -212,7 +214,7 @@ int msg_set_vring_err(struct session *s, struct message *m)
 	return set_fd(s, m, false);
 }
 
-/* A ring that is disabled keeps its place and is simply not looked at. */
+/* A disabled ring keeps its positions and is not processed. */
 int msg_set_vring_enable(struct session *s, struct message *m)
 {
 	struct ring *r = ring_at(s, m->body.state.index);
@@ -220,10 +222,12 @@ int msg_set_vring_enable(struct session *s, struct message *m)
 	if (!r)
 		return -EINVAL;
 	if (m->body.state.num > 1)
-		return refuse(EINVAL, "SET_VRING_ENABLE of ring %u has the value %u", r->index,
-			      m->body.state.num);
+		return set_error(EINVAL, "SET_VRING_ENABLE of ring %u has the value %u", r->index,
+				 m->body.state.num);
 	if (!(s->features & BIT(F_PROTOCOL_FEATURES)))
-		return refuse(EPROTO, "SET_VRING_ENABLE came without bit 30 being negotiated");
+		return set_error(
+			EPROTO,
+			"SET_VRING_ENABLE requires feature bit 30, which was not negotiated");
 	r->enabled = m->body.state.num;
 	r->pending = true;
 	return 0;

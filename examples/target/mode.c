@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * MODE SENSE: nothing can be changed, so the current and the default values are the same and no
- * bit is changeable (SPC-4 and SBC-3, "Mode parameters").
+ * MODE SENSE: no parameter is changeable, so current and default values are the same (SPC-4 and
+ * SBC-3, "Mode parameters").
  */
 #include <string.h>
 
@@ -10,7 +10,7 @@
 
 #define PAGES_MAX 64
 
-/* All zeros: no automatic reallocation, errors are reported as they come. */
+/* All zeros: no automatic reallocation, errors are reported. */
 static unsigned int page_recovery(const struct lun *lun, uint8_t *p)
 {
 	(void)lun;
@@ -46,7 +46,7 @@ static const struct mode_page {
 	{0x0a, page_control},
 };
 
-/* The pages that @code asks for; 0 bytes means there is no such page. */
+/* The pages selected by @code; 0 bytes means that there is no such page. */
 static unsigned int fill_pages(const struct lun *lun, uint8_t code, bool changeable, uint8_t *p)
 {
 	unsigned int len = 0;
@@ -65,8 +65,8 @@ static unsigned int fill_pages(const struct lun *lun, uint8_t code, bool changea
 }
 
 /*
- * The short form has 32 bits for the number of blocks; all ones means more (SPC-4, "Mode parameter
- * block descriptor").
+ * The short form has 32 bits for the number of blocks; all ones means that it does not fit (SPC-4,
+ * "Mode parameter block descriptor").
  */
 static unsigned int fill_block_descriptor(const struct lun *lun, bool long_lba, uint8_t *p)
 {
@@ -76,7 +76,7 @@ static unsigned int fill_block_descriptor(const struct lun *lun, bool long_lba, 
 		return 16;
 	}
 	put_be32(p, lun->blocks > UINT32_MAX ? UINT32_MAX : (uint32_t)lun->blocks);
-	put_be32(p + 4, lun->block_size); /* its upper byte is reserved and zero */
+	put_be32(p + 4, lun->block_size); /* the upper byte is reserved */
 	return 8;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Reading the command line into struct options.
+ * Parses the command line.
  */
 #include "options.h"
 
@@ -12,38 +12,38 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "say.h"
+#include "error.h"
 
 static const char help[] =
 	"Usage: vscsi-target --socket=PATH --lun=T:L,STORE... [OPTION...]\n"
-	"Be a virtio-scsi device for one vhost-user client at a time.\n"
+	"Provide a virtio-scsi device to one vhost-user client at a time.\n"
 	"\n"
 	"  --socket=PATH       listen on this unix socket\n"
-	"  --fd=N              serve this connected socket instead, and end with it\n"
+	"  --fd=N              serve this connected socket instead, then exit\n"
 	"  --lun=T:L,STORE[,PROPERTY...]\n"
-	"                      a logical unit L of target T; may be given many times\n"
-	"      file=PATH       kept in an existing file or block device\n"
-	"      ram=SIZE        kept in memory\n"
-	"      null=SIZE       not kept: reads change nothing, writes are dropped\n"
+	"                      add logical unit L of target T; may be repeated\n"
+	"      file=PATH       store data in an existing file or block device\n"
+	"      ram=SIZE        store data in memory\n"
+	"      null=SIZE       store nothing: reads return no data, writes are discarded\n"
 	"      ro              read-only\n"
-	"      thin            unmapped blocks give their space back\n"
-	"      block=512|4096  size of a block (512)\n"
+	"      thin            thin provisioned: UNMAP frees space\n"
+	"      block=512|4096  block size (512)\n"
 	"      serial=TEXT     serial number\n"
-	"  --queues=N          request queues offered, 1 to 254 (8)\n"
+	"  --queues=N          number of request queues, 1 to 254 (8)\n"
 	"  --queue-size=N      largest ring accepted, 2 to 32768 (1024)\n"
-	"  --mode=eventfd|poll wait for kicks, or look at the rings all the time (eventfd)\n"
+	"  --mode=eventfd|poll wait for kicks, or poll the rings (eventfd)\n"
 	"  --off=NAME[,NAME]   do not offer these features\n"
-	"  --in-order          offer to use requests in order: in batches, which takes longer\n"
+	"  --in-order          offer VIRTIO_F_IN_ORDER: completes in batches, slower\n"
 	"  --list-features     print the names of all features\n"
 	"  --seg-max=N         seg_max in config space (254)\n"
 	"  --max-sectors=N     max_sectors in config space, 512-byte units (65535)\n"
 	"  --cmd-per-lun=N     cmd_per_lun in config space (128)\n"
-	"  --control=PATH      take commands on this unix socket: add, die, remove,\n"
+	"  --control=PATH      accept commands on this unix socket: add, die, remove,\n"
 	"                      resize, stat\n"
 	"  --help              print this\n"
-	"SIZE is in bytes, or followed by K, M, G or T.\n";
+	"SIZE is in bytes, or has a suffix K, M, G or T (powers of 1024).\n";
 
-/* Long options only: a device is described once, in a script. */
+/* There are only long options. */
 enum option_id {
 	OPT_SOCKET = 1,
 	OPT_FD,
@@ -79,7 +79,7 @@ static const struct option long_options[] = {
 	{NULL, 0, NULL, 0},
 };
 
-/* Unlike atoi this takes a whole number and nothing else, and says what the range is. */
+/* Parses a decimal number and checks its range. */
 static int number(const char *name, const char *text, uint32_t min, uint32_t max, uint32_t *out)
 {
 	unsigned long long v;
@@ -88,12 +88,13 @@ static int number(const char *name, const char *text, uint32_t min, uint32_t max
 	errno = 0;
 	v = strtoull(text, &end, 10);
 	if (!isdigit((unsigned char)*text) || *end || errno || v < min || v > max)
-		return refuse(EINVAL, "--%s=%s: give a number from %u to %u", name, text, min, max);
+		return set_error(EINVAL, "invalid value '%s' for --%s (expected %u to %u)", text,
+				 name, min, max);
 	*out = (uint32_t)v;
 	return 0;
 }
 
-/* Stores are opened here, so that a bad path is found before anybody connects. */
+/* Opens the store, so that a wrong path is reported before a client connects. */
 static int add_lun(const char *text, struct lun_table *luns)
 {
 	struct lun_spec spec;
@@ -105,7 +106,8 @@ static int add_lun(const char *text, struct lun_table *luns)
 static int set_mode(struct options *o, const char *text)
 {
 	if (strcmp(text, "poll") && strcmp(text, "eventfd"))
-		return refuse(EINVAL, "--mode=%s: the modes are poll and eventfd", text);
+		return set_error(EINVAL, "invalid value '%s' for --mode (expected poll or eventfd)",
+				 text);
 	o->poll = *text == 'p';
 	return 0;
 }
@@ -129,7 +131,7 @@ static int set_option(int id, const char *arg, struct options *o, unsigned int *
 	case OPT_FD:
 		return set_fd(o, arg);
 	case OPT_LUN:
-		/* Their names need the socket's path, which may come later: see add_luns(). */
+		/* Added later, by add_luns(): their names depend on --socket. */
 		(*luns)++;
 		return 0;
 	case OPT_QUEUES:
@@ -149,31 +151,32 @@ static int set_option(int id, const char *arg, struct options *o, unsigned int *
 		return number("max-sectors", arg, 1, UINT32_MAX / 512, &o->max_sectors);
 	case OPT_CMD_PER_LUN:
 		return number("cmd-per-lun", arg, 1, UINT32_MAX, &o->cmd_per_lun);
-	default: /* OPT_CONTROL; the two that end the program never come here */
+	default: /* OPT_CONTROL; the two that end the program are handled earlier */
 		o->control_path = arg;
 		return 0;
 	}
 }
 
-/* What only all options together can say. */
+/* Checks that concern several options. */
 static int check(struct options *o, int argc, unsigned int luns)
 {
 	if (optind < argc)
-		return refuse(EINVAL, "nothing was expected behind the options: see --help");
+		return set_error(EINVAL, "unexpected argument after the options; see --help");
 	/* Both or neither. */
 	if (!o->socket_path == (o->fd < 0))
-		return refuse(EINVAL, "give one of --socket=PATH and --fd=N: see --help");
-	/* With a control socket there may be some later. */
+		return set_error(EINVAL, "give either --socket=PATH or --fd=N; see --help");
+	/* With a control socket, units can be added later. */
 	if (!luns && !o->control_path)
-		return refuse(EINVAL, "give a --lun=T:L,STORE, or --control=PATH to add one later: "
-				      "see --help");
-	/* Nobody could negotiate them. */
+		return set_error(EINVAL,
+				 "give --lun=T:L,STORE, or --control=PATH to add one later; "
+				 "see --help");
+	/* Protocol features require bit 30. */
 	if (!(o->features.virtio & BIT(F_PROTOCOL_FEATURES)))
 		o->features.protocol = 0;
 	return 0;
 }
 
-/* Once more over the command line, all of which is right but what the units themselves say. */
+/* Second pass over the command line, in which only the units themselves can be invalid. */
 static int add_luns(int argc, char **argv, struct lun_table *luns)
 {
 	int rc = 0;
@@ -202,9 +205,9 @@ int options_parse(int argc, char **argv, struct options *o, struct lun_table *lu
 		.max_sectors = 65535,
 		.cmd_per_lun = 128,
 	};
-	/* Drivers would take it, and wait for the end of a batch where they need not. */
+	/* Off by default: with it, requests wait for the end of their batch. */
 	o->features.virtio &= ~BIT(VIRTIO_F_IN_ORDER);
-	/* The sentence about a bad option comes from here, in the same form as all others. */
+	/* Errors are reported below, in the same form as all others. */
 	opterr = 0;
 	while (!rc && (id = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
 		if (id == OPT_HELP) {
@@ -216,8 +219,9 @@ int options_parse(int argc, char **argv, struct options *o, struct lun_table *lu
 			return 1;
 		}
 		if (id == '?')
-			rc = refuse(EINVAL, "'%s' is no option or lacks its value: see --help",
-				    argv[optind - 1]);
+			rc = set_error(EINVAL,
+				       "invalid option '%s', or its value is missing; see --help",
+				       argv[optind - 1]);
 		else
 			rc = set_option(id, optarg, o, &count);
 	}

@@ -11,26 +11,26 @@
 #include "feature.h"
 #include "lun.h"
 
-#define QUEUES_MAX     254 /* with control and event queue, what one byte can count */
+#define QUEUES_MAX     254 /* one byte counts all queues, two of which are control and event */
 #define QUEUE_SIZE_MAX 32768
 
-/* What was asked for, checked as far as one option or all together can be. Text is the caller's. */
+/* Parsed and checked options. Strings belong to the caller. */
 struct options {
-	const char *socket_path;  /* listen here, or */
-	int fd;                   /* serve this connected socket; -1 if not given */
+	const char *socket_path;  /* listen here, or use @fd */
+	int fd;                   /* connected socket; -1 if not given */
 	const char *control_path; /* NULL: no control socket */
 	struct features features; /* offered */
 	uint32_t queues;          /* request queues offered */
-	uint32_t queue_size;      /* the largest ring accepted, entries */
-	uint32_t seg_max;         /* the next three are for config space */
-	uint32_t max_sectors;     /* 512 bytes each; also the most that one command moves */
+	uint32_t queue_size;      /* largest ring accepted, entries */
+	uint32_t seg_max;         /* this and the next two: config space */
+	uint32_t max_sectors;     /* 512 bytes each; also the largest transfer of a command */
 	uint32_t cmd_per_lun;
-	bool poll; /* look at rings all the time, want no kicks */
+	bool poll; /* poll the rings; request no kicks */
 };
 
 /*
- * options_parse - read the command line; LUNs are opened and put into @luns on the way.
- * Returns 0 to go on, 1 when all is done (--help), or a negative errno with a sentence.
+ * options_parse - parse the command line; opens the LUNs and adds them to @luns.
+ * Returns 0 to continue, 1 if done (--help), or a negative errno with the error text set.
  */
 int options_parse(int argc, char **argv, struct options *o, struct lun_table *luns);
 

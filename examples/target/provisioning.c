@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Giving space back and writing one block many times: UNMAP and WRITE SAME (SBC-3).
+ * UNMAP and WRITE SAME (SBC-3).
  */
 #include <string.h>
 
@@ -15,8 +15,8 @@ struct unmap_list {
 };
 
 /*
- * Read and check the whole list before anything is unmapped. All of it is copied first: the client
- * can change its memory at any time.
+ * Reads and checks the whole list before anything is unmapped. It is copied first, because the
+ * client can change its memory at any time.
  */
 static bool read_list(struct scsi_task *t, struct unmap_list *list)
 {
@@ -38,7 +38,7 @@ static bool read_list(struct scsi_task *t, struct unmap_list *list)
 		task_fail(t, KEY_ILLEGAL_REQUEST, ASC_PARAM_LIST_LENGTH);
 		return false;
 	}
-	/* A last descriptor that is not complete does not count (SBC-3, UNMAP). */
+	/* An incomplete last descriptor is ignored (SBC-3, UNMAP). */
 	list->count = get_be16(d + 2) / 16;
 	if (list->count > UNMAP_MAX_DESCRIPTORS || 8 + list->count * 16 > bytes) {
 		task_fail_field(t, false, 2, -1);
@@ -80,7 +80,7 @@ void run_unmap(struct scsi_task *t)
 	t->out_done = t->wanted;
 }
 
-/* NDOB, "no data-out buffer", exists in the 16-byte command only. */
+/* NDOB exists only in the 16-byte command. */
 static bool no_data(const struct scsi_task *t)
 {
 	return t->cdb[0] == 0x93 && t->cdb[1] & 0x01;
@@ -91,13 +91,13 @@ uint64_t length_write_same(const struct scsi_task *t)
 	return no_data(t) ? 0 : t->lun->block_size;
 }
 
-/* Each byte equals the one before it, and the first is zero. */
+/* The first byte is zero and every other equals the one before it. */
 static bool all_zero(const uint8_t *p, size_t n)
 {
 	return !p[0] && !memcmp(p, p + 1, n - 1);
 }
 
-/* Write copies of the one block in @chunk until the range is full. */
+/* Fills the range with copies of the block in @chunk. */
 static int write_copies(struct scsi_task *t, const struct block_range *r, uint8_t *chunk)
 {
 	uint32_t bs = t->lun->block_size;
@@ -136,7 +136,7 @@ void run_write_same(struct scsi_task *t)
 		task_fail_field(t, true, 1, 3);
 		return;
 	}
-	if (!r.count) { /* WSNZ in page B0h says so */
+	if (!r.count) { /* see WSNZ in page B0h */
 		task_fail_field(t, true, t->cdb[0] == 0x93 ? 10 : 7, -1);
 		return;
 	}

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Mapping and translating. Everything about a region comes from the client and is checked here,
- * once; afterwards only the private copy counts. What cannot be checked, that the file is not cut
- * short later, is left to fault.h.
+ * Maps regions and translates addresses. All values come from the client and are checked once,
+ * here; later only private copies are used. A file that is truncated later can't be detected; see
+ * fault.h.
  */
 #include "regions.h"
 
@@ -13,14 +13,14 @@
 #include <sys/stat.h>
 
 #include "../../src/util/bits.h"
-#include "say.h"
+#include "error.h"
 
 static bool wraps(uint64_t start, uint64_t len)
 {
 	return start + len < start;
 }
 
-/* Neither range wraps: that was checked before. */
+/* No range wraps: checked by the caller. */
 static bool overlap(uint64_t a, uint64_t a_len, uint64_t b, uint64_t b_len)
 {
 	return a < b + b_len && b < a + a_len;
@@ -32,33 +32,35 @@ static int check_range(const struct memory *m, uint64_t guest, uint64_t user, ui
 	unsigned int i;
 
 	if (!size || wraps(guest, size) || wraps(user, size))
-		return refuse(EINVAL, "a memory region of %#llx bytes at %#llx is empty or wraps",
-			      (unsigned long long)size, (unsigned long long)guest);
+		return set_error(EINVAL,
+				 "a memory region of %#llx bytes at %#llx is empty or wraps",
+				 (unsigned long long)size, (unsigned long long)guest);
 	if (m->count == MEMORY_SLOTS)
-		return refuse(ENOSPC, "all %d memory slots are taken", MEMORY_SLOTS);
+		return set_error(ENOSPC, "all %d memory slots are taken", MEMORY_SLOTS);
 	for (i = 0; i < m->count; i++) {
 		r = &m->regions[i];
 		if (overlap(guest, size, r->guest, r->size) ||
 		    overlap(user, size, r->user, r->size))
-			return refuse(EEXIST,
-				      "the memory region at %#llx overlaps the one at %#llx",
-				      (unsigned long long)guest, (unsigned long long)r->guest);
+			return set_error(EEXIST,
+					 "the memory region at %#llx overlaps the one at %#llx",
+					 (unsigned long long)guest, (unsigned long long)r->guest);
 	}
 	return 0;
 }
 
 /*
- * Touching a mapping behind the end of its file is SIGBUS, so the file's size decides. @align is
- * what an offset has to be a multiple of: the page size, on hugetlbfs that of the huge pages.
+ * Accessing a mapping past the end of its file raises SIGBUS, so the file must be large enough.
+ * @align: required alignment of offsets: the page size, or the hugepage size on hugetlbfs
  */
 static int check_file(int fd, uint64_t offset, uint64_t size, uint64_t *align)
 {
 	struct stat st;
 
 	if (fstat(fd, &st) || !S_ISREG(st.st_mode))
-		return refuse(EINVAL, "the descriptor of a memory region is no shared memory file");
+		return set_error(EINVAL,
+				 "the descriptor of a memory region is not a shared memory file");
 	if (!range_inside(offset, size, 0, (uint64_t)st.st_size))
-		return refuse(
+		return set_error(
 			EINVAL,
 			"a memory region of %#llx bytes at offset %#llx does not fit into its "
 			"file of %#llx bytes",
@@ -79,13 +81,13 @@ int region_map(struct region *r, uint64_t size, uint64_t offset, int fd)
 	rc = check_file(fd, offset, size, &align);
 	if (rc)
 		return rc;
-	/* mmap wants an aligned offset, vhost-user promises none: map a little more in front. */
+	/* mmap needs an aligned offset, which vhost-user does not guarantee: map from before it. */
 	skip = offset & (align - 1);
 	map = mmap(NULL, align_up(size + skip, align), PROT_READ | PROT_WRITE,
 		   MAP_SHARED | MAP_NORESERVE, fd, (off_t)(offset - skip));
 	if (map == MAP_FAILED)
-		return refuse(errno, "cannot map a memory region of %#llx bytes: %s",
-			      (unsigned long long)size, strerror(errno));
+		return set_error(errno, "cannot map a memory region of %#llx bytes: %s",
+				 (unsigned long long)size, strerror(errno));
 	*r = (struct region){
 		.size = size,
 		.host = (char *)map + skip,
@@ -117,7 +119,7 @@ int memory_add(struct memory *m, uint64_t guest, uint64_t user, uint64_t size, u
 	return 0;
 }
 
-/* The last one takes the free place, so that the table has no holes. */
+/* Moves the last region to the free entry, so that the table has no gaps. */
 int memory_remove(struct memory *m, uint64_t guest, uint64_t user, uint64_t size)
 {
 	struct region *r;
@@ -132,8 +134,8 @@ int memory_remove(struct memory *m, uint64_t guest, uint64_t user, uint64_t size
 		m->last_hit = 0;
 		return 0;
 	}
-	return refuse(ENOENT, "there is no memory region of %#llx bytes at %#llx to remove",
-		      (unsigned long long)size, (unsigned long long)guest);
+	return set_error(ENOENT, "no memory region of %#llx bytes at %#llx to remove",
+			 (unsigned long long)size, (unsigned long long)guest);
 }
 
 void memory_clear(struct memory *m)
@@ -146,8 +148,8 @@ void memory_clear(struct memory *m)
 }
 
 /*
- * Called for every descriptor. Most clients have one region that all of them are in, hence the last
- * hit; an address below a region gives a difference that is larger than any region.
+ * Called for every descriptor. Tries the last hit first, because most clients have one large
+ * region. If the address is below a region, the difference wraps and exceeds every region.
  */
 void *memory_guest(struct memory *m, uint64_t guest, uint64_t *room)
 {
@@ -170,7 +172,7 @@ found:
 	return r->host + (guest - r->guest);
 }
 
-/* Only for rings, which have to be in one piece; used when they start. */
+/* For rings, which must be contiguous; called when they start. */
 void *memory_user(const struct memory *m, uint64_t user, uint64_t len)
 {
 	const struct region *r;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The client's memory: the regions it handed over, mapped here, and the two address spaces that
- * name places in them (vhost-user, "Memory access").
+ * The client's memory: its regions, mapped here, and their two address spaces (vhost-user, "Memory
+ * access").
  */
 #ifndef TARGET_REGIONS_H
 #define TARGET_REGIONS_H
@@ -9,59 +9,59 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define TABLE_REGIONS 8  /* the most that SET_MEM_TABLE can carry */
-#define MEMORY_SLOTS  32 /* the most with ADD_MEM_REG */
+#define TABLE_REGIONS 8  /* maximum with SET_MEM_TABLE */
+#define MEMORY_SLOTS  32 /* maximum with ADD_MEM_REG */
 
 struct region {
-	uint64_t guest; /* first address as descriptors name it */
-	uint64_t user;  /* first address as ring addresses name it */
+	uint64_t guest; /* start address in descriptors */
+	uint64_t user;  /* start address in SET_VRING_ADDR */
 	uint64_t size;
-	char *host; /* where the region's first byte is mapped here */
-	void *map;  /* the whole mapping, which page alignment may make larger */
+	char *host; /* where the region's first byte is mapped */
+	void *map;  /* the whole mapping, page-aligned */
 	size_t map_len;
 };
 
 struct memory {
 	struct region regions[MEMORY_SLOTS];
 	unsigned int count;
-	unsigned int last_hit; /* where the last translation succeeded */
+	unsigned int last_hit; /* region of the last successful translation */
 };
 
 /*
  * region_map - map a part of a file.
- * @size, @offset: which part; the file @fd stays the caller's
- * Refuses what the file does not hold in full. Addresses are left at 0. Returns 0 or a negative
- * errno with a sentence; then @r is unchanged.
+ * @size, @offset: which part; @fd still belongs to the caller
+ * Fails if the part exceeds the file. Leaves the addresses 0. Returns 0, or a negative errno with
+ * the error text set and @r unchanged.
  */
 int region_map(struct region *r, uint64_t size, uint64_t offset, int fd);
 
-/* region_unmap - end that. */
+/* region_unmap - unmap it. */
 void region_unmap(struct region *r);
 
 /*
  * memory_add - map a region.
- * @fd: the file it lies in; stays the caller's
- * @offset: where in the file it begins
- * Refuses a region that the file does not hold in full, that wraps, or that overlaps another one
- * in either address space. Returns 0 or a negative errno with a sentence.
+ * @fd: the file; still belongs to the caller
+ * @offset: offset of the region in the file
+ * Fails if the region exceeds the file, wraps, or overlaps another one in either address space.
+ * Returns 0 or a negative errno with the error text set.
  */
 int memory_add(struct memory *m, uint64_t guest, uint64_t user, uint64_t size, uint64_t offset,
 	       int fd);
 
-/* memory_remove - unmap the region that is exactly this one. Returns 0 or -ENOENT. */
+/* memory_remove - unmap the region with exactly these values. Returns 0 or -ENOENT. */
 int memory_remove(struct memory *m, uint64_t guest, uint64_t user, uint64_t size);
 
-/* memory_clear - unmap everything. */
+/* memory_clear - unmap all regions. */
 void memory_clear(struct memory *m);
 
 /*
- * memory_guest - where a guest address is mapped.
- * @room: set to the bytes from there to the region's end
- * Returns NULL if no region holds the address.
+ * memory_guest - translate a guest address.
+ * @room: receives the bytes up to the end of the region
+ * Returns NULL if the address is in no region.
  */
 void *memory_guest(struct memory *m, uint64_t guest, uint64_t *room);
 
-/* memory_user - where @len bytes at a user address are, all in one region; NULL if they are not. */
+/* memory_user - translate @len bytes at a user address; NULL if they are not in one region. */
 void *memory_user(const struct memory *m, uint64_t user, uint64_t len);
 
 #endif

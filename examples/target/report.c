@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What is there: REPORT LUNS and REPORT SUPPORTED OPERATION CODES. Both can be longer than any
- * fixed buffer, so they are written piece by piece as far as the allocation length goes.
+ * REPORT LUNS and REPORT SUPPORTED OPERATION CODES. Their data can exceed any fixed buffer, so it
+ * is written in parts, up to the allocation length.
  */
 #include <string.h>
 
 #include "../../src/util/bits.h"
 #include "scsi_op.h"
 
-/* Parameter data on its way into the client's buffer. */
+/* Parameter data being written to the client's buffer. */
 struct report {
 	struct sgl to;
 	uint64_t left; /* of the allocation length */
@@ -30,7 +30,7 @@ static void report_add(struct report *r, const void *data, size_t len)
 }
 
 /*
- * Single-level addressing: peripheral form up to 255, flat space above (SAM-5, "Single level LUN
+ * Single-level addressing: peripheral device up to 255, flat space above (SAM-5, "Single level LUN
  * structure").
  */
 static void encode_lun(uint8_t *out, const struct lun *lun)
@@ -42,8 +42,8 @@ static void encode_lun(uint8_t *out, const struct lun *lun)
 }
 
 /*
- * For the well-known unit, which belongs to the whole device, an entry is the address as a request
- * header has it: 1, the target, the LUN (virtio 1.4, 5.6.6.1).
+ * An entry of the well-known unit, which reports the units of all targets: in the format of a
+ * request's LUN field: 1, target, LUN (virtio 1.4, 5.6.6.1).
  */
 static void encode_address(uint8_t *out, const struct lun *lun)
 {
@@ -101,7 +101,7 @@ void run_report_luns(struct scsi_task *t)
 		first = 0;
 		last = MAX_TARGETS - 1;
 	}
-	/* SELECT REPORT 1 asks for well-known units only, and no target here has one. */
+	/* SELECT REPORT 1: only well-known units; no target here has one. */
 	if (t->cdb[2] == 1)
 		last = first - 1;
 	for (i = first; i != last + 1; i++)
@@ -115,7 +115,7 @@ void run_report_luns(struct scsi_task *t)
 	t->in_done = r.done;
 }
 
-/* One line of the list of all commands (SPC-4, "All_commands parameter data format"). */
+/* One entry of the list of all commands (SPC-4, "All_commands parameter data format"). */
 static void add_command(struct report *r, const struct scsi_op *op)
 {
 	uint8_t d[8] = {0};
@@ -152,7 +152,7 @@ static void report_all(struct scsi_task *t)
 	t->in_done = r.done;
 }
 
-/* One command and which of its bits count (SPC-4, "One_command parameter data format"). */
+/* One command and its usage data (SPC-4, "One_command parameter data format"). */
 static void report_one(struct scsi_task *t, uint8_t opcode, uint16_t action)
 {
 	const uint8_t cdb[2] = {opcode, (uint8_t)(action & 0x1f)};
@@ -164,16 +164,16 @@ static void report_one(struct scsi_task *t, uint8_t opcode, uint16_t action)
 		task_reply(t, d, 4);
 		return;
 	}
-	d[1] = 3; /* supported as the standard says */
+	d[1] = 3; /* supported according to the standard */
 	put_be16(d + 2, op->cdb_len);
 	memcpy(d + 4, op->usage, op->cdb_len);
-	/* In the usage map a service action stands as its own value. */
+	/* Usage data contains the value of the service action. */
 	if (op->action >= 0)
 		d[5] = (uint8_t)((d[5] & 0xe0) | op->action);
 	task_reply(t, d, 4u + op->cdb_len);
 }
 
-/* Opcodes with service actions are asked for in another way (SPC-4). */
+/* Opcodes with service actions use other reporting options (SPC-4). */
 static bool has_actions(uint8_t opcode)
 {
 	const struct scsi_op *op;
@@ -194,13 +194,13 @@ void run_report_opcodes(struct scsi_task *t)
 	case 0:
 		report_all(t);
 		return;
-	case 1: /* by opcode; one with service actions cannot be named this way */
+	case 1: /* by opcode; not for one with service actions */
 		if (has_actions(opcode))
 			task_fail_field(t, true, 2, 2);
 		else
 			report_one(t, opcode, 0);
 		return;
-	case 2: /* by opcode and service action; one without any cannot */
+	case 2: /* by opcode and service action; not for one without */
 		if (!has_actions(opcode) && scsi_op_find((const uint8_t[]){opcode, 0}))
 			task_fail_field(t, true, 2, 2);
 		else

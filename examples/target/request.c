@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * From a chain of memory to a SCSI command and back.
+ * Converts a chain to a SCSI command, and its result to a response.
  */
 #include "request.h"
 
@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "../../src/util/bits.h"
-#include "say.h"
+#include "error.h"
 #include "session.h"
 
 #define HEADER_FIXED   offsetof(struct virtio_scsi_cmd_req, cdb)
@@ -25,11 +25,11 @@ bool request_address(const uint8_t lun[8], struct scsi_task *t)
 		t->to = TO_REPORT_LUNS;
 		return true;
 	}
-	/* 5.6.6.1: one, the target, a single-level LUN, four bytes of zero. */
+	/* 5.6.6.1: one, target, single-level LUN, four zero bytes. */
 	if (lun[0] != 1 || get_be32(lun + 4) || !t->luns->targets[t->target])
 		return false;
 	/*
-	 * Peripheral form on bus 0, or flat space; there are no others here (SAM-5, "Single level
+	 * Peripheral device addressing on bus 0, or flat space addressing (SAM-5, "Single level
 	 * LUN structure").
 	 */
 	if (lun[2] && lun[2] >> 6 != 1)
@@ -39,13 +39,13 @@ bool request_address(const uint8_t lun[8], struct scsi_task *t)
 	return true;
 }
 
-/* Without INOUT a request has data in one direction or none (5.6.6.1.1). */
+/* Without INOUT a request has data in at most one direction (5.6.6.1.1). */
 static bool directions_ok(const struct session *s, const struct scsi_task *t)
 {
 	return s->features & BIT(VIRTIO_SCSI_F_INOUT) || !t->out.len || !t->in.len;
 }
 
-/* From the transport's point of view every SCSI status, good or bad, is a success. */
+/* Every SCSI status, good or bad, has the virtio response OK. */
 static uint8_t run(struct session *s, const uint8_t *lun, struct scsi_task *t)
 {
 	t->luns = &s->device->luns;
@@ -65,7 +65,7 @@ static uint8_t run(struct session *s, const uint8_t *lun, struct scsi_task *t)
 	}
 }
 
-/* For the control command "stat"; what was transferred, not what was asked for. */
+/* Counts what was transferred, for the control command "stat". */
 static void count(struct counters *c, const struct scsi_task *t)
 {
 	c->requests++;
@@ -74,7 +74,7 @@ static void count(struct counters *c, const struct scsi_task *t)
 	c->check_conditions += t->status == STATUS_CHECK_CONDITION;
 }
 
-/* The response has room for sense_size bytes of sense; what is not used of it is cleared. */
+/* Sense data is truncated to sense_size; the unused part is cleared. */
 static void respond(struct session *s, struct sgl to, const struct scsi_task *t, uint8_t response)
 {
 	static const uint8_t zeros[256];
@@ -105,12 +105,12 @@ int64_t request(struct session *s, struct chain *c)
 	uint8_t response;
 
 	if (c->out.len < header_len || c->in.len < response_len)
-		return refuse(
+		return set_error(
 			EINVAL,
 			"a request has %zu readable and %zu writable bytes; header and response "
 			"need %zu and %zu (virtio 1.4, 5.6.6.1)",
 			c->out.len, c->in.len, header_len, response_len);
-	/* Commands look at 16 bytes of CDB, even if cdb_size is smaller. */
+	/* Handlers use 16 bytes of CDB even if cdb_size is smaller. */
 	memset(header + HEADER_FIXED, 0, 16);
 	sgl_read(&c->out, header, header_len);
 	sgl_advance(&c->in, response_len);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What both ring formats share: starting, stopping, breaking, and notifying the driver.
+ * What both ring formats share: start, stop, break, and notify the driver.
  */
 #include "ring.h"
 
@@ -10,17 +10,17 @@
 #include <unistd.h>
 
 #include "crash.h"
-#include "say.h"
+#include "error.h"
 
 static int make_pieces(struct ring *r)
 {
 	struct iovec *iov;
 
-	/* A buffer that crosses regions takes more pieces than descriptors; so many is plenty. */
+	/* A buffer that spans regions needs more segments than descriptors; this is enough. */
 	r->iov_max = 2 * r->num + MEMORY_SLOTS;
 	iov = realloc(r->iov, r->iov_max * sizeof(*iov));
 	if (!iov)
-		return refuse(ENOMEM, "no memory left for ring %u", r->index);
+		return set_error(ENOMEM, "no memory left for ring %u", r->index);
 	r->iov = iov;
 	return 0;
 }
@@ -30,8 +30,9 @@ int ring_start(struct ring *r)
 	int rc;
 
 	if (!r->num || !r->have_addr)
-		return refuse(EINVAL, "ring %u was kicked before its size and addresses were set",
-			      r->index);
+		return set_error(EINVAL,
+				 "ring %u was kicked before its size and addresses were set",
+				 r->index);
 	rc = make_pieces(r);
 	if (rc)
 		return rc;
@@ -44,12 +45,12 @@ int ring_start(struct ring *r)
 	r->called_valid = false;
 	r->broken = false;
 	r->started = true;
-	r->pending = true; /* what was made available before the start gets no kick */
-	r->ops->ask_kicks(r, !r->polled);
+	r->pending = true; /* there is no kick for requests made available before */
+	r->ops->enable_kicks(r, !r->polled);
 	return 0;
 }
 
-/* The used index in memory may be anything by now; the private one is right. */
+/* Keeps the private used index: the one in memory may have been changed. */
 int ring_reattach(struct ring *r)
 {
 	uint16_t used = r->next_used;
@@ -61,8 +62,8 @@ int ring_reattach(struct ring *r)
 }
 
 /*
- * Call and error descriptors end with the ring: a restart brings new ones (vhost-user, "Ring
- * states").
+ * Call and error descriptors end with the ring: they are sent again for the next start (vhost-user,
+ * "Ring states").
  */
 void ring_stop(struct ring *r)
 {
@@ -71,7 +72,7 @@ void ring_stop(struct ring *r)
 	r->started = false;
 	r->broken = false;
 	r->pending = false;
-	r->batch.slots = 0; /* of a client that was cut off */
+	r->batch.slots = 0; /* of a client that was disconnected */
 	inflight_stop(&r->inflight);
 	if (r->call_fd >= 0)
 		close(r->call_fd);
@@ -88,7 +89,7 @@ bool ring_runs(const struct ring *r)
 
 void ring_break(struct ring *r)
 {
-	warn("ring %u is broken and will not be looked at again: %s", r->index, refusal());
+	warn("ring %u is broken and will not be used again: %s", r->index, last_error());
 	r->broken = true;
 	if (r->err_fd >= 0)
 		eventfd_write(r->err_fd, 1);
@@ -98,10 +99,10 @@ bool ring_rearm(struct ring *r)
 {
 	if (r->polled)
 		return r->ops->has_work(r);
-	r->ops->ask_kicks(r, true);
+	r->ops->enable_kicks(r, true);
 	/*
 	 * Pairs with the driver's fence between publishing a request and reading the flag: either
-	 * it sees that kicks are wanted, or we see its request (virtio 1.4, 2.7.13.4.1,
+	 * it sees that kicks are enabled, or we see its request (virtio 1.4, 2.7.13.4.1,
 	 * 2.8.21.3.1).
 	 */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
@@ -112,25 +113,25 @@ int ring_pop(struct ring *r, struct chain *c)
 {
 	int rc;
 
-	if (inflight_again(&r->inflight)) {
-		rc = r->ops->pop_again(r, c);
-		r->inflight.again_at++;
+	if (inflight_replay(&r->inflight)) {
+		rc = r->ops->pop_replay(r, c);
+		r->inflight.replay_next++;
 	} else {
 		rc = r->ops->pop(r, c);
 		if (rc > 0 && r->inflight.part && r->ops->inflight->take(r, c))
 			rc = -EINVAL;
 	}
-	/* A ring that is written to meanwhile may have no end. */
+	/* The client can write to the ring meanwhile, so that a batch might never end. */
 	if (rc > 0 && r->batch.slots + c->slots > r->num)
-		return refuse(EINVAL, "a batch of ring %u is longer than its %u entries", r->index,
-			      r->num);
+		return set_error(EINVAL, "a batch of ring %u is longer than its %u entries",
+				 r->index, r->num);
 	if (rc > 0)
 		crash_point(CRASH_TAKEN);
 	return rc;
 }
 
-/* Hand over to the driver what is in the in-flight area's done list, or @c where there is none. */
-static void show(struct ring *r, const struct chain *c, uint32_t written)
+/* Publishes the requests in the in-flight area's done list, or @c if there is no area. */
+static void publish(struct ring *r, const struct chain *c, uint32_t written)
 {
 	if (r->inflight.part)
 		r->ops->inflight->link(r, c->slots);
@@ -147,7 +148,7 @@ void ring_push(struct ring *r, const struct chain *c, uint32_t written)
 	if (r->inflight.part)
 		r->inflight.done[r->inflight.done_count++] = c->entry;
 	if (!r->in_order) {
-		show(r, c, written);
+		publish(r, c, written);
 		return;
 	}
 	r->batch.id = c->id;
@@ -160,7 +161,7 @@ static void show_batch(struct ring *r)
 	const struct chain c = {.id = r->batch.id, .slots = r->batch.slots};
 
 	if (c.slots)
-		show(r, &c, r->batch.written);
+		publish(r, &c, r->batch.written);
 	r->batch.slots = 0;
 }
 
@@ -168,13 +169,13 @@ bool ring_call(struct ring *r)
 {
 	show_batch(r);
 	/*
-	 * What was pushed must be visible before the driver's wish is read: the driver re-arms
-	 * first and looks for used entries second (virtio 1.4, 2.7.7.2, 2.8.22).
+	 * What was pushed must be visible before the driver's event is read: the driver sets it and
+	 * then checks for used entries (virtio 1.4, 2.7.7.2, 2.8.22).
 	 */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (!r->ops->wants_call(r) || r->call_fd < 0)
 		return false;
-	/* A counter that is full already holds a notification. */
+	/* If the counter is full, a notification is pending already. */
 	eventfd_write(r->call_fd, 1);
 	return true;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The device side of a virtqueue. A ring is set up field by field by vhost-user messages, then
- * started; ring_ops hides which of the two formats it has. Knows no SCSI.
+ * The device side of a virtqueue. A ring is configured by vhost-user messages and then started;
+ * ring_ops hides whether it is split or packed. Knows no SCSI.
  */
 #ifndef TARGET_RING_H
 #define TARGET_RING_H
@@ -14,11 +14,11 @@
 #include "regions.h"
 #include "sgl.h"
 
-/* One request taken from a ring: what the device may read, and what it may write. */
+/* A request taken from a ring. */
 struct chain {
-	uint16_t id;    /* what the driver knows it by */
-	uint16_t slots; /* descriptors it takes up in the ring itself */
-	uint16_t entry; /* where the in-flight area has it */
+	uint16_t id;    /* its head or buffer id */
+	uint16_t slots; /* descriptors used in the ring itself */
+	uint16_t entry; /* index in the in-flight area */
 	struct sgl out; /* device-readable */
 	struct sgl in;  /* device-writable */
 };
@@ -26,24 +26,27 @@ struct chain {
 struct ring;
 
 struct ring_ops {
-	/* Find the ring's parts in memory and take over its state. 0 or -errno with a sentence. */
-	int (*attach)(struct ring *r);
-	/* Take the next request: 1, 0 when there is none, -errno with a sentence. */
-	int (*pop)(struct ring *r, struct chain *c);
-	/* The same for the next one that was in flight before the start; there is one. */
-	int (*pop_again)(struct ring *r, struct chain *c);
 	/*
-	 * Give a request back, @written bytes of its writable part being valid. One that stands for
-	 * a batch has the slots of all of it.
+	 * Locate the ring's parts in memory and load its state. 0 or -errno with the error text
+	 * set.
+	 */
+	int (*attach)(struct ring *r);
+	/* Take the next request: 1, 0 if there is none, -errno with the error text set. */
+	int (*pop)(struct ring *r, struct chain *c);
+	/* Take the next request to replay; there is one. */
+	int (*pop_replay)(struct ring *r, struct chain *c);
+	/*
+	 * Return a request with @written bytes. If it completes a batch, its slots are those of the
+	 * whole batch.
 	 */
 	void (*push)(struct ring *r, const struct chain *c, uint32_t written);
-	/* Whether the driver wants to hear of what was pushed since the last question. */
+	/* Whether the driver asked for a notification of what was pushed since the last call. */
 	bool (*wants_call)(struct ring *r);
-	/* Ask the driver to kick for the next request, or not to. */
-	void (*ask_kicks)(struct ring *r, bool on);
-	/* Whether pop would find something. */
+	/* Enable or disable kicks from the driver. */
+	void (*enable_kicks)(struct ring *r, bool on);
+	/* Whether pop would return a request. */
 	bool (*has_work)(const struct ring *r);
-	/* The positions as GET_VRING_BASE and SET_VRING_BASE carry them. */
+	/* The positions in the format of GET_VRING_BASE and SET_VRING_BASE. */
 	uint32_t (*base)(const struct ring *r);
 	void (*set_base)(struct ring *r, uint32_t base);
 	const struct inflight_ops *inflight;
@@ -58,9 +61,9 @@ struct ring {
 	struct memory *memory;
 	const struct inflight_area *area;
 
-	/* set up by messages */
+	/* configured by messages */
 	uint32_t num;       /* entries; 0 until SET_VRING_NUM */
-	uint64_t desc_addr; /* the three parts, as user addresses */
+	uint64_t desc_addr; /* user addresses of the three parts */
 	uint64_t driver_addr;
 	uint64_t device_addr;
 	bool have_addr;
@@ -70,109 +73,110 @@ struct ring {
 	int call_fd; /* -1: the driver polls */
 	int err_fd;
 
-	/* while it runs */
+	/* while started */
 	bool started;
 	bool broken;
-	bool polled;  /* looked at all the time, kicks are not needed */
-	bool pending; /* work was left, look again without a kick */
+	bool polled;  /* polled permanently, without kicks */
+	bool pending; /* requests are left: check again without a kick */
 	bool event_idx;
 	bool in_order;
 	bool indirect;
-	void *desc; /* the three parts, as mapped here */
+	void *desc; /* the three parts, mapped here */
 	void *driver;
 	void *device;
 	uint16_t next_avail;
 	uint16_t next_used;
 	bool avail_wrap; /* packed rings only */
 	bool used_wrap;
-	uint16_t called_used; /* next_used when the driver was last asked about a call */
+	uint16_t called_used; /* next_used at the last wants_call */
 	bool called_wrap;
 	bool called_valid;
 	struct {
-		uint16_t id; /* of the last one */
+		uint16_t id; /* of the last request */
 		uint16_t slots;
 		uint32_t written;
-	} batch; /* given back in order and not yet shown */
+	} batch; /* returned in order, not published yet */
 	struct inflight inflight;
 
-	/* the pieces of the chain at hand */
+	/* segments of the current chain */
 	struct iovec *iov;
 	unsigned int iov_max;
 	unsigned int iov_count;
-	unsigned int out_count; /* of them device-readable */
+	unsigned int out_count; /* how many are device-readable */
 	unsigned int desc_count;
 	bool has_in;
 	uint64_t chain_bytes;
 };
 
 /*
- * ring_start - begin to run with what was set up.
- * Returns 0 or a negative errno with a sentence; the ring is then not started.
+ * ring_start - start the ring as configured.
+ * Returns 0 or a negative errno with the error text set; the ring is then not started.
  */
 int ring_start(struct ring *r);
 
 /*
- * ring_reattach - find the ring's parts again after the memory changed, keeping its positions.
- * Returns 0 or a negative errno with a sentence.
+ * ring_reattach - locate the ring's parts again after the memory changed, keeping its positions.
+ * Returns 0 or a negative errno with the error text set.
  */
 int ring_reattach(struct ring *r);
 
-/* ring_stop - stop and forget the set-up, apart from the number of entries. Keeps the positions. */
+/* ring_stop - stop, and clear the configuration except the size. Keeps the positions. */
 void ring_stop(struct ring *r);
 
-/* ring_runs - whether requests may be taken from it now. */
+/* ring_runs - whether requests may be taken now. */
 bool ring_runs(const struct ring *r);
 
 /*
- * ring_break - the client broke a rule of the ring: say which (refusal()), raise the error
- * descriptor and never touch the ring again until it is stopped and started anew.
+ * ring_break - the client broke a rule: print last_error(), signal the error descriptor, and don't
+ * touch the ring until it is stopped and started again.
  */
 void ring_break(struct ring *r);
 
 /*
- * ring_rearm - ask for kicks again and look once more.
- * Returns true if there is work after all, in which case no kick may come for it.
+ * ring_rearm - enable kicks and check for requests once more.
+ * Returns true if there are some; there may be no kick for these.
  */
 bool ring_rearm(struct ring *r);
 
 /*
- * ring_pop - take the next request, as ring_ops.pop: first those that were in flight when another
- * target died, then those that the driver made available.
+ * ring_pop - take the next request, see ring_ops.pop: first those to replay after a crash of
+ * another target, then those that the driver makes available.
  */
 int ring_pop(struct ring *r, struct chain *c);
 
 /*
- * ring_push - give a request back, as ring_ops.push. With in-order use one entry stands for all
- * that are given back before ring_call() (virtio 1.4, 2.7.9, 2.8.8).
+ * ring_push - return a request, see ring_ops.push. With IN_ORDER one used entry completes all
+ * requests returned before ring_call() (virtio 1.4, 2.7.9, 2.8.8).
  */
 void ring_push(struct ring *r, const struct chain *c, uint32_t written);
 
 /*
- * ring_call - show what was given back, and notify the driver if it wants that. Returns whether it
- * was notified.
+ * ring_call - publish the returned requests, and notify the driver if it asked for it. Returns
+ * whether it was notified.
  */
 bool ring_call(struct ring *r);
 
-/* packed_step - go @n slots on from @at, turning the wrap counter at the ring's end. */
+/* packed_step - advance @at by @n slots, inverting the wrap counter at the end of the ring. */
 void packed_step(const struct ring *r, uint16_t *at, bool *wrap, uint32_t n);
 
-/* packed_available - whether the descriptor at @i was made available in the lap of @wrap. */
+/* packed_available - whether descriptor @i is available for wrap counter @wrap. */
 bool packed_available(const struct ring *r, uint16_t i, bool wrap);
 
 /*
- * chain_begin, chain_add, chain_end - collect the descriptors of one request.
- * @guest, @len: the memory a descriptor names; @writable: by the device
- * chain_add checks the number of descriptors, the order (readable before writable) and that all
- * memory is the client's. 0 or a negative errno with a sentence.
+ * chain_begin, chain_add, chain_end - collect the descriptors of a request.
+ * @guest, @len: the memory of a descriptor; @writable: by the device
+ * chain_add checks the number of descriptors, their order (readable before writable) and that the
+ * memory is the client's. 0 or a negative errno with the error text set.
  */
 void chain_begin(struct ring *r);
 int chain_add(struct ring *r, uint64_t guest, uint32_t len, bool writable);
 void chain_end(struct ring *r, struct chain *c);
 
 /*
- * chain_table - where an indirect table is.
- * @entries: set to the number of descriptors in it
- * Returns NULL with a sentence when it is not negotiated, not whole, or not in one region.
+ * chain_table - locate an indirect table.
+ * @entries: receives the number of descriptors in it
+ * Returns NULL with the error text set if indirect tables were not negotiated, or if its length is
+ * invalid or it is not in one region.
  */
 const void *chain_table(struct ring *r, uint64_t guest, uint32_t len, uint32_t *entries);
 

@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "../../src/util/bits.h"
+#include "error.h"
 #include "ring.h"
-#include "say.h"
 
 #define F_AVAIL       (1u << VRING_PACKED_DESC_F_AVAIL)
 #define F_USED        (1u << VRING_PACKED_DESC_F_USED)
@@ -17,7 +17,7 @@
 #define EVENT_DISABLE 1
 #define EVENT_AT_DESC 2
 
-/* How positions travel in GET_VRING_BASE: 15 bits of slot, one of wrap counter, twice. */
+/* Positions in GET_VRING_BASE: 15 bits of slot and one of wrap counter, twice. */
 #define BASE_SLOT 0x7fff
 #define BASE_WRAP 0x8000
 
@@ -32,17 +32,17 @@ static int packed_attach(struct ring *r)
 
 	/* virtio 1.4, 2.8.10.1: any size up to 32768; 2.8.11: alignment 16, 4 and 4. */
 	if (r->desc_addr % 16 || r->driver_addr % 4 || r->device_addr % 4)
-		return refuse(EINVAL, "a part of ring %u is not aligned", r->index);
+		return set_error(EINVAL, "a part of ring %u is not aligned", r->index);
 	r->desc = memory_user(r->memory, r->desc_addr, 16 * (uint64_t)r->num);
 	r->driver = memory_user(r->memory, r->driver_addr, 4);
 	r->device = memory_user(r->memory, r->device_addr, 4);
 	if (!r->desc || !r->driver || !r->device)
-		return refuse(EFAULT, "ring %u is not inside one memory region", r->index);
+		return set_error(EFAULT, "ring %u is not inside one memory region", r->index);
 	if ((uintptr_t)r->desc % 16 || (uintptr_t)r->driver % 4 || (uintptr_t)r->device % 4)
-		return refuse(EINVAL, "the memory of ring %u is not aligned", r->index);
+		return set_error(EINVAL, "the memory of ring %u is not aligned", r->index);
 	if (r->next_avail >= r->num || used >= r->num)
-		return refuse(EINVAL, "ring %u starts at entry %u or %u of %u", r->index,
-			      r->next_avail, used, r->num);
+		return set_error(EINVAL, "ring %u starts at entry %u or %u of %u", r->index,
+				 r->next_avail, used, r->num);
 	return 0;
 }
 
@@ -60,7 +60,7 @@ void packed_step(const struct ring *r, uint16_t *at, bool *wrap, uint32_t n)
 
 static uint16_t load_flags(const struct ring *r, uint16_t i)
 {
-	/* Acquire: the descriptor is read after its flags say that it is there (2.8.21.1.1). */
+	/* Acquire: the descriptor is read after its flags (2.8.21.1.1). */
 	return le16toh(__atomic_load_n(&slot(r, i)->flags, __ATOMIC_ACQUIRE));
 }
 
@@ -74,7 +74,7 @@ bool packed_available(const struct ring *r, uint16_t i, bool wrap)
 	return is_available(load_flags(r, i), wrap);
 }
 
-/* One copy, as in a split ring: what is checked is what is used. */
+/* Copies the descriptor once, so that what is checked is what is used. */
 static struct vring_packed_desc fetch(const void *table, uint32_t i)
 {
 	struct vring_packed_desc d;
@@ -89,8 +89,7 @@ static struct vring_packed_desc fetch(const void *table, uint32_t i)
 }
 
 /*
- * An indirect table is used from its first entry to its last; no flag but WRITE means anything in
- * it (2.8.7).
+ * All entries of an indirect table are used; only WRITE is valid in their flags (2.8.7).
  */
 static int walk_table(struct ring *r, const struct vring_packed_desc *at)
 {
@@ -112,18 +111,18 @@ static int walk_table(struct ring *r, const struct vring_packed_desc *at)
 	return 0;
 }
 
-/* One descriptor of a list, @before of which came already. */
+/* Adds a descriptor; @before others of the list came first. */
 static int add(struct ring *r, const struct vring_packed_desc *d, unsigned int before)
 {
 	if (!(d->flags & VRING_DESC_F_INDIRECT))
 		return chain_add(r, d->addr, d->len, d->flags & VRING_DESC_F_WRITE);
-	/* 2.8.19: an indirect descriptor is a list of its own. */
+	/* 2.8.19: an indirect descriptor is a complete list. */
 	if (before || d->flags & VRING_DESC_F_NEXT)
-		return refuse(EINVAL, "an indirect descriptor is part of a list");
+		return set_error(EINVAL, "an indirect descriptor is part of a list");
 	return walk_table(r, d);
 }
 
-/* The list that begins at the next slot. All of it is there as soon as its first one is (2.8.6). */
+/* Walks the list at the next slot. All of it is available once its first descriptor is (2.8.6). */
 static int walk_list(struct ring *r, struct chain *c)
 {
 	struct vring_packed_desc d;
@@ -140,7 +139,7 @@ static int walk_list(struct ring *r, struct chain *c)
 		c->slots++;
 		packed_step(r, &at, &wrap, 1);
 	} while (d.flags & VRING_DESC_F_NEXT);
-	c->id = d.id; /* that of the last descriptor counts (2.8.6) */
+	c->id = d.id; /* the id of the last descriptor counts (2.8.6) */
 	r->next_avail = at;
 	r->avail_wrap = wrap;
 	return 1;
@@ -159,10 +158,10 @@ static int packed_pop(struct ring *r, struct chain *c)
 	return rc;
 }
 
-/* What the ring has in these slots may be of later requests; the in-flight area has copies. */
-static int packed_pop_again(struct ring *r, struct chain *c)
+/* Uses the copies in the in-flight area: the ring's slots may hold later requests. */
+static int packed_pop_replay(struct ring *r, struct chain *c)
 {
-	const struct inflight_again *a = inflight_again(&r->inflight);
+	const struct inflight_replay *a = inflight_replay(&r->inflight);
 	struct vring_packed_desc d;
 	unsigned int i;
 	int rc;
@@ -190,14 +189,14 @@ static void packed_push(struct ring *r, const struct chain *c, uint32_t written)
 		flags |= (uint16_t)(F_AVAIL | F_USED);
 	__atomic_store_n(&d->id, htole16(c->id), __ATOMIC_RELAXED);
 	__atomic_store_n(&d->len, htole32(written), __ATOMIC_RELAXED);
-	/* Release: all of the answer is there before the flags say so (2.8.6). */
+	/* Release: the response is visible before the flags (2.8.6). */
 	__atomic_store_n(&d->flags, htole16(flags), __ATOMIC_RELEASE);
 	packed_step(r, &r->next_used, &r->used_wrap, c->slots);
 }
 
 /*
- * Whether going from @from to @to in @r passed the place that the driver named. Counted in slots
- * from the ring's start in the lap of @to; a place of the other lap lies one ring before (2.8.10).
+ * Whether advancing from @from to @to passed the event. Positions are counted from the start of the
+ * ring in the wrap of @to; an event in the other wrap is one ring size lower (2.8.10).
  */
 static bool passed(const struct ring *r, uint16_t event, bool event_wrap)
 {
@@ -234,14 +233,14 @@ static bool packed_wants_call(struct ring *r)
 	return wants;
 }
 
-static void packed_ask_kicks(struct ring *r, bool on)
+static void packed_enable_kicks(struct ring *r, bool on)
 {
 	uint32_t word = (uint32_t)(on ? EVENT_ENABLE : EVENT_DISABLE) << 16;
 
 	if (on && r->event_idx)
 		word = (uint32_t)EVENT_AT_DESC << 16 | r->next_avail |
 		       (r->avail_wrap ? BASE_WRAP : 0u);
-	/* Place and flags in one store, so that the driver never sees a mixture. */
+	/* Offset and flags in one store, so that the driver never sees a mixture. */
 	__atomic_store_n((uint32_t *)r->device, htole32(word), __ATOMIC_RELAXED);
 }
 
@@ -269,10 +268,10 @@ static void packed_set_base(struct ring *r, uint32_t base)
 const struct ring_ops ring_packed_ops = {
 	.attach = packed_attach,
 	.pop = packed_pop,
-	.pop_again = packed_pop_again,
+	.pop_replay = packed_pop_replay,
 	.push = packed_push,
 	.wants_call = packed_wants_call,
-	.ask_kicks = packed_ask_kicks,
+	.enable_kicks = packed_enable_kicks,
 	.has_work = packed_has_work,
 	.base = packed_base,
 	.set_base = packed_set_base,

@@ -7,10 +7,10 @@
 #include <string.h>
 
 #include "../../src/util/bits.h"
+#include "error.h"
 #include "ring.h"
-#include "say.h"
 
-/* Where the ring's parts are, each with the field that follows its entries. */
+/* The ring's parts and the field after the entries of each. */
 static struct vring_avail *avail_of(const struct ring *r)
 {
 	return r->driver;
@@ -40,24 +40,24 @@ static uint16_t load16(const uint16_t *p, int order)
 static int split_attach(struct ring *r)
 {
 	if (!is_pow2(r->num))
-		return refuse(EINVAL, "ring %u has %u entries, which is no power of two", r->index,
-			      r->num);
+		return set_error(EINVAL, "ring %u has %u entries, which is not a power of two",
+				 r->index, r->num);
 	/* virtio 1.4, 2.7.1: alignment 16, 2 and 4. */
 	if (r->desc_addr % 16 || r->driver_addr % 2 || r->device_addr % 4)
-		return refuse(EINVAL, "a part of ring %u is not aligned", r->index);
+		return set_error(EINVAL, "a part of ring %u is not aligned", r->index);
 	r->desc = memory_user(r->memory, r->desc_addr, 16 * (uint64_t)r->num);
 	r->driver = memory_user(r->memory, r->driver_addr, 6 + 2 * (uint64_t)r->num);
 	r->device = memory_user(r->memory, r->device_addr, 6 + 8 * (uint64_t)r->num);
 	if (!r->desc || !r->driver || !r->device)
-		return refuse(EFAULT, "ring %u is not inside one memory region", r->index);
-	/* The mapping keeps the alignment of the file's pages, but a region may begin anywhere. */
+		return set_error(EFAULT, "ring %u is not inside one memory region", r->index);
+	/* A region can start anywhere in a page, so check the mapped addresses. */
 	if ((uintptr_t)r->desc % 16 || (uintptr_t)r->driver % 2 || (uintptr_t)r->device % 4)
-		return refuse(EINVAL, "the memory of ring %u is not aligned", r->index);
+		return set_error(EINVAL, "the memory of ring %u is not aligned", r->index);
 	r->next_used = load16(&used_of(r)->idx, __ATOMIC_RELAXED);
 	return 0;
 }
 
-/* One copy, which the compiler may not take again: the client can change it at any time. */
+/* Copies the descriptor once: the client can change it at any time. */
 static struct vring_desc fetch(const void *table, uint32_t i)
 {
 	struct vring_desc d;
@@ -72,8 +72,8 @@ static struct vring_desc fetch(const void *table, uint32_t i)
 }
 
 /*
- * Follow one table from entry @at on. In the ring's own table an indirect descriptor may end the
- * chain; it is handed back in @indirect.
+ * Walks one table from entry @at on. In the ring's own table an indirect descriptor may end the
+ * chain; it is returned in @indirect.
  */
 static int walk(struct ring *r, const void *table, uint32_t entries, uint32_t at,
 		struct vring_desc *indirect)
@@ -83,14 +83,14 @@ static int walk(struct ring *r, const void *table, uint32_t entries, uint32_t at
 
 	for (;;) {
 		if (at >= entries)
-			return refuse(EINVAL, "descriptor %u is outside a table of %u", at,
-				      entries);
+			return set_error(EINVAL, "descriptor %u is outside a table of %u", at,
+					 entries);
 		d = fetch(table, at);
 		if (d.flags & VRING_DESC_F_INDIRECT) {
 			if (!indirect || d.flags & VRING_DESC_F_NEXT)
-				return refuse(EINVAL,
-					      "an indirect descriptor is inside an indirect "
-					      "table or has a next one");
+				return set_error(EINVAL,
+						 "an indirect descriptor is inside an indirect "
+						 "table or has a next one");
 			*indirect = d;
 			return 1;
 		}
@@ -130,8 +130,8 @@ static int split_pop(struct ring *r, struct chain *c)
 	if (!ready)
 		return 0;
 	if (ready > r->num)
-		return refuse(EINVAL, "the available index moved by %u in a ring of %u", ready,
-			      r->num);
+		return set_error(EINVAL, "the available index moved by %u in a ring of %u", ready,
+				 r->num);
 	head = load16(&avail_of(r)->ring[r->next_avail & (r->num - 1)], __ATOMIC_RELAXED);
 	chain_begin(r);
 	rc = walk_chain(r, head);
@@ -144,10 +144,10 @@ static int split_pop(struct ring *r, struct chain *c)
 	return 1;
 }
 
-/* The driver has not touched its descriptors: it still waits for them. */
-static int split_pop_again(struct ring *r, struct chain *c)
+/* Reads the ring's descriptors: the driver keeps them until the request is used. */
+static int split_pop_replay(struct ring *r, struct chain *c)
 {
-	uint16_t head = inflight_again(&r->inflight)->entry;
+	uint16_t head = inflight_replay(&r->inflight)->entry;
 	int rc;
 
 	chain_begin(r);
@@ -169,7 +169,7 @@ static void split_push(struct ring *r, const struct chain *c, uint32_t written)
 	__atomic_store_n(&e->id, htole32(c->id), __ATOMIC_RELAXED);
 	__atomic_store_n(&e->len, htole32(written), __ATOMIC_RELAXED);
 	r->next_used = (uint16_t)(r->next_used + c->slots);
-	/* Release: the entry and the response are there before the index says so (2.7.8.2). */
+	/* Release: entry and response are visible before the index (2.7.8.2). */
 	__atomic_store_n(&used->idx, htole16(r->next_used), __ATOMIC_RELEASE);
 }
 
@@ -187,11 +187,11 @@ static bool split_wants_call(struct ring *r)
 		return !(load16(&avail_of(r)->flags, __ATOMIC_RELAXED) &
 			 VRING_AVAIL_F_NO_INTERRUPT);
 	event = load16(used_event_of(r), __ATOMIC_RELAXED);
-	/* After a start it is not known what the driver has heard of: notify (2.7.7.2). */
+	/* After a start it is unknown what the driver was notified of: notify (2.7.7.2). */
 	return !known || vring_need_event(event, r->next_used, old);
 }
 
-static void split_ask_kicks(struct ring *r, bool on)
+static void split_enable_kicks(struct ring *r, bool on)
 {
 	uint16_t flags = on ? 0 : VRING_USED_F_NO_NOTIFY;
 
@@ -199,7 +199,7 @@ static void split_ask_kicks(struct ring *r, bool on)
 		__atomic_store_n(&used_of(r)->flags, htole16(flags), __ATOMIC_RELAXED);
 		return;
 	}
-	/* An index that was just passed is reached again only after 65,535 more requests. */
+	/* An event index that was just passed is reached again only after 65,535 more requests. */
 	__atomic_store_n(avail_event_of(r), htole16((uint16_t)(r->next_avail - !on)),
 			 __ATOMIC_RELAXED);
 }
@@ -222,10 +222,10 @@ static void split_set_base(struct ring *r, uint32_t base)
 const struct ring_ops ring_split_ops = {
 	.attach = split_attach,
 	.pop = split_pop,
-	.pop_again = split_pop_again,
+	.pop_replay = split_pop_replay,
 	.push = split_push,
 	.wants_call = split_wants_call,
-	.ask_kicks = split_ask_kicks,
+	.enable_kicks = split_enable_kicks,
 	.has_work = split_has_work,
 	.base = split_base,
 	.set_base = split_set_base,

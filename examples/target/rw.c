@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Moving blocks: READ, WRITE and SYNCHRONIZE CACHE of all sizes, and what every command that names
- * a range of blocks shares.
+ * READ, WRITE and SYNCHRONIZE CACHE of all sizes, and what all commands with a block range share.
  */
 #include "../../src/util/bits.h"
 #include "scsi_op.h"
@@ -31,7 +30,7 @@ struct block_range cdb_range(const uint8_t *cdb)
 	return r;
 }
 
-/* Where the length stands in the CDB, for the field pointer. */
+/* Offset of the length in the CDB, for the field pointer. */
 static unsigned int length_field(const uint8_t *cdb)
 {
 	static const uint8_t at[8] = {4, 7, 7, 0, 10, 6, 0, 0};
@@ -57,7 +56,7 @@ uint64_t length_blocks(const struct scsi_task *t)
 	return (uint64_t)cdb_range(t->cdb).count * t->lun->block_size;
 }
 
-/* The data goes straight into the client's memory; the length was checked against it before. */
+/* Reads directly into client memory; the length was checked before. */
 void run_read(struct scsi_task *t)
 {
 	struct block_range r = cdb_range(t->cdb);
@@ -73,13 +72,13 @@ void run_read(struct scsi_task *t)
 		t->in_done = t->wanted;
 }
 
-/* FUA is bit 3 of byte 1, but the 6-byte commands have an LBA there. */
-static bool forced(const struct scsi_task *t)
+/* FUA is bit 3 of byte 1, which is part of the LBA in 6-byte commands. */
+static bool has_fua(const struct scsi_task *t)
 {
 	return t->op->cdb_len > 6 && t->cdb[1] & 0x08;
 }
 
-/* With FUA the blocks must be durable before the status says GOOD (SBC-3, WRITE). */
+/* With FUA, data is durable before GOOD is returned (SBC-3, WRITE). */
 void run_write(struct scsi_task *t)
 {
 	struct block_range r = cdb_range(t->cdb);
@@ -90,7 +89,7 @@ void run_write(struct scsi_task *t)
 	if (!range_ok(t, &r, scsi_limits(t).transfer))
 		return;
 	rc = s->ops->write(s, &from, r.lba * t->lun->block_size, t->wanted);
-	if (!rc && forced(t))
+	if (!rc && has_fua(t))
 		rc = s->ops->flush(s);
 	if (rc)
 		task_fail_store(t, rc, true, r.lba);
@@ -98,7 +97,7 @@ void run_write(struct scsi_task *t)
 		t->out_done = t->wanted;
 }
 
-/* The whole cache is written, whatever range was named; IMMED makes no difference to that. */
+/* Flushes everything, ignoring the range and IMMED. */
 void run_sync(struct scsi_task *t)
 {
 	struct block_range r = cdb_range(t->cdb);

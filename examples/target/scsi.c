@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The order in which a command is judged before its handler sees it.
+ * Checks a command, in the order that the standard requires, before calling its handler.
  */
 #include "scsi.h"
 
@@ -19,8 +19,8 @@ void task_reply(struct scsi_task *t, const void *data, size_t len)
 }
 
 /*
- * A bit that the command does not define, or that this unit does not support, must be zero
- * (SPC-4 allows reserved fields to be checked; a feature that is refused must not look accepted).
+ * Bits that the command does not define, or that this unit does not support, must be zero (SPC-4
+ * allows this check; a feature that is not supported must not look accepted).
  */
 static bool reserved_clear(struct scsi_task *t)
 {
@@ -37,7 +37,7 @@ static bool reserved_clear(struct scsi_task *t)
 	return true;
 }
 
-/* Which commands exist depends on whom they are sent to. */
+/* Whether the addressed unit supports the command. */
 static bool answers(const struct scsi_task *t)
 {
 	if (t->to == TO_ABSENT_LUN)
@@ -47,7 +47,7 @@ static bool answers(const struct scsi_task *t)
 	return t->lun->thin || !(t->op->flags & OP_THIN);
 }
 
-/* Whether the unit is in a state to run the command; fails the task if not. */
+/* Whether the unit can execute the command now; fails the task if not. */
 static bool unit_ready(struct scsi_task *t)
 {
 	uint16_t code;
@@ -92,7 +92,7 @@ void scsi_run(struct scsi_task *t)
 		task_fail(t, KEY_DATA_PROTECT, ASC_WRITE_PROTECTED);
 		return;
 	}
-	/* virtio 1.4, 5.6.6.1.1: too little room for what the CDB speaks of is OVERRUN. */
+	/* virtio 1.4, 5.6.6.1.1: OVERRUN if the data exceeds the buffers. */
 	if (t->wanted > (t->op->flags & OP_OUT ? t->out.len : t->in.len)) {
 		t->outcome = OVERRAN;
 		return;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * One SCSI command from its CDB to its status: what the virtio side hands over, what the command
- * handlers work with, and the few helpers that all of them share. Knows nothing about rings.
+ * Execution of a SCSI command: its task structure and the helpers that all command handlers share.
+ * Independent of rings.
  */
 #ifndef TARGET_SCSI_H
 #define TARGET_SCSI_H
@@ -13,7 +13,7 @@
 #include "lun.h"
 #include "sgl.h"
 
-#define CDB_MAX                260 /* SPC-4: the longest CDB there is */
+#define CDB_MAX                260 /* longest CDB (SPC-4) */
 #define SENSE_MAX              18  /* fixed format sense data (SPC-4, "Fixed format sense data") */
 
 #define STATUS_GOOD            0x00
@@ -26,7 +26,7 @@
 #define KEY_DATA_PROTECT       0x7
 #define KEY_MISCOMPARE         0xe
 
-/* Additional sense codes with their qualifiers. */
+/* Additional sense codes with qualifiers. */
 #define ASC_NOT_READY_STOPPED    0x0402
 #define ASC_WRITE_ERROR          0x0C00
 #define ASC_READ_ERROR           0x1100
@@ -41,23 +41,23 @@
 #define ASC_SPACE_ALLOCATION     0x2707
 #define ASC_SAVING_NOT_SUPPORTED 0x3900
 
-/* Limits that VPD page B0h announces. */
+/* Limits reported in VPD page B0h. */
 #define UNMAP_MAX_DESCRIPTORS 256
 #define WRITE_SAME_MAX_BYTES  (UINT32_C(64) << 20)
 #define COMPARE_MAX_BLOCKS    128
 
-/* Who the command is for. */
+/* The addressed unit. */
 enum addressee {
 	TO_LUN,         /* task->lun */
 	TO_ABSENT_LUN,  /* the target exists, the unit does not */
 	TO_REPORT_LUNS, /* the well-known logical unit C1 01 */
 };
 
-/* How the virtio side has to answer. */
+/* What the virtio response is made from. */
 enum outcome {
 	RAN,         /* status and sense are valid */
-	OVERRAN,     /* the CDB asks for more data than there are buffers; nothing was done */
-	TRANSFER_BAD /* the client's memory could not be read or written */
+	OVERRAN,     /* the data exceeds the buffers; the command was not executed */
+	TRANSFER_BAD /* client memory could not be read or written */
 };
 
 struct scsi_op;
@@ -69,57 +69,57 @@ struct scsi_task {
 	uint8_t target;
 	struct lun *lun;    /* NULL unless TO_LUN */
 	const uint8_t *cdb; /* at least 16 bytes, padded with zeros */
-	struct sgl out;     /* data from the client */
-	struct sgl in;      /* room for data to the client */
+	struct sgl out;     /* data-out */
+	struct sgl in;      /* data-in buffers */
 	/* results */
 	enum outcome outcome;
 	uint8_t status;
 	uint8_t sense[SENSE_MAX];
-	uint64_t out_done; /* bytes of @out that were processed */
-	uint64_t in_done;  /* bytes of @in that were filled, from its start */
-	/* filled in by scsi_run for the handler */
+	uint64_t out_done; /* bytes of @out processed */
+	uint64_t in_done;  /* bytes of @in filled */
+	/* set by scsi_run for the handler */
 	const struct scsi_op *op;
 	uint64_t
 		wanted; /* data bytes that the CDB speaks of: allocation, list or transfer length */
 };
 
 /*
- * scsi_run - carry a command out, completely, before returning.
- * The fields of @t up to @in are the question; the results are set on return. All memory in the
- * lists belongs to the client and may change at any time: it is copied before it is judged.
+ * scsi_run - execute a command completely.
+ * The fields of @t up to @in are the input; the results are set on return. All memory in the lists
+ * belongs to the client and can change at any time: it is copied before it is checked.
  */
 void scsi_run(struct scsi_task *t);
 
-/* task_fail - end with CHECK CONDITION; @asc is ASC and ASCQ as in 0x2400. */
+/* task_fail - end with CHECK CONDITION; @asc is ASC and ASCQ, such as 0x2400. */
 void task_fail(struct scsi_task *t, uint8_t key, uint16_t asc);
 
 /*
- * task_fail_field - the same for a wrong field, with a pointer to it (SPC-4, "Field pointer").
- * @in_cdb: whether @byte counts in the CDB (5/24/00) or in the parameter list (5/26/00)
- * @bit: the field's most significant bit, or -1 to point at the whole byte
+ * task_fail_field - the same for an invalid field, with a field pointer (SPC-4, "Field pointer").
+ * @in_cdb: whether @byte is in the CDB (5/24/00) or in the parameter list (5/26/00)
+ * @bit: the field's most significant bit, or -1 for the whole byte
  */
 void task_fail_field(struct scsi_task *t, bool in_cdb, unsigned int byte, int bit);
 
-/* task_fail_info - the same with the INFORMATION field, if @info fits into its 32 bits. */
+/* task_fail_info - the same with the INFORMATION field, if @info fits 32 bits. */
 void task_fail_info(struct scsi_task *t, uint8_t key, uint16_t asc, uint64_t info);
 
 /*
- * task_fail_store - turn a store's error into sense: a medium error at @lba, out of space, or, if
- * it was the client's memory that failed, no SCSI answer at all (TRANSFER_BAD).
+ * task_fail_store - map a store's error to sense data: a medium error at @lba or out of space; or
+ * to TRANSFER_BAD if accessing client memory failed.
  */
 void task_fail_store(struct scsi_task *t, int error, bool writing, uint64_t lba);
 
-/* task_reply - send @len bytes of parameter data, cut to the allocation length. */
+/* task_reply - return @len bytes of parameter data, truncated to the allocation length. */
 void task_reply(struct scsi_task *t, const void *data, size_t len);
 
 /*
- * sense_fill - write fixed format sense data into @sense (SENSE_MAX bytes).
- * Sets neither INFORMATION nor the sense-key specific bytes.
+ * sense_fill - write fixed format sense data into @sense (SENSE_MAX bytes), without INFORMATION and
+ * sense-key specific bytes.
  */
 void sense_fill(uint8_t *sense, uint8_t key, uint16_t asc);
 
 /*
- * scsi_limits - what one unit accepts in one command; the same numbers are announced in page B0h.
+ * scsi_limits - limits of one command for a unit, as reported in page B0h.
  */
 struct scsi_limits {
 	uint32_t transfer;   /* blocks in a READ, WRITE, VERIFY */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The table of commands. A new command is one line here and its handler elsewhere.
+ * The table of commands. A new command is one entry here and a handler elsewhere.
  */
 #include "scsi_op.h"
 
@@ -58,7 +58,7 @@ static const struct scsi_op ops[] = {
 	{0x1a, -1, 6, 0, length_4, run_mode_sense, {0x1a, 0x08, 0xff, 0xff, 0xff}},
 	/* START STOP UNIT */
 	{0x1b, -1, 6, 0, NULL, run_start_stop, {0x1b, 0x01, 0, 0, 0x05}},
-	/* PREVENT ALLOW MEDIUM REMOVAL: nothing here can be removed */
+	/* PREVENT ALLOW MEDIUM REMOVAL: no medium is removable */
 	{0x1e, -1, 6, 0, NULL, run_nothing, {0x1e, 0, 0, 0, 0x03}},
 	/* READ CAPACITY(10) */
 	{0x25, -1, 10, OP_MEDIUM, length_8_fixed, run_capacity10, {0x25}},
@@ -107,7 +107,7 @@ static const struct scsi_op ops[] = {
 
 const struct scsi_op *scsi_op_find(const uint8_t *cdb)
 {
-	/* Where in ops[] an opcode is, plus one; found by search the first time it is asked for. */
+	/* Index + 1 in ops[] by opcode; filled at the first use. */
 	static uint8_t where[256];
 	unsigned int i;
 

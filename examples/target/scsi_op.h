@@ -1,43 +1,45 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The table of SCSI commands: one line a command says all that the dispatcher has to know.
+ * The table of SCSI commands: each entry has everything that the dispatcher needs.
  */
 #ifndef TARGET_SCSI_OP_H
 #define TARGET_SCSI_OP_H
 
 #include "scsi.h"
 
-/* What is special about a command. */
-#define OP_OUT    1  /* carries data to the unit; without it, @length counts data to the client */
-#define OP_MEDIUM 2  /* needs a medium that is spinning */
+/* Properties of a command. */
+#define OP_OUT    1  /* data-out command; without it, @length is the length of data-in */
+#define OP_MEDIUM 2  /* needs a started unit */
 #define OP_WRITES 4  /* changes the medium */
-#define OP_ALWAYS 8  /* answered although a unit attention is pending (SAM-5) */
-#define OP_ABSENT 16 /* answered for a unit that does not exist */
-#define OP_THIN   32 /* exists only on a thin unit */
-#define OP_WLUN   64 /* answered by the REPORT LUNS well-known unit too */
+#define OP_ALWAYS 8  /* executed even if a unit attention is pending (SAM-5) */
+#define OP_ABSENT 16 /* executed even if the unit does not exist */
+#define OP_THIN   32 /* only for thin-provisioned units */
+#define OP_WLUN   64 /* also for the REPORT LUNS well-known unit */
 
 struct scsi_op {
 	uint8_t opcode;
 	int8_t action; /* service action in byte 1, or -1 */
 	uint8_t cdb_len;
 	uint8_t flags;
-	/* Data bytes the CDB speaks of; NULL for a command without data. */
+	/* Data length according to the CDB; NULL for a command without data. */
 	uint64_t (*length)(const struct scsi_task *t);
 	void (*run)(struct scsi_task *t);
 	/*
-	 * CDB usage data (SPC-4, "One_command parameter data format"): a set bit may be used, any
-	 * other must be zero.
+	 * CDB usage data (SPC-4, "One_command parameter data format"): bits that are not set are
+	 * reserved and must be zero in a CDB.
 	 */
 	uint8_t usage[16];
 };
 
-/* scsi_op_find - the command that a CDB asks for, or NULL. @cdb has at least two bytes. */
+/* scsi_op_find - the entry for a CDB of at least two bytes, or NULL. */
 const struct scsi_op *scsi_op_find(const uint8_t *cdb);
 
-/* scsi_op_at - the commands one after the other, for a listing; NULL behind the last. */
+/* scsi_op_at - entry @i of the table, NULL after the last. */
 const struct scsi_op *scsi_op_at(unsigned int i);
 
-/* The commands, grouped by file. Each ends the task by task_reply, task_fail* or just returning. */
+/*
+ * The commands, by file. Each completes the task by task_reply, task_fail*, or just by returning.
+ */
 void run_nothing(struct scsi_task *t); /* basic.c */
 void run_request_sense(struct scsi_task *t);
 void run_start_stop(struct scsi_task *t);
@@ -55,24 +57,24 @@ void run_compare_and_write(struct scsi_task *t);
 void run_unmap(struct scsi_task *t); /* provisioning.c */
 void run_write_same(struct scsi_task *t);
 
-/* The lengths, beside the commands that they belong to. */
+/* Data lengths; each is in the file of its command. */
 uint64_t length_blocks(const struct scsi_task *t);
 uint64_t length_verify(const struct scsi_task *t);
 uint64_t length_compare(const struct scsi_task *t);
 uint64_t length_write_same(const struct scsi_task *t);
 
-/* A range of blocks as READ, WRITE, VERIFY and their like of every size name it. */
+/* The block range of a READ, WRITE, VERIFY or similar command, in a CDB of any size. */
 struct block_range {
 	uint64_t lba;
 	uint32_t count;
 };
 
-/* cdb_range - read it; a READ(6) or WRITE(6) of zero means 256 blocks (SBC-3, READ(6)). */
+/* cdb_range - the block range of a CDB; 0 in READ(6) or WRITE(6) means 256 (SBC-3, READ(6)). */
 struct block_range cdb_range(const uint8_t *cdb);
 
 /*
- * range_ok - check a range against the unit's size and @limit blocks.
- * Returns false after failing the task with the right sense.
+ * range_ok - check a range against the size of the unit and @limit blocks.
+ * Returns false after failing the task.
  */
 bool range_ok(struct scsi_task *t, const struct block_range *r, uint32_t limit);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Ending a command badly: the sense data for each kind of wrong.
+ * Ends a command with sense data.
  */
 #include <errno.h>
 #include <string.h>
@@ -39,7 +39,7 @@ void task_fail_info(struct scsi_task *t, uint8_t key, uint16_t asc, uint64_t inf
 {
 	task_fail(t, key, asc);
 	/*
-	 * Fixed format has 32 bits; a larger value is left out rather than cut (SPC-4, "Fixed
+	 * Fixed format has 32 bits; a larger value is omitted, not truncated (SPC-4, "Fixed
 	 * format sense data").
 	 */
 	if (info > UINT32_MAX)

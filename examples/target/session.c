@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The life of a client, and the turns in which its rings are served.
+ * Client sessions, and processing their rings in turn.
  */
 #include "session.h"
 
@@ -10,11 +10,11 @@
 #include <unistd.h>
 
 #include "../../src/util/bits.h"
+#include "error.h"
 #include "request.h"
-#include "say.h"
 #include "task_management.h"
 
-#define BUDGET 64 /* requests from one ring before the next one has its turn */
+#define BUDGET 64 /* requests from one ring before the next ring is processed */
 
 void session_init(struct session *s, struct device *d)
 {
@@ -37,7 +37,7 @@ static void on_readable(struct watch *w)
 	message_receive(w->owner);
 }
 
-/* Everything of a ring that messages set; the memory for its pieces stays for the next client. */
+/* Clears what messages configure in a ring; the memory for segments is kept for the next client. */
 static void reset_ring(struct session *s, struct ring *r)
 {
 	loop_remove(&s->device->loop, &r->kick);
@@ -49,8 +49,8 @@ static void reset_ring(struct session *s, struct ring *r)
 }
 
 /*
- * A reset of the device is one of its units as well: they forget that they were stopped, and owe
- * the driver a unit attention (SAM-5, "Hard reset").
+ * Resetting the device resets its units too: they are started and get a unit attention (SAM-5,
+ * "Hard reset").
  */
 void session_reset(struct session *s)
 {
@@ -58,7 +58,7 @@ void session_reset(struct session *s)
 
 	for (i = 0; i < s->ring_count; i++)
 		reset_ring(s, &s->rings[i]);
-	/* What was in flight is not any more: the client needs a new area. */
+	/* Nothing is in flight any more: the client needs a new area. */
 	inflight_unmap(&s->area);
 	s->features = 0;
 	s->status = 0;
@@ -86,8 +86,8 @@ int session_open(struct session *s, int fd)
 }
 
 /*
- * The rings go first, then the memory that they lie in. The sockets and descriptors of the client
- * are closed here and nowhere else.
+ * Releases the rings before the memory they are in. All sockets and descriptors of the client are
+ * closed here.
  */
 void session_close(struct session *s)
 {
@@ -132,7 +132,7 @@ void session_call(struct session *s, struct ring *r)
 	s->device->counters.calls += ring_call(r);
 }
 
-/* Take up to @budget requests from a control or request ring. */
+/* Processes up to @budget requests of a control or request ring. */
 static void serve_requests(struct session *s, struct ring *r, unsigned int budget)
 {
 	unsigned int done = 0;
@@ -141,13 +141,14 @@ static void serve_requests(struct session *s, struct ring *r, unsigned int budge
 	int rc = 0;
 
 	/*
-	 * While the ring is being looked at anyway a kick would only cost both sides a system call.
+	 * Disable kicks while the ring is being processed: each would cost both sides a system
+	 * call.
 	 */
-	r->ops->ask_kicks(r, false);
+	r->ops->enable_kicks(r, false);
 	r->pending = true;
 	while (done < budget) {
 		rc = ring_pop(r, &c);
-		/* Empty: ask for kicks, unless something came in between. */
+		/* Empty: enable kicks, unless a request arrived in between. */
 		if (!rc && ring_rearm(r))
 			continue;
 		if (rc <= 0)
@@ -160,17 +161,17 @@ static void serve_requests(struct session *s, struct ring *r, unsigned int budge
 		ring_push(r, &c, (uint32_t)written);
 		done++;
 	}
-	/* With the budget used up more may be waiting, and kicks are off: come back without one. */
+	/* If the budget is used up, requests may be left and kicks are off: check again. */
 	if (done < budget)
 		r->pending = false;
 	if (done)
 		session_call(s, r);
-	/* What was completed before the broken request has been announced; now the ring ends. */
+	/* Requests completed before the broken one have been announced. */
 	if (done < budget && rc < 0)
 		session_break_ring(s, r);
 }
 
-/* The event ring is looked at only when there is something to put into it. */
+/* The event ring is processed only if there are events. */
 static bool event_due(const struct session *s)
 {
 	return s->device->events.count || s->device->events.missed;
@@ -183,8 +184,8 @@ bool session_serve(struct session *s)
 	unsigned int i;
 
 	/*
-	 * The device status has no say here: a ring runs once it was kicked and enabled
-	 * (vhost-user, "Ring states"), and QEMU 7.2 never sends DRIVER_OK for this kind of device.
+	 * The device status is ignored: a ring runs once it is kicked and enabled (vhost-user,
+	 * "Ring states"), and QEMU 7.2 never sends DRIVER_OK for this kind of device.
 	 */
 	if (s->watch.fd < 0)
 		return false;
@@ -211,9 +212,8 @@ void session_drain(struct session *s)
 }
 
 /*
- * Little-endian, whatever this processor is (virtio 1.4, 2.5.3). One channel; the highest target
- * and LUN are the highest addresses there can be, not those in use, so that units can be added
- * later.
+ * Always little-endian (virtio 1.4, 2.5.3). One channel; max_target and max_lun are the highest
+ * possible addresses, not those in use, so that units can be added later.
  */
 struct virtio_scsi_config session_config(const struct session *s)
 {

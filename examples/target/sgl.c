@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Walking a list of memory pieces. Knows nothing about where the pieces come from.
+ * Scatter-gather lists.
  */
 #include "sgl.h"
 
 #include <stdint.h>
 #include <string.h>
 
-/* The rest of the current piece, at most @limit bytes; steps over it. NULL at the end. */
+/* Returns the rest of the current segment, at most @limit bytes, and advances. NULL at the end. */
 static void *next_piece(struct sgl *s, size_t limit, size_t *len)
 {
 	char *base;
@@ -28,7 +28,7 @@ static void *next_piece(struct sgl *s, size_t limit, size_t *len)
 	return base;
 }
 
-/* Only the position moves, so a copy made before still stands where it stood. */
+/* Changes only the position, so earlier copies of @s keep theirs. */
 void sgl_advance(struct sgl *s, size_t n)
 {
 	size_t len;
@@ -63,7 +63,7 @@ size_t sgl_write(struct sgl *s, const void *buf, size_t n)
 	return done;
 }
 
-/* For those who hand the pieces on, to the kernel for instance, instead of copying. */
+/* For callers that pass the segments on instead of copying, for example to the kernel. */
 unsigned int sgl_take(struct sgl *s, struct iovec *out, unsigned int max, size_t *bytes)
 {
 	unsigned int n = 0;

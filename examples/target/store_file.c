@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Blocks kept in a regular file or a block device, moved by the kernel straight between the file
- * and the client's memory.
+ * A store in a regular file or block device. The kernel copies directly between the file and client
+ * memory.
  */
 #include "store.h"
 
@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "say.h"
+#include "error.h"
 
 #define PIECES_PER_CALL 256
 
@@ -29,7 +29,7 @@ static int file_of(struct store *s)
 	return ((struct store_file *)s)->fd;
 }
 
-/* One call to the kernel for all pieces, again for what a short transfer left over. */
+/* Transfers all segments with one system call, or more after a short transfer. */
 static int transfer(struct store *s, struct iovec *iov, unsigned int n, uint64_t at, bool writes)
 {
 	ssize_t done;
@@ -39,7 +39,7 @@ static int transfer(struct store *s, struct iovec *iov, unsigned int n, uint64_t
 			      : preadv(file_of(s), iov, (int)n, (off_t)at);
 		if (done < 0 && errno == EINTR)
 			continue;
-		/* Nothing at all means that the file is shorter than it was when it was opened. */
+		/* 0 means that the file was truncated after it was opened. */
 		if (done <= 0)
 			return done ? -errno : -EIO;
 		at += (uint64_t)done;
@@ -56,7 +56,7 @@ static int transfer(struct store *s, struct iovec *iov, unsigned int n, uint64_t
 	return 0;
 }
 
-/* Takes the list apart into as many pieces as one call to the kernel may have. */
+/* Splits the list into parts that fit one system call. */
 static int move(struct store *s, struct sgl *mem, uint64_t at, size_t len, bool writes)
 {
 	struct iovec iov[PIECES_PER_CALL];
@@ -67,7 +67,7 @@ static int move(struct store *s, struct sgl *mem, uint64_t at, size_t len, bool 
 	while (len) {
 		chunk = len;
 		n = sgl_take(mem, iov, PIECES_PER_CALL, &chunk);
-		/* The caller checked the length, so this is a list that lies about itself. */
+		/* The caller checked the length, so the list is inconsistent. */
 		if (!n)
 			return -EFAULT;
 		rc = transfer(s, iov, n, at, writes);
@@ -89,13 +89,13 @@ static int file_write(struct store *s, struct sgl *from, uint64_t at, size_t len
 	return move(s, from, at, len, true);
 }
 
-/* Data only: the times of the file are of no interest to a disk. */
+/* Data only: file times don't matter. */
 static int file_flush(struct store *s)
 {
 	return fdatasync(file_of(s)) ? -errno : 0;
 }
 
-/* The slow way, for file systems that can do neither of what file_zero tries first. */
+/* Slow fallback, for file systems that support neither of the modes that file_zero tries. */
 static int write_zeros(struct store *s, uint64_t at, uint64_t len)
 {
 	static char zeros[65536];
@@ -114,7 +114,7 @@ static int write_zeros(struct store *s, uint64_t at, uint64_t len)
 	return 0;
 }
 
-/* Not every file system can punch or zero a range: writing zeros always works. */
+/* Not every file system can punch holes or zero a range. */
 static int file_zero(struct store *s, uint64_t at, uint64_t len, bool free_space)
 {
 	int mode = FALLOC_FL_KEEP_SIZE;
@@ -129,12 +129,12 @@ static int file_zero(struct store *s, uint64_t at, uint64_t len, bool free_space
 	return write_zeros(s, at, len);
 }
 
-/* The kernel refuses this for a block device, whose size is not ours to change. */
+/* Fails for a block device, whose size can't be changed. */
 static int file_resize(struct store *s, uint64_t size)
 {
 	if (ftruncate(file_of(s), (off_t)size))
-		return refuse(errno, "cannot set the file's size to %llu bytes: %s",
-			      (unsigned long long)size, strerror(errno));
+		return set_error(errno, "cannot set the file's size to %llu bytes: %s",
+				 (unsigned long long)size, strerror(errno));
 	s->size = size;
 	return 0;
 }
@@ -154,7 +154,7 @@ static const struct store_ops file_ops = {
 	.close = file_close,
 };
 
-/* A pipe or a terminal has no size and cannot be a disk. */
+/* Fails for pipes and terminals, which have no size. */
 static int size_of(int fd, uint64_t *size)
 {
 	struct stat st;
@@ -170,8 +170,8 @@ static int size_of(int fd, uint64_t *size)
 }
 
 /*
- * Writes go to the page cache, which is why the unit says that its cache is volatile: what was not
- * flushed is lost with the machine, though not with this process.
+ * Writes go to the page cache, which is why the unit reports a volatile cache: unflushed data
+ * survives the process but not the machine.
  */
 int store_file_open(const char *path, bool read_only, struct store **out)
 {
@@ -182,18 +182,18 @@ int store_file_open(const char *path, bool read_only, struct store **out)
 
 	fd = open(path, (read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC);
 	if (fd < 0)
-		return refuse(errno, "cannot open %s for %s: %s", path,
-			      read_only ? "reading" : "reading and writing", strerror(errno));
+		return set_error(errno, "cannot open %s for %s: %s", path,
+				 read_only ? "reading" : "reading and writing", strerror(errno));
 	rc = size_of(fd, &size);
 	if (rc) {
 		close(fd);
-		return refuse(-rc, "%s is neither a regular file nor a block device: %s", path,
-			      strerror(-rc));
+		return set_error(-rc, "%s is neither a regular file nor a block device: %s", path,
+				 strerror(-rc));
 	}
 	f = calloc(1, sizeof(*f));
 	if (!f) {
 		close(fd);
-		return refuse(ENOMEM, "no memory left to open %s", path);
+		return set_error(ENOMEM, "no memory left to open %s", path);
 	}
 	f->base = (struct store){.ops = &file_ops, .size = size, .volatile_cache = true};
 	f->fd = fd;

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A store without blocks: every transfer succeeds and no byte moves.
+ * A store without data: transfers succeed without copying.
  */
 #include "store.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
-#include "say.h"
+#include "error.h"
 
-/* The list is not even walked: what remains is the cost of the ring and of the command. */
+/* Does not even walk the list: what remains is the cost of ring and command. */
 static int null_move(struct store *s, struct sgl *mem, uint64_t at, size_t len)
 {
 	(void)s;
@@ -25,7 +25,7 @@ static int null_flush(struct store *s)
 	return 0;
 }
 
-/* Nothing is kept, so there is nothing to clear. */
+/* Nothing to clear. */
 static int null_zero(struct store *s, uint64_t at, uint64_t len, bool free_space)
 {
 	(void)s;
@@ -60,7 +60,7 @@ int store_null_open(uint64_t size, struct store **out)
 	struct store *s = calloc(1, sizeof(*s));
 
 	if (!s)
-		return refuse(ENOMEM, "no memory left for an empty disk");
+		return set_error(ENOMEM, "no memory left for an empty disk");
 	*s = (struct store){.ops = &null_ops, .size = size};
 	*out = s;
 	return 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Blocks kept in this process's memory: a disk that forgets, for tests and for measuring.
+ * A store in this process's memory, for tests and benchmarks.
  */
 #include "store.h"
 
@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "say.h"
+#include "error.h"
 
 #define PAGE UINT64_C(4096)
 
@@ -23,7 +23,7 @@ static char *bytes_of(struct store *s)
 	return ((struct store_ram *)s)->bytes;
 }
 
-/* Both copies may fault when the client has cut its memory short, see fault.h. */
+/* Copying can fault if the client has truncated its memory, see fault.h. */
 static int ram_read(struct store *s, struct sgl *to, uint64_t at, size_t len)
 {
 	return sgl_write(to, bytes_of(s) + at, len) == len ? 0 : -EFAULT;
@@ -34,14 +34,14 @@ static int ram_write(struct store *s, struct sgl *from, uint64_t at, size_t len)
 	return sgl_read(from, bytes_of(s) + at, len) == len ? 0 : -EFAULT;
 }
 
-/* There is nothing more durable to write to; the unit says that it has no cache. */
+/* Nothing to do: the unit reports no cache. */
 static int ram_flush(struct store *s)
 {
 	(void)s;
 	return 0;
 }
 
-/* Whole pages go back to the kernel and read as zeros from then on; the edges are cleared. */
+/* Whole pages are returned to the kernel and then read as zeros; the rest is cleared. */
 static int ram_zero(struct store *s, uint64_t at, uint64_t len, bool free_space)
 {
 	uint64_t first = (at + PAGE - 1) & ~(PAGE - 1);
@@ -57,7 +57,7 @@ static int ram_zero(struct store *s, uint64_t at, uint64_t len, bool free_space)
 	return 0;
 }
 
-/* May move the memory: nobody keeps a pointer into it between two commands. */
+/* May move the memory: no pointer into it is kept between commands. */
 static int ram_resize(struct store *s, uint64_t size)
 {
 	struct store_ram *r = (struct store_ram *)s;
@@ -67,11 +67,11 @@ static int ram_resize(struct store *s, uint64_t size)
 
 	p = mremap(r->bytes, s->size, size, MREMAP_MAYMOVE);
 	if (p == MAP_FAILED)
-		return refuse(errno, "cannot change a memory disk to %llu bytes: %s",
-			      (unsigned long long)size, strerror(errno));
+		return set_error(errno, "cannot resize a memory disk to %llu bytes: %s",
+				 (unsigned long long)size, strerror(errno));
 	r->bytes = p;
 	s->size = size;
-	/* The last page may still hold what an earlier, larger size left behind. */
+	/* The last page may still contain data from an earlier, larger size. */
 	if (size > old)
 		memset(r->bytes + old, 0, (page_end < size ? page_end : size) - old);
 	return 0;
@@ -92,7 +92,7 @@ static const struct store_ops ram_ops = {
 	.close = ram_close,
 };
 
-/* MAP_NORESERVE: a disk may be larger than the memory, as long as it is not filled. */
+/* MAP_NORESERVE: a disk may be larger than memory as long as it is not filled. */
 int store_ram_open(uint64_t size, struct store **out)
 {
 	struct store_ram *r;
@@ -101,12 +101,12 @@ int store_ram_open(uint64_t size, struct store **out)
 	p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
 		 -1, 0);
 	if (p == MAP_FAILED)
-		return refuse(errno, "cannot get %llu bytes of memory: %s",
-			      (unsigned long long)size, strerror(errno));
+		return set_error(errno, "cannot allocate %llu bytes of memory: %s",
+				 (unsigned long long)size, strerror(errno));
 	r = calloc(1, sizeof(*r));
 	if (!r) {
 		munmap(p, size);
-		return refuse(ENOMEM, "no memory left for a memory disk");
+		return set_error(ENOMEM, "no memory left for a memory disk");
 	}
 	r->base = (struct store){.ops = &ram_ops, .size = size};
 	r->bytes = p;

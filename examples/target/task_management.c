@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Control requests. Commands run to their end in one go, so once the request rings are drained no
- * task is ever left to abort or to find; what remains to do is the state after a reset.
+ * Control requests. Commands are executed completely when they are taken, so once the request rings
+ * are drained there is no task to abort or to query; what is left is the state after a reset.
  */
 #include "task_management.h"
 
@@ -9,11 +9,11 @@
 #include <string.h>
 
 #include "../../src/util/bits.h"
+#include "error.h"
 #include "request.h"
-#include "say.h"
 #include "session.h"
 
-/* A reset undoes what commands did to the unit's state, and the client is told once. */
+/* A reset restores the unit's state, and the client gets a unit attention. */
 static void reset_unit(struct lun *lun, uint16_t code)
 {
 	lun->stopped = false;
@@ -33,7 +33,7 @@ static uint8_t run_function(struct session *s, const struct virtio_scsi_ctrl_tmf
 	struct scsi_task t = {.luns = &s->device->luns};
 	uint32_t subtype = le32toh(req->subtype);
 
-	/* Of the address the target alone counts here (5.6.6.2). */
+	/* Only the target of the address counts (5.6.6.2). */
 	if (subtype == VIRTIO_SCSI_T_TMF_I_T_NEXUS_RESET) {
 		if (req->lun[0] != 1 || !t.luns->targets[req->lun[1]])
 			return VIRTIO_SCSI_S_BAD_TARGET;
@@ -61,8 +61,8 @@ static uint8_t run_function(struct session *s, const struct virtio_scsi_ctrl_tmf
 }
 
 /*
- * Commands that were made available before this request must be over before it is answered, or an
- * abort could be overtaken by what it aborts (virtio 1.4, 5.6.6.2).
+ * Commands made available before this request must be complete before the reply, otherwise one that
+ * is to be aborted could be executed after its abort (virtio 1.4, 5.6.6.2).
  */
 static int64_t run_tmf(struct session *s, struct chain *c)
 {
@@ -70,7 +70,7 @@ static int64_t run_tmf(struct session *s, struct chain *c)
 	struct virtio_scsi_ctrl_tmf_resp resp;
 
 	if (c->out.len < sizeof(req) || c->in.len < sizeof(resp))
-		return refuse(EINVAL, "a task management request is too short");
+		return set_error(EINVAL, "a task management request is too short");
 	sgl_read(&c->out, &req, sizeof(req));
 	s->device->counters.tmfs++;
 	session_drain(s);
@@ -78,7 +78,7 @@ static int64_t run_tmf(struct session *s, struct chain *c)
 	return (int64_t)sgl_write(&c->in, &resp, sizeof(resp));
 }
 
-/* No unit here has asynchronous notifications: none of those asked for is ever granted. */
+/* No unit supports asynchronous notifications: none is ever subscribed to. */
 static int64_t run_notification(struct session *s, struct chain *c)
 {
 	struct scsi_task t = {.luns = &s->device->luns};
@@ -86,7 +86,7 @@ static int64_t run_notification(struct session *s, struct chain *c)
 	struct virtio_scsi_ctrl_an_req req;
 
 	if (c->out.len < sizeof(req) || c->in.len < sizeof(resp))
-		return refuse(EINVAL, "an asynchronous notification request is too short");
+		return set_error(EINVAL, "an asynchronous notification request is too short");
 	sgl_read(&c->out, &req, sizeof(req));
 	if (!request_address(req.lun, &t))
 		resp.response = VIRTIO_SCSI_S_BAD_TARGET;
@@ -101,7 +101,7 @@ int64_t task_management(struct session *s, struct chain *c)
 	uint32_t type;
 
 	if (sgl_read(&peek, &type, sizeof(type)) != sizeof(type))
-		return refuse(EINVAL, "a control request is too short for its type");
+		return set_error(EINVAL, "a control request is too short for its type");
 	switch (le32toh(type)) {
 	case VIRTIO_SCSI_T_TMF:
 		return run_tmf(s, c);
@@ -109,7 +109,7 @@ int64_t task_management(struct session *s, struct chain *c)
 	case VIRTIO_SCSI_T_AN_SUBSCRIBE:
 		return run_notification(s, c);
 	default:
-		/* Where its answer would go is not known: used, with nothing written. */
+		/* Unknown type, so the place of the response is unknown: used with length 0. */
 		return 0;
 	}
 }

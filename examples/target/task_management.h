@@ -12,9 +12,9 @@
 struct session;
 
 /*
- * task_management - carry out one control request.
- * Returns the bytes written, or a negative errno with a sentence when the request has no room for
- * its header or its answer.
+ * task_management - execute a control request.
+ * Returns the bytes written, or a negative errno with the error text set if the request has no room
+ * for its header or response.
  */
 int64_t task_management(struct session *s, struct chain *c);
 

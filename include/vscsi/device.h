@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The virtio-scsi device: a SCSI controller behind an address. Opening it negotiates and starts
- * it; scanning finds its targets and logical units; its events tell what comes, goes and changes.
+ * The virtio-scsi device: a SCSI controller named by an address. vscsi_dev_open() negotiates with
+ * it and starts it, vscsi_dev_scan() finds its logical units, and its events say what appeared,
+ * vanished or changed.
+ *
+ * Threads. All calls here may be made by any thread. vscsi_dev_close() is the exception: no other
+ * thread may be in a call for the device, nor enter one.
  */
 #ifndef VSCSI_DEVICE_H
 #define VSCSI_DEVICE_H
@@ -15,50 +19,109 @@ extern "C" {
 struct vscsi_dev;
 struct vscsi_mem;
 
-/* No time limit, where 0 means the default. */
+/* No time limit, for fields in which 0 means the default. */
 #define VSCSI_NO_TIMEOUT UINT32_MAX
 
-/* The value of an option that switches a feature. */
-#define VSCSI_DEFAULT 0u /* use it where the device offers it */
-#define VSCSI_ON      1u /* fail to open where the device doesn't offer it */
+/* Values of an option that switches a feature. */
+#define VSCSI_DEFAULT 0u /* use it if the device offers it */
+#define VSCSI_ON      1u /* vscsi_dev_open() fails if the device doesn't offer it */
 #define VSCSI_OFF     2u /* don't use it */
 
 /* vscsi_dev_opts.iommu */
-#define VSCSI_IOMMU_AUTO  0u /* iommufd where kernel and user have it, else the group interface */
+#define VSCSI_IOMMU_AUTO  0u /* iommufd if it is accessible, otherwise the group interface */
 #define VSCSI_IOMMU_GROUP 1u /* VFIO's group interface */
 #define VSCSI_IOMMU_FD    2u /* the device's own file, and iommufd */
 #define VSCSI_IOMMU_NONE  3u /* no IOMMU: the device can reach all memory; hugepages only */
 
 /*
- * vscsi_dev_opts.recovery. A device is lost when its process ends, its connection breaks, or it is
- * or asks to be reset; one that breaks the rules of its rings fails for good, and so does one whose
- * connected socket was handed over. While it is away, requests are accepted into free slots, and
- * sent when it is back: there is one VSCSI_EVENT_LOST and then one VSCSI_EVENT_BACK. Requests that
- * it had taken and not given back may have been carried out or not; the choice is what becomes of
- * these:
+ * Recovery
  *
- * EXACT: a vhost-user back-end with INFLIGHT_SHMFD keeps account of them in a file that outlives
- * it. They stay outstanding and complete once, whatever they are; one that it had carried out and
- * not yet noted as done is carried out twice. After a reset, or when LUNs are gone, as REPLAY.
+ *            connection lost, NEEDS_RESET,
+ *            function reset or removed
+ *   RUNNING ------------------------------> RECONNECTING ----------> FAILED
+ *      ^                                        |    recovery_ms expired, or the device
+ *      +----------------------------------------+    came back without something in use
+ *        reconnected, same LUNs
  *
- * REPLAY: reads, writes, flushes, unmaps and write_zeroes are sent again in their order, as
- * operating systems do for disks; they may be carried out twice. Compare-and-write, and raw
- * commands not marked VSCSI_COMMAND_REPEATABLE, are never sent again: they end with -ECONNRESET.
+ * A device that breaks the rules of its rings fails at once: RUNNING -> FAILED. So does one whose
+ * connected socket was handed over ("vhost-user:fd=N").
  *
- * REPORT: all of them end with -ECONNRESET. So they do in any case at a device that asks for a
- * reset itself (virtio 1.4, 2.1.1).
+ * While RECONNECTING, new requests are accepted into free slots and submitted after the reconnect.
+ * Requests in flight at the time of the loss may or may not have been executed:
  *
- * No thread looks for the device: vscsi_poll(), vscsi_wait(), vscsi_dev_poll_events() and the calls
- * of sync.h do, at growing intervals up to a second, and wait for its answers meanwhile. The device
- * that is back must have the queues, entries and segments that are in use. Time limits of
- * requests begin anew when it is.
+ *   recovery   read, write, flush,     compare-and-write, raw commands    cost
+ *              unmap, write_zeroes     (unless ..._REPEATABLE)
+ *   REPLAY     resent, in order        complete with -ECONNRESET          none
+ *   EXACT      continued               continued                          in-flight tracking in the
+ *                                                                         back-end, 12 to 17 % of
+ *                                                                         its rate
+ *   REPORT     complete with           complete with -ECONNRESET          none
+ *              -ECONNRESET
+ *   OFF        complete with -ENOTCONN; the device fails at once          none
+ *
+ * EXACT needs a vhost-user back-end with the INFLIGHT_SHMFD protocol feature, which records
+ * requests in flight in a file that outlives it. Each request completes once; one that was
+ * executed, but not yet recorded as completed when the back-end died, is executed twice. After a
+ * device reset, or if a LUN is missing or is another disk after the reconnect, EXACT acts as
+ * REPLAY. If the device itself asks for a reset (virtio 1.4, 2.1.1), all requests in flight
+ * complete with -ECONNRESET in every mode.
+ *
+ * The library has no thread of its own. vscsi_poll(), vscsi_wait(), vscsi_next_timeout_ms(),
+ * vscsi_dev_poll_events() and the sync calls advance the reconnect, one non-blocking step per call.
+ * Attempts are made at once, then after pauses that grow from 10 ms to a second. Request timeouts
+ * restart after the reconnect. The reconnected device must still offer every queue, ring size and
+ * segment count in use. There is one VSCSI_EVENT_LOST and then one VSCSI_EVENT_BACK.
+ *
+ * Only downtime counts toward recovery_ms, and it accumulates until the device has proved stable:
+ * it has completed everything that was in flight when it reconnected or, if nothing was, it has
+ * stayed connected for a second. So a request that crashes its back-end every time completes with
+ * -ENOTCONN in the end, unless there is no limit. After a reconnect, LUNs are revalidated within
+ * what is left of recovery_ms, but at least within a second.
+ *
+ * Timeouts of requests
+ *
+ *   a request takes longer than io_timeout_ms    ABORT TASK is sent
+ *   it has not come back task_timeout_ms later   its LUN is reset; other requests to the LUN
+ *                                                complete with -ECANCELED
+ *   nor after another task_timeout_ms            the device is reset as by vscsi_dev_reset() or, if
+ *                                                it can't be, fails
+ *
+ * The request completes with -ETIMEDOUT once the device can no longer access its buffer, unless its
+ * own result arrives first. vscsi_poll(), vscsi_wait(), vscsi_next_timeout_ms() and, for a queue
+ * that sleeps, vscsi_dev_fd() handle this. A request is found late at most an eighth of the
+ * smallest limit, or 250 ms, after its time.
+ *
+ * What waits
+ *
+ *   never, neither for the device nor     io.h, vscsi_prepare_command(), vscsi_submit(),
+ *   for another thread's recovery step    vscsi_poll(), vscsi_arm(), vscsi_next_timeout_ms(),
+ *                                         vscsi_queue_open(), vscsi_queue_fd(), vscsi_abort(),
+ *                                         vscsi_dev_poll_events(), vscsi_dev_fd()
+ *   as long as its argument says          vscsi_wait(), vscsi_queue_drain()
+ *   as documented with each, with an      vscsi_dev_open(), vscsi_dev_close(), vscsi_dev_scan(),
+ *   upper bound                           vscsi_lun_open(), vscsi_lun_refresh(), sync.h, task.h,
+ *                                         vscsi_mem_register(), vscsi_mem_unregister()
+ *   for another thread in one of those    vscsi_dev_get_info(), vscsi_dev_shutdown()
+ *
+ * fork()
+ *
+ * The child process may close what its parent has open, in the usual order, and nothing else:
+ * queues, LUNs, devices, pools. Closing there frees memory, file descriptors and mappings. It sends
+ * nothing to the device, does not mind requests in flight, and the parent is not affected. Every
+ * other call for these objects returns -ECHILD (NULL from vscsi_mem_alloc()) and changes nothing;
+ * vscsi_mem_free() does nothing. One thread at a time. The child may open objects of its own. A
+ * child that only calls exec or _exit needs to close nothing: all descriptors are close-on-exec. Do
+ * not call fork() while another thread is opening or closing: what is half made is not freed in the
+ * child.
  */
-#define VSCSI_RECOVERY_OFF    1u /* a lost device has failed: all requests end with -ENOTCONN */
+
+/* vscsi_dev_opts.recovery */
+#define VSCSI_RECOVERY_OFF    1u /* a lost device fails at once */
 #define VSCSI_RECOVERY_REPORT 2u
 #define VSCSI_RECOVERY_REPLAY 3u
-#define VSCSI_RECOVERY_EXACT  4u /* opening fails where the back-end can't do it */
+#define VSCSI_RECOVERY_EXACT  4u /* vscsi_dev_open() fails if the back-end can't do it */
 
-/* vscsi_dev_opts.recovery_ms: without limit. */
+/* vscsi_dev_opts.recovery_ms: no limit. */
 #define VSCSI_FOREVER UINT32_MAX
 
 /**
@@ -69,42 +132,31 @@ struct vscsi_mem;
  * @queue_size: entries of a ring, a power of two; default 128
  * @max_segs: data segments that an asynchronous request may have, at most 15; default: as many as
  *	the device and the ring allow
- * @timeout_ms: limit for each answer of the device to a control message and for each part that a
- *	call of sync.h is split into, in milliseconds; default 30000
- * @recovery: what becomes of requests in flight when the device is lost, VSCSI_RECOVERY_*; default:
- *	EXACT where the back-end can do it, else REPLAY
- * @mem: the pool to take rings and bounce buffers from; NULL: a pool of the device's own, made with
- *	the address option mem= (default: 16 MiB, ordinary pages where there are no hugepages)
+ * @timeout_ms: limit for each answer of the device to a control message, and for each command that
+ *	a call of sync.h sends, in milliseconds; default 30000
+ * @recovery: VSCSI_RECOVERY_*; default: EXACT if the back-end supports it, otherwise REPLAY
+ * @mem: pool for rings and bounce buffers; NULL: a pool of the device's own, of @mem_bytes bytes
+ *	(default 16 MiB, ordinary pages if there are no hugepages)
  * @mem_bytes: bytes of the device's own pool
  * @indirect, @event_idx, @hotplug, @change, @inout: virtio features, VSCSI_ON/OFF/DEFAULT
- * @packed, @in_order: likewise: packed rings, and use of buffers in the order in which they went
  * @mq, @reply_ack, @config, @mem_slots, @reset_device, @status, @backend_req: vhost-user protocol
  *	features, likewise
- * @guest_base: where the memory begins in the device's address space; default: at its own address
- * @iommu: how a PCI function is shown memory, VSCSI_IOMMU_*
+ * @guest_base: vhost-user: start of the memory in the device's address space; default: its address
+ *	in this process
  * @notify_data, @notify_config: virtio features of PCI functions, likewise
- * @io_timeout_ms: limit for a request, from when it is submitted until it is returned, repetitions
- *	included, in milliseconds; default 30000, VSCSI_NO_TIMEOUT for none. LUNs and raw commands
- *	may have their own. vscsi_poll() and vscsi_wait() look after it, an eighth of the smallest
- *	limit late at most. One that is late is aborted; when that doesn't help its LUN is reset,
- *	and when that doesn't either the device is, as by vscsi_dev_reset(), or where that can't
- *	be it is lost for good. It completes with -ETIMEDOUT, once the device can no longer touch
- *	its buffer, unless its own result was faster; what else a reset of the LUN hits completes
- *	with -ECANCELED
- * @task_timeout_ms: limit for each of these steps; default 5000
- * @recovery_ms: how long a lost device is looked for, in milliseconds, or VSCSI_FOREVER; default
- *	30000. Attempts are made at once, then after pauses that grow from 10 ms to a second. One
- *	that is lost again goes on where it was, pause and limit, in which only times away count,
- *	until it has shown that it works: everything that was in flight when it was back has been
- *	returned or, where nothing was, it has been there for a second. So a request that ends its
- *	back-end each time ends with -ENOTCONN at the limit; without a limit it is sent again for
- *	ever, once a second. LUNs have to tell who they are within the limit too, or within a second
- *	where less of it is left
+ * @iommu: PCI: how memory is mapped for the function, VSCSI_IOMMU_*
+ * @io_timeout_ms: limit for a request, from its submission until it is returned, retries included,
+ *	in milliseconds; default 30000, VSCSI_NO_TIMEOUT for none. LUNs and raw commands may have
+ *	limits of their own. See "Timeouts of requests" above
+ * @task_timeout_ms: limit for each step against a late request; default 5000
+ * @packed, @in_order: virtio features, likewise: packed rings, and use of buffers in order. With
+ *	IN_ORDER a request completes with its batch, which is slower
+ * @recovery_ms: how long reconnecting is tried, in milliseconds, or VSCSI_FOREVER; default 30000
  * @reserved: 0
  *
- * Each field but @size, @mem and @reserved is also an option of the address, see
+ * Each field except @size, @mem and @reserved is also an option of the address, see
  * vscsi_dev_option(); @mem_bytes is mem= there. An option given in both places takes the address's
- * value.
+ * value. An option that the address's transport lacks is refused with -EINVAL.
  */
 struct vscsi_dev_opts {
 	uint32_t size;
@@ -142,8 +194,8 @@ struct vscsi_dev_opts {
 /**
  * struct vscsi_dev_option - One option of an address
  * @name: as written in an address
- * @values: the values it takes, for people: "on|off", "1..254", "bytes"
- * @help: one sentence
+ * @values: the values it takes, to be read by people: "on|off", "1..254", "bytes"
+ * @help: what it does
  */
 struct vscsi_dev_option {
 	const char *name;
@@ -152,19 +204,19 @@ struct vscsi_dev_option {
 };
 
 /**
- * struct vscsi_dev_info - What was negotiated, anew each time the device came back
+ * struct vscsi_dev_info - What was negotiated, updated by each reconnect
  * @size: sizeof(struct vscsi_dev_info), set by the caller
- * @queues: request queues that are set up; fewer than at the opening where it came back with fewer
+ * @queues: request queues that are set up; fewer than at first if it reconnected with fewer
  * @queue_size: entries of a ring
  * @depth: requests that one queue can hold in flight
  * @max_segs: data segments of an asynchronous request
  * @max_target, @max_lun: largest numbers that a scan tries
- * @max_sectors, @cmd_per_lun, @seg_max: as the device's configuration space says (virtio 5.6.4)
+ * @max_sectors, @cmd_per_lun, @seg_max: of the device's configuration space (virtio 1.4, 5.6.4)
  * @offered, @negotiated: virtio feature bits
  * @protocol_features: vhost-user protocol features in use; 0 on other transports
  * @transport: scheme of the address, "vhost-user" or "pci"
  * @state: VSCSI_DEV_*
- * @errors: things the device did that its specification forbids and that were put right
+ * @errors: violations of the specification by the device that were tolerated
  * @reserved: 0
  */
 struct vscsi_dev_info {
@@ -188,12 +240,12 @@ struct vscsi_dev_info {
 };
 
 /* vscsi_dev_info.state */
-#define VSCSI_DEV_RUNNING    1u
-#define VSCSI_DEV_FAILED     2u /* lost for good: see vscsi_dev_opts.recovery */
-#define VSCSI_DEV_RECOVERING 3u /* it is gone, and looked for whenever somebody polls or waits */
+#define VSCSI_DEV_RUNNING      1u
+#define VSCSI_DEV_FAILED       2u /* permanently; vscsi_dev_poll_events() says why */
+#define VSCSI_DEV_RECONNECTING 3u /* lost; polls and waits advance the reconnect */
 
 /**
- * struct vscsi_lun_addr - A logical unit as a scan finds it; 16 bytes
+ * struct vscsi_lun_addr - A logical unit that a scan found; 16 bytes
  * @target, @lun: its address, as vscsi_lun_open() takes it
  * @type: SCSI peripheral device type, VSCSI_TYPE_* of lun.h
  * @reserved: 0
@@ -206,20 +258,20 @@ struct vscsi_lun_addr {
 };
 
 /* vscsi_event.type */
-#define VSCSI_EVENT_PLUGGED   1u /* the logical unit has appeared */
-#define VSCSI_EVENT_UNPLUGGED 2u /* it is gone; handles of it fail with -ENODEV: close them */
-#define VSCSI_EVENT_RESIZED   3u /* its capacity changed: vscsi_lun_refresh() */
-#define VSCSI_EVENT_CHANGED   4u /* something else about it did: the code says what */
-#define VSCSI_EVENT_RESET     5u /* it was reset by somebody else */
+#define VSCSI_EVENT_PLUGGED   1u /* the logical unit appeared */
+#define VSCSI_EVENT_UNPLUGGED 2u /* it is gone; its handles fail with -ENODEV: close them */
+#define VSCSI_EVENT_RESIZED   3u /* its capacity changed: call vscsi_lun_refresh() */
+#define VSCSI_EVENT_CHANGED   4u /* something else about it changed: see the code */
+#define VSCSI_EVENT_RESET     5u /* it was reset by another initiator or by the device */
 #define VSCSI_EVENT_CONFIG    6u /* the device's configuration space changed */
-#define VSCSI_EVENT_LOST      7u /* the device is gone; target and lun are 0 */
-#define VSCSI_EVENT_BACK      8u /* it is back; target and lun are 0 */
+#define VSCSI_EVENT_LOST      7u /* the connection to the device was lost */
+#define VSCSI_EVENT_BACK      8u /* the device reconnected */
 
 /**
  * struct vscsi_event - What changed; 32 bytes
  * @type: VSCSI_EVENT_*
- * @target, @lun: the logical unit; 0 where the whole device is meant (CONFIG, LOST, BACK)
- * @code: ASC << 8 | ASCQ where the device gave one, else 0
+ * @target, @lun: the logical unit; 0 for CONFIG, LOST and BACK, which concern the whole device
+ * @code: ASC << 8 | ASCQ if the device gave one, otherwise 0
  * @reserved: 0
  */
 struct vscsi_event {
@@ -232,86 +284,146 @@ struct vscsi_event {
 
 /**
  * vscsi_dev_open - Connect to a device, negotiate, and start it
- * @address: "vhost-user:PATH", the path of a back-end's socket; "vhost-user:fd=N", a connected
- *	socket handed over: the library owns it when this succeeds. Options follow behind a '?',
- *	"vhost-user:/run/v.sock?queues=4&indirect=off".
- *	"pci:DDDD:BB:DD.F" is a PCI function that is bound to vfio-pci; its memory is pinned, and
- *	counts against the limit of locked memory
+ * @address: one of
+ *	"vhost-user:PATH", the path of a back-end's socket;
+ *	"vhost-user:fd=N", a connected socket, which the library owns if this call succeeds;
+ *	"pci:DDDD:BB:DD.F", a PCI function bound to vfio-pci. Its memory is pinned and counts
+ *	against RLIMIT_MEMLOCK.
+ *	Options follow after a '?': "vhost-user:/run/v.sock?queues=4&indirect=off"
  * @opts: options, or NULL for the defaults
  * @dev: receives the device, which the caller owns: vscsi_dev_close()
  *
- * Follows virtio 1.4, 3.1.1: reset, status, features, queues, running. Any thread; slow; waits for
- * answers of the device up to @opts->timeout_ms each. Starts no thread and leaves nothing behind
- * when it fails.
+ * Follows virtio 1.4, 3.1.1: reset, status, features, queues, running. Starts no thread. After a
+ * failure nothing is left. All descriptors that it opens are close-on-exec.
+ *
+ * Any thread. Waits for up to 40 answers of the device, and 9 for each queue, each at most
+ * @opts->timeout_ms; the first answer that takes longer ends the call.
  *
  * Return: 0; -EINVAL (address or options), -E2BIG (an option struct of a newer library), -ENOMEM,
- * -EMFILE, -ENFILE, -EPROTO (an answer that breaks the protocol), -EIO (a message that it refused),
- * -ENOTSUP (the device lacks what is needed or was asked for), -ENOTCONN (it hung up), -ETIMEDOUT;
- * -ENODEV, -EPERM, -EBUSY (a PCI function that can't be had); or what connecting to the socket or
- * opening VFIO's files returned, such as -ENOENT, -EACCES or -ECONNREFUSED.
+ * -EMFILE, -ENFILE, -EPROTO (an answer that breaks the protocol), -EIO (the device refused a
+ * message), -EOPNOTSUPP (the device lacks something needed or requested), -ENOTCONN (it hung up),
+ * -ETIMEDOUT; -ENODEV, -EPERM, -EBUSY (a PCI function that is not available), -ECHILD (@opts->mem
+ * is of the parent process); or the error of connecting to the socket or of opening VFIO's files,
+ * such as -ENOENT, -EACCES or -ECONNREFUSED.
  */
 int vscsi_dev_open(const char *address, const struct vscsi_dev_opts *opts, struct vscsi_dev **dev);
 
 /**
- * vscsi_dev_close - Stop a device and forget it
+ * vscsi_dev_close - Stop a device and free it
  * @dev: the device; NULL is allowed
  *
- * Stops the rings, resets the device, and only then takes the memory back (virtio 1.4, 3.3.1).
- * Waits for the device's answers at most as long as vscsi_dev_open() does. Any thread, when no
- * other one is in a call for this device, or will be.
+ * Stops the rings and resets the device, and only then frees the memory (virtio 1.4, 3.3.1). A
+ * device that doesn't answer is disconnected.
  *
- * Return: 0, or -EBUSY while a queue or a LUN of it is open; then nothing has happened.
+ * One thread, with no other thread in a call for this device. Waits for one answer of the device
+ * for each queue and two more, each at most vscsi_dev_opts.timeout_ms; the first that takes longer
+ * is the last. After a loss, a failure or vscsi_dev_shutdown() it doesn't wait.
+ *
+ * Return: 0, or -EBUSY while a queue or a LUN of it is open; then nothing has changed.
  */
 int vscsi_dev_close(struct vscsi_dev *dev);
 
 /**
+ * vscsi_dev_shutdown - End a device by force
+ * @dev: the device
+ *
+ * For programs that must leave while requests are in flight, such as a C++ destructor. Disconnects
+ * the device without asking it (a PCI function: reset and taken off the bus), so that it can no
+ * longer access any memory (virtio 1.4, 3.3.1). From then on the device is VSCSI_DEV_FAILED with
+ * the reason "it was shut down by the application", and is not reconnected. Each request in flight
+ * then completes exactly once through vscsi_poll(), with -ENOTCONN or, if it was being aborted,
+ * with the result of the abort. Writes in flight may or may not have been executed.
+ *
+ * Afterwards: vscsi_poll() each queue until it returns -ENOTCONN, or vscsi_queue_drain() until 0;
+ * then vscsi_queue_close(), vscsi_lun_close(), vscsi_dev_close(). None of these waits.
+ *
+ * Any thread, also while other threads are in calls for the device; their calls end with -ENOTCONN.
+ * Sends no message that has an answer. Waits only for a thread that is in vscsi_mem_register() or
+ * vscsi_mem_unregister(), at most vscsi_dev_opts.timeout_ms for each message of that call. A device
+ * that failed before keeps its reason.
+ *
+ * Return: 0, or -ECHILD.
+ */
+int vscsi_dev_shutdown(struct vscsi_dev *dev);
+
+/**
  * vscsi_dev_scan - Find every logical unit
  * @dev: the device
- * @out: receives the units in the order of target and LUN; may be NULL with @max 0
+ * @out: receives the units in the order of target and LUN; may be NULL if @max is 0
  * @max: elements of @out
  *
- * Tries every target that the device can have, asks each for its LUNs (REPORT LUNS; one by one
- * where it doesn't know that command) and each LUN for its type. Any thread; slow; waits, in all at
- * most five times vscsi_dev_opts.timeout_ms.
+ * Tries every target that the device can have and asks each for its LUNs (REPORT LUNS, or one by
+ * one if it doesn't support that command), then each LUN for its type (INQUIRY).
  *
- * Return: how many units there are, which may be more than @max, or a negative errno; -ETIMEDOUT
- * when not all of it was answered in time.
+ * Any thread. Waits, in total at most five times vscsi_dev_opts.timeout_ms.
+ *
+ * Return: how many units there are, which may be more than @max; or a negative errno: -ETIMEDOUT
+ * (not everything was answered in time), -ENOTCONN, -ENOMEM, -EINVAL, -ECHILD.
  */
 int vscsi_dev_scan(struct vscsi_dev *dev, struct vscsi_lun_addr *out, unsigned max);
 
 /**
- * vscsi_dev_poll_events - Hear what changed
+ * vscsi_dev_poll_events - Collect events, and advance whatever is due
  * @dev: the device
  * @out: receives events, oldest first
  * @max: elements of @out
  *
- * Looks at the device's event queue (virtio 1.4, 5.6.6.3), its configuration and its connection.
- * When the device says that it lost events, or that a target changed, this scans again, and what
- * came or went since the last scan becomes events, all of it where there was none; that takes as
- * long as vscsi_dev_scan(). Else it is a few system calls. Any thread.
+ * Checks the event queue (virtio 1.4, 5.6.6.3), the configuration and the connection; takes the
+ * next step of a reconnect, and of revalidating LUNs. When the device reports that events were lost
+ * or that a target changed, a scan starts; further calls continue it, and what appeared or vanished
+ * since the last scan becomes events. If there was no scan before, everything found does.
  *
- * A LUN that is open and was removed, or has another disk at its address, is UNPLUGGED, without a
- * scan before too. The disk that has the address then is PLUGGED, and has to be opened anew.
+ * An open LUN that was removed, or whose address now has another disk, is UNPLUGGED, with or
+ * without a scan before. The new disk at the address is PLUGGED; open it to use it.
  *
- * Return: number of events written, 0 when nothing changed, or a negative errno. A device that is
- * lost gives one VSCSI_EVENT_LOST, and then one VSCSI_EVENT_BACK or, when it is lost for good, from
- * then on -ENOTCONN.
+ * Any thread. Never waits, neither for the device nor for another thread: what another thread is
+ * busy with is left to the next call. A few system calls.
+ *
+ * Return: number of events written, 0 when there are none, or a negative errno. A lost device
+ * yields one VSCSI_EVENT_LOST, then either one VSCSI_EVENT_BACK, or -ENOTCONN from then on if it
+ * failed.
  */
 int vscsi_dev_poll_events(struct vscsi_dev *dev, struct vscsi_event *out, unsigned max);
 
 /**
- * vscsi_dev_get_info - Tell what was negotiated
+ * vscsi_dev_fd - Get a descriptor that is readable when vscsi_dev_poll_events() has something to do
+ * @dev: the device
+ *
+ * For poll(), select() and epoll. An event loop that sleeps on this descriptor and on those of its
+ * queues (vscsi_queue_fd(), after vscsi_arm()) needs no timer and no vscsi_next_timeout_ms(). It
+ * becomes readable when
+ *
+ * - there are events, or the device's event queue has some;
+ * - the connection ends, or an answer to a step of a reconnect arrives;
+ * - something is due: a step of a reconnect or of revalidating LUNs; a check of the connection, at
+ *   least twice a second; a check of request timeouts. vscsi_dev_poll_events() then makes the
+ *   descriptors of those queues readable whose requests are to be checked or sent again.
+ *
+ * vscsi_dev_poll_events() makes it unreadable again; call it until it returns 0 or less. A thread
+ * that sleeps on a queue of this device without a timer relies on some thread doing that.
+ *
+ * The first call makes the descriptor, with up to ten system calls; further calls return the same
+ * one. It is larger than 2, close-on-exec, stays the library's, is the same after reconnects, and
+ * is closed by vscsi_dev_close(). Any thread; never waits.
+ *
+ * Return: the descriptor; -EMFILE, -ENFILE, -ENOMEM.
+ */
+int vscsi_dev_fd(struct vscsi_dev *dev);
+
+/**
+ * vscsi_dev_get_info - Get what was negotiated
  * @dev: the device
  * @info: @info->size set by the caller; the rest is filled in
  *
- * Sends nothing, but waits for a call that does. Any thread.
+ * Any thread. Sends nothing, but waits for a thread that is in vscsi_mem_register() or
+ * vscsi_mem_unregister().
  *
- * Return: 0, -EINVAL for a size below 4, -E2BIG for one above 4096.
+ * Return: 0, -EINVAL for a size below 4, -E2BIG for one above 4096, -ECHILD.
  */
 int vscsi_dev_get_info(struct vscsi_dev *dev, struct vscsi_dev_info *info);
 
 /**
- * vscsi_dev_mem - Find the pool that a device uses
+ * vscsi_dev_mem - Get the pool that a device uses
  * @dev: the device
  *
  * Any thread; O(1); no system call.
@@ -326,9 +438,9 @@ struct vscsi_mem *vscsi_dev_mem(struct vscsi_dev *dev);
  * @index: 0, 1, 2 ...
  * @option: receives pointers to static strings
  *
- * Any thread; O(1); no system call. Sets no sentence.
+ * Any thread; O(1); no system call. Sets no error text.
  *
- * Return: 0, or -ENOENT behind the last one.
+ * Return: 0, or -ENOENT after the last one.
  */
 int vscsi_dev_option(unsigned index, struct vscsi_dev_option *option);
 

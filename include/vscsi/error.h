@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Errors in words. Every call returns 0 or a count, or a negative errno; the sentence behind the
- * number is kept for the thread that made the call.
+ * Error texts. Every call returns 0 or a count, or a negative errno; the text that explains the
+ * errno is kept for the thread that made the call.
  */
 #ifndef VSCSI_ERROR_H
 #define VSCSI_ERROR_H
@@ -11,17 +11,17 @@ extern "C" {
 #endif
 
 /**
- * vscsi_last_error - Tell what went wrong in this thread's last failed call
+ * vscsi_last_error - Get the error text of this thread's last failed call
  *
- * The sentence begins with the name of the function that failed and says what was tried, what came
- * back and, where something can be done, what to do. Control calls (open, close, scan, register,
- * the calls of sync.h ...) set it when they fail; after they succeeded it means nothing. The errno
- * of the data path (vscsi_read() ... vscsi_poll(), vscsi_wait()) says all: the sentence found after
- * such a call may be another call's.
+ * The text begins with the name of the function that failed and says what was tried, what happened
+ * and, if possible, what to do. Control calls set it if they fail: open, close, scan, register, the
+ * calls of sync.h and so on; vscsi_mem_alloc() does too. After a successful call it is meaningless.
+ * Data path calls (vscsi_read() to vscsi_poll(), vscsi_wait(), vscsi_queue_drain()) don't set it:
+ * their errno says it all.
  *
  * Any thread; no system call.
  *
- * Return: a string that is valid until this thread's next call of the library; "" when none has
+ * Return: a string that is valid until this thread's next call of the library; "" if none has
  * failed.
  */
 const char *vscsi_last_error(void);

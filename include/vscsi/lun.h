@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The logical unit: mostly a disk. Opening it asks it everything that I/O needs to know, once.
+ * The logical unit (LUN), usually a disk. vscsi_lun_open() asks it once for everything that I/O
+ * needs to know.
  */
 #ifndef VSCSI_LUN_H
 #define VSCSI_LUN_H
@@ -23,15 +24,15 @@ struct vscsi_lun;
 #define VSCSI_TYPE_ZBC       0x14u
 
 /* vscsi_lun_info.flags */
-#define VSCSI_LUN_READ_ONLY   (1u << 0) /* writes will be refused */
-#define VSCSI_LUN_REMOVABLE   (1u << 1) /* its medium can be */
-#define VSCSI_LUN_WRITE_CACHE (1u << 2) /* it has one that is on: flush matters */
-#define VSCSI_LUN_FUA         (1u << 3) /* VSCSI_IO_FUA works */
+#define VSCSI_LUN_READ_ONLY   (1u << 0) /* writes fail */
+#define VSCSI_LUN_REMOVABLE   (1u << 1) /* its medium is removable */
+#define VSCSI_LUN_WRITE_CACHE (1u << 2) /* volatile, and enabled: flush matters */
+#define VSCSI_LUN_FUA         (1u << 3) /* VSCSI_IO_FUA is supported */
 #define VSCSI_LUN_THIN        (1u << 4) /* provisioned on demand */
-#define VSCSI_LUN_UNMAP       (1u << 5) /* vscsi_unmap() works */
+#define VSCSI_LUN_UNMAP       (1u << 5) /* vscsi_unmap() is supported */
 #define VSCSI_LUN_ZERO_UNMAP  (1u << 6) /* unmapped blocks read as zeros */
-#define VSCSI_LUN_CAW         (1u << 7) /* vscsi_compare_and_write() works */
-#define VSCSI_LUN_ROTATIONAL  (1u << 8) /* it has spindles */
+#define VSCSI_LUN_CAW         (1u << 7) /* vscsi_compare_and_write() is supported */
+#define VSCSI_LUN_ROTATIONAL  (1u << 8) /* rotating medium */
 
 /**
  * struct vscsi_lun_opts - How a LUN is opened; zero means default
@@ -40,43 +41,50 @@ struct vscsi_lun;
  *	5, VSCSI_NO_RETRIES for none
  * @timeout_ms: limit for a request, as vscsi_dev_opts.io_timeout_ms; default: the device's,
  *	VSCSI_NO_TIMEOUT for none
- * @reserved: 0
+ * @flags: VSCSI_LUN_NO_PROBE or 0
  */
 struct vscsi_lun_opts {
 	uint32_t size;
 	uint32_t retries;
 	uint32_t timeout_ms;
-	uint32_t reserved;
+	uint32_t flags;
 };
 
-#define VSCSI_NO_RETRIES UINT32_MAX
+/*
+ * vscsi_lun_opts.flags: send nothing to the LUN when it is opened. For raw commands to a LUN that
+ * is not ready, has an unsupported block size, or is not a disk. vscsi_lun_get_info() then knows
+ * only its address, the calls of io.h and the block calls of sync.h return -EINVAL, and a reconnect
+ * can't tell whether it is still the same LUN: it is taken to be.
+ */
+#define VSCSI_LUN_NO_PROBE (1u << 0)
+
+#define VSCSI_NO_RETRIES   UINT32_MAX
 
 /**
- * struct vscsi_lun_info - What a logical unit is and can do
+ * struct vscsi_lun_info - Properties of a logical unit
  * @size: sizeof(struct vscsi_lun_info), set by the caller
  * @target, @lun: its address
  * @type: VSCSI_TYPE_*
  * @flags: VSCSI_LUN_*
- * @block_size: bytes of a logical block; 0 where there is no medium or the type has none
- * @physical_block_size: bytes of a physical one
+ * @block_size: bytes of a logical block; 0 if there is no medium or the type has no blocks
+ * @physical_block_size: bytes of a physical block
  * @blocks: number of logical blocks
- * @max_blocks: most blocks that one asynchronous request may move
- * @optimal_blocks: number of blocks that goes best; 0: not known
- * @max_unmap_blocks: most blocks of all ranges of one vscsi_unmap()
- * @max_unmap_ranges: most ranges of one vscsi_unmap()
- * @unmap_granularity: blocks; 0: not known
- * @max_zeroes_blocks: most blocks of one vscsi_write_zeroes(); the LUN may not know the command all
- *	the same, which only a try can tell
- * @max_caw_blocks: most blocks of one vscsi_compare_and_write(); 0: it has none
- * @queue_limit: requests that it takes at once, over all queues; 0: no limit of its own. One queue
- *	can have all of it while the others have nothing in flight, but for what these keep: each
- *	that was used keeps up to an even part, so that it can count on that. Parts below 8 are not
- *	kept
+ * @max_blocks: maximum blocks of one asynchronous request
+ * @optimal_blocks: optimal number of blocks of a request; 0: unknown
+ * @max_unmap_blocks: maximum blocks of all ranges of one vscsi_unmap()
+ * @max_unmap_ranges: maximum ranges of one vscsi_unmap()
+ * @unmap_granularity: blocks; 0: unknown
+ * @max_zeroes_blocks: maximum blocks of one vscsi_write_zeroes(); whether the LUN supports the
+ *	command at all is only known after trying it
+ * @max_caw_blocks: maximum blocks of one vscsi_compare_and_write(); 0: not supported
+ * @queue_limit: maximum requests in flight for this LUN over all queues; 0: no limit of its own.
+ *	One queue can use all of it while the others have nothing in flight, except for what they
+ *	reserve: each queue that was used keeps up to an equal share, unless that is below 8
  * @reserved: 0
- * @vendor, @product, @revision: as INQUIRY tells, without the blanks at the end
- * @serial: unit serial number (VPD page 80h); "" where it has none
+ * @vendor, @product, @revision: from INQUIRY, without trailing blanks
+ * @serial: unit serial number (VPD page 80h); "" if it has none
  * @wwid: its best world-wide name (VPD page 83h): "naa.6001405...", "eui.0025385...",
- *	"t10.VENDOR..."; "" where it has none
+ *	"t10.VENDOR..."; "" if it has none
  */
 struct vscsi_lun_info {
 	uint32_t size;
@@ -104,44 +112,49 @@ struct vscsi_lun_info {
 };
 
 /**
- * vscsi_lun_open - Get to know a logical unit
- * @dev: the device that it is on
+ * vscsi_lun_open - Open a logical unit
+ * @dev: the device
  * @target: 0 to 255
  * @lun: 0 to 16383
  * @opts: options, or NULL for the defaults
  * @out: receives the LUN, which the caller owns: vscsi_lun_close()
  *
- * Asks for identity, capacity, limits and abilities (INQUIRY, VPD 00/80/83/B0/B1/B2, READ CAPACITY,
- * MODE SENSE) and clears a pending UNIT ATTENTION. The LUN may be used with every queue of @dev, in
- * any thread. No scan is needed before. When the device is lost meanwhile, and is back, it asks
- * again from the beginning, so that all answers are of one device. Any thread; slow; waits.
+ * Asks for identity, capacity, limits and features (INQUIRY, VPD 00/80/83/B0/B1/B2, READ CAPACITY,
+ * MODE SENSE) and clears a pending UNIT ATTENTION; with VSCSI_LUN_NO_PROBE, nothing. No scan is
+ * needed first. The LUN can be used with every queue of @dev, in any thread. If the device is lost
+ * and reconnects in the meantime, all questions are asked again, three times at most, so that the
+ * answers are of one disk.
  *
- * Return: 0; -EINVAL (numbers out of range); -E2BIG (an option struct of a newer library); -ENODEV
- * (nothing is there); -EPROTO (it reports a block size of zero, or the like); -ENOMEM; -ETIMEDOUT,
- * -ENOTCONN; or what a command came to, as in vscsi_completion.result.
+ * Any thread. Waits, for up to 12 commands of at most vscsi_dev_opts.timeout_ms each; the first
+ * that takes longer ends the call. That three times, if the device is lost meanwhile.
+ *
+ * Return: 0; -EINVAL (numbers out of range, unknown flags); -E2BIG (an option struct of a newer
+ * library); -ENODEV (there is no such LUN); -EPROTO (it reports an unsupported block size or an
+ * impossible capacity); -ENOMEM; -ETIMEDOUT, -ENOTCONN, -ECHILD; or the result of a command, as in
+ * vscsi_completion.result.
  */
 int vscsi_lun_open(struct vscsi_dev *dev, unsigned target, unsigned lun,
 		   const struct vscsi_lun_opts *opts, struct vscsi_lun **out);
 
 /**
- * vscsi_lun_close - Forget a logical unit
+ * vscsi_lun_close - Close a logical unit
  * @lun: the LUN; NULL is allowed
  *
- * Any thread, when no other one is in a call for this LUN, or will be. Sends nothing; O(requests
+ * Any thread, with no other thread in a call for this LUN. Sends nothing, never waits; O(requests
  * that all queues can hold).
  *
- * Return: 0, or -EBUSY while a request to it is in flight; then nothing has happened.
+ * Return: 0, or -EBUSY while a request to it is in flight; then nothing has changed.
  */
 int vscsi_lun_close(struct vscsi_lun *lun);
 
 /**
- * vscsi_lun_get_info - Tell what is known of a logical unit
+ * vscsi_lun_get_info - Get the properties of a logical unit
  * @lun: the LUN
  * @info: @info->size set by the caller; the rest is filled in
  *
- * Any thread; sends nothing.
+ * Any thread. Sends nothing, never waits.
  *
- * Return: 0, -EINVAL for a size below 4, -E2BIG for one above 4096.
+ * Return: 0, -EINVAL for a size below 4, -E2BIG for one above 4096, -ECHILD.
  */
 int vscsi_lun_get_info(struct vscsi_lun *lun, struct vscsi_lun_info *info);
 
@@ -149,9 +162,11 @@ int vscsi_lun_get_info(struct vscsi_lun *lun, struct vscsi_lun_info *info);
  * vscsi_lun_refresh - Ask a logical unit for its capacity again
  * @lun: the LUN
  *
- * For use after VSCSI_EVENT_RESIZED. Its block size must not have changed. Any thread; waits.
+ * To be called after VSCSI_EVENT_RESIZED. The block size must not have changed. Any thread. Waits
+ * as vscsi_lun_open() does.
  *
- * Return: 0, -EPROTO when the block size is another one, or as vscsi_lun_open().
+ * Return: 0; -EPROTO if the block size changed; -EINVAL for a LUN opened with VSCSI_LUN_NO_PROBE;
+ * or as vscsi_lun_open().
  */
 int vscsi_lun_refresh(struct vscsi_lun *lun);
 

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * DMA memory: memory that the device can reach, and therefore the only memory that the data path
+ * DMA memory: memory that the device can access, and therefore the only memory that the data path
  * accepts. A pool is one contiguous mapping of at most 8 hugepages with a heap inside; memory of
- * the application's own can be added to it. One pool can serve any number of devices.
+ * the application can be added to it. One pool can serve any number of devices.
+ *
+ * In a child process of fork(), vscsi_mem_free() does nothing, vscsi_mem_destroy() unmaps the
+ * child's mapping, and all other calls for the parent's pools fail with -ECHILD; see device.h.
  */
 #ifndef VSCSI_MEM_H
 #define VSCSI_MEM_H
@@ -16,14 +19,14 @@ extern "C" {
 
 struct vscsi_mem;
 
-/* Most hugepages in a pool: the number of memory regions that every vhost-user back-end accepts. */
+/* Maximum hugepages of a pool: as many memory regions as every vhost-user back-end accepts. */
 #define VSCSI_MEM_MAX_PAGES 8
 
-/* Most regions of the application's own in a pool. A device may accept fewer. */
+/* Maximum regions of the application in a pool. A device may accept fewer. */
 #define VSCSI_MEM_MAX_REGIONS 56
 
 /* vscsi_mem_opts.flags */
-#define VSCSI_MEM_ORDINARY (1u << 0) /* without hugepages, take ordinary pages instead */
+#define VSCSI_MEM_ORDINARY (1u << 0) /* if there are no hugepages, use ordinary pages */
 
 /* vscsi_mem_opts.numa: 0 is the node of the calling thread */
 #define VSCSI_NUMA_LOCAL   0u
@@ -33,10 +36,10 @@ struct vscsi_mem;
  * struct vscsi_mem_opts - How a pool is made; zero means default
  * @size: sizeof(struct vscsi_mem_opts)
  * @flags: VSCSI_MEM_ORDINARY
- * @bytes: at least so many bytes; 0: @pages pages, or 16 MiB where that is 0 too
+ * @bytes: minimum size; 0: @pages pages, or 16 MiB if that is 0 too
  * @page_size: bytes of a hugepage, 2 MiB or 1 GiB; 0: the smaller one with which 8 pages suffice
- * @pages: how many hugepages, 1 to 8; 0: as many as @bytes needs
- * @numa: VSCSI_NUMA_LOCAL or VSCSI_NUMA_NODE(n); of no effect on a machine with one node
+ * @pages: number of hugepages, 1 to 8; 0: as many as @bytes needs
+ * @numa: VSCSI_NUMA_LOCAL or VSCSI_NUMA_NODE(n); no effect on a machine with one node
  */
 struct vscsi_mem_opts {
 	uint32_t size;
@@ -48,17 +51,17 @@ struct vscsi_mem_opts {
 };
 
 /**
- * struct vscsi_mem_stats - What a pool holds
+ * struct vscsi_mem_stats - State of a pool
  * @size: sizeof(struct vscsi_mem_stats), set by the caller
  * @pages: pages of @page_size that the pool was made of
- * @page_size: bytes; 4096 or the like where ordinary pages were taken
+ * @page_size: bytes; 4096 or similar for ordinary pages
  * @bytes: bytes of the pool
- * @used: bytes handed out, rounded up to the heap's unit of 64
- * @peak: the most that @used has been
- * @largest_free: bytes of the largest block that can be had now
- * @blocks: number of blocks handed out
- * @regions: number of the application's own regions
- * @numa_node: node that the pool lies on
+ * @used: bytes allocated, rounded up to the heap's unit of 64
+ * @peak: maximum of @used so far
+ * @largest_free: bytes of the largest block that can be allocated now
+ * @blocks: number of allocated blocks
+ * @regions: number of the application's regions
+ * @numa_node: NUMA node of the pool
  * @reserved: 0
  */
 struct vscsi_mem_stats {
@@ -77,96 +80,101 @@ struct vscsi_mem_stats {
 
 /**
  * vscsi_mem_create - Make a pool of DMA memory
- * @opts: how, or NULL for the defaults
+ * @opts: options, or NULL for the defaults
  * @mem: receives the pool, which the caller owns: vscsi_mem_destroy()
  *
- * All pages are there when this returns: zeroed, shareable with a back-end by file descriptor, and
- * sealed, so that nobody can shrink them under us. Slow: system calls, and time for every page.
+ * When this returns, all pages are present: zeroed, shareable with a back-end by file descriptor,
+ * and sealed, so that nothing can shrink the file. Any thread. Slow: system calls, and time for
+ * every page.
  *
- * Return: 0; -ENOMEM when the hugepages are not to be had (vscsi_last_error() has the command that
- * reserves them); -EINVAL, -E2BIG for options that can't be met.
+ * Return: 0; -ENOMEM if there are not enough hugepages (vscsi_last_error() has the command that
+ * reserves them); -EINVAL, -E2BIG for options that can't be met; -EMFILE, -ENFILE.
  */
 int vscsi_mem_create(const struct vscsi_mem_opts *opts, struct vscsi_mem **mem);
 
 /**
- * vscsi_mem_destroy - Give a pool back to the system
+ * vscsi_mem_destroy - Free a pool
  * @mem: the pool; NULL is allowed
  *
- * Blocks still allocated vanish with it; the application's own regions only leave the pool. Any
- * thread, when no other one uses the pool.
+ * Blocks that are still allocated are freed with it; the application's own regions only leave the
+ * pool. One thread, with no other thread in a call for the pool.
  *
- * Return: 0, or -EBUSY while a device is open that uses the pool; then nothing has happened.
+ * Return: 0, or -EBUSY while a device that uses the pool is open; then nothing has changed.
  */
 int vscsi_mem_destroy(struct vscsi_mem *mem);
 
 /**
- * vscsi_mem_alloc - Take a block from a pool
+ * vscsi_mem_alloc - Allocate a block from a pool
  * @mem: the pool
  * @len: bytes, at least 1
- * @align: alignment of the address in bytes, a power of two; 0 and all below 64 mean 64
+ * @align: alignment of the address in bytes, a power of two; 0 and everything below 64 mean 64
  *
- * The contents are undefined. Any thread; takes the pool's lock, makes no system call.
+ * The contents are undefined. Any thread; takes the pool's lock for a moment; no system call.
  *
- * Return: the block, which goes back with vscsi_mem_free(); NULL when no free block is as large,
- * or for arguments that make no sense.
+ * Return: the block, to be freed with vscsi_mem_free(); or NULL with the reason in
+ * vscsi_last_error(): no free block is large enough, or an argument is invalid.
  */
 void *vscsi_mem_alloc(struct vscsi_mem *mem, size_t len, size_t align);
 
 /**
- * vscsi_mem_free - Give a block back
- * @mem: the pool that it came from
+ * vscsi_mem_free - Free a block
+ * @mem: the pool that it was allocated from
  * @ptr: what vscsi_mem_alloc() returned; NULL is allowed
  *
- * A block with I/O in flight must not be freed. Any thread; takes the pool's lock.
+ * A block with I/O in flight must not be freed. Any thread; takes the pool's lock for a moment.
  *
- * Return: 0, or -EINVAL when @ptr is not a block of this pool or was freed before; then nothing has
- * happened.
+ * Return: 0, or -EINVAL if @ptr is not a block of this pool or was freed before; then nothing has
+ * changed.
  */
 int vscsi_mem_free(struct vscsi_mem *mem, void *ptr);
 
 /**
- * vscsi_mem_register - Make the application's own memory DMA memory
+ * vscsi_mem_register - Make memory of the application DMA memory
  * @mem: the pool that it joins, and so every device that uses the pool, now or later
  * @addr: start, aligned to the page size of the mapping
  * @len: bytes, a multiple of that page size
  * @fd: the file that @addr is a MAP_SHARED mapping of (memfd, hugetlbfs ...), needed by vhost-user;
- *	the library keeps a duplicate and the caller's stays the caller's
- * @fd_offset: where in the file @addr lies, page aligned
+ *	the library keeps a duplicate, the caller's stays the caller's
+ * @fd_offset: file offset of @addr, page aligned
  *
- * It must not overlap anything registered. The memory must stay mapped until it is unregistered or
- * the pool destroyed. A running device without the CONFIGURE_MEM_SLOTS protocol feature has to stop
- * its rings for a moment: then no other thread may submit meanwhile, and requests in flight make
- * the call fail. Any thread; slow.
+ * It must not overlap any other region, and must stay mapped until it is unregistered or the pool
+ * is destroyed. A running device without the CONFIGURE_MEM_SLOTS protocol feature has to stop its
+ * rings for a moment: no other thread may submit meanwhile, and the call fails if requests are in
+ * flight.
  *
- * Return: 0; -EBUSY (requests in flight, see above, or a device that uses the pool is lost and
- * looked for); -EEXIST (overlap); -ENOSPC (no more regions in the pool or on a device); -EINVAL; or
- * what a device answered. After a failure nothing has changed.
+ * Any thread. Waits, for each device of the pool at most vscsi_dev_opts.timeout_ms for each answer:
+ * one, or if its rings have to be stopped eleven for each queue and one more.
+ *
+ * Return: 0; -EBUSY (requests in flight, see above, or a device that uses the pool is
+ * reconnecting); -EEXIST (overlap); -ENOSPC (no more regions in the pool or on a device); -EINVAL;
+ * -ECHILD; or what a device answered. After a failure nothing has changed.
  */
 int vscsi_mem_register(struct vscsi_mem *mem, void *addr, size_t len, int fd, uint64_t fd_offset);
 
 /**
- * vscsi_mem_unregister - Take the application's own memory back
+ * vscsi_mem_unregister - Remove memory of the application from a pool
  * @mem: the pool
  * @addr: the start that was registered
  *
- * While this runs, new requests in the region may fail with -EFAULT; after it they do. Any thread;
- * slow.
+ * While this runs, new requests in the region may fail with -EFAULT; after it they do. Any thread.
+ * Waits as vscsi_mem_register() does.
  *
- * Return: 0; -EBUSY while a device that uses the pool is lost and looked for, and while a request
+ * Return: 0; -EBUSY while a device that uses the pool is reconnecting, and while a request
  * submitted earlier uses the memory (or, on devices as described at vscsi_mem_register(), while any
- * request is in flight); -ENOENT when nothing was registered at @addr. After a failure nothing has
- * changed.
+ * request is in flight); -ENOENT if nothing is registered at @addr; -ECHILD. After a failure
+ * nothing has changed.
  */
 int vscsi_mem_unregister(struct vscsi_mem *mem, void *addr);
 
 /**
- * vscsi_mem_get_stats - Tell what a pool holds
+ * vscsi_mem_get_stats - Get the state of a pool
  * @mem: the pool
  * @stats: @stats->size set by the caller; the rest is filled in
  *
- * Any thread; takes the pool's locks, so it may wait for a device that is mapping a region.
+ * Any thread. Takes the pool's locks, so it waits for a thread that is in vscsi_mem_register() or
+ * vscsi_mem_unregister().
  *
- * Return: 0, -EINVAL for a size below 4, -E2BIG for one above 4096.
+ * Return: 0, -EINVAL for a size below 4, -E2BIG for one above 4096, -ECHILD.
  */
 int vscsi_mem_get_stats(struct vscsi_mem *mem, struct vscsi_mem_stats *stats);
 

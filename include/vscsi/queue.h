@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The queue: where a thread prepares requests, publishes them to the device, and polls for their
- * completions. This and io.h are the data path: no allocation, no system call but the kick that a
- * device asks for, and no lock on a queue that is held exclusively.
+ * The queue: a thread prepares requests on it, submits them to the device, and polls it for their
+ * completions. This and io.h are the data path: no allocation, no system call except the kick that
+ * a device asks for, no lock on an exclusive queue, and no waiting: vscsi_wait() and
+ * vscsi_queue_drain() excepted, which return within the time that they are given.
+ *
+ * Every call here returns -ECHILD in a child process of fork(), vscsi_queue_close() excepted; see
+ * device.h.
  */
 #ifndef VSCSI_QUEUE_H
 #define VSCSI_QUEUE_H
@@ -16,15 +20,22 @@ extern "C" {
 struct vscsi_dev;
 struct vscsi_queue;
 
-/* vscsi_queue_opts.flags; with neither: exclusive while there are queues left, shared after that */
-#define VSCSI_QUEUE_EXCLUSIVE (1u << 0) /* fail with -EBUSY when no ring is left for it alone */
+/* vscsi_queue_opts.flags. With 0 a queue is exclusive while there are rings left, then shared. */
+#define VSCSI_QUEUE_EXCLUSIVE (1u << 0) /* -EBUSY if no ring is left for this handle alone */
 #define VSCSI_QUEUE_SHARED    (1u << 1) /* any number of threads may use this handle at once */
+/*
+ * Data path calls from a thread that does not own the queue fail with -EPERM. For finding mistakes
+ * of an application: such a queue takes the general path, at some two to three times the
+ * instructions for each request; others pay nothing. Not with VSCSI_QUEUE_SHARED. Debug builds of
+ * the library always check the calls of io.h.
+ */
+#define VSCSI_QUEUE_CHECK_THREAD (1u << 2)
 
 /**
  * struct vscsi_queue_opts - How a queue is opened; zero means default
  * @size: sizeof(struct vscsi_queue_opts)
  * @flags: VSCSI_QUEUE_*
- * @spin_us: microseconds that vscsi_wait() polls before it sleeps; 0: it sleeps at once
+ * @spin_us: microseconds that vscsi_wait() polls before it sleeps; 0: none
  */
 struct vscsi_queue_opts {
 	uint32_t size;
@@ -33,14 +44,14 @@ struct vscsi_queue_opts {
 };
 
 /**
- * struct vscsi_queue_info - What kind of queue one has
+ * struct vscsi_queue_info - Properties of a queue
  * @size: sizeof(struct vscsi_queue_info), set by the caller
- * @index: number of the device's request queue behind it, from 0
- * @exclusive: 1 when no other handle uses that one, 0 when it is shared
- * @depth: requests that it can hold in flight; on a shared queue what is not kept for others, and
- *	as they come and go it changes
+ * @index: number of the device's request queue that it uses, from 0
+ * @exclusive: 1 if no other handle uses that request queue, 0 if it is shared
+ * @depth: requests that it can hold in flight; on a shared queue, what is not reserved for other
+ *	handles, which changes as they are opened and closed
  * @inflight: requests prepared or submitted through it and not yet returned by vscsi_poll()
- * @node: NUMA node that what the device reads lies on: rings and requests, in the DMA pool
+ * @node: NUMA node of the memory that the device reads: rings and requests, in the DMA pool
  * @notifications: kicks sent through this handle, each a system call
  */
 struct vscsi_queue_info {
@@ -56,24 +67,26 @@ struct vscsi_queue_info {
 /**
  * struct vscsi_completion - How a request ended; 64 bytes
  * @user_data: as given with the request
- * @result: 0, or a negative errno made of all that follows: -EIO (medium or hardware), -EREMOTEIO
- *	(the target refused or failed the command), -EOPNOTSUPP (it doesn't know it), -EROFS,
- *	-ENODEV (no such target or LUN, or another disk has its address), -ENOMEDIUM,
- *	-ENOSPC, -EILSEQ (miscompare, protection), -EBUSY, -EAGAIN (retries used up), -ECANCELED
- *	(aborted or reset), -ETIMEDOUT (it took longer than its time limit), -EBADMSG (a short
- *	transfer), -EOVERFLOW (the command wanted more data than there was), -EPROTO (the device
- *	broke its rules), -ECONNRESET (the device was lost with it, and it is not sent again: it may
- *	have been carried out or not), -ENOTCONN (the device is lost for good: likewise)
+ * @result: 0, or a negative errno that summarizes the fields below:
+ *	-EIO (medium or hardware error), -EREMOTEIO (the target refused or failed the command),
+ *	-EOPNOTSUPP (the command is not supported), -EROFS, -ENODEV (no such target or LUN, or its
+ *	address has another disk), -ENOMEDIUM, -ENOSPC, -EILSEQ (miscompare, protection
+ *	information), -EBUSY (busy, becoming ready or UNIT ATTENTION, after the last retry),
+ *	-ECANCELED (aborted or reset), -ETIMEDOUT (it took longer than its time limit), -EBADMSG (a
+ *	short transfer), -EOVERFLOW (the command wanted more data than there was), -EPROTO (the
+ *	device broke the rules), -ECONNRESET (the device was lost and the request is not sent again:
+ *	it may or may not have been executed), -ENOTCONN (the device failed: likewise).
+ *	Never -EAGAIN, which only says that a queue is full
  * @residual: bytes of the data buffer that were not transferred
  * @status_qualifier: of the SCSI status
- * @status: SCSI status; 0 is GOOD. Meaningful with @response 0
- * @response: virtio-scsi response; 0 is OK, 0xff: the device gave none. It decides before @status
- *	(virtio 1.4, 5.6.6.1.1)
- * @sense_key, @asc, @ascq: decoded sense, 0 where there is none; vscsi_sense_text() has the words
+ * @status: SCSI status; 0 is GOOD. Only meaningful if @response is 0
+ * @response: virtio-scsi response; 0 is OK, 0xff: the device gave none. It takes precedence over
+ *	@status (virtio 1.4, 5.6.6.1.1)
+ * @sense_key, @asc, @ascq: decoded sense, 0 if there is none; see vscsi_sense_text()
  * @sense_len: valid bytes of @sense
- * @sense: the first of the sense data as they came
+ * @sense: the first bytes of the sense data as received
  *
- * A raw command's short transfer is no error: @result is 0 and @residual says how short.
+ * A short transfer of a raw command is not an error: @result is 0 and @residual says how short.
  */
 struct vscsi_completion {
 	uint64_t user_data;
@@ -90,63 +103,71 @@ struct vscsi_completion {
 };
 
 /**
- * vscsi_queue_open - Get a queue
+ * vscsi_queue_open - Open a queue
  * @dev: the device
  * @opts: options, or NULL for the defaults
  * @queue: receives the queue, which the caller owns: vscsi_queue_close()
  *
- * The queue belongs to the calling thread until it is closed, unless it was opened with
- * VSCSI_QUEUE_SHARED: all its other calls must come from this thread.
+ * Unless opened with VSCSI_QUEUE_SHARED, the queue belongs to the calling thread: all its other
+ * calls except vscsi_queue_close() must come from this thread.
  *
- * The first of the device's request queues is kept for the calls of sync.h and for handles that
- * share; the others are given out one each, and taken up again when they are closed. When they have
- * run out, the handle shares the queue that has the fewest. So a device with one request queue is
- * shared by all, one with two has one exclusive queue.
+ * The device's first request queue is reserved for the calls of sync.h and for handles that share.
+ * The others are handed out one each and reused after they are closed. When there are none left,
+ * the handle shares the request queue that has the fewest handles. So a device with one request
+ * queue is shared by all; one with two has one exclusive queue.
  *
- * Of those that share a queue, each has its own completions, whoever polls, and a part of its depth
- * for certain: half of it is dealt out evenly, the other half goes to whoever comes first. (With
- * more handles than requests nothing is.) So no handle can take all requests.
+ * Handles that share a request queue each get their own completions, regardless of which thread
+ * polls, and each has a guaranteed part of the depth: half of it is divided evenly, the other half
+ * is first come, first served. (With more handles than requests nothing is guaranteed.) So no
+ * handle can take all requests.
  *
- * The private part of an exclusive queue moves to the NUMA node of the calling thread, where the
- * kernel can; what the device reads stays in the DMA pool. Any thread; sends nothing; O(depth).
+ * The private memory of an exclusive queue moves to the NUMA node of the calling thread if the
+ * kernel allows; what the device reads stays in the DMA pool.
  *
- * Return: 0; -EBUSY (see VSCSI_QUEUE_EXCLUSIVE); -EINVAL, -E2BIG, -ENOMEM, -ENOTCONN.
+ * Any thread. Never waits, also while the device reconnects; sends nothing; O(depth).
+ *
+ * Return: 0; -EBUSY (see VSCSI_QUEUE_EXCLUSIVE); -EINVAL, -E2BIG, -ENOMEM, -ENOTCONN, -ECHILD.
  */
 int vscsi_queue_open(struct vscsi_dev *dev, const struct vscsi_queue_opts *opts,
 		     struct vscsi_queue **queue);
 
 /**
- * vscsi_queue_close - Give a queue back
+ * vscsi_queue_close - Close a queue
  * @queue: the queue; NULL is allowed
  *
- * Not while another thread is in a call for this queue, or will be. Sends nothing; O(depth).
+ * Any thread, with no other thread in a call for this queue. Sends nothing, never waits; O(depth).
  *
- * Return: 0, or -EBUSY while vscsi_queue_info.inflight is not 0; then nothing has happened.
+ * Return: 0, or -EBUSY while vscsi_queue_info.inflight is not 0; then nothing has changed. Collect
+ * the completions first: vscsi_queue_drain().
  */
 int vscsi_queue_close(struct vscsi_queue *queue);
 
 /**
- * vscsi_queue_get_info - Tell what kind of queue one has
+ * vscsi_queue_get_info - Get the properties of a queue
  * @queue: the queue
  * @info: @info->size set by the caller; the rest is filled in
  *
- * O(depth); a few system calls, to find the NUMA node.
+ * The thread that owns the queue, or any thread with VSCSI_QUEUE_SHARED. O(depth); a few system
+ * calls, to find the NUMA node.
  *
- * Return: 0, -EINVAL for a size below 4, -E2BIG for one above 4096.
+ * Return: 0, -EINVAL for a size below 4, -E2BIG for one above 4096, -ECHILD.
  */
 int vscsi_queue_get_info(struct vscsi_queue *queue, struct vscsi_queue_info *info);
 
 /**
- * vscsi_submit - Publish everything that was prepared
+ * vscsi_submit - Submit everything that was prepared
  * @queue: the queue
  *
- * One store makes the whole batch visible to the device (virtio 1.4, 2.7.13.3); one kick follows
- * where the device asks for it. With nothing prepared it does nothing. O(1); a system call only for
- * a kick.
+ * One store makes the whole batch visible to the device (virtio 1.4, 2.7.13.3), followed by one
+ * kick if the device asks for it. Does nothing if nothing was prepared. While the device is
+ * reconnecting, requests stay in the queue and are submitted after the reconnect
+ * (vscsi_dev_opts.recovery).
  *
- * While a lost device is looked for (vscsi_dev_opts.recovery) it is shown them when it is back.
+ * The thread that owns the queue, or any thread with VSCSI_QUEUE_SHARED. Never waits; O(1); one
+ * system call for a kick, none otherwise.
  *
- * Return: 0, or -ENOTCONN when the device is lost for good: vscsi_poll() has the completions.
+ * Return: 0; -ENOTCONN if the device failed: vscsi_poll() has the completions; -EPERM (see
+ * VSCSI_QUEUE_CHECK_THREAD); -ECHILD.
  */
 int vscsi_submit(struct vscsi_queue *queue);
 
@@ -156,81 +177,117 @@ int vscsi_submit(struct vscsi_queue *queue);
  * @out: receives completions of requests prepared on @queue, in any order
  * @max: elements of @out, at least 1
  *
- * Requests that are sent again (UNIT ATTENTION, BUSY) are published by this, and with them whatever
- * was prepared. Each request is returned exactly once, and by then the device can no longer touch
- * its buffer. O(completions). No system call but kicks where completions are found; one of some ten
- * thousand calls that find none makes a few, which look whether the device is still connected.
- * While a lost device is looked for, a call now and then takes the next step and waits for the
- * device's answers.
+ * Each request is returned exactly once, and by then the device can no longer access its buffer.
+ * Requests to be sent again (UNIT ATTENTION, BUSY) are submitted by this call, together with
+ * anything prepared.
  *
- * Return: number of completions written, 0 when there are none yet; -ENOTCONN when the device is
- * lost for good and every request has been returned.
+ * By elapsed time, not by the number of calls, it also checks request timeouts and the connection,
+ * and takes the next step of a reconnect. Each step is non-blocking; work that another thread is
+ * doing is left to that thread.
+ *
+ * The thread that owns the queue, or any thread with VSCSI_QUEUE_SHARED. Never waits.
+ * O(completions). No system call except kicks if it finds completions; about every 10 ms a call
+ * makes a few for those checks.
+ *
+ * Return: number of completions written, 0 if there are none yet; -ENOTCONN if the device failed
+ * and every request has been returned; -EPERM (see VSCSI_QUEUE_CHECK_THREAD); -ECHILD.
  */
 int vscsi_poll(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max);
 
 /**
- * vscsi_queue_fd - Get a file descriptor that becomes readable when completions come
+ * vscsi_queue_fd - Get a file descriptor that becomes readable when completions arrive
  * @queue: the queue
  *
- * For poll(), select() and epoll. It stays the library's. It is certain to become readable only
- * after vscsi_arm(): nothing is asked of the device while nobody sleeps. A device may signal it all
- * the same, so being readable means no more than that vscsi_poll() is worth a call. Handles that
- * share a queue have one descriptor each, which their first sleep makes. O(1); no system call but
- * for that.
+ * For poll(), select() and epoll. It stays the library's. It is only certain to become readable
+ * after vscsi_arm(): without that the device is not asked to signal anything. The device may signal
+ * it anyway, so a readable descriptor only means that vscsi_poll() should be called. Handles that
+ * share a request queue have one descriptor each, made by the first call that needs it.
  *
- * Return: the descriptor; -EOPNOTSUPP where the device has none for this queue; -EMFILE, -ENFILE,
- * -ENOMEM.
+ * The thread that owns the queue, or any thread with VSCSI_QUEUE_SHARED. Never waits; O(1); no
+ * system call except for making the descriptor.
+ *
+ * Return: the descriptor; -EOPNOTSUPP if the device has none for this queue; -EMFILE, -ENFILE,
+ * -ENOMEM; -EPERM, -ECHILD.
  */
 int vscsi_queue_fd(struct vscsi_queue *queue);
 
 /**
- * vscsi_arm - Ask the device for one notification of the next completion
+ * vscsi_arm - Request one notification for the next completion
  * @queue: the queue
  *
- * Empties the descriptor first. The wish ends with the next vscsi_wait(), or with the notification
- * itself; another call renews it. On a shared queue it ends with the notification only, which then
- * comes for completions of this handle; and while there are some the descriptor stays readable, for
- * all threads of the handle. One system call, a few on a shared queue.
+ * Clears the descriptor first, then enables the notification, then checks the ring again (virtio
+ * 1.4, 2.7.14). The request ends with the notification or with the next vscsi_wait(); another call
+ * renews it. On a shared queue it ends only with the notification, which then comes for completions
+ * of this handle; while there are any, the descriptor stays readable for all threads of the handle.
  *
- * Return: 0 when it is safe to sleep, for as long as vscsi_sleep_ms() says; 1 when there is
- * something for vscsi_poll() already: poll, don't sleep (virtio 1.4, 2.7.14); -ENOTCONN; or as
- * vscsi_queue_fd(). While a lost device is looked for it is 0 as well; the descriptor becomes
- * readable when it is back or is given up.
+ * The thread that owns the queue, or any thread with VSCSI_QUEUE_SHARED. Never waits. One system
+ * call, a few on a shared queue.
+ *
+ * Return: 0 if it is safe to sleep: for as long as vscsi_next_timeout_ms() says, or, if the loop
+ * also sleeps on vscsi_dev_fd(), without limit; 1 if there is something for vscsi_poll() already:
+ * poll, don't sleep; -ENOTCONN; or as vscsi_queue_fd(). While the device is reconnecting it is 0 as
+ * well: the descriptor becomes readable when the device has reconnected or failed.
  */
 int vscsi_arm(struct vscsi_queue *queue);
 
 /**
- * vscsi_sleep_ms - Tell how long one may sleep on the descriptor before a poll is due
+ * vscsi_next_timeout_ms - Get the longest safe sleep on the descriptor
  * @queue: the queue; between vscsi_arm() and the sleep
  *
- * For loops of events that sleep on many things: what vscsi_wait() looks after while it sleeps is
- * looked after by this. It finds requests that take too long and, twice a second, whether the
- * device is still connected; while a lost one is looked for it takes the next step when one is due,
- * which may wait for the device's answers. The library has no thread that would do so: a loop that
- * sleeps longer is late with all of that, and a lost device is not looked for meanwhile.
+ * For event loops that sleep on several things and don't use vscsi_dev_fd(). The library has no
+ * thread of its own, so this call does what vscsi_wait() does while it sleeps: it checks request
+ * timeouts and the connection, and takes the next step of a reconnect. A loop that sleeps longer
+ * delays all of that. What it finds makes the descriptor readable, so nothing is missed.
  *
- * What it finds makes the descriptor readable, so nothing is slept through. Else a few words of
- * memory are read; O(depth) now and then; a few system calls twice a second.
+ * The thread that owns the queue, or any thread with VSCSI_QUEUE_SHARED. Never waits, neither for
+ * the device nor for another thread. Reads a few words of memory; O(depth) and a few system calls
+ * when something is due.
  *
- * Return: milliseconds, 0 to 500, for poll() or epoll_wait(). When they are over: vscsi_poll().
+ * Return: milliseconds, 0 to 500, for poll() or epoll_wait(): call vscsi_poll() after that time; or
+ * -EPERM, -ECHILD.
  */
-int vscsi_sleep_ms(struct vscsi_queue *queue);
+int vscsi_next_timeout_ms(struct vscsi_queue *queue);
 
 /**
- * vscsi_wait - Sleep until completions come
+ * vscsi_wait - Sleep until completions arrive
  * @queue: a queue with requests submitted
- * @timeout_ms: the longest that this may take; negative: for ever
+ * @timeout_ms: limit in milliseconds, 0: don't sleep; negative: no limit
  *
- * First it polls for as long as the queue's spin_us says, in which nothing is asked of the device.
- * Any number of threads may sleep on a queue that is shared, and on one handle of it: then each is
- * woken when the handle has completions, and another one may have polled them already. Looks every
- * half second whether the device is still connected. While requests wait to be sent again it is
- * over after a millisecond, as vscsi_poll() is what sends them. Several system calls.
+ * Polls first for vscsi_queue_opts.spin_us, without enabling notifications. Any number of threads
+ * may sleep on a shared queue, and on one shared handle: each is woken when the handle has
+ * completions, which another thread may already have collected. Wakes up in between to check
+ * request timeouts and the connection, and to take the next step of a reconnect; before it returns
+ * 0 it has checked the ring and all of these. While requests are to be sent again it returns after
+ * a millisecond, because vscsi_poll() sends them.
  *
- * Return: 1 when vscsi_poll() is worth calling, 0 when the time is over, -EINTR after a signal; or
- * as vscsi_queue_fd().
+ * The thread that owns the queue, or any thread with VSCSI_QUEUE_SHARED. Returns within
+ * @timeout_ms, whatever the device or another thread does. Several system calls.
+ *
+ * Return: 1 if vscsi_poll() should be called, 0 if the time is up, -EINTR after a signal; or as
+ * vscsi_queue_fd().
  */
 int vscsi_wait(struct vscsi_queue *queue, int timeout_ms);
+
+/**
+ * vscsi_queue_drain - Submit what is prepared and collect everything in flight
+ * @queue: the queue
+ * @out: receives completions of requests prepared on @queue, in any order
+ * @max: elements of @out, at least 1
+ * @timeout_ms: limit in milliseconds, 0: do not wait; negative: no limit
+ *
+ * Polls and sleeps, as vscsi_wait() does, until nothing of this handle is in flight, @max
+ * completions are there, or the time is up. Call it until it returns 0, then close the queue. If a
+ * request never completes, vscsi_dev_shutdown() ends the device and all requests with it.
+ *
+ * The thread that owns the queue, or any thread with VSCSI_QUEUE_SHARED. Returns within
+ * @timeout_ms.
+ *
+ * Return: number of completions written; 0: nothing is in flight; or, with none written:
+ * -ETIMEDOUT, -EINTR after a signal, -EINVAL for a @max of 0, or what vscsi_submit() or
+ * vscsi_wait() returned.
+ */
+int vscsi_queue_drain(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max,
+		      int timeout_ms);
 
 #ifdef __cplusplus
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * SCSI beneath the block calls: any command, and the words for what comes back.
+ * Raw SCSI commands, and texts for what the device answers.
  */
 #ifndef VSCSI_SCSI_H
 #define VSCSI_SCSI_H
@@ -25,23 +25,23 @@ struct vscsi_queue;
 #define VSCSI_ATTR_ACA           3u
 
 /* vscsi_command.flags */
-#define VSCSI_COMMAND_REPEATABLE 1u /* may be carried out twice: see VSCSI_RECOVERY_REPLAY */
+#define VSCSI_COMMAND_REPEATABLE 1u /* may be executed twice: see VSCSI_RECOVERY_REPLAY */
 
 /**
- * struct vscsi_command - Any SCSI command
+ * struct vscsi_command - A SCSI command
  * @size: sizeof(struct vscsi_command)
  * @cdb_len: bytes of @cdb, 6 to VSCSI_MAX_CDB
  * @cdb: the command descriptor block; shorter ones are padded with zeros
  * @out: segments of data for the device, NULL for none
  * @in: segments that receive data, NULL for none. Both at once need the INOUT feature
  * @out_count, @in_count: number of segments
- * @attr: VSCSI_ATTR_*; most commands want SIMPLE
- * @retries: times to send it again on UNIT ATTENTION, BUSY and TASK SET FULL; 0: never
- * @timeout_ms: limit for it, as vscsi_dev_opts.io_timeout_ms; 0: the LUN's, VSCSI_NO_TIMEOUT: none
+ * @attr: VSCSI_ATTR_*; most commands use SIMPLE
+ * @retries: times that it is sent again on UNIT ATTENTION, BUSY and TASK SET FULL; 0: never
+ * @timeout_ms: limit in milliseconds, as vscsi_dev_opts.io_timeout_ms; 0: the LUN's,
+ *	VSCSI_NO_TIMEOUT: none
  * @flags: VSCSI_COMMAND_*
  *
- * The lengths in the CDB and the data segments must agree; back-ends differ in which one they
- * believe.
+ * The lengths in the CDB and of the data segments must agree; devices differ in which one they use.
  */
 struct vscsi_command {
 	uint32_t size;
@@ -58,22 +58,23 @@ struct vscsi_command {
 };
 
 /**
- * vscsi_command - Prepare any SCSI command
- * @queue: where
- * @lun: to what
- * @command: the command; neither it nor its arrays are referenced after the call
- * @user_data: comes back with the completion
+ * vscsi_prepare_command - Prepare any SCSI command
+ * @queue: the queue
+ * @lun: the LUN
+ * @command: the command; neither it nor its arrays are referenced after the call, the segments are
+ *	DMA memory
+ * @user_data: returned with the completion
  *
- * What holds for the calls of io.h holds here.
+ * The rules at the top of io.h apply.
  *
  * Return: as the calls of io.h; -EOPNOTSUPP for data in both directions without INOUT; -E2BIG also
  * for a CDB that is too long or a struct of a newer library.
  */
-int vscsi_command(struct vscsi_queue *queue, struct vscsi_lun *lun,
-		  const struct vscsi_command *command, uint64_t user_data);
+int vscsi_prepare_command(struct vscsi_queue *queue, struct vscsi_lun *lun,
+			  const struct vscsi_command *command, uint64_t user_data);
 
 /**
- * vscsi_sense_text - Say in words what sense data mean
+ * vscsi_sense_text - Get a text for sense data
  * @key: sense key
  * @asc, @ascq: additional sense code and its qualifier
  *
@@ -84,7 +85,7 @@ int vscsi_command(struct vscsi_queue *queue, struct vscsi_lun *lun,
 const char *vscsi_sense_text(unsigned key, unsigned asc, unsigned ascq);
 
 /**
- * vscsi_status_text - Say in words what a SCSI status means
+ * vscsi_status_text - Get a text for a SCSI status
  * @status: such as 0x08
  *
  * Any thread; no system call.
@@ -94,7 +95,7 @@ const char *vscsi_sense_text(unsigned key, unsigned asc, unsigned ascq);
 const char *vscsi_status_text(unsigned status);
 
 /**
- * vscsi_response_text - Say in words what a virtio-scsi response means
+ * vscsi_response_text - Get a text for a virtio-scsi response
  * @response: such as 3
  *
  * Any thread; no system call.

@@ -1,17 +1,23 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * One call that does it all and waits: for tools, first steps, and everything that is rare.
+ * Synchronous calls: each sends one or more requests and waits for them. For tools, first steps,
+ * and everything that is rare.
  *
- * What holds for every call here: any thread; any memory, as the data are copied through DMA memory
- * of the library's own; any number of blocks, split to what the device takes. No queue needs to be
- * open. It polls until the device has answered, at most vscsi_dev_opts.timeout_ms for each part, in
- * which a device that is lost meanwhile has to come back. A failure's sentence is in
- * vscsi_last_error(); parts before the one that failed have been done.
+ * For every call here:
+ * - Any thread; no open queue is needed.
+ * - Any memory: data is copied through DMA memory of the library.
+ * - Any number of blocks: the call is split into parts that the device can take.
+ * - It polls until the device has answered, at most vscsi_dev_opts.timeout_ms for each part,
+ *   including the time that a lost device takes to reconnect. A read or write has one part for each
+ *   MiB, or for vscsi_lun_info.max_blocks if that is less, or for less if DMA memory is short; the
+ *   first part that fails ends the call.
+ * - vscsi_last_error() explains a failure; parts before the one that failed have been executed.
  *
- * Return of every call: 0; a negative errno as in vscsi_completion.result, or of the call of io.h
- * or scsi.h that it is made of; -EINVAL for bytes that are no whole blocks or lie behind the last
- * one; -ENOMEM when there is no DMA memory left; -ETIMEDOUT. After a time-out the device may still
- * execute the command, but it can't touch the caller's memory.
+ * Return of every call: 0; or a negative errno as in vscsi_completion.result, or as the call of
+ * io.h or scsi.h that it uses; -EINVAL if the bytes are not whole blocks, or exceed the LUN;
+ * -ENOMEM if there is no DMA memory left; -EBUSY if no request could be sent for all the time;
+ * -ETIMEDOUT; -ECHILD. After -ETIMEDOUT the device may still execute the command, but it can't
+ * access the caller's memory. Never -EAGAIN.
  */
 #ifndef VSCSI_SYNC_H
 #define VSCSI_SYNC_H
@@ -28,19 +34,19 @@ extern "C" {
 
 /**
  * vscsi_pread - Read
- * @lun: from what
+ * @lun: the LUN
  * @buf: receives the data
- * @bytes: how many, a multiple of the block size
- * @offset: where, in bytes from the start, a multiple of the block size
+ * @bytes: length, a multiple of the block size
+ * @offset: in bytes from the start of the LUN, a multiple of the block size
  */
 int vscsi_pread(struct vscsi_lun *lun, void *buf, uint64_t bytes, uint64_t offset);
 
 /**
  * vscsi_pwrite - Write
- * @lun: to what
+ * @lun: the LUN
  * @buf: the data
- * @bytes: how many, a multiple of the block size
- * @offset: where, in bytes from the start, a multiple of the block size
+ * @bytes: length, a multiple of the block size
+ * @offset: in bytes from the start of the LUN, a multiple of the block size
  * @flags: VSCSI_IO_FUA or 0
  */
 int vscsi_pwrite(struct vscsi_lun *lun, const void *buf, uint64_t bytes, uint64_t offset,
@@ -48,42 +54,53 @@ int vscsi_pwrite(struct vscsi_lun *lun, const void *buf, uint64_t bytes, uint64_
 
 /**
  * vscsi_sync_flush - Make every completed write stable
+ * @lun: the LUN
  */
 int vscsi_sync_flush(struct vscsi_lun *lun);
 
 /**
- * vscsi_sync_unmap - Tell the device that blocks hold nothing of worth
- * @ranges: ranges of any number and length
- * @count: how many
+ * vscsi_sync_unmap - Let the device deallocate blocks
+ * @lun: the LUN
+ * @ranges: ranges of any length
+ * @count: number of ranges, any
  */
 int vscsi_sync_unmap(struct vscsi_lun *lun, const struct vscsi_range *ranges, unsigned count);
 
 /**
- * vscsi_sync_write_zeroes - Fill with zeros
+ * vscsi_sync_write_zeroes - Fill blocks with zeros
+ * @lun: the LUN
  * @bytes, @offset: multiples of the block size
  * @flags: VSCSI_IO_UNMAP or 0
  *
- * Where the device doesn't know WRITE SAME, zeros are written.
+ * If the device doesn't support WRITE SAME, zeros are written.
  */
 int vscsi_sync_write_zeroes(struct vscsi_lun *lun, uint64_t bytes, uint64_t offset, uint32_t flags);
 
 /**
- * vscsi_sync_compare_and_write - Exchange blocks atomically
- * @compare: what must be there
- * @data: what shall be there
+ * vscsi_sync_compare_and_write - Compare and write blocks atomically
+ * @lun: the LUN
+ * @compare: expected contents
+ * @data: new contents
  * @bytes: of each, a multiple of the block size, never split: at most vscsi_lun_info.max_caw_blocks
  * @offset: in bytes, a multiple of the block size
  *
- * Return: also -EILSEQ, the blocks hold something else; -E2BIG.
+ * Return: also -EILSEQ if the blocks differ from @compare; -E2BIG.
  */
 int vscsi_sync_compare_and_write(struct vscsi_lun *lun, const void *compare, const void *data,
 				 uint64_t bytes, uint64_t offset);
 
 /**
- * vscsi_sync_command - Send any SCSI command and wait
- * @lun: to what
+ * vscsi_sync_command - Send any SCSI command and wait for it
+ * @lun: the LUN, also one opened with VSCSI_LUN_NO_PROBE
  * @command: the command, its segments in any memory; never split
- * @completion: receives how it ended, sense included; may be NULL
+ * @completion: receives how it ended, including sense; may be NULL. Not written if the device gave
+ *	no answer in time
+ *
+ * With @command->timeout_ms 0 the call waits at most vscsi_dev_opts.timeout_ms. With a limit of its
+ * own the command is aborted after that, as described in device.h, "Timeouts of requests", and the
+ * call waits for the outcome; in total at most 9/8 of @command->timeout_ms plus twice
+ * vscsi_dev_opts.task_timeout_ms. With VSCSI_NO_TIMEOUT it waits until the command completes or the
+ * device fails.
  */
 int vscsi_sync_command(struct vscsi_lun *lun, const struct vscsi_command *command,
 		       struct vscsi_completion *completion);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Task management: aborts and resets, sent on the device's control queue (virtio 1.4, 5.6.6.2), and
- * the reset of the whole device.
+ * the reset of the whole device. Every call here returns -ECHILD in a child process of fork().
  */
 #ifndef VSCSI_TASK_H
 #define VSCSI_TASK_H
@@ -17,30 +17,33 @@ struct vscsi_lun;
 struct vscsi_queue;
 
 /**
- * vscsi_abort - Take a request back
+ * vscsi_abort - Abort a request
  * @queue: the queue that it was prepared on
- * @user_data: as given with the request; all that have it are meant
+ * @user_data: as given with the request; applies to all requests that have it
  *
- * Sends ABORT TASK and doesn't wait. The completion still comes through vscsi_poll(), and the
- * buffer is the device's until then: with -ECANCELED, or as if nothing had been asked when the
- * request was faster or the device refuses to abort it. It is submitted first if it wasn't yet.
- * Threads as vscsi_submit(); O(depth); system calls for kicks only.
+ * Sends ABORT TASK. The completion still arrives through vscsi_poll(), and until then the buffer
+ * belongs to the device: its result is -ECANCELED, or as if there had been no abort if the request
+ * finished first or the device refuses to abort it. A request that was not submitted yet is
+ * submitted first.
  *
- * Return: 0; -ENOENT (no such request is in flight); -ENOTCONN (the device is lost for good);
- * -EPERM, in debug builds of the library only: the queue is another thread's.
+ * The thread that owns the queue, or any thread with VSCSI_QUEUE_SHARED. Never waits; O(depth);
+ * system calls for kicks only.
+ *
+ * Return: 0; -ENOENT (no such request is in flight); -ENOTCONN (the device failed); -EPERM (the
+ * queue is another thread's: in debug builds of the library, or with VSCSI_QUEUE_CHECK_THREAD).
  */
 int vscsi_abort(struct vscsi_queue *queue, uint64_t user_data);
 
 /**
  * vscsi_lun_reset - Reset a logical unit
- * @lun: the LUN; every request to it, from any queue, is cancelled
+ * @lun: the LUN; all requests to it, from all queues, are cancelled
  *
- * The requests' completions still come through vscsi_poll(), most with -ECANCELED; their buffers
- * are the device's until then. Any thread; waits at most vscsi_dev_opts.timeout_ms.
+ * The requests' completions still arrive through vscsi_poll(), most with -ECANCELED; until then
+ * their buffers belong to the device. Any thread. Waits at most vscsi_dev_opts.timeout_ms.
  *
- * Return: 0; -EOPNOTSUPP (the device refuses the function); -ENODEV; -EBUSY (the device is, or it
- * answers none of the functions sent before); -ETIMEDOUT; -EIO (any other answer); -EPROTO (it
- * broke the rules of the ring); -ENOTCONN (it is lost, for good or for now).
+ * Return: 0; -EOPNOTSUPP (the device refuses the function); -ENODEV; -EBUSY (the device is busy, or
+ * has answered none of the functions sent before); -ETIMEDOUT; -EIO (any other answer); -EPROTO
+ * (the device broke the rules of the ring); -ENOTCONN (it failed or is reconnecting).
  */
 int vscsi_lun_reset(struct vscsi_lun *lun);
 
@@ -49,21 +52,21 @@ int vscsi_lun_reset(struct vscsi_lun *lun);
  * @dev: the device
  * @target: 0 to 255
  *
- * An I_T NEXUS RESET. The rest as vscsi_lun_reset(); -EINVAL for a target above 255.
+ * Sends I_T NEXUS RESET. Otherwise as vscsi_lun_reset(); -EINVAL for a target above 255.
  */
 int vscsi_target_reset(struct vscsi_dev *dev, unsigned target);
 
 /**
- * vscsi_dev_reset - Reset a device, and start it anew
+ * vscsi_dev_reset - Reset a device and restart it
  * @dev: the device
  *
- * For one that is there and doesn't do its work any more. It is as if it had been lost and looked
- * for: requests in flight follow vscsi_dev_opts.recovery, there are the same events, and what is
- * not recognized is gone. Any thread; slow; waits until the device is back, at most
- * vscsi_dev_opts.recovery_ms.
+ * For a device that is connected but no longer works. The same happens as after a loss: requests in
+ * flight follow vscsi_dev_opts.recovery, there are the same events, and LUNs that are not the same
+ * afterwards are gone. Any thread. Waits until the device runs again or has failed: at most
+ * vscsi_dev_opts.recovery_ms and one second, without limit if that is VSCSI_FOREVER.
  *
- * Return: 0; -EOPNOTSUPP (recovery is off, or the connection can't be made again); -ENOTCONN (it
- * did not come back, or was lost for good before).
+ * Return: 0; -EOPNOTSUPP (recovery is off, or the device can't be connected to again); -ENOTCONN
+ * (it did not reconnect, or had failed before).
  */
 int vscsi_dev_reset(struct vscsi_dev *dev);
 

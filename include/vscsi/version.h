@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Versions, at build time and at run time, and a macro for each feature that was ever added, so
- * that a program can be built against older and newer headers.
+ * The version at build time and at run time, and a macro for each feature that was added, so that a
+ * program can be built against older and newer headers.
  */
 #ifndef VSCSI_VERSION_H
 #define VSCSI_VERSION_H
@@ -10,27 +10,30 @@
 extern "C" {
 #endif
 
-#define VSCSI_VERSION_MAJOR    0
-#define VSCSI_VERSION_MINOR    1
-#define VSCSI_VERSION_PATCH    0
+#define VSCSI_VERSION_MAJOR     0
+#define VSCSI_VERSION_MINOR     1
+#define VSCSI_VERSION_PATCH     0
 
-#define VSCSI_HAVE_VHOST_USER  1 /* addresses that begin with vhost-user: */
-#define VSCSI_HAVE_PCI         1 /* addresses that begin with pci: */
-#define VSCSI_HAVE_PCI_NOTIFY  1 /* options notify_data and notify_config */
-#define VSCSI_HAVE_IOMMU       1 /* option iommu, VSCSI_IOMMU_* */
-#define VSCSI_HAVE_PACKED      1 /* options packed and in_order */
-#define VSCSI_HAVE_EVENTS      1 /* vscsi_dev_poll_events() */
-#define VSCSI_HAVE_TASK        1 /* vscsi_lun_reset(), vscsi_target_reset() */
-#define VSCSI_HAVE_ABORT       1 /* vscsi_abort() */
-#define VSCSI_HAVE_RECOVERY    1 /* vscsi_dev_opts.recovery, vscsi_dev_reset() */
-#define VSCSI_HAVE_TIMEOUT     1 /* vscsi_dev_opts.io_timeout_ms, and of LUNs and raw commands */
-#define VSCSI_HAVE_WAIT        1 /* vscsi_queue_fd(), vscsi_arm(), vscsi_wait() */
-#define VSCSI_HAVE_SHARED_WAIT 1 /* the same on queues that are shared */
-#define VSCSI_HAVE_SLEEP_MS    1 /* vscsi_sleep_ms() */
-#define VSCSI_HAVE_SPIN        1 /* vscsi_queue_opts.spin_us */
+#define VSCSI_HAVE_VHOST_USER   1 /* addresses that begin with vhost-user: */
+#define VSCSI_HAVE_PCI          1 /* addresses that begin with pci: */
+#define VSCSI_HAVE_PCI_NOTIFY   1 /* options notify_data and notify_config */
+#define VSCSI_HAVE_IOMMU        1 /* option iommu, VSCSI_IOMMU_* */
+#define VSCSI_HAVE_PACKED       1 /* options packed and in_order */
+#define VSCSI_HAVE_EVENTS       1 /* vscsi_dev_poll_events() */
+#define VSCSI_HAVE_TASK         1 /* vscsi_lun_reset(), vscsi_target_reset() */
+#define VSCSI_HAVE_ABORT        1 /* vscsi_abort() */
+#define VSCSI_HAVE_RECOVERY     1 /* vscsi_dev_opts.recovery, vscsi_dev_reset() */
+#define VSCSI_HAVE_TIMEOUT      1 /* vscsi_dev_opts.io_timeout_ms, and of LUNs and raw commands */
+#define VSCSI_HAVE_WAIT         1 /* vscsi_queue_fd(), vscsi_arm(), vscsi_wait() */
+#define VSCSI_HAVE_SHARED_WAIT  1 /* the same on queues that are shared */
+#define VSCSI_HAVE_NEXT_TIMEOUT 1 /* vscsi_next_timeout_ms() */
+#define VSCSI_HAVE_DEV_FD       1 /* vscsi_dev_fd() */
+#define VSCSI_HAVE_DRAIN        1 /* vscsi_queue_drain() */
+#define VSCSI_HAVE_SHUTDOWN     1 /* vscsi_dev_shutdown() */
+#define VSCSI_HAVE_SPIN         1 /* vscsi_queue_opts.spin_us */
 
 /**
- * vscsi_version - Tell the version of the library that is running
+ * vscsi_version - Get the version of the library that is running
  *
  * Return: "MAJOR.MINOR.PATCH", a static string. It may be newer than the headers' macros.
  * Any thread; no system call.

@@ -14,14 +14,14 @@
  * @where: receives "SCHEME:WHERE", ADDRESS_MAX bytes
  * @opts: options; those of the address replace what is there
  *
- * Return: 0, or -EINVAL with a sentence that names the option and what it takes.
+ * Return: 0, or -EINVAL with an error text that names the option and what it takes.
  */
 int address_parse(const char *address, char *where, struct vscsi_dev_opts *opts);
 
 /**
  * address_check - Check options from wherever they came
  *
- * Return: 0, or -EINVAL with its sentence set.
+ * Return: 0, or -EINVAL with its error text set.
  */
 int address_check(const struct vscsi_dev_opts *opts);
 

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The calls that wait: cutting into parts, copying, and the sentence when a part fails. */
+/* The calls that wait: cutting into parts, copying, and the error text when a part fails. */
 #include <errno.h>
 #include <string.h>
 
 #include <linux/virtio_scsi.h>
 #include <vscsi/sync.h>
 
-#include "lun/lun.h"
+#include "device/device.h"
 #include "queue/call.h"
-#include "scsi/response.h"
+#include "queue/explain.h"
 #include "util/error.h"
 #include "util/export.h"
 #include "util/options.h"
@@ -27,78 +27,58 @@ struct part {
 	const struct vscsi_command *command;
 };
 
-/* Whether the result was made of sense, as scsi_result() does it. */
-static bool sense_tells(const struct vscsi_completion *c)
+/*
+ * How long a part may take, in milliseconds. A command with a limit of its own is aborted then, one
+ * scan for late requests later at most, and has the time of two steps to come back: see escalate.c.
+ */
+static uint64_t time_for(const struct vscsi_dev *dev, const struct vscsi_command *command)
 {
-	if (c->response == VIRTIO_SCSI_S_FAILURE)
-		return c->sense_len && c->status == SCSI_CHECK_CONDITION;
-	return c->sense_len && c->response == VIRTIO_SCSI_S_OK;
-}
+	uint64_t ms = command ? command->timeout_ms : 0;
 
-/* Why a request has no answer of the device. */
-static const char *unanswered(int err)
-{
-	switch (err) {
-	case -ETIMEDOUT:
-		return "it took longer than its time limit and was ended";
-	case -ECONNRESET:
-		return "the device was lost with it, so that it may have been carried out or not";
-	case -ENODEV:
-		return "the LUN is gone, or is another one now; close it";
-	case -ECANCELED:
-		return "it was cancelled";
-	default:
-		return "the device completed the request without an answer";
-	}
-}
-
-/* What became of a request, in words; NULL where only the errno tells. */
-static const char *outcome(const struct vscsi_completion *c, int err)
-{
-	if (c->response == RESPONSE_UNWRITTEN || err == -ETIMEDOUT)
-		return unanswered(err);
-	return c->response ? vscsi_response_text(c->response) : NULL;
-}
-
-/* Sets the sentence for @err that a request ended with. */
-static void explain(const struct vscsi_lun *lun, const struct vscsi_completion *c, int err,
-		    const char *what)
-{
-	const char *text = outcome(c, err);
-	unsigned target = lun->info.target;
-	unsigned number = lun->info.lun;
-
-	if (err == -ENOTCONN)
-		error_set(err,
-			  "%s on LUN %u:%u: the device is lost: %s; close it and open it again",
-			  what, target, number, lun->dev->failure);
-	else if (sense_tells(c))
-		error_set(err, "%s on LUN %u:%u: %s (%x/%02x/%02x)", what, target, number,
-			  vscsi_sense_text(c->sense_key, c->asc, c->ascq), c->sense_key, c->asc,
-			  c->ascq);
-	else if (!text && c->status)
-		error_set(err, "%s on LUN %u:%u: status %s", what, target, number,
-			  vscsi_status_text(c->status));
-	else
-		error_set(err, "%s on LUN %u:%u: %s", what, target, number,
-			  text ? text : strerror(-err));
+	if (!ms)
+		return dev->opts.timeout_ms;
+	if (ms == VSCSI_NO_TIMEOUT)
+		return DEVICE_NO_LIMIT;
+	return ms + ms / 8 + 2 * (uint64_t)dev->opts.task_timeout_ms;
 }
 
 /*
- * Ends a call that @err came out of: sentence, and the call itself unless the device still has it.
+ * Ends a call that @err came out of, whose last part had @ms: sets the text, and frees the call
+ * unless the device still has it.
  */
-static int conclude(struct vscsi_lun *lun, struct sync_call *call, int err, const char *what)
+static int conclude_after(struct vscsi_lun *lun, struct call *call, int err, const char *what,
+			  uint64_t ms)
 {
-	if (err == SYNC_CALL_LEFT)
-		return error_set(-ETIMEDOUT, "%s on LUN %u:%u: no answer in %u ms", what,
-				 lun->info.target, lun->info.lun, lun->dev->opts.timeout_ms);
-	if (err)
-		explain(lun, &call->completion, err, what);
-	sync_call_destroy(call);
+	if (err == CALL_ABANDONED)
+		return error_set(-ETIMEDOUT, "%s on LUN %u:%u: no answer in %llu ms", what,
+				 lun->info.target, lun->info.lun, (unsigned long long)ms);
+	if (err == -EBUSY && !call->completion.status && !call->completion.response)
+		error_set(err, "%s on LUN %u:%u: no slot of the queue became free in %llu ms", what,
+			  lun->info.target, lun->info.lun, (unsigned long long)ms);
+	else if (err)
+		completion_explain(lun->io.target, lun->io.number, &call->completion, err, what,
+				   lun->dev->failure);
+	call_destroy(call);
 	return err;
 }
 
-static int prepare_read(struct vscsi_queue *queue, struct sync_call *call, const void *ctx,
+static int conclude(struct vscsi_lun *lun, struct call *call, int err, const char *what)
+{
+	return conclude_after(lun, call, err, what, lun->dev->opts.timeout_ms);
+}
+
+/* Sends a part and waits for it. */
+static int run(struct call *call,
+	       int (*prepare)(struct vscsi_queue *queue, struct call *call, const void *ctx,
+			      uint64_t user_data),
+	       const struct part *part)
+{
+	struct vscsi_dev *dev = part->lun->dev;
+
+	return device_run_call(dev, call, prepare, part, time_for(dev, part->command));
+}
+
+static int prepare_read(struct vscsi_queue *queue, struct call *call, const void *ctx,
 			uint64_t user_data)
 {
 	const struct part *part = ctx;
@@ -107,7 +87,7 @@ static int prepare_read(struct vscsi_queue *queue, struct sync_call *call, const
 			  user_data);
 }
 
-static int prepare_write(struct vscsi_queue *queue, struct sync_call *call, const void *ctx,
+static int prepare_write(struct vscsi_queue *queue, struct call *call, const void *ctx,
 			 uint64_t user_data)
 {
 	const struct part *part = ctx;
@@ -119,7 +99,7 @@ static int prepare_write(struct vscsi_queue *queue, struct sync_call *call, cons
 /* Checks that a byte range is one of whole blocks on the LUN. */
 static int check_range(const struct vscsi_lun *lun, uint64_t bytes, uint64_t offset)
 {
-	uint32_t size = lun->block_size;
+	uint32_t size = lun->io.block_size;
 
 	if (!size)
 		return error_set(-EINVAL, "LUN %u:%u has no blocks", lun->info.target,
@@ -140,9 +120,9 @@ static int check_range(const struct vscsi_lun *lun, uint64_t bytes, uint64_t off
 static int transfer(struct vscsi_lun *lun, char *in, const char *out, uint64_t bytes,
 		    uint64_t offset, uint32_t flags)
 {
-	uint64_t most = (uint64_t)lun->max_blocks * lun->block_size;
+	uint64_t most = (uint64_t)lun->io.max_blocks * lun->io.block_size;
 	struct part part = {.lun = lun, .flags = flags};
-	struct sync_call *call;
+	struct call *call;
 	uint64_t done;
 	int err;
 
@@ -151,17 +131,17 @@ static int transfer(struct vscsi_lun *lun, char *in, const char *out, uint64_t b
 		return err;
 	if (most > PART_BYTES)
 		most = PART_BYTES;
-	err = sync_call_create(lun->dev, lun->block_size, bytes < most ? bytes : most, &call);
+	err = call_create(lun->dev->sync, lun->io.block_size, bytes < most ? bytes : most, &call);
 	if (err)
 		return err;
-	for (done = 0; !err && done < bytes; done += (uint64_t)part.blocks * lun->block_size) {
+	for (done = 0; !err && done < bytes; done += (uint64_t)part.blocks * lun->io.block_size) {
 		uint64_t len = bytes - done < call->len ? bytes - done : call->len;
 
-		part.lba = (offset + done) / lun->block_size;
-		part.blocks = (uint32_t)(len / lun->block_size);
+		part.lba = (offset + done) / lun->io.block_size;
+		part.blocks = (uint32_t)(len / lun->io.block_size);
 		if (out)
 			memcpy(call->data, out + done, len);
-		err = sync_call_run(call, out ? prepare_write : prepare_read, &part);
+		err = run(call, out ? prepare_write : prepare_read, &part);
 		if (!err && in)
 			memcpy(in + done, call->data, len);
 	}
@@ -181,7 +161,7 @@ EXPORT int vscsi_pwrite(struct vscsi_lun *lun, const void *buf, uint64_t bytes, 
 	return transfer(lun, NULL, buf, bytes, offset, flags);
 }
 
-static int prepare_flush(struct vscsi_queue *queue, struct sync_call *call, const void *ctx,
+static int prepare_flush(struct vscsi_queue *queue, struct call *call, const void *ctx,
 			 uint64_t user_data)
 {
 	const struct part *part = ctx;
@@ -190,7 +170,7 @@ static int prepare_flush(struct vscsi_queue *queue, struct sync_call *call, cons
 	return vscsi_flush(queue, part->lun, user_data);
 }
 
-static int prepare_unmap(struct vscsi_queue *queue, struct sync_call *call, const void *ctx,
+static int prepare_unmap(struct vscsi_queue *queue, struct call *call, const void *ctx,
 			 uint64_t user_data)
 {
 	const struct part *part = ctx;
@@ -199,7 +179,7 @@ static int prepare_unmap(struct vscsi_queue *queue, struct sync_call *call, cons
 	return vscsi_unmap(queue, part->lun, part->ranges, part->range_count, user_data);
 }
 
-static int prepare_zeroes(struct vscsi_queue *queue, struct sync_call *call, const void *ctx,
+static int prepare_zeroes(struct vscsi_queue *queue, struct call *call, const void *ctx,
 			  uint64_t user_data)
 {
 	const struct part *part = ctx;
@@ -212,25 +192,29 @@ static int prepare_zeroes(struct vscsi_queue *queue, struct sync_call *call, con
 EXPORT int vscsi_sync_flush(struct vscsi_lun *lun)
 {
 	struct part part = {.lun = lun};
-	struct sync_call *call;
+	struct call *call;
 	int err;
 
 	error_enter(__func__);
-	err = sync_call_create(lun->dev, 0, 0, &call);
+	err = call_create(lun->dev->sync, 0, 0, &call);
 	if (err)
 		return err;
-	return conclude(lun, call, sync_call_run(call, prepare_flush, &part), "flush");
+	return conclude(lun, call, run(call, prepare_flush, &part), "flush");
 }
 
 EXPORT int vscsi_sync_unmap(struct vscsi_lun *lun, const struct vscsi_range *ranges, unsigned count)
 {
 	uint32_t most = lun->info.max_unmap_blocks ? lun->info.max_unmap_blocks : UINT32_MAX;
-	struct sync_call *call;
+	struct call *call;
 	unsigned i;
 	int err;
 
 	error_enter(__func__);
-	err = sync_call_create(lun->dev, 0, 0, &call);
+	for (i = 0; i < count; i++) {
+		if (ranges[i].reserved)
+			return error_set(-EINVAL, "range %u: its reserved field is not 0", i);
+	}
+	err = call_create(lun->dev->sync, 0, 0, &call);
 	if (err)
 		return err;
 	/* One range a command: simple, and no limit on the sum of a list has to be kept. */
@@ -244,7 +228,7 @@ EXPORT int vscsi_sync_unmap(struct vscsi_lun *lun, const struct vscsi_range *ran
 			now.blocks = left.blocks < most ? left.blocks : most;
 			left.lba += now.blocks;
 			left.blocks -= now.blocks;
-			err = sync_call_run(call, prepare_unmap, &part);
+			err = run(call, prepare_unmap, &part);
 		}
 	}
 	return conclude(lun, call, err, "unmap");
@@ -268,7 +252,7 @@ EXPORT int vscsi_sync_write_zeroes(struct vscsi_lun *lun, uint64_t bytes, uint64
 				   uint32_t flags)
 {
 	struct part part = {.lun = lun, .flags = flags};
-	struct sync_call *call;
+	struct call *call;
 	uint64_t left;
 	int err;
 
@@ -276,25 +260,25 @@ EXPORT int vscsi_sync_write_zeroes(struct vscsi_lun *lun, uint64_t bytes, uint64
 	err = check_range(lun, bytes, offset);
 	if (err || !bytes)
 		return err;
-	err = sync_call_create(lun->dev, 0, 0, &call);
+	err = call_create(lun->dev->sync, 0, 0, &call);
 	if (err)
 		return err;
-	part.lba = offset / lun->block_size;
-	for (left = bytes / lun->block_size; left && !err; left -= part.blocks) {
+	part.lba = offset / lun->io.block_size;
+	for (left = bytes / lun->io.block_size; left && !err; left -= part.blocks) {
 		/* Not 0 where there are blocks. */
 		uint64_t most = lun->info.max_zeroes_blocks;
 
 		part.lba += part.blocks;
 		part.blocks = (uint32_t)(left < most ? left : most);
-		err = sync_call_run(call, prepare_zeroes, &part);
+		err = run(call, prepare_zeroes, &part);
 	}
 	if (err != -EOPNOTSUPP)
 		return conclude(lun, call, err, "write zeroes");
-	sync_call_destroy(call);
+	call_destroy(call);
 	return write_zeros(lun, bytes, offset);
 }
 
-static int prepare_compare(struct vscsi_queue *queue, struct sync_call *call, const void *ctx,
+static int prepare_compare(struct vscsi_queue *queue, struct call *call, const void *ctx,
 			   uint64_t user_data)
 {
 	const struct part *part = ctx;
@@ -307,27 +291,26 @@ EXPORT int vscsi_sync_compare_and_write(struct vscsi_lun *lun, const void *compa
 					const void *data, uint64_t bytes, uint64_t offset)
 {
 	struct part part = {.lun = lun};
-	struct sync_call *call;
+	struct call *call;
 	int err;
 
 	error_enter(__func__);
 	err = check_range(lun, bytes, offset);
 	if (err || !bytes)
 		return err;
-	if (bytes / lun->block_size > lun->info.max_caw_blocks)
+	if (bytes / lun->io.block_size > lun->info.max_caw_blocks)
 		return error_set(lun->info.max_caw_blocks ? -E2BIG : -EOPNOTSUPP,
 				 "%llu bytes at once; LUN %u:%u takes %u blocks of %u",
 				 (unsigned long long)bytes, lun->info.target, lun->info.lun,
-				 lun->info.max_caw_blocks, lun->block_size);
-	err = sync_call_create(lun->dev, 2 * bytes, 2 * bytes, &call);
+				 lun->info.max_caw_blocks, lun->io.block_size);
+	err = call_create(lun->dev->sync, 2 * bytes, 2 * bytes, &call);
 	if (err)
 		return err;
-	part.lba = offset / lun->block_size;
-	part.blocks = (uint32_t)(bytes / lun->block_size);
+	part.lba = offset / lun->io.block_size;
+	part.blocks = (uint32_t)(bytes / lun->io.block_size);
 	memcpy(call->data, compare, bytes);
 	memcpy(call->data + bytes, data, bytes);
-	return conclude(lun, call, sync_call_run(call, prepare_compare, &part),
-			"compare and write");
+	return conclude(lun, call, run(call, prepare_compare, &part), "compare and write");
 }
 
 static uint64_t sum(const struct iovec *iov, unsigned count)
@@ -354,7 +337,7 @@ static void copy(const struct iovec *iov, unsigned count, char *data, bool out)
 }
 
 /* The caller's command with one segment for each direction, in the call's memory. */
-static int prepare_command(struct vscsi_queue *queue, struct sync_call *call, const void *ctx,
+static int prepare_command(struct vscsi_queue *queue, struct call *call, const void *ctx,
 			   uint64_t user_data)
 {
 	const struct part *part = ctx;
@@ -367,15 +350,15 @@ static int prepare_command(struct vscsi_queue *queue, struct sync_call *call, co
 	command.out_count = 1;
 	command.in = &in;
 	command.in_count = 1;
-	return vscsi_command(queue, part->lun, &command, user_data);
+	return vscsi_prepare_command(queue, part->lun, &command, user_data);
 }
 
-int sync_command(struct vscsi_lun *lun, const struct vscsi_command *user,
-		 struct vscsi_completion *completion)
+static int sync_command(struct vscsi_lun *lun, const struct vscsi_command *user,
+			struct vscsi_completion *completion)
 {
 	struct vscsi_command command;
 	struct part part = {.lun = lun, .command = &command};
-	struct sync_call *call;
+	struct call *call;
 	uint64_t bytes;
 	uint64_t out;
 	int err;
@@ -387,18 +370,16 @@ int sync_command(struct vscsi_lun *lun, const struct vscsi_command *user,
 		return error_set(-EINVAL, "a command with segments, and no array of them");
 	out = sum(command.out, command.out_count);
 	bytes = out + sum(command.in, command.in_count);
-	err = sync_call_create(lun->dev, bytes, bytes, &call);
+	err = call_create(lun->dev->sync, bytes, bytes, &call);
 	if (err)
 		return err;
 	copy(command.out, command.out_count, call->data, true);
-	err = sync_call_run(call, prepare_command, &part);
-	if (err == SYNC_CALL_LEFT)
-		return conclude(lun, call, err, "command");
+	err = run(call, prepare_command, &part);
 	if (!err)
 		copy(command.in, command.in_count, call->data + out, false);
-	if (completion)
+	if (completion && err != CALL_ABANDONED)
 		*completion = call->completion;
-	return conclude(lun, call, err, "command");
+	return conclude_after(lun, call, err, "command", time_for(lun->dev, &command));
 }
 
 EXPORT int vscsi_sync_command(struct vscsi_lun *lun, const struct vscsi_command *command,

@@ -1,30 +1,28 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Resets that the application asks for: they wait for the answer. */
+/* <vscsi/task.h>: requests and devices that the application takes back. */
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include <linux/virtio_scsi.h>
 
-#include <vscsi/scsi.h>
 #include <vscsi/task.h>
 
 #include "device/control.h"
-#include "lun/lun.h"
+#include "device/device.h"
 #include "scsi/lun_addr.h"
+#include "scsi/response.h"
 #include "util/clock.h"
 #include "util/error.h"
 #include "util/export.h"
 
-/* The sentence for a function that could not be sent, or not be waited for. */
+/* The text for a function that could not be sent, or not be waited for. */
 static int explain(struct vscsi_dev *dev, int err)
 {
-	const char *rule;
-
 	switch (err) {
 	case -EPROTO:
-		rule = virtq_rule(control_virtq(dev));
-		dev_fail(dev, rule);
-		return error_set(err, "%s", rule);
+		device_tend(dev, NULL);
+		return error_set(err, "%s", virtq_rule(control_virtq(dev)));
 	case -EBUSY:
 		return error_set(err, "the device answers none of the task management functions "
 				      "that were sent; close it and restart the back-end");
@@ -34,7 +32,7 @@ static int explain(struct vscsi_dev *dev, int err)
 				 "the device may still carry it out",
 				 dev->opts.timeout_ms);
 	default:
-		return dev_explain_lost(dev);
+		return device_explain_lost(dev);
 	}
 }
 
@@ -42,29 +40,31 @@ static int explain(struct vscsi_dev *dev, int err)
  * Sends a function that names no single command (tag 0) and waits for its answer, at most the
  * device's time limit.
  *
- * Return: the response (5.6.6.2), 0 to 255; or a negative errno with its sentence set.
+ * Return: the response (5.6.6.2), 0 to 255; or a negative errno with its text set.
  */
 static int run(struct vscsi_dev *dev, uint32_t subtype, const uint8_t lun[8])
 {
 	uint64_t limit = clock_ms() + dev->opts.timeout_ms;
 	unsigned spins = 0;
-	int place;
+	int tmf;
 	int ret;
 
-	place = control_send(dev, subtype, lun, 0, CONTROL_ALONE);
+	ret = device_check(dev);
+	if (ret)
+		return ret;
+	tmf = control_send(dev, subtype, lun, 0, CONTROL_ALONE);
+	if (tmf < 0)
+		return explain(dev, tmf);
+	control_hold(dev, tmf, true);
 	control_kick(dev);
-	if (place < 0)
-		return explain(dev, place);
-	while ((ret = control_answer(dev, place)) == -EINPROGRESS) {
+	while ((ret = control_answer(dev, tmf)) == -EINPROGRESS) {
 		if (clock_ms() > limit) {
 			ret = -ETIMEDOUT;
 			break;
 		}
-		clock_relax(&spins);
-		if (spins % 1024 == 0)
-			dev_check(dev);
+		device_wait(dev, &spins);
 	}
-	control_forget(dev, place);
+	control_hold(dev, tmf, false);
 	return ret < 0 ? explain(dev, ret) : ret;
 }
 
@@ -78,7 +78,7 @@ static int reset_result(int response)
 	case VIRTIO_SCSI_S_BAD_TARGET:
 	case VIRTIO_SCSI_S_INCORRECT_LUN:
 		return error_set(-ENODEV, "the device says: %s",
-				 vscsi_response_text((unsigned)response));
+				 scsi_response_text((unsigned)response));
 	case VIRTIO_SCSI_S_FUNCTION_REJECTED:
 		return error_set(-EOPNOTSUPP, "the device doesn't have this function");
 	case VIRTIO_SCSI_S_BUSY:
@@ -87,7 +87,7 @@ static int reset_result(int response)
 		if (response < 0)
 			return response;
 		return error_set(-EIO, "the device says: %s",
-				 vscsi_response_text((unsigned)response));
+				 scsi_response_text((unsigned)response));
 	}
 }
 
@@ -95,10 +95,10 @@ EXPORT int vscsi_lun_reset(struct vscsi_lun *lun)
 {
 	error_enter(__func__);
 	/* It would hit the one that has its address now. */
-	if (lun_gone(lun))
+	if (io_lun_state(&lun->io) == LUN_GONE)
 		return error_set(-ENODEV, "LUN %u:%u is gone, or is another one now; close it",
-				 lun->info.target, lun->info.lun);
-	return reset_result(run(lun->dev, VIRTIO_SCSI_T_TMF_LOGICAL_UNIT_RESET, lun->addr));
+				 lun->io.target, lun->io.number);
+	return reset_result(run(lun->dev, VIRTIO_SCSI_T_TMF_LOGICAL_UNIT_RESET, lun->io.addr));
 }
 
 EXPORT int vscsi_target_reset(struct vscsi_dev *dev, unsigned target)
@@ -109,4 +109,56 @@ EXPORT int vscsi_target_reset(struct vscsi_dev *dev, unsigned target)
 	if (!scsi_lun_encode(addr, target, 0))
 		return error_set(-EINVAL, "target %u: the largest is %u", target, SCSI_MAX_TARGET);
 	return reset_result(run(dev, VIRTIO_SCSI_T_TMF_I_T_NEXUS_RESET, addr));
+}
+
+EXPORT int vscsi_dev_reset(struct vscsi_dev *dev)
+{
+	unsigned spins = 0;
+
+	int err;
+
+	error_enter(__func__);
+	err = device_check(dev);
+	if (err)
+		return err;
+	pthread_mutex_lock(&dev->lock);
+	if (!device_can_reconnect(dev)) {
+		pthread_mutex_unlock(&dev->lock);
+		return error_set(-EOPNOTSUPP, "the device can't be started again: recovery is "
+					      "off, or its connection was handed over");
+	}
+	if (device_running(dev)) {
+		/* This says nothing about the device: what was counted against it starts again. */
+		dev->reconnect.spent_ms = dev->reconnect.pause_ms = 0;
+		reconnect_begin(dev, "it is being reset", INFLIGHT_REPLAY, true);
+		/* The application knows why: there is nothing to wait for. */
+		atomic_store_explicit(&dev->reconnect.due_ms, 0, memory_order_relaxed);
+	}
+	pthread_mutex_unlock(&dev->lock);
+	while (device_state(dev) == DEV_RECONNECTING)
+		device_wait(dev, &spins);
+	return device_failed(dev) ? device_explain_lost(dev) : 0;
+}
+
+EXPORT int vscsi_abort(struct vscsi_queue *queue, uint64_t user_data)
+{
+	struct vscsi_dev *dev = device_of(queue);
+
+	int err;
+
+	error_enter(__func__);
+	err = device_check(dev);
+	if (err)
+		return err;
+	if (queue_check(queue))
+		return error_set(-EPERM, "the queue belongs to another thread");
+	if (device_failed(dev))
+		return error_set(-ENOTCONN,
+				 "the device is lost: %s; vscsi_poll() has the completions",
+				 dev->failure);
+	if (!queue_abort(queue, user_data, clock_ms()))
+		return error_set(-ENOENT, "no request with user_data 0x%" PRIx64 " is in flight",
+				 user_data);
+	device_tend(dev, queue);
+	return 0;
 }

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The configuration space of a virtio-scsi device (virtio 1.4, 5.6.4): read once as a whole, every
- * field made safe before anything is computed from it. A device that has none gets the defaults of
- * the specification.
+ * What is asked of a device, and what it says of itself: features, and the configuration space
+ * (virtio 1.4, 5.6.4). That is read as a whole, every field made safe before anything is computed
+ * from it. A device that has none gets the defaults of the specification.
  */
 #include <errno.h>
 #include <string.h>
 
+#include <linux/virtio_config.h>
+#include <linux/virtio_ring.h>
 #include <linux/virtio_scsi.h>
 
-#include "device/dev.h"
+#include "device/config.h"
+#include "device/device.h"
 #include "scsi/lun_addr.h"
 #include "util/error.h"
 
@@ -58,7 +61,7 @@ static int set_size(struct vscsi_dev *dev, unsigned offset, uint32_t now, uint32
 	if (err)
 		return err;
 	if (le32toh(value) != wanted)
-		return error_set(-ENOTSUP,
+		return error_set(-EOPNOTSUPP,
 				 "the device insists on a %s of %u; only %u is known here", name,
 				 le32toh(value), wanted);
 	return 0;
@@ -77,7 +80,20 @@ static int set_sizes(struct vscsi_dev *dev, const struct virtio_scsi_config *con
 			le32toh(config->cdb_size), VIRTIO_SCSI_CDB_DEFAULT_SIZE, "cdb_size");
 }
 
-int dev_read_limits(struct vscsi_dev *dev)
+/* The table of LUNs is read by threads that don't have the device locked. */
+static void tell_luns(struct vscsi_dev *dev)
+{
+	struct lun_table *luns = &dev->luns;
+
+	pthread_mutex_lock(&luns->lock);
+	luns->limits.max_sectors = dev->limits.max_sectors;
+	luns->limits.cmd_per_lun = dev->limits.cmd_per_lun;
+	luns->limits.max_target = dev->limits.max_target;
+	luns->limits.max_lun = dev->limits.max_lun;
+	pthread_mutex_unlock(&luns->lock);
+}
+
+int config_read(struct vscsi_dev *dev)
 {
 	struct dev_limits limits = {
 		.queues = MAX_QUEUES,
@@ -92,7 +108,7 @@ int dev_read_limits(struct vscsi_dev *dev)
 	int err;
 
 	err = virtio_read_config(&dev->virtio, 0, &config, sizeof(config));
-	if (err && err != -ENOTSUP)
+	if (err && err != -EOPNOTSUPP)
 		return err;
 	if (!err) {
 		if (!config.num_queues)
@@ -100,20 +116,114 @@ int dev_read_limits(struct vscsi_dev *dev)
 				-EPROTO,
 				"the device's configuration says that it has no request queue");
 		take(&limits, &config);
-		err = dev_running(dev) ? 0 : set_sizes(dev, &config);
+		err = device_running(dev) ? 0 : set_sizes(dev, &config);
 		if (err)
 			return err;
 	}
 	dev->limits = limits;
+	tell_luns(dev);
 	return 0;
 }
 
-struct dev_limits dev_get_limits(struct vscsi_dev *dev)
+/* Adds a feature that can be switched to what is requested. */
+static void request(struct virtio_request *out, unsigned bit, uint32_t how)
 {
-	struct dev_limits limits;
+	if (how != VSCSI_OFF)
+		out->want |= VIRTIO_BIT(bit);
+	if (how == VSCSI_ON)
+		out->must |= VIRTIO_BIT(bit);
+}
 
-	pthread_mutex_lock(&dev->lock);
-	limits = dev->limits;
-	pthread_mutex_unlock(&dev->lock);
-	return limits;
+/* One that rings and slots are laid out for: a reconnected device must have it again. */
+static void request_laid_out(const struct vscsi_dev *dev, struct virtio_request *out, unsigned bit,
+			     uint32_t how)
+{
+	if (dev->queues.ioqs)
+		how = queue_set_has(&dev->queues, bit) ? VSCSI_ON : VSCSI_OFF;
+	request(out, bit, how);
+}
+
+struct virtio_request config_features(const struct vscsi_dev *dev, bool same)
+{
+	const struct vscsi_dev_opts *o = &dev->opts;
+	struct virtio_request out = {0, 0};
+
+	/* Requests in flight were made for all of them (vhost-user, "Inflight I/O tracking"). */
+	if (same) {
+		out.want = out.must = atomic_load(&dev->queues.features);
+		return out;
+	}
+	request_laid_out(dev, &out, VIRTIO_RING_F_INDIRECT_DESC, o->indirect);
+	request_laid_out(dev, &out, VIRTIO_F_RING_PACKED, o->packed);
+	request_laid_out(dev, &out, VIRTIO_F_IN_ORDER, o->in_order);
+	request(&out, VIRTIO_RING_F_EVENT_IDX, o->event_idx);
+	request(&out, VIRTIO_SCSI_F_HOTPLUG, o->hotplug);
+	request(&out, VIRTIO_SCSI_F_CHANGE, o->change);
+	request(&out, VIRTIO_SCSI_F_INOUT, o->inout);
+	request(&out, VIRTIO_F_NOTIFICATION_DATA, o->notify_data);
+	request(&out, VIRTIO_F_NOTIF_CONFIG_DATA, o->notify_config);
+	return out;
+}
+
+/* Whether the device is to track requests in flight, as VSCSI_ON, OFF or DEFAULT. */
+static uint32_t tracking(const struct vscsi_dev_opts *opts)
+{
+	if (opts->recovery == VSCSI_RECOVERY_EXACT)
+		return VSCSI_ON;
+	return opts->recovery ? VSCSI_OFF : VSCSI_DEFAULT;
+}
+
+/* Options that the transport doesn't have can't be asked for. */
+static int refuse_option(const char *where, const char *name)
+{
+	int len = (int)strcspn(where, ":");
+
+	return error_set(-EINVAL, "%.*s devices have no option %s; leave it out", len, where, name);
+}
+
+int config_transport_opts(const struct vscsi_dev_opts *o, const char *where,
+			  struct transport_opts *out)
+{
+	const uint64_t possible = virtio_possible_features(where);
+	const struct {
+		uint32_t how;
+		const char *name;
+	} switches[] = {
+		{o->mq, "mq"},
+		{o->reply_ack, "reply_ack"},
+		{o->config, "config"},
+		{o->mem_slots, "mem_slots"},
+		{o->reset_device, "reset_device"},
+		{o->status, "status"},
+		{o->backend_req, "backend_req"},
+		{tracking(o), "inflight"},
+	};
+	unsigned i;
+
+	*out = (struct transport_opts){
+		.timeout_ms = o->timeout_ms, .guest_base = o->guest_base, .iommu = o->iommu};
+	for (i = 0; possible && i < ARRAY_LEN(switches); i++) {
+		uint64_t mask = virtio_protocol_mask(where, switches[i].name);
+
+		/*
+		 * Tracking is not an option by itself: rings_track() says so where it is missing.
+		 */
+		if (switches[i].how && !mask && i + 1 < ARRAY_LEN(switches))
+			return refuse_option(where, switches[i].name);
+		if (switches[i].how == VSCSI_OFF)
+			out->protocol_off |= mask;
+		if (switches[i].how == VSCSI_ON)
+			out->protocol_must |= mask;
+	}
+	if (!possible)
+		return 0;
+	if (o->guest_base && !virtio_has_option(where, "guest_base"))
+		return refuse_option(where, "guest_base");
+	if (o->iommu && !virtio_has_option(where, "iommu"))
+		return refuse_option(where, "iommu");
+	if (o->notify_data && !(possible & VIRTIO_BIT(VIRTIO_F_NOTIFICATION_DATA)))
+		return refuse_option(where, "notify_data");
+	if (o->notify_config && !(possible & VIRTIO_BIT(VIRTIO_F_NOTIF_CONFIG_DATA)))
+		return refuse_option(where, "notify_config");
+	return 0;
 }

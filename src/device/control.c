@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Task management on the control queue: sending functions and finding their answers, without ever
- * waiting. A place is a pair of descriptors and two cache lines of DMA memory; one that the device
- * never answered stays its property until it does.
+ * Task management on the control queue: sending functions and finding their answers, without
+ * waiting. A slot is a pair of descriptors and two cache lines of DMA memory; one that the device
+ * never answered stays in use until it does.
  */
 #include <errno.h>
 #include <limits.h>
@@ -12,23 +12,23 @@
 #include <linux/virtio_scsi.h>
 
 #include "device/control.h"
+#include "device/device.h"
 #include "util/clock.h"
 #include "util/error.h"
 
 #define RING_SIZE 16u
-#define PLACES    (RING_SIZE / 2)
+#define TMF_SLOTS (RING_SIZE / 2)
 
-/* How callers name a place: its index, and which of the device's lives it was used in. */
-#define ERAS               (INT_MAX / PLACES)
-#define PLACE_NAME(era, i) ((int)((era)*PLACES + (i)))
-#define PLACE_ERA(place)   ((unsigned)(place) / PLACES)
-#define PLACE_INDEX(place) ((unsigned)(place) % PLACES)
+/* How callers name a function: its slot, and how often that was used before. */
+#define TMF_USES(tmf)     ((unsigned)(tmf) / TMF_SLOTS)
+#define TMF_SLOT(tmf)     ((unsigned)(tmf) % TMF_SLOTS)
+#define TMF_NAME(uses, i) ((int)(((uses) % (INT_MAX / TMF_SLOTS)) * TMF_SLOTS + (i)))
 
 /* Aborts leave places for what is stronger, even when the device answers none of them. */
-#define ABORTS_MOST (PLACES / 2)
+#define ABORTS_MOST (TMF_SLOTS / 2)
 
 /* One function in DMA memory: what the device reads, then what it writes, in lines of their own. */
-struct place {
+struct tmf_slot {
 	struct virtio_scsi_ctrl_tmf_req request;
 	char pad[CACHE_LINE - sizeof(struct virtio_scsi_ctrl_tmf_req)];
 	struct virtio_scsi_ctrl_tmf_resp response;
@@ -36,37 +36,35 @@ struct place {
 };
 
 /**
- * struct task - What is known of a place; the device can't reach it
- * @request: what was sent
- * @sent_ms: when
- * @waiters: how many want the answer
- * @busy: it is not free; @answered: and the device has given it back
+ * struct task - What is known of a slot; the device can't reach it
+ * @request: what was sent; @sent_ms: when
+ * @uses: how often the slot was used
+ * @in_flight: the device has it
+ * @held: a caller waits for the answer, control_hold()
  * @response: its answer
  */
 struct task {
 	struct virtio_scsi_ctrl_tmf_req request;
 	uint64_t sent_ms;
-	unsigned waiters;
-	bool busy;
-	bool answered;
+	unsigned uses;
+	bool in_flight;
+	bool held;
 	uint8_t response;
 };
 
 /**
  * struct control - The control queue of a device
- * @vq: control virtqueue; place i has descriptors 2i and 2i + 1
- * @places: DMA memory
+ * @vq: control virtqueue; slot i has descriptors 2i and 2i + 1
+ * @memory: the slots in DMA memory
  * @tasks: what is in them
- * @owes_kick: control_kick() has to follow
- * @era: how often the device came back; what was sent before has no place any more
+ * @kick_pending: control_kick() has to follow
  * @lock: guards it all; held for moments only, as threads that poll take it
  */
 struct control {
 	struct virtq vq;
-	struct place *places;
-	struct task tasks[PLACES];
-	atomic_bool owes_kick;
-	unsigned era;
+	struct tmf_slot *memory;
+	struct task tasks[TMF_SLOTS];
+	atomic_bool kick_pending;
 	pthread_mutex_t lock;
 };
 
@@ -75,34 +73,34 @@ struct virtq *control_virtq(struct vscsi_dev *dev)
 	return &dev->control->vq;
 }
 
-uint32_t control_stood(struct vscsi_dev *dev)
+uint32_t control_resume_base(struct vscsi_dev *dev)
 {
-	uint32_t stood;
+	uint32_t base;
 
 	pthread_mutex_lock(&dev->control->lock);
-	stood = virtq_resume_base(&dev->control->vq);
+	base = virtq_resume_base(&dev->control->vq);
 	pthread_mutex_unlock(&dev->control->lock);
-	return stood;
+	return base;
 }
 
-static void prepare_places(struct vscsi_dev *dev, struct control *control)
+static void prepare_slots(struct vscsi_dev *dev, struct control *control)
 {
 	struct dma_cache cache = {.table = NULL};
 	uint64_t regions = 0;
 	uint64_t iova = 0;
 	unsigned i;
 
-	memset(control->places, 0, sizeof(struct place) * PLACES);
-	for (i = 0; i < PLACES; i++) {
+	memset(control->memory, 0, sizeof(struct tmf_slot) * TMF_SLOTS);
+	for (i = 0; i < TMF_SLOTS; i++) {
 		struct vring_desc *desc = &virtq_table(&control->vq)[2 * i];
 
-		dma_translate(dev->map, &cache, &control->places[i], sizeof(struct place), &iova,
-			      &regions);
+		dma_translate(dev->queues.map, &cache, &control->memory[i], sizeof(struct tmf_slot),
+			      &iova, &regions);
 		desc[0].addr = htole64(iova);
 		desc[0].len = htole32(sizeof(struct virtio_scsi_ctrl_tmf_req));
 		desc[0].flags = htole16(VRING_DESC_F_NEXT);
 		desc[0].next = htole16((uint16_t)(2 * i + 1));
-		desc[1].addr = htole64(iova + offsetof(struct place, response));
+		desc[1].addr = htole64(iova + offsetof(struct tmf_slot, response));
 		desc[1].len = htole32(sizeof(struct virtio_scsi_ctrl_tmf_resp));
 		desc[1].flags = htole16(VRING_DESC_F_WRITE);
 	}
@@ -121,25 +119,26 @@ int control_create(struct vscsi_dev *dev)
 			 dev->virtio.features);
 	if (err)
 		return err;
-	control->places = dma_alloc(dev->mem, sizeof(struct place) * PLACES, 0);
-	if (!control->places)
+	control->memory = dma_alloc(dev->mem, sizeof(struct tmf_slot) * TMF_SLOTS, 0);
+	if (!control->memory)
 		return error_set(-ENOMEM, "no room for control buffers in the DMA memory; "
 					  "give the device a larger pool");
-	prepare_places(dev, control);
+	prepare_slots(dev, control);
 	return 0;
 }
 
 int control_renew(struct vscsi_dev *dev)
 {
 	struct control *control = dev->control;
+	unsigned i;
 	int err;
 
 	pthread_mutex_lock(&control->lock);
-	memset(control->tasks, 0, sizeof(control->tasks));
-	control->era = (control->era + 1) % ERAS;
+	for (i = 0; i < TMF_SLOTS; i++)
+		control->tasks[i] = (struct task){.uses = control->tasks[i].uses + 1};
 	err = virtq_renew(&control->vq, dev->virtio.features);
 	if (!err)
-		prepare_places(dev, control);
+		prepare_slots(dev, control);
 	pthread_mutex_unlock(&control->lock);
 	return err;
 }
@@ -151,15 +150,15 @@ void control_destroy(struct vscsi_dev *dev)
 	if (!control)
 		return;
 	virtq_fini(&control->vq);
-	if (control->places)
-		dma_free(dev->mem, control->places);
+	if (control->memory)
+		dma_free(dev->mem, control->memory);
 	pthread_mutex_destroy(&control->lock);
 	free(control);
 	dev->control = NULL;
 }
 
-/* Takes back what the device answered; an answer that nobody wants any more makes room. */
-static int drain(struct control *control)
+/* Takes back what the device answered. */
+static int take_answers(struct control *control)
 {
 	struct ring_used used;
 	int pending = virtq_pending(&control->vq);
@@ -172,20 +171,17 @@ static int drain(struct control *control)
 		if (err)
 			break;
 		task = &control->tasks[used.head / 2];
-		task->answered = true;
+		task->in_flight = false;
 		/* One byte, copied once; what was never written is a failure (5.6.6.2). */
 		task->response =
-			*(volatile uint8_t *)&control->places[used.head / 2].response.response;
-		task->busy = task->waiters > 0;
+			*(volatile uint8_t *)&control->memory[used.head / 2].response.response;
 	}
 	return err < 0 ? err : 0;
 }
 
-static int drain_running(struct vscsi_dev *dev)
+static int take_answers_running(struct vscsi_dev *dev)
 {
-	if (!dev_running(dev))
-		return -ENOTCONN;
-	return drain(dev->control);
+	return device_running(dev) ? take_answers(dev->control) : -ENOTCONN;
 }
 
 static bool is_abort(const struct virtio_scsi_ctrl_tmf_req *request)
@@ -194,7 +190,7 @@ static bool is_abort(const struct virtio_scsi_ctrl_tmf_req *request)
 }
 
 /*
- * The place of the same function, if it was sent late enough to serve the caller too. Whether it is
+ * The slot of the same function, if it was sent late enough to serve the caller too. Whether it is
  * answered doesn't matter: the effect is what is wanted.
  */
 static int find_same(const struct control *control, const struct virtio_scsi_ctrl_tmf_req *request,
@@ -202,51 +198,55 @@ static int find_same(const struct control *control, const struct virtio_scsi_ctr
 {
 	unsigned i;
 
-	for (i = 0; i < PLACES; i++) {
+	for (i = 0; i < TMF_SLOTS; i++) {
 		const struct task *task = &control->tasks[i];
 
-		if (task->busy && task->waiters && task->sent_ms >= not_before &&
+		if (task->sent_ms && task->sent_ms >= not_before &&
 		    !memcmp(&task->request, request, sizeof(*request)))
 			return (int)i;
 	}
 	return -ENOENT;
 }
 
+/* The free slot whose answer is the oldest: others may still want to read theirs. */
 static int find_free(const struct control *control, bool abort)
 {
 	int found = -EBUSY;
 	unsigned aborts = 0;
 	unsigned i;
 
-	for (i = PLACES; i-- > 0;) {
-		if (!control->tasks[i].busy)
+	for (i = TMF_SLOTS; i-- > 0;) {
+		const struct task *task = &control->tasks[i];
+
+		aborts += task->in_flight && is_abort(&task->request);
+		if (!task->in_flight && !task->held &&
+		    (found < 0 || task->sent_ms <= control->tasks[found].sent_ms))
 			found = (int)i;
-		else
-			aborts += is_abort(&control->tasks[i].request);
 	}
 	return abort && aborts >= ABORTS_MOST ? -EBUSY : found;
 }
 
-/* Puts a function into a place and shows it to the device. */
+/* Puts a function into a slot and shows it to the device. */
 static void put(struct control *control, unsigned i, const struct virtio_scsi_ctrl_tmf_req *request)
 {
 	control->tasks[i] = (struct task){
 		.request = *request,
 		.sent_ms = clock_ms(),
-		.busy = true,
+		.uses = control->tasks[i].uses + 1,
+		.in_flight = true,
 	};
-	control->places[i].request = *request;
-	control->places[i].response.response = RESPONSE_UNWRITTEN;
+	control->memory[i].request = *request;
+	control->memory[i].response.response = RESPONSE_UNWRITTEN;
 	virtq_push(&control->vq, (uint16_t)(2 * i));
 	if (virtq_publish(&control->vq))
-		atomic_store(&control->owes_kick, true);
+		atomic_store(&control->kick_pending, true);
 }
 
 void control_kick(struct vscsi_dev *dev)
 {
 	struct control *control = dev->control;
 
-	if (atomic_load(&control->owes_kick) && atomic_exchange(&control->owes_kick, false))
+	if (atomic_load(&control->kick_pending) && atomic_exchange(&control->kick_pending, false))
 		virtq_kick(&control->vq);
 }
 
@@ -263,7 +263,7 @@ int control_send(struct vscsi_dev *dev, uint32_t subtype, const uint8_t lun[8], 
 
 	memcpy(request.lun, lun, sizeof(request.lun));
 	pthread_mutex_lock(&control->lock);
-	ret = drain_running(dev);
+	ret = take_answers_running(dev);
 	if (!ret)
 		ret = find_same(control, &request, not_before);
 	if (ret == -ENOENT) {
@@ -271,38 +271,41 @@ int control_send(struct vscsi_dev *dev, uint32_t subtype, const uint8_t lun[8], 
 		if (ret >= 0)
 			put(control, (unsigned)ret, &request);
 	}
-	if (ret >= 0) {
-		control->tasks[ret].waiters++;
-		ret = PLACE_NAME(control->era, (unsigned)ret);
-	}
+	if (ret >= 0)
+		ret = TMF_NAME(control->tasks[ret].uses, (unsigned)ret);
 	pthread_mutex_unlock(&control->lock);
 	return ret;
 }
 
-int control_answer(struct vscsi_dev *dev, int place)
+static bool is_current(const struct control *control, int tmf)
+{
+	unsigned i = TMF_SLOT(tmf);
+
+	return TMF_NAME(control->tasks[i].uses, i) == tmf;
+}
+
+int control_answer(struct vscsi_dev *dev, int tmf)
 {
 	struct control *control = dev->control;
-	const struct task *task = &control->tasks[PLACE_INDEX(place)];
+	const struct task *task = &control->tasks[TMF_SLOT(tmf)];
 	int ret;
 
 	pthread_mutex_lock(&control->lock);
-	ret = PLACE_ERA(place) == control->era ? drain_running(dev) : -ENOTCONN;
+	ret = take_answers_running(dev);
+	if (!ret && !is_current(control, tmf))
+		ret = -ESTALE;
 	if (!ret)
-		ret = task->answered ? task->response : -EINPROGRESS;
+		ret = task->in_flight ? -EINPROGRESS : task->response;
 	pthread_mutex_unlock(&control->lock);
 	return ret;
 }
 
-void control_forget(struct vscsi_dev *dev, int place)
+void control_hold(struct vscsi_dev *dev, int tmf, bool hold)
 {
 	struct control *control = dev->control;
-	struct task *task = &control->tasks[PLACE_INDEX(place)];
 
 	pthread_mutex_lock(&control->lock);
-	if (PLACE_ERA(place) == control->era) {
-		task->waiters--;
-		if (task->answered && !task->waiters)
-			task->busy = false;
-	}
+	if (is_current(control, tmf))
+		control->tasks[TMF_SLOT(tmf)].held = hold;
 	pthread_mutex_unlock(&control->lock);
 }

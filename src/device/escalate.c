@@ -1,126 +1,74 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/*
- * The steps against a request that is to end: abort it, reset its LUN, reset the device. Each is
- * taken by a poll and looked after by later ones; nothing waits here. Until the request comes back
- * through the ring, or the device is cut off, its buffer stays the device's.
- */
+/* The steps against a request that takes too long. */
 #include <errno.h>
-#include <inttypes.h>
 
 #include "device/control.h"
+#include "device/escalate.h"
 #include "queue/timeout.h"
-#include "util/clock.h"
 #include "util/log.h"
 
-/* What the tag of a slot is: unique in the device and, for one that was aborted, in time. */
-static uint64_t tag_of(const struct ioq *ioq, const struct slot *slot)
+/* timer.step. Each but the first of its kind has a time limit of its own. */
+enum step {
+	STEP_ABORT,      /* ABORT TASK is to be sent */
+	STEP_ABORT_SENT, /* its answer is awaited */
+	STEP_ABORT_DONE, /* it was executed, and the request has to come back */
+	STEP_RESET,      /* the same for the LUN's reset */
+	STEP_RESET_SENT,
+	STEP_RESET_DONE,
+};
+
+static void enter(struct slot_timer *timer, enum step step, uint64_t now)
 {
-	return (uint64_t)slot_watch(ioq, slot)->uses << 32 | (uint64_t)ioq->vq.index << 16 |
-	       slot_number(ioq, slot);
+	timer->step = (uint8_t)step;
+	timer->step_ms = now;
 }
 
-static void enter(struct watch *watch, enum step step, uint64_t now)
+static const char *send(struct vscsi_dev *dev, struct ioq *ioq, struct slot *slot, uint64_t now);
+
+/* From one means to the next stronger one. */
+static const char *try_stronger(struct vscsi_dev *dev, struct ioq *ioq, struct slot *slot,
+				uint64_t now)
 {
-	watch->step = (uint8_t)step;
-	watch->step_ms = now;
-}
+	const struct io_lun *lun = slot_lun(slot);
+	struct slot_timer *timer = slot_timer(ioq, slot);
 
-void limit_end(struct ioq *ioq, struct slot *slot, uint64_t now, bool cancelled)
-{
-	struct watch *watch = slot_watch(ioq, slot);
-
-	/* What was prepared and never submitted goes out, or there would be nothing to abort. */
-	if (ioq_up(ioq) && virtq_publish(&ioq->vq))
-		atomic_store(&ioq->owes_kick, true);
-	slot->flags |= SLOT_ENDING;
-	watch->cancelled = cancelled;
-	watch->place = NO_PLACE;
-	enter(watch, STEP_ABORT, now);
-	ioq->ending++;
-}
-
-static void forget_place(struct ioq *ioq, struct watch *watch)
-{
-	if (watch->place != NO_PLACE)
-		control_forget(ioq->dev, watch->place);
-	watch->place = NO_PLACE;
-}
-
-/* An abort that the application wished for failed: the request goes on as if nothing had been. */
-static void give_up(struct ioq *ioq, struct slot *slot)
-{
-	slot->flags &= (uint8_t)~SLOT_ENDING;
-	ioq->ending--;
-}
-
-void limit_ended(struct ioq *ioq, struct slot *slot)
-{
-	struct watch *watch = slot_watch(ioq, slot);
-
-	forget_place(ioq, watch);
-	ioq->ending--;
-	/* An abort that is still on its way must not find the slot's next request. */
-	watch->uses++;
-	slot->header->tag = htole64(tag_of(ioq, slot));
-}
-
-int limit_result(const struct ioq *ioq, const struct slot *slot)
-{
-	return slot_watch(ioq, slot)->cancelled ? -ECANCELED : -ETIMEDOUT;
-}
-
-static const char *step_send(struct ioq *ioq, struct slot *slot, uint64_t now);
-
-/* From one means to the next stronger one. Return: why the device has to be given up, or NULL. */
-static const char *try_stronger(struct ioq *ioq, struct slot *slot, uint64_t now)
-{
-	const struct vscsi_lun *lun = atomic_load_explicit(&slot->lun, memory_order_relaxed);
-	struct watch *watch = slot_watch(ioq, slot);
-
-	forget_place(ioq, watch);
-	if (watch->cancelled) {
-		give_up(ioq, slot);
+	if (timer->result == -ECANCELED) {
+		timeout_cancel(ioq, slot);
 		return NULL;
 	}
-	if (watch->step >= STEP_RESET)
+	if (timer->step >= STEP_RESET)
 		return "a request took too long and came back neither by ABORT TASK nor by a "
 		       "reset of its LUN";
 	log_warn("LUN %u:%u: ABORT TASK doesn't help against a request that takes too long: the "
 		 "LUN is reset",
-		 lun->info.target, lun->info.lun);
-	enter(watch, STEP_RESET, now);
-	return step_send(ioq, slot, now);
+		 lun->target, lun->number);
+	enter(timer, STEP_RESET, now);
+	return send(dev, ioq, slot, now);
 }
 
 /*
- * A reset that others sent while this request was out serves it too, so that many that are late at
- * once make one reset; an abort is for one.
+ * A reset that was sent for another request while this one was in flight serves it too, so that
+ * many late requests make one reset; an abort is for one.
  */
-static int send(struct ioq *ioq, struct slot *slot)
+static const char *send(struct vscsi_dev *dev, struct ioq *ioq, struct slot *slot, uint64_t now)
 {
-	const struct vscsi_lun *lun = atomic_load_explicit(&slot->lun, memory_order_relaxed);
-	struct watch *watch = slot_watch(ioq, slot);
+	struct slot_timer *timer = slot_timer(ioq, slot);
+	const uint8_t *addr = slot_lun(slot)->addr;
+	int tmf;
 
-	if (watch->step == STEP_ABORT)
-		return control_send(ioq->dev, VIRTIO_SCSI_T_TMF_ABORT_TASK, lun->addr,
-				    tag_of(ioq, slot), CONTROL_ALONE);
-	return control_send(ioq->dev, VIRTIO_SCSI_T_TMF_LOGICAL_UNIT_RESET, lun->addr, 0,
-			    watch->seen_ms);
-}
-
-static const char *step_send(struct ioq *ioq, struct slot *slot, uint64_t now)
-{
-	struct watch *watch = slot_watch(ioq, slot);
-	int place = send(ioq, slot);
-
-	if (place == -EPROTO)
-		return virtq_rule(control_virtq(ioq->dev));
-	if (place < 0)
-		return now >= watch->step_ms + ioq->dev->opts.task_timeout_ms
-			       ? try_stronger(ioq, slot, now)
+	if (timer->step == STEP_ABORT)
+		tmf = control_send(dev, VIRTIO_SCSI_T_TMF_ABORT_TASK, addr, slot_tag(ioq, slot),
+				   CONTROL_ALONE);
+	else
+		tmf = control_send(dev, VIRTIO_SCSI_T_TMF_LOGICAL_UNIT_RESET, addr, 0,
+				   timer->seen_ms);
+	/* No slot is free, or the device is away: later. */
+	if (tmf < 0)
+		return now >= timer->step_ms + dev->opts.task_timeout_ms
+			       ? try_stronger(dev, ioq, slot, now)
 			       : NULL;
-	watch->place = place;
-	enter(watch, (enum step)(watch->step + 1), now);
+	timer->tmf = tmf;
+	enter(timer, (enum step)(timer->step + 1), now);
 	return NULL;
 }
 
@@ -130,19 +78,21 @@ static bool is_done(int response)
 	return response == VIRTIO_SCSI_S_OK || response == VIRTIO_SCSI_S_FUNCTION_SUCCEEDED;
 }
 
-static const char *step_sent(struct ioq *ioq, struct slot *slot, uint64_t now)
+static const char *await_answer(struct vscsi_dev *dev, struct ioq *ioq, struct slot *slot,
+				uint64_t now)
 {
-	struct watch *watch = slot_watch(ioq, slot);
-	int response = control_answer(ioq->dev, watch->place);
+	struct slot_timer *timer = slot_timer(ioq, slot);
+	int response = control_answer(dev, timer->tmf);
 
-	if (response == -EPROTO)
-		return virtq_rule(control_virtq(ioq->dev));
-	if (response == -EINPROGRESS && now < watch->step_ms + ioq->dev->opts.task_timeout_ms)
+	if (response == -EINPROGRESS && now < timer->step_ms + dev->opts.task_timeout_ms)
 		return NULL;
+	if (response == -ESTALE) {
+		enter(timer, (enum step)(timer->step - 1), now);
+		return NULL;
+	}
 	if (!is_done(response))
-		return try_stronger(ioq, slot, now);
-	forget_place(ioq, watch);
-	enter(watch, (enum step)(watch->step + 1), now);
+		return try_stronger(dev, ioq, slot, now);
+	enter(timer, (enum step)(timer->step + 1), now);
 	return NULL;
 }
 
@@ -151,28 +101,41 @@ static const char *step_sent(struct ioq *ioq, struct slot *slot, uint64_t now)
  * with what is taken next; but there are devices that answer first. Time counts as far as the
  * ring's contents have been taken.
  */
-static const char *step_done(struct ioq *ioq, struct slot *slot, uint64_t now)
+static const char *await_request(struct vscsi_dev *dev, struct ioq *ioq, struct slot *slot,
+				 uint64_t now)
 {
-	const struct watch *watch = slot_watch(ioq, slot);
+	const struct slot_timer *timer = slot_timer(ioq, slot);
 
-	if (ioq->taken_ms < watch->step_ms + ioq->dev->opts.task_timeout_ms)
+	if (ioq->progress.taken_ms < timer->step_ms + dev->opts.task_timeout_ms)
 		return NULL;
-	return try_stronger(ioq, slot, now);
+	return try_stronger(dev, ioq, slot, now);
 }
 
-const char *escalate(struct ioq *ioq, struct slot *slot, uint64_t now)
+static const char *step(struct vscsi_dev *dev, struct ioq *ioq, struct slot *slot, uint64_t now)
 {
-	/* Returned already, or not sent again: the next poll of its handle delivers it. */
-	if (!(slot->flags & SLOT_LIVE))
-		return NULL;
-	switch ((enum step)slot_watch(ioq, slot)->step) {
+	switch ((enum step)slot_timer(ioq, slot)->step) {
 	case STEP_ABORT:
 	case STEP_RESET:
-		return step_send(ioq, slot, now);
+		return send(dev, ioq, slot, now);
 	case STEP_ABORT_SENT:
 	case STEP_RESET_SENT:
-		return step_sent(ioq, slot, now);
+		return await_answer(dev, ioq, slot, now);
 	default:
-		return step_done(ioq, slot, now);
+		return await_request(dev, ioq, slot, now);
 	}
+}
+
+const char *escalate(struct vscsi_dev *dev, struct vscsi_queue *queue, uint64_t now)
+{
+	struct ioq *ioq = queue->ioq;
+	const char *why = NULL;
+	unsigned i;
+
+	queue_lock(queue);
+	for (i = 0; ioq_running(ioq) && i < ioq->depth && !why; i++) {
+		if (slot_state(&ioq->slots[i]) == SLOT_ABORTING)
+			why = step(dev, ioq, &ioq->slots[i], now);
+	}
+	queue_unlock(queue);
+	return why;
 }

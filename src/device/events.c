@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The event queue (virtio 1.4, 5.6.6.3). The device fills buffers that we keep posted; its claims
- * are checked and become entries of a list that can't grow. What doesn't fit is noted with the LUN
- * that it is about, or turns into one rescan.
+ * The event queue and everything else that tells of changes. The device fills buffers that we keep
+ * posted; its claims are checked and become events and states of LUNs.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -10,51 +9,37 @@
 
 #include <linux/virtio_scsi.h>
 
+#include "device/device.h"
+#include "device/event_list.h"
 #include "device/events.h"
-#include "lun/lun.h"
 #include "lun/scan.h"
 #include "scsi/lun_addr.h"
+#include "scsi/sense.h"
+#include "util/clock.h"
 #include "util/error.h"
-#include "util/export.h"
 
-#define RING_SIZE     16u  /* 10 to 15 buffers are enough (5.6.6.3) */
-#define FIFO_SIZE     129u /* three of them for the device as a whole */
+#define RING_SIZE 16u /* 10 to 15 buffers are enough (5.6.6.3) */
 
-#define CAPACITY_CODE (ASC_PARAMETERS_CHANGED << 8 | ASCQ_CAPACITY_CHANGED)
+/* Changes of LUNs that are taken over at once. */
+#define CHANGES 8u
 
 /**
  * struct events - Events of a device
- * @vq: event virtqueue; a buffer's number is its head
+ * @vq: event virtqueue; a buffer's number is its head. It, @buffers and @scan are used with the
+ *	device locked
  * @buffers: DMA memory, RING_SIZE times @stride bytes
- * @lock: guards all below; taken by queue threads when they see a unit attention
- * @fifo, @head, @count: events not yet told
  * @kick_pending: the device is to be notified of buffers
- * @rescan: something was lost or a target changed
- * @known, @known_count: LUNs as the last scan found them, sorted; their reserved field is OWED_*
- * @owing: some of them have events that the list had no room for
+ * @scan: a scan under way
+ * @list: events for the application
  */
 struct events {
 	struct virtq vq;
 	char *buffers;
 	uint32_t stride;
-	pthread_mutex_t lock;
-	struct vscsi_event fifo[FIFO_SIZE];
-	unsigned head;
-	unsigned count;
-	bool kick_pending;
-	bool rescan;
-	struct vscsi_lun_addr *known;
-	unsigned known_count;
-	bool owing;
+	atomic_bool kick_pending;
+	struct scan *scan;
+	struct event_list list;
 };
-
-/*
- * Events that a known LUN is still owed, each kind once. The high half is the code of the last
- * CHANGED: one that was told is as good as all, as the LUN is to be looked at anew.
- */
-#define OWED(type)      (1u << (type))
-#define OWED_CODE(owed) ((owed) >> 16)
-#define WITH_CODE(code) ((uint32_t)(code) << 16)
 
 struct virtq *events_virtq(struct vscsi_dev *dev)
 {
@@ -70,7 +55,7 @@ static void post_buffers(struct vscsi_dev *dev, struct events *events)
 	uint64_t iova = 0;
 	unsigned i;
 
-	/* Larger than what the device had when they were made: events are as long as ever. */
+	/* The device may have grown; the buffers have not. */
 	if (size > events->stride)
 		size = events->stride;
 	memset(events->buffers, 0, (size_t)events->stride * RING_SIZE);
@@ -78,7 +63,7 @@ static void post_buffers(struct vscsi_dev *dev, struct events *events)
 		struct vring_desc *desc = &virtq_table(&events->vq)[i];
 		char *buffer = events->buffers + (size_t)events->stride * i;
 
-		dma_translate(dev->map, &cache, buffer, events->stride, &iova, &regions);
+		dma_translate(dev->queues.map, &cache, buffer, events->stride, &iova, &regions);
 		desc->addr = htole64(iova);
 		desc->len = htole32(size);
 		desc->flags = htole16(VRING_DESC_F_WRITE);
@@ -95,7 +80,7 @@ int events_create(struct vscsi_dev *dev)
 	if (!events)
 		return error_set(-ENOMEM, "out of memory");
 	dev->events = events;
-	pthread_mutex_init(&events->lock, NULL);
+	event_list_init(&events->list);
 	err = virtq_init(&events->vq, dev->virtio.transport, dev->mem, VQ_EVENT, RING_SIZE,
 			 dev->virtio.features);
 	if (err)
@@ -112,21 +97,11 @@ int events_create(struct vscsi_dev *dev)
 int events_renew(struct vscsi_dev *dev)
 {
 	struct events *events = dev->events;
-	int err;
+	int err = virtq_renew(&events->vq, dev->virtio.features);
 
-	pthread_mutex_lock(&events->lock);
-	err = virtq_renew(&events->vq, dev->virtio.features);
 	if (!err)
 		post_buffers(dev, events);
-	pthread_mutex_unlock(&events->lock);
 	return err;
-}
-
-void events_missed(struct vscsi_dev *dev)
-{
-	pthread_mutex_lock(&dev->events->lock);
-	dev->events->rescan = true;
-	pthread_mutex_unlock(&dev->events->lock);
 }
 
 void events_destroy(struct vscsi_dev *dev)
@@ -138,202 +113,79 @@ void events_destroy(struct vscsi_dev *dev)
 	virtq_fini(&events->vq);
 	if (events->buffers)
 		dma_free(dev->mem, events->buffers);
-	pthread_mutex_destroy(&events->lock);
-	free(events->known);
+	event_list_fini(&events->list);
 	free(events);
 	dev->events = NULL;
 }
 
-/* The order of a scan. */
-static int compare(const void *left, const void *right)
+void events_missed(struct vscsi_dev *dev)
 {
-	const struct vscsi_lun_addr *a = left;
-	const struct vscsi_lun_addr *b = right;
-
-	if (a->target != b->target)
-		return a->target < b->target ? -1 : 1;
-	return a->lun == b->lun ? 0 : a->lun < b->lun ? -1 : 1;
+	event_list_want_scan(&dev->events->list);
 }
 
-static bool is_waiting(const struct events *events, const struct vscsi_event *event)
-{
-	unsigned i;
-
-	for (i = 0; i < events->count; i++) {
-		if (!memcmp(&events->fifo[(events->head + i) % FIFO_SIZE], event, sizeof(*event)))
-			return true;
-	}
-	return false;
-}
-
-/*
- * Whether there is room; what concerns the device as a whole has places of its own: one that it is
- * lost, one that it is back, and one for its configuration; none of them waits twice. Lock held.
- */
-static bool has_room(const struct events *events, unsigned type)
-{
-	unsigned kept = type == VSCSI_EVENT_LOST     ? 0
-			: type == VSCSI_EVENT_BACK   ? 1
-			: type == VSCSI_EVENT_CONFIG ? 2
-						     : 3;
-
-	return events->count < FIFO_SIZE - kept;
-}
-
-static struct vscsi_lun_addr *find_known(const struct events *events, unsigned target, unsigned lun)
-{
-	const struct vscsi_lun_addr key = {.target = target, .lun = lun};
-
-	if (!events->known_count)
-		return NULL;
-	return bsearch(&key, events->known, events->known_count, sizeof(key), compare);
-}
-
-/*
- * For an event that the list has no room for. A LUN that isn't known will be new to the application
- * once the scan has found it. Lock held.
- */
-static void owe(struct events *events, const struct vscsi_event *event)
-{
-	struct vscsi_lun_addr *known = find_known(events, event->target, event->lun);
-
-	if (!known) {
-		events->rescan = true;
-		return;
-	}
-	known->reserved |= OWED(event->type);
-	if (event->type == VSCSI_EVENT_CHANGED)
-		known->reserved = (known->reserved & UINT16_MAX) | WITH_CODE(event->code);
-	events->owing = true;
-}
-
-/*
- * Adds an event unless the same one is waiting; if the list is full, later. What came and went is
- * always added: a unit that is plugged, unplugged and plugged again is there. Lock held.
- */
-static void add(struct events *events, unsigned type, unsigned target, unsigned lun, unsigned code)
-{
-	struct vscsi_event event = {.type = type, .target = target, .lun = lun, .code = code};
-	bool moved = type == VSCSI_EVENT_PLUGGED || type == VSCSI_EVENT_UNPLUGGED;
-
-	if (!moved && is_waiting(events, &event))
-		return;
-	if (!has_room(events, type)) {
-		owe(events, &event);
-		return;
-	}
-	events->fifo[(events->head + events->count++) % FIFO_SIZE] = event;
-}
-
-/* Takes an event about the device as a whole out of the list again. Lock held. */
-static void take_back(struct events *events, unsigned type)
-{
-	unsigned kept = 0;
-	unsigned i;
-
-	for (i = 0; i < events->count; i++) {
-		struct vscsi_event event = events->fifo[(events->head + i) % FIFO_SIZE];
-
-		if (event.type != type)
-			events->fifo[(events->head + kept++) % FIFO_SIZE] = event;
-	}
-	events->count = kept;
-}
-
-/* Of several losses that nobody has heard of one is told, and then how it ended. */
 void events_note(struct vscsi_dev *dev, unsigned type)
 {
-	pthread_mutex_lock(&dev->events->lock);
-	if (type == VSCSI_EVENT_LOST)
-		take_back(dev->events, VSCSI_EVENT_BACK);
-	add(dev->events, type, 0, 0, 0);
-	pthread_mutex_unlock(&dev->events->lock);
+	event_list_add(&dev->events->list, type, 0, 0, 0);
 }
 
-/* Takes a LUN out of those that are known, so that the next scan finds it new. Lock held. */
-static void forget(struct events *events, struct vscsi_lun_addr *known)
+void events_tell(struct vscsi_dev *dev, int fd)
 {
-	struct vscsi_lun_addr *end = events->known + events->known_count--;
+	event_list_tell(&dev->events->list, fd);
+}
 
-	memmove(known, known + 1, (size_t)(end - known - 1) * sizeof(*known));
+void events_set_known(struct vscsi_dev *dev, struct vscsi_lun_addr *found, unsigned count)
+{
+	event_list_set_known(&dev->events->list, found, count);
+}
+
+unsigned events_take(struct vscsi_dev *dev, struct vscsi_event *out, unsigned max)
+{
+	return event_list_take(&dev->events->list, out, max);
 }
 
 /*
- * For a LUN that went without a scan to say so: what has its address now is plugged when a scan
- * finds it. Lock held.
+ * A change by its sense code: a capacity, the list of LUNs, perhaps another disk in place of one
+ * that is open, or something else.
  */
-static void unplug(struct events *events, unsigned target, unsigned lun)
+static void change(struct vscsi_dev *dev, unsigned target, unsigned lun, unsigned asc,
+		   unsigned ascq)
 {
-	struct vscsi_lun_addr *known = find_known(events, target, lun);
-	bool told = has_room(events, VSCSI_EVENT_UNPLUGGED);
+	const bool swapped = asc == SCSI_ASC_TARGET_CHANGED && (ascq == SCSI_ASCQ_INQUIRY_CHANGED ||
+								ascq == SCSI_ASCQ_IDENTITY_CHANGED);
+	struct event_list *list = &dev->events->list;
 
-	add(events, VSCSI_EVENT_UNPLUGGED, target, lun, 0);
-	if (told && known)
-		forget(events, known);
-	events->rescan = true;
+	if (asc == SCSI_ASC_PARAMETERS_CHANGED && ascq == SCSI_ASCQ_CAPACITY_CHANGED)
+		event_list_add(list, VSCSI_EVENT_RESIZED, target, lun, asc << 8 | ascq);
+	else if (asc == SCSI_ASC_TARGET_CHANGED && ascq == SCSI_ASCQ_LUNS_CHANGED) {
+		lun_table_suspect(&dev->luns, target, lun);
+		event_list_want_scan(list);
+	} else if (!swapped || !lun_table_suspect(&dev->luns, target, lun))
+		event_list_add(list, VSCSI_EVENT_CHANGED, target, lun, asc << 8 | ascq);
 }
 
 /*
- * A parameter change by its sense code: a capacity of its own kind, a list of LUNs, another disk in
- * place of one that is open, or something else. Lock held.
- */
-static void add_change(struct vscsi_dev *dev, unsigned target, unsigned lun, unsigned asc,
-		       unsigned ascq)
-{
-	const bool exchanged = asc == ASC_TARGET_CHANGED &&
-			       (ascq == ASCQ_INQUIRY_CHANGED || ascq == ASCQ_IDENTITY_CHANGED);
-	struct events *events = dev->events;
-
-	if (asc == ASC_PARAMETERS_CHANGED && ascq == ASCQ_CAPACITY_CHANGED)
-		add(events, VSCSI_EVENT_RESIZED, target, lun, asc << 8 | ascq);
-	else if (asc == ASC_TARGET_CHANGED && ascq == ASCQ_LUNS_CHANGED)
-		events->rescan = true;
-	else if (exchanged && lun_remove(dev, target, lun))
-		unplug(events, target, lun);
-	else
-		add(events, VSCSI_EVENT_CHANGED, target, lun, asc << 8 | ascq);
-}
-
-void events_unit_attention(struct vscsi_dev *dev, const struct vscsi_lun *lun, unsigned asc,
-			   unsigned ascq)
-{
-	struct events *events = dev->events;
-
-	/* Power-on and reset conditions (ASC 29h) reach every initiator at the start: no news. */
-	if (asc != ASC_PARAMETERS_CHANGED && asc != ASC_TARGET_CHANGED)
-		return;
-	pthread_mutex_lock(&events->lock);
-	add_change(dev, lun->info.target, lun->info.lun, asc, ascq);
-	pthread_mutex_unlock(&events->lock);
-}
-
-void events_identity(struct vscsi_dev *dev, const struct vscsi_lun_info *now)
-{
-	pthread_mutex_lock(&dev->events->lock);
-	if (lun_remove_others(dev, now))
-		unplug(dev->events, now->target, now->lun);
-	pthread_mutex_unlock(&dev->events->lock);
-}
-
-/*
- * A LUN that came or went, or was reset (5.6.6.3). Those that come and go are looked for by a scan:
- * the event doesn't say whether LUN 0 stands for itself or for its whole target. One that is open
- * is gone at once, as another disk may have its address before the scan: LUN 0 for itself alone.
+ * A LUN that came or went, or was reset (5.6.6.3). Those that come and go are found by a scan: the
+ * event doesn't say whether LUN 0 stands for itself or for its whole target. One that is open is
+ * gone at once, as another disk may have its address before the scan: LUN 0 for itself alone.
  */
 static void transport_reset(struct vscsi_dev *dev, unsigned target, unsigned lun, uint32_t reason)
 {
-	struct events *events = dev->events;
+	struct event_list *list = &dev->events->list;
 
 	switch (reason) {
 	case VIRTIO_SCSI_EVT_RESET_HARD:
-		add(events, VSCSI_EVENT_RESET, target, lun, 0);
+		event_list_add(list, VSCSI_EVENT_RESET, target, lun, 0);
+		lun_table_suspect(&dev->luns, target, lun);
 		break;
 	case VIRTIO_SCSI_EVT_RESET_REMOVED:
-		if (dev_uses(dev, VIRTIO_SCSI_F_HOTPLUG) && lun_remove(dev, target, lun))
-			unplug(events, target, lun);
-		/* fallthrough */
+		if (queue_set_has(&dev->queues, VIRTIO_SCSI_F_HOTPLUG) &&
+		    lun_table_remove(&dev->luns, target, lun))
+			event_list_unplug(list, target, lun);
+		event_list_want_scan(list);
+		break;
 	case VIRTIO_SCSI_EVT_RESET_RESCAN:
-		events->rescan = true;
+		lun_table_suspect(&dev->luns, target, lun);
+		event_list_want_scan(list);
 		break;
 	default:
 		break;
@@ -349,28 +201,23 @@ static void interpret(struct vscsi_dev *dev, const struct virtio_scsi_event *eve
 	unsigned lun;
 
 	/*
-	 * The flag first: it comes with a LUN field of zeros. It may carry an event all the same.
+	 * The flag first: it comes with a LUN field of zeros. It may carry an event nevertheless.
 	 */
 	if (type & VIRTIO_SCSI_T_EVENTS_MISSED)
-		dev->events->rescan = true;
+		events_missed(dev);
 	type &= ~VIRTIO_SCSI_T_EVENTS_MISSED;
 	if (type == VIRTIO_SCSI_T_NO_EVENT)
 		return;
-	if (!scsi_lun_decode(event->lun, &target, &lun)) {
-		dev->events->rescan = true;
-		return;
-	}
-	if (type == VIRTIO_SCSI_T_TRANSPORT_RESET)
+	if (!scsi_lun_decode(event->lun, &target, &lun))
+		events_missed(dev);
+	else if (type == VIRTIO_SCSI_T_TRANSPORT_RESET)
 		transport_reset(dev, target, lun, reason);
 	else if (type == VIRTIO_SCSI_T_PARAM_CHANGE)
-		add_change(dev, target, lun, reason & 0xff, reason >> 8 & 0xff);
+		change(dev, target, lun, reason & 0xff, reason >> 8 & 0xff);
 }
 
-/*
- * Takes what the device posted and posts the buffers again; at most one ring of them (5.6.6.3.1).
- * With the device's lock held, too.
- */
-static int drain(struct vscsi_dev *dev)
+/* At most one ring of them at a time (5.6.6.3.1). */
+static void collect(struct vscsi_dev *dev)
 {
 	struct events *events = dev->events;
 	int pending = virtq_pending(&events->vq);
@@ -378,14 +225,11 @@ static int drain(struct vscsi_dev *dev)
 	struct ring_used used;
 
 	if (pending <= 0)
-		return pending;
+		return;
 	while (pending-- > 0) {
 		char *buffer;
-		int err = virtq_take(&events->vq, &used);
 
-		if (err < 0)
-			return err;
-		if (err)
+		if (virtq_take(&events->vq, &used))
 			break;
 		buffer = events->buffers + (size_t)events->stride * used.head;
 		memcpy(&event, buffer, sizeof(event));
@@ -394,204 +238,151 @@ static int drain(struct vscsi_dev *dev)
 		memset(buffer, 0, sizeof(event));
 		virtq_push(&events->vq, (uint16_t)used.head);
 	}
-	events->kick_pending |= virtq_publish(&events->vq);
-	return 0;
+	if (virtq_publish(&events->vq))
+		atomic_store(&events->kick_pending, true);
 }
 
-bool events_look_locked(struct vscsi_dev *dev)
+void events_collect(struct vscsi_dev *dev)
 {
-	bool done;
+	struct virtq *vq = &dev->events->vq;
 
-	pthread_mutex_lock(&dev->events->lock);
-	done = dev_running(dev) && !drain(dev);
-	pthread_mutex_unlock(&dev->events->lock);
-	return done;
+	collect(dev);
+	if (!watch_wanted(&dev->watch))
+		return;
+	/* What came meanwhile has been signalled to nobody (virtio 1.4, 2.7.14). */
+	if (virtq_arm(vq))
+		collect(dev);
+	if (virtq_arm(vq))
+		watch_due(dev, 1);
 }
 
-bool events_look(struct vscsi_dev *dev)
+void events_kick(struct vscsi_dev *dev)
 {
-	bool done;
+	struct events *events = dev->events;
 
-	if (pthread_mutex_trylock(&dev->lock))
-		return false;
-	done = events_look_locked(dev);
+	if (atomic_load(&events->kick_pending) && atomic_exchange(&events->kick_pending, false))
+		virtq_kick(&events->vq);
+}
+
+void events_look(struct vscsi_dev *dev)
+{
+	pthread_mutex_lock(&dev->lock);
+	if (device_running(dev))
+		events_collect(dev);
 	pthread_mutex_unlock(&dev->lock);
-	return done;
+	events_kick(dev);
 }
 
-/*
- * Walks two sorted lists at once: what is in one only has come or gone. It ends early when the
- * application has to fetch events first; the rest is found by the next scan, to which it must
- * still be news: so the list that is known then begins as the new one and goes on as the old one.
- * Lock held. Return: how much of @known that list takes over; its other end is at *@now_count.
- */
-static unsigned add_differences(struct events *events, const struct vscsi_lun_addr *now,
-				unsigned *now_count)
+/* A unit attention that was found by a queue, which made the LUN SUSPECT where it is in doubt. */
+static void take_notice(struct vscsi_dev *dev, const struct notice *notice)
 {
-	unsigned count = *now_count;
-	unsigned i = 0;
-	unsigned j = 0;
-
-	while (i < events->known_count || j < count) {
-		int order = i == events->known_count ? 1
-			    : j == count             ? -1
-						     : compare(&events->known[i], &now[j]);
-
-		if (order && !has_room(events, VSCSI_EVENT_PLUGGED)) {
-			events->rescan = true;
-			break;
-		}
-		if (order < 0)
-			add(events, VSCSI_EVENT_UNPLUGGED, events->known[i].target,
-			    events->known[i].lun, 0);
-		if (order > 0)
-			add(events, VSCSI_EVENT_PLUGGED, now[j].target, now[j].lun, 0);
-		i += order <= 0;
-		j += order >= 0;
-	}
-	*now_count = j;
-	return i;
+	/*
+	 * Power-on and reset conditions reach every initiator at the start: no news by themselves.
+	 */
+	if (notice->asc == SCSI_ASC_RESET)
+		lun_table_suspect(&dev->luns, notice->target, notice->lun);
+	else if (notice->asc == SCSI_ASC_PARAMETERS_CHANGED ||
+		 notice->asc == SCSI_ASC_TARGET_CHANGED)
+		change(dev, notice->target, notice->lun, notice->asc, notice->ascq);
 }
 
-/* Lock held. What LUNs are owed goes over to the new list, if they are in it. */
-static void set_known(struct events *events, struct vscsi_lun_addr *found, unsigned count)
+void events_take_notices(struct vscsi_dev *dev)
 {
-	struct vscsi_lun_addr *known;
+	struct notice notices[NOTICES];
+	bool lost;
+	unsigned count = notice_take(&dev->queues.notices, notices, &lost);
 	unsigned i;
 
-	for (i = 0; events->owing && i < count; i++) {
-		known = find_known(events, found[i].target, found[i].lun);
-		if (known)
-			found[i].reserved = known->reserved;
-	}
-	free(events->known);
-	events->known = found;
-	events->known_count = count;
+	/* A device tells of what was removed before the next LUN there says so. */
+	events_collect(dev);
+	for (i = 0; i < count; i++)
+		take_notice(dev, &notices[i]);
+	if (lost)
+		events_missed(dev);
+	lun_table_recount(&dev->luns);
 }
 
-void events_set_known(struct vscsi_dev *dev, struct vscsi_lun_addr *found, unsigned count)
+/* What is plugged is found by the scan that an unplugged LUN asks for. */
+static void note_change(struct event_list *list, const struct lun_change *change)
 {
-	pthread_mutex_lock(&dev->events->lock);
-	set_known(dev->events, found, count);
-	pthread_mutex_unlock(&dev->events->lock);
+	if (change->type == VSCSI_EVENT_UNPLUGGED)
+		event_list_unplug(list, change->target, change->number);
+	else if (change->type != VSCSI_EVENT_PLUGGED)
+		event_list_add(list, change->type, change->target, change->number, change->code);
 }
 
-/* Makes events of what a scan found, and that what is known. Takes @found over. Lock held. */
-static int learn(struct events *events, struct vscsi_lun_addr *found, unsigned count)
+unsigned events_revalidate(struct vscsi_dev *dev, struct vscsi_queue *queue, unsigned *lost)
 {
-	unsigned from = add_differences(events, found, &count);
-	unsigned rest = events->known_count - from;
-	struct vscsi_lun_addr *known = found;
-
-	if (rest) {
-		known = realloc(found, (count + (size_t)rest) * sizeof(*found));
-		if (!known) {
-			free(found);
-			return error_set(-ENOMEM, "out of memory");
-		}
-		memcpy(known + count, events->known + from, rest * sizeof(*known));
-	}
-	set_known(events, known, count + rest);
-	return 0;
-}
-
-/* Scans again because something changed, outside any lock, and turns the difference into events. */
-static int rescan(struct vscsi_dev *dev)
-{
-	struct events *events = dev->events;
-	struct vscsi_lun_addr *found;
-	int err = scan_identities(dev);
-	int count = err ? err : scan_all(dev, &found);
-
-	pthread_mutex_lock(&events->lock);
-	err = count < 0 ? count : learn(events, found, (unsigned)count);
-	/* Not forgotten when it failed: what changed is not known yet. */
-	if (err)
-		events->rescan = true;
-	pthread_mutex_unlock(&events->lock);
-	return err;
-}
-
-/* Adds what LUNs are owed, as far as there is room now. Lock held. */
-static void pay(struct events *events)
-{
-	static const unsigned types[] = {VSCSI_EVENT_RESIZED, VSCSI_EVENT_CHANGED,
-					 VSCSI_EVENT_RESET};
+	struct lun_change changes[CHANGES];
+	unsigned doubts;
+	unsigned count;
 	unsigned i;
-	unsigned k;
 
-	events->owing = false;
-	for (i = 0; i < events->known_count; i++) {
-		struct vscsi_lun_addr *known = &events->known[i];
-		const unsigned count = events->known_count;
-		uint32_t owed = known->reserved;
-
-		known->reserved = 0;
-		if (owed & OWED(VSCSI_EVENT_UNPLUGGED)) {
-			unplug(events, known->target, known->lun);
-			/* With it taken out, the next one is in its place. */
-			i -= count - events->known_count;
-			continue;
+	*lost = 0;
+	dev->luns.revalidate_queue = queue;
+	do {
+		count = 0;
+		doubts = lun_table_revalidate(&dev->luns, clock_ms(), dev->reconnect.missing_ms,
+					      changes, CHANGES, &count);
+		for (i = 0; i < count; i++) {
+			note_change(&dev->events->list, &changes[i]);
+			*lost += changes[i].type == VSCSI_EVENT_UNPLUGGED ||
+				 changes[i].type == VSCSI_EVENT_CHANGED;
 		}
-		for (k = 0; k < ARRAY_LEN(types); k++) {
-			unsigned code = types[k] == VSCSI_EVENT_CHANGED   ? OWED_CODE(owed)
-					: types[k] == VSCSI_EVENT_RESIZED ? CAPACITY_CODE
-									  : 0;
-
-			if (owed & OWED(types[k]))
-				add(events, types[k], known->target, known->lun, code);
-		}
-	}
+	} while (count == CHANGES);
+	return doubts;
 }
 
-static unsigned take(struct events *events, struct vscsi_event *out, unsigned max)
+/* Open LUNs that a scan found may be other disks now; those that it didn't find are gone. */
+static void compare_open(struct vscsi_dev *dev, const struct vscsi_lun_addr *found, unsigned count)
 {
-	unsigned count = 0;
+	struct lun_change gone[CHANGES];
+	unsigned ngone;
+	unsigned i;
 
-	pthread_mutex_lock(&events->lock);
-	while (count < max) {
-		if (!events->count && events->owing)
-			pay(events);
-		if (!events->count)
-			break;
-		out[count++] = events->fifo[events->head];
-		events->head = (events->head + 1) % FIFO_SIZE;
-		events->count--;
-	}
-	pthread_mutex_unlock(&events->lock);
-	return count;
+	do {
+		ngone = lun_table_compare(&dev->luns, found, count, gone, CHANGES);
+		for (i = 0; i < ngone; i++)
+			event_list_unplug(&dev->events->list, gone[i].target, gone[i].number);
+	} while (ngone == CHANGES);
 }
 
-EXPORT int vscsi_dev_poll_events(struct vscsi_dev *dev, struct vscsi_event *out, unsigned max)
+int events_rescan(struct vscsi_dev *dev)
 {
 	struct events *events = dev->events;
-	bool scan = false;
-	int count;
-	int err = 0;
+	struct vscsi_lun_addr *found = NULL;
+	int ret;
+	int err;
 
-	error_enter(__func__);
-	dev_check(dev);
-	if (dev_running(dev)) {
-		pthread_mutex_lock(&dev->lock);
-		pthread_mutex_lock(&events->lock);
-		if (dev_running(dev))
-			err = drain(dev);
-		if (events->kick_pending && !err)
-			virtq_kick(&events->vq);
-		events->kick_pending = false;
-		scan = events->rescan;
-		events->rescan = false;
-		pthread_mutex_unlock(&events->lock);
-		pthread_mutex_unlock(&dev->lock);
+	if (!events->scan) {
+		if (!event_list_take_scan(&events->list))
+			return 0;
+		err = scan_begin(&dev->luns, &events->scan);
 		if (err)
-			dev_fail(dev, virtq_rule(&events->vq));
+			return err;
 	}
-	err = scan && dev_running(dev) ? rescan(dev) : 0;
-	/* Events that are there come before the sentence of a scan that failed. */
-	count = (int)take(events, out, max);
-	if (count)
-		return count;
-	if (dev_failed(dev))
-		return dev_explain_lost(dev);
-	return err;
+	ret = scan_step(events->scan, &found);
+	if (ret == -EINPROGRESS)
+		return 0;
+	scan_end(events->scan);
+	events->scan = NULL;
+	if (ret < 0) {
+		event_list_want_scan(&events->list);
+		return ret;
+	}
+	compare_open(dev, found, (unsigned)ret);
+	return event_list_learn(&events->list, found, (unsigned)ret);
+}
+
+void events_end_scan(struct vscsi_dev *dev)
+{
+	if (dev->events && dev->events->scan)
+		scan_end(dev->events->scan);
+	if (dev->events)
+		dev->events->scan = NULL;
+}
+
+bool events_scanning(const struct vscsi_dev *dev)
+{
+	return dev->events->scan;
 }

@@ -1,32 +1,23 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What changed: the device's event queue, unit attentions, and the difference between two scans, as
- * one bounded list for the application.
+ * What changes behind a device: its event queue (virtio 1.4, 5.6.6.3), unit attentions, LUNs that
+ * are revalidated, and the difference between two scans. All of it becomes events for the
+ * application, and the states of open LUNs.
  */
 #ifndef DEVICE_EVENTS_H
 #define DEVICE_EVENTS_H
 
-#include "device/dev.h"
+#include "lun/lun.h"
+#include "virtio/virtq.h"
 
-struct vscsi_lun;
-struct vscsi_lun_info;
+struct vscsi_dev;
+struct vscsi_event;
+struct vscsi_lun_addr;
+struct vscsi_queue;
 
-/* Additional sense codes that tell of a change (SPC). */
-#define ASC_PARAMETERS_CHANGED 0x2au
-#define ASCQ_CAPACITY_CHANGED  0x09u
-#define ASC_TARGET_CHANGED     0x3fu
-#define ASCQ_INQUIRY_CHANGED   0x03u
-#define ASCQ_IDENTITY_CHANGED  0x05u
-#define ASCQ_LUNS_CHANGED      0x0eu
-
-/**
- * events_create - Make the event queue, with its buffers posted
- * @dev: the device, negotiated
- *
- * Return: 0 and @dev->events, or a negative errno with its sentence set.
- */
+/* Makes the event queue with its buffers posted: 0 and @dev->events, or a negative errno. */
 int events_create(struct vscsi_dev *dev);
-/* Empties it, with its buffers posted again, for a device that is back: 0 or -ENOMEM. Locked. */
+/* Empties it, with its buffers posted again, for a reconnected device: 0 or -ENOMEM. Locked. */
 int events_renew(struct vscsi_dev *dev);
 void events_destroy(struct vscsi_dev *dev);
 
@@ -34,29 +25,43 @@ void events_destroy(struct vscsi_dev *dev);
 struct virtq *events_virtq(struct vscsi_dev *dev);
 
 /*
- * Notes a unit attention; those that are news for the application become events. One that says that
- * another disk is there removes the LUN. Any thread.
+ * Takes what the device posted and posts the buffers again; asks for the next notification while
+ * somebody watches (device/watch.h). Locked; events_kick() has to follow.
  */
-void events_unit_attention(struct vscsi_dev *dev, const struct vscsi_lun *lun, unsigned asc,
-			   unsigned ascq);
+void events_collect(struct vscsi_dev *dev);
+void events_kick(struct vscsi_dev *dev);
+
+/* Both, for a call that may wait: takes the lock, if the device runs. */
+void events_look(struct vscsi_dev *dev);
+
+/* Acts on unit attentions that queues have found. Locked. */
+void events_take_notices(struct vscsi_dev *dev);
 
 /**
- * events_look - Take in what the device posted
+ * events_revalidate - Go on with revalidating LUNs in doubt. Locked; never waits
+ * @queue: the library's handle to ask them on
+ * @lost: receives how many turned out to be gone or others
  *
- * LUNs that it says were removed are gone when this returns true. Notifies nobody, so that it can
- * be called with a queue's lock held. Any thread.
- *
- * Return: whether it was done; false while another thread has the device, when it is away, or when
- * it broke the ring.
+ * Return: how many are still in doubt.
  */
-bool events_look(struct vscsi_dev *dev);
-/* The same with the device's lock held. */
-bool events_look_locked(struct vscsi_dev *dev);
+unsigned events_revalidate(struct vscsi_dev *dev, struct vscsi_queue *queue, unsigned *lost);
 
-/* Notes what answers at an address: handles of another disk there are gone. Any thread. */
-void events_identity(struct vscsi_dev *dev, const struct vscsi_lun_info *now);
+/**
+ * events_rescan - Begin a scan if one is wanted, and go on with it. Locked; never waits
+ *
+ * What came and went becomes events.
+ *
+ * Return: 0, or a negative errno of a scan that failed, with its text set.
+ */
+int events_rescan(struct vscsi_dev *dev);
 
-/* Notes that LUNs may have come and gone with nobody to tell: the next look is a scan. */
+/* Ends one that is under way. Locked, or when the device is closed. */
+void events_end_scan(struct vscsi_dev *dev);
+
+/* Whether one is under way. Locked. */
+bool events_scanning(const struct vscsi_dev *dev);
+
+/* Notes that LUNs may have come and gone without an event: a scan is to tell. Any thread. */
 void events_missed(struct vscsi_dev *dev);
 
 /* Notes what concerns the device as a whole: VSCSI_EVENT_CONFIG, LOST or BACK. Any thread. */
@@ -64,5 +69,11 @@ void events_note(struct vscsi_dev *dev, unsigned type);
 
 /* Replaces the list of known LUNs by what a scan found; takes @found over, which was malloc()ed. */
 void events_set_known(struct vscsi_dev *dev, struct vscsi_lun_addr *found, unsigned count);
+
+/* An eventfd that tells of events, see event_list_tell(). Any thread. */
+void events_tell(struct vscsi_dev *dev, int fd);
+
+/* Takes events. Any thread. Return: how many. */
+unsigned events_take(struct vscsi_dev *dev, struct vscsi_event *out, unsigned max);
 
 #endif

@@ -5,30 +5,20 @@
  */
 #include <errno.h>
 
-#include "device/control.h"
-#include "device/events.h"
+#include "device/device.h"
 #include "device/memory.h"
-#include "device/recover.h"
+#include "device/rings.h"
 #include "util/error.h"
 
 static bool in_flight(const struct vscsi_dev *dev)
 {
 	unsigned i;
 
-	for (i = 0; i < dev->queues; i++) {
-		if (ioq_uses_lun(dev->ioqs[i], NULL))
+	for (i = 0; i < dev->queues.count; i++) {
+		if (ioq_uses_lun(dev->queues.ioqs[i], NULL))
 			return true;
 	}
 	return false;
-}
-
-static struct virtq *virtq_at(struct vscsi_dev *dev, unsigned index)
-{
-	if (index == VQ_CONTROL)
-		return control_virtq(dev);
-	if (index == VQ_EVENT)
-		return events_virtq(dev);
-	return ioq_live(dev->ioqs[index - VQ_REQUEST]);
 }
 
 /* Stops all virtqueues and notes where they stood; resume_all() starts those that are stopped. */
@@ -37,8 +27,8 @@ static int pause_all(struct vscsi_dev *dev, uint32_t *bases)
 	unsigned i;
 	int err = 0;
 
-	for (i = 0; i < VQ_REQUEST + dev->served && !err; i++)
-		err = virtq_pause(virtq_at(dev, i), &bases[i]);
+	for (i = 0; i < VQ_REQUEST + dev->queues.usable && !err; i++)
+		err = virtq_pause(rings_at(dev, i), &bases[i]);
 	return err;
 }
 
@@ -47,9 +37,9 @@ static int resume_all(struct vscsi_dev *dev, const uint32_t *bases)
 	unsigned i;
 	int err = 0;
 
-	for (i = 0; i < VQ_REQUEST + dev->served && !err; i++) {
-		if (!virtq_at(dev, i)->started)
-			err = virtq_resume(virtq_at(dev, i), bases[i]);
+	for (i = 0; i < VQ_REQUEST + dev->queues.usable && !err; i++) {
+		if (!rings_at(dev, i)->started)
+			err = virtq_resume(rings_at(dev, i), bases[i]);
 	}
 	return err;
 }
@@ -73,7 +63,7 @@ static int change_stopped(struct vscsi_dev *dev, const struct dma_region *region
 	resumed = resume_all(dev, bases);
 	/* A device that can't go on where it stood is of no use any more. */
 	if (resumed)
-		dev_fail_locked(dev, error_text());
+		device_fail(dev, error_text());
 	return err ? err : resumed;
 }
 
@@ -83,15 +73,15 @@ static int change(struct vscsi_dev *dev, const struct dma_region *region, uint64
 
 	pthread_mutex_lock(&dev->lock);
 	/* Before the start nothing runs, and a lost device has no memory to change. */
-	if (dev_failed(dev))
+	if (device_failed(dev))
 		err = map ? error_set(-ENOTCONN,
 				      "a device that uses the pool is lost: %s; close it first",
 				      dev->failure)
 			  : 0;
-	else if (dev_state(dev) == VSCSI_DEV_RECOVERING)
-		err = error_set(-EBUSY, "a device that uses the pool is lost and looked for; try "
-					"again when it is back");
-	else if (dev_running(dev) && !virtio_mem_map_live(&dev->virtio))
+	else if (device_state(dev) == DEV_RECONNECTING)
+		err = error_set(-EBUSY, "a device that uses the pool is lost and reconnecting; "
+					"try again later");
+	else if (device_running(dev) && !virtio_mem_map_live(&dev->virtio))
 		err = change_stopped(dev, region, iova, map);
 	else if (map)
 		err = virtio_mem_map(&dev->virtio, region, iova);
@@ -101,10 +91,10 @@ static int change(struct vscsi_dev *dev, const struct dma_region *region, uint64
 	 * It hung up over this, or broke the protocol, after which it is not looked for; the
 	 * sentence stays that of the caller's failure.
 	 */
-	if (err == -ENOTCONN && dev_running(dev))
-		recover_begin(dev, error_text(), FATE_KEEP);
-	if (err == -EPROTO && dev_running(dev))
-		dev_fail_locked(dev, error_text());
+	if (err == -ENOTCONN && device_running(dev))
+		reconnect_begin(dev, error_text(), INFLIGHT_CONTINUE, false);
+	if (err == -EPROTO && device_running(dev))
+		device_fail(dev, error_text());
 	pthread_mutex_unlock(&dev->lock);
 	return err;
 }
@@ -127,15 +117,15 @@ static bool busy(void *ctx, uint64_t regions)
 	unsigned i;
 
 	pthread_mutex_lock(&dev->lock);
-	for (i = 0; dev->ioqs && i < dev->queues && !found; i++)
-		found = dev->ioqs[i] && ioq_uses_regions(dev->ioqs[i], regions);
+	for (i = 0; dev->queues.ioqs && i < dev->queues.count && !found; i++)
+		found = dev->queues.ioqs[i] && ioq_uses_regions(dev->queues.ioqs[i], regions);
 	pthread_mutex_unlock(&dev->lock);
 	return found;
 }
 
-int dev_map_memory(struct vscsi_dev *dev)
+int device_map_memory(struct vscsi_dev *dev)
 {
 	static const struct dma_map_ops ops = {.map = map, .unmap = unmap, .busy = busy};
 
-	return dma_map_create(dev->mem, &ops, dev, &dev->map);
+	return dma_map_create(dev->mem, &ops, dev, &dev->queues.map);
 }

@@ -3,11 +3,12 @@
 #ifndef DEVICE_MEMORY_H
 #define DEVICE_MEMORY_H
 
-#include "device/dev.h"
+#include "device/device.h"
 
 /*
- * Makes the pool reachable for the device: 0 and @dev->map, or a negative errno with its sentence.
+ * Makes the pool reachable for the device: 0 and @dev->queues.map, or a negative errno with its
+ * sentence.
  */
-int dev_map_memory(struct vscsi_dev *dev);
+int device_map_memory(struct vscsi_dev *dev);
 
 #endif

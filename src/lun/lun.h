@@ -1,115 +1,319 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The logical unit as the rest of the core sees it. */
+/*
+ * Logical units: discovery, identity, capacity and limits, and the table of open LUNs. This header
+ * is the interface of src/lun/, together with lun/scan.h.
+ *
+ * What it provides: opening, refreshing, revalidating and scanning as state machines. A machine has
+ * a begin function and a step function. A step sends commands on the library's own queue handle or
+ * processes their completions, and returns -EINPROGRESS until the machine is done. The caller polls
+ * that handle, passes the completions to call_deliver(), and calls the step function again.
+ *
+ * What it never does: it never waits, and it knows neither the device nor the event queue. Changes
+ * of LUNs are returned as struct lun_change; there are no callbacks.
+ *
+ * Locking: lun_table.lock guards the table, the state of its LUNs and their info. It is held
+ * briefly, never while waiting for a completion, and no kick for a new command is sent with it
+ * held. Lock order: lun_table.lock before the locks of the queue layer. A machine belongs to the
+ * thread that began it, except revalidation, which any thread may advance.
+ */
 #ifndef LUN_LUN_H
 #define LUN_LUN_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <vscsi/device.h>
 #include <vscsi/lun.h>
 
-#include "queue/ioq.h"
+#include "queue/queue.h"
+#include "scsi/identity.h"
 
-struct credits;
+struct call;
+struct lun_probe;
+struct lun_refresh;
+struct vscsi_dev;
 
 /**
- * struct vscsi_lun - A logical unit; the first cache line is all that a read or a write needs
- * @addr: its address as it goes into every request header (virtio 1.4, 5.6.6.1)
- * @block_size: bytes of a logical block, 0 where there is none
- * @max_blocks: most blocks of one request
- * @fast_blocks: most blocks of a read [0] and of a write [1] that may take the hot path: as many as
- *	its CDB can name; 0 where requests are counted or writes refused
- * @counted_blocks: the same where they are counted; 0 where they are not
- * @short_lbas: addresses below this may take the hot path with a 10-byte CDB; 0 with @wide
- * @wide: it has blocks that only a 16-byte CDB can name, or knows no other: all its reads and
- *	writes have one
- * @read_only: writes are refused
- * @fua: FUA is known
- * @unmap_zeroes: WRITE SAME(16) may unmap, and unmapped blocks read as zeros
- * @retries: times that a request is sent again
- * @credits: what counts its requests against the device's limit; NULL: the rings hold no more than
- *	that anyhow
- * @limit_ms: time that a request may take; 0: any
- * @dev: device that it is on
- * @gone: it was removed, or another one is in its place
- * @next: in the device's list, under its lock
- * @info: what the application is told
+ * struct lun_limits - Limits of the device for all its LUNs (virtio 1.4, 5.6.4)
+ * @max_sectors: maximum transfer size of a request, in units of 512 bytes
+ * @cmd_per_lun: maximum number of requests in flight to one LUN
+ * @slots: number of requests that all queues together can hold
+ * @max_target, @max_lun: largest target and LUN to scan
  */
-struct vscsi_lun {
-	uint8_t addr[8];
-	struct credits *credits;
-	uint32_t block_size;
-	uint32_t max_blocks;
-	uint32_t fast_blocks[2];
-	uint32_t counted_blocks[2];
-	uint64_t short_lbas;
-	bool wide;
-	bool read_only;
-	bool fua;
-	bool unmap_zeroes;
-	uint16_t retries;
-	uint32_t limit_ms;
-	struct vscsi_dev *dev;
-	atomic_bool gone;
-	struct vscsi_lun *next;
-	struct vscsi_lun_info info;
+struct lun_limits {
+	uint32_t max_sectors;
+	uint32_t cmd_per_lun;
+	uint32_t slots;
+	uint32_t max_target;
+	uint32_t max_lun;
+};
+
+/* Buffers that are kept for revalidation: as many as there are LUNs, and this many at most. */
+#define LUN_CALLS_KEPT 16u
+
+/**
+ * struct lun_table - The open LUNs of a device
+ * @lock: guards all fields that are not atomic
+ * @first: list of open LUNs
+ * @opening: list of LUNs being opened
+ * @queue: the library's own handle; this folder sends all its commands on it
+ * @revalidate_queue: the handle that LUNs are revalidated on: @queue, or one of another connection
+ * @timeout_ms: time limit for each command of this folder
+ * @io_timeout_ms: vscsi_dev_opts.io_timeout_ms
+ * @lost: why the device failed, for error texts. The text may change, the pointer must not
+ * @limits: the device layer may change them with @lock held
+ * @losses: number of device losses; incremented by lun_table_suspect_all()
+ * @kept: requests with their DMA buffers, which any LUN's probe takes and puts back (query.h)
+ * @doubts: number of SUSPECT LUNs that the table knows of
+ * @due_ms: when lun_table_revalidate() is due, in clock_ms() time
+ *
+ * The device layer sets @queue to @limits after lun_table_init().
+ */
+struct lun_table {
+	pthread_mutex_t lock;
+	struct vscsi_lun *first;
+	struct vscsi_lun *opening;
+	struct vscsi_queue *queue;
+	struct vscsi_queue *revalidate_queue;
+	uint32_t timeout_ms;
+	uint32_t io_timeout_ms;
+	const char *lost;
+	struct lun_limits limits;
+	_Atomic uint32_t losses;
+	_Atomic(struct call *) kept[LUN_CALLS_KEPT];
+	atomic_uint doubts;
+	_Atomic uint64_t due_ms;
+};
+
+/* Why a LUN is SUSPECT: selects the changes that revalidation reports. */
+enum lun_doubt {
+	LUN_DOUBT_ATTENTION, /* unit attention or rescan; also while PRESENT */
+	LUN_DOUBT_LOSS,      /* the device was lost */
+	LUN_DOUBT_PLUG,      /* it was GONE, and its address is in use again; also while GONE */
 };
 
 /**
- * lun_init - Make a LUN of an address, before anything is known of it
- *
- * Raw commands can be sent to it, block commands can't yet.
- *
- * Return: 0, or -EINVAL with its sentence set.
+ * struct vscsi_lun - An open logical unit
+ * @io: the part that queues use
+ * @dev: its device, for the API layer; not used here
+ * @table: its table; @next: next LUN in the table
+ * @info: public information, guarded by the table's lock: see lun_get_info()
+ * @identity: identity when it was opened
+ * @probed: false if it was opened for raw commands only
+ * @probe: probe for opening and revalidation, allocated at open; its DMA buffer goes back to the
+ *	table's when the probe has ended; @probing: revalidation is using it
+ * @stale: the LUN may have changed since the probe began: restart it
+ * @tries, @losses: while opening: number of attempts, and lun_table.losses when this one began
+ * @doubt: why it is SUSPECT
+ * @again_ms: when to probe it again; @missing_until: deadline for a missing LUN, 0 if not set
  */
-int lun_init(struct vscsi_lun *lun, struct vscsi_dev *dev, unsigned target, unsigned number);
+struct vscsi_lun {
+	struct io_lun io;
+	struct vscsi_dev *dev;
+	struct lun_table *table;
+	struct vscsi_lun *next;
+	struct vscsi_lun_info info;
+	struct scsi_identity identity;
+	bool probed;
+	struct lun_probe *probe;
+	bool probing;
+	bool stale;
+	unsigned tries;
+	uint32_t losses;
+	enum lun_doubt doubt;
+	uint64_t again_ms;
+	uint64_t missing_until;
+};
 
-/* Whether it is there no more. Relaxed: it is noticed soon enough. */
-static inline bool lun_gone(const struct vscsi_lun *lun)
-{
-	return atomic_load_explicit(&lun->gone, memory_order_relaxed);
-}
+void lun_table_init(struct lun_table *table);
+/* Only when no LUN is open or being opened. */
+void lun_table_fini(struct lun_table *table);
 
 /**
- * lun_remove - Mark all handles of an address as gone
- *
- * From now on their requests end with -ENODEV, those too that wait to be sent again. One that is
- * being opened begins anew. Any thread; takes @dev->open_lock.
- *
- * Return: whether there was any that was open, and not gone yet.
+ * struct lun_open_opts - How a LUN is opened
+ * @retries: number of retries of a request
+ * @timeout_ms: as vscsi_lun_opts.timeout_ms
+ * @raw: do not probe: only the address is known, and only raw commands are possible
  */
-bool lun_remove(struct vscsi_dev *dev, unsigned target, unsigned number);
+struct lun_open_opts {
+	uint16_t retries;
+	uint32_t timeout_ms;
+	bool raw;
+};
+
+/**
+ * lun_open_begin - Begin to open a LUN
+ * @table: table of the device
+ * @dev: stored in the handle
+ * @target, @number: its address
+ * @opts: options
+ * @out: receives the LUN, for lun_open_step()
+ *
+ * Return: 0; -EINVAL, -ENOMEM with the text set.
+ */
+int lun_open_begin(struct lun_table *table, struct vscsi_dev *dev, unsigned target, unsigned number,
+		   const struct lun_open_opts *opts, struct vscsi_lun **out);
+
+/**
+ * lun_open_step - Advance the opening of a LUN
+ *
+ * Restarts the probe if the device was lost or the LUN was removed or swapped meanwhile, so that
+ * all answers come from one disk. Fails at the third such event.
+ *
+ * Return: 0 when the LUN is open and in the table; -EINPROGRESS; or a negative errno with the text
+ * set, after freeing the LUN.
+ */
+int lun_open_step(struct vscsi_lun *lun);
+
+/* Stops opening a LUN and frees it. Not after lun_open_step() returned 0 or an error. */
+void lun_open_cancel(struct vscsi_lun *lun);
+
+/**
+ * lun_close - Close a LUN
+ *
+ * O(slots of all queues).
+ *
+ * Return: 0, or -EBUSY with the text set while requests to it are in flight.
+ */
+int lun_close(struct vscsi_lun *lun);
 
 /*
- * The same for handles of another disk than the one that has the address now.
+ * In a child process: lun_table_in_child() makes the lock again, which a thread may have held; and
+ * lun_abandon() forgets a LUN whatever is in flight, and nothing else.
  */
-bool lun_remove_others(struct vscsi_dev *dev, const struct vscsi_lun_info *now);
+void lun_table_in_child(struct lun_table *table);
+void lun_abandon(struct vscsi_lun *lun);
+
+/* Copies the public information. Takes the table's lock. */
+void lun_get_info(struct vscsi_lun *lun, struct vscsi_lun_info *info);
 
 /**
- * lun_list - List the addresses of the LUNs that are open and not gone
- * @out: receives them, in no order, an address once for each handle: free() it
+ * lun_refresh_begin - Begin to read the capacity and limits of a LUN again
+ * @lun: must stay open until lun_refresh_end()
+ * @out: receives the refresh
  *
- * Return: how many, or -ENOMEM with its sentence set.
+ * Return: 0; -ENOMEM, -EINVAL (opened for raw commands only) with the text set.
  */
-int lun_list(struct vscsi_dev *dev, struct vscsi_lun_addr **out);
+int lun_refresh_begin(struct vscsi_lun *lun, struct lun_refresh **out);
 
 /**
- * lun_probe - Ask a LUN what it is and can do
+ * lun_refresh_step - Advance a refresh
  *
- * Return: 0, or a negative errno with its sentence set.
+ * Return: 0 when the new capacity and limits apply; -EINPROGRESS; or a negative errno with the text
+ * set and nothing changed: -EPROTO if the block size is different, -ENODEV if the LUN is GONE or
+ * now a different disk. A LUN that turns out to be a different disk becomes SUSPECT.
  */
-int lun_probe(struct vscsi_lun *lun);
+int lun_refresh_step(struct lun_refresh *refresh);
+void lun_refresh_end(struct lun_refresh *refresh);
 
-/* Asks a LUN only who it is, for @lun->info. Return: as lun_probe(). */
-int lun_probe_identity(struct vscsi_lun *lun);
+/*
+ * Events that change the state of LUNs. They apply to all handles of an address. Any thread.
+ *
+ * lun_table_suspect_all - The device was lost: PRESENT becomes SUSPECT, and table->losses is
+ *	incremented. Call it before requests can be sent again
+ * lun_table_suspect - A unit attention arrived, or a rescan found a LUN at the address; returns
+ *	whether one is open there: PRESENT and
+ *	GONE become SUSPECT, and a revalidation in progress restarts
+ * lun_table_remove - The LUN was removed: it is GONE. Returns whether this is new to the
+ *	application, that is, whether an open LUN was not GONE before
+ * lun_table_recount - Update table->doubts
+ *
+ * A queue that decodes a unit attention makes the LUN SUSPECT and leaves a notice. Pass each notice
+ * to lun_table_suspect(), and call lun_table_recount() if some were lost.
+ */
+void lun_table_suspect_all(struct lun_table *table);
+bool lun_table_suspect(struct lun_table *table, unsigned target, unsigned number);
+bool lun_table_remove(struct lun_table *table, unsigned target, unsigned number);
+void lun_table_recount(struct lun_table *table);
+
+/* How many LUNs are open. */
+unsigned lun_table_open(struct lun_table *table);
+
+struct vscsi_lun_addr;
+struct lun_change;
 
 /**
- * lun_probe_capacity - Ask a LUN for its size again
+ * lun_table_compare - Compare the LUNs that are open with what a scan found
+ * @found, @count: its list, sorted
+ * @gone: receives those that it didn't find, which are GONE now, as UNPLUGGED
+ * @max: elements of @gone
  *
- * Return: 0, or a negative errno with its sentence set; then nothing has changed.
+ * Those that it found become SUSPECT: they may be other disks. Return: number of elements written;
+ * call it again where that is @max.
  */
-int lun_probe_capacity(struct vscsi_lun *lun);
+unsigned lun_table_compare(struct lun_table *table, const struct vscsi_lun_addr *found,
+			   unsigned count, struct lun_change *gone, unsigned max);
+
+/**
+ * struct lun_change - What became of a LUN
+ * @type: VSCSI_EVENT_*
+ * @target, @number: its address
+ * @code: ASC << 8 | ASCQ, or 0
+ */
+struct lun_change {
+	uint32_t type;
+	uint32_t target;
+	uint32_t number;
+	uint32_t code;
+};
+
+/* Minimum size of the array of changes that lun_table_revalidate() takes. */
+#define LUN_CHANGES_LEAST 4u
+
+/**
+ * lun_table_revalidate - Find out whether SUSPECT LUNs are still the same disks
+ * @table: the table. Take the notices of the queues first: no verdict is reached while one is
+ *	pending, as it may concern the LUN
+ * @now: clock_ms()
+ * @missing_until: deadline for LUNs that are missing or not ready after a device loss
+ * @changes: receives the changes to report to the application
+ * @max: elements of @changes, at least LUN_CHANGES_LEAST. Changes that do not fit are left for the
+ *	next call
+ * @count: receives the number of changes
+ *
+ * Advances every SUSPECT LUN as far as possible without waiting. LUNs do not wait for each other.
+ * Does nothing unless the library's queue is RUNNING.
+ *
+ *   suspected by       found                         state     change
+ *   any                same disk, not smaller        PRESENT   PLUGGED if it was GONE,
+ *                                                              RESIZED (2A/09) if it grew
+ *   device loss        other disk, smaller, missing  GONE      CHANGED (3F/03)
+ *   unit attention     other disk                    GONE      UNPLUGGED, PLUGGED
+ *   or rescan          smaller                       GONE      CHANGED (3F/03)
+ *                      missing                       GONE      UNPLUGGED
+ *   (it was GONE)      other disk, smaller, missing  GONE      none
+ *
+ * A LUN that does not answer, is not ready or does not report its identity is probed again every
+ * 50 ms, and is missing when the deadline expires. Without a device loss the deadline is five
+ * seconds after the first such result, and 'no such LUN' counts as missing at once. A LUN that has
+ * no names and was GONE cannot be recognized: it counts as another disk.
+ *
+ * Return: number of LUNs that are still SUSPECT.
+ */
+unsigned lun_table_revalidate(struct lun_table *table, uint64_t now, uint64_t missing_until,
+			      struct lun_change *changes, unsigned max, unsigned *count);
+
+/* Number of LUNs to revalidate. Any thread, takes no lock. */
+static inline unsigned lun_table_doubts(const struct lun_table *table)
+{
+	return atomic_load_explicit(&table->doubts, memory_order_relaxed);
+}
+
+/*
+ * Milliseconds until lun_table_revalidate() is due: 0 for now, UINT32_MAX for never. It is also due
+ * after each completion on the library's handle. While the device is away the result has no
+ * meaning. Any thread, takes no lock.
+ */
+static inline uint32_t lun_table_pause(const struct lun_table *table, uint64_t now)
+{
+	uint64_t due = atomic_load_explicit(&table->due_ms, memory_order_relaxed);
+
+	if (!lun_table_doubts(table))
+		return UINT32_MAX;
+	if (due <= now)
+		return 0;
+	return due - now < UINT32_MAX ? (uint32_t)(due - now) : UINT32_MAX;
+}
 
 #endif

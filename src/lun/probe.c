@@ -1,349 +1,372 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Learning what a LUN is and can do. Identity and capacity have to be there; every other page is
- * optional, and what it would have said gets a default that is safe with any device.
+ * The probe: a table of steps, one command each, walked in order. INQUIRY and the capacity are
+ * required. All other pages are optional, and their values have defaults that are safe with any
+ * device.
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include <vscsi/io.h>
-#include <vscsi/queue.h>
-
-#include "device/dev.h"
-#include "lun/inquire.h"
-#include "lun/lun.h"
-#include "scsi/capacity.h"
-#include "scsi/cdb.h"
-#include "scsi/inquiry.h"
-#include "scsi/mode.h"
-#include "scsi/vpd.h"
+#include "lun/probe.h"
 #include "util/error.h"
 
-/* What the block limits and provisioning pages said; kept only while probing. */
-struct probe {
-	struct vscsi_lun *lun;
-	struct scsi_vpd_pages pages;
-	struct scsi_vpd_limits limits;
-	struct scsi_vpd_provisioning provisioning;
-	struct scsi_capacity capacity;
-};
+/* The longest answer: VPD page 83h. */
+#define ROOM SCSI_IDENTITY_BYTES
 
-static int probe_identity(struct probe *probe)
+/* How often aborted queries are repeated, and walks restarted. */
+#define REPEATS  3u
+#define RESTARTS 3u
+
+/*
+ * Processes the result of a step: @err is 0 and the answer is in @probe->query, or the LUN rejected
+ * the command. Return: 0, or the error that the probe fails with.
+ */
+typedef int take_fn(struct lun_probe *probe, int err);
+
+static bool always(const struct lun_probe *probe, uint8_t page)
 {
-	struct vscsi_lun_info *info = &probe->lun->info;
-	uint8_t data[SCSI_INQUIRY_ALLOC];
-	struct scsi_inquiry inquiry;
-	uint8_t cdb[SCSI_CDB_LEN];
-	uint32_t received;
-	int err;
+	(void)probe;
+	(void)page;
+	return true;
+}
 
-	scsi_cdb_inquiry(cdb, false, 0, sizeof(data));
-	err = inquire(probe->lun, cdb, data, sizeof(data), &received, NULL);
+/* Page 00h lists the pages; a device without it has none. */
+static bool page_listed(const struct lun_probe *probe, uint8_t page)
+{
+	return scsi_vpd_has(&probe->facts.pages, page);
+}
+
+static bool names_cut_off(const struct lun_probe *probe, uint8_t page)
+{
+	(void)page;
+	return probe->names_bytes;
+}
+
+static bool has_blocks(const struct lun_probe *probe, uint8_t page)
+{
+	(void)page;
+	return !probe->identity_only && lun_type_has_blocks(probe->facts.inquiry.type);
+}
+
+static bool page_of_blocks(const struct lun_probe *probe, uint8_t page)
+{
+	return has_blocks(probe, page) && page_listed(probe, page);
+}
+
+static bool capacity_unknown(const struct lun_probe *probe, uint8_t page)
+{
+	return has_blocks(probe, page) && !probe->capacity_known;
+}
+
+/* For other device types the header has other fields. */
+static bool mode_unknown(const struct lun_probe *probe, uint8_t page)
+{
+	return has_blocks(probe, page) && !probe->mode_known &&
+	       probe->facts.inquiry.type != VSCSI_TYPE_CDROM;
+}
+
+static int take_inquiry(struct lun_probe *probe, int err)
+{
+	struct scsi_inquiry *inquiry = &probe->facts.inquiry;
+	struct query *q = &probe->query;
+
 	if (err)
 		return err;
-	if (scsi_inquiry_parse(data, received, &inquiry))
-		return error_set(-EPROTO, "LUN %u:%u answers INQUIRY with %u bytes", info->target,
-				 info->lun, received);
-	if (inquiry.qualifier != SCSI_QUALIFIER_CONNECTED)
+	if (scsi_inquiry_parse(q->answer, q->received, inquiry))
+		return error_set(-EPROTO, "LUN %u:%u answers INQUIRY with %u bytes", q->io.target,
+				 q->io.number, q->received);
+	if (inquiry->qualifier != SCSI_QUALIFIER_CONNECTED)
 		return error_set(-ENODEV, "there is no LUN %u:%u (INQUIRY says: nothing connected)",
-				 info->target, info->lun);
-	info->type = inquiry.type;
-	if (inquiry.removable)
-		info->flags |= VSCSI_LUN_REMOVABLE;
-	memcpy(info->vendor, inquiry.vendor, sizeof(info->vendor));
-	memcpy(info->product, inquiry.product, sizeof(info->product));
-	memcpy(info->revision, inquiry.revision, sizeof(info->revision));
+				 q->io.target, q->io.number);
+	/* Only a unit attention after this answer can be a change between two answers. */
+	atomic_store(&q->io.attention, false);
+	return 0;
+}
+
+static int take_pages(struct lun_probe *probe, int err)
+{
+	struct query *q = &probe->query;
+
+	if (!err)
+		scsi_vpd_parse_pages(q->answer, q->received, &probe->facts.pages);
+	return 0;
+}
+
+static int take_serial(struct lun_probe *probe, int err)
+{
+	struct query *q = &probe->query;
+
+	if (!err) {
+		scsi_vpd_parse_serial(q->answer, q->received, probe->facts.serial);
+		scsi_identity_add_serial(&probe->facts.identity, q->answer, q->received);
+	}
 	return 0;
 }
 
 /*
- * Reads a page if the device lists it. A device that can't tell has none; one that is lost fails.
- * Return: bytes received, 0 where there is no such page, or a negative errno.
+ * First the page is read with a one-byte allocation length, like all pages, and then, if it is
+ * longer, as a whole. If that fails, the names are discarded: a later read may be cut off
+ * elsewhere, and would not compare equal.
  */
-static int read_page(struct probe *probe, uint8_t page, uint8_t data[SCSI_VPD_ALLOC])
+static int take_names(struct lun_probe *probe, int err)
 {
-	uint8_t cdb[SCSI_CDB_LEN];
-	uint32_t received;
-	int err;
+	static const uint8_t empty[4] = {0, SCSI_VPD_IDENTITY};
+	struct scsi_identity *identity = &probe->facts.identity;
+	struct query *q = &probe->query;
+	uint32_t whole;
+	bool first = !probe->names_bytes;
 
-	if (page != SCSI_VPD_PAGES && !scsi_vpd_has(&probe->pages, page))
+	probe->names_bytes = 0;
+	if (err || scsi_identity_set_names(identity, q->answer, q->received)) {
+		scsi_identity_set_names(identity, empty, sizeof(empty));
 		return 0;
-	scsi_cdb_inquiry(cdb, true, page, SCSI_VPD_ALLOC);
-	err = inquire(probe->lun, cdb, data, SCSI_VPD_ALLOC, &received, NULL);
-	if (inquire_got_nowhere(err))
-		return err;
-	return err ? 0 : (int)received;
-}
-
-static int probe_names(struct probe *probe)
-{
-	struct vscsi_lun_info *info = &probe->lun->info;
-	uint8_t data[SCSI_VPD_ALLOC];
-	int len;
-
-	len = read_page(probe, SCSI_VPD_PAGES, data);
-	if (len <= 0 || scsi_vpd_parse_pages(data, (size_t)len, &probe->pages))
-		return len < 0 ? len : 0;
-	len = read_page(probe, SCSI_VPD_SERIAL, data);
-	if (len > 0)
-		scsi_vpd_parse_serial(data, (size_t)len, info->serial);
-	if (len >= 0)
-		len = read_page(probe, SCSI_VPD_IDENTITY, data);
-	if (len > 0)
-		scsi_vpd_parse_identity(data, (size_t)len, info->wwid);
-	return len < 0 ? len : 0;
-}
-
-static int probe_limits(struct probe *probe)
-{
-	struct vscsi_lun_info *info = &probe->lun->info;
-	uint8_t data[SCSI_VPD_ALLOC];
-	uint16_t rate = 0;
-	int len;
-
-	len = read_page(probe, SCSI_VPD_LIMITS, data);
-	if (len > 0)
-		scsi_vpd_parse_limits(data, (size_t)len, &probe->limits);
-	if (len >= 0)
-		len = read_page(probe, SCSI_VPD_MEDIUM, data);
-	if (len > 0 && scsi_vpd_parse_rotation(data, (size_t)len, &rate) == 0 && rate > 1)
-		info->flags |= VSCSI_LUN_ROTATIONAL;
-	if (len >= 0)
-		len = read_page(probe, SCSI_VPD_PROVISIONING, data);
-	if (len > 0)
-		scsi_vpd_parse_provisioning(data, (size_t)len, &probe->provisioning);
-	return len < 0 ? len : 0;
-}
-
-/*
- * READ CAPACITY(16) first, as only it tells of thin provisioning and sizes beyond 2 TiB; old
- * devices know the short form only. No medium is no error: the LUN has no blocks then.
- */
-static int read_capacity(struct vscsi_lun *lun, struct scsi_capacity *capacity)
-{
-	uint8_t data[SCSI_READ_CAPACITY_16_LEN];
-	uint8_t cdb[SCSI_CDB_LEN];
-	uint32_t received;
-	int err;
-
-	memset(capacity, 0, sizeof(*capacity));
-	scsi_cdb_read_capacity_16(cdb);
-	err = inquire(lun, cdb, data, SCSI_READ_CAPACITY_16_LEN, &received, NULL);
-	if (!err) {
-		err = scsi_capacity_parse_16(data, received, capacity);
-	} else if (!inquire_got_nowhere(err) && err != -ENOMEDIUM) {
-		scsi_cdb_read_capacity_10(cdb);
-		err = inquire(lun, cdb, data, SCSI_READ_CAPACITY_10_LEN, &received, NULL);
-		if (!err)
-			err = scsi_capacity_parse_10(data, received, capacity);
 	}
+	scsi_vpd_parse_identity(q->answer, q->received, probe->facts.wwid);
+	whole = 4u + get_be16(q->answer + 2);
+	if (first && whole > q->len)
+		probe->names_bytes = whole < ROOM ? whole : ROOM;
+	return 0;
+}
+
+static int take_limits(struct lun_probe *probe, int err)
+{
+	struct query *q = &probe->query;
+
+	if (!err)
+		scsi_vpd_parse_limits(q->answer, q->received, &probe->facts.limits);
+	return 0;
+}
+
+static int take_medium(struct lun_probe *probe, int err)
+{
+	struct query *q = &probe->query;
+
+	if (!err)
+		scsi_vpd_parse_rotation(q->answer, q->received, &probe->facts.rotation);
+	return 0;
+}
+
+static int take_provisioning(struct lun_probe *probe, int err)
+{
+	struct query *q = &probe->query;
+
+	if (!err)
+		scsi_vpd_parse_provisioning(q->answer, q->received, &probe->facts.provisioning);
+	return 0;
+}
+
+/* No medium is not an error: the LUN has no blocks then. */
+static int end_capacity(struct lun_probe *probe, int err)
+{
+	struct query *q = &probe->query;
+
+	probe->capacity_known = true;
 	if (err == -EPROTO || err == -EOVERFLOW)
 		return error_set(
 			-EPROTO,
 			"LUN %u:%u reports a capacity that can't be: no blocks, a block size "
 			"that is no power of two from %u to %u, or more than 2^64 bytes",
-			lun->info.target, lun->info.lun, SCSI_MIN_BLOCK_SIZE, SCSI_MAX_BLOCK_SIZE);
+			q->io.target, q->io.number, SCSI_MIN_BLOCK_SIZE, SCSI_MAX_BLOCK_SIZE);
 	return err == -ENOMEDIUM ? 0 : err;
 }
 
-/* One way to ask for mode parameters: 0 when it was answered, or a negative errno. */
-static int read_mode(struct vscsi_lun *lun, bool wide, uint8_t page, struct scsi_mode *mode)
+/*
+ * READ CAPACITY(16) comes first, because only this form reports thin provisioning and sizes beyond
+ * 2 TiB. Old devices support only the short form.
+ */
+static int take_capacity_16(struct lun_probe *probe, int err)
 {
-	uint8_t data[SCSI_MODE_ALLOC];
-	uint8_t cdb[SCSI_CDB_LEN];
-	uint32_t received;
-	int err;
+	struct query *q = &probe->query;
 
-	if (wide)
-		scsi_cdb_mode_sense_10(cdb, page, sizeof(data));
-	else
-		scsi_cdb_mode_sense_6(cdb, page, sizeof(data));
-	err = inquire(lun, cdb, data, sizeof(data), &received, NULL);
-	if (err)
-		return err;
-	return wide ? scsi_mode_parse_10(data, received, mode)
-		    : scsi_mode_parse_6(data, received, mode);
+	if (err && err != -ENOMEDIUM)
+		return 0;
+	if (!err)
+		err = scsi_capacity_parse_16(q->answer, q->received, &probe->facts.capacity);
+	return end_capacity(probe, err);
+}
+
+static int take_capacity_10(struct lun_probe *probe, int err)
+{
+	struct query *q = &probe->query;
+
+	if (!err)
+		err = scsi_capacity_parse_10(q->answer, q->received, &probe->facts.capacity);
+	return end_capacity(probe, err);
 }
 
 /*
- * A disk without a caching page refuses to send it, and a device may know one form of the command
- * only. None of it is needed: a disk that says nothing is taken to be writable, without a cache.
+ * A disk without a caching page rejects the request for it, and a device may support only one form
+ * of the command. A disk that supports none is assumed to be writable and without a cache.
  */
-static int probe_mode(struct probe *probe)
+static int take_mode(struct lun_probe *probe, int err)
 {
-	static const struct {
-		bool wide;
-		uint8_t page;
-	} ways[] = {{false, SCSI_MODE_CACHING},
-		    {false, SCSI_MODE_ALL},
-		    {true, SCSI_MODE_CACHING},
-		    {true, SCSI_MODE_ALL}};
-	struct vscsi_lun *lun = probe->lun;
-	struct scsi_mode mode;
-	size_t i;
-	int err = -EPROTO;
+	struct scsi_mode *mode = &probe->facts.mode;
+	struct query *q = &probe->query;
 
-	/* The header's bits mean something else for other types. */
-	if (lun->info.type == VSCSI_TYPE_CDROM)
-		return 0;
-	for (i = 0; i < ARRAY_LEN(ways) && err; i++) {
-		err = read_mode(lun, ways[i].wide, ways[i].page, &mode);
-		if (inquire_got_nowhere(err))
+	if (!err)
+		err = q->cdb[0] == SCSI_MODE_SENSE_10
+			      ? scsi_mode_parse_10(q->answer, q->received, mode)
+			      : scsi_mode_parse_6(q->answer, q->received, mode);
+	probe->mode_known = !err;
+	return 0;
+}
+
+/* Commands; INQUIRY counts as two. */
+enum { STANDARD, PAGE, CAPACITY_16, CAPACITY_10, MODE_6, MODE_10 };
+
+static const struct step {
+	uint8_t command;
+	uint8_t page;
+	uint8_t len;
+	bool (*wanted)(const struct lun_probe *probe, uint8_t page);
+	take_fn *take;
+} steps[] = {
+	{STANDARD, 0, SCSI_INQUIRY_ALLOC, always, take_inquiry},
+	{PAGE, SCSI_VPD_PAGES, SCSI_VPD_ALLOC, always, take_pages},
+	{PAGE, SCSI_VPD_SERIAL, SCSI_VPD_ALLOC, page_listed, take_serial},
+	{PAGE, SCSI_VPD_IDENTITY, SCSI_VPD_ALLOC, page_listed, take_names},
+	{PAGE, SCSI_VPD_IDENTITY, 0, names_cut_off, take_names},
+	{CAPACITY_16, 0, SCSI_READ_CAPACITY_16_LEN, has_blocks, take_capacity_16},
+	{CAPACITY_10, 0, SCSI_READ_CAPACITY_10_LEN, capacity_unknown, take_capacity_10},
+	{PAGE, SCSI_VPD_LIMITS, SCSI_VPD_ALLOC, page_of_blocks, take_limits},
+	{PAGE, SCSI_VPD_MEDIUM, SCSI_VPD_ALLOC, page_of_blocks, take_medium},
+	{PAGE, SCSI_VPD_PROVISIONING, SCSI_VPD_ALLOC, page_of_blocks, take_provisioning},
+	{MODE_6, SCSI_MODE_CACHING, SCSI_MODE_ALLOC, mode_unknown, take_mode},
+	{MODE_6, SCSI_MODE_ALL, SCSI_MODE_ALLOC, mode_unknown, take_mode},
+	{MODE_10, SCSI_MODE_CACHING, SCSI_MODE_ALLOC, mode_unknown, take_mode},
+	{MODE_10, SCSI_MODE_ALL, SCSI_MODE_ALLOC, mode_unknown, take_mode},
+};
+
+int lun_probe_create(struct lun_table *table, unsigned target, unsigned number,
+		     struct lun_probe **out)
+{
+	struct lun_probe *probe = calloc(1, sizeof(*probe));
+	int err;
+
+	if (!probe)
+		return error_set(-ENOMEM, "out of memory");
+	err = query_init(&probe->query, table, ROOM);
+	if (!err)
+		err = query_address(&probe->query, target, number);
+	if (err) {
+		lun_probe_destroy(probe);
+		return err;
+	}
+	*out = probe;
+	return 0;
+}
+
+void lun_probe_destroy(struct lun_probe *probe)
+{
+	if (!probe)
+		return;
+	query_fini(&probe->query);
+	free(probe);
+}
+
+static void begin_walk(struct lun_probe *probe)
+{
+	probe->step = 0;
+	probe->asked = false;
+	probe->names_bytes = 0;
+	probe->capacity_known = false;
+	probe->mode_known = false;
+	probe->repeats = 0;
+	atomic_store(&probe->query.io.attention, false);
+	memset(&probe->facts, 0, sizeof(probe->facts));
+}
+
+void lun_probe_begin(struct lun_probe *probe, bool identity_only)
+{
+	begin_walk(probe);
+	probe->identity_only = identity_only;
+	probe->restarts = 0;
+	/* Waiting for it needs no memory; abandoning it would require a new call. */
+	probe->dropping = probe->query.state == QUERY_SENT;
+	if (probe->dropping)
+		query_restart_timeout(&probe->query);
+}
+
+static void ask(struct lun_probe *probe, const struct step *step)
+{
+	uint8_t *cdb = probe->query.cdb;
+	uint32_t len = step->len ? step->len : probe->names_bytes;
+
+	switch (step->command) {
+	case STANDARD:
+		scsi_cdb_inquiry(cdb, false, 0, (uint16_t)len);
+		break;
+	case PAGE:
+		scsi_cdb_inquiry(cdb, true, step->page, (uint16_t)len);
+		break;
+	case CAPACITY_16:
+		scsi_cdb_read_capacity_16(cdb);
+		break;
+	case CAPACITY_10:
+		scsi_cdb_read_capacity_10(cdb);
+		break;
+	case MODE_6:
+		scsi_cdb_mode_sense_6(cdb, step->page, (uint8_t)len);
+		break;
+	default:
+		scsi_cdb_mode_sense_10(cdb, step->page, (uint16_t)len);
+	}
+	query_ask(&probe->query, len);
+	probe->asked = true;
+}
+
+/*
+ * Whether the walk must be restarted: a unit attention between two answers can mean that the disk
+ * was swapped between them. A disk that reports one in each walk is accepted after RESTARTS.
+ */
+static bool is_mixed(struct lun_probe *probe)
+{
+	if (!probe->query.io.attention || probe->restarts == RESTARTS)
+		return false;
+	probe->restarts++;
+	return true;
+}
+
+/* Walks the table from @probe->step as far as possible. */
+static int walk(struct lun_probe *probe, bool *unsent)
+{
+	const struct step *step;
+	int err;
+
+	for (; probe->step < ARRAY_LEN(steps); probe->step++) {
+		step = &steps[probe->step];
+		if (!probe->asked && !step->wanted(probe, step->page))
+			continue;
+		do {
+			if (!probe->asked)
+				ask(probe, step);
+			err = query_step(&probe->query, unsent);
+			if (err == -EINPROGRESS)
+				return err;
+			probe->asked = false;
+			/* Aborted by a reset of another initiator: the page may exist. */
+		} while (err == -ECANCELED && probe->repeats++ < REPEATS);
+		if (query_has_no_answer(err))
+			return err;
+		err = step->take(probe, err);
+		if (err)
 			return err;
 	}
-	if (err)
-		return 0;
-	lun->read_only = mode.write_protected;
-	lun->fua = mode.dpofua;
-	if (mode.write_protected)
-		lun->info.flags |= VSCSI_LUN_READ_ONLY;
-	if (mode.dpofua)
-		lun->info.flags |= VSCSI_LUN_FUA;
-	if (mode.write_cache)
-		lun->info.flags |= VSCSI_LUN_WRITE_CACHE;
 	return 0;
 }
 
-static uint32_t least(uint64_t a, uint64_t b)
+int lun_probe_step(struct lun_probe *probe, bool *unsent)
 {
-	return (uint32_t)(a < b ? a : b);
-}
-
-/* The most blocks of a transfer: what descriptors, configuration space and page B0h allow. */
-static void derive_transfer(struct probe *probe)
-{
-	struct dev_limits device = dev_get_limits(probe->lun->dev);
-	struct vscsi_lun *lun = probe->lun;
-	uint32_t size = lun->block_size;
-	uint32_t most = UINT32_MAX / size;
-
-	/*
-	 * max_sectors counts 512 bytes; a chain has at most 2^32 bytes (virtio 1.4, 5.6.4,
-	 * 2.7.5.2).
-	 */
-	most = least(most, UINT64_C(512) * device.max_sectors / size);
-	if (probe->limits.max_transfer)
-		most = least(most, probe->limits.max_transfer);
-	/* Room for the response in the 2^32 bytes. */
-	lun->max_blocks = most > 1 ? least(most, UINT32_MAX / size - 1) : 1;
-	lun->info.max_blocks = lun->max_blocks;
-	lun->info.optimal_blocks = probe->limits.optimal_transfer;
-}
-
-static void derive_abilities(struct probe *probe)
-{
-	const struct scsi_vpd_limits *limits = &probe->limits;
-	struct vscsi_lun_info *info = &probe->lun->info;
-
-	if (probe->capacity.thin || probe->provisioning.type == SCSI_PROVISIONING_THIN)
-		info->flags |= VSCSI_LUN_THIN;
-	if (probe->capacity.read_zeros || probe->provisioning.read_zeros) {
-		info->flags |= VSCSI_LUN_ZERO_UNMAP;
-		probe->lun->unmap_zeroes = probe->provisioning.write_same_16;
-	}
-	if (probe->provisioning.unmap && limits->max_unmap_blocks && limits->max_unmap_ranges) {
-		info->flags |= VSCSI_LUN_UNMAP;
-		info->max_unmap_blocks = limits->max_unmap_blocks;
-		info->max_unmap_ranges = least(limits->max_unmap_ranges, VSCSI_UNMAP_MAX_RANGES);
-		info->unmap_granularity = limits->unmap_granularity;
-	}
-	info->max_zeroes_blocks = UINT32_MAX;
-	if (limits->max_write_same)
-		info->max_zeroes_blocks = least(limits->max_write_same, UINT32_MAX);
-	info->max_caw_blocks = limits->max_caw;
-	if (limits->max_caw)
-		info->flags |= VSCSI_LUN_CAW;
-}
-
-/* Block commands make sense for these types. */
-static bool has_blocks(uint32_t type)
-{
-	return type == VSCSI_TYPE_DISK || type == VSCSI_TYPE_CDROM || type == VSCSI_TYPE_ZBC;
-}
-
-static void take_capacity(struct vscsi_lun *lun, const struct scsi_capacity *capacity)
-{
-	lun->block_size = capacity->block_size;
-	/* Zoned disks know the 16-byte forms only (ZBC). */
-	lun->wide = capacity->blocks > UINT32_MAX || lun->info.type == VSCSI_TYPE_ZBC;
-	lun->info.block_size = capacity->block_size;
-	lun->info.physical_block_size = capacity->physical_block_size;
-	lun->info.blocks = capacity->blocks;
-}
-
-/*
- * What may take the hot path: all that the CDB can name, by the form for those that are counted or
- * by the other one, never by both: the device may change its limit between two LUNs.
- */
-static void derive_fast(struct vscsi_lun *lun)
-{
-	uint32_t blocks = lun->wide ? lun->max_blocks : least(lun->max_blocks, UINT16_MAX);
-	uint32_t *most = lun->credits ? lun->counted_blocks : lun->fast_blocks;
-
-	most[0] = blocks;
-	most[1] = lun->read_only ? 0 : blocks;
-	/* What begins below this stays below 2^32, whatever its length. */
-	lun->short_lbas = lun->wide ? 0 : UINT32_MAX - UINT16_MAX;
-}
-
-static int identify(struct probe *probe)
-{
-	int err = probe_identity(probe);
-
-	return err ? err : probe_names(probe);
-}
-
-int lun_probe_identity(struct vscsi_lun *lun)
-{
-	struct probe probe = {.lun = lun};
-
-	return identify(&probe);
-}
-
-int lun_probe(struct vscsi_lun *lun)
-{
-	struct probe probe = {.lun = lun};
 	int err;
 
-	err = identify(&probe);
-	if (err || !has_blocks(lun->info.type))
-		return err;
-	err = read_capacity(lun, &probe.capacity);
-	if (!err)
-		err = probe_limits(&probe);
-	if (!err)
-		err = probe_mode(&probe);
-	if (err)
-		return err;
-	take_capacity(lun, &probe.capacity);
-	if (lun->block_size) {
-		derive_transfer(&probe);
-		derive_abilities(&probe);
+	if (probe->dropping && query_step(&probe->query, unsent) == -EINPROGRESS)
+		return -EINPROGRESS;
+	probe->dropping = false;
+	for (;;) {
+		err = walk(probe, unsent);
+		if (err || !is_mixed(probe))
+			return err;
+		begin_walk(probe);
 	}
-	if (lun->info.type == VSCSI_TYPE_CDROM) {
-		lun->read_only = true;
-		lun->info.flags |= VSCSI_LUN_READ_ONLY;
-	}
-	derive_fast(lun);
-	return 0;
-}
-
-int lun_probe_capacity(struct vscsi_lun *lun)
-{
-	struct scsi_capacity capacity;
-	int err;
-
-	if (!has_blocks(lun->info.type))
-		return 0;
-	err = read_capacity(lun, &capacity);
-	if (err)
-		return err;
-	/* A medium that came is a new disk, with limits to be asked for; one that went is none. */
-	if (capacity.block_size && capacity.block_size != lun->block_size)
-		return error_set(
-			-EPROTO,
-			"LUN %u:%u now has blocks of %u bytes instead of %u; open it again",
-			lun->info.target, lun->info.lun, capacity.block_size, lun->block_size);
-	__atomic_store_n(&lun->info.blocks, capacity.blocks, __ATOMIC_RELAXED);
-	return 0;
 }

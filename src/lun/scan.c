@@ -1,51 +1,83 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Scanning: REPORT LUNS to LUN 0 of every target, INQUIRY to each LUN found, and LUN by LUN where a
- * target doesn't know REPORT LUNS. Whatever a target answers, there is an end to it: numbers are
- * bounded by the device's limits, what is found twice counts once, and the whole has a time limit.
+ * The scan. It ends whatever a target answers: numbers are bounded by the limits of the device,
+ * duplicates count once, and the scan as a whole has a time limit.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <vscsi/lun.h>
-#include <vscsi/queue.h>
-
-#include "device/events.h"
-#include "lun/inquire.h"
 #include "lun/lun.h"
+#include "lun/query.h"
 #include "lun/scan.h"
-#include "scsi/cdb.h"
 #include "scsi/inquiry.h"
 #include "scsi/lun_addr.h"
 #include "scsi/report_luns.h"
 #include "util/clock.h"
 #include "util/error.h"
-#include "util/export.h"
 
-/*
- * First try of REPORT LUNS: enough for 511 LUNs; a longer list is asked for again, up to them all.
- */
+/* First allocation length of REPORT LUNS, for 511 LUNs, and the one for a longer list. */
 #define LIST_BYTES     4096u
 #define LIST_BYTES_MAX (8u + 8u * (SCSI_MAX_LUN + 1))
 
-/* LUNs of a target that doesn't know REPORT LUNS: SCSI-2 has eight. */
+/* LUNs to try on a target without REPORT LUNS: SCSI-2 has eight. */
 #define OLD_LUNS 8u
 
-/* A scan takes as long as so many answers may at most, however many targets there are. */
-#define SCAN_ANSWERS 4u
-
-/* The list being made; @limit is when it has to be complete, by clock_ms(). */
+/**
+ * struct scan - A scan
+ * @query: the current query; @asked: it has begun
+ * @limits: of the device when the scan began
+ * @limit_ms: deadline, in clock_ms() time
+ * @target: current target
+ * @listing: the query is REPORT LUNS; otherwise INQUIRY
+ * @numbers, @number_count: LUNs of the target, sorted, without duplicates; @number: current index
+ * @found, @count, @room: the result
+ */
 struct scan {
-	struct vscsi_dev *dev;
-	uint64_t limit;
-	struct dev_limits limits;
+	struct query query;
+	bool asked;
+	struct lun_limits limits;
+	uint64_t limit_ms;
+	unsigned target;
+	bool listing;
+	unsigned *numbers;
+	unsigned number_count;
+	unsigned number;
 	struct vscsi_lun_addr *found;
 	unsigned count;
 	unsigned room;
 };
 
-static int add(struct scan *scan, unsigned target, unsigned lun, unsigned type)
+int scan_begin(struct lun_table *table, struct scan **out)
+{
+	struct scan *scan = calloc(1, sizeof(*scan));
+	int err;
+
+	if (!scan)
+		return error_set(-ENOMEM, "out of memory");
+	err = query_init(&scan->query, table, LIST_BYTES);
+	if (err) {
+		scan_end(scan);
+		return err;
+	}
+	pthread_mutex_lock(&table->lock);
+	scan->limits = table->limits;
+	pthread_mutex_unlock(&table->lock);
+	scan->limit_ms = clock_ms() + (uint64_t)SCAN_ANSWERS * table->timeout_ms;
+	scan->listing = true;
+	*out = scan;
+	return 0;
+}
+
+void scan_end(struct scan *scan)
+{
+	query_fini(&scan->query);
+	free(scan->numbers);
+	free(scan->found);
+	free(scan);
+}
+
+static int add(struct scan *scan, unsigned lun, unsigned type)
 {
 	struct vscsi_lun_addr *grown = scan->found;
 
@@ -57,47 +89,26 @@ static int add(struct scan *scan, unsigned target, unsigned lun, unsigned type)
 		scan->found = grown;
 	}
 	memset(&grown[scan->count], 0, sizeof(*grown));
-	grown[scan->count].target = target;
+	grown[scan->count].target = scan->target;
 	grown[scan->count].lun = lun;
 	grown[scan->count].type = type;
 	scan->count++;
 	return 0;
 }
 
-/* Every answer may come within its own limit, and the scan take for ever. */
-static int check_time(const struct scan *scan, unsigned target)
+/* Begins a query. Each answer has its own time limit; this checks the one of the scan. */
+static int ask(struct scan *scan, unsigned lun, uint32_t len)
 {
-	if (clock_ms() <= scan->limit)
-		return 0;
-	return error_set(-ETIMEDOUT,
-			 "the scan was given up at target %u after %u ms; the device answers "
-			 "slowly: raise timeout_ms, or open LUNs by their numbers",
-			 target, SCAN_ANSWERS * scan->dev->opts.timeout_ms);
-}
+	const struct lun_table *table = scan->query.table;
 
-/* Adds a LUN if INQUIRY finds a device there. Return: 0, or a fatal error. */
-static int try_lun(struct scan *scan, unsigned target, unsigned number)
-{
-	uint8_t data[SCSI_INQUIRY_ALLOC];
-	struct scsi_inquiry inquiry;
-	uint8_t cdb[SCSI_CDB_LEN];
-	struct vscsi_lun lun;
-	uint32_t received;
-	int err;
-
-	err = check_time(scan, target);
-	if (!err)
-		err = lun_init(&lun, scan->dev, target, number);
-	if (err)
-		return err;
-	scsi_cdb_inquiry(cdb, false, 0, sizeof(data));
-	err = inquire(&lun, cdb, data, sizeof(data), &received, NULL);
-	if (err)
-		return inquire_got_nowhere(err) ? err : 0;
-	if (scsi_inquiry_parse(data, received, &inquiry) ||
-	    inquiry.qualifier != SCSI_QUALIFIER_CONNECTED)
-		return 0;
-	return add(scan, target, number, inquiry.type);
+	if (clock_ms() > scan->limit_ms)
+		return error_set(-ETIMEDOUT,
+				 "the scan was given up at target %u after %u ms; the device "
+				 "answers slowly: raise timeout_ms, or open LUNs by their numbers",
+				 scan->target, SCAN_ANSWERS * table->timeout_ms);
+	query_ask(&scan->query, len);
+	scan->asked = true;
+	return query_address(&scan->query, scan->target, lun);
 }
 
 static int compare_numbers(const void *a, const void *b)
@@ -108,135 +119,150 @@ static int compare_numbers(const void *a, const void *b)
 	return *x < *y ? -1 : *x > *y;
 }
 
-/* Tries every LUN of a list, sorted and each once. */
-static int try_list(struct scan *scan, unsigned target, const uint8_t *data, uint32_t received)
+/* Continues with the LUNs of the list, sorted and without duplicates. */
+static int take_list(struct scan *scan)
 {
+	const struct query *q = &scan->query;
 	struct scsi_lun_list list;
 	unsigned *numbers;
 	unsigned count = 0;
+	unsigned kept = 0;
 	unsigned i;
-	int err = 0;
 
-	if (scsi_lun_list_begin(&list, data, received))
-		return 0;
+	scsi_lun_list_begin(&list, q->answer, q->received);
 	numbers = malloc((list.left + 1) * sizeof(*numbers));
 	if (!numbers)
 		return error_set(-ENOMEM, "out of memory");
 	while (scsi_lun_list_next(&list, &numbers[count]))
 		count++;
 	qsort(numbers, count, sizeof(*numbers), compare_numbers);
-	for (i = 0; i < count && !err; i++) {
-		if (numbers[i] <= scan->limits.max_lun && (i == 0 || numbers[i] != numbers[i - 1]))
-			err = try_lun(scan, target, numbers[i]);
+	for (i = 0; i < count; i++) {
+		if (numbers[i] <= scan->limits.max_lun &&
+		    (!kept || numbers[i] != numbers[kept - 1]))
+			numbers[kept++] = numbers[i];
 	}
-	free(numbers);
-	return err;
+	scan->numbers = numbers;
+	scan->number_count = kept;
+	return 0;
 }
 
-/* Asks for the list, once more when it is longer than expected. */
-static int report_luns(struct vscsi_lun *lun, uint8_t *data, uint32_t *received,
-		       struct vscsi_completion *done)
+/* Continues with the first LUNs of a target without REPORT LUNS. */
+static int take_first_luns(struct scan *scan)
 {
-	uint32_t want = LIST_BYTES;
-	struct scsi_lun_list list;
-	uint8_t cdb[SCSI_CDB_LEN];
-	int err;
-
-	for (;;) {
-		scsi_cdb_report_luns(cdb, SCSI_REPORT_LUNS_PLAIN, want);
-		err = inquire(lun, cdb, data, want, received, done);
-		if (err || want == LIST_BYTES_MAX)
-			return err;
-		if (scsi_lun_list_begin(&list, data, *received) || list.wanted <= want)
-			return 0;
-		want = LIST_BYTES_MAX;
-	}
-}
-
-static int try_target(struct scan *scan, unsigned target, uint8_t *data)
-{
-	struct vscsi_completion done;
-	struct vscsi_lun lun;
-	uint32_t received;
 	unsigned i;
-	int err;
 
-	err = check_time(scan, target);
-	if (!err)
-		err = lun_init(&lun, scan->dev, target, 0);
-	if (err)
-		return err;
-	err = report_luns(&lun, data, &received, &done);
-	if (!err)
-		return try_list(scan, target, data, received);
-	if (inquire_got_nowhere(err))
-		return err;
-	/*
-	 * A response but OK means that nobody is there (virtio 1.4, 5.6.6.1.1); sense is an answer.
-	 */
-	if (done.response && !done.sense_len)
-		return 0;
-	for (i = 0, err = 0; i < OLD_LUNS && i <= scan->limits.max_lun && !err; i++)
-		err = try_lun(scan, target, i);
-	return err;
+	scan->numbers = malloc(OLD_LUNS * sizeof(*scan->numbers));
+	if (!scan->numbers)
+		return error_set(-ENOMEM, "out of memory");
+	for (i = 0; i < OLD_LUNS && i <= scan->limits.max_lun; i++)
+		scan->numbers[i] = i;
+	scan->number_count = i;
+	return 0;
 }
 
-int scan_all(struct vscsi_dev *dev, struct vscsi_lun_addr **out)
+/* Whether the list is longer than the allocation length, and must be read again. */
+static bool is_cut_off(const struct scan *scan)
 {
-	struct scan scan = {.dev = dev, .limits = dev_get_limits(dev)};
-	uint8_t *data = malloc(LIST_BYTES_MAX);
-	unsigned target;
+	const struct query *q = &scan->query;
+	struct scsi_lun_list list;
+
+	return q->len < LIST_BYTES_MAX && !scsi_lun_list_begin(&list, q->answer, q->received) &&
+	       list.wanted > q->len;
+}
+
+static int ask_list(struct scan *scan, uint32_t len)
+{
+	scsi_cdb_report_luns(scan->query.cdb, SCSI_REPORT_LUNS_PLAIN, len);
+	return ask(scan, 0, len);
+}
+
+/* Processes the result of REPORT LUNS. Return: 0, or the error that the scan fails with. */
+static int end_list(struct scan *scan, int err)
+{
+	const struct vscsi_completion *done = &scan->query.completion;
+
+	if (query_has_no_answer(err))
+		return err;
+	if (!err && is_cut_off(scan)) {
+		err = 0;
+		if (scan->query.room < LIST_BYTES_MAX)
+			err = query_grow(&scan->query, LIST_BYTES_MAX);
+		return err ? err : ask_list(scan, LIST_BYTES_MAX);
+	}
+	scan->listing = false;
+	scan->number = 0;
+	if (!err)
+		return take_list(scan);
+	/*
+	 * A response other than OK means that the target does not exist (virtio 1.4, 5.6.6.1.1),
+	 * unless it comes with sense data.
+	 */
+	if (done->response && !done->sense_len)
+		return 0;
+	return take_first_luns(scan);
+}
+
+/* Processes the result of INQUIRY. Return: 0, or the error that the scan fails with. */
+static int end_lun(struct scan *scan, int err)
+{
+	const struct query *q = &scan->query;
+	struct scsi_inquiry inquiry;
+
+	scan->number++;
+	if (err)
+		return query_has_no_answer(err) ? err : 0;
+	if (scsi_inquiry_parse(q->answer, q->received, &inquiry) ||
+	    inquiry.qualifier != SCSI_QUALIFIER_CONNECTED)
+		return 0;
+	return add(scan, scan->numbers[scan->number - 1], inquiry.type);
+}
+
+/* Begins the next query. Return: 0, 1 if the scan is complete, or a negative errno. */
+static int ask_next(struct scan *scan)
+{
+	if (!scan->listing && scan->number == scan->number_count) {
+		free(scan->numbers);
+		scan->numbers = NULL;
+		scan->number_count = scan->number = 0;
+		scan->listing = true;
+		scan->target++;
+	}
+	if (scan->target > scan->limits.max_target)
+		return 1;
+	if (scan->listing)
+		return ask_list(scan, LIST_BYTES);
+	scsi_cdb_inquiry(scan->query.cdb, false, 0, SCSI_INQUIRY_ALLOC);
+	return ask(scan, scan->numbers[scan->number], SCSI_INQUIRY_ALLOC);
+}
+
+static int advance(struct scan *scan, bool *unsent)
+{
 	int err = 0;
 
-	if (!data)
-		return error_set(-ENOMEM, "out of memory");
-	scan.limit = clock_ms() + (uint64_t)SCAN_ANSWERS * dev->opts.timeout_ms;
-	for (target = 0; target <= scan.limits.max_target && !err; target++)
-		err = try_target(&scan, target, data);
-	free(data);
-	if (err) {
-		free(scan.found);
-		return err;
+	while (!err) {
+		if (!scan->asked)
+			err = ask_next(scan);
+		if (err)
+			break;
+		err = query_step(&scan->query, unsent);
+		if (err == -EINPROGRESS)
+			break;
+		scan->asked = false;
+		err = scan->listing ? end_list(scan, err) : end_lun(scan, err);
 	}
-	*out = scan.found;
-	return (int)scan.count;
-}
-
-int scan_identities(struct vscsi_dev *dev)
-{
-	struct vscsi_lun_addr *list;
-	struct vscsi_lun lun;
-	int count = lun_list(dev, &list);
-	int err = count < 0 ? count : 0;
-	int i;
-
-	if (err)
-		return err;
-	for (i = 0; i < count && !err; i++) {
-		lun_init(&lun, dev, list[i].target, list[i].lun);
-		err = lun_probe_identity(&lun);
-		if (!err)
-			events_identity(dev, &lun.info);
-		else if (!inquire_got_nowhere(err))
-			err = 0;
-	}
-	free(list);
 	return err;
 }
 
-EXPORT int vscsi_dev_scan(struct vscsi_dev *dev, struct vscsi_lun_addr *out, unsigned max)
+int scan_step(struct scan *scan, struct vscsi_lun_addr **out)
 {
-	struct vscsi_lun_addr *found = NULL;
-	int count;
+	bool unsent = false;
+	int err = advance(scan, &unsent);
 
-	error_enter(__func__);
-	if (max && !out)
-		return error_set(-EINVAL, "%u elements of NULL", max);
-	count = scan_all(dev, &found);
-	if (count < 0)
-		return count;
-	if (max && count)
-		memcpy(out, found, sizeof(*out) * (max < (unsigned)count ? max : (unsigned)count));
-	events_set_known(dev, found, (unsigned)count);
-	return count;
+	if (unsent)
+		query_submit(scan->query.queue);
+	if (err < 0)
+		return err;
+	*out = scan->found;
+	scan->found = NULL;
+	return (int)scan->count;
 }

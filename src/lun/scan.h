@@ -1,27 +1,40 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Finding every logical unit of a device. */
+/*
+ * Scanning: finds every logical unit of a device with REPORT LUNS to LUN 0 of each target and
+ * INQUIRY to each LUN found. Targets without REPORT LUNS are scanned LUN by LUN. A state machine
+ * like those of lun.h.
+ */
 #ifndef LUN_SCAN_H
 #define LUN_SCAN_H
 
-#include "device/dev.h"
+#include <vscsi/device.h>
+
+struct lun_table;
+struct scan;
+
+/* The time limit of a scan is this multiple of lun_table.timeout_ms. */
+#define SCAN_ANSWERS 4u
 
 /**
- * scan_all - Find every logical unit
- * @dev: the device
- * @out: receives a list in the order of target and LUN, for free(); NULL when there are none
+ * scan_begin - Begin a scan
+ * @table: table of the device
+ * @out: receives the scan, for scan_end()
  *
- * Return: their number, or a negative errno with its sentence set.
+ * Return: 0, or -ENOMEM with the text set.
  */
-int scan_all(struct vscsi_dev *dev, struct vscsi_lun_addr **out);
+int scan_begin(struct lun_table *table, struct scan **out);
 
 /**
- * scan_identities - Ask all LUNs that are open who they are now
- * @dev: the device
+ * scan_step - Advance a scan
+ * @scan: the scan
+ * @out: receives the LUNs, sorted by target and LUN, to be freed with free(); NULL if there are
+ *	none. Written when the scan is done
  *
- * Handles whose address another disk has are gone then. One that doesn't answer stays as it is.
- *
- * Return: 0, or a negative errno with its sentence set: the device as a whole doesn't answer.
+ * Return: number of LUNs found; -EINPROGRESS; or a negative errno with the text set.
  */
-int scan_identities(struct vscsi_dev *dev);
+int scan_step(struct scan *scan, struct vscsi_lun_addr **out);
+
+/* Ends a scan at any time. */
+void scan_end(struct scan *scan);
 
 #endif

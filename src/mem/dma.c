@@ -94,6 +94,9 @@ int dma_map_create(struct vscsi_mem *mem, const struct dma_map_ops *ops, void *c
 	struct dma_map *map;
 	int err;
 
+	err = pool_check(mem);
+	if (err)
+		return err;
 	map = calloc(1, sizeof(*map));
 	if (!map)
 		return error_set(-ENOMEM, "no memory for the device's view of the pool");

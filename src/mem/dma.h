@@ -2,7 +2,7 @@
 /*
  * src/mem/ - DMA memory
  *
- * Provides: pools of hugepages with a heap (the public vscsi_mem_*() functions), registered
+ * Provides: pools of hugepages with a heap , registered
  * application memory, and the translation of addresses to what a device uses (IOVA). This header
  * is the folder's interface for the rest of the library.
  *
@@ -53,7 +53,7 @@ struct dma_region {
  * This is the one place where a lower layer calls a higher one. It is needed because a region that
  * one thread registers must reach every open device of the pool, and the pool is below the devices.
  *
- * Who calls: dma_map_create(), vscsi_mem_register() and vscsi_mem_unregister(), never the data
+ * Who calls: dma_map_create(), dma_register() and dma_unregister(), never the data
  * path. Locking: called with the pool's regions_lock held; an operation may take its device's lock.
  * A caller of these functions must therefore not hold a device lock that an operation takes, and an
  * operation must not call a function that takes regions_lock.
@@ -110,10 +110,18 @@ struct dma_cache {
 	uint8_t hints[DMA_HINTS];
 };
 
+struct vscsi_mem_opts;
+struct vscsi_mem_stats;
+
 /*
- * vscsi_mem_alloc() and vscsi_mem_free() for use inside the library: the error text keeps the name
- * of the public function that was called.
+ * The calls of <vscsi/mem.h>, which api/mem.c makes of these. @opts of dma_pool_create(): complete,
+ * or NULL.
  */
+int dma_pool_create(const struct vscsi_mem_opts *opts, struct vscsi_mem **out);
+int dma_pool_destroy(struct vscsi_mem *mem);
+int dma_pool_stats(struct vscsi_mem *mem, struct vscsi_mem_stats *stats);
+int dma_register(struct vscsi_mem *mem, void *addr, size_t len, int fd, uint64_t fd_offset);
+int dma_unregister(struct vscsi_mem *mem, void *addr);
 void *dma_alloc(struct vscsi_mem *mem, size_t len, size_t align);
 int dma_free(struct vscsi_mem *mem, void *ptr);
 

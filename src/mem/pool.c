@@ -12,7 +12,6 @@
 #include "mem/layout.h"
 #include "mem/pool.h"
 #include "util/error.h"
-#include "util/export.h"
 #include "util/log.h"
 #include "util/options.h"
 
@@ -54,13 +53,27 @@ static void add_own_region(struct vscsi_mem *mem)
 	mem->present = UINT64_C(1) << POOL_BIT;
 }
 
-EXPORT int vscsi_mem_create(const struct vscsi_mem_opts *opts, struct vscsi_mem **out)
+int pool_check(const struct vscsi_mem *mem)
+{
+	return mem->forked ? error_set(-ECHILD, FORK_TEXT, "the pool") : 0;
+}
+
+/* Its locks may be held by threads that a child doesn't have. */
+static void in_child(struct fork_entry *entry)
+{
+	struct vscsi_mem *mem = (void *)((char *)entry - offsetof(struct vscsi_mem, fork));
+
+	mem->forked = true;
+	pthread_mutex_init(&mem->heap_lock, NULL);
+	pthread_mutex_init(&mem->regions_lock, NULL);
+}
+
+int dma_pool_create(const struct vscsi_mem_opts *opts, struct vscsi_mem **out)
 {
 	struct vscsi_mem_opts known;
 	struct vscsi_mem *mem;
 	int err;
 
-	error_enter(__func__);
 	if (!out)
 		return error_set(-EINVAL,
 				 "the result pointer is NULL; pass a pointer to receive the pool");
@@ -86,8 +99,14 @@ EXPORT int vscsi_mem_create(const struct vscsi_mem_opts *opts, struct vscsi_mem 
 	pthread_mutex_init(&mem->heap_lock, NULL);
 	pthread_mutex_init(&mem->regions_lock, NULL);
 	add_own_region(mem);
+	mem->fork.in_child = in_child;
+	err = fork_watch(&mem->fork);
+	if (err)
+		goto free_heap;
 	*out = mem;
 	return 0;
+free_heap:
+	heap_destroy(mem->heap);
 free_pages:
 	pages_destroy(&mem->pages);
 free_mem:
@@ -95,12 +114,11 @@ free_mem:
 	return err;
 }
 
-EXPORT int vscsi_mem_destroy(struct vscsi_mem *mem)
+int dma_pool_destroy(struct vscsi_mem *mem)
 {
 	bool in_use;
 	unsigned bit;
 
-	error_enter(__func__);
 	if (!mem)
 		return 0;
 	pthread_mutex_lock(&mem->regions_lock);
@@ -109,6 +127,7 @@ EXPORT int vscsi_mem_destroy(struct vscsi_mem *mem)
 	/* The device can write to the pool at any time, even with no request in flight. */
 	if (in_use)
 		return error_set(-EBUSY, "a device that uses the pool is open; close it first");
+	fork_forget(&mem->fork);
 	/* No lock: the caller guarantees that no other thread uses the pool. */
 	for (bit = POOL_BIT + 1; bit < DMA_MAX_REGIONS; bit++) {
 		if (mem->present >> bit & 1 && mem->regions[bit].fd >= 0)
@@ -128,6 +147,8 @@ void *dma_alloc(struct vscsi_mem *mem, size_t len, size_t align)
 	struct heap_stats stats;
 	uintptr_t block;
 
+	if (pool_check(mem))
+		return NULL;
 	pthread_mutex_lock(&mem->heap_lock);
 	block = heap_alloc(mem->heap, len, align);
 	if (!block)
@@ -146,7 +167,8 @@ int dma_free(struct vscsi_mem *mem, void *ptr)
 {
 	int err;
 
-	if (!ptr)
+	/* In a child the block is still the parent's, and is only forgotten. */
+	if (!ptr || mem->forked)
 		return 0;
 	pthread_mutex_lock(&mem->heap_lock);
 	err = heap_free(mem->heap, (uintptr_t)ptr);
@@ -156,48 +178,22 @@ int dma_free(struct vscsi_mem *mem, void *ptr)
 	return 0;
 }
 
-EXPORT void *vscsi_mem_alloc(struct vscsi_mem *mem, size_t len, size_t align)
-{
-	error_enter(__func__);
-	if (!mem) {
-		error_set(-EINVAL, "mem is NULL; pass the pool to allocate from");
-		return NULL;
-	}
-	return dma_alloc(mem, len, align);
-}
-
-EXPORT int vscsi_mem_free(struct vscsi_mem *mem, void *ptr)
-{
-	error_enter(__func__);
-	if (ptr && !mem)
-		return error_set(-EINVAL, "mem is NULL; pass the pool that %p was allocated from",
-				 ptr);
-	return dma_free(mem, ptr);
-}
-
-/* Registered regions, without the pool's own. May wait while a device maps a region. */
-static uint32_t count_regions(struct vscsi_mem *mem)
-{
-	uint64_t present;
-
-	pthread_mutex_lock(&mem->regions_lock);
-	present = mem->present;
-	pthread_mutex_unlock(&mem->regions_lock);
-	return (uint32_t)__builtin_popcountll(present) - 1;
-}
-
-EXPORT int vscsi_mem_get_stats(struct vscsi_mem *mem, struct vscsi_mem_stats *stats)
+int dma_pool_stats(struct vscsi_mem *mem, struct vscsi_mem_stats *stats)
 {
 	struct vscsi_mem_stats all = {0};
 	struct heap_stats heap;
+	int err = pool_check(mem);
+	uint64_t present;
 
-	/* Each lock in turn: the values are consistent within each part, not across both. */
-	error_enter(__func__);
-	if (!mem)
-		return error_set(-EINVAL, "mem is NULL; pass the pool to describe");
+	if (err)
+		return err;
 	pthread_mutex_lock(&mem->heap_lock);
 	heap_get_stats(mem->heap, &heap);
 	pthread_mutex_unlock(&mem->heap_lock);
+	/* Not both locks at once: the values are consistent within each part, not across both. */
+	pthread_mutex_lock(&mem->regions_lock);
+	present = mem->present;
+	pthread_mutex_unlock(&mem->regions_lock);
 	all.page_size = mem->pages.page_size;
 	all.pages = (uint32_t)(mem->pages.bytes / mem->pages.page_size);
 	all.bytes = mem->pages.bytes;
@@ -205,7 +201,8 @@ EXPORT int vscsi_mem_get_stats(struct vscsi_mem *mem, struct vscsi_mem_stats *st
 	all.peak = heap.peak;
 	all.largest_free = heap.largest_free;
 	all.blocks = heap.blocks;
-	all.regions = count_regions(mem);
+	/* Without the pool's own region. */
+	all.regions = (uint32_t)__builtin_popcountll(present) - 1;
 	all.numa_node = mem->pages.node;
 	return info_copy(stats, &all, sizeof(all));
 }

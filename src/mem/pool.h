@@ -6,11 +6,13 @@
 #define MEM_POOL_H
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "mem/dma.h"
 #include "mem/heap.h"
 #include "mem/pages.h"
+#include "util/fork.h"
 
 /* Region number of the pool's own memory; those of registered regions follow. */
 #define POOL_BIT 0u
@@ -25,6 +27,7 @@
  * @present: the set of existing regions
  * @regions: indexed by region number
  * @maps: the maps of the devices that use the pool
+ * @fork: in the list of what a child process must not use; @forked: this is such a child
  */
 struct vscsi_mem {
 	struct pages pages;
@@ -34,6 +37,11 @@ struct vscsi_mem {
 	uint64_t present;
 	struct dma_region regions[DMA_MAX_REGIONS];
 	struct dma_map *maps;
+	struct fork_entry fork;
+	bool forked;
 };
+
+/* 0; or -ECHILD with its text set in a child of the process that made the pool. */
+int pool_check(const struct vscsi_mem *mem);
 
 #endif

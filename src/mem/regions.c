@@ -14,7 +14,6 @@
 #include "mem/maps.h"
 #include "mem/pool.h"
 #include "util/error.h"
-#include "util/export.h"
 
 /* Descriptors below this are the standard streams, which the application may reopen at any time. */
 #define LOWEST_FD 3
@@ -71,17 +70,17 @@ static int add_region(struct vscsi_mem *mem, struct dma_region *region)
 	return 0;
 }
 
-EXPORT int vscsi_mem_register(struct vscsi_mem *mem, void *addr, size_t len, int fd,
-			      uint64_t fd_offset)
+int dma_register(struct vscsi_mem *mem, void *addr, size_t len, int fd, uint64_t fd_offset)
 {
 	struct dma_region region = {
 		.addr = (uintptr_t)addr, .len = len, .fd = -1, .fd_offset = fd_offset};
 	int err;
 
-	error_enter(__func__);
 	if (!mem)
 		return error_set(-EINVAL, "mem is NULL; pass the pool to register memory with");
-	err = check_region(addr, len, fd, fd_offset);
+	err = pool_check(mem);
+	if (!err)
+		err = check_region(addr, len, fd, fd_offset);
 	if (err)
 		return err;
 	/* Duplicated: the application may close its descriptor before the next device is opened. */
@@ -111,15 +110,17 @@ static int remove_region(struct vscsi_mem *mem, struct dma_region *region)
 	return 0;
 }
 
-EXPORT int vscsi_mem_unregister(struct vscsi_mem *mem, void *addr)
+int dma_unregister(struct vscsi_mem *mem, void *addr)
 {
 	struct dma_region *region;
 	int err;
 
-	error_enter(__func__);
 	if (!mem)
 		return error_set(-EINVAL,
 				 "mem is NULL; pass the pool that the memory is registered with");
+	err = pool_check(mem);
+	if (err)
+		return err;
 	pthread_mutex_lock(&mem->regions_lock);
 	region = find_registered(mem, addr);
 	err = region ? remove_region(mem, region)

@@ -1,69 +1,68 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * One request that somebody waits for, on the device's shared queue. Data go through memory that
- * belongs to the call: when the wait ends before the device does, call and memory stay behind until
- * the device is done with them.
+ * A request of the library's own, on a handle of its own that many threads poll: a completion's
+ * user_data is the call, and the thread that finds it delivers it to the one that started it. Data
+ * go through memory that belongs to the call: when the starter no longer cares before the device is
+ * done, call and memory stay behind until it is.
+ *
+ * A call ends in one of two ways, and one compare-and-swap decides which: its completion is
+ * delivered (DONE, the starter cleans up) or the starter abandons it (ABANDONED, the deliverer
+ * does).
  */
 #ifndef QUEUE_CALL_H
 #define QUEUE_CALL_H
 
-#include <errno.h>
-#include <stdatomic.h>
-
-#include <vscsi/scsi.h>
-
 #include "queue/queue.h"
 
 /**
- * struct sync_call - A request and its data
- * @dev: the device
+ * struct call - A request and its data
+ * @queue: handle that it is sent on
  * @data: DMA memory, @len bytes; NULL where @len is 0
- * @completion: how it ended, once sync_call_run() returned
+ * @completion: how it ended, once call_is_done()
  * @state: who cleans up
- * @stand_in: of the LUN, once nobody waits any more
+ * @placeholder: of the LUN, once it is abandoned
  */
-struct sync_call {
-	struct vscsi_dev *dev;
+struct call {
+	struct vscsi_queue *queue;
 	char *data;
 	uint64_t len;
 	struct vscsi_completion completion;
 	atomic_int state;
-	struct vscsi_lun stand_in;
+	struct io_lun placeholder;
 };
 
-/* Nobody waits any more, the device still has the request: no result that a completion has. */
-#define SYNC_CALL_LEFT (-ETIME)
-
 /**
- * sync_call_create - Make a call with room for data
+ * call_create - Make a call with room for data
  * @least: bytes that it can't do without
  * @wanted: bytes that it would like; less is given when memory is short
  *
- * Return: 0, or -ENOMEM with its sentence set.
+ * Return: 0, or -ENOMEM or -ECHILD with its text set.
  */
-int sync_call_create(struct vscsi_dev *dev, uint64_t least, uint64_t wanted,
-		     struct sync_call **out);
-void sync_call_destroy(struct sync_call *call);
+int call_create(struct vscsi_queue *queue, uint64_t least, uint64_t wanted, struct call **out);
+
+/* Frees a call that was never sent, or is done. NULL is allowed. */
+void call_destroy(struct call *call);
+
+/* Before a request is prepared with call_user_data(); a call that is done may be sent again. */
+void call_begin(struct call *call);
+
+static inline uint64_t call_user_data(const struct call *call)
+{
+	return (uint64_t)(uintptr_t)call;
+}
+
+/* Hands completions of the library's handles to their calls; none for @count of 0 or less. */
+void call_deliver_all(const struct vscsi_completion *completions, int count);
+
+bool call_is_done(const struct call *call);
 
 /**
- * sync_call_run - Send a request and wait for it
- * @call: the call; may be run again when this returns anything but SYNC_CALL_LEFT, and is gone
- *	then: it must not be touched
- * @prepare: prepares the request on @queue with @user_data, as the calls of io.h do
- * @ctx: handed to @prepare
+ * call_abandon - Leave a call that was sent to the thread that delivers it
  *
- * Return: 0 or a negative errno; no sentence is set.
+ * The caller may close the LUN next: the request must not refer to it any longer.
+ *
+ * Return: false where it is done already, and still the caller's.
  */
-int sync_call_run(struct sync_call *call,
-		  int (*prepare)(struct vscsi_queue *queue, struct sync_call *call, const void *ctx,
-				 uint64_t user_data),
-		  const void *ctx);
-
-/* As vscsi_sync_command(), for the library itself. */
-int sync_command(struct vscsi_lun *lun, const struct vscsi_command *command,
-		 struct vscsi_completion *completion);
-
-/* Collects what nobody waits for any more, from a device that is lost. */
-void sync_drain(struct vscsi_dev *dev);
+bool call_abandon(struct call *call);
 
 #endif

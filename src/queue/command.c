@@ -8,9 +8,7 @@
 #include <vscsi/scsi.h>
 
 #include "queue/timeout.h"
-#include "queue/queue.h"
 #include "queue/request.h"
-#include "util/export.h"
 #include "util/options.h"
 
 /* Shortest CDB that SCSI has. */
@@ -26,8 +24,8 @@ static int check(const struct vscsi_command *command)
 	return command->cdb_len > VSCSI_MAX_CDB ? -E2BIG : 0;
 }
 
-EXPORT int vscsi_command(struct vscsi_queue *queue, struct vscsi_lun *lun,
-			 const struct vscsi_command *user, uint64_t user_data)
+int queue_command(struct vscsi_queue *queue, struct io_lun *lun, const struct vscsi_command *user,
+		  uint64_t user_data)
 {
 	struct request request;
 	struct virtio_scsi_cmd_req *header;
@@ -40,7 +38,7 @@ EXPORT int vscsi_command(struct vscsi_queue *queue, struct vscsi_lun *lun,
 	if (!err)
 		err = check(&command);
 	if (!err)
-		err = queue_begin(queue, lun, &slot);
+		err = request_begin(queue, lun, &slot);
 	if (err)
 		return err;
 	err = request_gather(queue->ioq, &request, command.out, command.out_count, true);
@@ -48,20 +46,20 @@ EXPORT int vscsi_command(struct vscsi_queue *queue, struct vscsi_lun *lun,
 		err = request_gather(queue->ioq, &request, command.in, command.in_count, false);
 	/* Both directions in one command need the feature (virtio 1.4, 5.6.6.1.1). */
 	if (!err && request.out_bytes && request.in_bytes &&
-	    !dev_uses(queue->ioq->dev, VIRTIO_SCSI_F_INOUT))
+	    !queue_set_has(queue->ioq->set, VIRTIO_SCSI_F_INOUT))
 		err = -EOPNOTSUPP;
 	if (err)
-		return queue_abandon(queue, lun, slot, err);
+		return request_abandon(queue, lun, slot, err);
 	header = slot->header;
 	header->task_attr = (uint8_t)command.attr;
 	memset(header->cdb, 0, sizeof(header->cdb));
 	memcpy(header->cdb, command.cdb, command.cdb_len);
 	request_fill(queue->ioq, slot, lun, &request);
 	slot->flags |= SLOT_RAW;
-	slot_watch(queue->ioq, slot)->limit_ms =
-		limit_set(queue->ioq->dev, command.timeout_ms, lun->limit_ms);
+	slot_timer(queue->ioq, slot)->timeout_ms =
+		timeout_set(queue->ioq->set, command.timeout_ms, lun->timeout_ms);
 	if (!(command.flags & VSCSI_COMMAND_REPEATABLE))
-		slot->flags |= SLOT_ONCE;
+		slot->flags |= SLOT_NO_REPLAY;
 	slot->retries = (uint16_t)(command.retries < UINT16_MAX ? command.retries : UINT16_MAX);
-	return queue_commit(queue, lun, slot, user_data);
+	return request_commit(queue, lun, slot, user_data);
 }

@@ -1,65 +1,190 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Judges completed requests that are not plainly good. All of it works on copies: the response lies
- * in memory that the device can still write to.
+ * Completes requests. What is decoded are copies: the response lies in memory that the device can
+ * still write to.
  */
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
 #include "queue/complete.h"
-#include "device/events.h"
-#include "queue/timeout.h"
+#include "queue/credit.h"
 #include "queue/resume.h"
+#include "queue/timeout.h"
 #include "scsi/response.h"
 #include "scsi/sense.h"
 #include "util/clock.h"
 
-/* Delay before a busy LUN is asked again is 1 ms, doubled so often at most: below a second. */
+/* The delay before a busy LUN is asked again is 1 ms, doubled so often at most: below a second. */
 #define BUSY_DOUBLINGS 9u
+
+/* Which changes of a request's state there are: the diagram of ioq.h. */
+static const uint8_t next_states[] = {
+	[SLOT_FREE] = 1u << SLOT_PREPARED,
+	[SLOT_PREPARED] = 1u << SLOT_IN_RING | 1u << SLOT_BACKOFF,
+	[SLOT_IN_RING] =
+		1u << SLOT_ABORTING | 1u << SLOT_DONE | 1u << SLOT_BACKOFF | 1u << SLOT_LOST,
+	[SLOT_ABORTING] = 1u << SLOT_IN_RING | 1u << SLOT_DONE | 1u << SLOT_LOST,
+	[SLOT_BACKOFF] = 1u << SLOT_IN_RING | 1u << SLOT_LOST,
+	[SLOT_DONE] = 1u << SLOT_BACKOFF,
+	[SLOT_LOST] = 0,
+};
+
+void slot_set_state(struct slot *slot, enum slot_state to)
+{
+	assert(next_states[slot_state(slot)] & 1u << to);
+	(void)next_states;
+	slot->status = SLOT_STATUS(to, slot->flags & 0xff);
+}
 
 static void count_error(struct ioq *ioq)
 {
-	atomic_fetch_add_explicit(&ioq->dev->errors, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&ioq->set->errors, 1, memory_order_relaxed);
 }
 
-static void send_again_later(struct ioq *ioq, struct slot *slot, bool busy)
+void slot_to_owner(struct slot *slot, enum slot_state state, uint32_t used_len)
 {
-	unsigned doublings = slot->tries < BUSY_DOUBLINGS ? slot->tries : BUSY_DOUBLINGS;
+	struct vscsi_queue *owner = slot->owner;
+	struct ioq *ioq = owner->ioq;
+	uint16_t number = slot_number(ioq, slot);
 
-	slot->due = (uint32_t)(clock_ms() + (busy ? 1u << doublings : 0));
+	if (slot_state(slot) == SLOT_ABORTING)
+		timeout_ended(ioq, slot);
+	slot_set_state(slot, state);
+	slot->used_len = used_len;
+	slot->next = NO_SLOT;
+	if (owner->done == NO_SLOT)
+		owner->done = number;
+	else
+		ioq->slots[owner->done_last].next = number;
+	owner->done_last = number;
+}
+
+struct slot *slot_of_used(struct ioq *ioq, struct ring_used used)
+{
+	struct slot *slot = ioq_find(ioq, used.head);
+
+	if (unlikely(!slot))
+		virtq_mark_broken(&ioq->vq, "a used id is not in flight (2.7.8)");
+	return slot;
+}
+
+int slot_lost_result(const struct ioq *ioq, const struct slot *slot)
+{
+	bool dead = ioq_state(ioq) == IOQ_DEAD;
+
+	if (slot->flags & SLOT_ABORTED) {
+		int result = slot_timer(ioq, slot)->result;
+
+		return dead && result == -ECANCELED ? -ENOTCONN : result;
+	}
+	if (dead)
+		return -ENOTCONN;
+	return io_lun_state(slot_lun(slot)) == LUN_GONE ? -ENODEV : -ECONNRESET;
+}
+
+void slot_lose(struct ioq *ioq, struct slot *slot, int result)
+{
+	slot_timer(ioq, slot)->result = result;
+	slot_to_owner(slot, SLOT_LOST, 0);
+}
+
+void slot_fill_lost(const struct ioq *ioq, const struct slot *slot, struct vscsi_completion *out)
+{
+	memset(out, 0, sizeof(*out));
+	out->user_data = slot->user_data;
+	out->residual = slot_data_len(slot);
+	out->response = RESPONSE_UNWRITTEN;
+	out->result = slot_timer(ioq, slot)->result;
+}
+
+/* One of those that were in flight when the device reconnected is returned. */
+static void finish_replayed(const struct ioq *ioq, const struct slot *slot)
+{
+	struct queue_set *set = ioq->set;
+
+	if (slot_state(slot) != SLOT_LOST)
+		atomic_store_explicit(&set->answered, true, memory_order_relaxed);
+	/* Release pairs with the device, which asks for the answer next. */
+	atomic_fetch_sub_explicit(&set->replayed, 1, memory_order_release);
+}
+
+void slot_finish(struct ioq *ioq, struct slot *slot)
+{
+	if (slot_state(slot) == SLOT_ABORTING)
+		timeout_ended(ioq, slot);
+	if (slot->flags & SLOT_RAW)
+		slot_clean(slot);
+	if (slot->flags & SLOT_REPLAYED)
+		finish_replayed(ioq, slot);
+	slot->tries = 0;
+	if (slot->flags & SLOT_COUNTED)
+		credit_give(slot_lun(slot), ioq);
+	slot_forget(slot);
+	slot_release(ioq, slot, slot_number(ioq, slot));
+}
+
+void backoff_append(struct ioq *ioq, struct slot *slot)
+{
+	uint16_t *link = &ioq->backoff;
+
+	while (*link != NO_SLOT)
+		link = &ioq->slots[*link].next;
+	slot_set_state(slot, SLOT_BACKOFF);
+	slot->due = (uint32_t)clock_ms();
+	slot->next = NO_SLOT;
+	*link = slot_number(ioq, slot);
+}
+
+void backoff_lose(struct ioq *ioq, struct slot *slot, int result)
+{
+	slot_set_state(slot, SLOT_LOST);
+	slot_timer(ioq, slot)->result = result;
+}
+
+struct slot *backoff_take_lost(struct vscsi_queue *queue)
+{
+	struct ioq *ioq = queue->ioq;
+	uint16_t *link = &ioq->backoff;
+	struct slot *slot;
+
+	for (; *link != NO_SLOT; link = &slot->next) {
+		slot = &ioq->slots[*link];
+		if (slot->owner != queue)
+			continue;
+		if (slot_state(slot) == SLOT_BACKOFF && io_lun_state(slot_lun(slot)) == LUN_GONE)
+			backoff_lose(ioq, slot, -ENODEV);
+		if (slot_state(slot) == SLOT_LOST) {
+			*link = slot->next;
+			return slot;
+		}
+	}
+	return NULL;
+}
+
+/* @delay: milliseconds. */
+static void send_again(struct ioq *ioq, struct slot *slot, uint32_t delay)
+{
+	backoff_append(ioq, slot);
+	slot->due += delay;
 	slot->tries++;
-	slot->flags |= SLOT_AGAIN;
-	slot->next = ioq->waiting;
-	ioq->waiting = slot_number(ioq, slot);
+	slot->flags |= SLOT_RETRIED;
 }
 
-/* Whether the device's events have been looked at, where that is due; not while it is locked. */
-static bool attend(struct ioq *ioq)
+unsigned backoff_push_due(struct ioq *ioq)
 {
-	if (ioq->attention && events_look(ioq->dev))
-		ioq->attention = false;
-	return !ioq->attention;
-}
-
-/* Whether a request that waits is to be returned instead of sent again. */
-static bool is_over(const struct slot *slot)
-{
-	return (slot->flags & SLOT_ENDING) || slot_gone(slot);
-}
-
-unsigned ioq_push_due(struct ioq *ioq)
-{
-	uint16_t *link = &ioq->waiting;
+	uint16_t *link = &ioq->backoff;
 	uint32_t now = (uint32_t)clock_ms();
 	unsigned pushed = 0;
 
-	if (!attend(ioq))
-		return 0;
 	while (*link != NO_SLOT) {
 		struct slot *slot = &ioq->slots[*link];
 
+		if (slot_state(slot) == SLOT_BACKOFF && !slot_is_possible(ioq, slot))
+			backoff_lose(ioq, slot, -ECONNRESET);
 		/* Delays are far below half of what 32 bits hold, so the difference has a sign. */
-		if (is_over(slot) || (int32_t)(now - slot->due) < 0) {
+		if (slot_state(slot) == SLOT_LOST || (int32_t)(now - slot->due) < 0 ||
+		    io_lun_state(slot_lun(slot)) != LUN_PRESENT) {
 			link = &slot->next;
 			continue;
 		}
@@ -68,35 +193,6 @@ unsigned ioq_push_due(struct ioq *ioq)
 		pushed++;
 	}
 	return pushed;
-}
-
-bool ioq_is_waiting(const struct ioq *ioq, const struct slot *slot)
-{
-	uint16_t number = slot_number(ioq, slot);
-	uint16_t at;
-
-	for (at = ioq->waiting; at != NO_SLOT; at = ioq->slots[at].next) {
-		if (at == number)
-			return true;
-	}
-	return false;
-}
-
-struct slot *ioq_take_ended(struct vscsi_queue *queue)
-{
-	struct ioq *ioq = queue->ioq;
-	uint16_t *link = &ioq->waiting;
-
-	while (*link != NO_SLOT) {
-		struct slot *slot = &ioq->slots[*link];
-
-		if (is_over(slot) && slot->owner == queue) {
-			*link = slot->next;
-			return slot;
-		}
-		link = &slot->next;
-	}
-	return NULL;
 }
 
 /* Copies sense out of shared memory; its length is a claim (virtio 1.4, 5.6.6.1). */
@@ -128,111 +224,113 @@ static uint32_t find_residual(struct ioq *ioq, const struct slot *slot, uint32_t
 {
 	uint32_t missing = 0;
 
-	if (claimed > slot->data_len) {
-		claimed = slot->data_len;
+	if (claimed > slot_data_len(slot)) {
+		claimed = slot_data_len(slot);
 		count_error(ioq);
 	}
 	/* A used length too short for any response comes from back-ends that never set it. */
 	if (good && slot->used_len >= RESPONSE_LEAST && slot->used_len < slot->expect)
 		missing = slot->expect - slot->used_len;
-	if (missing > slot->data_len)
-		missing = slot->data_len;
+	if (missing > slot_data_len(slot))
+		missing = slot_data_len(slot);
 	return missing > claimed ? missing : claimed;
 }
 
 /*
- * What another handle found is judged when its own one polls: the queue may have come back since,
- * with a device that the request is not for.
+ * Whether a unit attention says that another disk may have the LUN's address now (SPC): power-on or
+ * reset, changed INQUIRY data or identifier, other LUNs on the target.
  */
-static bool may_send_again(const struct ioq *ioq, const struct slot *slot,
-			   const struct vscsi_lun *lun)
+static bool puts_identity_in_doubt(const struct scsi_sense *sense)
 {
-	uint16_t most = slot->flags & SLOT_RAW ? slot->retries : lun->retries;
+	if (sense->key != SCSI_KEY_UNIT_ATTENTION)
+		return false;
+	if (sense->asc == SCSI_ASC_RESET)
+		return true;
+	return sense->asc == SCSI_ASC_TARGET_CHANGED &&
+	       (sense->ascq == SCSI_ASCQ_INQUIRY_CHANGED ||
+		sense->ascq == SCSI_ASCQ_IDENTITY_CHANGED || sense->ascq == SCSI_ASCQ_LUNS_CHANGED);
+}
 
-	return slot->tries < most && !(slot->flags & SLOT_ENDING) && !slot_is_unfit(ioq, slot);
+/* Tells the device of a unit attention. Nothing is sent to a LUN whose identity is in doubt. */
+static void note_unit_attention(struct ioq *ioq, struct io_lun *lun, const struct scsi_sense *sense)
+{
+	if (lun->probe) {
+		if (puts_identity_in_doubt(sense))
+			atomic_store(&lun->attention, true);
+		return;
+	}
+	notice_add(&ioq->set->notices, lun, sense->asc, sense->ascq, puts_identity_in_doubt(sense));
 }
 
 /*
- * A unit attention, and the answer that no such LUN is there, may be all that is seen of a LUN that
- * was removed: its address may have another disk by now. The event that tells so came before.
+ * The answer that there is no such LUN may be all that is seen of one that was removed: the next
+ * command could be for another disk. A LUN for raw commands alone is left to its owner.
  */
-static void note_attention(struct ioq *ioq, const struct vscsi_lun *lun,
-			   const struct vscsi_completion *out)
+static void note_absence(struct ioq *ioq, struct io_lun *lun)
 {
-	if (out->sense_key == SCSI_KEY_UNIT_ATTENTION)
-		events_unit_attention(ioq->dev, lun, out->asc, out->ascq);
-	else if (out->result != -ENODEV)
-		return;
-	ioq->attention = true;
-	attend(ioq);
+	if (!lun->probe)
+		notice_add(&ioq->set->notices, lun, SCSI_ASC_NO_SUCH_LUN, 0, lun->block_size);
 }
 
-/* A request that was to end has its own result if it was faster; else the one that it was given. */
-static int ended_result(const struct ioq *ioq, const struct slot *slot, int result)
+/*
+ * What another handle found is decoded when its own one polls: the device may have reconnected
+ * since, without something that the request needs.
+ */
+static bool may_send_again(const struct ioq *ioq, const struct slot *slot, const struct io_lun *lun)
 {
-	bool cut_short = result == -ECANCELED || result == -EBUSY || result == -EAGAIN;
+	uint16_t most = slot->flags & SLOT_RAW ? slot->retries : lun->retries;
 
-	return cut_short ? limit_result(ioq, slot) : result;
+	return slot->tries < most && !(slot->flags & SLOT_ABORTED) &&
+	       io_lun_state(lun) != LUN_GONE && slot_is_possible(ioq, slot);
 }
 
-bool slot_judge(struct ioq *ioq, struct slot *slot, struct vscsi_completion *out)
+/* A request that was to end keeps its own result if that was faster; else it has been cut short. */
+static int result_of_aborted(const struct ioq *ioq, const struct slot *slot, int result)
 {
-	const struct virtio_scsi_cmd_resp *shared = slot_response(slot);
-	struct vscsi_lun *lun = atomic_load_explicit(&slot->lun, memory_order_relaxed);
+	bool cut_short = result == -ECANCELED || result == -EBUSY;
+
+	return cut_short ? slot_timer(ioq, slot)->result : result;
+}
+
+static bool decode_unwritten(struct ioq *ioq, const struct slot *slot, struct vscsi_completion *out)
+{
+	count_error(ioq);
+	out->residual = slot_data_len(slot);
+	out->result = slot->flags & SLOT_ABORTED ? slot_timer(ioq, slot)->result : -EPROTO;
+	return true;
+}
+
+bool slot_decode(struct ioq *ioq, struct slot *slot, struct vscsi_completion *out)
+{
+	struct io_lun *lun = slot_lun(slot);
 	struct virtio_scsi_cmd_resp resp;
 	struct scsi_sense sense;
 
-	memcpy(&resp, shared, offsetof(struct virtio_scsi_cmd_resp, sense));
+	memcpy(&resp, slot_response(slot), offsetof(struct virtio_scsi_cmd_resp, sense));
 	slot_forget(slot);
 	memset(out, 0, sizeof(*out));
 	out->user_data = slot->user_data;
 	out->response = resp.response;
-	if (resp.response == RESPONSE_UNWRITTEN) {
-		count_error(ioq);
-		out->residual = slot->data_len;
-		out->result = slot->flags & SLOT_ENDING ? limit_result(ioq, slot) : -EPROTO;
-		return true;
-	}
+	if (resp.response == RESPONSE_UNWRITTEN)
+		return decode_unwritten(ioq, slot, out);
 	out->status = resp.status;
 	out->status_qualifier = le16toh(resp.status_qualifier);
 	copy_sense(ioq, slot, le32toh(resp.sense_len), out, &sense);
-	out->result = scsi_result(out->response, out->status, &sense);
-	note_attention(ioq, lun, out);
+	if (sense.key == SCSI_KEY_UNIT_ATTENTION)
+		note_unit_attention(ioq, lun, &sense);
 	if (may_send_again(ioq, slot, lun) && scsi_retry(out->response, out->status, &sense)) {
-		send_again_later(ioq, slot, sense.key != SCSI_KEY_UNIT_ATTENTION);
+		unsigned doublings = slot->tries < BUSY_DOUBLINGS ? slot->tries : BUSY_DOUBLINGS;
+
+		send_again(ioq, slot, sense.key == SCSI_KEY_UNIT_ATTENTION ? 0 : 1u << doublings);
 		return false;
 	}
-	if (slot->flags & SLOT_ENDING)
-		out->result = ended_result(ioq, slot, out->result);
-	else if (sense.key == SCSI_KEY_UNIT_ATTENTION && lun_gone(lun))
-		out->result = -ENODEV;
+	out->result = scsi_result(out->response, out->status, &sense);
+	if (out->result == -ENODEV)
+		note_absence(ioq, lun);
+	if (slot->flags & SLOT_ABORTED)
+		out->result = result_of_aborted(ioq, slot, out->result);
 	out->residual = find_residual(ioq, slot, le32toh(resp.resid), out->result == 0);
 	if (out->result == 0 && out->residual && !(slot->flags & SLOT_RAW))
 		out->result = -EBADMSG;
 	return true;
-}
-
-void slot_unanswered(const struct slot *slot, int result, struct vscsi_completion *out)
-{
-	memset(out, 0, sizeof(*out));
-	out->user_data = slot->user_data;
-	out->residual = slot->data_len;
-	out->response = RESPONSE_UNWRITTEN;
-	out->result = result;
-}
-
-void slot_lost(const struct ioq *ioq, const struct slot *slot, struct vscsi_completion *out)
-{
-	bool ending = slot->flags & SLOT_ENDING;
-	int result = -ECONNRESET;
-
-	if (ending && !slot_watch(ioq, slot)->cancelled)
-		result = -ETIMEDOUT;
-	else if (dev_failed(ioq->dev))
-		result = -ENOTCONN;
-	else if (ending)
-		result = -ECANCELED;
-	else if (slot_gone(slot))
-		result = -ENODEV;
-	slot_unanswered(slot, result, out);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Judging a completed request that is not plainly good: responses, statuses, sense, short
- * transfers, and whether to send it again.
+ * Completing requests: decoding responses that are not plainly good, sending again, and ending
+ * requests without an answer. Queue locked, all of it.
  */
 #ifndef QUEUE_COMPLETE_H
 #define QUEUE_COMPLETE_H
@@ -9,15 +9,20 @@
 #include "queue/queue.h"
 
 /**
- * slot_judge - Decide how a request ended
- * @ioq: its queue
- * @slot: the slot, no longer with the device; @slot->used_len is set
+ * slot_decode - Decide how a request ended
+ * @slot: it came back; @slot->used_len is set
  * @out: receives the completion
  *
- * Return: true when @out is to be delivered; false when the request is to be sent again, and has
- * been put into @ioq->waiting for that.
+ * Return: true when @out is to be delivered; false when the request is to be sent again and is in
+ * BACKOFF.
  */
-bool slot_judge(struct ioq *ioq, struct slot *slot, struct vscsi_completion *out);
+bool slot_decode(struct ioq *ioq, struct slot *slot, struct vscsi_completion *out);
+
+/* The completion of a request that is LOST. */
+void slot_fill_lost(const struct ioq *ioq, const struct slot *slot, struct vscsi_completion *out);
+
+/* Frees a request that is being returned, in whatever state it is. */
+void slot_finish(struct ioq *ioq, struct slot *slot);
 
 /*
  * The slot that a used entry names, which the device no longer has; NULL when it had no such chain,
@@ -25,22 +30,33 @@ bool slot_judge(struct ioq *ioq, struct slot *slot, struct vscsi_completion *out
  */
 struct slot *slot_of_used(struct ioq *ioq, struct ring_used used);
 
-/* Makes the completion of a request that has no answer, with that result. */
-void slot_unanswered(const struct slot *slot, int result, struct vscsi_completion *out);
+/**
+ * slot_lose - End a request without an answer
+ * @slot: the device doesn't have it, and no list either
+ * @result: what it ends with, where it was not ABORTING for another reason
+ *
+ * It is LOST then, and its handle's next poll returns it.
+ */
+void slot_lose(struct ioq *ioq, struct slot *slot, int result);
 
-/* The same for one that ended because its device was lost, for good or for a while. */
-void slot_lost(const struct ioq *ioq, const struct slot *slot, struct vscsi_completion *out);
+/* What a request ends with whose device is lost and that is not sent again. */
+int slot_lost_result(const struct ioq *ioq, const struct slot *slot);
 
-/* Whether a slot is in @ioq->waiting. */
-bool ioq_is_waiting(const struct ioq *ioq, const struct slot *slot);
-
-/* Takes a request of @queue that is to end, or whose LUN is gone, out of @ioq->waiting, or NULL. */
-struct slot *ioq_take_ended(struct vscsi_queue *queue);
+/* Leaves a slot that came back, or is LOST, where its handle finds it. */
+void slot_to_owner(struct slot *slot, enum slot_state state, uint32_t used_len);
 
 /*
- * Sends again what is due in @ioq->waiting, but for what ioq_take_ended() takes. Returns how many
- * were pushed.
+ * ioq.backoff: requests to be sent again, and some that are LOST meanwhile; the polls of a queue
+ * look at it as long as there is anything in it.
+ *
+ * backoff_append - Put a request at its end, due at once
+ * backoff_lose - One in it is not to be sent again; it stays in it until its handle polls
+ * backoff_take_lost - Take one of a handle's that is LOST, or whose LUN is GONE, out of it, or NULL
+ * backoff_push_due - Send again what is due, unless its LUN is SUSPECT; returns how many were
  */
-unsigned ioq_push_due(struct ioq *ioq);
+void backoff_append(struct ioq *ioq, struct slot *slot);
+void backoff_lose(struct ioq *ioq, struct slot *slot, int result);
+struct slot *backoff_take_lost(struct vscsi_queue *queue);
+unsigned backoff_push_due(struct ioq *ioq);
 
 #endif

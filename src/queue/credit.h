@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "lun/lun.h"
+#include "queue/ioq.h"
 #include "util/bits.h"
 
 /**
@@ -56,7 +56,7 @@ void credit_borrow(struct credits *credits, struct credit *credit);
 void credit_return(struct credits *credits, struct credit *credit);
 
 /* What a request queue holds of a LUN that is counted. For who may use the queue, as all here. */
-static inline struct credit *credit_of(const struct vscsi_lun *lun, const struct ioq *ioq)
+static inline struct credit *credit_of(const struct io_lun *lun, const struct ioq *ioq)
 {
 	return (struct credit *)(void *)((char *)lun->credits + ioq->credit_at);
 }
@@ -68,7 +68,7 @@ static inline uint32_t credit_offset(unsigned queue)
 }
 
 /* Sees to it that a queue holds a credit, if there is one anywhere. Returns whether it does. */
-static inline bool credit_get(struct vscsi_lun *lun, const struct ioq *ioq)
+static inline bool credit_get(struct io_lun *lun, const struct ioq *ioq)
 {
 	struct credit *credit = credit_of(lun, ioq);
 
@@ -78,7 +78,7 @@ static inline bool credit_get(struct vscsi_lun *lun, const struct ioq *ioq)
 }
 
 /* Ends a request that took a credit. The LUN is in use until the end of this. */
-static inline void credit_give(struct vscsi_lun *lun, const struct ioq *ioq)
+static inline void credit_give(struct io_lun *lun, const struct ioq *ioq)
 {
 	struct credit *credit = credit_of(lun, ioq);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The books of a shared queue's slots, as each request changes them: whoever shares has its reserve
- * for certain, and what is not reserved goes to whoever comes first. All with the queue's lock
- * held. Who has which reserve is decided in share.c.
+ * Counting a shared queue's slots as requests take them and return: each handle has its reserve for
+ * certain, and what is not reserved goes to the first that asks. All with the queue's lock held.
+ * The reserves are set in share.c.
  */
 #ifndef QUEUE_FAIR_H
 #define QUEUE_FAIR_H
@@ -20,7 +20,7 @@ static inline bool share_may_take(const struct vscsi_queue *queue)
 {
 	const struct ioq *ioq = queue->ioq;
 
-	return queue->held < queue->reserve || ioq->depth - ioq->share.held > ioq->share.owed;
+	return queue->held < queue->reserve || ioq->depth - ioq->share.held > ioq->share.kept;
 }
 
 /* Notes that it has one more. */
@@ -28,7 +28,7 @@ static inline void share_take(struct vscsi_queue *queue)
 {
 	struct share *share = &queue->ioq->share;
 
-	share->owed -= queue->held < queue->reserve;
+	share->kept -= queue->held < queue->reserve;
 	queue->held++;
 	share->held++;
 }
@@ -38,10 +38,10 @@ static inline void share_give(struct vscsi_queue *queue, unsigned count)
 {
 	struct share *share = &queue->ioq->share;
 
-	share->owed -= share_lacking(queue);
+	share->kept -= share_lacking(queue);
 	queue->held -= count;
 	share->held -= count;
-	share->owed += share_lacking(queue);
+	share->kept += share_lacking(queue);
 }
 
 #endif

@@ -1,37 +1,35 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/*
- * The block calls but for reads and writes (rw.c, rwv.c): each turns its arguments into a request
- * in a slot, gathered first (request.h).
- */
+/* The block commands except for reads and writes: each makes a request of its arguments. */
 #include <errno.h>
 #include <string.h>
 
 #include <vscsi/io.h>
 
-#include "queue/queue.h"
 #include "queue/request.h"
 #include "scsi/cdb.h"
-#include "util/export.h"
 
 _Static_assert(SCSI_UNMAP_LIST_LEN(VSCSI_UNMAP_MAX_RANGES) <= SLOT_PARAM_BYTES,
 	       "the longest list of ranges fits its slot");
 
-EXPORT int vscsi_flush(struct vscsi_queue *queue, struct vscsi_lun *lun, uint64_t user_data)
+int queue_flush(struct vscsi_queue *queue, struct io_lun *lun, uint64_t user_data)
 {
 	struct request request;
 	struct slot *slot;
-	int err = queue_begin(queue, lun, &slot);
+	int err;
 
+	if (lun->raw)
+		return -EINVAL;
+	err = request_begin(queue, lun, &slot);
 	if (err)
 		return err;
 	request_init(&request);
-	scsi_cdb_sync_cache(slot->header->cdb, lun->info.type == VSCSI_TYPE_ZBC);
+	scsi_cdb_sync_cache(slot->header->cdb, lun->sync_cache_16);
 	request_fill(queue->ioq, slot, lun, &request);
-	return queue_commit(queue, lun, slot, user_data);
+	return request_commit(queue, lun, slot, user_data);
 }
 
-EXPORT int vscsi_unmap(struct vscsi_queue *queue, struct vscsi_lun *lun,
-		       const struct vscsi_range *ranges, unsigned count, uint64_t user_data)
+int queue_unmap(struct vscsi_queue *queue, struct io_lun *lun, const struct vscsi_range *ranges,
+		unsigned count, uint64_t user_data)
 {
 	struct request request;
 	struct slot *slot;
@@ -39,20 +37,20 @@ EXPORT int vscsi_unmap(struct vscsi_queue *queue, struct vscsi_lun *lun,
 	unsigned i;
 	int err;
 
-	if (!(lun->info.flags & VSCSI_LUN_UNMAP))
-		return -EOPNOTSUPP;
+	if (!lun->unmap)
+		return lun->raw ? -EINVAL : -EOPNOTSUPP;
 	if (lun->read_only)
 		return -EROFS;
 	if (!count)
 		return -EINVAL;
-	if (count > VSCSI_UNMAP_MAX_RANGES || count > lun->info.max_unmap_ranges)
+	if (count > VSCSI_UNMAP_MAX_RANGES || count > lun->max_unmap_ranges)
 		return -E2BIG;
 	for (i = 0; i < count; i++) {
 		if (ranges[i].reserved)
 			return -EINVAL;
 	}
 	request_init(&request);
-	err = queue_begin(queue, lun, &slot);
+	err = request_begin(queue, lun, &slot);
 	if (err)
 		return err;
 	list = (uint8_t *)slot->header + SLOT_PARAM;
@@ -62,40 +60,40 @@ EXPORT int vscsi_unmap(struct vscsi_queue *queue, struct vscsi_lun *lun,
 	scsi_cdb_unmap(slot->header->cdb, count);
 	request_add_parameters(queue->ioq, &request, slot, SCSI_UNMAP_LIST_LEN(count));
 	request_fill(queue->ioq, slot, lun, &request);
-	return queue_commit(queue, lun, slot, user_data);
+	return request_commit(queue, lun, slot, user_data);
 }
 
-EXPORT int vscsi_write_zeroes(struct vscsi_queue *queue, struct vscsi_lun *lun, uint64_t lba,
-			      uint32_t blocks, uint32_t flags, uint64_t user_data)
+int queue_write_zeroes(struct vscsi_queue *queue, struct io_lun *lun, uint64_t lba, uint32_t blocks,
+		       uint32_t flags, uint64_t user_data)
 {
 	struct request request;
-	struct iovec zeroes = {.iov_base = queue->ioq->dev->zeroes, .iov_len = lun->block_size};
+	struct iovec zeroes = {.iov_base = queue->ioq->set->zeroes, .iov_len = lun->block_size};
 	bool unmap = (flags & VSCSI_IO_UNMAP) && lun->unmap_zeroes;
 	struct slot *slot;
 	int err;
 
 	if ((flags & ~VSCSI_IO_UNMAP) || !blocks || !lun->block_size)
 		return -EINVAL;
-	if (blocks > lun->info.max_zeroes_blocks)
+	if (blocks > lun->max_zeroes_blocks)
 		return -E2BIG;
 	if (lun->read_only)
 		return -EROFS;
 	request_init(&request);
-	err = queue_begin(queue, lun, &slot);
+	err = request_begin(queue, lun, &slot);
 	if (err)
 		return err;
 	err = request_gather(queue->ioq, &request, &zeroes, 1, true);
 	if (err)
-		return queue_abandon(queue, lun, slot, err);
+		return request_abandon(queue, lun, slot, err);
 	scsi_cdb_write_same(slot->header->cdb, lba, blocks,
 			    SCSI_WS_16 | (unmap ? SCSI_WS_UNMAP : 0));
 	request_fill(queue->ioq, slot, lun, &request);
-	return queue_commit(queue, lun, slot, user_data);
+	return request_commit(queue, lun, slot, user_data);
 }
 
-EXPORT int vscsi_compare_and_write(struct vscsi_queue *queue, struct vscsi_lun *lun,
-				   const void *compare, const void *data, uint64_t lba,
-				   uint32_t blocks, uint32_t flags, uint64_t user_data)
+int queue_compare_and_write(struct vscsi_queue *queue, struct io_lun *lun, const void *compare,
+			    const void *data, uint64_t lba, uint32_t blocks, uint32_t flags,
+			    uint64_t user_data)
 {
 	size_t bytes = (size_t)blocks * lun->block_size;
 	struct iovec iov[2] = {{.iov_base = (void *)(uintptr_t)compare, .iov_len = bytes},
@@ -106,19 +104,19 @@ EXPORT int vscsi_compare_and_write(struct vscsi_queue *queue, struct vscsi_lun *
 
 	if ((flags & ~VSCSI_IO_FUA) || !blocks || !lun->block_size)
 		return -EINVAL;
-	if (blocks > lun->info.max_caw_blocks)
-		return lun->info.max_caw_blocks ? -E2BIG : -EOPNOTSUPP;
+	if (blocks > lun->max_caw_blocks)
+		return lun->max_caw_blocks ? -E2BIG : -EOPNOTSUPP;
 	if (lun->read_only)
 		return -EROFS;
 	request_init(&request);
-	err = queue_begin(queue, lun, &slot);
+	err = request_begin(queue, lun, &slot);
 	if (err)
 		return err;
 	err = request_gather(queue->ioq, &request, iov, 2, true);
 	if (err)
-		return queue_abandon(queue, lun, slot, err);
+		return request_abandon(queue, lun, slot, err);
 	scsi_cdb_compare_and_write(slot->header->cdb, lba, (uint8_t)blocks, flags & VSCSI_IO_FUA);
 	request_fill(queue->ioq, slot, lun, &request);
-	slot->flags |= SLOT_ONCE;
-	return queue_commit(queue, lun, slot, user_data);
+	slot->flags |= SLOT_NO_REPLAY;
+	return request_commit(queue, lun, slot, user_data);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The cold half of the request queue: making it, formatting tables, looking for users of memory. */
+/* Making request queues, formatting tables, looking for users of memory and LUNs. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,8 +7,7 @@
 #include <linux/virtio_config.h>
 
 #include "queue/credit.h"
-#include "device/dev.h"
-#include "queue/ioq.h"
+#include "queue/queue.h"
 #include "queue/timeout.h"
 #include "util/error.h"
 
@@ -33,13 +32,12 @@ _Static_assert(RESPONSE_BYTES == 108 &&
  */
 static void choose_geometry(struct ioq *ioq, unsigned size, unsigned wanted)
 {
-	const struct dev_limits *limits = &ioq->dev->limits;
 	unsigned segs = ioq->indirect ? SLOT_MAX_SEGS : 2;
 
 	if (wanted)
 		segs = wanted;
-	if (segs > limits->seg_max)
-		segs = limits->seg_max;
+	if (segs > ioq->set->seg_max)
+		segs = ioq->set->seg_max;
 	if (segs + 2 > size)
 		segs = size - 2;
 	while (!ioq->indirect && (1u << ioq->head_shift) < segs + 2)
@@ -64,10 +62,10 @@ static int allocate(struct ioq *ioq)
 	if (!ioq->slots)
 		return error_set(-ENOMEM, "out of memory");
 	memset(ioq->slots, 0, (ioq->depth + 1u) * sizeof(struct slot));
-	ioq->watches = calloc(ioq->depth, sizeof(*ioq->watches));
-	if (!ioq->watches)
+	ioq->timers = calloc(ioq->depth, sizeof(*ioq->timers));
+	if (!ioq->timers)
 		return error_set(-ENOMEM, "out of memory");
-	ioq->memory = dma_alloc(ioq->dev->mem, bytes, PAGE_BYTES);
+	ioq->memory = dma_alloc(ioq->set->mem, bytes, PAGE_BYTES);
 	if (!ioq->memory)
 		return error_set(-ENOMEM,
 				 "no room for %u request slots of %u bytes in the DMA memory; "
@@ -85,7 +83,7 @@ static void prepare_slots(struct ioq *ioq)
 
 	ioq->free = (uint16_t)ioq->depth;
 	ioq->slots[ioq->depth].shape = NO_SHAPE;
-	ioq->waiting = NO_SLOT;
+	ioq->backoff = NO_SLOT;
 	for (i = ioq->depth; i-- > 0;) {
 		struct slot *slot = &ioq->slots[i];
 
@@ -98,31 +96,32 @@ static void prepare_slots(struct ioq *ioq)
 	}
 }
 
-int ioq_create(struct vscsi_dev *dev, unsigned index, unsigned size, struct ioq **out)
+int ioq_create(struct queue_set *set, unsigned index, unsigned size, struct ioq **out)
 {
 	struct ioq *ioq = aligned_alloc(CACHE_LINE, align_up(sizeof(*ioq), CACHE_LINE));
+	uint64_t features = atomic_load(&set->features);
 	int err;
 
 	if (!ioq)
 		return error_set(-ENOMEM, "out of memory");
 	memset(ioq, 0, sizeof(*ioq));
-	ioq->dev = dev;
-	ioq->map = dev->map;
+	ioq->set = set;
+	ioq->map = set->map;
 	ioq->credit_at = credit_offset(index - VQ_REQUEST);
-	ioq->indirect = virtio_has(&dev->virtio, VIRTIO_RING_F_INDIRECT_DESC);
-	ioq_set_hot(ioq, false);
-	choose_geometry(ioq, size, dev->opts.max_segs);
-	err = virtq_init(&ioq->vq, dev->virtio.transport, dev->mem, index, size,
-			 dev->virtio.features);
+	ioq->indirect = queue_set_has(set, VIRTIO_RING_F_INDIRECT_DESC);
+	/* As a device that is yet to be started: DOWN without requests is DRAINED. */
+	atomic_store(&ioq->state, IOQ_DRAINED);
+	ioq_choose_path(ioq);
+	choose_geometry(ioq, size, set->max_segs);
+	err = virtq_init(&ioq->vq, set->transport, set->mem, index, size, features);
 	/* Now, as there may be no room for it when it is needed. */
-	if (!err && dev_recoverable(dev))
-		err = virtq_init(&ioq->spare, dev->virtio.transport, dev->mem, index, size,
-				 dev->virtio.features);
+	if (!err && set->doubled)
+		err = virtq_init(&ioq->next_vq, set->transport, set->mem, index, size, features);
 	ioq->readable = ioq->vq.format == VIRTQ_SPLIT;
 	ioq->packed = virtq_is_packed(&ioq->vq) && ioq->indirect &&
-		      !virtio_has(&dev->virtio, VIRTIO_F_IN_ORDER);
+		      !queue_set_has(set, VIRTIO_F_IN_ORDER);
 	if (ioq->packed)
-		ioq->vq.format = ioq->spare.format = VIRTQ_PACKED_ONE;
+		ioq->vq.format = ioq->next_vq.format = VIRTQ_PACKED_ONE;
 	if (!err)
 		err = allocate(ioq);
 	if (err) {
@@ -139,44 +138,29 @@ void ioq_destroy(struct ioq *ioq)
 	if (!ioq)
 		return;
 	virtq_fini(&ioq->vq);
-	virtq_fini(&ioq->spare);
+	virtq_fini(&ioq->next_vq);
 	if (ioq->memory)
-		dma_free(ioq->dev->mem, ioq->memory);
+		dma_free(ioq->set->mem, ioq->memory);
 	share_fini(&ioq->share);
-	free(ioq->watches);
+	free(ioq->timers);
 	free(ioq->slots);
 	free(ioq);
-}
-
-void ioq_set_hot(struct ioq *ioq, bool hot)
-{
-	unsigned way = WAY_GENERAL;
-
-	if (hot && ioq->readable)
-		way = WAY_SPLIT | (ioq->indirect ? 0 : WAY_DIRECT);
-	else if (hot && ioq->packed)
-		way = WAY_PACKED;
-	if (way && ioq_counting(ioq))
-		way |= WAY_COUNTED;
-	ioq->hot = hot;
-	atomic_store(&ioq->way, (uint8_t)way);
-	/*
-	 * After the store, pairs with ioq_close_hot() after @strangers was set: in whatever order
-	 * the two come, the last store closes it.
-	 */
-	if (atomic_load(&ioq->dev->strangers))
-		ioq_close_hot(ioq);
-}
-
-void ioq_close_hot(struct ioq *ioq)
-{
-	atomic_store(&ioq->way, WAY_GENERAL);
 }
 
 void ioq_begin_counting(struct ioq *ioq)
 {
 	atomic_store_explicit(&ioq->counting, true, memory_order_relaxed);
-	ioq_set_hot(ioq, ioq->hot);
+	ioq_choose_path(ioq);
+}
+
+int ioq_renew(struct ioq *ioq, uint64_t features)
+{
+	unsigned i;
+
+	/* The descriptors that slots are formatted with lay in the ring. */
+	for (i = 0; i < ioq->depth; i++)
+		ioq->slots[i].shape = NO_SHAPE;
+	return virtq_renew(&ioq->vq, features);
 }
 
 bool ioq_uses_regions(const struct ioq *ioq, uint64_t regions)
@@ -193,12 +177,12 @@ bool ioq_uses_regions(const struct ioq *ioq, uint64_t regions)
 	return false;
 }
 
-bool ioq_uses_lun(const struct ioq *ioq, const struct vscsi_lun *lun)
+bool ioq_uses_lun(const struct ioq *ioq, const struct io_lun *lun)
 {
 	unsigned i;
 
 	for (i = 0; i < ioq->depth; i++) {
-		struct vscsi_lun *used =
+		struct io_lun *used =
 			atomic_load_explicit(&ioq->slots[i].lun, memory_order_acquire);
 
 		if (used && (!lun || used == lun))

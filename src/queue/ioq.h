@@ -5,12 +5,50 @@
  * one data descriptor and one ring entry; and a private part that the device can't reach, from
  * which all decisions are made.
  *
- * This file knows requests, not the public calls that make them (rw.c, rwv.c, io.c, command.c) nor
- * the handles that threads hold (queue.c).
+ * Private to this folder and to the device above it; queue.h is the folder's interface.
+ *
+ * States of a queue
+ *
+ *             the device is told to stop          it let go of our memory
+ *   RUNNING ----------------------------> STOPPING ----------------------+
+ *      |  |                                                              v
+ *      |  |                   connection lost                          DOWN ---> DRAINED
+ *      |  +--------------------------------------------------------------^          |
+ *      |                                                                 |          |
+ *      |      the device has a virtqueue for it again:  READY <----------+          |
+ *      |                                                  |      RESUMING <---------+
+ *      |                                                  +---------^  |
+ *      +<--------------------------------------------------------------+
+ *
+ *   any state --> DEAD                                          the device failed or was closed
+ *
+ * The device makes RUNNING -> STOPPING or DOWN, STOPPING -> DOWN, DOWN -> READY, DRAINED ->
+ * RESUMING, the way back of these two when it is lost once more, and DEAD. A thread that uses the
+ * queue makes the others, from its polls: DOWN -> DRAINED and READY -> RESUMING when it has decided
+ * what becomes of the requests in flight, RESUMING -> RUNNING when it has switched to the new
+ * virtqueue; READY -> RUNNING where the device continues with the same one. All with queue_set.lock
+ * held.
+ *
+ * States of a request
+ *
+ *          taken       written to the ring     came back         returned by a poll
+ *   FREE -------> PREPARED -------------> IN_RING -------> DONE ------------------> FREE
+ *                    |                    ^  |  |           ^
+ *                    | LUN is suspect     |  |  | too late, | came back after all
+ *                    v        again later |  |  | aborted   |
+ *                  BACKOFF ---------------+  |  +------> ABORTING
+ *                    ^  |     to be retried  |               |
+ *                    +--|--------------------+               | device lost or
+ *                       | aborted, LUN gone                  | LUN gone
+ *                       +-------------> LOST <---------------+
+ *
+ * DONE and LOST are left at once where the poll that finds a request is its own handle's; on a
+ * shared queue they last until the handle polls. LOST is a request that ends without an answer.
  */
 #ifndef QUEUE_IOQ_H
 #define QUEUE_IOQ_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -20,33 +58,34 @@
 
 #include <vscsi/queue.h>
 
-#include "queue/share.h"
 #include "mem/dma.h"
+#include "queue/io_lun.h"
+#include "queue/notice.h"
+#include "queue/share.h"
 #include "util/lock.h"
 #include "virtio/virtq.h"
 
-struct vscsi_dev;
-struct vscsi_lun;
+struct queue_set;
+struct slot_timer;
 struct vscsi_queue;
-struct watch;
 
 /*
  * A slot's place in DMA memory: header, response, indirect table.
  *
- * The 12 bytes of the response that a good one is judged by share the header's cache line; sense is
- * behind it. The table begins as far before SLOT_DATA as it has descriptors before the first one of
+ * The 12 bytes of the response that a good one is judged by share the header's cache line; sense
+ * follows. The table begins as far before SLOT_DATA as it has descriptors before the first one of
  * data, so that what never changes is in one line and what each request writes in another. A
- * request moves two lines, then, header and data, and the device knows at once where the header is.
- * The slot is an odd number of lines, as else the slots' headers fall into every eighth set of a
+ * request moves two lines, header and data, and the device knows at once where the header is. The
+ * slot is an odd number of lines, because otherwise the headers fall into every eighth set of a
  * cache.
  *
- * Measured with tests/bench rate, 32 and 64 reads under way (AMD EPYC, gcc 12), in millions a
+ * Measured with tests/bench rate, 32 and 64 reads in flight (AMD EPYC, gcc 12), in millions a
  * second: 40 and 24 with slots of eight lines that move three each, 45 and 46 with seven, 47 and 54
  * with the response in the header's line, 44 and 51 with the table in a line of its own, 54 and 70
  * as it is.
  *
- * No slot lies across a page: where the pages of the memory are apart for the device, QEMU takes
- * the first piece of a response for all of it and puts data into the rest.
+ * No slot crosses a page: where the pages of the memory are apart for the device, QEMU takes the
+ * first piece of a response for all of it and puts data into the rest.
  */
 #define PAGE_BYTES    4096u
 #define SLOT_BYTES    448u
@@ -55,14 +94,14 @@ struct watch;
 #define SLOT_DATA     192u
 #define SLOT_DESCS    ((SLOT_BYTES - SLOT_DATA) / sizeof(struct vring_desc))
 
-/* Data segments of a request at most: in a write, the response is behind them. */
+/* Most data segments of a request: in a write, the response follows them. */
 #define SLOT_MAX_SEGS (SLOT_DESCS - 1)
 
-/* UNMAP's parameter list lies in the table, behind the descriptors that UNMAP needs. */
+/* UNMAP's parameter list lies in the table, after the descriptors that UNMAP needs. */
 #define SLOT_PARAM       224u
 #define SLOT_PARAM_BYTES (SLOT_BYTES - SLOT_PARAM)
 
-/* The response byte before each submit: no device answers this, so it is seen when none did. */
+/* The response byte before each submit: no device answers this, so it shows that none did. */
 #define RESPONSE_UNWRITTEN 0xffu
 
 /* A used length below this can't be right: no response fits (virtio 1.4, 5.6.6.1). */
@@ -70,20 +109,53 @@ struct watch;
 
 #define NO_SLOT        UINT16_MAX
 
-/*
- * ioq.way: which form of the hot path publishes and polls; WAY_GENERAL: none. Each has its
- * constants, so that the plainest pays for nothing that the others need.
- */
-#define WAY_GENERAL 0u
-#define WAY_SPLIT   (1u << 0) /* the ring is split, and not in order */
-#define WAY_PACKED  (1u << 1) /* it is packed, and each chain is one descriptor */
-#define WAY_DIRECT  (1u << 2) /* tables lie in the ring */
-#define WAY_COUNTED (1u << 3) /* requests may have SLOT_COUNTED */
+/* First request virtqueue: control and event queue come before (virtio 1.4, 5.6.2). */
+#define VQ_REQUEST 2u
+
+enum ioq_state {
+	IOQ_RUNNING,
+	IOQ_STOPPING, /* the device may still touch memory of requests; nothing ends */
+	IOQ_DOWN,     /* it no longer can; what becomes of requests in flight is not decided */
+	IOQ_DRAINED,  /* decided: what will not be sent again has ended */
+	IOQ_READY,    /* as DOWN, and the device has a virtqueue for the queue again */
+	IOQ_RESUMING, /* as DRAINED, likewise */
+	IOQ_DEAD,
+};
+
+/* What becomes of requests in flight when the device is lost. */
+enum inflight_policy {
+	INFLIGHT_REPORT,   /* they end as 'outcome unknown' */
+	INFLIGHT_REPLAY,   /* they are sent again, those that may be */
+	INFLIGHT_CONTINUE, /* they stay: the device continues with the same virtqueue */
+};
+
+enum slot_state {
+	SLOT_FREE,
+	SLOT_PREPARED,
+	SLOT_IN_RING,
+	SLOT_ABORTING, /* in the ring, and to end before its time: see timeout.h */
+	SLOT_BACKOFF,  /* with us, to be sent again later: in ioq.backoff */
+	SLOT_DONE,     /* came back, for its handle to poll */
+	SLOT_LOST,     /* ended without an answer, for its handle to poll */
+};
+
+/* slot.flags: what is not plain about a request; 0 on the fast path, and whenever it is FREE. */
+#define SLOT_RAW       (1u << 0) /* a raw command: may transfer less; the header needs cleaning */
+#define SLOT_COUNTED   (1u << 1) /* it counts against its LUN's limit */
+#define SLOT_NO_REPLAY (1u << 2) /* must not be executed twice, so is never sent again */
+#define SLOT_RETRIED   (1u << 3) /* it was sent again: its count of tries needs cleaning */
+#define SLOT_SEEN      (1u << 4) /* it was in flight at a scan for late requests */
+#define SLOT_REPLAYED  (1u << 5) /* in flight when its device reconnected: queue_set.replayed */
+#define SLOT_ABORTED   (1u << 6) /* it is or was ABORTING: its timer has a result for it */
+
+/* State and flags in one number, for one comparison. */
+#define SLOT_STATUS(state, flags) \
+	((uint16_t)(BYTE_ORDER == LITTLE_ENDIAN ? (state) | (flags) << 8 : (state) << 8 | (flags)))
 
 /*
  * slot.shape: what a slot's table is formatted for, segments for the device and segments from it;
- * where the table lies; and which CDB is in the header but for its numbers, if it is known. All in
- * one number, so that the hot path asks once. No slot in use has NO_SHAPE.
+ * where the table lies; and which CDB is in the header except for its numbers, if it is known. All
+ * in one number, so that the fast path asks once. No slot in use has NO_SHAPE.
  */
 #define SHAPE(out, in) ((uint16_t)((out) << 5 | (in)))
 #define SHAPE_TABLE    SHAPE(31, 31)
@@ -92,47 +164,33 @@ struct watch;
 #define SHAPE_DIRECT   (1u << 12) /* the table lies in the ring */
 #define NO_SHAPE       UINT16_MAX
 
-/*
- * slot.flags: SLOT_LIVE and what is not plain about a request. SLOT_LIVE alone on the hot path; 0
- * whenever the slot is free.
- */
-#define SLOT_RAW \
-	(1u << 0) /* a raw command: short transfers are no error, the header needs cleaning */
-#define SLOT_COUNTED (1u << 1) /* it counts against its LUN's limit */
-#define SLOT_AGAIN   (1u << 2) /* it was sent again, so that its tries need cleaning */
-#define SLOT_LIVE    (1u << 3) /* the ring has it: its head may come back, once */
-#define SLOT_SEEN    (1u << 4) /* it was in flight when time limits were looked after */
-#define SLOT_ENDING  (1u << 5) /* it is to end before its time, see limit.h */
-#define SLOT_ONCE    (1u << 6) /* must not be carried out twice, so not sent again */
-#define SLOT_UNKNOWN (1u << 7) /* its device was lost and gave no answer */
-
 /**
  * struct slot - The private part of a request, one cache line
  * @header: the start of its place in DMA memory
  * @user_data: as given with the request
- * @lun: LUN that the request is for; NULL: the slot is free. Read by other threads too
+ * @lun: LUN of the request; NULL while it is FREE or PREPARED. Read by other threads too
  * @regions: DMA regions that its buffers are in. Read by other threads too
  * @owner: handle that prepared it
- * @data_len: bytes of data, all segments together
- * @expect: bytes that the device has written at least when all went well
- * @used_len: bytes that it says it has written, from its return to its judgement
- * @due: from then on, when it is sent again, in milliseconds that wrap
+ * @out_len: bytes of data for the device; 0 in a slot whose shape has none
+ * @expect: bytes that the device has written at least when all went well: RESPONSE_LEAST, or with
+ *	data from the device those and the whole response
+ * @used_len: bytes that it says it has written, while DONE
+ * @due: from then on it is sent again, in milliseconds that wrap, while in BACKOFF
  * @retries: times that a raw command is sent again; others take their LUN's
  * @tries: times that it was sent again; 0 whenever the slot is free
  * @shape: SHAPE() and more
  * @head: its head in the ring
  * @next: next one in whatever list it is in
- * @flags: SLOT_*
- * @carried: it was in flight when its device was back, see recovery.owed; then it has SLOT_AGAIN
- * @free: those three in one store, for a slot that is free
+ * @state: enum slot_state; @flags: SLOT_*; @status: both, SLOT_STATUS()
+ * @free: all of these in one store, for a slot that becomes free
  */
 struct slot {
 	struct virtio_scsi_cmd_req *header;
 	uint64_t user_data;
-	_Atomic(struct vscsi_lun *) lun;
+	_Atomic(struct io_lun *) lun;
 	_Atomic uint64_t regions;
 	struct vscsi_queue *owner;
-	uint32_t data_len;
+	uint32_t out_len;
 	uint32_t expect;
 	union {
 		uint32_t used_len;
@@ -145,108 +203,146 @@ struct slot {
 	union {
 		struct {
 			uint16_t next;
-			uint8_t flags;
-			bool carried;
+			union {
+				struct {
+					uint8_t state;
+					uint8_t flags;
+				};
+				uint16_t status;
+			};
 		};
 		uint32_t free;
 	};
 };
 _Static_assert(sizeof(struct slot) == CACHE_LINE, "a request's private part is one cache line");
 
-/* What becomes of requests that a lost device had; each is better than those before. */
-enum fate {
-	FATE_REPORT, /* they end as 'outcome unknown' */
-	FATE_REPLAY, /* they are sent again, those that may be */
-	FATE_KEEP,   /* they stay where they are: the device goes on with the same virtqueue */
-};
+struct ioq_path;
 
 /**
  * struct ioq - A request queue
- * @vq: the virtqueue, which keeps what is in it while the device is away
+ * @path: the functions that take its requests and polls, chosen when its state changes; the one
+ *	thing that the public calls ask
+ * @vq: the virtqueue, which keeps its contents while the device is away
  * @slots: private parts, @depth of them, and one with NO_SHAPE that ends the list of free slots
- * @memory: their places in DMA memory; @iova: where the device sees them
+ * @free: first free slot, @depth when there is none; the one freed last comes first, as its cache
+ *	lines are warm
+ * @backoff: first of the slots that are to be sent again later
  * @head_shift: a slot's head in the ring is its number shifted by this
  * @max_segs: data segments of a request
  * @indirect: tables lie in the slots and the ring refers to them; else they lie in the ring
  * @readable: its used entries can be read before they are taken: the ring is split and not in order
  * @packed: the same, and each chain is one descriptor of a packed ring
- * @free: first free slot, @depth when there is none; the one freed last comes first, as its cache
- *	lines are warm
- * @waiting: first of the slots that are to be sent again later
- * @attention: the device's events come first: they may tell that a LUN was removed
- * @watches: what is known of the slots' time, @depth of them
- * @look_at_ms: when time limits are to be looked after next
- * @taken_ms: what the device gave back until then has been taken
- * @mark, @mark_ms: virtq_taken() by which all that came until then is taken, where @marked
- * @owes_kick: limit_kick() has to follow
- * @ending: requests with SLOT_ENDING
+ * @memory: the slots' places in DMA memory; @iova: where the device sees them
  * @cache, @map: to translate addresses
- * @dev: the device
- * @lock: held by handles that share the queue; @share: what it guards for them
- * @users: handles that use it; under the device's lock
- * @exclusive: it belongs to one handle alone
+ * @set: the queues of the device
  * @credit_at: where its credits are among those of a LUN, see credit.h
- * @counting: there are LUNs with credits; written under the device's lock
- * @hot: it is @exclusive and @up, and the hot path may be taken
- * @way: how, WAY_*; the one thing that the hot path asks about the queue
- * @up: the device has @vq; cleared by the thread that finds it lost, set by the queue's user
- * @fate: enum fate: what becomes of what was in flight when it was cleared
- * @spare: what the device has after a recovery, until the queue's user takes it for @vq; under the
- *	device's lock
- * @ready: it does have it, or with FATE_KEEP @vq again
- * @parked: what was in flight when the device was lost has been decided about
+ * @timers: what is known of the slots' time, @depth of them
+ * @tend_at_ms: when a poll is to report next that something is due, see queue_poll()
+ * @scan_at_ms: when late requests are to be looked for next
+ * @progress: up to when what the device returned has been taken, see timeout.c
+ * @aborting: requests that are ABORTING
+ * @kick_pending: a kick is to be sent once the lock is released
+ * @lock: held by handles that share the queue; @share: what it guards for them
+ * @state: enum ioq_state; @policy: enum inflight_policy, from when it was RUNNING last
+ * @users: handles that use it; @checked: those of them with VSCSI_QUEUE_CHECK_THREAD;
+ *	@exclusive: it belongs to one handle alone
+ * @counting: there are LUNs with credits
+ * @next_vq: what the device has after a reconnect, until the queue's user switches to it
  */
 struct ioq {
+	_Atomic(const struct ioq_path *) path;
 	struct virtq vq;
 	struct slot *slots;
-	char *memory;
-	uint64_t iova;
-	uint16_t head_shift;
 	uint16_t free;
-	uint16_t waiting;
-	bool attention;
-	uint32_t depth;
+	uint16_t backoff;
+	uint16_t head_shift;
 	uint16_t max_segs;
+	uint32_t depth;
 	bool indirect;
 	bool readable;
 	bool packed;
+	char *memory;
+	uint64_t iova;
 	struct dma_cache cache;
 	const struct dma_map *map;
-	struct vscsi_dev *dev;
-	struct watch *watches;
-	_Atomic uint64_t look_at_ms;
-	uint64_t taken_ms;
-	uint64_t mark_ms;
-	uint16_t mark;
-	bool marked;
-	atomic_uint ending;
-	atomic_bool owes_kick;
+	struct queue_set *set;
+	uint32_t credit_at;
+	struct slot_timer *timers;
+	_Atomic uint64_t tend_at_ms;
+	_Atomic uint64_t scan_at_ms;
+	struct {
+		uint64_t taken_ms;
+		uint64_t mark_ms;
+		uint16_t mark;
+		bool marked;
+	} progress;
+	atomic_uint aborting;
+	atomic_bool kick_pending;
 	struct lock lock;
 	struct share share;
+	_Atomic uint8_t state;
+	_Atomic uint8_t policy;
 	unsigned users;
+	unsigned checked;
 	bool exclusive;
 	atomic_bool counting;
-	bool hot;
-	uint32_t credit_at;
-	_Atomic uint8_t way;
-	atomic_bool up;
-	_Atomic uint32_t fate;
-	atomic_bool ready;
-	bool parked;
-	struct virtq spare;
+	struct virtq next_vq;
+};
+
+/**
+ * struct queue_set - What all request queues of a device have in common
+ * @lock: guards the states of the queues and who uses them; held for moments, never while waiting
+ * @transport, @mem, @map: of the device
+ * @features: features that were negotiated last, before a loss too
+ * @doubled: queues have a second virtqueue, for a device that reconnects
+ * @ioqs, @count: request queues that are set up
+ * @usable: how many of them the device has: fewer when it reconnected with fewer, and then nobody
+ *	uses the others. Under @lock
+ * @seg_max: data segments that a request may have (virtio 1.4, 5.6.4); @max_segs: as the
+ *	application wants it, 0: as many as fit
+ * @scan_ms: how often late requests are looked for; 0: nothing has a time limit
+ * @errors: broken rules that were put right
+ * @replayed: requests that were in flight when the device reconnected and are not returned yet
+ * @answered: it has answered one of them
+ * @zeroes: a block of zeros in DMA memory, for WRITE SAME
+ * @forked: this is a child of the process that opened the device
+ * @notices: what queues have found out for the device
+ */
+struct queue_set {
+	pthread_mutex_t lock;
+	struct transport *transport;
+	struct vscsi_mem *mem;
+	struct dma_map *map;
+	_Atomic uint64_t features;
+	bool doubled;
+	struct ioq **ioqs;
+	unsigned count;
+	unsigned usable;
+	uint32_t seg_max;
+	uint32_t max_segs;
+	_Atomic uint32_t scan_ms;
+	_Atomic uint64_t errors;
+	atomic_uint replayed;
+	atomic_bool answered;
+	void *zeroes;
+	bool forked;
+	struct notices notices;
 };
 
 /**
  * ioq_create - Make a request queue that the device doesn't know of yet
- * @dev: the device, negotiated
+ * @set: queues of the device, with all but @ioqs filled in
  * @index: virtqueue number
  * @size: entries of the ring
  * @out: receives it: ioq_destroy(), once the device no longer has it
  *
- * Return: 0, or a negative errno with its sentence set.
+ * Return: 0, or a negative errno with its text set.
  */
-int ioq_create(struct vscsi_dev *dev, unsigned index, unsigned size, struct ioq **out);
+int ioq_create(struct queue_set *set, unsigned index, unsigned size, struct ioq **out);
 void ioq_destroy(struct ioq *ioq);
+
+/* Empties the virtqueue of a queue that has nothing in flight: 0, or -ENOMEM with its text set. */
+int ioq_renew(struct ioq *ioq, uint64_t features);
 
 /*
  * Whether a request in flight uses a region of the set. Any thread; requests prepared before count.
@@ -254,7 +350,16 @@ void ioq_destroy(struct ioq *ioq);
 bool ioq_uses_regions(const struct ioq *ioq, uint64_t regions);
 
 /* Whether a request to @lun, or with NULL any request, is in flight. Any thread. */
-bool ioq_uses_lun(const struct ioq *ioq, const struct vscsi_lun *lun);
+bool ioq_uses_lun(const struct ioq *ioq, const struct io_lun *lun);
+
+/* Changes the state; set->lock held. The one place where it changes. */
+void ioq_set_state(struct ioq *ioq, enum ioq_state to);
+
+/* From now on requests may have SLOT_COUNTED; set->lock held. */
+void ioq_begin_counting(struct ioq *ioq);
+
+/* Chooses the path again: after a change of state, of counting, or of who uses it. */
+void ioq_choose_path(struct ioq *ioq);
 
 /* A slot's table, with @out segments for the device. */
 struct vring_desc *slot_table(const struct ioq *ioq, const struct slot *slot, unsigned out);
@@ -265,23 +370,16 @@ void slot_format(struct ioq *ioq, struct slot *slot, unsigned out, unsigned in);
 /* Cleans what a raw command left in the request header. */
 void slot_clean(struct slot *slot);
 
-/* Relaxed: what the way depends on is known to the queue's user, or asked again. */
-static inline unsigned ioq_way(const struct ioq *ioq)
+/* Acquire pairs with ioq_set_state(): a device was cut off before anybody sees its queues DOWN. */
+static inline enum ioq_state ioq_state(const struct ioq *ioq)
 {
-	return atomic_load_explicit(&ioq->way, memory_order_relaxed);
+	return (enum ioq_state)atomic_load_explicit(&ioq->state, memory_order_acquire);
 }
 
-/*
- * Opens the hot path, where there is one, or closes it. With @strangers it stays closed, as the hot
- * path doesn't look at a request's LUN. Any thread, with the device's lock held.
- */
-void ioq_set_hot(struct ioq *ioq, bool hot);
-
-/* Closes the hot path once @strangers is set. Any thread, without a lock. */
-void ioq_close_hot(struct ioq *ioq);
-
-/* From now on requests may have SLOT_COUNTED. As ioq_set_hot(). */
-void ioq_begin_counting(struct ioq *ioq);
+static inline bool ioq_running(const struct ioq *ioq)
+{
+	return ioq_state(ioq) == IOQ_RUNNING;
+}
 
 /*
  * Whether requests may have SLOT_COUNTED. Relaxed: those that do are told by that in any case, and
@@ -292,24 +390,15 @@ static inline bool ioq_counting(const struct ioq *ioq)
 	return atomic_load_explicit(&ioq->counting, memory_order_relaxed);
 }
 
-/*
- * Whether the device has the queue's virtqueue. Acquire pairs with the loss: it was cut off before
- * we see that.
- */
-static inline bool ioq_up(const struct ioq *ioq)
+static inline bool ioq_continues(const struct ioq *ioq)
 {
-	return atomic_load_explicit(&ioq->up, memory_order_acquire);
+	return atomic_load_explicit(&ioq->policy, memory_order_relaxed) == INFLIGHT_CONTINUE;
 }
 
-static inline bool ioq_kept(const struct ioq *ioq)
+/* Whether a feature was negotiated. Any thread, also while the device is away. */
+static inline bool queue_set_has(const struct queue_set *set, unsigned bit)
 {
-	return atomic_load_explicit(&ioq->fate, memory_order_relaxed) == FATE_KEEP;
-}
-
-/* The virtqueue that the device has, to which the queue's user may still have to go over. */
-static inline struct virtq *ioq_live(struct ioq *ioq)
-{
-	return atomic_load(&ioq->ready) && !ioq_kept(ioq) ? &ioq->spare : &ioq->vq;
+	return atomic_load_explicit(&set->features, memory_order_relaxed) >> bit & 1;
 }
 
 /* Where slot @number begins in the slots' memory. */
@@ -324,6 +413,33 @@ static inline uint16_t slot_number(const struct ioq *ioq, const struct slot *slo
 	return (uint16_t)(slot - ioq->slots);
 }
 
+static inline enum slot_state slot_state(const struct slot *slot)
+{
+	return (enum slot_state)slot->state;
+}
+
+/* Bytes of data, all segments together. */
+static inline uint32_t slot_data_len(const struct slot *slot)
+{
+	if (slot->expect == RESPONSE_LEAST)
+		return slot->out_len;
+	return slot->out_len + slot->expect - (uint32_t)sizeof(struct virtio_scsi_cmd_resp);
+}
+
+/* Changes a request's state; debug builds check that there is such a change. */
+void slot_set_state(struct slot *slot, enum slot_state to);
+
+/* Whether the ring has a request: its head may come back, once. */
+static inline bool slot_in_ring(const struct slot *slot)
+{
+	return slot_state(slot) == SLOT_IN_RING || slot_state(slot) == SLOT_ABORTING;
+}
+
+static inline struct io_lun *slot_lun(const struct slot *slot)
+{
+	return atomic_load_explicit(&slot->lun, memory_order_relaxed);
+}
+
 /*
  * The slot of a used id, or NULL when the device has no such chain: it was never given, or given
  * back before.
@@ -336,7 +452,7 @@ static inline struct slot *ioq_find(const struct ioq *ioq, uint32_t head)
 		return NULL;
 	slot = &ioq->slots[head >> ioq->head_shift];
 	/* All 32 bits count (virtio 1.4, 2.7.8). */
-	return likely((slot->flags & SLOT_LIVE) && slot->head == head) ? slot : NULL;
+	return likely(slot_in_ring(slot) && slot->head == head) ? slot : NULL;
 }
 
 static inline struct virtio_scsi_cmd_resp *header_response(struct virtio_scsi_cmd_req *header)
@@ -382,9 +498,11 @@ static inline void slot_poison(struct virtio_scsi_cmd_req *header)
 static inline void slot_end(struct slot *slot, struct virtio_scsi_cmd_req *header, uint16_t next)
 {
 	slot_poison(header);
+	/* FREE without flags is 0. */
 	slot->free = BYTE_ORDER == LITTLE_ENDIAN ? next : (uint32_t)next << 16;
 	/*
-	 * Release: whoever sees that the LUN is not in use may free it. Pairs with ioq_uses_lun().
+	 * Release: a thread that sees that the LUN is not in use may free it. Pairs with
+	 * ioq_uses_lun().
 	 */
 	atomic_store_explicit(&slot->lun, NULL, memory_order_release);
 }
@@ -413,22 +531,18 @@ static inline void slot_forget(const struct slot *slot)
 	slot_response(slot)->resid = 0;
 }
 
-/* Hands a slot to the ring once more, with the request that is in it. */
-static inline void slot_push_again(struct ioq *ioq, struct slot *slot)
+/* Hands a filled slot to the ring; the device sees it after the next publish. */
+static inline void slot_push(struct ioq *ioq, struct slot *slot)
 {
-	slot_poison(slot->header);
-	slot->flags |= SLOT_LIVE;
+	slot_set_state(slot, SLOT_IN_RING);
 	virtq_push_untracked(&ioq->vq, slot->head);
 }
 
-/* Hands a filled slot to the ring; the device sees it after the next publish. */
-static inline void slot_push(struct ioq *ioq, struct slot *slot, struct vscsi_lun *lun,
-			     uint64_t user_data)
+/* The same for a request that was in it before. */
+static inline void slot_push_again(struct ioq *ioq, struct slot *slot)
 {
-	slot->user_data = user_data;
-	atomic_store_explicit(&slot->lun, lun, memory_order_relaxed);
-	slot->flags |= SLOT_LIVE;
-	virtq_push_untracked(&ioq->vq, slot->head);
+	slot_poison(slot->header);
+	slot_push(ioq, slot);
 }
 
 #endif

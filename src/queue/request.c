@@ -1,13 +1,77 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Gathers segments and writes them into a slot's descriptor table. */
+/* Takes slots, gathers segments and writes them into a slot's descriptor table. */
 #include <errno.h>
 #include <string.h>
 
+#include "queue/complete.h"
+#include "queue/credit.h"
+#include "queue/fair.h"
 #include "queue/request.h"
+#include "queue/resume.h"
+#include "queue/timeout.h"
 
 /* A chain has at most 2^32 bytes, header and response among them (virtio 1.4, 2.7.5.2). */
 #define MAX_BYTES \
 	(UINT32_MAX - sizeof(struct virtio_scsi_cmd_req) - sizeof(struct virtio_scsi_cmd_resp))
+
+int request_begin(struct vscsi_queue *queue, struct io_lun *lun, struct slot **out)
+{
+	struct ioq *ioq = queue->ioq;
+	int err = queue_check(queue);
+
+	if (err)
+		return err;
+	queue_lock(queue);
+	if (ioq->free == ioq->depth || (queue->shared && !share_may_take(queue))) {
+		queue_unlock(queue);
+		return ioq_state(ioq) == IOQ_DEAD ? -ENOTCONN : -EAGAIN;
+	}
+	if (unlikely(ioq_state(ioq) == IOQ_DEAD) || unlikely(io_lun_state(lun) == LUN_GONE)) {
+		queue_unlock(queue);
+		return ioq_state(ioq) == IOQ_DEAD ? -ENOTCONN : -ENODEV;
+	}
+	/* What was in flight when the device was lost is decided before anything new is added. */
+	if (unlikely(!ioq_running(ioq)))
+		ioq_drain(ioq);
+	if (lun->credits && !credit_get(lun, ioq)) {
+		queue_unlock(queue);
+		return -EAGAIN;
+	}
+	if (queue->shared)
+		share_take(queue);
+	if (lun->credits)
+		credit_of(lun, ioq)->left--;
+	*out = &ioq->slots[ioq->free];
+	ioq->free = (*out)->next;
+	slot_set_state(*out, SLOT_PREPARED);
+	(*out)->flags |= lun->credits ? SLOT_COUNTED : 0;
+	return 0;
+}
+
+int request_commit(struct vscsi_queue *queue, struct io_lun *lun, struct slot *slot,
+		   uint64_t user_data)
+{
+	slot->owner = queue;
+	slot->user_data = user_data;
+	atomic_store_explicit(&slot->lun, lun, memory_order_relaxed);
+	if (likely(io_lun_state(lun) == LUN_PRESENT))
+		slot_push(queue->ioq, slot);
+	else
+		backoff_append(queue->ioq, slot);
+	queue_unlock(queue);
+	return 0;
+}
+
+int request_abandon(struct vscsi_queue *queue, struct io_lun *lun, struct slot *slot, int err)
+{
+	if (slot->flags & SLOT_COUNTED)
+		credit_give(lun, queue->ioq);
+	if (queue->shared)
+		share_give(queue, 1);
+	slot_release(queue->ioq, slot, slot_number(queue->ioq, slot));
+	queue_unlock(queue);
+	return err;
+}
 
 static int add_piece(struct ioq *ioq, struct request *request, const struct piece *piece)
 {
@@ -78,7 +142,7 @@ void request_add_parameters(struct ioq *ioq, struct request *request, const stru
 	piece->region = 0;
 }
 
-void request_fill(struct ioq *ioq, struct slot *slot, const struct vscsi_lun *lun,
+void request_fill(struct ioq *ioq, struct slot *slot, const struct io_lun *lun,
 		  const struct request *request)
 {
 	struct vring_desc *data = slot_table(ioq, slot, request->out) + 1;
@@ -95,7 +159,7 @@ void request_fill(struct ioq *ioq, struct slot *slot, const struct vscsi_lun *lu
 		data[place].len = htole32((uint32_t)request->pieces[i].len);
 	}
 	memcpy(slot->header->lun, lun->addr, sizeof(lun->addr));
-	slot->data_len = (uint32_t)(request->out_bytes + request->in_bytes);
+	slot->out_len = (uint32_t)request->out_bytes;
 	slot->expect = RESPONSE_LEAST;
 	if (request->in_bytes)
 		slot->expect = (uint32_t)(sizeof(struct virtio_scsi_cmd_resp) + request->in_bytes);

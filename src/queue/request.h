@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A request of any shape, gathered on the stack before anything is written to its slot, so that one
- * that can't be made leaves no trace.
+ * Making a request of any shape: take a slot, gather the segments on the stack, fill the slot, hand
+ * it to the ring. One that can't be made leaves no trace.
  */
 #ifndef QUEUE_REQUEST_H
 #define QUEUE_REQUEST_H
 
 #include <sys/uio.h>
 
-#include "queue/ioq.h"
-#include "lun/lun.h"
+#include "queue/queue.h"
 
 /* A piece of a data buffer that is contiguous for the device and in one region. */
 struct piece {
@@ -33,6 +32,26 @@ struct request {
 	uint64_t regions;
 	struct piece pieces[SLOT_MAX_SEGS];
 };
+
+/**
+ * request_begin - Take a slot for a request
+ * @queue: the queue; locked when this returns 0
+ * @lun: LUN that the request is for
+ * @out: receives the slot: fill it, then request_commit() or request_abandon()
+ *
+ * Return: 0; -EAGAIN (full now); -ENODEV (the LUN is gone); -ENOTCONN; -EPERM, -ECHILD as
+ * queue_check().
+ */
+int request_begin(struct vscsi_queue *queue, struct io_lun *lun, struct slot **out);
+
+/* Gives a slot back whose request turned out to be impossible, and unlocks. Returns @err. */
+int request_abandon(struct vscsi_queue *queue, struct io_lun *lun, struct slot *slot, int err);
+
+/*
+ * Hands a filled slot to the ring, or holds it back while the LUN is suspect; unlocks. Returns 0.
+ */
+int request_commit(struct vscsi_queue *queue, struct io_lun *lun, struct slot *slot,
+		   uint64_t user_data);
 
 /* Begins with a request that carries nothing; the pieces needn't be cleaned. */
 static inline void request_init(struct request *request)
@@ -66,7 +85,7 @@ void request_add_parameters(struct ioq *ioq, struct request *request, const stru
 			    uint32_t bytes);
 
 /* Writes a request into its slot. The CDB is there already. */
-void request_fill(struct ioq *ioq, struct slot *slot, const struct vscsi_lun *lun,
+void request_fill(struct ioq *ioq, struct slot *slot, const struct io_lun *lun,
 		  const struct request *request);
 
 #endif

@@ -3,93 +3,101 @@
  * A request queue whose device was lost. Which requests the device had is known privately, by the
  * slots; what is sent again is what lies in them.
  */
-#include "queue/timeout.h"
+#include <assert.h>
+#include <errno.h>
+
+#include "queue/complete.h"
 #include "queue/resume.h"
+#include "queue/share.h"
+#include "queue/timeout.h"
 #include "util/clock.h"
 
-/* Whether a request may not be sent again: it may have been carried out, or nobody wants it. */
-static bool only_once(const struct ioq *ioq, const struct slot *slot)
+/* Which changes of a queue's state there are: the diagram of ioq.h. */
+static const uint8_t next_states[] = {
+	[IOQ_RUNNING] = 1u << IOQ_STOPPING | 1u << IOQ_DOWN | 1u << IOQ_DEAD,
+	[IOQ_STOPPING] = 1u << IOQ_DOWN | 1u << IOQ_DEAD,
+	[IOQ_DOWN] = 1u << IOQ_DRAINED | 1u << IOQ_READY | 1u << IOQ_DEAD,
+	[IOQ_DRAINED] = 1u << IOQ_RESUMING | 1u << IOQ_DEAD,
+	[IOQ_READY] = 1u << IOQ_RESUMING | 1u << IOQ_RUNNING | 1u << IOQ_DOWN | 1u << IOQ_DEAD,
+	[IOQ_RESUMING] = 1u << IOQ_RUNNING | 1u << IOQ_DRAINED | 1u << IOQ_DEAD,
+	[IOQ_DEAD] = 0,
+};
+
+void ioq_set_state(struct ioq *ioq, enum ioq_state to)
 {
-	return atomic_load(&ioq->fate) == FATE_REPORT || (slot->flags & (SLOT_ONCE | SLOT_ENDING));
+	assert(next_states[ioq_state(ioq)] & 1u << to);
+	(void)next_states;
+	atomic_store_explicit(&ioq->state, (uint8_t)to, memory_order_release);
+	ioq_choose_path(ioq);
 }
 
-void ioq_end(struct slot *slot)
+/* Whether a request may not be sent again: it may have been executed, or nobody wants it. */
+static bool is_once_only(const struct ioq *ioq, const struct slot *slot)
 {
-	slot->flags &= (uint8_t)~SLOT_LIVE;
-	slot->flags |= SLOT_UNKNOWN;
-	share_hand_over(slot, 0);
+	return atomic_load(&ioq->policy) == INFLIGHT_REPORT ||
+	       (slot->flags & (SLOT_NO_REPLAY | SLOT_ABORTED));
 }
 
-void ioq_park(struct ioq *ioq)
+static bool is_undecided(const struct ioq *ioq)
 {
+	enum ioq_state state = ioq_state(ioq);
+
+	return (state == IOQ_DOWN || state == IOQ_READY) && !ioq_continues(ioq);
+}
+
+void ioq_drain(struct ioq *ioq)
+{
+	struct queue_set *set = ioq->set;
 	unsigned i;
 
-	if (ioq->parked || ioq_kept(ioq))
+	if (!is_undecided(ioq) || pthread_mutex_trylock(&set->lock))
 		return;
-	ioq->parked = true;
-	/* What it gave back before it went is as good as ever; what makes no sense stays there. */
-	share_hand_over_all(ioq);
-	for (i = 0; i < ioq->depth; i++) {
-		struct slot *slot = &ioq->slots[i];
+	if (is_undecided(ioq)) {
+		/*
+		 * What it gave back before it went is as good as ever; what is wrong stays there.
+		 */
+		share_take_used(ioq);
+		for (i = 0; i < ioq->depth; i++) {
+			struct slot *slot = &ioq->slots[i];
 
-		if ((slot->flags & SLOT_LIVE) && only_once(ioq, slot))
-			ioq_end(slot);
-	}
-}
-
-bool ioq_has_news(const struct ioq *ioq)
-{
-	return !(ioq->parked || ioq_kept(ioq)) || atomic_load(&ioq->ready) || ioq_up(ioq) ||
-	       dev_failed(ioq->dev);
-}
-
-bool queue_has_news(const struct vscsi_queue *queue)
-{
-	return queue->done != NO_SLOT || ioq_has_news(queue->ioq);
-}
-
-/* Whether a request has data both ways, and the device that is back can't do that (5.6.6.1.1). */
-static bool is_beyond(const struct ioq *ioq, const struct slot *slot)
-{
-	return (slot->shape & SHAPE(31, 0)) && (slot->shape & SHAPE(0, 31)) &&
-	       !dev_uses(ioq->dev, VIRTIO_SCSI_F_INOUT);
-}
-
-bool slot_is_unfit(const struct ioq *ioq, const struct slot *slot)
-{
-	return slot_gone(slot) || is_beyond(ioq, slot);
-}
-
-/*
- * Ends what is for LUNs that did not come back, or can't be sent any more. Return: whether there
- * was any.
- */
-static bool end_unfit(struct ioq *ioq)
-{
-	uint16_t *link = &ioq->waiting;
-	bool any = false;
-	unsigned i;
-
-	while (*link != NO_SLOT) {
-		struct slot *slot = &ioq->slots[*link];
-
-		if (!slot_is_unfit(ioq, slot)) {
-			link = &slot->next;
-			continue;
+			if (slot_in_ring(slot) && is_once_only(ioq, slot))
+				slot_lose(ioq, slot, slot_lost_result(ioq, slot));
 		}
-		*link = slot->next;
-		ioq_end(slot);
-		any = true;
+		ioq_set_state(ioq, ioq_state(ioq) == IOQ_DOWN ? IOQ_DRAINED : IOQ_RESUMING);
 	}
-	for (i = 0; i < ioq->depth; i++) {
-		struct slot *slot = &ioq->slots[i];
+	pthread_mutex_unlock(&set->lock);
+}
 
-		if (!(slot->flags & SLOT_LIVE) || !slot_is_unfit(ioq, slot))
-			continue;
-		ioq_end(slot);
-		any = true;
+bool ioq_has_pending(const struct ioq *ioq)
+{
+	switch (ioq_state(ioq)) {
+	case IOQ_STOPPING:
+	case IOQ_DRAINED:
+		return false;
+	case IOQ_DOWN:
+		return !ioq_continues(ioq);
+	default:
+		return true;
 	}
-	return any;
+}
+
+bool slot_is_possible(const struct ioq *ioq, const struct slot *slot)
+{
+	bool both_ways = (slot->shape & SHAPE(31, 0)) && (slot->shape & SHAPE(0, 31));
+
+	/* (virtio 1.4, 5.6.6.1.1) */
+	return !both_ways || queue_set_has(ioq->set, VIRTIO_SCSI_F_INOUT);
+}
+
+/* Until it is returned, the device that reconnected has not shown that it survives it. */
+static void mark_replayed(struct ioq *ioq, struct slot *slot)
+{
+	/* Its time starts again. */
+	slot->flags &= (uint8_t)~SLOT_SEEN;
+	if (slot->flags & SLOT_REPLAYED)
+		return;
+	slot->flags |= SLOT_REPLAYED | SLOT_RETRIED;
+	atomic_fetch_add_explicit(&ioq->set->replayed, 1, memory_order_relaxed);
 }
 
 /* Puts a request that is in flight, and not listed yet, before all that are. */
@@ -97,11 +105,13 @@ static uint16_t list_first(struct ioq *ioq, uint16_t first, unsigned number)
 {
 	struct slot *slot = &ioq->slots[number];
 
-	if (number >= ioq->depth || !(slot->flags & SLOT_LIVE))
+	if (number >= ioq->depth || !slot_in_ring(slot))
 		return first;
-	/* It is in no ring from here on, until push_all(). Its time begins anew there. */
-	slot->flags &= (uint8_t) ~(SLOT_LIVE | SLOT_SEEN);
+	mark_replayed(ioq, slot);
+	slot_set_state(slot, SLOT_BACKOFF);
+	slot->due = (uint32_t)clock_ms();
 	slot->next = first;
+	slot_forget(slot);
 	return (uint16_t)number;
 }
 
@@ -110,9 +120,9 @@ static uint16_t list_first(struct ioq *ioq, uint16_t first, unsigned number)
  * what was pushed last. What it no longer shows is older than all the others. A device that wrote
  * over the ring has changed the order, which was never promised, and nothing else.
  */
-static uint16_t list_all(struct ioq *ioq)
+static uint16_t list_in_flight(struct ioq *ioq)
 {
-	uint16_t first = NO_SLOT;
+	uint16_t first = ioq->backoff;
 	unsigned i;
 
 	for (i = 1; i <= ioq->vq.size; i++)
@@ -123,53 +133,16 @@ static uint16_t list_all(struct ioq *ioq)
 	return first;
 }
 
-/* Until it is returned, the device that is back has not shown that it can live with it. */
-static void carry(const struct ioq *ioq, struct slot *slot)
+/* Switches to the new virtqueue, with everything that is in flight to be sent again. */
+static void replay(struct ioq *ioq)
 {
-	if (slot->carried)
-		return;
-	slot->carried = true;
-	slot->flags |= SLOT_AGAIN;
-	atomic_fetch_add_explicit(&ioq->dev->recovery.owed, 1, memory_order_relaxed);
+	ioq->backoff = list_in_flight(ioq);
+	virtq_succeed(&ioq->vq, &ioq->next_vq);
+	ioq->progress.marked = false;
 }
 
-void slot_carried(const struct ioq *ioq, struct slot *slot)
-{
-	struct recovery *recovery = &ioq->dev->recovery;
-
-	slot->carried = false;
-	if (!(slot->flags & SLOT_UNKNOWN))
-		atomic_store_explicit(&recovery->answered, true, memory_order_relaxed);
-	/* Release pairs with has_proved_itself(), which asks for the answer next. */
-	atomic_fetch_sub_explicit(&recovery->owed, 1, memory_order_release);
-}
-
-static void push_all(struct ioq *ioq, uint16_t number)
-{
-	while (number != NO_SLOT) {
-		struct slot *slot = &ioq->slots[number];
-
-		number = slot->next;
-		carry(ioq, slot);
-		slot_forget(slot);
-		slot_push_again(ioq, slot);
-	}
-}
-
-/* Goes over to the fresh virtqueue, with all that is in flight. */
-static bool replay(struct ioq *ioq)
-{
-	uint16_t first = list_all(ioq);
-
-	virtq_succeed(&ioq->vq, &ioq->spare);
-	push_all(ioq, first);
-	ioq->parked = false;
-	ioq->marked = false;
-	return virtq_publish(&ioq->vq);
-}
-
-/* Goes on with the virtqueue that the device has again. The time of what is in it begins anew. */
-static bool continue_ring(struct ioq *ioq)
+/* Continues with the virtqueue that the device has again. Aborts start again. */
+static void continue_ring(struct ioq *ioq)
 {
 	const uint64_t now = clock_ms();
 	unsigned i;
@@ -177,40 +150,32 @@ static bool continue_ring(struct ioq *ioq)
 	for (i = 0; i < ioq->depth; i++) {
 		struct slot *slot = &ioq->slots[i];
 
-		slot->flags &= (uint8_t)~SLOT_SEEN;
-		ioq->watches[i].step_ms = now;
-		if (slot->flags & SLOT_LIVE)
-			carry(ioq, slot);
+		if (!slot_in_ring(slot))
+			continue;
+		mark_replayed(ioq, slot);
+		ioq->timers[i].step = 0;
+		ioq->timers[i].tmf = NO_TMF;
+		ioq->timers[i].step_ms = now;
 	}
-	return virtq_publish(&ioq->vq);
-}
-
-/*
- * Whether nothing stands in the way. What was ended is polled first: the hot path doesn't look for
- * it. Asked with the device's lock held: it may have been lost once more.
- */
-static bool may_resume(struct ioq *ioq)
-{
-	if (!atomic_load(&ioq->ready))
-		return false;
-	if (ioq_kept(ioq))
-		return true;
-	return ioq->parked && !end_unfit(ioq);
 }
 
 void ioq_resume(struct ioq *ioq, bool *kick)
 {
-	struct vscsi_dev *dev = ioq->dev;
+	struct queue_set *set = ioq->set;
+	bool same;
 
 	*kick = false;
-	/* Not waited for: whoever has the lock may be waiting for the device. */
-	if (!atomic_load(&ioq->ready) || pthread_mutex_trylock(&dev->lock))
+	if (pthread_mutex_trylock(&set->lock))
 		return;
-	if (may_resume(ioq)) {
-		*kick = ioq_kept(ioq) ? continue_ring(ioq) : replay(ioq);
-		atomic_store(&ioq->ready, false);
-		ioq_set_hot(ioq, ioq->exclusive);
-		atomic_store_explicit(&ioq->up, true, memory_order_release);
+	same = ioq_state(ioq) == IOQ_READY && ioq_continues(ioq);
+	if (same || ioq_state(ioq) == IOQ_RESUMING) {
+		if (same)
+			continue_ring(ioq);
+		else
+			replay(ioq);
+		ioq_set_state(ioq, IOQ_RUNNING);
+		backoff_push_due(ioq);
+		*kick = virtq_publish(&ioq->vq);
 	}
-	pthread_mutex_unlock(&dev->lock);
+	pthread_mutex_unlock(&set->lock);
 }

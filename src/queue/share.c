@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Sharing a request queue: who gets how many slots, and handing over what another's poll found.
- * Sleeping on it is in bell.c.
+ * Sharing a request queue: how many slots each handle gets, and giving each its completions.
+ * Sleeping on a shared queue is in wakeup.c.
  */
 #include <errno.h>
 
@@ -13,7 +13,7 @@ static unsigned reserve_of(const struct vscsi_queue *queue)
 {
 	unsigned reserve = queue->ioq->share.reserve;
 
-	return queue->modest && reserve ? 1 : reserve;
+	return queue->internal && reserve ? 1 : reserve;
 }
 
 static unsigned fair_part(unsigned depth, unsigned count)
@@ -24,28 +24,28 @@ static unsigned fair_part(unsigned depth, unsigned count)
 }
 
 /*
- * Half of the ring is dealt out evenly, the other half goes to whoever needs it; the library's own
- * calls, which wait one at a time, need one slot to go on. With more handles than slots nothing can
- * be promised.
+ * Half of the ring is dealt out evenly, the other half goes to the handle that needs it; the
+ * library's own calls, which wait one at a time, need one slot to go on. With more handles than
+ * slots nothing can be promised.
  */
 static void deal(struct ioq *ioq)
 {
 	struct share *share = &ioq->share;
 	struct vscsi_queue *queue;
-	unsigned modest = 0;
+	unsigned internal = 0;
 	unsigned count = 0;
 
 	for (queue = share->handles; queue; queue = queue->next) {
-		modest += queue->modest;
+		internal += queue->internal;
 		count++;
 	}
 	share->reserve = 0;
 	if (count && count <= ioq->depth)
-		share->reserve = fair_part(ioq->depth, count - modest);
-	share->owed = 0;
+		share->reserve = fair_part(ioq->depth, count - internal);
+	share->kept = 0;
 	for (queue = share->handles; queue; queue = queue->next) {
 		queue->reserve = reserve_of(queue);
-		share->owed += share_lacking(queue);
+		share->kept += share_lacking(queue);
 	}
 }
 
@@ -53,11 +53,11 @@ void share_join(struct vscsi_queue *queue)
 {
 	struct ioq *ioq = queue->ioq;
 
-	lock_take(&ioq->lock);
+	lock_acquire(&ioq->lock);
 	queue->next = ioq->share.handles;
 	ioq->share.handles = queue;
 	deal(ioq);
-	lock_give(&ioq->lock);
+	lock_release(&ioq->lock);
 }
 
 void share_quit(struct vscsi_queue *queue)
@@ -65,15 +65,15 @@ void share_quit(struct vscsi_queue *queue)
 	struct ioq *ioq = queue->ioq;
 	struct vscsi_queue **link = &ioq->share.handles;
 
-	lock_take(&ioq->lock);
+	lock_acquire(&ioq->lock);
 	while (*link != queue)
 		link = &(*link)->next;
 	*link = queue->next;
 	/* What it held of a lost device, when that is being closed, is nobody's now. */
 	ioq->share.held -= queue->held;
 	deal(ioq);
-	share_put_bell(queue);
-	lock_give(&ioq->lock);
+	share_put_wakeup(queue);
+	lock_release(&ioq->lock);
 }
 
 unsigned share_depth(struct vscsi_queue *queue)
@@ -82,43 +82,27 @@ unsigned share_depth(struct vscsi_queue *queue)
 	unsigned depth = ioq->depth;
 	struct vscsi_queue *other;
 
-	lock_take(&ioq->lock);
+	lock_acquire(&ioq->lock);
 	for (other = ioq->share.handles; other; other = other->next)
 		depth -= other == queue ? 0 : reserve_of(other);
-	lock_give(&ioq->lock);
+	lock_release(&ioq->lock);
 	return depth;
 }
 
-void share_hand_over(struct slot *slot, uint32_t used_len)
-{
-	struct vscsi_queue *owner = slot->owner;
-	struct ioq *ioq = owner->ioq;
-	uint16_t number = slot_number(ioq, slot);
-
-	slot->used_len = used_len;
-	slot->next = NO_SLOT;
-	if (owner->done == NO_SLOT)
-		owner->done = number;
-	else
-		ioq->slots[owner->done_last].next = number;
-	owner->done_last = number;
-}
-
-bool share_hand_over_all(struct ioq *ioq)
+bool share_take_used(struct ioq *ioq)
 {
 	int pending = virtq_pending(&ioq->vq);
 	int err = pending < 0 ? pending : 0;
 	struct ring_used used;
+	struct slot *slot;
 
 	for (; pending > 0 && !err; pending--) {
-		struct slot *slot;
-
 		err = virtq_take_untracked(&ioq->vq, &used);
 		if (err)
 			break;
 		slot = slot_of_used(ioq, used);
 		if (slot)
-			share_hand_over(slot, used.len);
+			slot_to_owner(slot, SLOT_DONE, used.len);
 		else
 			err = -EPROTO;
 	}
@@ -126,12 +110,12 @@ bool share_hand_over_all(struct ioq *ioq)
 }
 
 /*
- * Ends, whatever the device does: each chain is taken once, and none is pushed meanwhile. The wish
- * has to be renewed behind what was taken, and a look at the ring has to follow each wish (virtio
+ * Ends, whatever the device does: each chain is taken once, and none is pushed meanwhile. The
+ * notification is to be asked for after what was taken, and the ring checked after that (virtio
  * 1.4, 2.7.14).
  */
 void share_gather(struct ioq *ioq)
 {
-	while (share_hand_over_all(ioq) && ioq->share.listed && virtq_arm(&ioq->vq))
+	while (share_take_used(ioq) && ioq->share.listed && virtq_arm(&ioq->vq))
 		;
 }

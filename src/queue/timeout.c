@@ -1,72 +1,109 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/*
- * Finds requests that take too long. What is done about them is in escalate.c.
- */
+/* Finds requests that take too long, and begins to end them. */
 #include <errno.h>
 
+#include <vscsi/device.h>
+
 #include "queue/complete.h"
-#include "device/control.h"
 #include "queue/timeout.h"
-#include "device/recover.h"
 #include "util/clock.h"
 
-#define DEFAULT_IO_MS   30000u
-#define DEFAULT_TASK_MS 5000u
+/* Scans within the smallest limit; the longest interval and, while requests end, the shortest. */
+#define SCANS     8u
+#define SCAN_MOST 250u
+#define SCAN_BUSY 2u
 
-/* Looks within the smallest limit, and the longest and, while requests end, the shortest wait. */
-#define LOOKS     8u
-#define LOOK_MOST 250u
-#define LOOK_BUSY 2u
-
-void limit_defaults(struct vscsi_dev_opts *opts)
+/* Scans become more frequent: the next one is not left to when it would have been. */
+static void scan_soon(struct queue_set *set)
 {
-	if (!opts->io_timeout_ms)
-		opts->io_timeout_ms = DEFAULT_IO_MS;
-	if (opts->io_timeout_ms == VSCSI_NO_TIMEOUT)
-		opts->io_timeout_ms = 0;
-	if (!opts->task_timeout_ms)
-		opts->task_timeout_ms = DEFAULT_TASK_MS;
+	unsigned i;
+
+	for (i = 0; set->ioqs && i < set->count; i++) {
+		atomic_store_explicit(&set->ioqs[i]->scan_at_ms, 0, memory_order_relaxed);
+		atomic_store_explicit(&set->ioqs[i]->tend_at_ms, 0, memory_order_relaxed);
+	}
 }
 
-uint32_t limit_set(struct vscsi_dev *dev, uint32_t ms, uint32_t otherwise)
+uint32_t timeout_set(struct queue_set *set, uint32_t ms, uint32_t otherwise)
 {
 	uint32_t limit = ms ? ms : otherwise;
-	uint32_t look;
+	uint32_t scan;
 	uint32_t now;
 
 	if (!limit || limit == VSCSI_NO_TIMEOUT)
 		return 0;
-	look = limit / LOOKS ? limit / LOOKS : 1;
-	if (look > LOOK_MOST)
-		look = LOOK_MOST;
-	now = atomic_load_explicit(&dev->look_ms, memory_order_relaxed);
-	while ((!now || look < now) &&
-	       !atomic_compare_exchange_weak_explicit(&dev->look_ms, &now, look,
-						      memory_order_relaxed, memory_order_relaxed))
-		;
+	scan = limit / SCANS ? limit / SCANS : 1;
+	if (scan > SCAN_MOST)
+		scan = SCAN_MOST;
+	now = atomic_load_explicit(&set->scan_ms, memory_order_relaxed);
+	while (!now || scan < now) {
+		if (!atomic_compare_exchange_weak_explicit(
+			    &set->scan_ms, &now, scan, memory_order_relaxed, memory_order_relaxed))
+			continue;
+		scan_soon(set);
+		break;
+	}
 	return limit;
 }
 
-uint32_t limit_nap(const struct ioq *ioq, uint32_t most)
+uint32_t timeout_interval(const struct ioq *ioq, uint32_t most)
 {
-	uint32_t look = atomic_load_explicit(&ioq->dev->look_ms, memory_order_relaxed);
+	uint32_t scan = atomic_load_explicit(&ioq->set->scan_ms, memory_order_relaxed);
 
-	if (ioq->ending)
-		return LOOK_BUSY;
-	return look && look < most ? look : most;
+	if (ioq->aborting)
+		return SCAN_BUSY;
+	return scan && scan < most ? scan : most;
 }
 
-bool limit_is_out(const struct ioq *ioq, const struct slot *slot)
+uint64_t slot_tag(const struct ioq *ioq, const struct slot *slot)
 {
-	return (slot->flags & SLOT_LIVE) || ioq_is_waiting(ioq, slot);
+	return (uint64_t)slot_timer(ioq, slot)->uses << 32 | (uint64_t)ioq->vq.index << 16 |
+	       slot_number(ioq, slot);
+}
+
+void timeout_abort(struct ioq *ioq, struct slot *slot, uint64_t now, int result)
+{
+	struct slot_timer *timer = slot_timer(ioq, slot);
+
+	if (slot_state(slot) == SLOT_BACKOFF) {
+		backoff_lose(ioq, slot, result);
+		return;
+	}
+	timer->result = result;
+	/* What was prepared and never submitted goes out, or there would be nothing to abort. */
+	if (ioq_running(ioq) && virtq_publish(&ioq->vq))
+		atomic_store(&ioq->kick_pending, true);
+	slot_set_state(slot, SLOT_ABORTING);
+	slot->flags |= SLOT_ABORTED;
+	timer->tmf = NO_TMF;
+	timer->step = 0;
+	timer->step_ms = now;
+	ioq->aborting++;
+	/* What is done about it begins with the next poll. */
+	atomic_store_explicit(&ioq->tend_at_ms, 0, memory_order_relaxed);
+}
+
+void timeout_cancel(struct ioq *ioq, struct slot *slot)
+{
+	slot_set_state(slot, SLOT_IN_RING);
+	slot->flags &= (uint8_t)~SLOT_ABORTED;
+	ioq->aborting--;
+}
+
+void timeout_ended(struct ioq *ioq, struct slot *slot)
+{
+	ioq->aborting--;
+	/* An abort that is still on its way must not find the slot's next request. */
+	slot_timer(ioq, slot)->uses++;
+	slot->header->tag = htole64(slot_tag(ioq, slot));
 }
 
 /*
- * Moves on the time up to which everything that the device gave back has been taken. Requests are
- * as old as that at most: one that came back in time and wasn't fetched, because the application
- * polls rarely or only a few at a time, is not late.
+ * Moves on the time up to which everything that the device returned has been taken. Requests are as
+ * old as that at most: one that came back in time and wasn't fetched, because the application polls
+ * rarely or only a few at a time, is not late.
  */
-static bool note_taken(struct ioq *ioq, uint64_t now)
+static bool note_progress(struct ioq *ioq, uint64_t now)
 {
 	int pending = virtq_ready(&ioq->vq);
 	uint16_t taken = virtq_taken(&ioq->vq);
@@ -75,90 +112,53 @@ static bool note_taken(struct ioq *ioq, uint64_t now)
 	if (pending < 0)
 		return false;
 	if (!pending)
-		ioq->taken_ms = now;
-	else if (ioq->marked && (int16_t)(taken - ioq->mark) >= 0)
-		ioq->taken_ms = ioq->mark_ms;
-	else if (ioq->marked)
+		ioq->progress.taken_ms = now;
+	else if (ioq->progress.marked && (int16_t)(taken - ioq->progress.mark) >= 0)
+		ioq->progress.taken_ms = ioq->progress.mark_ms;
+	else if (ioq->progress.marked)
 		return true;
-	ioq->marked = pending > 0;
-	ioq->mark = (uint16_t)(taken + pending);
-	ioq->mark_ms = now;
+	ioq->progress.marked = pending > 0;
+	ioq->progress.mark = (uint16_t)(taken + pending);
+	ioq->progress.mark_ms = now;
 	return true;
 }
 
-static bool is_late(const struct ioq *ioq, const struct slot *slot)
+static void scan_slot(struct ioq *ioq, struct slot *slot, uint64_t now)
 {
-	const struct vscsi_lun *lun = atomic_load_explicit(&slot->lun, memory_order_relaxed);
-	const struct watch *watch = slot_watch(ioq, slot);
-	uint32_t limit = slot->flags & SLOT_RAW ? watch->limit_ms : lun->limit_ms;
+	const struct io_lun *lun = slot_lun(slot);
+	struct slot_timer *timer = slot_timer(ioq, slot);
+	uint32_t limit;
 
-	return limit && ioq->taken_ms >= watch->seen_ms + limit && limit_is_out(ioq, slot);
-}
-
-static const char *look_at(struct ioq *ioq, struct slot *slot, uint64_t now)
-{
-	if (!atomic_load_explicit(&slot->lun, memory_order_relaxed))
-		return NULL;
+	if (slot_state(slot) != SLOT_IN_RING && slot_state(slot) != SLOT_BACKOFF)
+		return;
 	if (!(slot->flags & SLOT_SEEN)) {
 		slot->flags |= SLOT_SEEN;
-		slot_watch(ioq, slot)->seen_ms = now;
-		return NULL;
+		timer->seen_ms = now;
+		return;
 	}
-	if (!(slot->flags & SLOT_ENDING) && is_late(ioq, slot))
-		limit_end(ioq, slot, now, false);
-	return slot->flags & SLOT_ENDING ? escalate(ioq, slot, now) : NULL;
+	limit = slot->flags & SLOT_RAW ? timer->timeout_ms : lun->timeout_ms;
+	if (limit && ioq->progress.taken_ms >= timer->seen_ms + limit)
+		timeout_abort(ioq, slot, now, -ETIMEDOUT);
 }
 
-/* Return: NULL, or why the device has to be given up. */
-static const char *look(struct ioq *ioq, uint64_t now)
+bool timeout_scan(struct vscsi_queue *queue, uint64_t now)
 {
-	const char *why = NULL;
+	struct ioq *ioq = queue->ioq;
 	unsigned i;
 
-	if (!ioq_up(ioq) || !note_taken(ioq, now))
-		return NULL;
-	for (i = 0; i < ioq->depth && !why; i++)
-		why = look_at(ioq, &ioq->slots[i], now);
-	atomic_store_explicit(&ioq->look_at_ms, now + limit_nap(ioq, LOOK_MOST),
-			      memory_order_relaxed);
-	return why;
-}
-
-void limit_kick(struct vscsi_queue *queue)
-{
-	struct ioq *ioq = queue->ioq;
-
-	if (atomic_load(&ioq->owes_kick) && atomic_exchange(&ioq->owes_kick, false))
-		queue_kick(queue);
-	control_kick(ioq->dev);
-}
-
-void limit_poll(struct vscsi_queue *queue)
-{
-	struct ioq *ioq = queue->ioq;
-	const char *why;
-	uint64_t now;
-
 	/* Neither limits nor an abort: there is nothing to look for. */
-	if (!atomic_load_explicit(&ioq->dev->look_ms, memory_order_relaxed) && !ioq->ending)
-		return;
-	now = clock_ms();
-	if (now < atomic_load_explicit(&ioq->look_at_ms, memory_order_relaxed))
-		return;
+	if (!atomic_load_explicit(&ioq->set->scan_ms, memory_order_relaxed) && !ioq->aborting)
+		return false;
+	if (now < atomic_load_explicit(&ioq->scan_at_ms, memory_order_relaxed) && !ioq->aborting)
+		return false;
 	queue_lock(queue);
-	why = look(ioq, now);
+	if (ioq_running(ioq) && note_progress(ioq, now)) {
+		for (i = 0; i < ioq->depth; i++)
+			scan_slot(ioq, &ioq->slots[i], now);
+	}
+	atomic_store_explicit(&ioq->scan_at_ms, now + timeout_interval(ioq, SCAN_MOST),
+			      memory_order_relaxed);
 	queue_unlock(queue);
-	limit_kick(queue);
-	/* Not under the queue's lock: the device's comes before it. */
-	if (why)
-		limit_give_up(ioq, why);
-}
-
-void limit_give_up(struct ioq *ioq, const char *why)
-{
-	/* One that breaks rules isn't looked for. */
-	if (why == virtq_rule(control_virtq(ioq->dev)))
-		dev_fail(ioq->dev, why);
-	else
-		recover_begin_queue(ioq, why);
+	queue_kick_pending(queue);
+	return ioq->aborting;
 }

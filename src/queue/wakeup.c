@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Sleeping on a request queue that is shared. The device has one descriptor for all; each handle
- * has a bell besides, and its threads sleep on both. Whoever empties the device's descriptor looks
- * at the ring after that, hands over all that is there, and rings for those that it belongs to: so
- * a notification may be eaten, its completions never are. A poll empties nothing, so it rings for
- * nobody. tests/model/share.pml shows that this is enough.
+ * has an eventfd besides, and its threads sleep on both. A thread that empties the device's
+ * descriptor then checks the ring, gives every handle what belongs to it, and signals those: a
+ * notification may be consumed by the wrong thread, its completions never are. A poll empties
+ * nothing, so it signals nobody. tests/model/share.pml shows that this is enough.
  *
- * A handle that asked to be woken is listed until its bell is rung. Whoever empties a bell lists
- * the handle again or, if there are completions, rings: so all its threads may sleep on one bell.
+ * A handle that asked to be woken is listed until its eventfd is signalled. A thread that empties
+ * that eventfd lists the handle again or, if there are completions, signals it: so all threads of a
+ * handle may sleep on one.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -18,8 +19,8 @@
 #include "queue/queue.h"
 #include "queue/resume.h"
 
-/* Bells rung at once. */
-#define BELLS 8u
+/* Handles signalled with one look at the list. */
+#define WAKEUPS 8u
 
 static int watch(int set, int fd)
 {
@@ -28,91 +29,91 @@ static int watch(int set, int fd)
 	return epoll_ctl(set, EPOLL_CTL_ADD, fd, &event);
 }
 
-static void destroy_bell(struct bell *bell)
+static void destroy_wakeup(struct wakeup *wakeup)
 {
-	if (bell->fd >= 0)
-		close(bell->fd);
-	if (bell->set >= 0)
-		close(bell->set);
-	free(bell);
+	if (wakeup->fd >= 0)
+		close(wakeup->fd);
+	if (wakeup->set >= 0)
+		close(wakeup->set);
+	free(wakeup);
 }
 
-static int create_bell(int call_fd, struct bell **out)
+static int create_wakeup(int call_fd, struct wakeup **out)
 {
-	struct bell *bell = calloc(1, sizeof(*bell));
+	struct wakeup *wakeup = calloc(1, sizeof(*wakeup));
 	int err;
 
-	if (!bell)
+	if (!wakeup)
 		return -ENOMEM;
-	bell->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	bell->set = epoll_create1(EPOLL_CLOEXEC);
-	if (bell->fd >= 0 && bell->set >= 0 && !watch(bell->set, bell->fd) &&
-	    !watch(bell->set, call_fd)) {
-		*out = bell;
+	wakeup->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	wakeup->set = epoll_create1(EPOLL_CLOEXEC);
+	if (wakeup->fd >= 0 && wakeup->set >= 0 && !watch(wakeup->set, wakeup->fd) &&
+	    !watch(wakeup->set, call_fd)) {
+		*out = wakeup;
 		return 0;
 	}
 	err = -errno;
-	destroy_bell(bell);
+	destroy_wakeup(wakeup);
 	return err;
 }
 
 void share_fini(struct share *share)
 {
-	while (share->bells) {
-		struct bell *bell = share->bells;
+	while (share->unused) {
+		struct wakeup *wakeup = share->unused;
 
-		share->bells = bell->next;
-		destroy_bell(bell);
+		share->unused = wakeup->next;
+		destroy_wakeup(wakeup);
 	}
 }
 
-static void put_spare(struct share *share, struct bell *bell)
+static void put_unused(struct share *share, struct wakeup *wakeup)
 {
-	bell->next = share->bells;
-	share->bells = bell;
+	wakeup->next = share->unused;
+	share->unused = wakeup;
 }
 
-/* Gives a handle a spare bell, where it has none and there is one. */
-static bool take_spare(struct vscsi_queue *queue)
+/* Gives a handle an unused wakeup, where it has none and there is one. */
+static bool take_unused(struct vscsi_queue *queue)
 {
 	struct share *share = &queue->ioq->share;
 
-	if (!queue->bell && share->bells) {
-		queue->bell = share->bells;
-		share->bells = share->bells->next;
+	if (!queue->wakeup && share->unused) {
+		queue->wakeup = share->unused;
+		share->unused = share->unused->next;
 	}
-	return queue->bell;
+	return queue->wakeup;
 }
 
-int share_get_bell(struct vscsi_queue *queue)
+int share_get_wakeup(struct vscsi_queue *queue)
 {
 	struct ioq *ioq = queue->ioq;
 	int call_fd = virtq_fd(&ioq->vq);
-	struct bell *bell = NULL;
+	struct wakeup *wakeup = NULL;
 	bool have;
 	int err;
 
 	if (call_fd < 0)
 		return -EOPNOTSUPP;
-	lock_take(&ioq->lock);
-	have = take_spare(queue);
-	lock_give(&ioq->lock);
+	lock_acquire(&ioq->lock);
+	have = take_unused(queue);
+	lock_release(&ioq->lock);
 	if (have)
 		return 0;
-	err = create_bell(call_fd, &bell);
+	err = create_wakeup(call_fd, &wakeup);
 	if (err)
 		return err;
-	/* Another thread of the handle may have been faster; then this one is spare. */
-	lock_take(&ioq->lock);
-	put_spare(&ioq->share, bell);
-	take_spare(queue);
-	lock_give(&ioq->lock);
+	/* Another thread of the handle may have been faster; then this one is left over. */
+	lock_acquire(&ioq->lock);
+	put_unused(&ioq->share, wakeup);
+	take_unused(queue);
+	lock_release(&ioq->lock);
 	return 0;
 }
 
 int share_fd(const struct vscsi_queue *queue)
 {
-	return queue->bell->set;
+	return queue->wakeup->set;
 }
 
 static void list(struct vscsi_queue *queue)
@@ -121,7 +122,7 @@ static void list(struct vscsi_queue *queue)
 	queue->listed = true;
 }
 
-/* The last one to leave takes the wish back. */
+/* The last one to leave disarms the ring. */
 static void unlist(struct vscsi_queue *queue)
 {
 	struct ioq *ioq = queue->ioq;
@@ -130,7 +131,7 @@ static void unlist(struct vscsi_queue *queue)
 		return;
 	queue->listed = false;
 	queue->armed = false;
-	queue->granted = false;
+	queue->wakeup_pending = false;
 	if (!--ioq->share.listed)
 		virtq_disarm(&ioq->vq);
 }
@@ -139,33 +140,40 @@ bool share_polled(struct vscsi_queue *queue)
 {
 	if (likely(!queue->armed || queue->waiters))
 		return false;
-	/* The one that sleeps may be another thread, whose notification somebody else has eaten. */
-	queue->granted = queue->free_threaded;
-	if (!queue->granted)
+	/* Another thread may sleep, whose notification was consumed. */
+	queue->wakeup_pending = queue->free_threaded;
+	if (!queue->wakeup_pending)
 		unlist(queue);
-	return queue->granted;
+	return queue->wakeup_pending;
 }
 
-void share_put_bell(struct vscsi_queue *queue)
+void share_put_wakeup(struct vscsi_queue *queue)
 {
 	unlist(queue);
-	if (queue->bell)
-		put_spare(&queue->ioq->share, queue->bell);
-	queue->bell = NULL;
+	if (queue->wakeup)
+		put_unused(&queue->ioq->share, queue->wakeup);
+	queue->wakeup = NULL;
+}
+
+void share_abandon(struct vscsi_queue *queue)
+{
+	if (queue->wakeup)
+		destroy_wakeup(queue->wakeup);
+	queue->wakeup = NULL;
 }
 
 /* Takes some of those to be woken off the list. Their descriptors stay open with the queue. */
 static unsigned pick(struct ioq *ioq, int *fds)
 {
-	/* What is new of a lost device is so for all of them. */
-	const bool all = !ioq_up(ioq) && ioq_has_news(ioq);
+	/* What is new of a lost device is new for all of them. */
+	const bool all = !ioq_running(ioq) && ioq_has_pending(ioq);
 	struct vscsi_queue *queue;
 	unsigned count = 0;
 
-	for (queue = ioq->share.handles; queue && count < BELLS; queue = queue->next) {
-		if (!queue->listed || (!all && queue->done == NO_SLOT && !queue->granted))
+	for (queue = ioq->share.handles; queue && count < WAKEUPS; queue = queue->next) {
+		if (!queue->listed || (!all && queue->done == NO_SLOT && !queue->wakeup_pending))
 			continue;
-		fds[count++] = queue->bell->fd;
+		fds[count++] = queue->wakeup->fd;
 		unlist(queue);
 	}
 	return count;
@@ -174,45 +182,46 @@ static unsigned pick(struct ioq *ioq, int *fds)
 void share_wake(struct ioq *ioq)
 {
 	unsigned count;
-	int fds[BELLS];
+	int fds[WAKEUPS];
 	unsigned i;
 
 	do {
-		lock_take(&ioq->lock);
+		lock_acquire(&ioq->lock);
 		count = pick(ioq, fds);
-		lock_give(&ioq->lock);
-		/* Fails only where it has been rung 2^64 times. */
+		lock_release(&ioq->lock);
+		/* Fails only where it was signalled 2^64 times. */
 		for (i = 0; i < count; i++)
 			eventfd_write(fds[i], 1);
-	} while (count == BELLS);
+	} while (count == WAKEUPS);
 }
 
-/* With the lock held; @wake: whether share_wake() is to follow. */
-static int look(struct vscsi_queue *queue, bool *wake)
+/* With the lock held; @wake: whether share_wake() has to follow. */
+static int check(struct vscsi_queue *queue, bool *wake)
 {
 	struct ioq *ioq = queue->ioq;
 
 	*wake = ioq->share.listed;
-	if (!ioq_up(ioq))
-		return dev_failed(ioq->dev) ? -ENOTCONN : queue_has_news(queue);
+	if (!ioq_running(ioq))
+		return ioq_state(ioq) == IOQ_DEAD ? -ENOTCONN
+						  : queue->done != NO_SLOT || ioq_has_pending(ioq);
 	share_gather(ioq);
 	return queue->done != NO_SLOT || virtq_rule(&ioq->vq);
 }
 
-int share_look(struct vscsi_queue *queue)
+int share_check(struct vscsi_queue *queue)
 {
 	bool wake;
 	int ret;
 
-	lock_take(&queue->ioq->lock);
-	ret = look(queue, &wake);
-	lock_give(&queue->ioq->lock);
+	lock_acquire(&queue->ioq->lock);
+	ret = check(queue, &wake);
+	lock_release(&queue->ioq->lock);
 	if (wake)
 		share_wake(queue->ioq);
 	return ret;
 }
 
-/* What was in it means nothing, and it doesn't block: nothing can fail. */
+/* Its value means nothing, and it doesn't block: nothing can fail. */
 static void empty(int fd)
 {
 	eventfd_t count;
@@ -223,19 +232,19 @@ static void empty(int fd)
 int share_arm(struct vscsi_queue *queue, bool armed)
 {
 	struct ioq *ioq = queue->ioq;
-	int ret = share_look(queue);
+	int ret = share_check(queue);
 	bool wake;
 
-	/* With completions there the bell may be what other threads of the handle rely on. */
+	/* With completions there, other threads of the handle may rely on the eventfd. */
 	if (ret)
 		return ret;
-	empty(queue->bell->fd);
+	empty(queue->wakeup->fd);
 	empty(virtq_fd(&ioq->vq));
-	lock_take(&ioq->lock);
+	lock_acquire(&ioq->lock);
 	list(queue);
 	queue->armed |= armed;
-	ret = look(queue, &wake);
-	lock_give(&ioq->lock);
+	ret = check(queue, &wake);
+	lock_release(&ioq->lock);
 	if (wake)
 		share_wake(ioq);
 	return ret;
@@ -243,15 +252,15 @@ int share_arm(struct vscsi_queue *queue, bool armed)
 
 void share_enter(struct vscsi_queue *queue)
 {
-	lock_take(&queue->ioq->lock);
+	lock_acquire(&queue->ioq->lock);
 	queue->waiters++;
-	lock_give(&queue->ioq->lock);
+	lock_release(&queue->ioq->lock);
 }
 
 void share_leave(struct vscsi_queue *queue)
 {
-	lock_take(&queue->ioq->lock);
+	lock_acquire(&queue->ioq->lock);
 	if (!--queue->waiters && !queue->armed)
 		unlist(queue);
-	lock_give(&queue->ioq->lock);
+	lock_release(&queue->ioq->lock);
 }

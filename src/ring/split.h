@@ -115,7 +115,7 @@ int split_take_in_order(struct split_ring *ring, struct ring_used *used);
 
 /**
  * split_mark_broken - Record that the device broke a rule
- * @rule: the rule, as a sentence with static lifetime
+ * @rule: description of the rule, a static string
  *
  * Return: -EPROTO, which split_pending() returns too from now on.
  */
@@ -233,6 +233,18 @@ static inline bool split_has_one(const struct split_ring *ring)
 	uint16_t idx = le16toh(__atomic_load_n(&ring->used->idx, __ATOMIC_ACQUIRE));
 
 	return (uint16_t)(idx - ring->last_used) == 1 && ring->published != ring->last_used;
+}
+
+/*
+ * How far the used index is ahead of what was taken, unchecked: 0 is nothing, and with anything but
+ * 1 split_pending() has to follow. With 1, check that something was published at all.
+ */
+static inline uint16_t split_ahead(const struct split_ring *ring)
+{
+	/* Acquire: as in split_pending(). */
+	uint16_t idx = le16toh(__atomic_load_n(&ring->used->idx, __ATOMIC_ACQUIRE));
+
+	return (uint16_t)(idx - ring->last_used);
 }
 
 /* How many of @count entries are contiguous, that is, before the end of the ring. */

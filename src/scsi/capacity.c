@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * READ CAPACITY: both replies tell the last address, so the block count is one more, with care.
+ * READ CAPACITY data. Both forms return the address of the last block, not the number of blocks.
  */
 #include <errno.h>
 
 #include "scsi/capacity.h"
 #include "scsi/span.h"
 
-/* @exponent: physical blocks have 2 to the power of this many logical ones, 0 to 15. */
+/* @exponent: log2 of logical blocks per physical block, 0 to 15. */
 static int fill(struct scsi_capacity *out, uint64_t last, uint32_t block_size, unsigned exponent)
 {
 	if (!is_pow2(block_size) || block_size < SCSI_MIN_BLOCK_SIZE ||
 	    block_size > SCSI_MAX_BLOCK_SIZE)
 		return -EPROTO;
-	/* Refused here once, so that no product of blocks and block size can wrap elsewhere. */
+	/* Checked here once, so that blocks * block_size can't overflow anywhere. */
 	if (last >= UINT64_MAX / block_size)
 		return -EPROTO;
 	out->blocks = last + 1;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Reads what READ CAPACITY returns (SBC-3, "READ CAPACITY (10)" and "(16)"). Which of the two to
- * ask is the caller's choice.
+ * Parses READ CAPACITY data (SBC-3, "READ CAPACITY (10)" and "READ CAPACITY (16)"). The caller
+ * chooses which of the two to send.
  */
 #ifndef SCSI_CAPACITY_H
 #define SCSI_CAPACITY_H
@@ -10,16 +10,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A block is a power of two of bytes, from the first to the second. */
+/* Supported block sizes: powers of two in this range. */
 #define SCSI_MIN_BLOCK_SIZE 512u
 #define SCSI_MAX_BLOCK_SIZE 65536u
 
 /**
- * struct scsi_capacity - How large a unit is
- * @blocks: number of logical blocks, at least 1; times @block_size it fits 64 bits
- * @block_size: bytes of a logical block
- * @physical_block_size: bytes of a physical one; @block_size where the device doesn't tell
- * @thin: LBPME: provisioned on demand
+ * struct scsi_capacity - Size of a logical unit
+ * @blocks: number of logical blocks, at least 1; @blocks * @block_size fits 64 bits
+ * @block_size: bytes per logical block
+ * @physical_block_size: bytes per physical block; @block_size if the device does not report it
+ * @thin: LBPME: thin provisioned
  * @read_zeros: LBPRZ: unmapped blocks read as zeros
  */
 struct scsi_capacity {
@@ -31,22 +31,22 @@ struct scsi_capacity {
 };
 
 /**
- * scsi_capacity_parse_10 - Read the reply to READ CAPACITY(10)
+ * scsi_capacity_parse_10 - Parse READ CAPACITY(10) data
  * @data: what the device sent
- * @len: bytes really received
- * @out: receives the result, or zeros on failure
+ * @len: bytes received
+ * @out: receives the result, zeros on failure
  *
- * Return: 0; -EOVERFLOW when there are more blocks than this form can tell: ask READ CAPACITY(16);
- * -EPROTO when fewer than 8 bytes came or the block size is none that this library can use.
+ * Return: 0; -EOVERFLOW if this form can't express the size: use READ CAPACITY(16); -EPROTO if
+ * fewer than 8 bytes were received or the block size is not supported.
  */
 int scsi_capacity_parse_10(const uint8_t *data, size_t len, struct scsi_capacity *out);
 
 /**
- * scsi_capacity_parse_16 - Read the reply to READ CAPACITY(16)
+ * scsi_capacity_parse_16 - Parse READ CAPACITY(16) data
  *
- * As scsi_capacity_parse_10(), from at least 12 bytes.
+ * As scsi_capacity_parse_10(), but needs at least 12 bytes.
  *
- * Return: 0; -EPROTO, also when the number of blocks or of bytes does not fit 64 bits.
+ * Return: 0; -EPROTO, also if the number of blocks or of bytes does not fit 64 bits.
  */
 int scsi_capacity_parse_16(const uint8_t *data, size_t len, struct scsi_capacity *out);
 

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The commands that are not READ or WRITE, field by field: they are rare, so plain comes first.
+ * Builders for commands other than READ and WRITE. These are off the fast path.
  */
 #include "scsi/cdb.h"
 
-/* Starts from zeros: reserved fields and CONTROL must be zero, and so must the padding. */
+/* Zeroes the CDB: reserved fields, CONTROL and the padding must be zero. */
 static void begin(uint8_t cdb[SCSI_CDB_LEN], uint8_t op)
 {
 	memset(cdb, 0, SCSI_CDB_LEN);
 	cdb[0] = op;
 }
 
-/* Address 0 with length 0 is all of it, in both forms and however large the unit is. */
+/* Address 0 and length 0 mean all blocks, in both forms and for every size. */
 void scsi_cdb_sync_cache(uint8_t cdb[SCSI_CDB_LEN], bool wide)
 {
 	begin(cdb, wide ? SCSI_SYNC_CACHE_16 : SCSI_SYNC_CACHE_10);
@@ -29,18 +29,18 @@ void scsi_cdb_write_same(uint8_t cdb[SCSI_CDB_LEN], uint64_t lba, uint32_t block
 
 void scsi_cdb_compare_and_write(uint8_t cdb[SCSI_CDB_LEN], uint64_t lba, uint8_t blocks, bool fua)
 {
-	/* Its length has one byte, at the place of the lowest of the common 16-byte layout. */
+	/* The 1-byte length is where the 16-byte layout has the lowest byte of its length. */
 	scsi_cdb_put_16(cdb, SCSI_COMPARE_AND_WRITE, fua ? SCSI_FLAG_FUA : 0, lba, blocks);
 }
 
-/* PARAMETER LIST LENGTH counts the header of the list as well as its ranges. */
+/* PARAMETER LIST LENGTH includes the header of the list. */
 void scsi_cdb_unmap(uint8_t cdb[SCSI_CDB_LEN], uint32_t ranges)
 {
 	begin(cdb, SCSI_UNMAP);
 	put_be16(cdb + 7, (uint16_t)SCSI_UNMAP_LIST_LEN(ranges));
 }
 
-/* Each of the two lengths counts what follows it, so they differ by six. */
+/* Each length field counts the bytes after it. */
 void scsi_unmap_header(uint8_t *list, uint32_t ranges)
 {
 	put_be16(list, (uint16_t)(SCSI_UNMAP_LIST_LEN(ranges) - 2));
@@ -70,7 +70,7 @@ void scsi_cdb_read_capacity_10(uint8_t cdb[SCSI_CDB_LEN])
 	begin(cdb, SCSI_READ_CAPACITY_10);
 }
 
-/* The 16-byte form is a service action: the operation code alone means nothing. */
+/* The 16-byte form is a service action of SERVICE ACTION IN(16). */
 void scsi_cdb_read_capacity_16(uint8_t cdb[SCSI_CDB_LEN])
 {
 	begin(cdb, SCSI_SERVICE_IN_16);
@@ -85,7 +85,7 @@ void scsi_cdb_report_luns(uint8_t cdb[SCSI_CDB_LEN], uint8_t select_report, uint
 	put_be32(cdb + 6, alloc);
 }
 
-/* Bit 3 is DBD: fewer bytes to skip, and some devices send block descriptors all the same. */
+/* 0x08 is DBD. Some devices return block descriptors nevertheless. */
 void scsi_cdb_mode_sense_6(uint8_t cdb[SCSI_CDB_LEN], uint8_t page, uint8_t alloc)
 {
 	begin(cdb, SCSI_MODE_SENSE_6);

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Builds command descriptor blocks. Every builder writes all SCSI_CDB_LEN bytes: a virtio request
- * carries a CDB of a fixed size, and a shorter command is padded with zeros (virtio 1.4, 5.6.6.1).
- * Arguments are the library's own, checked by the caller; nothing here can fail.
+ * Builds command descriptor blocks. Every builder writes SCSI_CDB_LEN bytes: the CDB field of a
+ * virtio request has a fixed size, and shorter commands are padded with zeros (virtio 1.4,
+ * 5.6.6.1). Arguments come from the library and are already checked; builders can't fail.
  *
- * Fields are named as in SPC-4 and SBC-3, in the clause of each command.
+ * Fields have the names of SPC-4 and SBC-3; see the clause of each command.
  */
 #ifndef SCSI_CDB_H
 #define SCSI_CDB_H
 
 #include "util/bits.h"
 
-/* Bytes that every builder writes; no command built here has a longer CDB. */
+/* Bytes that every builder writes; no command here has a longer CDB. */
 #define SCSI_CDB_LEN 16
 
-/* Operation codes (SPC-4 and SBC-3, each command's own clause). */
+/* Operation codes (SPC-4 and SBC-3). */
 #define SCSI_TEST_UNIT_READY   0x00u
 #define SCSI_INQUIRY           0x12u
 #define SCSI_MODE_SENSE_6      0x1au
@@ -40,33 +40,32 @@
 #define SCSI_WS_UNMAP (1u << 0) /* the device may unmap the blocks */
 #define SCSI_WS_16    (1u << 1) /* use the 16-byte form even if the 10-byte form fits */
 
-/* select_report of scsi_cdb_report_luns(): those that can be addressed, no well-known ones. */
+/* select_report of scsi_cdb_report_luns(): all addressable LUNs, no well-known ones. */
 #define SCSI_REPORT_LUNS_PLAIN 0x00u
 
-/* Allocation lengths that hold every reply that the parsers of this folder make use of. */
+/* Allocation lengths: enough for all data that the parsers of this folder use. */
 #define SCSI_INQUIRY_ALLOC        96u
 #define SCSI_VPD_ALLOC            252u
 #define SCSI_READ_CAPACITY_10_LEN 8u
 #define SCSI_READ_CAPACITY_16_LEN 32u
 #define SCSI_MODE_ALLOC           192u
 
-/* Bytes of an UNMAP parameter list with @ranges ranges. */
+/* Bytes of an UNMAP parameter list with @ranges block descriptors. */
 #define SCSI_UNMAP_LIST_LEN(ranges) (8u + 16u * (ranges))
 
 /**
- * scsi_cdb_fits_10 - Tell whether the 10-byte form of a block command can say it
+ * scsi_cdb_fits_10 - Check whether a block command fits its 10-byte form
  * @lba: first block
  * @blocks: number of blocks
  *
- * Both fields count: the address has 32 bits and the length 16, and an address that fits says
- * nothing of the length.
+ * Both fields matter: the address has 32 bits, the length 16.
  */
 static inline bool scsi_cdb_fits_10(uint64_t lba, uint32_t blocks)
 {
 	return blocks <= UINT16_MAX && lba <= UINT32_MAX && lba + blocks <= UINT64_C(1) << 32;
 }
 
-/* The layout of 10-byte block commands: opcode, flags, 32-bit @lba, 16-bit @blocks. */
+/* Writes a 10-byte block command: opcode, flags, 32-bit @lba, 16-bit @blocks. */
 static inline void scsi_cdb_put_10(uint8_t cdb[SCSI_CDB_LEN], uint32_t op, uint32_t flags,
 				   uint32_t lba, uint32_t blocks)
 {
@@ -75,10 +74,10 @@ static inline void scsi_cdb_put_10(uint8_t cdb[SCSI_CDB_LEN], uint32_t op, uint3
 	put_be64(cdb + 8, (uint64_t)(blocks & 0xff) << 56);
 }
 
-/* Force unit access, in the flags of both layouts (SBC-3). */
+/* FUA, in the flags of both forms (SBC-3). */
 #define SCSI_FLAG_FUA (1u << 3)
 
-/* The layout of 16-byte block commands: opcode, flags, 64-bit @lba, 32-bit @blocks. */
+/* Writes a 16-byte block command: opcode, flags, 64-bit @lba, 32-bit @blocks. */
 static inline void scsi_cdb_put_16(uint8_t cdb[SCSI_CDB_LEN], uint32_t op, uint32_t flags,
 				   uint64_t lba, uint32_t blocks)
 {
@@ -86,7 +85,7 @@ static inline void scsi_cdb_put_16(uint8_t cdb[SCSI_CDB_LEN], uint32_t op, uint3
 	put_be64(cdb + 8, lba << 48 | (uint64_t)blocks << 16);
 }
 
-/* The numbers alone, into a CDB that one of the two above has put there. */
+/* Replace only the address and the length in a CDB written by one of the two functions above. */
 static inline void scsi_cdb_update_10(uint8_t cdb[SCSI_CDB_LEN], uint32_t lba, uint16_t blocks)
 {
 	put_be32(cdb + 2, lba);
@@ -100,14 +99,14 @@ static inline void scsi_cdb_update_16(uint8_t cdb[SCSI_CDB_LEN], uint64_t lba, u
 }
 
 /**
- * scsi_cdb_rw - READ or WRITE, in the 10-byte form where it can say it, else the 16-byte one
+ * scsi_cdb_rw - READ or WRITE, in the 10-byte form if it fits, otherwise in the 16-byte form
  * @cdb: receives SCSI_CDB_LEN bytes
  * @write: WRITE
  * @lba: first block
- * @blocks: number of blocks; 0 moves nothing
+ * @blocks: number of blocks; 0 transfers nothing
  * @fua: force unit access
  *
- * The 6-byte form is never used: it takes 0 for 256 blocks, and the 12-byte one gains nothing.
+ * The 6-byte form is not used because 0 means 256 blocks in it; the 12-byte form has no advantage.
  */
 static inline void scsi_cdb_rw(uint8_t cdb[SCSI_CDB_LEN], bool write, uint64_t lba, uint32_t blocks,
 			       bool fua)
@@ -123,52 +122,51 @@ static inline void scsi_cdb_rw(uint8_t cdb[SCSI_CDB_LEN], bool write, uint64_t l
 
 /**
  * scsi_cdb_sync_cache - SYNCHRONIZE CACHE of the whole logical unit
- * @wide: the 16-byte form, the only one that zoned devices know
+ * @wide: use the 16-byte form, the only one that zoned devices support
  */
 void scsi_cdb_sync_cache(uint8_t cdb[SCSI_CDB_LEN], bool wide);
 
 /**
  * scsi_cdb_write_same - WRITE SAME
  * @lba: first block
- * @blocks: number of blocks, at least 1: the device takes 0 for 'up to the last one'
+ * @blocks: number of blocks, at least 1: for a device, 0 means up to the last block
  * @flags: SCSI_WS_*
  *
- * Takes the 10-byte form where it can say it and neither SCSI_WS_NDOB nor SCSI_WS_16 is there.
- * Data: one block to write, or none with SCSI_WS_NDOB.
+ * Uses the 10-byte form if it fits and SCSI_WS_16 is not set. Data-out: one block.
  */
 void scsi_cdb_write_same(uint8_t cdb[SCSI_CDB_LEN], uint64_t lba, uint32_t blocks, uint32_t flags);
 
-/* COMPARE AND WRITE of 1 to 255 @blocks. Data: those to compare, then those to write. */
+/* COMPARE AND WRITE of 1 to 255 @blocks. Data-out: the blocks to compare, then those to write. */
 void scsi_cdb_compare_and_write(uint8_t cdb[SCSI_CDB_LEN], uint64_t lba, uint8_t blocks, bool fua);
 
-/* UNMAP with a parameter list of @ranges ranges. Data: see scsi_unmap_header(). */
+/* UNMAP with @ranges block descriptors. Data-out: see scsi_unmap_header(). */
 void scsi_cdb_unmap(uint8_t cdb[SCSI_CDB_LEN], uint32_t ranges);
 
 /**
- * scsi_unmap_header - Begin the parameter list of UNMAP
- * @list: receives 8 bytes, of SCSI_UNMAP_LIST_LEN(@ranges)
- * @ranges: number of ranges that will follow, at most 4095: the length fields have 16 bits
+ * scsi_unmap_header - Write the header of an UNMAP parameter list
+ * @list: receives the first 8 of SCSI_UNMAP_LIST_LEN(@ranges) bytes
+ * @ranges: number of block descriptors that follow, at most 4095 (the length fields have 16 bits)
  */
 void scsi_unmap_header(uint8_t *list, uint32_t ranges);
 
-/* Writes range @index, from 0, of the parameter list of UNMAP. */
+/* Writes block descriptor @index, counted from 0, of an UNMAP parameter list. */
 void scsi_unmap_range(uint8_t *list, uint32_t index, uint64_t lba, uint32_t blocks);
 
-/* INQUIRY: the standard data with @evpd false and @page 0, else VPD page @page; @alloc bytes. */
+/* INQUIRY: standard data if @evpd is false (@page is 0), otherwise VPD page @page. */
 void scsi_cdb_inquiry(uint8_t cdb[SCSI_CDB_LEN], bool evpd, uint8_t page, uint16_t alloc);
 
-/* READ CAPACITY, the form with a 32-bit address; replies with SCSI_READ_CAPACITY_10_LEN bytes. */
+/* READ CAPACITY(10); it returns SCSI_READ_CAPACITY_10_LEN bytes. */
 void scsi_cdb_read_capacity_10(uint8_t cdb[SCSI_CDB_LEN]);
 
-/* READ CAPACITY(16), asking for SCSI_READ_CAPACITY_16_LEN bytes. */
+/* READ CAPACITY(16), with allocation length SCSI_READ_CAPACITY_16_LEN. */
 void scsi_cdb_read_capacity_16(uint8_t cdb[SCSI_CDB_LEN]);
 
-/* REPORT LUNS; @alloc is at least 16, or devices refuse it. */
+/* REPORT LUNS; @alloc is at least 16: devices reject less. */
 void scsi_cdb_report_luns(uint8_t cdb[SCSI_CDB_LEN], uint8_t select_report, uint32_t alloc);
 
 /*
- * MODE SENSE of the current values of @page, SCSI_MODE_*; @alloc bytes, with no block descriptors
- * among them where the device heeds that.
+ * MODE SENSE of the current values of @page, SCSI_MODE_*, with DBD set: no block descriptors, if
+ * the device supports that.
  */
 void scsi_cdb_mode_sense_6(uint8_t cdb[SCSI_CDB_LEN], uint8_t page, uint8_t alloc);
 void scsi_cdb_mode_sense_10(uint8_t cdb[SCSI_CDB_LEN], uint8_t page, uint16_t alloc);

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/*
- * Standard INQUIRY data, from which everything else is asked. Knows no VPD page.
- */
+/* Parses standard INQUIRY data. VPD pages are in vpd.c. */
 #include <errno.h>
 
 #include "scsi/inquiry.h"
 #include "scsi/text.h"
 
-/* A text field that is cut short by the end of the data is no less worth having. */
+/* Parses a text field, which may be truncated by the end of the data. */
 static void put_field(char *dst, size_t size, struct span page, size_t offset, size_t len)
 {
 	scsi_text_put(dst, size, span_limit(span_after(page, offset), len));
@@ -20,7 +18,7 @@ int scsi_inquiry_parse(const uint8_t *data, size_t len, struct scsi_inquiry *out
 	memset(out, 0, sizeof(*out));
 	if (len < 5)
 		return -EPROTO;
-	/* ADDITIONAL LENGTH says how much was meant; what lies after that is not theirs. */
+	/* Ignore what follows the length given in ADDITIONAL LENGTH. */
 	page = span_limit(page, 5 + (size_t)data[4]);
 	out->qualifier = data[0] >> 5;
 	out->type = data[0] & 0x1f;

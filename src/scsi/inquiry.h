@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Reads standard INQUIRY data (SPC-4, "Standard INQUIRY data"): what kind of device answers. The
- * vital product data pages are in vpd.h.
+ * Parses standard INQUIRY data (SPC-4, "Standard INQUIRY data"). Vital product data is in vpd.h.
  */
 #ifndef SCSI_INQUIRY_H
 #define SCSI_INQUIRY_H
@@ -11,17 +10,17 @@
 #include <stdint.h>
 
 /* scsi_inquiry.qualifier */
-#define SCSI_QUALIFIER_CONNECTED 0u /* a device is there */
-#define SCSI_QUALIFIER_EMPTY     1u /* none now, but there could be */
-#define SCSI_QUALIFIER_NONE      3u /* the target has no such logical unit */
+#define SCSI_QUALIFIER_CONNECTED 0u /* a device is connected */
+#define SCSI_QUALIFIER_EMPTY     1u /* no device is connected, but one could be */
+#define SCSI_QUALIFIER_NONE      3u /* the target does not support this logical unit */
 
 /**
- * struct scsi_inquiry - What standard INQUIRY data tell
+ * struct scsi_inquiry - Parsed standard INQUIRY data
  * @qualifier: SCSI_QUALIFIER_*, 0 to 7
  * @type: VSCSI_TYPE_*, 0 to 31
- * @removable: its medium can be removed
- * @vendor, @product, @revision: printable, without the blanks at the end; "" where the data are too
- *	short to have them. The sizes are those of struct vscsi_lun_info
+ * @removable: the medium is removable
+ * @vendor, @product, @revision: printable, without trailing blanks; "" if the data is too short.
+ *	The sizes are those of struct vscsi_lun_info
  */
 struct scsi_inquiry {
 	uint8_t qualifier;
@@ -33,12 +32,12 @@ struct scsi_inquiry {
 };
 
 /**
- * scsi_inquiry_parse - Read standard INQUIRY data
+ * scsi_inquiry_parse - Parse standard INQUIRY data
  * @data: what the device sent
- * @len: bytes really received
- * @out: receives the result, all of it
+ * @len: bytes received
+ * @out: receives the result; zeros on failure
  *
- * Return: 0, or -EPROTO when even the 5 bytes of the header are not there.
+ * Return: 0, or -EPROTO if fewer than the 5 bytes of the header were received.
  */
 int scsi_inquiry_parse(const uint8_t *data, size_t len, struct scsi_inquiry *out);
 

@@ -1,27 +1,26 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The 8 bytes by which virtio-scsi addresses a logical unit (virtio 1.4, 5.6.6.1), and the two
- * bytes of a single-level LUN inside them, which REPORT LUNS uses as well (SAM-5, "Single level
- * LUN structure").
+ * The 8-byte LUN field of virtio-scsi (virtio 1.4, 5.6.6.1), and the single-level LUN inside it,
+ * which REPORT LUNS uses too (SAM-5, "Single level LUN structure").
  */
 #ifndef SCSI_LUN_ADDR_H
 #define SCSI_LUN_ADDR_H
 
 #include "util/bits.h"
 
-/* Highest numbers that the address can carry. */
+/* Highest numbers that the LUN field can express. */
 #define SCSI_MAX_TARGET 255u
 #define SCSI_MAX_LUN    16383u
 
 /**
- * scsi_lun_encode - Write the address of a logical unit
+ * scsi_lun_encode - Write a LUN field
  * @out: receives 8 bytes
  * @target: 0 to SCSI_MAX_TARGET
  * @lun: 0 to SCSI_MAX_LUN
  *
- * Always in flat space form, for LUN 0 as well: there are back-ends that accept no other.
+ * Always uses flat space addressing, even for LUN 0: some back-ends accept nothing else.
  *
- * Return: false when a number is too large; then nothing is written.
+ * Return: false if a number is too large; then nothing is written.
  */
 static inline bool scsi_lun_encode(uint8_t out[8], unsigned target, unsigned lun)
 {
@@ -33,12 +32,12 @@ static inline bool scsi_lun_encode(uint8_t out[8], unsigned target, unsigned lun
 }
 
 /**
- * scsi_lun_decode_single - Read a single-level LUN
- * @field: 8 bytes, of which the first two hold the LUN and the rest must be zero
+ * scsi_lun_decode_single - Decode a single-level LUN
+ * @field: 8 bytes, of which the first two are the LUN and the rest must be zero
  * @lun: receives 0 to SCSI_MAX_LUN
  *
- * Takes the peripheral device form on bus 0 and the flat space form. Other methods (logical unit,
- * extended, well-known) and further levels name what this library cannot address.
+ * Accepts peripheral device addressing on bus 0 and flat space addressing. Other methods (logical
+ * unit, extended, well-known) and further levels can't be addressed by this library.
  *
  * Return: whether @field is one of the two.
  */
@@ -56,14 +55,14 @@ static inline bool scsi_lun_decode_single(const uint8_t field[8], unsigned *lun)
 }
 
 /**
- * scsi_lun_decode - Read the address of a logical unit, as a device's event has it
+ * scsi_lun_decode - Decode the LUN field of a device's event
  * @in: 8 bytes
  * @target, @lun: receive the numbers
  *
- * Every byte is checked (virtio 1.4, 5.6.6.1 and 5.6.6.3). Devices send the peripheral device form
- * as well as the flat one.
+ * Checks every byte (virtio 1.4, 5.6.6.1 and 5.6.6.3). Devices use peripheral device addressing as
+ * well as flat space addressing.
  *
- * Return: false when @in is no such address; then nothing is written.
+ * Return: false if @in is not valid; then nothing is written.
  */
 static inline bool scsi_lun_decode(const uint8_t in[8], unsigned *target, unsigned *lun)
 {

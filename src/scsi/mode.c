@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * MODE SENSE replies: a header of one of two forms, block descriptors, then pages of any order.
+ * MODE SENSE data: a header in one of two forms, block descriptors, then pages in any order.
  */
 #include <errno.h>
 
@@ -9,7 +9,7 @@
 
 #define SUBPAGE_FORMAT 0x40u
 
-/* Bytes of the page that @list begins with; a subpage has a longer header. */
+/* Length of the first page in @list; a subpage has a longer header. */
 static size_t page_len(struct span list)
 {
 	if (list.data[0] & SUBPAGE_FORMAT)
@@ -19,9 +19,9 @@ static size_t page_len(struct span list)
 
 static void read_pages(struct scsi_mode *out, struct span list)
 {
-	/* A page has two bytes at least, so the walk ends whatever the lengths say. */
+	/* Every page is at least two bytes, so the loop ends whatever the lengths are. */
 	for (; list.len >= 3; list = span_after(list, page_len(list))) {
-		/* PS, the bit above, is no part of the code; a subpage is another page. */
+		/* Mask PS, which is not part of the page code. A subpage is a different page. */
 		if ((list.data[0] & 0x7f) != SCSI_MODE_CACHING || page_len(list) < 3)
 			continue;
 		out->write_cache = list.data[2] & 0x04;
@@ -29,7 +29,7 @@ static void read_pages(struct scsi_mode *out, struct span list)
 	}
 }
 
-/* @specific: the DEVICE-SPECIFIC PARAMETER byte, in its meaning for block devices. */
+/* @specific: DEVICE-SPECIFIC PARAMETER of a block device. */
 static void read_header(struct scsi_mode *out, uint8_t specific)
 {
 	out->write_protected = specific & 0x80;

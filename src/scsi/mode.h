@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Reads what MODE SENSE returns (SPC-4, "Mode parameters"; SBC-3, "Caching mode page"): whether the
- * unit can be written, and what cache it has.
+ * Parses MODE SENSE data (SPC-4, "Mode parameters"; SBC-3, "Caching mode page"): write protection
+ * and write cache.
  */
 #ifndef SCSI_MODE_H
 #define SCSI_MODE_H
@@ -10,17 +10,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Page codes to ask for. */
+/* Page codes. */
 #define SCSI_MODE_CACHING 0x08u
 #define SCSI_MODE_ALL     0x3fu
 
 /**
- * struct scsi_mode - What a disk's mode parameters tell
- * @write_protected: WP: writes will be refused
- * @dpofua: DPOFUA: the FUA bit works
- * @write_cache: WCE: a volatile write cache is on
+ * struct scsi_mode - Parsed mode parameters of a disk
+ * @write_protected: WP
+ * @dpofua: DPOFUA: the FUA bit is supported
+ * @write_cache: WCE: a volatile write cache is enabled; false without a caching page
  *
- * The first two have this meaning for block devices only.
+ * The first two have this meaning only for block devices.
  */
 struct scsi_mode {
 	bool write_protected;
@@ -29,14 +29,14 @@ struct scsi_mode {
 };
 
 /**
- * scsi_mode_parse_6 - Read the reply to MODE SENSE(6)
+ * scsi_mode_parse_6 - Parse MODE SENSE(6) data
  * @data: what the device sent
- * @len: bytes really received
- * @out: receives the result, all of it
+ * @len: bytes received
+ * @out: receives the result; zeros on failure
  *
- * Block descriptors and other pages are stepped over; what reaches past the end is not looked at.
+ * Skips block descriptors and other pages, and ignores a page that exceeds the data.
  *
- * Return: 0, or -EPROTO when the header of 4 bytes is missing.
+ * Return: 0, or -EPROTO if fewer than the 4 bytes of the header were received.
  */
 int scsi_mode_parse_6(const uint8_t *data, size_t len, struct scsi_mode *out);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The REPORT LUNS list. What an entry means is in lun_addr.h.
+ * The REPORT LUNS list. Its entries are decoded in lun_addr.h.
  */
 #include <errno.h>
 
@@ -17,7 +17,7 @@ int scsi_lun_list_begin(struct scsi_lun_list *list, const uint8_t *data, size_t 
 	memset(list, 0, sizeof(*list));
 	if (len < HEADER)
 		return -EPROTO;
-	/* In entries, so that a length that is no multiple of them rounds down. */
+	/* Counted in entries: a length that is not a multiple of one is rounded down. */
 	claimed = get_be32(data) / ENTRY;
 	list->wanted = HEADER + (uint64_t)claimed * ENTRY;
 	list->entries = data + HEADER;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Walks the list that REPORT LUNS returns (SPC-4, "REPORT LUNS command").
+ * Iterates over a REPORT LUNS list (SPC-4, "REPORT LUNS command").
  */
 #ifndef SCSI_REPORT_LUNS_H
 #define SCSI_REPORT_LUNS_H
@@ -10,11 +10,11 @@
 #include <stdint.h>
 
 /**
- * struct scsi_lun_list - A walk over a REPORT LUNS list
- * @wanted: bytes that the whole list has, header included. When this is more than was asked for,
- *	ask again with this allocation length; but it is the device's word, so within limits
- * @entries: private: the next entry, in the caller's data, which must stay while the walk lasts
- * @left: whole entries from there on: no more LUNs than this are to come
+ * struct scsi_lun_list - Iterator over a REPORT LUNS list
+ * @wanted: bytes of the complete list according to the device, header included. If it exceeds the
+ *	allocation length, send the command again with this one, within limits
+ * @entries: private: next entry, in the caller's data, which must stay valid
+ * @left: number of entries left, an upper bound for the LUNs still to come
  */
 struct scsi_lun_list {
 	uint64_t wanted;
@@ -23,24 +23,25 @@ struct scsi_lun_list {
 };
 
 /**
- * scsi_lun_list_begin - Begin a walk
- * @list: the walk
+ * scsi_lun_list_begin - Start iterating
+ * @list: the iterator
  * @data: what the device sent
- * @len: bytes really received
+ * @len: bytes received
  *
- * The list is cut to whole entries, and to those that were really received.
+ * Only complete entries that were received are iterated over.
  *
- * Return: 0, or -EPROTO when the header of 8 bytes is missing; then the walk is empty.
+ * Return: 0, or -EPROTO if fewer than the 8 bytes of the header were received; then the list is
+ * empty.
  */
 int scsi_lun_list_begin(struct scsi_lun_list *list, const uint8_t *data, size_t len);
 
 /**
- * scsi_lun_list_next - Take the next LUN
- * @list: the walk
+ * scsi_lun_list_next - Get the next LUN
+ * @list: the iterator
  * @lun: receives 0 to SCSI_MAX_LUN
  *
- * Skips what the library cannot address, see scsi_lun_decode_single(). A hostile device can list a
- * LUN more than once.
+ * Skips entries that the library can't address, see scsi_lun_decode_single(). A hostile device can
+ * list a LUN more than once.
  *
  * Return: false at the end.
  */

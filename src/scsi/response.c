@@ -1,44 +1,41 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Judges responses: words, errno, and whether to try again. Numbers from outside are compared, and
- * never used as an index.
+ * Maps responses to texts and errnos, and decides whether to retry. Values from a device are only
+ * compared, never used as an index.
  */
 #include <errno.h>
 #include <linux/virtio_scsi.h>
 
-#include <vscsi/scsi.h>
-
 #include "scsi/response.h"
 #include "scsi/sense.h"
 #include "util/bits.h"
-#include "util/export.h"
 
-/* A number, what it means, and what it makes the result. */
-struct meaning {
+/* A value with its text and the errno it maps to. */
+struct outcome {
 	uint8_t value;
 	int result;
 	const char *text;
 };
 
-/* The last three are answers to task management, but 12 comes to commands too. */
-static const struct meaning responses[] = {
+/* The last three are responses to task management; devices also send 12 for commands. */
+static const struct outcome responses[] = {
 	{VIRTIO_SCSI_S_OK, 0, "OK"},
-	{VIRTIO_SCSI_S_OVERRUN, -EOVERFLOW, "the command wants more data than its buffers hold"},
+	{VIRTIO_SCSI_S_OVERRUN, -EOVERFLOW, "the transfer exceeds the data buffers"},
 	{VIRTIO_SCSI_S_ABORTED, -ECANCELED, "aborted by task management"},
 	{VIRTIO_SCSI_S_BAD_TARGET, -ENODEV, "no such target"},
 	{VIRTIO_SCSI_S_RESET, -ECANCELED, "cancelled by a reset"},
 	{VIRTIO_SCSI_S_BUSY, -EBUSY, "the device is busy"},
 	{VIRTIO_SCSI_S_TRANSPORT_FAILURE, -EREMOTEIO, "the link from host to target failed"},
 	{VIRTIO_SCSI_S_TARGET_FAILURE, -EREMOTEIO, "the target failed"},
-	{VIRTIO_SCSI_S_NEXUS_FAILURE, -EREMOTEIO, "the nexus failed, another path may work"},
+	{VIRTIO_SCSI_S_NEXUS_FAILURE, -EREMOTEIO, "the nexus failed; another path may work"},
 	{VIRTIO_SCSI_S_FAILURE, -EREMOTEIO, "failure with no cause given"},
 	{VIRTIO_SCSI_S_FUNCTION_SUCCEEDED, -EREMOTEIO, "task management function succeeded"},
 	{VIRTIO_SCSI_S_FUNCTION_REJECTED, -EREMOTEIO, "task management function rejected"},
 	{VIRTIO_SCSI_S_INCORRECT_LUN, -ENODEV, "no such logical unit"},
 };
 
-/* CHECK CONDITION stands here for the case that no sense came with it: no cause is known. */
-static const struct meaning statuses[] = {
+/* CHECK CONDITION is looked up here only if there is no sense data, so the cause is unknown. */
+static const struct outcome statuses[] = {
 	{SCSI_GOOD, 0, "GOOD"},
 	{SCSI_CHECK_CONDITION, -EREMOTEIO, "CHECK CONDITION"},
 	{SCSI_CONDITION_MET, 0, "CONDITION MET"},
@@ -52,8 +49,8 @@ static const struct meaning statuses[] = {
 #define ANY 0x100u
 
 /*
- * Which sense makes which result; the first that fits counts, so single codes stand before the rest
- * of their key. Keys that are not here have no better errno than -EREMOTEIO.
+ * The first entry that matches determines the errno, so entries for single codes come before those
+ * for the whole key. Keys that are missing here map to -EREMOTEIO.
  */
 static const struct sense_rule {
 	uint16_t key;
@@ -62,16 +59,16 @@ static const struct sense_rule {
 	int result;
 } sense_rules[] = {
 	{SCSI_KEY_RECOVERED_ERROR, ANY, ANY, 0},
-	{SCSI_KEY_NOT_READY, 0x04, 0x01, -EAGAIN},
-	{SCSI_KEY_NOT_READY, 0x04, 0x0a, -EAGAIN},
+	{SCSI_KEY_NOT_READY, 0x04, 0x01, -EBUSY},
+	{SCSI_KEY_NOT_READY, 0x04, 0x0a, -EBUSY},
 	{SCSI_KEY_NOT_READY, 0x3a, ANY, -ENOMEDIUM},
 	{SCSI_KEY_NOT_READY, ANY, ANY, -EIO},
 	{SCSI_KEY_MEDIUM_ERROR, ANY, ANY, -EIO},
 	{SCSI_KEY_HARDWARE_ERROR, ANY, ANY, -EIO},
 	{SCSI_KEY_ILLEGAL_REQUEST, 0x10, ANY, -EILSEQ},
 	{SCSI_KEY_ILLEGAL_REQUEST, 0x20, 0x00, -EOPNOTSUPP},
-	{SCSI_KEY_ILLEGAL_REQUEST, 0x25, ANY, -ENODEV},
-	{SCSI_KEY_UNIT_ATTENTION, ANY, ANY, -EAGAIN},
+	{SCSI_KEY_ILLEGAL_REQUEST, SCSI_ASC_NO_SUCH_LUN, ANY, -ENODEV},
+	{SCSI_KEY_UNIT_ATTENTION, ANY, ANY, -EBUSY},
 	{SCSI_KEY_DATA_PROTECT, 0x27, 0x07, -ENOSPC},
 	{SCSI_KEY_DATA_PROTECT, 0x27, ANY, -EROFS},
 	{SCSI_KEY_BLANK_CHECK, ANY, ANY, -EIO},
@@ -80,8 +77,8 @@ static const struct sense_rule {
 	{SCSI_KEY_MISCOMPARE, ANY, ANY, -EILSEQ},
 };
 
-/* Unknown values find nothing: what a device invents must not choose what is read. */
-static const struct meaning *find(const struct meaning *table, size_t count, unsigned value)
+/* NULL for unknown values. */
+static const struct outcome *find(const struct outcome *table, size_t count, unsigned value)
 {
 	size_t i;
 
@@ -92,16 +89,16 @@ static const struct meaning *find(const struct meaning *table, size_t count, uns
 	return NULL;
 }
 
-EXPORT const char *vscsi_response_text(unsigned response)
+const char *scsi_response_text(unsigned response)
 {
-	const struct meaning *m = find(responses, ARRAY_LEN(responses), response);
+	const struct outcome *m = find(responses, ARRAY_LEN(responses), response);
 
 	return m ? m->text : "unknown response";
 }
 
-EXPORT const char *vscsi_status_text(unsigned status)
+const char *scsi_status_text(unsigned status)
 {
-	const struct meaning *m = find(statuses, ARRAY_LEN(statuses), status);
+	const struct outcome *m = find(statuses, ARRAY_LEN(statuses), status);
 
 	return m ? m->text : "unknown status";
 }
@@ -112,10 +109,17 @@ static bool rule_fits(const struct sense_rule *rule, const struct scsi_sense *se
 	       (rule->ascq == ANY || rule->ascq == sense->ascq);
 }
 
-static int current_result(const struct scsi_sense *sense)
+/*
+ * Deferred sense data means that this command was not executed (SPC-4, "Deferred errors"). If an
+ * earlier command was recovered, this one can simply be sent again. Otherwise an earlier write may
+ * be lost; the caller must learn this, whatever the cause, because a retry would hide it.
+ */
+static int sense_result(const struct scsi_sense *sense)
 {
 	size_t i;
 
+	if (sense->deferred)
+		return sense->key == SCSI_KEY_RECOVERED_ERROR ? -EBUSY : -EIO;
 	for (i = 0; i < ARRAY_LEN(sense_rules); i++) {
 		if (rule_fits(&sense_rules[i], sense))
 			return sense_rules[i].result;
@@ -123,24 +127,9 @@ static int current_result(const struct scsi_sense *sense)
 	return -EREMOTEIO;
 }
 
-/*
- * Deferred sense comes instead of carrying the command out (SPC-4, "Deferred errors"). An earlier
- * command was recovered: this one is still to do. Else an earlier write is lost, which the caller
- * must hear whatever the cause was: sending the command again would hide it.
- */
-static int deferred_result(const struct scsi_sense *sense)
+static int result_of(const struct outcome *table, size_t count, uint8_t value)
 {
-	return sense->key == SCSI_KEY_RECOVERED_ERROR ? -EAGAIN : -EIO;
-}
-
-static int sense_result(const struct scsi_sense *sense)
-{
-	return sense->deferred ? deferred_result(sense) : current_result(sense);
-}
-
-static int result_of(const struct meaning *table, size_t count, uint8_t value)
-{
-	const struct meaning *m = find(table, count, value);
+	const struct outcome *m = find(table, count, value);
 
 	return m ? m->result : -EREMOTEIO;
 }
@@ -153,7 +142,7 @@ int scsi_result(uint8_t response, uint8_t status, const struct scsi_sense *sense
 	if (response == VIRTIO_SCSI_S_OK && has_sense)
 		return sense_result(sense);
 	if (response == VIRTIO_SCSI_S_FAILURE && has_sense) {
-		/* Sense makes FAILURE clearer, but never a success. */
+		/* Sense data can make FAILURE more specific, but not turn it into success. */
 		result = sense_result(sense);
 		return result ? result : -EREMOTEIO;
 	}
@@ -164,8 +153,5 @@ int scsi_result(uint8_t response, uint8_t status, const struct scsi_sense *sense
 
 bool scsi_retry(uint8_t response, uint8_t status, const struct scsi_sense *sense)
 {
-	int result = scsi_result(response, status, sense);
-
-	/* These two results are made of nothing but what may be sent again. */
-	return result == -EBUSY || result == -EAGAIN;
+	return scsi_result(response, status, sense) == -EBUSY;
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What a response means for the caller: one errno, and whether to send the command again. The words
- * are vscsi_response_text() and vscsi_status_text() of <vscsi/scsi.h>.
+ * Maps a response to an errno, and tells whether the command may be sent again. The texts are
+ * vscsi_response_text() and vscsi_status_text() of <vscsi/scsi.h>.
  *
- * The virtio response decides first, and only with OK does the SCSI status count (virtio 1.4,
- * 5.6.6.1.1). One exception: back-ends exist that say FAILURE beside CHECK CONDITION and sense
- * data; then the sense tells what FAILURE does not.
+ * The virtio response comes first; the SCSI status counts only if the response is OK (virtio 1.4,
+ * 5.6.6.1.1). One exception: some back-ends return FAILURE together with CHECK CONDITION and sense
+ * data; then the sense data, which is more specific, determines the errno.
  *
  * | response, status, sense                                     | result       |
  * |-------------------------------------------------------------|--------------|
@@ -14,17 +14,17 @@
  * | ABORTED, RESET; TASK ABORTED                                | -ECANCELED   |
  * | BAD TARGET, INCORRECT LUN; 5/25: no such logical unit       | -ENODEV      |
  * | BUSY (response or status), TASK SET FULL                    | -EBUSY       |
- * | UNIT ATTENTION; 2/04/01, 2/04/0A: soon ready                | -EAGAIN      |
- * | TRANSPORT, TARGET and NEXUS FAILURE, FAILURE, unknown ones  | -EREMOTEIO   |
+ * | UNIT ATTENTION; 2/04/01, 2/04/0A: becoming ready            | -EBUSY       |
+ * | TRANSPORT, TARGET and NEXUS FAILURE, FAILURE, unknown       | -EREMOTEIO   |
  * | RESERVATION CONFLICT, ACA ACTIVE, unknown status            | -EREMOTEIO   |
  * | NOT READY, MEDIUM and HARDWARE ERROR, BLANK CHECK           | -EIO         |
  * | 2/3A: no medium                                             | -ENOMEDIUM   |
  * | 5/20/00: unknown command                                    | -EOPNOTSUPP  |
  * | 7/27: write protected                                       | -EROFS       |
- * | 7/27/07: thin space used up; VOLUME OVERFLOW                | -ENOSPC      |
+ * | 7/27/07: thin provisioning, no space; VOLUME OVERFLOW       | -ENOSPC      |
  * | MISCOMPARE; 5/10, B/10: protection information              | -EILSEQ      |
- * | deferred sense: RECOVERED ERROR, any other key              | -EAGAIN, -EIO |
- * | every other sense, and CHECK CONDITION without any          | -EREMOTEIO   |
+ * | deferred sense: RECOVERED ERROR, any other key              | -EBUSY, -EIO  |
+ * | all other sense data, CHECK CONDITION without sense data    | -EREMOTEIO   |
  */
 #ifndef SCSI_RESPONSE_H
 #define SCSI_RESPONSE_H
@@ -45,24 +45,28 @@ struct scsi_sense;
 #define SCSI_TASK_ABORTED         0x40u
 
 /**
- * scsi_result - Make one errno of all that came back
+ * scsi_result - Map a response to an errno
  * @response: virtio-scsi response, any value
  * @status: SCSI status, any value
- * @sense: decoded sense data of this response, or NULL where there are none
+ * @sense: decoded sense data of this response, or NULL if there is none
  *
- * Knows nothing of lengths: that all data were transferred is for the caller to see.
+ * Does not look at lengths: the caller checks that all data was transferred.
  *
- * Return: 0 or a negative errno of the table above.
+ * Return: 0 or a negative errno from the table above.
  */
 int scsi_result(uint8_t response, uint8_t status, const struct scsi_sense *sense);
 
 /**
- * scsi_retry - Tell whether the same command is worth sending again
+ * scsi_retry - Check whether the command may be sent again
  *
- * Arguments as scsi_result(). True only where the device did not carry the command out, so that
- * sending it twice does it once: BUSY, TASK SET FULL, UNIT ATTENTION, soon ready. How often is for
- * the caller to limit.
+ * Arguments as for scsi_result(). True only if the device did not execute the command, so that
+ * sending it again executes it once: BUSY, TASK SET FULL, UNIT ATTENTION, becoming ready. The
+ * caller limits the number of retries.
  */
 bool scsi_retry(uint8_t response, uint8_t status, const struct scsi_sense *sense);
+
+/* Words for a response and a status: vscsi_response_text() and vscsi_status_text(). */
+const char *scsi_response_text(unsigned response);
+const char *scsi_status_text(unsigned status);
 
 #endif

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Takes sense data apart. Judges nothing.
+ * Decodes sense data. response.c maps it to an errno.
  */
 #include <errno.h>
 
 #include "scsi/sense.h"
 #include "scsi/span.h"
 
-/* RESPONSE CODE; the odd ones tell of an earlier command. */
+/* RESPONSE CODE. */
 #define FIXED_CURRENT       0x70u
 #define FIXED_DEFERRED      0x71u
 #define DESCRIPTOR_CURRENT  0x72u
 #define DESCRIPTOR_DEFERRED 0x73u
 
-/* Both formats have ADDITIONAL SENSE LENGTH in byte 7, and it counts what follows that. */
+/* Both formats have ADDITIONAL SENSE LENGTH in byte 7; it counts the bytes after itself. */
 #define HEADER 8u
 
 static int decode_fixed(struct span sense, struct scsi_sense *out)
@@ -43,7 +43,7 @@ int scsi_sense_decode(const uint8_t *data, size_t len, struct scsi_sense *out)
 
 	memset(out, 0, sizeof(*out));
 	code = span_u8(sense, 0) & 0x7f;
-	/* Shorter data have no ADDITIONAL SENSE LENGTH to heed; what came is what there is. */
+	/* Shorter data does not contain ADDITIONAL SENSE LENGTH. */
 	if (len >= HEADER)
 		sense = span_limit(sense, HEADER + (size_t)data[7]);
 	out->deferred = code == FIXED_DEFERRED || code == DESCRIPTOR_DEFERRED;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Decodes sense data (SPC-4, "Sense data"): why a command did not simply succeed. The words for it
- * are vscsi_sense_text() of <vscsi/scsi.h>; what the library does about it is in response.h.
+ * Decodes sense data (SPC-4, "Sense data"). Its text is vscsi_sense_text() of <vscsi/scsi.h>; the
+ * errno that it maps to is in response.h.
  */
 #ifndef SCSI_SENSE_H
 #define SCSI_SENSE_H
@@ -27,11 +27,21 @@
 #define SCSI_KEY_MISCOMPARE      0xeu
 #define SCSI_KEY_COMPLETED       0xfu
 
+/* Additional sense codes of unit attentions that tell of a change (SPC). */
+#define SCSI_ASC_NO_SUCH_LUN        0x25u
+#define SCSI_ASC_RESET              0x29u /* power on, reset */
+#define SCSI_ASC_PARAMETERS_CHANGED 0x2au
+#define SCSI_ASC_TARGET_CHANGED     0x3fu
+#define SCSI_ASCQ_CAPACITY_CHANGED  0x09u /* of 2Ah */
+#define SCSI_ASCQ_INQUIRY_CHANGED   0x03u /* of 3Fh, as the others */
+#define SCSI_ASCQ_IDENTITY_CHANGED  0x05u
+#define SCSI_ASCQ_LUNS_CHANGED      0x0eu
+
 /**
  * struct scsi_sense - Decoded sense data
  * @key: SCSI_KEY_*, 0 to 15
- * @asc, @ascq: additional sense code and its qualifier; 0 where the data are too short to have them
- * @deferred: it tells of an earlier command; the one that returned it was not carried out
+ * @asc, @ascq: additional sense code and qualifier; 0 if the data is too short
+ * @deferred: reports an error of an earlier command; the command that returned it was not executed
  */
 struct scsi_sense {
 	uint8_t key;
@@ -43,13 +53,14 @@ struct scsi_sense {
 /**
  * scsi_sense_decode - Decode sense data in fixed or descriptor format
  * @data: what the device sent
- * @len: bytes really received, already limited to the response's sense_len (virtio 1.4, 5.6.6.1)
- * @out: receives the result, or zeros on failure
+ * @len: bytes received, already limited to the response's sense_len (virtio 1.4, 5.6.6.1)
+ * @out: receives the result, zeros on failure
  *
- * Every length inside the data is limited to @len and to the one that contains it.
- *
- * Return: 0, or -EPROTO when there is no sense key or the format is none that is known.
+ * Return: 0, or -EPROTO if the data is too short for a sense key or has an unknown response code.
  */
 int scsi_sense_decode(const uint8_t *data, size_t len, struct scsi_sense *out);
+
+/* Words for sense data: vscsi_sense_text(). */
+const char *scsi_sense_text(unsigned key, unsigned asc, unsigned ascq);
 
 #endif

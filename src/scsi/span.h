@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Bytes that a device sent, with the number of them that are really there. The parsers of this
- * folder read through these functions alone, so that no field is ever taken from beyond the end.
- * Private to src/scsi/.
+ * Bytes received from a device, with their length. All parsers of this folder read through these
+ * functions, so that no field is read past the end. Private to src/scsi/.
  */
 #ifndef SCSI_SPAN_H
 #define SCSI_SPAN_H
@@ -10,8 +9,8 @@
 #include "util/bits.h"
 
 /**
- * struct span - A run of bytes from outside
- * @data: the first of them, not owned
+ * struct span - Received bytes
+ * @data: the first one, not owned
  * @len: how many may be read
  */
 struct span {
@@ -19,7 +18,7 @@ struct span {
 	size_t len;
 };
 
-/* Shortens @s to the @wanted bytes that the data say they have, where that is less. */
+/* Truncates @s to @wanted bytes, the length given in the data, if that is less. */
 static inline struct span span_limit(struct span s, size_t wanted)
 {
 	if (wanted < s.len)
@@ -27,7 +26,7 @@ static inline struct span span_limit(struct span s, size_t wanted)
 	return s;
 }
 
-/* What of @s comes after its first @offset bytes; empty when there is nothing. */
+/* The part of @s after the first @offset bytes; may be empty. */
 static inline struct span span_after(struct span s, size_t offset)
 {
 	if (offset > s.len)
@@ -35,15 +34,15 @@ static inline struct span span_after(struct span s, size_t offset)
 	return (struct span){s.data + offset, s.len - offset};
 }
 
-/* Whether @s has a whole field of @size bytes at @offset. */
+/* Whether @s contains a field of @size bytes at @offset. */
 static inline bool span_has(struct span s, size_t offset, size_t size)
 {
 	return range_inside(offset, size, 0, s.len);
 }
 
 /*
- * The big-endian field at @offset; 0 where it is not wholly there. In every page read here, 0 means
- * the same as a page that was too short to tell, as devices of older standards send.
+ * The big-endian field at @offset; 0 if @s does not contain all of it. Devices of older standards
+ * send shorter pages, and in every page parsed here 0 means the same as a missing field.
  */
 static inline uint8_t span_u8(struct span s, size_t offset)
 {

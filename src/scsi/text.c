@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/*
- * Makes strings of the text fields of SCSI data. Which fields there are is known to the parsers.
- */
+/* Converts text fields of SCSI data to strings. */
 #include "scsi/text.h"
 
-/* Some devices pad with NULs where the standard wants blanks. */
+/* Some devices pad with NULs instead of blanks. */
 static bool is_padding(uint8_t c)
 {
 	return c == ' ' || c == '\0';
@@ -25,7 +23,7 @@ void scsi_text_put(char *dst, size_t size, struct span src)
 	while (src.len && is_padding(src.data[src.len - 1]))
 		src.len--;
 	for (i = 0; i < src.len && at + 1 < size; i++) {
-		/* Not isprint(): the locale is the application's. */
+		/* Not isprint(), which depends on the application's locale. */
 		if (src.data[i] >= 0x20 && src.data[i] < 0x7f)
 			dst[at++] = (char)src.data[i];
 		else

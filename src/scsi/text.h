@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Text out of bytes that a device sent: what comes out is always printable ASCII and ends. Private
+ * Converts text fields from a device to strings: always printable ASCII, always terminated. Private
  * to src/scsi/.
  */
 #ifndef SCSI_TEXT_H
@@ -10,24 +10,24 @@
 
 /**
  * scsi_text_put - Append a device's text to a string
- * @dst: a string in a buffer of @size bytes; it is appended to
+ * @dst: the string, in a buffer of @size bytes
  * @size: bytes of @dst, at least 1
- * @src: the text; blanks and NULs at its end are left out
+ * @src: the text; trailing blanks and NULs are omitted
  *
- * What is not printable ASCII becomes '?': terminals and logs are fed with these strings. What does
- * not fit is cut off.
+ * Replaces everything but printable ASCII by '?', because these strings end up in logs and on
+ * terminals. Truncates what does not fit.
  */
 void scsi_text_put(char *dst, size_t size, struct span src);
 
 /**
  * scsi_text_put_hex - Append bytes to a string as lower-case hexadecimal digits
- * @dst: a string in a buffer of @size bytes; it is appended to
+ * @dst: the string, in a buffer of @size bytes
  * @size: bytes of @dst, at least 1
- * @src: the bytes; those that don't fit as a whole are cut off
+ * @src: the bytes; those that don't fit are omitted
  */
 void scsi_text_put_hex(char *dst, size_t size, struct span src);
 
-/* Without the blanks at its beginning, for fields that devices align to the right. */
+/* Skips leading blanks, for fields that devices align to the right. */
 struct span scsi_text_skip_blanks(struct span src);
 
 #endif

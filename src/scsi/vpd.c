@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The VPD pages whose fields have fixed places. Page 83h, a list, is in vpd_identity.c.
+ * VPD pages with fields at fixed offsets. Page 83h, a list, is in vpd_identity.c.
  */
 #include "scsi/text.h"
 #include "scsi/vpd.h"
@@ -15,8 +15,9 @@ int scsi_vpd_parse_pages(const uint8_t *data, size_t len, struct scsi_vpd_pages 
 	if (vpd_page(data, len, SCSI_VPD_PAGES, &page))
 		return -EPROTO;
 	/*
-	 * A device that ignores EVPD sends standard data, whose second byte can look like this
-	 * page; but its version then stands where this length would be, and makes it far too long.
+	 * A device that ignores EVPD returns standard INQUIRY data, whose second byte can be the
+	 * page code; but its version field is then in the place of the page length, which becomes
+	 * far too large.
 	 */
 	if (get_be16(data + 2) > 256)
 		return -EPROTO;
@@ -37,7 +38,7 @@ int scsi_vpd_parse_serial(const uint8_t *data, size_t len, char out[SCSI_SERIAL_
 	return 0;
 }
 
-/* SBC-2's form of this page ends after the transfer lengths: the rest is then 0. */
+/* In SBC-2 this page ends after the transfer lengths; the other fields are then 0. */
 int scsi_vpd_parse_limits(const uint8_t *data, size_t len, struct scsi_vpd_limits *out)
 {
 	struct span page;
@@ -77,7 +78,9 @@ int scsi_vpd_parse_provisioning(const uint8_t *data, size_t len, struct scsi_vpd
 	bits = span_u8(page, 5);
 	out->unmap = bits & 0x80;
 	out->write_same_16 = bits & 0x40;
-	/* SBC-4 made three bits of LBPRZ; the lowest, which SBC-3 had alone, still says zeros. */
+	/*
+	 * LBPRZ has three bits since SBC-4; the lowest, the only one in SBC-3, still means zeros.
+	 */
 	out->read_zeros = bits & 0x04;
 	out->type = span_u8(page, 6) & 0x07;
 	return 0;

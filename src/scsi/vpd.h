@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Reads vital product data pages: which there are, who the unit is, what its limits are (SPC-4,
- * "Vital product data parameters"; SBC-3, same title).
+ * Parses vital product data pages (SPC-4, "Vital product data parameters"; SBC-3, same title).
  *
- * Every parser takes what the device sent and how many bytes of it were really received. It reads
- * no further than those and than the page's own length. A field that the page is too short to have
- * becomes 0 or "", as devices of older standards send shorter pages. All return 0, or -EPROTO when
- * the header is missing or another page came, as devices that don't look at the page code send;
- * then the result is all zeros.
+ * Every parser takes what the device sent and the number of bytes received. It reads neither past
+ * these nor past the page's own length. A field that is missing because the page is too short, as
+ * with older standards, becomes 0 or "". All return 0, or -EPROTO if the header is incomplete or
+ * has another page code, as from devices that ignore the page code; then the result is all zeros.
  */
 #ifndef SCSI_VPD_H
 #define SCSI_VPD_H
@@ -24,12 +22,12 @@
 #define SCSI_VPD_MEDIUM       0xb1u
 #define SCSI_VPD_PROVISIONING 0xb2u
 
-/* Sizes of the strings, those of struct vscsi_lun_info. */
+/* Sizes of the strings, as in struct vscsi_lun_info. */
 #define SCSI_SERIAL_SIZE 72u
 #define SCSI_WWID_SIZE   88u
 
 /**
- * struct scsi_vpd_pages - Which pages a unit has
+ * struct scsi_vpd_pages - Supported VPD pages
  * @bits: one for each page code
  */
 struct scsi_vpd_pages {
@@ -37,14 +35,15 @@ struct scsi_vpd_pages {
 };
 
 /**
- * struct scsi_vpd_limits - Block Limits page, numbers in blocks as the device gave them
- * @max_caw: most blocks of COMPARE AND WRITE; 0: it has none
- * @max_transfer: most blocks of a transfer; 0: no limit told
- * @optimal_transfer: a transfer of more goes slower; 0: not told
- * @max_unmap_blocks: most blocks of an UNMAP command; 0: not told or no UNMAP, UINT32_MAX: no limit
- * @max_unmap_ranges: most ranges of an UNMAP command; as before
- * @unmap_granularity: 0: not told
- * @max_write_same: most blocks of WRITE SAME; 0: no limit told
+ * struct scsi_vpd_limits - Block Limits page, in blocks, unchecked
+ * @max_caw: maximum length of COMPARE AND WRITE; 0: not supported
+ * @max_transfer: maximum transfer length; 0: not reported
+ * @optimal_transfer: optimal transfer length, longer ones are slower; 0: not reported
+ * @max_unmap_blocks: maximum blocks of an UNMAP command; 0: not reported or UNMAP not supported,
+ *	UINT32_MAX: no limit
+ * @max_unmap_ranges: maximum block descriptors of an UNMAP command; likewise
+ * @unmap_granularity: 0: not reported
+ * @max_write_same: maximum length of WRITE SAME; 0: not reported
  */
 struct scsi_vpd_limits {
 	uint8_t max_caw;
@@ -57,14 +56,14 @@ struct scsi_vpd_limits {
 };
 
 /* scsi_vpd_provisioning.type */
-#define SCSI_PROVISIONING_NOT_TOLD 0u
+#define SCSI_PROVISIONING_NONE     0u
 #define SCSI_PROVISIONING_RESOURCE 1u
 #define SCSI_PROVISIONING_THIN     2u
 
 /**
  * struct scsi_vpd_provisioning - Logical Block Provisioning page
- * @unmap: LBPU: UNMAP works
- * @write_same_16, @write_same_10: LBPWS, LBPWS10: that form of WRITE SAME can unmap
+ * @unmap: LBPU: UNMAP is supported
+ * @write_same_16: LBPWS: WRITE SAME(16) can unmap
  * @read_zeros: LBPRZ: unmapped blocks read as zeros
  * @type: SCSI_PROVISIONING_*, 0 to 7
  */
@@ -75,38 +74,38 @@ struct scsi_vpd_provisioning {
 	uint8_t type;
 };
 
-/* Reads page 00h. A list longer than there are page codes is no such list, so -EPROTO. */
+/* Parses page 00h. -EPROTO also for a list longer than the number of page codes. */
 int scsi_vpd_parse_pages(const uint8_t *data, size_t len, struct scsi_vpd_pages *out);
 
-/* Whether the unit has @page. */
+/* Whether the unit supports @page. */
 static inline bool scsi_vpd_has(const struct scsi_vpd_pages *pages, uint8_t page)
 {
 	return pages->bits[page >> 6] >> (page & 63) & 1;
 }
 
-/* Reads page 80h, the unit serial number, without the blanks around it. */
+/* Parses page 80h, the unit serial number, without leading and trailing blanks. */
 int scsi_vpd_parse_serial(const uint8_t *data, size_t len, char out[SCSI_SERIAL_SIZE]);
 
 /**
- * scsi_vpd_parse_identity - Read page 83h and choose the best name of the logical unit
+ * scsi_vpd_parse_identity - Parse page 83h and choose the best designator of the logical unit
  * @data: what the device sent
- * @len: bytes really received
- * @out: receives the name, or "" where the page has none that is known here
+ * @len: bytes received
+ * @out: receives the designator as a string; "" if the page has none that is supported
  *
  * In order of preference: "naa." and "eui." with lower-case digits; a SCSI name string as it is
- * ("iqn.2003-01.org.example:disk"); "t10." with vendor and identifier; "vendor." with text, or
- * digits where the device says that it is binary. The longest of a kind wins. Names of ports and of
- * the target are no names of the logical unit, and are left out.
+ * ("iqn.2003-01.org.example:disk"); "t10." with vendor and identifier; "vendor." with text, or with
+ * digits if the device says that it is binary. Of several of one type the longest is chosen.
+ * Designators of ports and of the target are ignored.
  */
 int scsi_vpd_parse_identity(const uint8_t *data, size_t len, char out[SCSI_WWID_SIZE]);
 
-/* Reads page B0h, block limits. */
+/* Parses page B0h, Block Limits. */
 int scsi_vpd_parse_limits(const uint8_t *data, size_t len, struct scsi_vpd_limits *out);
 
-/* Reads page B1h: @rate receives rounds a minute; 1: it does not rotate, 0: not told. */
+/* Parses page B1h: @rate receives the rotation rate in rpm; 1: non-rotating, 0: not reported. */
 int scsi_vpd_parse_rotation(const uint8_t *data, size_t len, uint16_t *rate);
 
-/* Reads page B2h, logical block provisioning. */
+/* Parses page B2h, Logical Block Provisioning. */
 int scsi_vpd_parse_provisioning(const uint8_t *data, size_t len, struct scsi_vpd_provisioning *out);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The header that all VPD pages have in common. Private to src/scsi/.
+ * The header of all VPD pages. Private to src/scsi/.
  */
 #ifndef SCSI_VPD_PAGE_H
 #define SCSI_VPD_PAGE_H
@@ -9,17 +9,17 @@
 
 #include "scsi/span.h"
 
-/* Bytes of the header: device type, page code, two of length. */
+/* Bytes of the header: device type, page code, 16-bit length. */
 #define VPD_HEADER 4u
 
 /**
  * vpd_page - Check the header of a VPD page
  * @data: what the device sent
- * @len: bytes really received
- * @code: page code that was asked for
- * @page: receives the page with its header, cut to its own length
+ * @len: bytes received
+ * @code: the expected page code
+ * @page: receives the page, header included, truncated to its own length
  *
- * Return: 0, or -EPROTO when the header is missing or has another page code.
+ * Return: 0, or -EPROTO if the header is incomplete or has another page code.
  */
 static inline int vpd_page(const uint8_t *data, size_t len, uint8_t code, struct span *page)
 {

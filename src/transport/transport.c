@@ -15,7 +15,7 @@ static const struct transport_ops *const transports[] = {
 	&pci_ops,
 };
 
-int transport_open(const char *address, const struct transport_opts *opts, struct transport **out)
+const struct transport_ops *transport_find(const char *address)
 {
 	const char *colon = strchr(address, ':');
 	size_t i;
@@ -25,11 +25,43 @@ int transport_open(const char *address, const struct transport_opts *opts, struc
 
 		if (strlen(scheme) == (size_t)(colon - address) &&
 		    strncmp(address, scheme, strlen(scheme)) == 0)
-			return transports[i]->open(colon + 1, opts, out);
+			return transports[i];
 	}
-	return error_set(
-		-EINVAL,
-		"no transport for address \"%s\"; it must begin with vhost-user: or pci:", address);
+	return NULL;
+}
+
+uint64_t transport_feature_mask(const struct transport_ops *ops, const char *name)
+{
+	unsigned i;
+
+	for (i = 0; ops && i < ops->protocol_feature_count; i++) {
+		if (strcmp(ops->protocol_features[i].name, name) == 0)
+			return ops->protocol_features[i].mask;
+	}
+	return 0;
+}
+
+bool transport_has_option(const struct transport_ops *ops, const char *name)
+{
+	const char *const *option;
+
+	for (option = ops->options; option && *option; option++) {
+		if (strcmp(*option, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+int transport_open(const char *address, const struct transport_opts *opts, struct transport **out)
+{
+	const struct transport_ops *ops = transport_find(address);
+
+	if (!ops)
+		return error_set(-EINVAL,
+				 "no transport for address \"%s\"; it must begin with vhost-user: "
+				 "or pci:",
+				 address);
+	return ops->open(strchr(address, ':') + 1, opts, out);
 }
 
 int transport_clear(int fd)
@@ -39,13 +71,4 @@ int transport_clear(int fd)
 	if (read(fd, &count, sizeof(count)) < 0 && errno != EAGAIN && errno != EINTR)
 		return -errno;
 	return 0;
-}
-
-int transport_no_fd(void)
-{
-	/* The one limit that an application can raise by itself. */
-	if (errno == EMFILE)
-		return error_set(-EMFILE, "making an event descriptor failed; allow this process "
-					  "more open files");
-	return error_set(-errno, "making an event descriptor failed: %m");
 }

@@ -5,8 +5,28 @@
  * take, in which order to start, and what a status means is the business of src/virtio/.
  *
  * All of it belongs to the control path. Calls for one transport are made by one thread at a time,
- * notify() excepted, and each waits at most the time limit given at opening. A negative errno comes
- * with its sentence set (util/error.h); -ENOTCONN means that the device is gone until reopen().
+ * notify() excepted. A negative errno comes with its error text set (util/error.h); -ENOTCONN means
+ * that the device is gone until reopen().
+ *
+ * Waiting. While @wait of struct transport is true, which is the default, a call waits for the
+ * device's answers, for each of them at most the time limit given at opening. While it is false, no
+ * call waits: one that would have to returns -EINPROGRESS, without an error text.
+ *
+ *   call(t, args) -> -EINPROGRESS    the operation is in progress
+ *   call(t, args) -> -EINPROGRESS    the same call goes on where it was; repeat it as often as you
+ *   ...                              like, after wait_ready() or at any other time
+ *   call(t, args) -> anything else   the operation has ended, as if the first call had waited
+ *
+ * While an operation is in progress only these are allowed:
+ *
+ *   the same call with the same arguments
+ *   wait_ready(), and changing @wait
+ *   notify(), call_fd(), call_clear(), call_wake(), watch_fd()
+ *   check(), which finds nothing then
+ *   disconnect(), which forgets the operation, and close()
+ *
+ * The time limit of an answer counts from when the message was begun; each call looks at it. open()
+ * always waits.
  */
 #ifndef TRANSPORT_TRANSPORT_H
 #define TRANSPORT_TRANSPORT_H
@@ -27,18 +47,19 @@ struct transport;
 #define VIRTIO_F_NOTIF_CONFIG_DATA 39
 #endif
 
-/*
- * Protocol features of vhost-user that can be switched, as their bits in its protocol feature word;
- * other transports have no use for them.
+/**
+ * struct transport_feature - A feature of a transport's own protocol, which can be switched
+ * @name: as an option of the address
+ * @spec: as the protocol's specification calls it
+ * @mask: its bit in the protocol's feature word: transport_opts.protocol_off and the like
+ * @help: one sentence, for people
  */
-#define TRANSPORT_MQ           (UINT64_C(1) << 0)
-#define TRANSPORT_REPLY_ACK    (UINT64_C(1) << 3)
-#define TRANSPORT_BACKEND_REQ  (UINT64_C(1) << 5)
-#define TRANSPORT_CONFIG_SPACE (UINT64_C(1) << 9)
-#define TRANSPORT_INFLIGHT     (UINT64_C(1) << 12)
-#define TRANSPORT_RESET_DEVICE (UINT64_C(1) << 13)
-#define TRANSPORT_MEM_SLOTS    (UINT64_C(1) << 15)
-#define TRANSPORT_STATUS       (UINT64_C(1) << 16)
+struct transport_feature {
+	const char *name;
+	const char *spec;
+	uint64_t mask;
+	const char *help;
+};
 
 /* Ways to the IOMMU in front of a PCI function; other transports have none. */
 #define TRANSPORT_IOMMU_AUTO  0u /* iommufd where it is there, else the group's container */
@@ -49,8 +70,8 @@ struct transport;
 /**
  * struct transport_opts - Wishes for a connection
  * @timeout_ms: limit for each answer, in milliseconds
- * @protocol_off: TRANSPORT_* features not to use
- * @protocol_must: TRANSPORT_* features to insist on
+ * @protocol_off: features of the transport's protocol not to use, a set of their masks
+ * @protocol_must: those to insist on
  * @guest_base: where the device's address space begins; 0: addresses stay as they are
  * @iommu: which way memory is shown to a PCI function, TRANSPORT_IOMMU_*
  */
@@ -106,16 +127,30 @@ static inline size_t transport_device_bytes(const struct transport_queue *queue)
  * @scheme: what an address begins with, without the colon
  * @features: virtio feature bits that may be negotiated over it at all (virtio 1.4, 2.2.1)
  * @needs: those of them without which it can't work
+ * @protocol_features, @protocol_feature_count: features of its own protocol
+ * @options: names of the options of an address that only some transports have and this one does,
+ *	besides @protocol_features; NULL at the end
  * @open: connect; @where is the address behind the colon, without options. Nothing is left when it
  *	fails
  * @close: disconnect and free; the device can no longer reach any memory of ours, or its process
- *	has only the mappings that it keeps
+ *	has only the mappings that it keeps. While @wait is true and nothing is in progress, queues
+ *	that run are stopped first
+ * @abandon: in a child of the process that opened it: close descriptors and free, without a word to
+ *	the device, which stays the parent's. NULL: nothing is freed
+ * @disconnect: cut the device off at once, without waiting; what is in progress is forgotten. Only
+ *	reopen(), close(), hand_back() and the calls about descriptors may follow. A PCI function no
+ *	longer reaches memory. A vhost-user back-end that is alive does until it notices the end,
+ *	and may finish what it had begun: where that matters, and it answers, reset it first
+ * @wait_ready: sleep until the operation in progress can go on, or for @timeout_ms, without limit
+ *	when that is negative; never beyond the time limit of the answer that it waits for. It may
+ *	return earlier. 0, or a negative errno when sleeping failed. NULL where nothing ever waits
  * @can_reopen: whether there is anything to connect to again. NULL: there never is
- * @reopen: connect anew to what open() connected to, whatever is left of the connection before.
- *	Queues are stopped then, what was mapped is mapped by the time that the next one starts, and
- *	file descriptors that were handed out stay. @keep: so does the account of track(). -ENODEV:
- *	there will be nothing to connect to any more; -ENOTSUP, -ENOSPC: what there is lacks
- *	something
+ * @reopen: connect again to what open() connected to, whatever is left of the connection
+ * 	before; not
+ *	while another operation is in progress. Queues are stopped then, what was mapped is mapped
+ *	by the time that the next one starts, and file descriptors that were handed out stay. @keep:
+ *	so does the account of track(). -ENODEV: there will be nothing to connect to any more;
+ *	-EOPNOTSUPP, -ENOSPC: what there is lacks something
  * @track: see to it that the device keeps account of what it has in flight where it outlives it.
  *	Between set_features() and the first queue_start(), on each connection where that is wanted;
  *	@count: virtqueues, @size: entries of the largest. After reopen() with @keep the device goes
@@ -127,11 +162,11 @@ static inline size_t transport_device_bytes(const struct transport_queue *queue)
  * @get_features: what the device offers; bits that are the transport's own are not among them
  * @set_features: what was accepted, a subset
  * @get_status: device status (virtio 1.4, 2.1), 0 to 255
- * @set_status: write it. 0 resets the device; returns when the reset is finished (2.4.2)
+ * @set_status: write it. 0 resets the device; ends when the reset is finished (2.4.2)
  * @read_config: @len bytes of configuration space from @offset as one consistent snapshot (2.5.1);
- *	-ENOTSUP when the device has none to read
+ *	-EOPNOTSUPP when the device has none to read
  * @write_config: likewise
- * @queue_count: virtqueues of all kinds that may be used; -ENOTSUP when the device can't say
+ * @queue_count: virtqueues of all kinds that may be used; -EOPNOTSUPP when the device can't say
  * @queue_max: largest size of virtqueue @index; 0: there is no such queue
  * @queue_start: give a virtqueue to the device, which may use it from now on
  * @queue_stop: take it back: when this returns 0 the device no longer uses it. @base receives where
@@ -142,9 +177,9 @@ static inline size_t transport_device_bytes(const struct transport_queue *queue)
  * @mem_map, @mem_unmap: as struct dma_map_ops
  * @mem_map_live: whether mem_map works while queues are started
  * @check: look without waiting whether something happened. @what receives TRANSPORT_*
- * @watch_fd: file descriptor that becomes readable when the connection ends, -1 for none. Only to
- *	wait for, beside other things: it may be closed, and its number another file's, at any time.
- *	NULL where there never is one
+ * @watch_fd: file descriptor that becomes readable when the connection ends, or when an operation
+ *	in progress has an answer, -1 for none. Only to wait for, beside other things: it may be
+ *	closed, and its number another file's, at any time. NULL where there never is one
  * @call_fd: file descriptor that becomes readable when the device signals @index, -1 for none
  * @call_clear: make it unreadable, before the ring is looked at; @call_wake: make it readable. NULL
  *	where it is always an eventfd
@@ -154,8 +189,14 @@ struct transport_ops {
 	const char *scheme;
 	uint64_t features;
 	uint64_t needs;
+	const struct transport_feature *protocol_features;
+	unsigned protocol_feature_count;
+	const char *const *options;
 	int (*open)(const char *where, const struct transport_opts *opts, struct transport **out);
 	void (*close)(struct transport *t);
+	void (*abandon)(struct transport *t);
+	void (*disconnect)(struct transport *t);
+	int (*wait_ready)(struct transport *t, int timeout_ms);
 	bool (*can_reopen)(struct transport *t);
 	int (*reopen)(struct transport *t, bool keep);
 	int (*track)(struct transport *t, unsigned count, unsigned size);
@@ -186,18 +227,40 @@ struct transport_ops {
 /**
  * struct transport - First member of every transport's own structure
  * @ops: what it can do
+ * @wait: whether calls wait for the device, see above; true after open(), the caller's to change
  * @notify_data: VIRTIO_F_NOTIFICATION_DATA is in force, so notify() wants its @data; written by
  *	set_features()
  */
 struct transport {
 	const struct transport_ops *ops;
+	bool wait;
 	bool notify_data;
 };
 
 /**
+ * transport_find - Find the transport that an address names
+ * @address: "SCHEME:WHERE"
+ *
+ * Return: what it can do; NULL for a scheme that is not known.
+ */
+const struct transport_ops *transport_find(const char *address);
+
+/**
+ * transport_feature_mask - Find a feature of a transport's own protocol by name
+ * @ops: the transport; NULL has none
+ * @name: as an option of the address
+ *
+ * Return: its mask, 0 when the transport has no such feature.
+ */
+uint64_t transport_feature_mask(const struct transport_ops *ops, const char *name);
+
+/* Whether a transport has an option of that name in struct transport_ops.options. */
+bool transport_has_option(const struct transport_ops *ops, const char *name);
+
+/**
  * transport_open - Connect to what an address names
  * @address: "SCHEME:WHERE", without options
- * @opts: wishes
+ * @opts: options
  * @out: receives the transport: ops->close()
  *
  * Return: 0; -EINVAL for a scheme that is not known; or what the transport's open() returned.
@@ -210,12 +273,5 @@ int transport_open(const char *address, const struct transport_opts *opts, struc
  * The number in it means nothing, and there may be none. Return: 0, or a negative errno.
  */
 int transport_clear(int fd);
-
-/**
- * transport_no_fd - Say that a descriptor of events, an eventfd or of epoll, could not be made
- *
- * Called right behind what failed. Return: -errno.
- */
-int transport_no_fd(void);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Numbers in foreign byte orders and power-of-two arithmetic. SCSI speaks big-endian at any
- * alignment (SPC); a virtio 1.x device speaks little-endian (virtio 1.4, 1.4).
+ * Byte order and power-of-two arithmetic. SCSI fields are big-endian and unaligned (SPC); virtio
+ * 1.x fields are little-endian (virtio 1.4, 1.4).
  */
 #ifndef UTIL_BITS_H
 #define UTIL_BITS_H
@@ -66,19 +66,21 @@ static inline bool is_pow2(uint64_t v)
 	return v && !(v & (v - 1));
 }
 
-/* Rounds @v up to a multiple of @to, a power of two. The caller has excluded overflow. */
+/*
+ * Rounds @v up to a multiple of @to, a power of two. The caller ensures that this can't overflow.
+ */
 static inline uint64_t align_up(uint64_t v, uint64_t to)
 {
 	return (v + to - 1) & ~(to - 1);
 }
 
-/* The largest power of two that is not above @v; 0 for 0. */
+/* The largest power of two that is not greater than @v; 0 for 0. */
 static inline uint32_t pow2_floor(uint32_t v)
 {
 	return v ? UINT32_C(1) << (31 - __builtin_clz(v)) : 0;
 }
 
-/* Whether [addr, addr + len) lies inside [base, base + size), with no sum that can overflow. */
+/* Whether [addr, addr + len) is inside [base, base + size); can't overflow. */
 static inline bool range_inside(uint64_t addr, uint64_t len, uint64_t base, uint64_t size)
 {
 	return addr >= base && len <= size && addr - base <= size - len;
@@ -91,11 +93,11 @@ static inline bool range_inside(uint64_t addr, uint64_t len, uint64_t base, uint
 #define CACHE_LINE   64
 
 /*
- * Functions of the hot path, inlined where their arguments are constants; and those that are kept
- * out of line, so that neither they nor their callers pay for the other's registers. The latter are
- * what leaves the hot path, but also whole kinds of it: COLD doesn't say that they are rare.
+ * ALWAYS_INLINE is for fast-path functions whose arguments are constants at the call site. NOINLINE
+ * keeps a function out of its callers, so that neither needs registers saved for the other; it does
+ * not imply that the function is rarely called.
  */
-#define HOT  static inline __attribute__((always_inline))
-#define COLD static __attribute__((noinline))
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
+#define NOINLINE      static __attribute__((noinline))
 
 #endif

@@ -1,31 +1,29 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Keeps the last error's sentence for each thread, in a fixed buffer: nothing to free when a thread
- * ends, nothing that can fail when memory is short.
+ * The last error text of each thread, in a fixed buffer: nothing to free when a thread exits, and
+ * nothing that can fail when memory is short.
  */
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-#include <vscsi/error.h>
-
 #include "util/error.h"
-#include "util/export.h"
 #include "util/log.h"
 
-static _Thread_local char sentence[512];
+static _Thread_local char last_error[512];
 static _Thread_local const char *function = "";
 static _Thread_local int kept;
-static _Thread_local int prefix; /* bytes of the sentence that name the function */
+static _Thread_local int prefix; /* length of the function's name at the start of the text */
 
-EXPORT const char *vscsi_last_error(void)
+const char *error_last(void)
 {
-	return sentence;
+	return last_error;
 }
 
 const char *error_text(void)
 {
-	return sentence + prefix;
+	return last_error + prefix;
 }
 
 void error_enter(const char *name)
@@ -40,18 +38,27 @@ void error_keep(bool keep)
 
 int error_set(int err, const char *fmt, ...)
 {
-	char fresh[sizeof(sentence)];
+	char text[sizeof(last_error)];
 	int used;
 	va_list ap;
 
-	used = snprintf(fresh, sizeof(fresh), "%s%s", function, *function ? ": " : "");
+	used = snprintf(text, sizeof(text), "%s%s", function, *function ? ": " : "");
 	va_start(ap, fmt);
-	vsnprintf(fresh + used, sizeof(fresh) - (size_t)used, fmt, ap);
+	vsnprintf(text + used, sizeof(text) - (size_t)used, fmt, ap);
 	va_end(ap);
-	log_debug("%s", fresh);
+	log_debug("%s", text);
 	if (!kept) {
-		memcpy(sentence, fresh, sizeof(sentence));
+		memcpy(last_error, text, sizeof(last_error));
 		prefix = used;
 	}
 	return err;
+}
+
+int error_no_fd(void)
+{
+	/* The one limit that an application can raise by itself. */
+	if (errno == EMFILE)
+		return error_set(-EMFILE, "making an event descriptor failed; allow this process "
+					  "more open files");
+	return error_set(-errno, "making an event descriptor failed: %m");
 }

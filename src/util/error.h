@@ -1,7 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The sentence behind a negative errno, kept for each thread (vscsi_last_error()). Not for the data
- * path.
+ * src/util/ - what every other folder may use
+ *
+ * Provides: the thread's error text (this header), log, lock, clocks, byte order and bit
+ * arithmetic, the size rule of public structs, and the export macro.
+ *
+ * Never does: know a device, a request or any public struct by name; print; use any other folder.
+ *
+ * Locking: all functions may be called from any thread and take no lock. The error text is
+ * thread-local.
+ *
+ * This header: the text for a negative errno, see vscsi_last_error(). Not for the data path.
  */
 #ifndef UTIL_ERROR_H
 #define UTIL_ERROR_H
@@ -9,39 +18,45 @@
 #include <stdbool.h>
 
 /**
- * error_set - Keep a sentence for this thread and hand its errno back
- * @err: negative errno, what the failing function returns
- * @fmt: what was tried, what came back, what to do; no line feed, no full stop. The public
- *	function's name is put before it by error_enter()
+ * error_set - Set this thread's error text and return the errno
+ * @err: negative errno, the caller's return value
+ * @fmt: what was attempted, what came back, what to do; no line feed, no full stop. The name of the
+ *	public function is prepended, see error_enter()
  *
- * Used as `return error_set(-EINVAL, "...")`. The deepest place that knows what happened sets it;
- * callers above pass the number on and don't set it again.
+ * Used as `return error_set(-EINVAL, "...")`. Called where the error is detected; callers further
+ * up pass the number on without setting the text again.
  *
  * Return: @err.
  */
 int error_set(int err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /**
- * error_enter - Name the public function that this thread is in
+ * error_enter - Set the public function's name for this thread
  * @function: __func__ of the exported function
  *
- * Called first by every control function; sentences set from then on begin with it.
+ * Called first by every control function; error texts set afterwards start with the name.
  */
 void error_enter(const char *function);
 
+/* The last text, function's name included: vscsi_last_error(). */
+const char *error_last(void);
+
 /**
- * error_text - The last sentence without the function's name
+ * error_text - This thread's last error text without the function's name
  *
- * Return: as vscsi_last_error().
+ * Return: valid as long as the result of vscsi_last_error().
  */
 const char *error_text(void);
 
 /**
- * error_keep - Protect the sentence while cleaning up after it
+ * error_keep - Preserve the error text during cleanup
  * @keep: true before, false after; calls may nest
  *
- * What error_set() is told in between goes to the log only.
+ * In between error_set() only logs.
  */
 void error_keep(bool keep);
+
+/* Sets the text for an event descriptor that could not be made, from errno. Returns -errno. */
+int error_no_fd(void);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Marks the definitions that the shared library exports; all else is hidden. */
+/* Marks definitions that the shared library exports; everything else is hidden. */
 #ifndef UTIL_EXPORT_H
 #define UTIL_EXPORT_H
 

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Waiting for a lock, by futex(2): the kernel puts a thread to sleep only while the state is still
- * the one that it saw, so a lock that is given back meanwhile wakes it or is seen. Whoever has
- * waited takes the lock as wanted, as it can't know whether others still wait; at worst that wakes
- * nobody.
+ * Waits for a lock with futex(2): the kernel puts a thread to sleep only if the state is still
+ * LOCK_WANTED, so no wakeup is lost. A thread that waited acquires the lock as LOCK_WANTED, because
+ * it can't know whether others are still waiting; at worst the release makes a useless system call.
  */
 #include "util/lock.h"
 
@@ -13,16 +12,16 @@
 #include <linux/futex.h>
 #include <sys/syscall.h>
 
-/* Looks before sleeping: what the lock guards is done in less than this takes. */
-#define LOOKS 100u
+/* Spins before sleeping: the lock is usually released in less time than a system call takes. */
+#define MAX_SPINS 100u
 
 void lock_wait(struct lock *lock)
 {
-	unsigned looks = 0;
+	unsigned spins = 0;
 
-	while (looks < LOOKS &&
+	while (spins < MAX_SPINS &&
 	       atomic_load_explicit(&lock->state, memory_order_relaxed) != LOCK_FREE)
-		looks++;
+		spins++;
 	while (atomic_exchange_explicit(&lock->state, LOCK_WANTED, memory_order_acquire) !=
 	       LOCK_FREE)
 		syscall(SYS_futex, &lock->state, FUTEX_WAIT_PRIVATE, LOCK_WANTED, NULL, NULL, 0);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A lock for what several threads touch for some dozens of instructions for each request. Taking it
- * and giving it back are one atomic instruction each where nobody else wants it: 9 instructions
- * together, where the C library's mutex, which knows of kinds and owners, takes 55. Who has to wait
- * sleeps. Everything that isn't done for each request uses pthread_mutex_t.
+ * A lock for state that several threads access for a few dozen instructions per request. Without
+ * contention, acquire and release are one atomic instruction each: 9 instructions in total, where
+ * pthread_mutex_t needs 55. A thread that waits sleeps. Use pthread_mutex_t for everything that is
+ * not done per request.
  */
 #ifndef UTIL_LOCK_H
 #define UTIL_LOCK_H
@@ -12,7 +12,7 @@
 
 #include "util/bits.h"
 
-/* Zeroed, it is free; nothing has to be done at its end. */
+/* All zeros is the unlocked state; needs no destructor. */
 struct lock {
 	atomic_uint state;
 };
@@ -20,15 +20,15 @@ struct lock {
 enum {
 	LOCK_FREE,
 	LOCK_TAKEN,
-	LOCK_WANTED, /* taken, and somebody may be asleep for it */
+	LOCK_WANTED, /* taken, and a thread may be sleeping on it */
 };
 
-/* The rare halves: wait until it is ours; wake one who waits. */
+/* Slow paths: wait until the lock is acquired; wake one waiting thread. */
 void lock_wait(struct lock *lock);
 void lock_wake(struct lock *lock);
 
-/* Acquire pairs with the release of whoever had it before. */
-static inline void lock_take(struct lock *lock)
+/* Acquire pairs with the release of the previous owner. */
+static inline void lock_acquire(struct lock *lock)
 {
 	unsigned was = LOCK_FREE;
 
@@ -37,7 +37,7 @@ static inline void lock_take(struct lock *lock)
 		lock_wait(lock);
 }
 
-static inline void lock_give(struct lock *lock)
+static inline void lock_release(struct lock *lock)
 {
 	if (unlikely(atomic_exchange_explicit(&lock->state, LOCK_FREE, memory_order_release) ==
 		     LOCK_WANTED))

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Formats a line and hands it to the application. The setting is one immutable structure behind an
- * atomic pointer, so that logging takes no lock; the former one is kept, since another thread may
- * still be inside it.
+ * Formats a line and passes it to the application's callback. The setting is an immutable struct
+ * behind an atomic pointer, so that logging takes no lock; old ones are never freed, because
+ * another thread may still be using them.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -12,14 +12,13 @@
 #include <string.h>
 
 #include "util/bits.h"
-#include "util/export.h"
 #include "util/log.h"
 
 struct sink {
 	int level;
 	void (*fn)(void *ctx, int level, const char *line);
 	void *ctx;
-	struct sink *former;
+	struct sink *previous;
 };
 
 static _Atomic(struct sink *) current;
@@ -37,7 +36,7 @@ static int level_from_environment(void)
 	return VSCSI_LOG_WARN;
 }
 
-EXPORT int vscsi_set_log(int level, void (*fn)(void *ctx, int level, const char *line), void *ctx)
+int log_set(int level, void (*fn)(void *ctx, int level, const char *line), void *ctx)
 {
 	struct sink *sink;
 
@@ -49,9 +48,11 @@ EXPORT int vscsi_set_log(int level, void (*fn)(void *ctx, int level, const char 
 	sink->level = level == VSCSI_LOG_DEFAULT ? level_from_environment() : level;
 	sink->fn = fn;
 	sink->ctx = ctx;
-	sink->former = atomic_load_explicit(&current, memory_order_relaxed);
-	/* Release pairs with the acquire in log_line(): the fields are there before the pointer. */
-	while (!atomic_compare_exchange_weak_explicit(&current, &sink->former, sink,
+	sink->previous = atomic_load_explicit(&current, memory_order_relaxed);
+	/*
+	 * Release pairs with the acquire in log_line(): the fields are visible before the pointer.
+	 */
+	while (!atomic_compare_exchange_weak_explicit(&current, &sink->previous, sink,
 						      memory_order_release, memory_order_relaxed))
 		;
 	return 0;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The size rule of the public structs. What the fields mean is the business of their owners. All is
- * copied by bytes, since these structs have no common type that one could convert to.
+ * The size rule of public structs. Copies bytes, because these structs have no common type.
  */
 #include <errno.h>
 #include <stdbool.h>
@@ -11,7 +10,7 @@
 #include "util/error.h"
 #include "util/options.h"
 
-/* The first field of every public struct; copied out, since the struct's type is not known here. */
+/* The first field of every public struct. */
 static uint32_t struct_size(const void *at)
 {
 	uint32_t size;
@@ -20,7 +19,7 @@ static uint32_t struct_size(const void *at)
 	return size;
 }
 
-/* Zero means default in every field of every age, so a tail of zeros asks for nothing. */
+/* Zero means default in every field of every version, so a tail of zeros can be ignored. */
 static bool all_zero(const unsigned char *at, size_t len)
 {
 	for (size_t i = 0; i < len; i++) {
@@ -30,16 +29,15 @@ static bool all_zero(const unsigned char *at, size_t len)
 	return true;
 }
 
-/* No struct of any version is longer; a size above it was never set, and is not to be followed. */
-#define LONGEST 4096u
+/* Larger than any public struct of any version: a size above this was never initialized. */
+#define MAX_SIZE 4096u
 
 static int check_size(uint32_t size)
 {
-	if (size >= sizeof(size) && size <= LONGEST)
+	if (size >= sizeof(size) && size <= MAX_SIZE)
 		return 0;
-	return error_set(size < LONGEST ? -EINVAL : -E2BIG,
-			 "the struct's size field says %u bytes; set it to sizeof the struct",
-			 size);
+	return error_set(size < MAX_SIZE ? -EINVAL : -E2BIG,
+			 "the struct's size field is %u; set it to sizeof the struct", size);
 }
 
 int options_copy(void *to, size_t known, const void *from)
@@ -58,12 +56,12 @@ int options_copy(void *to, size_t known, const void *from)
 			return error_set(
 				-E2BIG,
 				"the option struct has %u bytes and this library knows %u, "
-				"yet the rest is not zero; leave the newer options out or "
+				"and the rest is not zero; omit the newer options or "
 				"use a newer library",
 				size, own);
 		memcpy(to, from, size < known ? size : known);
 	}
-	/* Whoever reads the copy sees the struct it was compiled with. */
+	/* Readers of the copy use the struct they were compiled with. */
 	memcpy(to, &own, sizeof(own));
 	return 0;
 }
@@ -77,13 +75,13 @@ int info_copy(void *to, const void *from, size_t known)
 	int err;
 
 	if (!to)
-		return error_set(-EINVAL, "no struct to fill in; pass one");
+		return error_set(-EINVAL, "the info struct is NULL; pass one to fill in");
 	size = struct_size(to);
 	err = check_size((uint32_t)size);
 	if (err)
 		return err;
 	len = size < known ? size : known;
-	/* The size stays as the caller set it: it is the caller's word, not ours. */
+	/* The caller's size field is not overwritten. */
 	memcpy(out + head, (const unsigned char *)from + head, len - head);
 	memset(out + len, 0, size - len);
 	return 0;

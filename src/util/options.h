@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The size rule of the public structs: each begins with `uint32_t size`, so that a program and a
- * library of different ages understand each other. Knows no struct by name.
+ * The size rule of public structs: each starts with `uint32_t size`, so that a program and a
+ * library of different versions work together.
  */
 #ifndef UTIL_OPTIONS_H
 #define UTIL_OPTIONS_H
@@ -9,29 +9,29 @@
 #include <stddef.h>
 
 /**
- * options_copy - Take over a caller's option struct
- * @to: the struct as this library knows it; filled whole, with @to->size set to @known
+ * options_copy - Copy a caller's option struct
+ * @to: the struct as this library knows it; all of it is written, @to->size becomes @known
  * @known: its size in bytes, at least 4
  * @from: the caller's struct, of @from->size bytes; NULL for all defaults
  *
- * A shorter struct is an older program's: the missing tail is zero, which means default. Of a
- * longer one the tail must be zero, for what it asks can't be done here.
+ * A shorter struct comes from an older program: the missing tail becomes zero, which means default.
+ * The tail of a longer one must be zero, because its options are unknown here.
  *
- * Return: 0; -EINVAL when @from->size is below 4; -E2BIG for a tail that is not zero or a size
- * above 4096; with the sentence set, and @to is undefined.
+ * Return: 0; -EINVAL if @from->size is less than 4; -E2BIG for a nonzero tail or a size above 4096;
+ * then the error text is set and @to is undefined.
  */
 int options_copy(void *to, size_t known, const void *from);
 
 /**
- * info_copy - Hand an info struct to the caller
+ * info_copy - Copy an info struct to the caller
  * @to: the caller's struct, of @to->size bytes
- * @from: the struct as this library knows it; its own size field is not read
+ * @from: the struct as this library knows it; its size field is ignored
  * @known: its size in bytes, at least 4
  *
- * @to receives as much as it has room for, and zeros where it is longer; @to->size stays.
+ * Truncates to the size of @to, or fills the rest of @to with zeros; @to->size is unchanged.
  *
- * Return: 0; -EINVAL when @to is NULL or @to->size below 4; -E2BIG when it is above 4096; with the
- * sentence set, and nothing written.
+ * Return: 0; -EINVAL if @to is NULL or @to->size is less than 4; -E2BIG if it is above 4096; then
+ * the error text is set and nothing is written.
  */
 int info_copy(void *to, const void *from, size_t known);
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The status dance of virtio 1.4, 3.1.1, each step verified before the next. */
+/*
+ * The status dance of virtio 1.4, 3.1.1, each step verified before the next. Nothing here waits:
+ * the transport does, if it is to.
+ */
 #include <errno.h>
 
 #include <linux/virtio_config.h>
@@ -17,19 +20,44 @@ static const struct feature_rule rules[] = {
 	{0, 0},
 };
 
-/* Adds a status bit and reads it back; bits are never taken away but by a reset (2.1.1). */
-static int add_status(struct virtio_dev *dev, uint8_t bit)
-{
-	uint8_t status = dev->status | bit;
-	int now;
-	int err;
+/* A step of the start: one operation of the transport, repeated while that is in progress. */
+struct virtio_step {
+	int (*run)(struct virtio_dev *dev, const struct virtio_request *request, uint8_t bit);
+	uint8_t bit;
+};
 
-	/* Noted even if it fails: FAILED, which follows then, must not clear what did arrive. */
-	dev->status = status;
-	err = dev->transport->ops->set_status(dev->transport, status);
-	if (err)
+static int run_steps(struct virtio_dev *dev, const struct virtio_step *steps, unsigned count,
+		     const struct virtio_request *request)
+{
+	int err = 0;
+
+	if (dev->steps != steps)
+		dev->step = 0;
+	dev->steps = steps;
+	while (!err && dev->step < count) {
+		err = steps[dev->step].run(dev, request, steps[dev->step].bit);
+		dev->step += err != -EINPROGRESS;
+	}
+	if (err == -EINPROGRESS)
 		return err;
-	now = dev->transport->ops->get_status(dev->transport);
+	dev->steps = NULL;
+	return err ? virtio_give_up(dev, err) : 0;
+}
+
+/* Bits are never taken away but by a reset (2.1.1). */
+static int set_bit(struct virtio_dev *dev, const struct virtio_request *request, uint8_t bit)
+{
+	(void)request;
+	/* Noted even if it fails: FAILED, which follows then, must not clear what did arrive. */
+	dev->status |= bit;
+	return dev->transport->ops->set_status(dev->transport, dev->status);
+}
+
+static int check_bit(struct virtio_dev *dev, const struct virtio_request *request, uint8_t bit)
+{
+	int now = dev->transport->ops->get_status(dev->transport);
+
+	(void)request;
 	if (now < 0)
 		return now;
 	if (now & VIRTIO_CONFIG_S_NEEDS_RESET)
@@ -38,9 +66,10 @@ static int add_status(struct virtio_dev *dev, uint8_t bit)
 				 "being started; restart the back-end",
 				 now);
 	/* Only the set of features is something to agree about. */
-	if ((now & status) != status)
-		return error_set(bit == VIRTIO_CONFIG_S_FEATURES_OK ? -ENOTSUP : -EIO,
-				 "the device refused status 0x%02x and shows 0x%02x", status, now);
+	if ((now & dev->status) != dev->status)
+		return error_set(bit == VIRTIO_CONFIG_S_FEATURES_OK ? -EOPNOTSUPP : -EIO,
+				 "the device refused status 0x%02x and shows 0x%02x", dev->status,
+				 now);
 	return 0;
 }
 
@@ -53,6 +82,13 @@ int virtio_reset(struct virtio_dev *dev)
 	dev->status = 0;
 	dev->features = 0;
 	return 0;
+}
+
+static int reset(struct virtio_dev *dev, const struct virtio_request *request, uint8_t bit)
+{
+	(void)request;
+	(void)bit;
+	return virtio_reset(dev);
 }
 
 /* What to do about a feature that is needed and not there, where anything can be done. */
@@ -70,66 +106,99 @@ static const char *remedy(unsigned bit)
 static const uint64_t platform =
 	VIRTIO_BIT(VIRTIO_F_ACCESS_PLATFORM) | VIRTIO_BIT(VIRTIO_F_ORDER_PLATFORM);
 
-static int choose(struct virtio_dev *dev, const struct virtio_wish *wish)
+/* The offer is read again at every negotiation: it may change with a reset (2.2). */
+static int read_offer(struct virtio_dev *dev, const struct virtio_request *request, uint8_t bit)
 {
-	const struct transport_ops *ops = dev->transport->ops;
-	uint64_t must = wish->must | ops->needs | VIRTIO_BIT(VIRTIO_F_VERSION_1);
-	uint64_t missing;
-	unsigned bit;
-	int err;
-
-	/* The offer is read anew at every negotiation: it may change with a reset (2.2). */
-	err = dev->transport->ops->get_features(dev->transport, &dev->offered);
-	if (err)
-		return err;
-	dev->features = features_choose(dev->offered, wish->want | must | platform, ops->features,
-					rules, ARRAY_LEN(rules));
-	missing = must & ~dev->features;
-	if (missing) {
-		bit = (unsigned)__builtin_ctzll(missing);
-		return error_set(
-			-ENOTSUP,
-			"the device doesn't offer %s (bit %u), which is needed: 0x%016llx%s",
-			feature_name(bit), bit, (unsigned long long)dev->offered, remedy(bit));
-	}
-	return dev->transport->ops->set_features(dev->transport, dev->features);
+	(void)request;
+	(void)bit;
+	return dev->transport->ops->get_features(dev->transport, &dev->offered);
 }
 
-int virtio_negotiate(struct virtio_dev *dev, const struct virtio_wish *wish)
+static int choose(struct virtio_dev *dev, const struct virtio_request *request, uint8_t bit)
 {
-	int err;
+	const struct transport_ops *ops = dev->transport->ops;
+	uint64_t must = request->must | ops->needs | VIRTIO_BIT(VIRTIO_F_VERSION_1);
+	uint64_t missing;
+	unsigned first;
 
-	err = virtio_reset(dev);
-	if (err)
-		return err;
-	err = add_status(dev, VIRTIO_CONFIG_S_ACKNOWLEDGE);
-	if (!err)
-		err = add_status(dev, VIRTIO_CONFIG_S_DRIVER);
-	if (!err)
-		err = choose(dev, wish);
-	/* Step 6: a device that can't live with the set takes the bit back. */
-	if (!err)
-		err = add_status(dev, VIRTIO_CONFIG_S_FEATURES_OK);
-	return err ? virtio_give_up(dev, err) : 0;
+	(void)bit;
+	dev->features = features_choose(dev->offered, request->want | must | platform,
+					ops->features, rules, ARRAY_LEN(rules));
+	missing = must & ~dev->features;
+	if (missing) {
+		first = (unsigned)__builtin_ctzll(missing);
+		return error_set(
+			-EOPNOTSUPP,
+			"the device doesn't offer %s (bit %u), which is needed: 0x%016llx%s",
+			feature_name(first), first, (unsigned long long)dev->offered,
+			remedy(first));
+	}
+	return ops->set_features(dev->transport, dev->features);
+}
+
+int virtio_negotiate(struct virtio_dev *dev, const struct virtio_request *request)
+{
+	static const struct virtio_step steps[] = {
+		{reset, 0},
+		{set_bit, VIRTIO_CONFIG_S_ACKNOWLEDGE},
+		{check_bit, VIRTIO_CONFIG_S_ACKNOWLEDGE},
+		{set_bit, VIRTIO_CONFIG_S_DRIVER},
+		{check_bit, VIRTIO_CONFIG_S_DRIVER},
+		{read_offer, 0},
+		{choose, 0},
+		{set_bit, VIRTIO_CONFIG_S_FEATURES_OK},
+		/* Step 6: a device that can't live with the set takes the bit back. */
+		{check_bit, VIRTIO_CONFIG_S_FEATURES_OK},
+	};
+
+	return run_steps(dev, steps, ARRAY_LEN(steps), request);
 }
 
 int virtio_run(struct virtio_dev *dev)
 {
-	int err = add_status(dev, VIRTIO_CONFIG_S_DRIVER_OK);
+	static const struct virtio_step steps[] = {
+		{set_bit, VIRTIO_CONFIG_S_DRIVER_OK},
+		{check_bit, VIRTIO_CONFIG_S_DRIVER_OK},
+	};
 
-	return err ? virtio_give_up(dev, err) : 0;
+	return run_steps(dev, steps, ARRAY_LEN(steps), NULL);
 }
 
 int virtio_give_up(struct virtio_dev *dev, int err)
 {
+	struct transport *t = dev->transport;
+	int ret;
+
 	/*
 	 * Best effort: the device may be the reason, and the first sentence is the one that
 	 * matters.
 	 */
 	error_keep(true);
-	dev->transport->ops->set_status(dev->transport, dev->status | VIRTIO_CONFIG_S_FAILED);
+	ret = t->ops->set_status(t, dev->status | VIRTIO_CONFIG_S_FAILED);
+	/* Its answer matters to nobody, and isn't waited for. */
+	if (ret && !t->wait)
+		virtio_disconnect(dev);
 	error_keep(false);
 	return err;
+}
+
+uint64_t virtio_protocol_mask(const char *address, const char *name)
+{
+	return transport_feature_mask(transport_find(address), name);
+}
+
+bool virtio_has_option(const char *address, const char *name)
+{
+	const struct transport_ops *ops = transport_find(address);
+
+	return ops && transport_has_option(ops, name);
+}
+
+uint64_t virtio_possible_features(const char *address)
+{
+	const struct transport_ops *ops = transport_find(address);
+
+	return ops ? ops->features : 0;
 }
 
 int virtio_open(struct virtio_dev *dev, const char *address, const struct transport_opts *opts)
@@ -147,28 +216,44 @@ void virtio_close(struct virtio_dev *dev)
 {
 	if (!dev->transport)
 		return;
-	virtio_reset(dev);
+	if (dev->transport->wait)
+		virtio_reset(dev);
+	else
+		virtio_disconnect(dev);
 	dev->transport->ops->close(dev->transport);
 	dev->transport = NULL;
 }
 
 int virtio_check(struct virtio_dev *dev, unsigned *what)
 {
-	unsigned found = 0;
+	unsigned found;
 	int status = 0;
 	int err;
 
 	*what = 0;
-	err = dev->transport->ops->check(dev->transport, &found);
-	if (err)
-		return err;
-	if (found & TRANSPORT_CONFIG) {
-		*what |= VIRTIO_CHANGED;
-		status = dev->transport->ops->get_status(dev->transport);
-		if (status < 0)
-			return status;
+	if (!dev->found) {
+		err = dev->transport->ops->check(dev->transport, &dev->found);
+		if (err)
+			return err;
 	}
+	if (dev->found & TRANSPORT_CONFIG)
+		status = dev->transport->ops->get_status(dev->transport);
+	if (status == -EINPROGRESS)
+		return status;
+	found = dev->found;
+	dev->found = 0;
+	if (found & TRANSPORT_CONFIG)
+		*what |= VIRTIO_CHANGED;
+	if (status < 0)
+		return status;
 	if ((found & TRANSPORT_BROKEN) || (status & VIRTIO_CONFIG_S_NEEDS_RESET))
 		*what |= VIRTIO_BROKEN;
 	return 0;
+}
+
+void virtio_disconnect(struct virtio_dev *dev)
+{
+	dev->steps = NULL;
+	dev->found = 0;
+	dev->transport->ops->disconnect(dev->transport);
 }

@@ -2,6 +2,11 @@
 /*
  * The life of a virtio device on any transport: reset, status, feature negotiation, configuration,
  * running, and the way back down (virtio 1.4, 2.1, 2.2, 2.4, 2.5, 3.1, 3.3).
+ *
+ * Calls wait for the device, unless virtio_set_wait() was told that they must not: then each
+ * function that returns an errno may return -EINPROGRESS, and is called again with the same
+ * arguments until it returns something else (transport/transport.h, "Waiting"). What is not waited
+ * for can be waited for with virtio_wait_ready(), or dropped with virtio_disconnect().
  */
 #ifndef VIRTIO_DEVICE_H
 #define VIRTIO_DEVICE_H
@@ -13,26 +18,33 @@
 
 #define VIRTIO_BIT(n) (UINT64_C(1) << (n))
 
+struct virtio_step;
+
 /**
  * struct virtio_dev - A virtio device
  * @transport: the way to it
  * @status: status bits that we have written, whether the device took them or not
  * @offered: features that it offers, as read at the last negotiation
  * @features: features that are in force
+ * @steps, @step: what virtio_negotiate() or virtio_run() has in progress, NULL: nothing; its step
+ * @found: what the transport's check() found, while virtio_check() asks for the status
  */
 struct virtio_dev {
 	struct transport *transport;
 	uint8_t status;
 	uint64_t offered;
 	uint64_t features;
+	const struct virtio_step *steps;
+	unsigned step;
+	unsigned found;
 };
 
 /**
- * struct virtio_wish - What a driver wants of the features
+ * struct virtio_request - What a driver wants of the features
  * @want: features to take where they are offered
  * @must: those of them without which the device is of no use
  */
-struct virtio_wish {
+struct virtio_request {
 	uint64_t want;
 	uint64_t must;
 };
@@ -40,16 +52,17 @@ struct virtio_wish {
 /**
  * virtio_negotiate - Reset a device and agree on features (virtio 1.4, 3.1.1 steps 1 to 6)
  * @dev: @dev->transport set by the caller
- * @wish: what the driver wants; VERSION_1 and the transport's needs are wanted
+ * @request: what the driver wants; VERSION_1 and the transport's needs are wanted
  *	and needed anyhow
  *
  * Every status bit is read back after it was set. When this fails the device has been told so
- * with FAILED, and only another virtio_negotiate() may follow.
+ * with FAILED, and only another virtio_negotiate() may follow; where calls don't wait, only
+ * virtio_reopen() or virtio_close().
  *
- * Return: 0; -ENOTSUP (a needed feature isn't there, or it refuses the set); what the transport
+ * Return: 0; -EOPNOTSUPP (a needed feature isn't there, or it refuses the set); what the transport
  * returned.
  */
-int virtio_negotiate(struct virtio_dev *dev, const struct virtio_wish *wish);
+int virtio_negotiate(struct virtio_dev *dev, const struct virtio_request *request);
 
 /**
  * virtio_run - Set DRIVER_OK: the device may use its queues (step 8)
@@ -59,8 +72,11 @@ int virtio_negotiate(struct virtio_dev *dev, const struct virtio_wish *wish);
 int virtio_run(struct virtio_dev *dev);
 
 /**
- * virtio_give_up - Tell the device that driving it failed, without losing the sentence
+ * virtio_give_up - Tell the device that driving it failed, without losing the error text
  * @err: the error that is being handled
+ *
+ * Never -EINPROGRESS: where calls don't wait and the device has to answer, it is disconnected
+ * instead of heard.
  *
  * Return: @err.
  */
@@ -79,11 +95,44 @@ int virtio_reset(struct virtio_dev *dev);
  * virtio_close - Reset it and disconnect; @dev->transport is NULL then. Allowed when it is NULL
  * before
  *
- * Whatever the device answers to the reset, it is cut off when virtio_close() returns.
+ * Whatever the device answers to the reset, it is cut off when virtio_close() returns. Where calls
+ * don't wait, it isn't reset but disconnected. virtio_open() always waits.
  */
 int virtio_open(struct virtio_dev *dev, const char *address, const struct transport_opts *opts);
 void virtio_hand_back(struct virtio_dev *dev);
 void virtio_close(struct virtio_dev *dev);
+
+/**
+ * virtio_set_wait - Say whether calls wait for the device; they do after virtio_open()
+ *
+ * Allowed while something is in progress: the next call goes on with it in the new way.
+ */
+static inline void virtio_set_wait(struct virtio_dev *dev, bool wait)
+{
+	dev->transport->wait = wait;
+}
+
+/**
+ * virtio_wait_ready - Sleep until what is in progress can go on
+ * @timeout_ms: for at most so long; negative: as long as it takes, which the device's time limit
+ *	bounds
+ *
+ * May return earlier. Return: 0, or a negative errno when sleeping failed.
+ */
+static inline int virtio_wait_ready(struct virtio_dev *dev, int timeout_ms)
+{
+	const struct transport_ops *ops = dev->transport->ops;
+
+	return ops->wait_ready ? ops->wait_ready(dev->transport, timeout_ms) : 0;
+}
+
+/**
+ * virtio_disconnect - Cut the device off at once and forget what is in progress
+ *
+ * Doesn't wait. Only virtio_reopen(), virtio_hand_back() and virtio_close() may follow. Whether the
+ * device has let go of memory then depends on the transport, see transport/transport.h.
+ */
+void virtio_disconnect(struct virtio_dev *dev);
 
 /* Whether virtio_reopen() is possible. */
 static inline bool virtio_can_reopen(struct virtio_dev *dev)
@@ -94,13 +143,15 @@ static inline bool virtio_can_reopen(struct virtio_dev *dev)
 }
 
 /**
- * virtio_reopen - Connect to the same device anew; virtio_negotiate() has to follow
+ * virtio_reopen - Connect to the same device again; virtio_negotiate() has to follow
  * @keep: the account of what is in flight stays, see virtio_track()
  *
  * Return: 0, or a negative errno; then it may be tried again.
  */
 static inline int virtio_reopen(struct virtio_dev *dev, bool keep)
 {
+	dev->steps = NULL;
+	dev->found = 0;
 	return dev->transport->ops->reopen(dev->transport, keep);
 }
 
@@ -172,6 +223,14 @@ static inline int virtio_mem_unmap(struct virtio_dev *dev, const struct dma_regi
 	return dev->transport->ops->mem_unmap(dev->transport, region, iova);
 }
 
+/* In a child process: forgets the transport without a word to the device. */
+static inline void virtio_abandon(struct virtio_dev *dev)
+{
+	if (dev->transport && dev->transport->ops->abandon)
+		dev->transport->ops->abandon(dev->transport);
+	dev->transport = NULL;
+}
+
 static inline int virtio_watch_fd(struct virtio_dev *dev)
 {
 	const struct transport_ops *ops = dev->transport->ops;
@@ -193,6 +252,21 @@ static inline const char *virtio_scheme(const struct virtio_dev *dev)
 {
 	return dev->transport->ops->scheme;
 }
+
+/**
+ * virtio_protocol_mask - Find a feature of a transport's own protocol by name
+ * @address: whose scheme names the transport
+ * @name: as an option of the address
+ *
+ * Return: its bit in struct transport_opts, 0 when the transport has no such feature.
+ */
+uint64_t virtio_protocol_mask(const char *address, const char *name);
+
+/* Whether the transport of an address has an option that is no feature, such as "iommu". */
+bool virtio_has_option(const char *address, const char *name);
+
+/* The virtio features that are possible over the transport of an address; 0: there is none. */
+uint64_t virtio_possible_features(const char *address);
 
 /* Whether feature bit @bit is in force. */
 static inline bool virtio_has(const struct virtio_dev *dev, unsigned bit)

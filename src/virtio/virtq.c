@@ -128,7 +128,7 @@ static bool is_in_order(const struct virtq *vq)
 	return virtq_is_packed(vq) ? vq->packed.in_order : vq->format == VIRTQ_SPLIT_IN_ORDER;
 }
 
-/* Indices, event fields and the list of chains in flight begin anew. */
+/* Indices, event fields and the list of chains in flight start again. */
 int virtq_renew(struct virtq *vq, uint64_t features)
 {
 	bool in_order = is_in_order(vq);

@@ -58,7 +58,7 @@ struct virtq {
  * @size: entries, a power of two
  * @features: what was negotiated; it decides the format
  *
- * Return: 0, or -ENOMEM with its sentence set. virtq_fini() is allowed in either case.
+ * Return: 0, or -ENOMEM with its error text set. virtq_fini() is allowed in either case.
  */
 int virtq_init(struct virtq *vq, struct transport *transport, struct vscsi_mem *mem, unsigned index,
 	       unsigned size, uint64_t features);
@@ -70,7 +70,7 @@ void virtq_fini(struct virtq *vq);
  * virtq_renew - Empty a virtqueue that the device no longer has; virtq_start() may follow
  * @features: what was negotiated this time; the format is the same
  *
- * Return: 0, or -ENOMEM with its sentence set; then only this or virtq_fini() may follow.
+ * Return: 0, or -ENOMEM with its error text set; then only this or virtq_fini() may follow.
  */
 int virtq_renew(struct virtq *vq, uint64_t features);
 
@@ -317,7 +317,9 @@ static inline int virtq_fd(const struct virtq *vq)
 int virtq_fd_clear(struct virtq *vq);
 void virtq_fd_wake(struct virtq *vq);
 
-/* Asks for a notification; whether chains are there already. virtq_disarm() takes the wish back. */
+/*
+ * Asks for a notification; whether chains are there already. virtq_disarm() takes the request back.
+ */
 static inline bool virtq_arm(struct virtq *vq)
 {
 	return virtq_is_packed(vq) ? packed_arm(&vq->packed) : split_arm(&vq->ring);

@@ -131,7 +131,7 @@ static int op_write_config(struct transport *t, unsigned offset, const void *buf
 	(void)offset;
 	(void)buf;
 	(void)len;
-	return -ENOTSUP;
+	return -EOPNOTSUPP;
 }
 
 static int op_queue_count(struct transport *t)
@@ -244,6 +244,7 @@ int __wrap_transport_open(const char *address, const struct transport_opts *opts
 	(void)address;
 	(void)opts;
 	device.transport.ops = &operations;
+	device.transport.wait = true;
 	*out = &device.transport;
 	return 0;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Calls about files that the stand-in of VFIO has its own wrappers of. */
+/* Wrappers for file calls that the VFIO stub wraps itself. */
 #include <sys/mman.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -15,18 +15,18 @@ int __wrap_close(int fd);
 
 void *__wrap_mmap64(void *addr, size_t len, int prot, int flags, int fd, off_t at)
 {
-	return fault_strikes(CALL_MMAP) ? MAP_FAILED
-					: __real_mmap64(addr, len, prot, flags, fd, at);
+	return fault_injected(CALL_MMAP) ? MAP_FAILED
+					 : __real_mmap64(addr, len, prot, flags, fd, at);
 }
 
 int __wrap_fstatfs64(int fd, struct statfs *fs)
 {
-	return fault_strikes(CALL_FSTATFS) ? -1 : __real_fstatfs64(fd, fs);
+	return fault_injected(CALL_FSTATFS) ? -1 : __real_fstatfs64(fd, fs);
 }
 
 int __wrap_close(int fd)
 {
 	int ret = __real_close(fd);
 
-	return fault_strikes(CALL_CLOSE) ? -1 : ret;
+	return fault_injected(CALL_CLOSE) ? -1 : ret;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The heap's calls: they may fail, and it is counted what they give. */
+/* Wrappers for heap calls: they can fail, and count blocks. */
 #include <stddef.h>
 #include <stdlib.h>
 
@@ -24,24 +24,24 @@ static void *count(void *block)
 
 void *__wrap_malloc(size_t size)
 {
-	return fault_strikes(CALL_MALLOC) ? NULL : count(__real_malloc(size));
+	return fault_injected(CALL_MALLOC) ? NULL : count(__real_malloc(size));
 }
 
 void *__wrap_calloc(size_t n, size_t size)
 {
-	return fault_strikes(CALL_CALLOC) ? NULL : count(__real_calloc(n, size));
+	return fault_injected(CALL_CALLOC) ? NULL : count(__real_calloc(n, size));
 }
 
 void *__wrap_realloc(void *old, size_t size)
 {
-	if (fault_strikes(CALL_REALLOC))
+	if (fault_injected(CALL_REALLOC))
 		return NULL;
 	return old ? __real_realloc(old, size) : count(__real_realloc(old, size));
 }
 
 void *__wrap_aligned_alloc(size_t align, size_t size)
 {
-	return fault_strikes(CALL_ALIGNED_ALLOC) ? NULL : count(__real_aligned_alloc(align, size));
+	return fault_injected(CALL_ALIGNED_ALLOC) ? NULL : count(__real_aligned_alloc(align, size));
 }
 
 void __wrap_free(void *block)

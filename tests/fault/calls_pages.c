@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Calls about files and memory that the kernel gives, but for those that the stand-in of VFIO wraps
- * as well.
+ * Wrappers for file and memory calls, except those that the VFIO stub wraps too.
  */
 #include <fcntl.h>
 #include <stdarg.h>
@@ -48,32 +47,32 @@ int __wrap_getcpu(unsigned *cpu, unsigned *node);
 
 int __wrap_memfd_create(const char *name, unsigned flags)
 {
-	return fault_strikes(CALL_MEMFD_CREATE) ? -1 : __real_memfd_create(name, flags);
+	return fault_injected(CALL_MEMFD_CREATE) ? -1 : __real_memfd_create(name, flags);
 }
 
 int __wrap_ftruncate64(int fd, off_t len)
 {
-	return fault_strikes(CALL_FTRUNCATE) ? -1 : __real_ftruncate64(fd, len);
+	return fault_injected(CALL_FTRUNCATE) ? -1 : __real_ftruncate64(fd, len);
 }
 
 int __wrap_fallocate64(int fd, int mode, off_t at, off_t len)
 {
-	return fault_strikes(CALL_FALLOCATE) ? -1 : __real_fallocate64(fd, mode, at, len);
+	return fault_injected(CALL_FALLOCATE) ? -1 : __real_fallocate64(fd, mode, at, len);
 }
 
 int __wrap_madvise(void *addr, size_t len, int advice)
 {
 	enum call call = advice == MADV_POPULATE_WRITE ? CALL_MADVISE_POPULATE : CALL_MADVISE;
 
-	return fault_strikes(call) ? -1 : __real_madvise(addr, len, advice);
+	return fault_injected(call) ? -1 : __real_madvise(addr, len, advice);
 }
 
 int __wrap_msync(void *addr, size_t len, int flags)
 {
-	return fault_strikes(CALL_MSYNC) ? -1 : __real_msync(addr, len, flags);
+	return fault_injected(CALL_MSYNC) ? -1 : __real_msync(addr, len, flags);
 }
 
-/* Setting a flag of a good descriptor can't fail, so that this one is let through. */
+/* Setting a flag of a valid descriptor can't fail, so it is passed through. */
 int __wrap_fcntl64(int fd, int command, ...)
 {
 	va_list list;
@@ -84,42 +83,42 @@ int __wrap_fcntl64(int fd, int command, ...)
 		arg = va_arg(list, long);
 		va_end(list);
 	}
-	if (command != F_SETFD && fault_strikes(CALL_FCNTL))
+	if (command != F_SETFD && fault_injected(CALL_FCNTL))
 		return -1;
 	return __real_fcntl64(fd, command, arg);
 }
 
 int __wrap_fstat64(int fd, struct stat *st)
 {
-	return fault_strikes(CALL_FSTAT) ? -1 : __real_fstat64(fd, st);
+	return fault_injected(CALL_FSTAT) ? -1 : __real_fstat64(fd, st);
 }
 
 long __wrap_get_mempolicy(int *mode, unsigned long *mask, unsigned long max, void *addr,
 			  unsigned flags)
 {
-	return fault_strikes(CALL_MEMPOLICY) ? -1
-					     : __real_get_mempolicy(mode, mask, max, addr, flags);
+	return fault_injected(CALL_MEMPOLICY) ? -1
+					      : __real_get_mempolicy(mode, mask, max, addr, flags);
 }
 
 long __wrap_set_mempolicy(int mode, const unsigned long *mask, unsigned long max)
 {
-	return fault_strikes(CALL_MEMPOLICY) ? -1 : __real_set_mempolicy(mode, mask, max);
+	return fault_injected(CALL_MEMPOLICY) ? -1 : __real_set_mempolicy(mode, mask, max);
 }
 
 long __wrap_move_pages(int pid, unsigned long count, void **pages, const int *nodes, int *status,
 		       int flags)
 {
-	return fault_strikes(CALL_MEMPOLICY)
+	return fault_injected(CALL_MEMPOLICY)
 		       ? -1
 		       : __real_move_pages(pid, count, pages, nodes, status, flags);
 }
 
 int __wrap_getcpu(unsigned *cpu, unsigned *node)
 {
-	return fault_strikes(CALL_MEMPOLICY) ? -1 : __real_getcpu(cpu, node);
+	return fault_injected(CALL_MEMPOLICY) ? -1 : __real_getcpu(cpu, node);
 }
 
 FILE *__wrap_fopen64(const char *path, const char *mode)
 {
-	return fault_strikes(CALL_FOPEN) ? NULL : __real_fopen64(path, mode);
+	return fault_injected(CALL_FOPEN) ? NULL : __real_fopen64(path, mode);
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Devices, LUNs and queues: from open to close. */
+/* Scenarios for devices, LUNs and queues: from open to close. */
 #include <errno.h>
 
 #include "scenario.h"
 
-/* LUNs that a scan finds: more than its list has room for at first. */
+/* More LUNs than a scan's list has room for initially. */
 #define MANY_LUNS 20u
 
 static int open_in(struct world *w, struct vscsi_mem *mem)
@@ -37,46 +37,46 @@ static int open_with_pool(struct world *w)
 	return open_in(w, NULL);
 }
 
-void up_device(struct world *w)
+void setup_device(struct world *w)
 {
 	if (open_device(w))
 		fail_msg("%s", vscsi_last_error());
 }
 
-void up_all(struct world *w)
+void setup_all(struct world *w)
 {
-	up_device(w);
+	setup_device(w);
 	liar_up(w->liar);
 }
 
 /*
- * The rig serves no packed rings, but none is looked at before the first command. It judges them as
- * split ones, which is of no interest here.
+ * The rig does not serve packed rings, but no ring is used before the first command; it checks them
+ * as split rings, which does not matter here.
  */
-static void up_packed(struct world *w)
+static void setup_packed(struct world *w)
 {
 	w->liar->opts.features |= RIG_F_PACKED;
 	w->liar->spoiled = true;
 	liar_start(w->liar);
 }
 
-static void up_in_order(struct world *w)
+static void setup_in_order(struct world *w)
 {
 	w->liar->opts.features |= RIG_F_IN_ORDER;
 	liar_start(w->liar);
 }
 
-static void up_region(struct world *w)
+static void setup_region(struct world *w)
 {
 	assert_int_equal(vscsi_mem_register(w->pool, w->own, WORLD_OWN, w->own_fd, 0), 0);
 	liar_start(w->liar);
 }
 
-static void up_many(struct world *w)
+static void setup_many(struct world *w)
 {
 	w->liar->luns = MANY_LUNS;
 	w->liar->opts.config.max_lun = MANY_LUNS - 1;
-	up_device(w);
+	setup_device(w);
 }
 
 static int scan(struct world *w)
@@ -102,6 +102,13 @@ static int refresh_lun(struct world *w)
 	assert_int_equal(vscsi_lun_get_info(w->liar->lun, &info), 0);
 	assert_int_equal(info.blocks, LIAR_BLOCKS);
 	return vscsi_lun_refresh(w->liar->lun);
+}
+
+static int watch_device(struct world *w)
+{
+	int fd = vscsi_dev_fd(w->liar->dev);
+
+	return fd < 0 ? fd : 0;
 }
 
 static int open_queues(struct world *w)
@@ -139,9 +146,9 @@ static int register_hot(struct world *w)
 	return vscsi_mem_register(vscsi_dev_mem(w->liar->dev), w->own, WORLD_OWN, w->own_fd, 0);
 }
 
-static void up_hot(struct world *w)
+static void setup_hot(struct world *w)
 {
-	up_device(w);
+	setup_device(w);
 	assert_int_equal(register_hot(w), 0);
 }
 
@@ -155,23 +162,24 @@ static int unregister_hot(struct world *w)
 
 const struct scenario device_scenarios[] = {
 	{"open", NULL, open_device, PATH, SMALL},
-	{"open a handed-over socket", NULL, open_device, ONCE, ONE_QUEUE},
-	{"open with little offered", NULL, open_device, PATH,
+	{"open an inherited socket", NULL, open_device, ONCE, ONE_QUEUE},
+	{"open with few features", NULL, open_device, PATH,
 	 ONE_QUEUE "&mem_slots=off&reply_ack=off&status=off&config=off&backend_req=off"},
-	{"open with packed rings", up_packed, open_device, PATH | ALIKE, SMALL},
-	{"open with use in order", up_in_order, open_device, PATH | ALIKE, SMALL},
-	{"open with a pool of its own", NULL, open_with_pool, PATH | ALIKE, SMALL},
-	{"open in a pool with regions", up_region, open_device, PATH | ALIKE, SMALL},
-	{"scan", up_many, scan, 0, SMALL},
-	{"open a LUN", up_device, open_lun, 0, SMALL},
-	{"refresh a LUN", up_all, refresh_lun, 0, SMALL},
-	{"open queues", up_device, open_queues, 0, SMALL},
-	{"register memory while it runs", up_device, register_hot, 0, SMALL},
-	{"register memory by stopping", up_device, register_hot, 0, ONE_QUEUE "&mem_slots=off"},
-	{"unregister memory while it runs", up_hot, unregister_hot, 0, SMALL},
-	{"unregister memory by stopping", up_hot, unregister_hot, 0, ONE_QUEUE "&mem_slots=off"},
-	{"close", up_all, close_all, CERTAIN, SMALL},
-	{"close with little offered", up_all, close_all, CERTAIN,
+	{"open with packed rings", setup_packed, open_device, PATH | NO_MESSAGES, SMALL},
+	{"open with in-order rings", setup_in_order, open_device, PATH | NO_MESSAGES, SMALL},
+	{"open with a separate pool", NULL, open_with_pool, PATH | NO_MESSAGES, SMALL},
+	{"open in a pool with regions", setup_region, open_device, PATH | NO_MESSAGES, SMALL},
+	{"scan", setup_many, scan, CHANNEL, SMALL},
+	{"open a LUN", setup_device, open_lun, CHANNEL, SMALL},
+	{"refresh a LUN", setup_all, refresh_lun, CHANNEL, SMALL},
+	{"watch a device", setup_device, watch_device, FALLBACKS, SMALL},
+	{"open queues", setup_device, open_queues, 0, SMALL},
+	{"register memory while running", setup_device, register_hot, 0, SMALL},
+	{"register memory by stopping", setup_device, register_hot, 0, ONE_QUEUE "&mem_slots=off"},
+	{"unregister memory while running", setup_hot, unregister_hot, 0, SMALL},
+	{"unregister memory by stopping", setup_hot, unregister_hot, 0, ONE_QUEUE "&mem_slots=off"},
+	{"close", setup_all, close_all, CANT_FAIL, SMALL},
+	{"close with few features", setup_all, close_all, CANT_FAIL,
 	 SMALL "&reply_ack=off&status=off&reset_device=off"},
 };
 const unsigned device_scenario_count = ARRAY_LEN(device_scenarios);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Which call fails, and how. */
+/* Decides which call fails, and how. */
 #include <errno.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -8,9 +8,9 @@
 
 static _Thread_local struct {
 	bool on;
-	bool struck;
+	bool injected;
 	const struct fault *fault;
-	unsigned left; /* calls of its kind until the one that fails, itself included */
+	unsigned left; /* calls of this kind up to and including the one that fails */
 	unsigned calls[CALLS];
 } armed;
 
@@ -27,7 +27,7 @@ void fault_arm(const struct fault *fault, unsigned n)
 bool fault_disarm(void)
 {
 	armed.on = false;
-	return armed.struck;
+	return armed.injected;
 }
 
 unsigned fault_calls(enum call call)
@@ -38,20 +38,20 @@ unsigned fault_calls(enum call call)
 enum how fault_now(enum call call)
 {
 	if (!armed.on)
-		return GOES_ON;
+		return PASSES;
 	armed.calls[call]++;
 	if (!armed.fault || armed.fault->call != call)
-		return GOES_ON;
-	if (armed.struck ? !armed.fault->lasts : --armed.left)
-		return GOES_ON;
-	armed.struck = true;
+		return PASSES;
+	if (armed.injected ? !armed.fault->permanent : --armed.left)
+		return PASSES;
+	armed.injected = true;
 	errno = armed.fault->err;
 	return armed.fault->how;
 }
 
-bool fault_strikes(enum call call)
+bool fault_injected(enum call call)
 {
-	return fault_now(call) != GOES_ON;
+	return fault_now(call) != PASSES;
 }
 
 long fault_blocks(void)

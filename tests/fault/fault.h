@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Faults: calls of the C library that the linker has wrapped (see meson.build), of which one, the
- * n-th of its kind, fails while the thread that asked for it is in the library. Other threads, such
- * as the back-end's, are never hit.
+ * Fault injection: the linker wraps calls of the C library (see meson.build), and the n-th call of
+ * a kind fails if the thread that armed the fault makes it. Calls of other threads, such as the
+ * back-end's, never fail.
  */
 #ifndef TESTS_FAULT_FAULT_H
 #define TESTS_FAULT_FAULT_H
 
 #include <stdbool.h>
 
-/* The calls that can be made to fail, those of the same kind as one. */
+/* Kinds of calls that can fail; several functions may be of one kind. */
 enum call {
 	CALL_MALLOC,
 	CALL_CALLOC,
@@ -38,7 +38,6 @@ enum call {
 	CALL_SOCKET,
 	CALL_SOCKETPAIR,
 	CALL_CONNECT,
-	CALL_SETSOCKOPT,
 	CALL_GETSOCKOPT,
 	CALL_SHUTDOWN,
 	CALL_SEND,
@@ -56,26 +55,28 @@ enum call {
 	CALL_AFFINITY,
 	CALL_MEMPOLICY,
 	CALL_NANOSLEEP,
+	CALL_TIMERFD,
+	CALL_ATFORK,
 	CALLS,
 };
 
 /* How a call fails. */
 enum how {
-	GOES_ON, /* not at all */
-	FAILS,   /* nothing happens but the errno */
-	IS_DONE, /* it does its work and reports the errno all the same */
-	IS_CUT,  /* it moves one byte and says so */
+	PASSES,     /* not at all */
+	FAILS,      /* nothing happens but the errno */
+	FAILS_LATE, /* it does its work and reports the errno all the same */
+	IS_SHORT,   /* it moves one byte and says so */
 };
 
 /**
- * struct fault - A way for a call to fail
- * @call: which; @name: for people
- * @how: GOES_ON ends a list
- * @err: the errno that it reports
- * @want: the errno that the library has to fail with; 0: it has to go on as if nothing were
- * @either: it may go on as well, by another way
- * @ends: the connection is lost with it
- * @lasts: all further calls of its kind fail as well
+ * struct fault - A failure of a call
+ * @call: the kind of call; @name: for messages
+ * @how: PASSES terminates a list
+ * @err: the errno that the call returns
+ * @want: the errno that the library must return; 0: it must succeed
+ * @may_succeed: it may also succeed, by a fallback
+ * @disconnects: the connection is lost
+ * @permanent: all later calls of this kind fail too
  */
 struct fault {
 	enum call call;
@@ -83,35 +84,35 @@ struct fault {
 	enum how how;
 	int err;
 	int want;
-	bool either;
-	bool ends;
-	bool lasts;
+	bool may_succeed;
+	bool disconnects;
+	bool permanent;
 };
 
-/* Every way in which the calls fail; the last one is GOES_ON. */
+/* All faults; terminated by PASSES. */
 extern const struct fault faults[];
 
 /*
- * Arms this thread: call number @n, from 1, of @fault's kind fails. NULL: calls are counted only.
+ * Arms this thread: call number @n, from 1, of @fault's kind fails. NULL: only counts calls.
  */
 void fault_arm(const struct fault *fault, unsigned n);
 
-/* Ends that. Returns whether the call came to pass. */
+/* Disarms it. Returns whether the call was made. */
 bool fault_disarm(void);
 
-/* How many calls of this kind there were between the last fault_arm() and fault_disarm(). */
+/* Number of calls of this kind between the last fault_arm() and fault_disarm(). */
 unsigned fault_calls(enum call call);
 
-/* Blocks of the heap that all threads hold, as far as the program itself asked for them. */
+/* Heap blocks allocated by all threads, counting only calls from the program itself. */
 long fault_blocks(void);
 
-/* For the wrappers: how this call is to fail. Sets errno unless it goes on. */
+/* For wrappers: how this call fails. Sets errno unless it passes. */
 enum how fault_now(enum call call);
 
-/* For wrappers of calls that move no bytes. */
-bool fault_strikes(enum call call);
+/* For wrappers of calls that transfer no data. */
+bool fault_injected(enum call call);
 
-/* For the wrappers of the heap: so many more blocks. */
+/* For wrappers of heap calls: changes the number of blocks. */
 void fault_count_blocks(long more);
 
 #endif

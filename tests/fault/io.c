@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Requests, sleeping, events and task management on a device that runs. */
+/* Scenarios for a running device: requests, sleeping, events and task management. */
 #include <errno.h>
 #include <poll.h>
 #include <sched.h>
@@ -10,12 +10,12 @@
 #define NO_IDX   "&event_idx=off"
 #define REQUESTS 4u
 
-/* A second handle, which shares a queue with the library's own calls. */
-static void up_shared(struct world *w)
+/* A second handle, which shares a queue with the library's synchronous calls. */
+static void setup_shared(struct world *w)
 {
 	const struct vscsi_queue_opts opts = {.size = sizeof(opts), .flags = VSCSI_QUEUE_SHARED};
 
-	up_all(w);
+	setup_all(w);
 	assert_int_equal(vscsi_queue_close(w->liar->queue), 0);
 	w->liar->queue = NULL;
 	assert_int_equal(vscsi_queue_open(w->liar->dev, &opts, &w->liar->queue), 0);
@@ -35,7 +35,7 @@ static int send_some(struct world *w)
 	return err ? err : vscsi_submit(w->liar->queue);
 }
 
-/* Returns whether all have come; the first error of theirs is w->result then. */
+/* Returns whether all have completed; the first error is then in w->result. */
 static bool collect(struct world *w)
 {
 	struct vscsi_completion done[REQUESTS];
@@ -76,7 +76,7 @@ static int sync_all(struct world *w)
 		err = vscsi_sync_write_zeroes(lun, 4 * LIAR_BLOCK, 0, 0);
 	if (!err)
 		err = vscsi_sync_unmap(lun, &range, 1);
-	/* The disk doesn't say that it can. */
+	/* The disk does not support it. */
 	return err == -EOPNOTSUPP ? 0 : err;
 }
 
@@ -90,8 +90,8 @@ static int sync_command(struct world *w)
 }
 
 /*
- * The device answers only when it was asked for a notification, so that there is no way around the
- * sleep. (Flag 1 of the driver's half of a ring: none is wanted.)
+ * The device answers only after a notification was requested, so that sleeping is unavoidable.
+ * (Flag 1 of the driver's part of a ring: no notifications.)
  */
 static bool answer_sleepers(struct liar *liar, unsigned queue, const struct rig_chain *chain,
 			    const uint8_t *cdb)
@@ -103,19 +103,19 @@ static bool answer_sleepers(struct liar *liar, unsigned queue, const struct rig_
 	return false;
 }
 
-static void up_sleeper(struct world *w)
+static void setup_sleeper(struct world *w)
 {
-	up_all(w);
+	setup_all(w);
 	w->liar->lie = answer_sleepers;
 }
 
-static void up_sleeper_shared(struct world *w)
+static void setup_sleeper_shared(struct world *w)
 {
-	up_shared(w);
+	setup_shared(w);
 	w->liar->lie = answer_sleepers;
 }
 
-/* A signal ends vscsi_wait(), as its manual says; then one sleeps again. */
+/* A signal interrupts vscsi_wait(), as documented; then sleep again. */
 static int sleep_once(struct vscsi_queue *queue)
 {
 	int ret;
@@ -136,7 +136,7 @@ static int wait_for_all(struct world *w)
 	return err ? err : w->result;
 }
 
-/* The application's own poll() on the descriptor, between arming and polling. */
+/* The application's own poll() on the descriptor, between arm and poll. */
 static int arm_for_all(struct world *w)
 {
 	struct pollfd pfd = {.events = POLLIN};
@@ -154,8 +154,8 @@ static int arm_for_all(struct world *w)
 	return err ? err : w->result;
 }
 
-/* All of them. That the device is lost is one of them, and then there is an error. */
-static int hear(struct world *w)
+/* Polls all events. Returns an error if one of them says that the device is lost. */
+static int poll_events(struct world *w)
 {
 	struct vscsi_event events[32];
 	int count;
@@ -166,26 +166,26 @@ static int hear(struct world *w)
 	return count;
 }
 
-/* The device says that it has lost events, so that all is scanned. */
-static void up_missed(struct world *w)
+/* The device reports missed events, which triggers a scan. */
+static void setup_missed(struct world *w)
 {
-	static const uint8_t nobody[8];
+	static const uint8_t no_lun[8];
 
 	w->liar->luns = 20;
 	w->liar->opts.config.max_lun = 19;
-	up_all(w);
+	setup_all(w);
 	assert_int_equal(vscsi_dev_scan(w->liar->dev, NULL, 0), 20);
 	w->liar->luns = 3;
-	while (!liar_event(w->liar, VIRTIO_SCSI_T_EVENTS_MISSED, nobody, 0, 16))
+	while (!liar_event(w->liar, VIRTIO_SCSI_T_EVENTS_MISSED, no_lun, 0, 16))
 		;
 }
 
-/* The device's configuration changes, which comes by the back-end's channel. */
-static void up_changed(struct world *w)
+/* The device's configuration changes, which is reported on the back-end channel. */
+static void setup_changed(struct world *w)
 {
-	up_all(w);
+	setup_all(w);
 	rig_channel_send(w->liar->rig, 2, RIG_VERSION | RIG_NEED_REPLY, 0, NULL, 0, 0);
-	/* The rig's thread, which closes the channel in the end, knows by this that it was used. */
+	/* Makes the rig's thread, which closes the channel at the end, aware that it was used. */
 	assert_true(rig_connected(w->liar->rig));
 }
 
@@ -196,7 +196,7 @@ static int reset_all(struct world *w)
 	return err ? err : vscsi_target_reset(w->liar->dev, 0);
 }
 
-/* The commands are kept until they are aborted; then all of them are answered. */
+/* Commands are kept until they are aborted; then all of them are answered. */
 static bool answer_aborted(struct liar *liar, const struct rig_chain *chain,
 			   const struct virtio_scsi_ctrl_tmf_req *request)
 {
@@ -211,9 +211,9 @@ static bool answer_aborted(struct liar *liar, const struct rig_chain *chain,
 	return false;
 }
 
-static void up_kept(struct world *w)
+static void setup_kept(struct world *w)
 {
-	up_all(w);
+	setup_all(w);
 	w->liar->task = answer_aborted;
 	liar_hold(w->liar, REQUESTS);
 	w->sent = REQUESTS;
@@ -228,10 +228,10 @@ static int abort_one(struct world *w)
 	return err ? err : w->result == -ECANCELED ? 0 : w->result;
 }
 
-/* The back-end goes with requests that it has not answered; it is there again at once. */
-static void up_gone(struct world *w)
+/* The back-end disconnects with unanswered requests, and accepts a new connection at once. */
+static void setup_gone(struct world *w)
 {
-	up_all(w);
+	setup_all(w);
 	liar_hold(w->liar, REQUESTS);
 	w->sent = REQUESTS;
 	w->liar->hold = false;
@@ -239,14 +239,14 @@ static void up_gone(struct world *w)
 	rig_hang_up(w->liar->rig);
 }
 
-/* The rig goes on at the used index, where the requests are that it had taken. */
-static void up_gone_tracked(struct world *w)
+/* The rig continues at the used index, where the requests are that it had taken. */
+static void setup_gone_tracked(struct world *w)
 {
 	w->liar->opts.protocol |= RIG_P_INFLIGHT;
-	up_gone(w);
+	setup_gone(w);
 }
 
-static int come_back(struct world *w)
+static int reconnect(struct world *w)
 {
 	int err;
 
@@ -254,29 +254,29 @@ static int come_back(struct world *w)
 		send_some(w);
 	while (!collect(w))
 		;
-	/* Completions have no sentence; this has one where the device was given up. */
+	/* Completions have no error text; this call has one if the device has failed. */
 	err = vscsi_abort(w->liar->queue, REQUESTS);
 	return err == -ENOENT ? w->result : err;
 }
 
 const struct scenario io_scenarios[] = {
-	{"asynchronous requests", up_all, async, SILENT | CHANNEL, SMALL},
-	{"asynchronous requests on a shared queue", up_shared, async, SILENT | CHANNEL, SMALL},
-	{"calls that copy", up_all, sync_all, CHANNEL, SMALL},
-	{"a raw command", up_all, sync_command, CHANNEL, SMALL},
-	{"sleep", up_sleeper, wait_for_all, SILENT | CHANNEL, SMALL NO_IDX},
-	{"sleep on a shared queue", up_sleeper_shared, wait_for_all, SILENT | CHANNEL,
+	{"asynchronous requests", setup_all, async, NO_TEXT | CHANNEL, SMALL},
+	{"asynchronous requests on a shared queue", setup_shared, async, NO_TEXT | CHANNEL, SMALL},
+	{"bounced synchronous calls", setup_all, sync_all, CHANNEL, SMALL},
+	{"a raw command", setup_all, sync_command, CHANNEL, SMALL},
+	{"sleep", setup_sleeper, wait_for_all, NO_TEXT | CHANNEL, SMALL NO_IDX},
+	{"sleep on a shared queue", setup_sleeper_shared, wait_for_all, NO_TEXT | CHANNEL,
 	 SMALL NO_IDX},
-	{"sleep on the descriptor", up_sleeper, arm_for_all, SILENT | CHANNEL, SMALL NO_IDX},
-	{"sleep on a shared descriptor", up_sleeper_shared, arm_for_all, SILENT | CHANNEL,
+	{"sleep on the descriptor", setup_sleeper, arm_for_all, NO_TEXT | CHANNEL, SMALL NO_IDX},
+	{"sleep on a shared descriptor", setup_sleeper_shared, arm_for_all, NO_TEXT | CHANNEL,
 	 SMALL NO_IDX},
-	{"events that were missed", up_missed, hear, CHANNEL, SMALL},
-	{"a change of the configuration", up_changed, hear, CHANNEL, SMALL},
-	{"resets", up_all, reset_all, CHANNEL, SMALL},
-	{"a back-end that comes back", up_gone, come_back, PATH | RETRIED,
+	{"missed events", setup_missed, poll_events, CHANNEL, SMALL},
+	{"configuration change", setup_changed, poll_events, CHANNEL, SMALL},
+	{"resets", setup_all, reset_all, CHANNEL, SMALL},
+	{"reconnect", setup_gone, reconnect, PATH | RETRIED,
 	 SMALL "&recovery=replay&recovery_ms=200"},
-	{"a back-end that comes back to what it had", up_gone_tracked, come_back, PATH | RETRIED,
+	{"reconnect with in-flight tracking", setup_gone_tracked, reconnect, PATH | RETRIED,
 	 SMALL "&recovery=exact&recovery_ms=200"},
-	{"abort", up_kept, abort_one, SILENT | CHANNEL, SMALL},
+	{"abort", setup_kept, abort_one, NO_TEXT | CHANNEL, SMALL},
 };
 const unsigned io_scenario_count = ARRAY_LEN(io_scenarios);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Every call that can fail fails once at every place, in everything that the library does against
- * a back-end: the errno is right and comes with a sentence, nothing is left over, and what failed
- * works when it is done again.
+ * Fails every call that can fail, once at every point, in everything that the library does with a
+ * back-end. Checks that the errno is correct and has an error text, that nothing leaks, and that
+ * the operation works when it is repeated.
  */
 #include <stdlib.h>
 #include <unistd.h>

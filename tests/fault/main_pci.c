@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * PCI functions: VFIO against the stand-in of the kernel, and virtio above it against the function
- * in memory.
+ * The same for PCI functions: VFIO with a stub of the kernel, and virtio above it with a simulated
+ * function.
  */
 #include <limits.h>
 #include <unistd.h>
@@ -13,8 +13,8 @@
 
 #define IOVA UINT64_C(0x40000000)
 
-/* The calls that the stand-in wraps. */
-static bool strikes(const char *name)
+/* Called by the stub with the name of each call that it wraps; whether it must fail. */
+static bool inject_by_name(const char *name)
 {
 	static const struct {
 		const char *name;
@@ -29,12 +29,12 @@ static bool strikes(const char *name)
 
 	for (i = 0; i < ARRAY_LEN(calls); i++) {
 		if (!strcmp(name, calls[i].name))
-			return fault_strikes(calls[i].call);
+			return fault_injected(calls[i].call);
 	}
 	return false;
 }
 
-/* Where there is no IOMMU addresses are looked up. */
+/* Without an IOMMU, addresses are translated. */
 static int find(const struct world *w, struct pci_bus *bus)
 {
 	uint64_t iova;
@@ -49,8 +49,8 @@ static int find(const struct world *w, struct pci_bus *bus)
 	return bus->ops->dma_where(bus, kernel.area, WORLD_OWN, w->own_fd, &iova);
 }
 
-/* What a transport asks of a function, from open to close. */
-static int live(const struct world *w, unsigned iommu)
+/* Everything that a transport does with a function, from open to close. */
+static int run_transport(const struct world *w, unsigned iommu)
 {
 	struct pci_bus *bus;
 	int fds[2] = {STDIN_FILENO, STDOUT_FILENO};
@@ -83,28 +83,28 @@ static int live(const struct world *w, unsigned iommu)
 	return err;
 }
 
-static int live_in_group(struct world *w)
+static int run_in_group(struct world *w)
 {
 	kernel_group();
-	return live(w, TRANSPORT_IOMMU_AUTO);
+	return run_transport(w, TRANSPORT_IOMMU_AUTO);
 }
 
-static int live_in_iommufd(struct world *w)
+static int run_in_iommufd(struct world *w)
 {
 	kernel_iommufd();
-	return live(w, TRANSPORT_IOMMU_AUTO);
+	return run_transport(w, TRANSPORT_IOMMU_AUTO);
 }
 
-static int live_without(struct world *w)
+static int run_without_iommu(struct world *w)
 {
 	kernel_noiommu();
-	return live(w, TRANSPORT_IOMMU_NONE);
+	return run_transport(w, TRANSPORT_IOMMU_NONE);
 }
 
-/* One for all runs, as it is large. */
+/* Static because it is large. */
 static struct model *model;
 
-static void renew(unsigned vectors)
+static void reset_model(unsigned vectors)
 {
 	model_free(model);
 	model = model_standard();
@@ -130,7 +130,7 @@ static int start_queues(struct transport *t, char *memory)
 	return err;
 }
 
-/* Sleeping, too: all that is done about interrupts. */
+/* Includes sleeping: all operations that concern interrupts. */
 static int attach(struct world *w)
 {
 	const struct transport_opts opts = {.timeout_ms = 1000};
@@ -157,31 +157,31 @@ static int attach(struct world *w)
 	return err;
 }
 
-static void up_vectors(struct world *w)
+static void setup_vectors(struct world *w)
 {
 	(void)w;
-	renew(UINT_MAX);
+	reset_model(UINT_MAX);
 }
 
-static void up_shared_vector(struct world *w)
+static void setup_shared_vector(struct world *w)
 {
 	(void)w;
-	renew(1);
+	reset_model(1);
 }
 
 static const struct scenario pci_scenarios[] = {
-	{"VFIO's group interface", NULL, live_in_group, NO_DEVICE | MANY_WAYS, NULL},
-	{"VFIO with iommufd", NULL, live_in_iommufd, NO_DEVICE | MANY_WAYS, NULL},
-	{"VFIO without an IOMMU", NULL, live_without, NO_DEVICE | MANY_WAYS, NULL},
-	{"a PCI function", up_vectors, attach, NO_DEVICE, NULL},
-	{"a PCI function with one vector", up_shared_vector, attach, NO_DEVICE, NULL},
+	{"VFIO's group interface", NULL, run_in_group, NO_DEVICE | FALLBACKS, NULL},
+	{"VFIO with iommufd", NULL, run_in_iommufd, NO_DEVICE | FALLBACKS, NULL},
+	{"VFIO without an IOMMU", NULL, run_without_iommu, NO_DEVICE | FALLBACKS, NULL},
+	{"a PCI function", setup_vectors, attach, NO_DEVICE, NULL},
+	{"a PCI function with one vector", setup_shared_vector, attach, NO_DEVICE, NULL},
 };
 
 int main(void)
 {
 	int failed;
 
-	kernel_fails = strikes;
+	kernel_fails = inject_by_name;
 	model = model_standard();
 	failed = run_scenarios("pci", pci_scenarios, ARRAY_LEN(pci_scenarios));
 	model_free(model);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Runs scenarios: one fault at one place each time, and then nothing may be left over. */
+/* Runs scenarios with one fault at one point each time, and checks that nothing leaks. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -9,28 +9,28 @@
 #include "../counts.h"
 #include "scenario.h"
 
-/* More places than any call has in a scenario. */
-#define PLACES 4000u
+/* More calls of one kind than any scenario makes. */
+#define MAX_CALLS 4000u
 
-/* For the seconds that one run may hang. */
+/* Seconds after which a run counts as hung. */
 #define LIMIT_S 60u
 
 /* More file descriptors than a run has. */
 #define MOST_FDS 256
 
 /*
- * With VSCSI_TEST_BRIEF in the environment one place of so many has its turn, and the first one
- * always: for tools that make the program many times slower, beside a run with all places.
+ * With VSCSI_TEST_BRIEF in the environment only every n-th point is tested, including the first:
+ * for tools that make the program many times slower, in addition to a complete run.
  */
 #define BRIEF_STEP 5u
 
-/* Lines of a table. */
+/* Entries of a table. */
 #define MOST   32u
 
 #define SOCKET "./fault.sock"
 
-/* What there is of a process that can be left over. */
-struct stock {
+/* Resources of the process that can leak. */
+struct resources {
 	unsigned fds;
 	unsigned maps;
 	long blocks;
@@ -38,14 +38,14 @@ struct stock {
 	uint32_t regions;
 };
 
-/* Making one takes longer than all the rest of most runs. */
+/* Created once, because it takes longer than most runs. */
 static struct vscsi_mem *pool;
 
-/* What is being tried, for the sentence of a failure. */
+/* The current run, for error messages. */
 static struct {
 	const struct scenario *scenario;
 	const struct fault *fault;
-	unsigned place;
+	unsigned call_number;
 	unsigned complaints;
 } now;
 
@@ -57,17 +57,17 @@ static const char *fault_text(void)
 	if (!f)
 		return "no fault";
 	snprintf(text, sizeof(text), "%s (%s)", f->name,
-		 f->how == IS_CUT ? "cut" : strerror(f->err));
+		 f->how == IS_SHORT ? "cut" : strerror(f->err));
 	return text;
 }
 
 /*
- * Says what went wrong, and at which fault. The test goes on, as others may go wrong as well, and
- * fails in the end.
+ * Reports an error with its fault. The test continues, because others may fail too, and fails at
+ * the end.
  */
-static void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+static void report_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-static void complain(const char *format, ...)
+static void report_error(const char *format, ...)
 {
 	char text[1024];
 	va_list list;
@@ -75,11 +75,12 @@ static void complain(const char *format, ...)
 	va_start(list, format);
 	vsnprintf(text, sizeof(text), format, list);
 	va_end(list);
-	print_error("%s, %s, place %u: %s\n", now.scenario->name, fault_text(), now.place, text);
+	print_error("%s, %s, call %u: %s\n", now.scenario->name, fault_text(), now.call_number,
+		    text);
 	now.complaints++;
 }
 
-/* Not from /proc: in some programs folders are a stand-in's. */
+/* Not from /proc: in some programs directories are simulated. */
 static unsigned count_numbers(void)
 {
 	unsigned count = 0;
@@ -90,28 +91,28 @@ static unsigned count_numbers(void)
 	return count;
 }
 
-static struct stock take_stock(void)
+static struct resources count_resources(void)
 {
 	struct vscsi_mem_stats stats = {.size = sizeof(stats)};
 
 	assert_int_equal(vscsi_mem_get_stats(pool, &stats), 0);
-	return (struct stock){count_numbers(), count_maps("/memfd:"), fault_blocks(), stats.blocks,
-			      stats.regions};
+	return (struct resources){count_numbers(), count_maps("/memfd:"), fault_blocks(),
+				  stats.blocks, stats.regions};
 }
 
-static void compare_stock(const struct stock *before)
+static void compare_resources(const struct resources *before)
 {
-	const struct stock after = take_stock();
+	const struct resources after = count_resources();
 
 	if (after.fds != before->fds)
-		complain("%d file descriptors left over", (int)(after.fds - before->fds));
+		report_error("%d file descriptors leaked", (int)(after.fds - before->fds));
 	if (after.maps != before->maps)
-		complain("%d mappings left over", (int)(after.maps - before->maps));
+		report_error("%d mappings leaked", (int)(after.maps - before->maps));
 	if (after.blocks != before->blocks)
-		complain("%ld blocks of memory left over", after.blocks - before->blocks);
+		report_error("%ld heap blocks leaked", after.blocks - before->blocks);
 	if (after.dma_blocks != before->dma_blocks || after.regions != before->regions)
-		complain("%u regions and %u blocks in the pool", after.regions,
-			 (unsigned)after.dma_blocks);
+		report_error("%u regions and %u blocks left in the pool", after.regions,
+			     (unsigned)after.dma_blocks);
 }
 
 static void make_world(struct world *w, const struct scenario *s)
@@ -131,10 +132,10 @@ static void make_world(struct world *w, const struct scenario *s)
 		w->liar->options = s->options;
 	if (s->flags & PATH)
 		w->liar->opts.path = SOCKET;
-	if (!(s->flags & NO_DEVICE) && !s->up)
+	if (!(s->flags & NO_DEVICE) && !s->setup)
 		liar_start(w->liar);
-	if (s->up)
-		s->up(w);
+	if (s->setup)
+		s->setup(w);
 	alarm(LIMIT_S);
 }
 
@@ -144,10 +145,10 @@ static void close_queues(struct world *w)
 
 	for (i = 0; i < WORLD_QUEUES; i++) {
 		if (vscsi_queue_close(w->queues[i]))
-			complain("%s", vscsi_last_error());
+			report_error("%s", vscsi_last_error());
 	}
 	if (vscsi_queue_close(w->liar->queue))
-		complain("%s", vscsi_last_error());
+		report_error("%s", vscsi_last_error());
 	w->liar->queue = NULL;
 }
 
@@ -159,31 +160,31 @@ static void end_world(struct world *w)
 	w->liar->lie = NULL;
 	close_queues(w);
 	if (liar_end(&liar))
-		complain("the driver broke a rule");
+		report_error("the driver violated the protocol");
 	if (buf && vscsi_mem_free(pool, buf))
-		complain("%s", vscsi_last_error());
+		report_error("%s", vscsi_last_error());
 	if (vscsi_mem_destroy(w->mem))
-		complain("%s", vscsi_last_error());
-	/* Where it was registered; no device is left that could refuse. */
+		report_error("%s", vscsi_last_error());
+	/* Without a device this can't fail. */
 	vscsi_mem_unregister(pool, w->own);
 	munmap(w->own, WORLD_OWN);
 	close(w->own_fd);
 	free(w->data);
 }
 
-/* So that a sentence that was there before can't pass for the one that is due. */
-static const char *spoil_sentence(void)
+/* Sets a known error text, so that an old one is not mistaken for the expected one. */
+static const char *set_old_text(void)
 {
 	vscsi_mem_free(NULL, &now);
 	return vscsi_last_error();
 }
 
-static void check_sentence(int err, const char *spoilt)
+static void check_text(int err, const char *old_text)
 {
-	if (now.scenario->flags & SILENT)
+	if (now.scenario->flags & NO_TEXT)
 		return;
-	if (!*vscsi_last_error() || !strcmp(vscsi_last_error(), spoilt))
-		complain("%d without a sentence of its own", err);
+	if (!*vscsi_last_error() || !strcmp(vscsi_last_error(), old_text))
+		report_error("%d without a new error text", err);
 }
 
 static bool is_lost(const struct world *w)
@@ -193,103 +194,102 @@ static bool is_lost(const struct world *w)
 
 static bool may_go_on(const struct fault *f)
 {
-	return f->either || now.scenario->flags & CERTAIN ||
+	return f->may_succeed || now.scenario->flags & CANT_FAIL ||
 	       (now.scenario->flags & CHANNEL && f->call == CALL_RECVMSG) ||
-	       (now.scenario->flags & MANY_WAYS && f->call > CALL_ALIGNED_ALLOC);
+	       (now.scenario->flags & FALLBACKS && f->call > CALL_ALIGNED_ALLOC);
 }
 
 /*
- * What came of it where a fault costs an attempt and no more: the device works in the end, or it
- * has failed and a sentence says why.
+ * Checks a scenario that retries: in the end the device works, or it has failed with an error text.
  */
-static void check_retried(struct world *w, int err, const char *spoilt)
+static void check_retried(struct world *w, int err, const char *old_text)
 {
 	if (!err)
-		err = now.scenario->act(w);
+		err = now.scenario->run(w);
 	if (!err)
 		return;
 	if (err != -ENOTCONN || !is_lost(w))
-		complain("%d: %s", err, vscsi_last_error());
-	check_sentence(err, spoilt);
+		report_error("%d: %s", err, vscsi_last_error());
+	check_text(err, old_text);
 }
 
-/* What came of it when the fault has struck. */
-static void check_result(struct world *w, int err, const char *spoilt)
+/* Checks the result after the fault was injected. */
+static void check_result(struct world *w, int err, const char *old_text)
 {
 	const struct fault *f = now.fault;
 
-	if (err && now.scenario->flags & CERTAIN)
-		complain("%d of what can't fail: %s", err, vscsi_last_error());
-	if (err && err != -f->want && !(f->ends && err == -ENOTCONN) &&
-	    !(now.scenario->flags & MANY_WAYS))
-		complain("%d: %s", err, vscsi_last_error());
+	if (err && now.scenario->flags & CANT_FAIL)
+		report_error("%d although it can't fail: %s", err, vscsi_last_error());
+	if (err && err != -f->want && !(f->disconnects && err == -ENOTCONN) &&
+	    !(now.scenario->flags & FALLBACKS))
+		report_error("%d: %s", err, vscsi_last_error());
 	if (!err && f->want && !may_go_on(f))
-		complain("it is said to have worked");
+		report_error("it returned success");
 	if (err)
-		check_sentence(err, spoilt);
-	if (is_lost(w) && !f->ends)
-		complain("the device is lost: %s", vscsi_last_error());
+		check_text(err, old_text);
+	if (is_lost(w) && !f->disconnects)
+		report_error("the device is lost: %s", vscsi_last_error());
 	if (!err || is_lost(w) || now.scenario->flags & ONCE)
 		return;
-	err = now.scenario->act(w);
-	if (err == -ENOTCONN && f->ends && is_lost(w))
+	err = now.scenario->run(w);
+	if (err == -ENOTCONN && f->disconnects && is_lost(w))
 		return;
 	if (err)
-		complain("%d when done again: %s", err, vscsi_last_error());
+		report_error("%d when repeated: %s", err, vscsi_last_error());
 }
 
-/* Runs the scenario with the fault at one place. Returns whether it has struck. */
-static bool run_once(const struct fault *fault, unsigned place)
+/* Runs the scenario with the fault at one point. Returns whether it was injected. */
+static bool run_once(const struct fault *fault, unsigned call_number)
 {
-	char spoilt[512];
+	char old_text[512];
 	struct world w;
-	bool struck;
+	bool injected;
 	int err;
 
 	now.fault = fault;
-	now.place = place;
+	now.call_number = call_number;
 	make_world(&w, now.scenario);
-	snprintf(spoilt, sizeof(spoilt), "%s", spoil_sentence());
-	fault_arm(fault, place);
-	err = now.scenario->act(&w);
-	struck = fault_disarm();
-	if (struck && now.scenario->flags & RETRIED)
-		check_retried(&w, err, spoilt);
-	else if (struck)
-		check_result(&w, err, spoilt);
+	snprintf(old_text, sizeof(old_text), "%s", set_old_text());
+	fault_arm(fault, call_number);
+	err = now.scenario->run(&w);
+	injected = fault_disarm();
+	if (injected && now.scenario->flags & RETRIED)
+		check_retried(&w, err, old_text);
+	else if (injected)
+		check_result(&w, err, old_text);
 	else if (err)
-		complain("%d without a fault: %s", err, vscsi_last_error());
+		report_error("%d without a fault: %s", err, vscsi_last_error());
 	end_world(&w);
-	return struck;
+	return injected;
 }
 
-/* Returns how many times it has struck. */
-static unsigned run_everywhere(const struct fault *fault)
+/* Returns how many times the fault was injected. */
+static unsigned run_all_calls(const struct fault *fault)
 {
 	const unsigned step = getenv("VSCSI_TEST_BRIEF") ? BRIEF_STEP : 1;
-	struct stock before = take_stock();
-	unsigned struck = 0;
+	struct resources before = count_resources();
+	unsigned injected = 0;
 
-	while (struck * step < PLACES && run_once(fault, 1 + struck * step)) {
-		compare_stock(&before);
-		struck++;
+	while (injected * step < MAX_CALLS && run_once(fault, 1 + injected * step)) {
+		compare_resources(&before);
+		injected++;
 	}
-	compare_stock(&before);
-	if (struck * step >= PLACES)
-		complain("there is no end of places");
-	return struck;
+	compare_resources(&before);
+	if (injected * step >= MAX_CALLS)
+		report_error("the number of calls never ends");
+	return injected;
 }
 
-/* Calls that depend on how fast the back-end is, and need not be among those of the first run. */
-static bool may_come(enum call call)
+/* Calls that depend on the speed of the back-end and may be missing in the first run. */
+static bool depends_on_timing(enum call call)
 {
 	return call == CALL_POLL && fault_calls(CALL_RECVMSG);
 }
 
-/* Calls about messages, of a scenario whose messages are another one's too. */
-static bool is_known(enum call call)
+/* Message calls in a scenario whose messages are the same as another's. */
+static bool is_message(enum call call)
 {
-	return now.scenario->flags & ALIKE && call >= CALL_SEND && call <= CALL_POLL;
+	return now.scenario->flags & NO_MESSAGES && call >= CALL_SEND && call <= CALL_POLL;
 }
 
 static void run_scenario(void **state)
@@ -304,14 +304,14 @@ static void run_scenario(void **state)
 	now.scenario = *state;
 	now.complaints = 0;
 	assert_int_equal(vscsi_mem_create(&opts, &pool), 0);
-	/* Twice: what is allocated only once is there then. */
+	/* Twice, so that one-time allocations have been made. */
 	run_once(NULL, 0);
 	run_once(NULL, 0);
 	for (call = 0; call < CALLS; call++)
-		comes[call] = (fault_calls(call) || may_come(call)) && !is_known(call);
-	for (f = faults; f->how != GOES_ON; f++) {
+		comes[call] = (fault_calls(call) || depends_on_timing(call)) && !is_message(call);
+	for (f = faults; f->how != PASSES; f++) {
 		if (comes[f->call])
-			places += run_everywhere(f);
+			places += run_all_calls(f);
 	}
 	alarm(0);
 	assert_int_equal(vscsi_mem_destroy(pool), 0);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Scenarios: what is done with the library while its calls fail. Each is a line of a table, made of
- * two functions, and is run once for every place at which every fault can strike.
+ * Scenarios: operations of the library during which calls fail. Each is an entry of a table with
+ * two functions, and is run once for every point at which every fault can be injected.
  */
 #ifndef TESTS_FAULT_SCENARIO_H
 #define TESTS_FAULT_SCENARIO_H
@@ -10,21 +10,21 @@
 
 #include "fault.h"
 
-/* Most handles that a scenario opens besides the back-end's own. */
+/* Maximum number of additional queue handles of a scenario. */
 #define WORLD_QUEUES 2u
 
-/* Bytes of the application's own memory. */
+/* Bytes of application memory. */
 #define WORLD_OWN 65536u
 
 /**
- * struct world - What one run of a scenario works with; made afresh for each
+ * struct world - The objects of a run, created anew for each
  * @liar: back-end, device, LUN and first queue; whatever is open is closed after the run
- * @pool: that devices use; one for all runs, to which everything has to come back
- * @mem: a further pool; closed as well
- * @queues: further queues; likewise
- * @own, @own_fd: memory of the application's own, and its file
+ * @pool: used by devices; shared by all runs, and must be empty after each
+ * @mem: a second pool; closed after the run
+ * @queues: additional queues; likewise
+ * @own, @own_fd: application memory and its file
  * @data: ordinary memory of the same size
- * @sent: requests that wait for their completion; @result: the first error of one that came
+ * @sent: requests in flight; @result: the first error of a completed one
  */
 struct world {
 	struct liar *liar;
@@ -38,41 +38,41 @@ struct world {
 	int result;
 };
 
-/* What is different about a scenario. */
-#define SILENT    1u   /* of the data path: its errno says all, there is no sentence */
-#define ONCE      2u   /* can't be repeated when it failed */
-#define CERTAIN   4u   /* can't fail */
-#define PATH      8u   /* the back-end listens on a path, else it hands over a connected socket */
-#define NO_DEVICE 16u  /* there is no back-end */
-#define CHANNEL   32u  /* uses the back-end's channel, and goes on when that is lost */
-#define ALIKE     64u  /* says to the back-end what another one does: messages don't fail */
-#define MANY_WAYS 128u /* goes without what the kernel refuses, or fails for a reason of its own */
-#define RETRIED   256u /* what fails is tried again, until the device is given up */
+/* Properties of a scenario. */
+#define NO_TEXT     1u   /* data path: there is no error text */
+#define ONCE        2u   /* can't be repeated after a failure */
+#define CANT_FAIL   4u   /* never fails */
+#define PATH        8u   /* the back-end listens on a path; otherwise a connected socket is used */
+#define NO_DEVICE   16u  /* there is no back-end */
+#define CHANNEL     32u  /* uses the back-end channel, and continues if that is lost */
+#define NO_MESSAGES 64u  /* same messages as in another scenario: don't inject faults into these */
+#define FALLBACKS   128u /* works without what the kernel rejects, or returns another errno */
+#define RETRIED     256u /* failures are retried until the device has failed */
 
 /**
- * struct scenario - Something that is done with the library
- * @name: for people
- * @up: prepares the world; must not fail. NULL: nothing to prepare
- * @act: what faults strike. 0 or a negative errno; whatever it opened is in the world then. Where
- *	it failed it is done again without a fault, and has to go on from where it was
+ * struct scenario - An operation of the library
+ * @name: for messages
+ * @setup: prepares the world; must not fail. NULL: nothing to prepare
+ * @run: the operation under test. 0 or a negative errno; whatever it opened is in the world. After
+ *	a failure it is repeated without a fault, and must continue from where it was
  * @flags: see above
  * @options: of the address; NULL: none
  */
 struct scenario {
 	const char *name;
-	void (*up)(struct world *w);
-	int (*act)(struct world *w);
+	void (*setup)(struct world *w);
+	int (*run)(struct world *w);
 	unsigned flags;
 	const char *options;
 };
 
-/* Runs each line of a table as a CMocka test. Returns how many failed. */
+/* Runs each entry of a table as a CMocka test. Returns the number of failures. */
 int run_scenarios(const char *name, const struct scenario *scenarios, unsigned count);
 
-/* Steps of scenarios. */
+/* Shared functions of scenarios. */
 int open_device(struct world *w);
-void up_device(struct world *w);
-void up_all(struct world *w);
+void setup_device(struct world *w);
+void setup_all(struct world *w);
 
 /* The tables. */
 extern const struct scenario mem_scenarios[];

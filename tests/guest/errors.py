@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The two ways in which the harness itself can fail; the guest's command has its own."""
+"""The two errors of the harness itself, as opposed to those of the guest's command."""
 
 
 class Unavailable(Exception):
-    """Something from outside (QEMU, the kernel package) can't be had: the test is skipped."""
+    """A prerequisite (QEMU, the kernel package) is not available: the test is skipped."""
 
 
 class Broken(Exception):
-    """The harness was used wrongly, or the guest died before its command ended."""
+    """Usage error, or the guest died before its command ended."""

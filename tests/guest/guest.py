@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Runs one command in a QEMU guest and exits with its exit status. See README.md beside this file.
+"""Runs one command in a QEMU guest and exits with its exit status. See README.md.
 
-The command line only: what happens is in machine.py.
+Parses the command line; the rest is in machine.py.
 """
 
 import argparse
@@ -10,11 +10,11 @@ import pathlib
 import shlex
 import sys
 
-sys.dont_write_bytecode = True  # the source folder stays as it is
+sys.dont_write_bytecode = True  # don't write to the source directory
 import machine  # noqa: E402  pylint: disable=wrong-import-position
 
 EPILOG = """\
-Exit status: that of the command; 77 if QEMU, busybox or the kernel package can't be had;
+Exit status: that of the command; 77 if QEMU, busybox or the kernel package is missing;
 124 if the time limit passed; 125 if the guest or this script failed.
 Example: guest.py --work build/g --iommu --bind 0000:01:00.0 \\
   --qemu '-device pcie-root-port,id=rp -device virtio-scsi-pci,bus=rp,iommu_platform=on' \\

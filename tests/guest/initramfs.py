@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Builds the guest's whole file system: busybox, the init script, modules, and the caller's files.
+"""Builds the guest's file system: busybox, the init script, modules and the caller's files.
 
-The archive is written straight from the host's files: there is no staging tree, and no root is
-needed. Not here: what is done with the files in the guest (init.sh).
+The archive is written directly from the host's files, without a staging tree and without root. The
+guest's side is init.sh.
 """
 
 import os
@@ -19,28 +19,28 @@ DIRECTORY, REGULAR = 0o040755, 0o100000
 
 
 def libraries(binary):
-    """What a dynamic executable loads, as {file name in the guest: file on the host}."""
+    """The shared libraries of an executable, as {file name in the guest: file on the host}."""
     with open(binary, "rb") as start:
         if start.read(4) != b"\x7fELF":
             return {}
     ldd = subprocess.run(["ldd", binary], capture_output=True, text=True, check=False)
     if "not found" in ldd.stdout:
-        raise Broken(f"{binary} needs a library that the host has not: {ldd.stdout}")
-    # All go to /lib under the name that was asked for: a run path that points into a build folder,
-    # or is relative to the executable, means nothing in the guest.
+        raise Broken(f"{binary} needs a library that is missing on the host: {ldd.stdout}")
+    # All are put in /lib under the requested name, because a run path into a build directory, or
+    # relative to the executable, is not valid in the guest.
     found = {f"/lib/{name}": path for name, path in re.findall(r"(\S+) => (/\S+)", ldd.stdout)}
-    # The dynamic loader is named in the executable by its full path.
+    # The executable has the full path of the dynamic loader.
     return found | {path: path for path in re.findall(r"^\s*(/\S+) \(", ldd.stdout, re.M)}
 
 
 class Archive:
-    """A cpio archive in the 'newc' format, which the kernel unpacks as its first root."""
+    """A cpio archive in the 'newc' format, which the kernel unpacks as its initial root."""
 
     def __init__(self):
         self._entries = {}
 
     def add(self, name, data, mode):
-        """Add one file; its parent folders come with it. The same file twice is no mistake."""
+        """Add a file and its parent directories. Adding the same file twice is allowed."""
         name = name.strip("/")
         for parent in reversed(pathlib.PurePosixPath(name).parents[:-1]):
             self._entries.setdefault(str(parent), (DIRECTORY, b""))
@@ -48,10 +48,10 @@ class Archive:
             raise Broken(f"two different files would be /{name} in the guest")
 
     def add_file(self, source, name=None):
-        """Add a file of the host with the libraries it needs; executables go to /bin."""
+        """Add a file of the host with its libraries; executables go to /bin."""
         source = pathlib.Path(source)
         if not source.is_file():
-            raise Broken(f"no file {source} on the host to put into the guest")
+            raise Broken(f"file {source} does not exist on the host")
         executable = os.access(source, os.X_OK)
         name = name or f"{'/bin' if executable else ''}/{source.name}"
         self.add(name, source.read_bytes(), REGULAR | (0o755 if executable else 0o644))
@@ -80,7 +80,7 @@ def build(target, kernel, options):
     archive = Archive()
     busybox = shutil.which("busybox")
     if not busybox:
-        raise Unavailable("busybox is not on this machine (package busybox-static)")
+        raise Unavailable("busybox is not installed (package busybox-static)")
     archive.add_file(busybox, "/bin/busybox")
     archive.add("init", (HERE / "init.sh").read_bytes(), REGULAR | 0o755)
     for source, name in options.files:

@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Gets the guest's kernel and its modules: Debian's cloud kernel, unpacked and never installed.
-
-Not here: what goes into the initramfs, and which modules a test wants.
+"""Provides the guest's kernel and modules: Debian's cloud kernel, unpacked but not installed.
 """
 
 import contextlib
@@ -14,19 +12,19 @@ import subprocess
 
 from errors import Broken, Unavailable
 
-# The meta package, whose one dependency is the newest kernel that this Debian release has.
+# The meta package that depends on the newest kernel of this Debian release.
 META_PACKAGE = "linux-image-cloud-amd64"
 APT_SECONDS = 180
 
 
 def _apt(*command, cwd):
     if not shutil.which(command[0]):
-        raise Unavailable(f"{command[0]} is not on this machine, so no guest kernel can be fetched")
+        raise Unavailable(f"{command[0]} is not installed, so no guest kernel can be fetched")
     try:
         return subprocess.run(command, cwd=cwd, check=True, timeout=APT_SECONDS, text=True,
                               stdin=subprocess.DEVNULL, capture_output=True).stdout
     except subprocess.TimeoutExpired:
-        raise Unavailable(f"`{' '.join(command)}` gave no answer in {APT_SECONDS} s") from None
+        raise Unavailable(f"`{' '.join(command)}` timed out after {APT_SECONDS} s") from None
     except subprocess.CalledProcessError as error:
         raise Unavailable(f"`{' '.join(command)}` failed: {error.stderr.strip()}; "
                           "try `apt-get update` first") from None
@@ -36,19 +34,19 @@ def _download(directory):
     depends = _apt("apt-cache", "depends", META_PACKAGE, cwd=directory)
     package = re.search(r"Depends: (linux-image-\S+-cloud-amd64)", depends)
     if not package:
-        raise Unavailable(f"{META_PACKAGE} names no kernel package; try `apt-get update` first")
-    # As root, apt would drop to a user of its own who can't write here, and warn about it.
+        raise Unavailable(f"{META_PACKAGE} does not depend on a kernel package; try `apt-get update` first")
+    # As root, apt would switch to its own user, which can't write here, and print a warning.
     _apt("apt-get", "-o", "APT::Sandbox::User=root", "download", package[1], cwd=directory)
     return max(directory.glob(f"{package[1]}_*.deb"), key=lambda deb: deb.stat().st_mtime)
 
 
 def _unpack(directory):
-    """Unpack beside the final place and rename, so that a half-made tree is never taken for one."""
+    """Unpack to a temporary directory and rename it, so that an incomplete tree is never used."""
     deb, fresh = _download(directory), directory / "linux.new"
     shutil.rmtree(fresh, ignore_errors=True)
     subprocess.run(["dpkg", "-x", deb, fresh], check=True)
     release = next((fresh / "lib/modules").iterdir()).name
-    # The package has no modules.dep: an installed kernel gets it from its post-install script.
+    # The package has no modules.dep: it is created by the post-install script.
     subprocess.run(["busybox", "depmod", "-b", fresh, release], check=True)
     fresh.rename(directory / "linux")
     deb.unlink()
@@ -56,7 +54,7 @@ def _unpack(directory):
 
 @contextlib.contextmanager
 def _locked(directory):
-    """Tests run at the same time may share the directory: the second one waits for the first."""
+    """Concurrent tests may share the directory: the second one waits for the first."""
     directory.mkdir(parents=True, exist_ok=True)
     with open(directory / "lock", "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -87,7 +85,7 @@ class Kernel:
             yield self._name(path), (self.modules / path, needs.split())
 
     def closure(self, names):
-        """The files of the named modules and of all that they need, in the order to load them."""
+        """The files of the modules and of their dependencies, in the order to load them."""
         files = {}
 
         def visit(name):

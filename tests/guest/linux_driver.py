@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Shows that Linux's own virtio_scsi driver finds and uses what vscsi-target serves.
+"""Tests vscsi-target with Linux's virtio_scsi driver.
 
-The host's side: makes the disks, boots the guest (linux_driver.sh runs there), and compares what
-the guest saw with what was served and with what then lies in the files.
+The host's side: creates the disks, boots the guest (which runs linux_driver.sh), and compares what
+the guest saw with what was served and with the contents of the files afterwards.
 """
 
 import argparse
@@ -16,7 +16,7 @@ import shutil
 import subprocess
 import sys
 
-sys.dont_write_bytecode = True  # the source folder stays as it is
+sys.dont_write_bytecode = True  # don't write to the source directory
 import machine  # noqa: E402  pylint: disable=wrong-import-position
 import target  # noqa: E402  pylint: disable=wrong-import-position
 
@@ -27,31 +27,31 @@ LUNS = [
     "0:0,file=ext4.img,serial=GUEST-0", "0:1,ram=16M", "1:0,file=large-blocks.img,block=4096",
     "2:0,file=read-only.img,ro", "2:300,file=thin.img,thin",
 ]
-# As /sys shows them: address, 512-byte sectors, block size, read-only, discard. Linux shows LUNs
-# from 256 up with the two bits that tell the form of the address (SAM-5, 4.7.7.4): 0x4000 + 300.
+# As in /sys: address, 512-byte sectors, block size, read-only, discard. For LUNs from 256 on Linux
+# includes the two bits of the addressing method (SAM-5, 4.7.7.4): 0x4000 + 300.
 DISKS = [
     "0:0 131072 512 0 thick", "0:1 32768 512 0 *", "1:0 65536 4096 0 thick",
     "2:0 16384 512 1 thick", "2:16684 131072 512 0 thin",
 ]
-# Feature bits that both sides know (virtio 1.4, 5.6.3 and 6): HOTPLUG and CHANGE are always wanted.
+# Feature bits that both sides support (virtio 1.4, 5.6.3 and 6): HOTPLUG and CHANGE always.
 ALWAYS, INDIRECT_AND_EVENT_INDEX = (1, 2, 32), (28, 29)
 TOOLS = """sg_compare_and_write sg_dd sg_inq sg_luns sg_modes sg_raw sg_readcap sg_requests sg_reset
 sg_sync sg_turs sg_unmap sg_verify sg_vpd sg_write_same blkdiscard fstrim""".split()
-# Debian keeps these where only root's PATH leads.
+# In Debian these are only in root's PATH.
 SYSTEM = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])
 
 
 def tool(name):
-    """The full name of a program that the test needs; without it the test is skipped."""
+    """The path of a required program; if it is missing, the test is skipped."""
     path = shutil.which(name, path=SYSTEM)
     if not path:
-        print(f"skipped: {name} is not on this machine")
+        print(f"skipped: {name} is not installed")
         sys.exit(machine.SKIPPED)
     return path
 
 
 def run(*command):
-    """Run a program of the host and return its output; its failure is the test's."""
+    """Run a program on the host and return its output; the test fails if it fails."""
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     if done.returncode:
         raise AssertionError(f"`{' '.join(command)}` ended with {done.returncode}: "
@@ -60,7 +60,7 @@ def run(*command):
 
 
 def make_disks():
-    """Fresh images in the current folder; the ext4 ones are sparse."""
+    """Create images in the current directory; the ext4 ones are sparse."""
     for name, size in (("ext4.img", 64), ("thin.img", 64), ("large-blocks.img", 32)):
         pathlib.Path(name).unlink(missing_ok=True)
         with open(name, "wb") as image:
@@ -71,7 +71,7 @@ def make_disks():
 
 
 class Conversation:
-    """What the guest said, and the answers to what it asked."""
+    """The guest's output, and replies to its requests."""
 
     def __init__(self, served):
         self._served = served
@@ -79,7 +79,7 @@ class Conversation:
         self.allocated = {}
 
     def hear(self, line):
-        """Called for each line; returns the answer if the line asks for one."""
+        """Called for each line; returns the reply if the line is a request."""
         print(line, flush=True)
         self.said.append(line)
         word, _, rest = line.partition(" ")
@@ -92,12 +92,12 @@ class Conversation:
         return "ok"
 
     def of(self, word):
-        """The rests of the lines that begin with a word."""
+        """The rest of each line that starts with a word."""
         return [line.partition(" ")[2] for line in self.said if line.startswith(word + " ")]
 
 
 def check_disks(heard):
-    """All disks, no others, each as it was served; '*' stands for either."""
+    """Exactly the served disks, each with its properties; '*' matches both."""
     seen = sorted(heard.of("DISK"))
     assert len(seen) == len(DISKS), f"Linux found {seen}"
     for found, expected in zip(seen, sorted(DISKS)):
@@ -106,7 +106,7 @@ def check_disks(heard):
 
 
 def check_negotiated(heard, plain):
-    """The boot was what it is meant to be: features, and queues that Linux uses."""
+    """The negotiated features, and the number of queues that Linux uses."""
     bits, = heard.of("FEATURES")
     assert all(bits[bit] == "1" for bit in ALWAYS), f"features are {bits}"
     for bit in INDIRECT_AND_EVENT_INDEX:
@@ -115,7 +115,7 @@ def check_negotiated(heard, plain):
 
 
 def check_counters(counters):
-    """The target itself found nothing wrong with what the driver did."""
+    """The target has not detected any error of the driver."""
     print(f"target: {counters}")
     counters = json.loads(counters)
     assert counters["requests"] > 0 and not counters["broken_rings"] and \
@@ -123,7 +123,7 @@ def check_counters(counters):
 
 
 def check_ext4(heard):
-    """The host's own tools find a clean file system with the same files."""
+    """The host's tools find a clean file system with the same files."""
     run(tool("e2fsck"), "-fn", "ext4.img")
     sums = [line.split() for line in heard.of("SUM")]
     assert len(sums) == 11, f"the guest wrote {len(sums)} files"
@@ -134,14 +134,14 @@ def check_ext4(heard):
 
 
 def check_files(heard):
-    """Raw writes are where they belong in the backing file."""
+    """Raw writes are in the right place of the backing file."""
     written = dict(line.split() for line in heard.of("RAW"))
     found = hashlib.sha256(pathlib.Path("large-blocks.img").read_bytes()[:16 * MIB]).hexdigest()
     assert written["1:0"] == found, "what was written to 1:0 is not in its file"
 
 
 def check_full(heard, before):
-    """The read-only disk was read right and not changed; the thin one gave back its blocks."""
+    """The read-only disk is unchanged; the thin disk has freed blocks."""
     assert heard.of("READONLY") == [before], "the guest read something else from 2:0"
     after = hashlib.sha256(pathlib.Path("read-only.img").read_bytes()).hexdigest()
     assert after == before, "the read-only file was changed"
@@ -152,7 +152,7 @@ def check_full(heard, before):
 
 
 def boot(options, served, heard):
-    """Run the guest; returns its exit status."""
+    """Run the guest and return its exit status."""
     device = SOCKET + (",num_queues=1,indirect_desc=off,event_idx=off" if options.plain
                        else ",num_queues=2")
     scripts = [HERE / "linux_driver.sh", HERE / "scsi_tools.sh"]

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 #
 # Runs in the guest: uses every disk of vscsi-target through Linux's own virtio_scsi driver.
-# linux_driver.py is the host's side: it knows what the disks must be, compares, and does what the
-# lines that start with ASK want before it answers.
+# linux_driver.py is the host's side: it compares the results, and executes requests in lines that
+# start with ASK before it replies.
 
-WAIT=60 # seconds that anything may take to appear
+WAIT=60 # timeout in seconds
 
 fail() {
 	echo "FAIL $*"
@@ -14,14 +14,14 @@ fail() {
 ask() {
 	echo "ASK $*"
 	read -r answer
-	[ "$answer" = ok ] || fail "$* was answered '$answer'"
+	[ "$answer" = ok ] || fail "the reply to $* was '$answer'"
 }
 
-# Repeat a command until it succeeds; the limit is for a guest on a busy machine.
+# Repeat a command until it succeeds or times out.
 await() {
 	local end=$(($(date +%s) + WAIT))
 	until "$@" >/dev/null 2>&1; do
-		[ "$(date +%s)" -lt $end ] || fail "after $WAIT s not yet: $*"
+		[ "$(date +%s)" -lt $end ] || fail "timed out after $WAIT s: $*"
 		usleep 20000
 	done
 }
@@ -37,7 +37,7 @@ disk() {
 	return 1
 }
 
-# Nothing at that address: neither a disk nor a device that is still on its way out.
+# Nothing at this address: neither a disk nor a device that is being removed.
 gone() {
 	! ls -d /sys/class/scsi_device/*:0:$1
 }
@@ -66,7 +66,7 @@ sum() {
 	sha256sum | cut -d' ' -f1
 }
 
-# Files of odd sizes and one that needs many large transfers, each with fsync.
+# Files of odd sizes and a large one, each with fsync.
 ext4() {
 	local number
 	mount -t ext4 /dev/"$(disk 0:0)" /mnt || fail "ext4 can't be mounted"
@@ -75,31 +75,31 @@ ext4() {
 			2>/dev/null || fail "writing small$number"
 	done
 	dd if=/dev/urandom of=/mnt/large bs=1M count=12 conv=fsync 2>/dev/null || fail "writing large"
-	mkdir /mnt/folder && ln /mnt/small1 /mnt/folder/link && sync -f /mnt || fail "making a folder"
+	mkdir /mnt/folder && ln /mnt/small1 /mnt/folder/link && sync -f /mnt || fail "creating a directory"
 	(cd /mnt && sha256sum small* large) >/tmp/sums
 	umount /mnt || fail "unmounting"
 	echo 3 >/proc/sys/vm/drop_caches
 	mount -t ext4 -o ro /dev/"$(disk 0:0)" /mnt || fail "mounting again"
-	(cd /mnt && sha256sum -sc /tmp/sums) || fail "files differ when read back"
+	(cd /mnt && sha256sum -sc /tmp/sums) || fail "files differ after remounting"
 	umount /mnt
 	while read -r checksum name; do
 		echo "SUM $checksum $name"
 	done </tmp/sums
 }
 
-# Whole-disk transfers past the page cache: large ones that the block layer has to split.
+# Whole-disk transfers with O_DIRECT: large ones that the block layer splits.
 raw() {
 	local device=/dev/$(disk $1) size=$(($2 * 1048576))
 	head -c $size /dev/urandom >/tmp/pattern
 	dd if=/tmp/pattern of=$device bs=2M oflag=direct 2>/dev/null || fail "writing $1"
 	dd if=$device of=/tmp/back bs=2M iflag=direct count=$(($2 / 2)) 2>/dev/null ||
 		fail "reading $1"
-	cmp /tmp/pattern /tmp/back || fail "$1 differs when read back"
+	cmp /tmp/pattern /tmp/back || fail "$1 differs after reading back"
 	echo "RAW $1 $(sum </tmp/pattern)"
 	rm /tmp/pattern /tmp/back
 }
 
-# Several processes at once fill more than one queue.
+# Several processes at once use more than one queue.
 parallel() {
 	local device=/dev/$(disk $1) worker pids= back
 	for worker in 0 1 2 3; do
@@ -120,9 +120,9 @@ read_only() {
 	echo "READONLY $(sum <$device)"
 	! dd if=/dev/zero of=$device bs=512 count=1 conv=fsync 2>/dev/null ||
 		fail "the read-only disk was written"
-	# sg goes past Linux's own check, so here it is the target that must refuse.
+	# sg bypasses Linux's own check, so that the target must reject the write.
 	sg_dd if=/dev/zero of="$(sg 2:0)" bs=512 count=1 2>&1 | grep -qi "protect" ||
-		fail "the target does not say that the disk is write-protected"
+		fail "the target does not report that the disk is write-protected"
 }
 
 thin() {
@@ -152,23 +152,23 @@ plug() {
 	await gone 3:0
 	ask control resize 0:1 24M
 	await has_size 0:1 49152
-	# One more target while another one stays: the rescan must not disturb it.
+	# Add a target: the rescan must not affect the others.
 	ask control add 1:5,ram=4M
 	await disk 1:5
-	disk 1:0 >/dev/null || fail "1:0 went away when 1:5 came"
+	disk 1:0 >/dev/null || fail "1:0 disappeared when 1:5 was added"
 	ask control remove 1:5
 	await gone 1:5
-	disk 1:0 >/dev/null || fail "1:0 went away with 1:5"
+	disk 1:0 >/dev/null || fail "1:0 disappeared with 1:5"
 }
 
-# Unloading resets the device and stops its rings; loading starts them anew. More than once, since a
-# request may come before the target has read all messages of the start, or after.
+# Unloading resets the device and stops its rings; loading starts them again. Repeated, because a
+# request may arrive before or after the target has read all messages of the start.
 reload() {
 	local round
 	for round in 1 2 3 4; do
-		# The kernel lets go of disks a moment after their last user has closed them.
+		# The kernel releases disks some time after their last user has closed them.
 		await rmmod virtio_scsi
-		count_is 0 || fail "disks stay without a driver"
+		count_is 0 || fail "disks are still present without a driver"
 		insmod /modules/virtio_scsi.ko || fail "driver load $round"
 		await count_is $disks
 	done

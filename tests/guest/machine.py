@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Runs one QEMU guest from its first instruction to its end, and tells what came out of it.
-
-Not here: the command line (guest.py), the guest's side (init.sh).
+"""Runs a QEMU guest. The command line is in guest.py, the guest's side in init.sh.
 """
 
 import contextlib
@@ -26,16 +24,16 @@ CONSOLE_LINES_SHOWN = 80
 
 @dataclasses.dataclass
 class Options:
-    """What a guest is made of. `work` gets every file that is made, and is QEMU's directory."""
+    """The configuration of a guest. All files are created in `work`, QEMU's working directory."""
     work: pathlib.Path
-    command: list                  # what the guest runs
-    kernel: pathlib.Path = None    # where the unpacked kernel is kept; by default in `work`
-    qemu: list = dataclasses.field(default_factory=list)     # further QEMU arguments
+    command: list                  # run in the guest
+    kernel: pathlib.Path = None    # directory of the unpacked kernel; default: in `work`
+    qemu: list = dataclasses.field(default_factory=list)     # additional QEMU arguments
     files: list = dataclasses.field(default_factory=list)    # (file on the host, name or None)
     modules: list = dataclasses.field(default_factory=list)
     bind: list = dataclasses.field(default_factory=list)     # PCI functions for vfio-pci
-    out: list = dataclasses.field(default_factory=list)      # paths in the guest, for work/out
-    append: str = ""               # added to the kernel's command line
+    out: list = dataclasses.field(default_factory=list)      # paths in the guest, copied to work/out
+    append: str = ""               # appended to the kernel's command line
     seconds: float = 60
     cpus: int = 1
     memory: int = 512              # MiB
@@ -43,21 +41,21 @@ class Options:
     iommu: bool = False
 
     def all_modules(self):
-        """The modules asked for and those that binding to vfio-pci needs."""
+        """The requested modules and those needed to bind to vfio-pci."""
         return self.modules + (["vfio_iommu_type1", "vfio-pci"] if self.bind else [])
 
 
 def _arguments(options, kernel):
     machine = "q35,kernel-irqchip=split" if options.iommu else "q35"
-    # On a busy host an emulated timer may miss the few ticks that the kernel would test it by.
+    # On a busy host an emulated timer may miss the ticks that the kernel tests it with.
     kernel_line = "console=ttyS0 panic=-1 loglevel=5 no_timer_check " + options.append
     arguments = [
         QEMU, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
         "-machine", f"{machine},memory-backend=ram", "-m", str(options.memory),
         # Shared, so that a vhost-user back-end can map it.
         "-object", f"memory-backend-memfd,id=ram,size={options.memory}M,share=on",
-        # Emulated: nested KVM can't be relied on. One thread, and no cmpxchg16b, whose emulation
-        # crashes kernels now and then when several threads run virtual processors.
+        # Emulated: nested KVM is not reliable. One thread, and no cmpxchg16b, whose emulation
+        # occasionally crashes kernels with several threads.
         "-accel", "tcg,thread=single", "-cpu", "qemu64,-cx16", "-smp", str(options.cpus),
         "-kernel", str(kernel.image), "-initrd", "initramfs.cpio",
         "-serial", "file:console.log", "-serial", "file:status", "-serial", "file:out.tar",
@@ -71,11 +69,11 @@ def _arguments(options, kernel):
 
 @contextlib.contextmanager
 def _process(arguments, work):
-    """QEMU, which is gone when the block is left, however that happens."""
+    """Run QEMU; it is stopped when the block is left for any reason."""
     def leave(number, _frame):
         raise SystemExit(128 + number)
 
-    # SIGINT is an exception already; SIGTERM (a test runner's time limit) must be one too.
+    # SIGINT raises an exception already; make SIGTERM (the test runner's timeout) raise one too.
     before = signal.signal(signal.SIGTERM, leave)
     with open(work / "qemu.log", "wb") as log:
         process = subprocess.Popen(arguments, cwd=work, stdin=subprocess.PIPE,
@@ -91,7 +89,7 @@ def _process(arguments, work):
 
 
 def _chunks(process, deadline):
-    """What the guest's command writes, as it comes, until QEMU ends."""
+    """Yield the output of the guest's command until QEMU ends."""
     with selectors.DefaultSelector() as selector:
         selector.register(process.stdout, selectors.EVENT_READ)
         while selector.select(max(0, deadline - time.monotonic())):
@@ -103,7 +101,7 @@ def _chunks(process, deadline):
 
 
 def _converse(process, deadline, handle):
-    """Give each line that the command writes to `handle`; what that returns is the answer to it."""
+    """Call `handle` with each line of the command's output; its result is sent as a reply."""
     rest = b""
     for chunk in _chunks(process, deadline):
         *lines, rest = (rest + chunk).split(b"\n")
@@ -129,19 +127,19 @@ def _status(work):
 
 
 def _bring_out(work):
-    """Unpack the guest's archive; a name that would lead out of the folder is refused."""
+    """Unpack the guest's archive; names outside of the directory are rejected."""
     with tarfile.open(work / "out.tar", "r:") as archive:
         for member in archive:
             if ".." in pathlib.PurePosixPath(member.name).parts or not (
                     member.isfile() or member.isdir()):
-                raise Broken(f"the guest sent {member.name}, which is no plain file")
+                raise Broken(f"the guest sent {member.name}, which is not a regular file")
             member.name = member.name.lstrip("/")
             archive.extract(member, work / "out", set_attrs=False)
 
 
 def _boot(options, handle):
     if not shutil.which(QEMU):
-        raise Unavailable(f"{QEMU} is not on this machine (package qemu-system-x86)")
+        raise Unavailable(f"{QEMU} is not installed (package qemu-system-x86)")
     work = options.work
     shutil.rmtree(work / "out", ignore_errors=True)
     for name in ("console.log", "status", "out.tar", "qemu.log"):
@@ -162,9 +160,9 @@ def _boot(options, handle):
 
 
 def run(options, handle):
-    """Boot, run the command, and return its exit status, or 77, 124 or 125 with a sentence.
+    """Boot, run the command, and return its exit status, or 77, 124 or 125 with a message.
 
-    `handle` is called with each line that the command writes; when it returns a string, that goes
+    `handle` is called with each line of the command's output; if it returns a string, this is sent
     to the command's standard input as a line.
     """
     options.work = pathlib.Path(options.work).absolute()
@@ -175,7 +173,7 @@ def run(options, handle):
         print(f"guest: skipped: {error}", file=sys.stderr)
         return SKIPPED
     except TimeoutError:
-        print(f"guest: not done after {options.seconds} s, so it was stopped", file=sys.stderr)
+        print(f"guest: timed out after {options.seconds} s and was stopped", file=sys.stderr)
         status = TIMED_OUT
     except Broken as error:
         print(f"guest: {error}", file=sys.stderr)

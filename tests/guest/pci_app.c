@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Runs in the guest: an application that watches a PCI device while the host changes it. Each line
- * "ASK ..." on its output is answered by the host with a line on its input, when that is done.
+ * Runs in the guest: an application that uses a PCI device while the host changes it. For each line
+ * "ASK ..." that it prints, the host replies with a line on its input when it is done.
  */
 #include <stdbool.h>
 #include <stdio.h>
@@ -13,16 +13,16 @@
 
 #define DEPTH     32u
 #define BYTES     4096u
-#define LIMIT     20 /* seconds for whatever is waited for */
+#define LIMIT     20 /* timeout in seconds */
 #define ROUNDS    20u
-#define LOADS     3u    /* of a device with four queues, one of which the library keeps */
-#define FIRST_LBA 8192u /* in 512 bytes: what lies before may be compared */
+#define LOADS     3u    /* a device with four queues, of which the library uses one itself */
+#define FIRST_LBA 8192u /* in 512 bytes: blocks before it are compared by the host */
 
 struct load {
 	struct vscsi_queue *queue;
 	struct vscsi_lun *lun;
 	unsigned char *buffers;
-	unsigned out[DEPTH]; /* how often each slot is with the device: 0 or 1 */
+	unsigned out[DEPTH]; /* requests in flight per slot: 0 or 1 */
 	unsigned long started;
 	unsigned long ended;
 	unsigned long failed;
@@ -40,13 +40,13 @@ static void ask(const char *what)
 
 	printf("ASK %s\n", what);
 	if (!fgets(line, sizeof(line), stdin) || strncmp(line, "ok", 2) != 0) {
-		printf("FAILED the host answered: %s\n", line);
+		printf("FAILED the host replied: %s\n", line);
 		exit(1);
 	}
 }
 
-/* Mapped addresses are told at this level. */
-static void tell(void *ctx, int level, const char *line)
+/* Mapped addresses are logged at this level. */
+static void print_log(void *ctx, int level, const char *line)
 {
 	(void)ctx;
 	(void)level;
@@ -77,7 +77,7 @@ static bool due(time_t since)
 	return time(NULL) - since > LIMIT;
 }
 
-/* Every other one writes. */
+/* Every other request is a write. */
 static int start_one(struct load *l, unsigned slot)
 {
 	uint32_t blocks = BYTES / 512, lba = FIRST_LBA + slot * blocks;
@@ -87,7 +87,10 @@ static int start_one(struct load *l, unsigned slot)
 			: vscsi_read(l->queue, l->lun, buffer, lba, blocks, 0, slot);
 }
 
-/* Keeps DEPTH requests in flight; after an error the slot rests. Every slot comes back once. */
+/*
+ * Keeps DEPTH requests in flight; after an error the slot stays idle. Checks that each completes
+ * once.
+ */
 static void run_load(struct load *l, bool more)
 {
 	struct vscsi_completion done[DEPTH];
@@ -106,7 +109,7 @@ static void run_load(struct load *l, bool more)
 	count = vscsi_poll(l->queue, done, DEPTH);
 	for (i = 0; count > 0 && i < (unsigned)count; i++) {
 		if (done[i].user_data >= DEPTH || !l->out[done[i].user_data])
-			die("a request came back twice");
+			die("a request completed twice");
 		l->out[done[i].user_data] = 0;
 		l->ended++;
 		l->failed += done[i].result != 0;
@@ -133,14 +136,14 @@ static void end_load(struct load *l, struct vscsi_dev *dev)
 	while (l->ended != l->started && !due(since))
 		run_load(l, false);
 	if (l->ended != l->started)
-		die("requests did not come back");
+		die("requests did not complete");
 	printf("LOAD %lu started %lu ended\n", l->started, l->ended);
 	vscsi_queue_close(l->queue);
 	vscsi_lun_close(l->lun);
 	vscsi_mem_free(vscsi_dev_mem(dev), l->buffers);
 }
 
-/* Polls until an event of this type comes for the target, with the load going on. */
+/* Polls until an event of this type arrives for the target, with the load running. */
 static void expect(struct vscsi_dev *dev, struct load *load, uint32_t type, unsigned target)
 {
 	struct vscsi_event events[16];
@@ -180,14 +183,16 @@ static void watch(const char *address)
 	ask("unplug 5");
 	expect(dev, &load, VSCSI_EVENT_UNPLUGGED, 5);
 	end_load(&load, dev);
-	/* More events than buffers: the device says that it lost some; a scan finds the rest. */
+	/*
+	 * More events than buffers: the device reports that it missed some; a scan finds the rest.
+	 */
 	ask("flood 6");
 	expect(dev, NULL, VSCSI_EVENT_PLUGGED, 6);
 	vscsi_dev_close(dev);
 }
 
-/* Each wait that is over before its time was ended by an interrupt. */
-static void nap(const char *address)
+/* Each wait that returns early was ended by an interrupt. */
+static void sleep_test(const char *address)
 {
 	struct vscsi_dev *dev = open_dev(address, NULL);
 	struct vscsi_lun *lun = open_lun(dev, 0);
@@ -208,9 +213,9 @@ static void nap(const char *address)
 		if (ret != 1 || vscsi_poll(queue, &done, 1) != 1 || done.result)
 			die("wait");
 	}
-	/* Nothing is in flight, so nothing wakes. */
+	/* Nothing is in flight, so nothing wakes it up. */
 	if (vscsi_wait(queue, 50) != 0)
-		die("woken for nothing");
+		die("spurious wakeup");
 	printf("WOKEN %u\n", woken);
 	vscsi_queue_close(queue);
 	vscsi_lun_close(lun);
@@ -218,7 +223,7 @@ static void nap(const char *address)
 	vscsi_dev_close(dev);
 }
 
-/* Two devices use one pool, and one buffer goes from one to the other. */
+/* Two devices use one pool, and a buffer is read from one and written to the other. */
 static void pair(const char *first, const char *second)
 {
 	struct vscsi_mem_opts opts = {
@@ -247,7 +252,7 @@ static void pair(const char *first, const char *second)
 	vscsi_mem_destroy(mem);
 }
 
-/* The whole function is taken away while all of its queues are full. */
+/* The function is removed while all of its queues are full. */
 static void lose(const char *address)
 {
 	struct vscsi_dev *dev = open_dev(address, NULL);
@@ -274,7 +279,7 @@ static void lose(const char *address)
 	vscsi_dev_close(dev);
 }
 
-/* Has the device open until the input ends. */
+/* Keeps the device open until the input ends. */
 static void keep(const char *address)
 {
 	struct vscsi_dev *dev = open_dev(address, NULL);
@@ -292,8 +297,8 @@ int main(int argc, char **argv)
 		return 2;
 	if (strcmp(argv[1], "watch") == 0)
 		watch(argv[2]);
-	else if (strcmp(argv[1], "nap") == 0)
-		nap(argv[2]);
+	else if (strcmp(argv[1], "sleep") == 0)
+		sleep_test(argv[2]);
 	else if (strcmp(argv[1], "lose") == 0)
 		lose(argv[2]);
 	else if (strcmp(argv[1], "keep") == 0)
@@ -301,7 +306,7 @@ int main(int argc, char **argv)
 	else if (strcmp(argv[1], "pair") == 0 && argc == 4)
 		pair(argv[2], argv[3]);
 	else if (strcmp(argv[1], "log") == 0) {
-		vscsi_set_log(VSCSI_LOG_DEBUG, tell, NULL);
+		vscsi_set_log(VSCSI_LOG_DEBUG, print_log, NULL);
 		vscsi_dev_close(open_dev(argv[2], NULL));
 	} else
 		return 2;

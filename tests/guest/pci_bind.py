@@ -1,10 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Shows that vscsi-bind moves functions to vfio-pci and back, and that devices which lack a feature
-are used all the same; counts notifications.
+"""Tests vscsi-bind, and devices that lack a feature; counts notifications.
 
-The host's side: boots the guest (pci_bind.sh runs there), and compares what it saw with the machine
-that it was given.
+The host's side: boots the guest (which runs pci_bind.sh), and compares what it saw with its
+configuration.
 """
 
 import argparse
@@ -16,19 +15,19 @@ import re
 import sys
 import time
 
-sys.dont_write_bytecode = True  # the source folder stays as it is
+sys.dont_write_bytecode = True  # don't write to the source directory
 import machine  # noqa: E402  pylint: disable=wrong-import-position
 from pci_disks import MIB, Monitor, disk_arguments  # noqa: E402 pylint: disable=C0413
 
 HERE = pathlib.Path(__file__).resolve().parent
-# What each function has that the first has not, and the address where Linux finds it.
+# How each function differs from the first, and its address in Linux.
 FUNCTIONS = {
     "0000:01:00.0": "num_queues=2",
     "0000:02:00.0": "indirect_desc=off,num_queues=4",
     "0000:03:00.0": "event_idx=off,num_queues=4",
     "0000:04:00.0": "packed=on,num_queues=4",
 }
-SHARED = ["0000:06:01.0", "0000:06:02.0"]  # behind the conventional bridge
+SHARED = ["0000:06:01.0", "0000:06:02.0"]  # behind a conventional PCI bridge
 SIZES = {address: (8 + number) * MIB for number, address in enumerate([*FUNCTIONS, *SHARED])}
 IOS = 4000
 
@@ -54,7 +53,7 @@ def arguments():
 
 
 class Host:
-    """What the guest said; it has QEMU write down notifications while the guest wants that."""
+    """The guest's output; traces notifications in QEMU while the guest requests it."""
 
     def __init__(self):
         self.said = []
@@ -64,12 +63,12 @@ class Host:
 
     @staticmethod
     def _count():
-        """How often each virtqueue was notified; only one device is in use meanwhile."""
+        """Notifications of each virtqueue; only one device is in use."""
         text = pathlib.Path("trace.log").read_text(errors="replace")
         return collections.Counter(re.findall(r"virtio_queue_notify vdev \S+ n (\d+) ", text))
 
     def hear(self, line):
-        """Called for each line; returns the answer if the line asks for something."""
+        """Called for each line; returns the reply if the line is a request."""
         print(line, flush=True)
         self.said.append(line)
         if not line.startswith("ASK "):
@@ -81,22 +80,22 @@ class Host:
         if word == "count":
             self._before = self._count()
         else:
-            # The busiest is the job's; the others are those of events and of calls that wait.
+            # The busiest is the job's; the others are the event queue and that of synchronous calls.
             self.notified[which] = max((self._count() - self._before).values())
         return "ok"
 
     def of(self, word):
-        """The rests of the lines that begin with a word."""
+        """The rest of each line that starts with a word."""
         return [line.partition(" ")[2] for line in self.said if line.startswith(word + " ")]
 
 
 def load(name):
-    """A JSON file that the guest made."""
+    """A JSON file from the guest."""
     return json.loads(pathlib.Path(f"out/tmp/{name}.json").read_text(encoding="utf-8"))
 
 
 def check_list():
-    """The functions, groups and disks are those that QEMU was told to make."""
+    """The functions, groups and disks match QEMU's configuration."""
     functions = {one["address"]: one for one in load("list")["functions"]}
     assert list(functions) == [*FUNCTIONS, *SHARED], list(functions)
     for address, one in functions.items():
@@ -114,7 +113,7 @@ def check_list():
 
 
 def check_features():
-    """Each device was used with all that it offers and the library knows, and wrote right."""
+    """Each device used all features that both sides support, and wrote correctly."""
     for name, lacking in ("no_indirect", "indirect"), ("no_event_idx", "event_idx"), \
             ("packed", None):
         device = load(f"info-{name}")["device"]
@@ -134,10 +133,10 @@ def check_features():
 
 
 def check_notifications(host):
-    """The figures are for whoever reads the log; that vscsi-perf counts is checked by QEMU.
+    """Print the numbers, and check vscsi-perf's count against QEMU's.
 
-    QEMU sees one more, since it wakes each queue once by itself, or fewer, since two that come
-    before it looks are one to it.
+    QEMU counts one more, because it wakes each queue once by itself, or fewer, because it merges
+    notifications that it has not processed yet.
     """
     for which in "on", "off":
         job = load(f"notify-{which}")["jobs"][0]
@@ -149,7 +148,7 @@ def check_notifications(host):
 
 
 def main():
-    """Boot, use, compare."""
+    """Boot, run, compare."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--work", required=True, type=os.path.abspath, help="folder for all files")
     parser.add_argument("--kernel", type=os.path.abspath, help="folder of the guest's kernel")

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 #
-# Runs in the guest: moves functions between Linux's driver and vfio-pci with vscsi-bind, as root and
-# as a user, and uses those that lack a feature. pci_bind.py is the host's side: it compares.
+# Runs in the guest: binds functions to vfio-pci and back with vscsi-bind, as root and as a user, and
+# uses functions that lack a feature. pci_bind.py is the host's side.
 
-WAIT=60 # seconds that anything may take to appear
+WAIT=60 # timeout in seconds
 first=0000:01:00.0
 no_indirect=0000:02:00.0 no_event_idx=0000:03:00.0 packed=0000:04:00.0
 left=0000:06:01.0 right=0000:06:02.0
@@ -16,31 +16,31 @@ fail() {
 ask() {
 	echo "ASK $*"
 	read -r answer
-	[ "$answer" = ok ] || fail "$* was answered '$answer'"
+	[ "$answer" = ok ] || fail "the reply to $* was '$answer'"
 }
 
-# Repeat a command until it succeeds; the limit is for a guest on a busy machine.
+# Repeat a command until it succeeds or times out.
 await() {
 	local end=$(($(date +%s) + WAIT))
 	until "$@" >/dev/null 2>&1; do
-		[ "$(date +%s)" -lt $end ] || fail "after $WAIT s not yet: $*"
+		[ "$(date +%s)" -lt $end ] || fail "timed out after $WAIT s: $*"
 		usleep 20000
 	done
 }
 
-# refused STATUS WORD COMMAND...: it ends with this status and a sentence that has the word.
+# refused STATUS WORD COMMAND...: it fails with this status and a message with this word.
 refused() {
 	local status=$1 word=$2 said
 	shift 2
 	said=$("$@" 2>&1)
-	[ $? = $status ] || fail "$* was not refused with $status: $said"
+	[ $? = $status ] || fail "$* did not fail with $status: $said"
 	case $said in
 	*"$word"*) echo "REFUSED $word" ;;
 	*) fail "$*: $said" ;;
 	esac
 }
 
-# The kernel's name of the disk behind a function; only this pattern is the same for all.
+# The kernel's name of a function's disk.
 disk() {
 	basename "$(ls -d /sys/bus/pci/devices/$1/virtio*/host*/target*/*/block/sd* 2>/dev/null)"
 }
@@ -49,7 +49,7 @@ has_disk() {
 	[ -b /dev/"$(disk $1)" ]
 }
 
-# as_user COMMAND: runs it without root's powers.
+# as_user COMMAND: runs it without root's privileges.
 as_user() {
 	su -s /bin/sh user -c "$1"
 }
@@ -57,14 +57,14 @@ as_user() {
 refuse_used() {
 	local device
 	device=/dev/$(disk $first)
-	mke2fs $device >/dev/null 2>&1 || fail "making a file system"
+	mke2fs $device >/dev/null 2>&1 || fail "creating a file system"
 	mount -t ext4 $device /mnt || fail "mounting"
 	echo "written through the kernel's driver" >/mnt/file
 	refused 4 "$device is mounted at /mnt" vscsi-bind take $first
 	vscsi-bind list --json >/tmp/mounted.json
 	umount /mnt
 
-	# Nothing in this namespace's procfs tells of a mount in another one.
+	# A mount in another namespace is not visible in this one's procfs.
 	mkfifo /tmp/end
 	unshare -m sh -c "mount -t ext4 $device /mnt; echo >/tmp/there; cat /tmp/end" &
 	await [ -e /tmp/there ]
@@ -79,11 +79,11 @@ refuse_used() {
 	swapoff $device
 }
 
-# Taken, used, refused while used, and given back with the same data on it.
+# Take it, use it, fail to give it back while in use, give it back with unchanged data.
 go_and_return() {
 	vscsi-bind take $first || fail "taking"
-	has_disk $first && fail "the kernel has kept its disk"
-	vscsi-info pci:$first >/dev/null || fail "using what was taken"
+	has_disk $first && fail "the kernel still has its disk"
+	vscsi-info pci:$first >/dev/null || fail "using the function"
 	pci_app keep pci:$first </tmp/end >/tmp/kept &
 	exec 7>/tmp/end
 	await grep OPEN /tmp/kept
@@ -92,18 +92,18 @@ go_and_return() {
 	wait $!
 	vscsi-bind give-back $first || fail "giving back"
 	await has_disk $first
-	mount -t ext4 /dev/"$(disk $first)" /mnt || fail "mounting what came back"
+	mount -t ext4 /dev/"$(disk $first)" /mnt || fail "mounting the disk afterwards"
 	echo "KEPT $(cat /mnt/file)"
 	umount /mnt
 }
 
-# What a user lacks is told one by one, and then nothing of root is needed.
+# Missing permissions are reported one by one; then a user needs no root privileges.
 be_user() {
 	local group
 	group=/dev/vfio/$(basename "$(readlink /sys/bus/pci/devices/$first/iommu_group)")
 	echo "user:x:1000:1000::/:/bin/sh" >>/etc/passwd
 	refused 1 "it is bound to virtio-pci" not_bound
-	refused 5 "takes root" as_user "vscsi-bind take $first"
+	refused 5 "requires root" as_user "vscsi-bind take $first"
 	vscsi-bind take $first || fail "taking for a user"
 	refused 1 "opening $group for $first: Permission denied; let this user" \
 		as_user "vscsi-info pci:$first"
@@ -120,7 +120,7 @@ not_bound() {
 	return 1
 }
 
-# Both functions behind a conventional bridge are one group.
+# Both functions behind a conventional PCI bridge are in one group.
 share_group() {
 	refused 5 "$left shares IOMMU group" vscsi-bind take $left
 	vscsi-bind take $left $right || fail "taking both"
@@ -128,7 +128,7 @@ share_group() {
 	refused 1 "with $right, which is bound to virtio-pci" vscsi-info pci:$left
 }
 
-# One job, and four with a queue and a quarter of the region each.
+# One job, then four, each with its own queue and a quarter of the region.
 verify() {
 	vscsi-info --json "pci:$1?queues=4" >/tmp/info-$2.json || fail "vscsi-info of $2"
 	for jobs in 1 4; do
@@ -139,7 +139,7 @@ verify() {
 	done
 }
 
-# The same I/O with and without event index; the host counts what QEMU sees.
+# The same I/O with and without event index; the host counts notifications.
 notify() {
 	ask "count $1"
 	vscsi-perf --eta=never --name=$1 --address="pci:$first?event_idx=$1" --rw=randread --bs=4k \

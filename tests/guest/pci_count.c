@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Runs in the guest, under QEMU's -icount shift=0: counts the instructions that a read costs over
- * PCI, the library's and those of the loop that calls it. The processor's time stamp then counts
- * executed instructions, which is checked first. What the device does is not in it, and neither is
- * waiting for it.
+ * Runs in the guest with QEMU's -icount shift=0: counts the instructions of a read over PCI, those
+ * of the library and of the loop that calls it. The time stamp counter then counts executed
+ * instructions, which is checked first. The work of the device and waiting for it are not included.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,8 +12,8 @@
 
 #define BATCH  32u
 #define BYTES  4096u
-#define WANTED 101u   /* batches that came back whole; an odd number has a middle */
-#define LOOPS  10000u /* of two instructions */
+#define WANTED 101u   /* batches that completed at once; odd, for the median */
+#define LOOPS  10000u /* two instructions each */
 #define LIMIT  60     /* seconds */
 
 struct bench {
@@ -42,7 +41,7 @@ static void die(const char *what)
 	exit(1);
 }
 
-/* With any other clock the figures would be times of an emulator. */
+/* With any other clock the result would be emulation time. */
 static void check_clock(void)
 {
 	unsigned left = LOOPS;
@@ -60,8 +59,8 @@ static void check_clock(void)
 }
 
 /*
- * The pause lets the device end the whole batch. A batch that comes in pieces is not counted, so
- * that its length decides nothing but how many batches it takes.
+ * The pause lets the device complete the whole batch. A batch that completes in parts is not
+ * counted, so the length of the pause only affects how many batches are needed.
  */
 static void run_batch(struct bench *b)
 {
@@ -103,25 +102,25 @@ static int compare(const void *a, const void *b)
 	return (one > other) - (one < other);
 }
 
-/* The middle one: a batch in which a timer's interrupt fell is far above it. */
-static double middle(uint64_t *figures)
+/* The median: batches with a timer interrupt are far above it. */
+static double median(uint64_t *samples)
 {
-	qsort(figures, WANTED, sizeof(*figures), compare);
-	return (double)figures[WANTED / 2] / BATCH;
+	qsort(samples, WANTED, sizeof(*samples), compare);
+	return (double)samples[WANTED / 2] / BATCH;
 }
 
 static void report(struct bench *b, const char *address)
 {
-	double prepare = middle(b->prepare), submit = middle(b->submit), poll = middle(b->poll);
+	double prepare = median(b->prepare), submit = median(b->submit), poll = median(b->poll);
 
-	printf("%s: instructions for each 4 KiB read at depth 32: %.1f "
+	printf("%s: instructions per 4 KiB read at depth 32: %.1f "
 	       "(vscsi_read %.1f, vscsi_submit %.1f, vscsi_poll %.1f)\n",
 	       address, prepare + submit + poll, prepare, submit, poll);
 }
 
 int main(int argc, char **argv)
 {
-	/* Alone on its ring, as a thread that counts instructions is; the library keeps another. */
+	/* Exclusive, as for a thread with its own ring; the library uses another ring itself. */
 	struct vscsi_queue_opts alone = {.size = sizeof(alone), .flags = VSCSI_QUEUE_EXCLUSIVE};
 	struct vscsi_dev_opts two = {.size = sizeof(two), .queues = 2};
 	struct bench b = {0};
@@ -139,7 +138,7 @@ int main(int argc, char **argv)
 		die("memory");
 	while (b.whole < WANTED) {
 		if (time(NULL) - since > LIMIT)
-			die("batches don't come back whole");
+			die("batches don't complete at once");
 		run_batch(&b);
 	}
 	report(&b, argv[1]);

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Shows that the library finds and uses QEMU's own virtio-scsi-pci device through VFIO.
+"""Tests the library with QEMU's virtio-scsi-pci device through VFIO.
 
-The host's side: makes the images, boots the guest (pci_disks.sh and pci_app run there), changes the
-machine by QMP when the guest asks for it, and compares.
+The host's side: creates the images, boots the guest (which runs pci_disks.sh and pci_app), changes
+the machine by QMP on request of the guest, and compares.
 """
 
 import argparse
@@ -16,7 +16,7 @@ import socket
 import sys
 import time
 
-sys.dont_write_bytecode = True  # the source folder stays as it is
+sys.dont_write_bytecode = True  # don't write to the source directory
 import machine  # noqa: E402  pylint: disable=wrong-import-position
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -35,12 +35,12 @@ NOT_SCSI = "0000:00:12.0"
 
 
 def image(target, lun):
-    """The name of a disk's image."""
+    """The file name of a disk's image."""
     return f"disk-{target}-{lun}.img"
 
 
 def make_images():
-    """Random contents where they are read, holes elsewhere."""
+    """Random data where it is read, holes elsewhere."""
     for target, lun, _, _, size in DISKS:
         with open(image(target, lun), "wb") as file:
             file.truncate(size)
@@ -58,7 +58,7 @@ def disk_arguments(bus, ident, name, device="scsi-hd", **properties):
 
 
 def arguments(full):
-    """The machine. The plain one has a single request queue, and 39 bits for the IOMMU."""
+    """The machine. The plain one has a single request queue and an IOMMU of 39 bits."""
     features = "num_queues=4" if full else "num_queues=1,indirect_desc=off,event_idx=off"
     scsi = "iommu_platform=on,disable-legacy=on"
     found = ["-global", f"intel-iommu.aw-bits={48 if full else 39}",
@@ -85,7 +85,7 @@ def arguments(full):
 
 
 class Monitor:
-    """QEMU's monitor, by QMP."""
+    """QEMU's monitor (QMP)."""
 
     def __init__(self):
         self._socket = socket.socket(socket.AF_UNIX)
@@ -96,7 +96,7 @@ class Monitor:
         self.run("qmp_capabilities")
 
     def run(self, command, **values):
-        """Run one command; its failure is the test's."""
+        """Run a command; the test fails if it fails."""
         names = {key.replace("_", "-"): value for key, value in values.items()}
         self._file.write(json.dumps({"execute": command, "arguments": names}) + "\n")
         self._file.flush()
@@ -108,14 +108,14 @@ class Monitor:
 
 
 class Host:
-    """What the guest said, and what it asked for."""
+    """The guest's output, and its requests."""
 
     def __init__(self):
         self.said = []
         self._monitor = None
 
     def hear(self, line):
-        """Called for each line; returns the answer if the line asks for something."""
+        """Called for each line; returns the reply if the line is a request."""
         print(line, flush=True)
         self.said.append(line)
         word, _, request = line.partition(" ")
@@ -147,7 +147,7 @@ class Host:
         self._monitor.run("device_del", id="scsi1")
 
     def of(self, word):
-        """The rests of the lines that begin with a word."""
+        """The rest of each line that starts with a word."""
         return [line.partition(" ")[2] for line in self.said if line.startswith(word + " ")]
 
 
@@ -157,7 +157,7 @@ def digest(name, size=None):
 
 
 def check_info(full):
-    """What vscsi-info tells is what QEMU was told, no more and no less."""
+    """The output of vscsi-info matches QEMU's configuration exactly."""
     # CONFORMS("R-PCI-01", "R-RFB-03", "R-RFB-04")
     info = json.loads(pathlib.Path("out/tmp/info.json").read_text(encoding="utf-8"))
     device = info["device"]
@@ -176,7 +176,7 @@ def check_info(full):
 
 
 def check_addresses(host, full):
-    """An address is its own where 48 bits will do, and another one where there are only 39."""
+    """IOVAs equal addresses if the IOMMU has 48 bits, and differ if it has 39."""
     for line in host.of("LOG"):
         ours, theirs = re.search(r"at (0x\w+) are at (0x\w+) for the device", line).groups()
         assert (ours == theirs) == full, line
@@ -184,7 +184,7 @@ def check_addresses(host, full):
 
 
 def check_data(host, first, full):
-    """Bytes are the same on both sides, and verification really looked at them."""
+    """Data is the same on both sides, and verification has checked it."""
     assert host.of("READ")[0].split()[0] == first, "0:0 was read wrong"
     assert host.of("WROTE")[0].split()[0] == digest(image(0, 1)), "0:1 was written wrong"
     for jobs in (1, 4) if full else (1,):
@@ -197,7 +197,7 @@ def check_data(host, first, full):
 
 
 def check_full(host):
-    """Everything that only the full machine has."""
+    """Checks for the full machine only."""
     # CONFORMS("R-RFB-05", "R-LEG-01", "R-PCI-67")
     assert host.of("REFUSED") == ["vfio-pci", "ACCESS_PLATFORM", "ACCESS_PLATFORM", "legacy",
                                   "no PCI function", "virtio-scsi"], host.of("REFUSED")
@@ -222,7 +222,7 @@ def parse():
 
 
 def main():
-    """Boot, use, compare."""
+    """Boot, run, compare."""
     options = parse()
     full = not options.plain
     os.makedirs(options.work, exist_ok=True)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 #
-# Runs in the guest: uses the device at $1 through the library, with options $2, as pci_disks.py asks
-# for with $3 ("full" or "plain"). What has to be compared goes to the output, or to /tmp.
+# Runs in the guest: uses the device at $1 through the library, with options $2; $3 is "full" or
+# "plain". Results for pci_disks.py are printed, or written to /tmp.
 
 function=$1 options=$2 how=$3
 second=0000:02:00.0
@@ -12,7 +12,7 @@ fail() {
 	exit 1
 }
 
-# refused WORD ADDRESS: opening has to fail with a sentence that has the word.
+# refused WORD ADDRESS: opening must fail with a message that has this word.
 refused() {
 	said=$(vscsi-info "$2" 2>&1) && fail "$2 was opened"
 	case $said in
@@ -24,9 +24,9 @@ refused() {
 vscsi-bind take $function || fail "taking $function"
 vscsi-info --json "$device" >/tmp/info.json || fail "vscsi-info"
 vscsi-info "$device" || fail "vscsi-info's table"
-pci_app log "$device" | grep "LOG.*for the device" || fail "no mapping was told"
+pci_app log "$device" | grep "LOG.*for the device" || fail "no mapping was logged"
 
-# Both directions, by way of this guest's memory.
+# Both directions, through files in this guest's memory.
 vscsi-copy "$device" 0:0 /tmp/read || fail "reading 0:0"
 echo "READ $(sha256sum </tmp/read)"
 head -c 8388608 /dev/urandom >/tmp/wrote
@@ -41,12 +41,12 @@ for jobs in 1 4; do
 		--output-format=json --output=/tmp/perf$jobs.json || fail "vscsi-perf with $jobs"
 done
 
-# With a single request queue every handle shares it, and nobody can sleep on it.
+# With a single request queue all handles share it, and none can sleep on it.
 [ $how = full ] || exit 0
 vscsi-bind take $second 0000:03:00.0 0000:00:10.0 0000:00:11.0 || fail "taking the others"
-pci_app nap "$device" || fail "sleeping"
+pci_app sleep "$device" || fail "sleeping"
 
-# Killed with requests in flight, and started again.
+# Kill a process with requests in flight, then use the device again.
 vscsi-perf --eta=never --name=killed --address="$device" --lun=0:0 --rw=randread --bs=4k \
 	--iodepth=32 --time_based=1 --runtime=60 >/dev/null 2>&1 &
 sleep 1
@@ -55,14 +55,14 @@ wait $! 2>/dev/null
 vscsi-info "$device" >/dev/null || fail "after kill -9"
 echo KILLED
 
-# Taken from vfio-pci, which is refused with a sentence, and given back.
+# Unbind from vfio-pci, which makes opening fail with a message, and bind again.
 vscsi-bind give-back $function || fail "giving back"
 refused vfio-pci $device
 vscsi-bind take $function || fail "taking it again"
 vscsi-info "$device" >/dev/null || fail "after binding again"
 
 refused ACCESS_PLATFORM pci:0000:03:00.0
-# A transitional function is talked to, and in QEMU such a one never goes through the IOMMU.
+# A transitional function is detected; in QEMU these never use the IOMMU.
 refused ACCESS_PLATFORM pci:0000:00:11.0
 refused legacy pci:0000:00:10.0
 refused "no PCI function" pci:0000:00:1e.7

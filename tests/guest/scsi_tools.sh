@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
 #
-# Part of linux_driver.sh: sg3_utils as an independent judge of the target's SCSI commands. Each
-# check names the answer that the standards or the command line of the target prescribe.
+# Part of linux_driver.sh: checks the target's SCSI commands with sg3_utils. Each check has the reply
+# that the standards or the target's command line require.
 
 # The SCSI generic device of an address, such as /dev/sg0.
 sg() {
 	echo /dev/"$(ls /sys/class/scsi_device/*:0:$1/device/scsi_generic)"
 }
 
-# shows TEXT COMMAND...: the command succeeds and its output has a line that fits TEXT.
+# shows TEXT COMMAND...: the command succeeds and its output has a line that matches TEXT.
 shows() {
 	local text=$1 output
 	shift
@@ -16,12 +16,12 @@ shows() {
 	echo "$output" | grep -Eqi -- "$text" || fail "$* shows no '$text' in: $output"
 }
 
-# refused TEXT COMMAND...: the command fails, and says TEXT.
+# refused TEXT COMMAND...: the command fails and prints TEXT.
 refused() {
 	local text=$1 output
 	shift
 	output=$("$@" 2>&1) && fail "$* succeeded: $output"
-	echo "$output" | grep -Eqi -- "$text" || fail "$* was refused without '$text': $output"
+	echo "$output" | grep -Eqi -- "$text" || fail "$* failed without '$text': $output"
 }
 
 identity() {
@@ -36,7 +36,7 @@ identity() {
 	shows 'Unmap command supported \(LBPU\): 1' sg_vpd --page=0xb2 "$(sg 2:16684)"
 	shows 'Unmap command supported \(LBPU\): 0' sg_vpd --page=0xb2 $disk
 	refused 'invalid field' sg_raw --request=255 $disk 12 01 cf 00 ff 00
-	# Neither two LUNs of one target nor two targets may be taken for the same disk.
+	# LUNs of one target, and targets, must not be mistaken for the same disk.
 	[ "$(for lun in 0:0 0:1 1:0 2:0; do
 		sg_vpd --page=0x83 "$(sg $lun)" | grep -o '0x[0-9a-f]\{16,\}'
 	done | sort -u | wc -l)" = 4 ] || fail "four LUNs do not have four NAA designators"
@@ -65,13 +65,13 @@ blocks() {
 	shows '' sg_compare_and_write --in=/tmp/pair --lba=3 --num=1 --xferlen=1024 $ram
 	[ "$(dd if=$block bs=512 count=1 skip=3 iflag=direct 2>/dev/null | sum)" = "$(sum </tmp/new)" ] ||
 		fail "COMPARE AND WRITE did not write"
-	# The block is another one by now, so the same pair must not match again.
+	# The block has changed, so the same pair must not match again.
 	refused 'miscompare' sg_compare_and_write --in=/tmp/pair --lba=3 --num=1 --xferlen=1024 $ram
 	shows '' sg_write_same --10 --in=/tmp/new --lba=4 --num=4 --xferlen=512 $ram
 	shows '' sg_write_same --16 --in=/tmp/new --lba=8 --num=4 --xferlen=512 $ram
 	[ "$(dd if=$block bs=512 count=9 skip=3 iflag=direct 2>/dev/null | sum)" = \
 		"$(for copy in 1 2 3 4 5 6 7 8 9; do cat /tmp/new; done | sum)" ] ||
-		fail "WRITE SAME did not write what it was given"
+		fail "WRITE SAME did not write its data"
 	rm /tmp/new /tmp/pair
 }
 
@@ -85,11 +85,11 @@ errors() {
 	shows '' sg_requests $ram
 }
 
-# Task management: the LUN must work on afterwards.
+# Task management: the LUN must still work afterwards.
 resets() {
 	local ram=$(sg 0:1)
 	shows '' sg_reset --device $ram
-	sg_turs --number=2 $ram >/dev/null 2>&1 # takes the unit attention, if Linux left it
+	sg_turs --number=2 $ram >/dev/null 2>&1 # clears the unit attention, if Linux has not
 	shows '' sg_turs $ram
 }
 

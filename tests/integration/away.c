@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What the application may do around a loss, at a target that keeps account of what it has in
- * flight: prepare and abort requests meanwhile, register memory, reset the device, leave a queue
- * alone, share one between threads, and sleep through all of it.
+ * What the application can do around the loss of a target with in-flight tracking: prepare and
+ * abort requests, register memory, reset the device, leave a queue alone, share a queue between
+ * threads, and sleep.
  */
 #include "loss.h"
 
@@ -15,13 +15,13 @@
 
 #define DEPTH 16u
 
-static void accepted_while_away(void **state)
+static void submit_while_reconnecting(void **state)
 {
-	check_accepted_while_away(*state, "?recovery=exact");
+	check_submit_while_lost(*state, "?recovery=exact");
 }
 
-/* A reset ends the account, so that what was in flight is sent again; then there is a new one. */
-static void reset_by_the_application(void **state)
+/* A reset ends in-flight tracking, so requests in flight are replayed; then there is a new area. */
+static void application_reset(void **state)
 {
 	struct fixture *f = *state;
 	int results[DEPTH];
@@ -29,7 +29,7 @@ static void reset_by_the_application(void **state)
 	char *data;
 
 	start_file(f, "?recovery=exact");
-	data = take(f, DEPTH * 512);
+	data = alloc_dma(f, DEPTH * 512);
 	prepare_writes(f, f->queue, data, DEPTH - 1);
 	fill(data, DEPTH * 512, 7);
 	write_raw(f, f->queue, data + 512 * (DEPTH - 1), DEPTH - 1, DEPTH - 1);
@@ -53,8 +53,8 @@ static void reset_by_the_application(void **state)
 	assert_works(f);
 }
 
-/* Whether it is aborted or was faster, it completes once; the others don't notice. */
-static void aborted_while_away(void **state)
+/* Whether it is aborted or completes first, it completes once; others are not affected. */
+static void abort_while_reconnecting(void **state)
 {
 	struct fixture *f = *state;
 	int results[DEPTH];
@@ -62,9 +62,9 @@ static void aborted_while_away(void **state)
 	char *data;
 
 	start_file(f, "?recovery=exact");
-	data = take(f, DEPTH * 512);
+	data = alloc_dma(f, DEPTH * 512);
 	die_with_writes(f, f->queue, data, DEPTH);
-	notice(f);
+	await_loss(f);
 	assert_int_equal(vscsi_abort(f->queue, 3), 0);
 	assert_int_equal(vscsi_abort(f->queue, 99), -ENOENT);
 	START(f, FILE_LUN);
@@ -74,8 +74,8 @@ static void aborted_while_away(void **state)
 	assert_works(f);
 }
 
-/* The application's own memory: registered before, and after what can't be while it is away. */
-static void memory_of_the_application(void **state)
+/* Application memory: registered before the loss, and after it where that fails in between. */
+static void application_memory(void **state)
 {
 	const size_t part = 2 * MIB;
 	struct fixture *f = *state;
@@ -90,14 +90,14 @@ static void memory_of_the_application(void **state)
 	start_file(f, "?recovery=exact");
 	assert_int_equal(vscsi_mem_register(vscsi_dev_mem(f->dev), own, part, fd, 0), 0);
 	die_with_writes(f, f->queue, own, DEPTH);
-	notice(f);
+	await_loss(f);
 	assert_int_equal(vscsi_mem_register(vscsi_dev_mem(f->dev), own + part, part, fd, part),
 			 -EBUSY);
 	START(f, FILE_LUN);
 	collect_all(f->queue, DEPTH, 0, false);
 	assert_int_equal(vscsi_mem_register(vscsi_dev_mem(f->dev), own + part, part, fd, part), 0);
 	assert_written(f, own, DEPTH);
-	/* What is new is shown to the next target as well. */
+	/* The next target is told about new regions as well. */
 	die_with_writes(f, f->queue, own + part, DEPTH);
 	START(f, FILE_LUN);
 	collect_all(f->queue, DEPTH, 0, false);
@@ -105,7 +105,7 @@ static void memory_of_the_application(void **state)
 		vscsi_mem_register(vscsi_dev_mem(f->dev), own + 2 * part, part, fd, 2 * part), 0);
 	for (i = 1; i < 3; i++) {
 		assert_int_equal(vscsi_read(f->queue, f->lun, own + i * part, 0, DEPTH, 0, i), 0);
-		assert_int_equal(outcome(f->queue), 0);
+		assert_int_equal(submit_one(f->queue), 0);
 		assert_memory_equal(own, own + i * part, DEPTH * 512);
 	}
 	close_all(f);
@@ -114,8 +114,8 @@ static void memory_of_the_application(void **state)
 }
 
 /*
- * Two queues of one thread, one of which is not polled between two losses. @killed: the first time
- * as well; else the device is reset.
+ * Two queues of one thread, one of which is not polled between two losses. @killed: the first loss
+ * is a kill too; otherwise a reset of the device.
  */
 static void lose_twice(struct fixture *f, const char *options, bool killed)
 {
@@ -129,7 +129,7 @@ static void lose_twice(struct fixture *f, const char *options, bool killed)
 	START(f, FILE_LUN);
 	open_default(f, options);
 	assert_int_equal(vscsi_queue_open(f->dev, &opts, &late), 0);
-	data = take(f, (2 * DEPTH + 1) * 512);
+	data = alloc_dma(f, (2 * DEPTH + 1) * 512);
 	lun = f->lun;
 	if (killed)
 		target_freeze(&f->target);
@@ -140,7 +140,7 @@ static void lose_twice(struct fixture *f, const char *options, bool killed)
 	if (killed) {
 		target_kill(&f->target);
 		START(f, FILE_LUN);
-		hear_back(f);
+		await_reconnect(f);
 	} else {
 		assert_int_equal(vscsi_dev_reset(f->dev), 0);
 	}
@@ -159,19 +159,19 @@ static void lose_twice(struct fixture *f, const char *options, bool killed)
 	stop_all(f);
 }
 
-static void not_polled_between_losses(void **state)
+static void queue_not_polled_between_losses(void **state)
 {
 	struct fixture *f = *state;
 
 	lose_twice(f, "?queues=3&recovery=exact", true);
-	/* The first time what is in flight is sent again, the second time it stays outstanding. */
+	/* At the first loss requests are replayed, at the second they stay in flight. */
 	lose_twice(f, "?queues=3&recovery=exact", false);
 	lose_twice(f, "?queues=3", false);
 }
 
-/**
- * struct user - A thread with a handle of its own on a queue that is shared
- * @rounds: how often it wrote and read; @stop: ends it; @wrong: what went wrong, or NULL
+/*
+ * struct user - A thread with its own handle of a shared queue
+ * @rounds: number of writes and reads; @stop: ends it; @error: error message, or NULL
  */
 struct user {
 	struct fixture *f;
@@ -180,10 +180,10 @@ struct user {
 	uint64_t lba;
 	_Atomic unsigned rounds;
 	atomic_bool stop;
-	const char *_Atomic wrong;
+	const char *_Atomic error;
 };
 
-/* One request and its completion, asleep until it comes. */
+/* Submits a request and sleeps until it completes. */
 static int finish(struct vscsi_queue *queue)
 {
 	struct vscsi_completion done;
@@ -191,7 +191,7 @@ static int finish(struct vscsi_queue *queue)
 
 	vscsi_submit(queue);
 	while (!(got = vscsi_poll(queue, &done, 1))) {
-		if (vscsi_wait(queue, PATIENCE_MS) != 1)
+		if (vscsi_wait(queue, TIMEOUT_MS) != 1)
 			return -ETIMEDOUT;
 	}
 	return got < 0 ? got : done.result;
@@ -204,35 +204,35 @@ static void *use_shared(void *arg)
 	struct user *u = arg;
 
 	if (vscsi_queue_open(u->f->dev, &opts, &queue)) {
-		u->wrong = "no queue";
+		u->error = "no queue";
 		return NULL;
 	}
-	while (!u->stop && !u->wrong) {
+	while (!u->stop && !u->error) {
 		fill(u->data, 4096, u->lba << 32 | u->rounds);
 		if (vscsi_write(queue, u->f->lun, u->data, u->lba, 8, 0, 1) || finish(queue))
-			u->wrong = "a write failed";
+			u->error = "a write failed";
 		memset(u->data, 0, 4096);
 		if (vscsi_read(queue, u->f->lun, u->data, u->lba, 8, 0, 2) || finish(queue))
-			u->wrong = "a read failed";
-		if (!u->wrong && !holds(u->data, 4096, u->lba << 32 | u->rounds))
-			u->wrong = "a read found something else";
+			u->error = "a read failed";
+		if (!u->error && !holds(u->data, 4096, u->lba << 32 | u->rounds))
+			u->error = "a read returned wrong data";
 		u->rounds++;
 	}
-	if (vscsi_queue_close(queue) && !u->wrong)
-		u->wrong = "a request was lost";
+	if (vscsi_queue_close(queue) && !u->error)
+		u->error = "a request was lost";
 	return NULL;
 }
 
 static void await_rounds(struct user *u, unsigned more)
 {
-	uint64_t limit = now_ms() + PATIENCE_MS;
+	uint64_t limit = now_ms() + TIMEOUT_MS;
 	unsigned goal = u->rounds + more;
 
-	while (u->rounds < goal && !u->wrong)
+	while (u->rounds < goal && !u->error)
 		assert_true(now_ms() < limit);
 }
 
-static void shared_by_threads(void **state)
+static void queue_shared_by_threads(void **state)
 {
 	struct fixture *f = *state;
 	struct user users[2];
@@ -244,7 +244,7 @@ static void shared_by_threads(void **state)
 	for (i = 0; i < 2; i++) {
 		users[i].f = f;
 		users[i].lba = 100 * (i + 1);
-		users[i].data = take(f, 4096);
+		users[i].data = alloc_dma(f, 4096);
 		assert_int_equal(pthread_create(&users[i].thread, NULL, use_shared, &users[i]), 0);
 	}
 	for (k = 0; k < 5; k++) {
@@ -258,22 +258,22 @@ static void shared_by_threads(void **state)
 	for (i = 0; i < 2; i++) {
 		users[i].stop = true;
 		assert_int_equal(pthread_join(users[i].thread, NULL), 0);
-		if (users[i].wrong)
-			fail_msg("%s", users[i].wrong);
+		if (users[i].error)
+			fail_msg("%s", users[i].error);
 	}
 	assert_works(f);
 }
 
-/**
- * struct sleeper - A thread that sleeps on a queue of its own
- * @tid: its number, once it is about to
- * @wrong: what went wrong, or NULL
+/*
+ * struct sleeper - A thread that sleeps on its own queue
+ * @tid: its thread id, set before it sleeps
+ * @error: error message, or NULL
  */
 struct sleeper {
 	struct fixture *f;
 	char *data;
 	_Atomic pid_t tid;
-	const char *wrong;
+	const char *error;
 };
 
 static void *sleep_through(void *arg)
@@ -286,32 +286,32 @@ static void *sleep_through(void *arg)
 	int got;
 
 	if (vscsi_queue_open(s->f->dev, NULL, &queue))
-		s->wrong = "no queue";
-	for (i = 0; i < DEPTH && !s->wrong; i++) {
+		s->error = "no queue";
+	for (i = 0; i < DEPTH && !s->error; i++) {
 		if (vscsi_write(queue, s->f->lun, s->data + (size_t)512 * i, i, 1, 0, i))
-			s->wrong = "a request was not accepted";
+			s->error = "a request was not accepted";
 	}
-	if (!s->wrong)
+	if (!s->error)
 		vscsi_submit(queue);
 	s->tid = gettid();
-	while (seen < DEPTH && !s->wrong) {
-		if (vscsi_wait(queue, PATIENCE_MS) != 1)
-			s->wrong = "nothing came";
+	while (seen < DEPTH && !s->error) {
+		if (vscsi_wait(queue, TIMEOUT_MS) != 1)
+			s->error = "no completion";
 		got = vscsi_poll(queue, done, DEPTH);
 		for (i = 0; (int)i < got; i++) {
 			if (done[i].result)
-				s->wrong = "a request failed";
+				s->error = "a request failed";
 		}
 		seen += got > 0 ? (unsigned)got : 0;
 	}
-	if (vscsi_queue_close(queue) && !s->wrong)
-		s->wrong = "a request was lost";
+	if (vscsi_queue_close(queue) && !s->error)
+		s->error = "a request was lost";
 	return NULL;
 }
 
 static void await_sleep(struct sleeper *s)
 {
-	uint64_t limit = now_ms() + PATIENCE_MS;
+	uint64_t limit = now_ms() + TIMEOUT_MS;
 	char path[64];
 	char line[256] = "";
 	FILE *file;
@@ -328,33 +328,33 @@ static void await_sleep(struct sleeper *s)
 	}
 }
 
-/* It is asleep when the target dies, and is so again before the next one is there. */
-static void asleep_across_the_restart(void **state)
+/* It sleeps when the target dies, and sleeps again before the next target is there. */
+static void sleep_in_vscsi_wait(void **state)
 {
 	struct fixture *f = *state;
 	struct sleeper s = {.f = f};
 	pthread_t thread;
 
 	start_file(f, "?recovery=exact&queues=3");
-	s.data = take(f, DEPTH * 512);
+	s.data = alloc_dma(f, DEPTH * 512);
 	fill(s.data, DEPTH * 512, 7);
 	target_freeze(&f->target);
 	assert_int_equal(pthread_create(&thread, NULL, sleep_through, &s), 0);
 	await_sleep(&s);
 	target_kill(&f->target);
-	notice(f);
+	await_loss(f);
 	await_sleep(&s);
 	START(f, FILE_LUN);
 	assert_int_equal(pthread_join(thread, NULL), 0);
-	if (s.wrong)
-		fail_msg("%s", s.wrong);
+	if (s.error)
+		fail_msg("%s", s.error);
 	assert_written(f, s.data, DEPTH);
 	assert_works(f);
 }
 
 /*
- * A loop of events that does nothing but sleep on the descriptor, as long as it may, until all is
- * returned or the time is over. Return: how often it woke.
+ * An event loop that only sleeps on the descriptor, for as long as allowed, until all requests have
+ * completed or the time is over. Return: number of wakeups.
  */
 static unsigned sleep_on_fd(struct vscsi_queue *queue, unsigned *left, uint64_t end)
 {
@@ -370,7 +370,7 @@ static unsigned sleep_on_fd(struct vscsi_queue *queue, unsigned *left, uint64_t 
 
 		assert_in_range(armed, 0, 1);
 		if (!armed)
-			poll(&pfd, 1, vscsi_sleep_ms(queue));
+			poll(&pfd, 1, vscsi_next_timeout_ms(queue));
 		got = vscsi_poll(queue, done, DEPTH);
 		assert_true(got >= 0);
 		for (i = 0; i < got; i++)
@@ -380,8 +380,8 @@ static unsigned sleep_on_fd(struct vscsi_queue *queue, unsigned *left, uint64_t 
 	return rounds;
 }
 
-/* It sleeps between the attempts: a loop that is kept awake makes many thousand rounds. */
-static void asleep_on_the_descriptor(void **state)
+/* It sleeps between attempts to reconnect: a busy loop would make thousands of iterations. */
+static void sleep_on_descriptor(void **state)
 {
 	static const char *const options[] = {"?recovery=exact", "?recovery=replay",
 					      "?recovery=replay&queues=1"};
@@ -393,12 +393,12 @@ static void asleep_on_the_descriptor(void **state)
 		unsigned left = DEPTH;
 
 		start_file(f, options[i]);
-		data = take(f, DEPTH * 512);
+		data = alloc_dma(f, DEPTH * 512);
 		die_with_writes(f, f->queue, data, DEPTH);
 		assert_in_range(sleep_on_fd(f->queue, &left, now_ms() + 500), 2, 60);
 		assert_int_equal(left, DEPTH);
 		START(f, FILE_LUN);
-		assert_in_range(sleep_on_fd(f->queue, &left, now_ms() + PATIENCE_MS), 1, 60);
+		assert_in_range(sleep_on_fd(f->queue, &left, now_ms() + TIMEOUT_MS), 1, 60);
 		assert_int_equal(left, 0);
 		assert_written(f, data, DEPTH);
 		assert_works(f);
@@ -409,10 +409,14 @@ static void asleep_on_the_descriptor(void **state)
 int main(void)
 {
 	static const struct CMUnitTest away[] = {
-		TEST(accepted_while_away),       TEST(reset_by_the_application),
-		TEST(aborted_while_away),        TEST(memory_of_the_application),
-		TEST(not_polled_between_losses), TEST(shared_by_threads),
-		TEST(asleep_across_the_restart), TEST(asleep_on_the_descriptor),
+		TEST(submit_while_reconnecting),
+		TEST(application_reset),
+		TEST(abort_while_reconnecting),
+		TEST(application_memory),
+		TEST(queue_not_polled_between_losses),
+		TEST(queue_shared_by_threads),
+		TEST(sleep_in_vscsi_wait),
+		TEST(sleep_on_descriptor),
 	};
 
 	return RUN_TESTS(away);

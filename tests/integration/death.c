@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A target that is killed, or stands still: every request ends exactly once and in time,
- * everything can be closed, and a target that comes back can be opened.
+ * A target that is killed or stopped (SIGSTOP): every request completes once and in time,
+ * everything can be closed, and a restarted target can be opened.
  */
 #include "disk.h"
 
@@ -17,7 +17,7 @@ static void start(struct fixture *f, const char *options)
 	open_disk(f, options);
 }
 
-/* The target stands still, has requests of @queue, and is killed. */
+/* Stops the target, submits requests on @queue, and kills it. */
 static void die_in_flight(struct fixture *f, struct vscsi_queue *queue, char *data)
 {
 	unsigned i;
@@ -25,16 +25,16 @@ static void die_in_flight(struct fixture *f, struct vscsi_queue *queue, char *da
 	for (i = 0; i < DEPTH; i++)
 		assert_int_equal(vscsi_read(queue, f->lun, data + 512 * i, i, 1, 0, i), 0);
 	target_freeze(&f->target);
-	/* The last one isn't even submitted: prepared counts as well. */
+	/* The last one is prepared but not submitted. */
 	assert_int_equal(vscsi_submit(queue), 0);
 	assert_int_equal(vscsi_read(queue, f->lun, data, 0, 1, 0, DEPTH), 0);
 	target_kill(&f->target);
 }
 
-/* Collects all that die_in_flight() left, three at a time; sleeps for each batch if asked to. */
-static void collect_dead(struct vscsi_queue *queue, bool sleep)
+/* Collects all requests of die_in_flight(), three at a time; sleeps for each batch if @sleep. */
+static void collect_lost(struct vscsi_queue *queue, bool sleep)
 {
-	uint64_t limit = now_ms() + PATIENCE_MS;
+	uint64_t limit = now_ms() + TIMEOUT_MS;
 	struct vscsi_completion done[3];
 	unsigned seen = 0;
 	int got = 0;
@@ -43,7 +43,7 @@ static void collect_dead(struct vscsi_queue *queue, bool sleep)
 	while (got != -ENOTCONN) {
 		assert_true(now_ms() < limit);
 		if (sleep)
-			assert_int_equal(vscsi_wait(queue, PATIENCE_MS), 1);
+			assert_int_equal(vscsi_wait(queue, TIMEOUT_MS), 1);
 		got = vscsi_poll(queue, done, 3);
 		for (i = 0; i < got; i++) {
 			assert_in_range(done[i].user_data, 0, DEPTH);
@@ -66,10 +66,10 @@ static void assert_dead(struct fixture *f, char *data)
 	assert_int_equal(vscsi_read(f->queue, f->lun, data, 0, 1, 0, 0), -ENOTCONN);
 	assert_int_equal(vscsi_flush(f->queue, f->lun, 0), -ENOTCONN);
 	assert_int_equal(vscsi_arm(f->queue), -ENOTCONN);
-	assert_int_equal(vscsi_wait(f->queue, PATIENCE_MS), 1);
+	assert_int_equal(vscsi_wait(f->queue, TIMEOUT_MS), 1);
 	assert_int_equal(vscsi_pread(f->lun, data, 512, 0), -ENOTCONN);
-	assert_sentence("vscsi_pread");
-	assert_sentence("lost");
+	assert_error_text("vscsi_pread");
+	assert_error_text("lost");
 	assert_int_equal(vscsi_sync_flush(f->lun), -ENOTCONN);
 	assert_int_equal(vscsi_lun_refresh(f->lun), -ENOTCONN);
 	assert_int_equal(vscsi_lun_reset(f->lun), -ENOTCONN);
@@ -79,7 +79,7 @@ static void assert_dead(struct fixture *f, char *data)
 	assert_int_equal(info.state, VSCSI_DEV_FAILED);
 }
 
-static void comes_back(struct fixture *f)
+static void reopen(struct fixture *f)
 {
 	close_all(f);
 	START(f, "--lun=0:0,ram=16M");
@@ -87,7 +87,7 @@ static void comes_back(struct fixture *f)
 	assert_works(f);
 }
 
-static void killed_while_polled(void **state)
+static void killed_while_polling(void **state)
 {
 	static const char *const options[] = {"", "?status=off", "?mem_slots=off",
 					      "?reset_device=off"};
@@ -98,46 +98,46 @@ static void killed_while_polled(void **state)
 	CONFORMS("R-VU-98");
 	for (i = 0; i < ARRAY_LEN(options); i++) {
 		start(f, options[i]);
-		data = take(f, DEPTH * 512);
+		data = alloc_dma(f, DEPTH * 512);
 		die_in_flight(f, f->queue, data);
-		collect_dead(f->queue, false);
+		collect_lost(f->queue, false);
 		assert_dead(f, data);
-		comes_back(f);
+		reopen(f);
 		close_all(f);
 		assert_true(target_stop(&f->target));
 	}
 }
 
-static void killed_while_asleep(void **state)
+static void killed_while_sleeping(void **state)
 {
 	struct fixture *f = *state;
 	char *data;
 
 	start(f, "");
-	data = take(f, DEPTH * 512);
+	data = alloc_dma(f, DEPTH * 512);
 	die_in_flight(f, f->queue, data);
-	collect_dead(f->queue, true);
+	collect_lost(f->queue, true);
 	assert_dead(f, data);
-	comes_back(f);
+	reopen(f);
 }
 
-/* A polling target sends nothing at all when it dies; nor does anybody kick it. */
-static void a_polling_target_is_killed(void **state)
+/* A polling target sends no notification when it dies, and nothing kicks it. */
+static void polling_target_killed(void **state)
 {
 	struct fixture *f = *state;
 	char *data;
 
 	START(f, "--lun=0:0,ram=16M", "--mode=poll");
 	open_disk(f, "");
-	data = take(f, DEPTH * 512);
+	data = alloc_dma(f, DEPTH * 512);
 	die_in_flight(f, f->queue, data);
-	collect_dead(f->queue, false);
+	collect_lost(f->queue, false);
 	assert_dead(f, data);
-	comes_back(f);
+	reopen(f);
 }
 
-/* Requests on several queues, two of them on one ring: each handle gets back its own. */
-static void several_queues_at_once(void **state)
+/* Requests on several queues, two of them on one ring: each handle gets its own completions. */
+static void several_queues(void **state)
 {
 	struct vscsi_queue_opts opts = {.size = sizeof(opts), .flags = VSCSI_QUEUE_SHARED};
 	struct vscsi_queue *shared;
@@ -147,7 +147,7 @@ static void several_queues_at_once(void **state)
 	char *data;
 
 	start(f, "?queues=3");
-	data = take(f, DEPTH * 512);
+	data = alloc_dma(f, DEPTH * 512);
 	assert_int_equal(vscsi_queue_open(f->dev, NULL, &second), 0);
 	assert_int_equal(vscsi_queue_open(f->dev, &opts, &shared), 0);
 	for (i = 0; i < DEPTH; i++) {
@@ -157,19 +157,19 @@ static void several_queues_at_once(void **state)
 	assert_int_equal(vscsi_read(second, f->lun, data, i, 1, 0, DEPTH), 0);
 	assert_int_equal(vscsi_read(shared, f->lun, data, i, 1, 0, DEPTH), 0);
 	die_in_flight(f, f->queue, data);
-	collect_dead(shared, false);
-	collect_dead(f->queue, true);
-	collect_dead(second, false);
+	collect_lost(shared, false);
+	collect_lost(f->queue, true);
+	collect_lost(second, false);
 	assert_int_equal(vscsi_queue_close(shared), 0);
 	assert_int_equal(vscsi_queue_close(second), 0);
-	comes_back(f);
+	reopen(f);
 }
 
-static void events_tell_it_once(void **state)
+static void one_event_per_loss(void **state)
 {
 	struct vscsi_event events[4];
 	struct fixture *f = *state;
-	uint64_t limit = now_ms() + PATIENCE_MS;
+	uint64_t limit = now_ms() + TIMEOUT_MS;
 	int count;
 
 	start(f, "");
@@ -179,11 +179,11 @@ static void events_tell_it_once(void **state)
 	assert_int_equal(count, 1);
 	assert_int_equal(events[0].type, VSCSI_EVENT_LOST);
 	assert_int_equal(vscsi_dev_poll_events(f->dev, events, 4), -ENOTCONN);
-	assert_sentence("vscsi_dev_poll_events");
-	comes_back(f);
+	assert_error_text("vscsi_dev_poll_events");
+	reopen(f);
 }
 
-/* Killed at a moment that nobody chose, while requests come and go. */
+/* Killed at a random time while requests are running. */
 static void killed_under_load(void **state)
 {
 	static const unsigned moments[] = {1, 2, 17, 100, 333};
@@ -191,7 +191,7 @@ static void killed_under_load(void **state)
 	unsigned round;
 
 	for (round = 0; round < ARRAY_LEN(moments); round++) {
-		uint64_t limit = now_ms() + PATIENCE_MS;
+		uint64_t limit = now_ms() + TIMEOUT_MS;
 		struct vscsi_completion done[DEPTH];
 		uint64_t accepted = 0;
 		uint64_t returned = 0;
@@ -200,7 +200,7 @@ static void killed_under_load(void **state)
 		int i;
 
 		start(f, "");
-		data = take(f, DEPTH * 512);
+		data = alloc_dma(f, DEPTH * 512);
 		while (got != -ENOTCONN) {
 			assert_true(now_ms() < limit);
 			while (accepted - returned < DEPTH &&
@@ -218,12 +218,12 @@ static void killed_under_load(void **state)
 	}
 }
 
-/* A call that waits, in a thread of its own, and what it left for the first thread to see. */
+/* A synchronous call in a thread, and its results for the first thread. */
 struct waiter {
 	struct fixture *f;
 	pthread_t thread;
 	int result;
-	char sentence[256];
+	char error_text[256];
 };
 
 static void *wait_for_read(void *arg)
@@ -232,11 +232,11 @@ static void *wait_for_read(void *arg)
 	char block[512];
 
 	waiter->result = vscsi_pread(waiter->f->lun, block, sizeof(block), 0);
-	snprintf(waiter->sentence, sizeof(waiter->sentence), "%s", vscsi_last_error());
+	snprintf(waiter->error_text, sizeof(waiter->error_text), "%s", vscsi_last_error());
 	return NULL;
 }
 
-static void waiting_calls_end(void **state)
+static void synchronous_calls_end(void **state)
 {
 	struct waiter waiters[4];
 	struct fixture *f = *state;
@@ -253,22 +253,22 @@ static void waiting_calls_end(void **state)
 	for (i = 0; i < ARRAY_LEN(waiters); i++) {
 		assert_int_equal(pthread_join(waiters[i].thread, NULL), 0);
 		assert_int_equal(waiters[i].result, -ENOTCONN);
-		assert_non_null(strstr(waiters[i].sentence, "vscsi_pread"));
+		assert_non_null(strstr(waiters[i].error_text, "vscsi_pread"));
 	}
-	comes_back(f);
+	reopen(f);
 }
 
-/* Closing without ever having noticed. */
-static void closed_unaware(void **state)
+/* Closes the device before the loss is noticed. */
+static void close_before_loss_is_noticed(void **state)
 {
 	struct fixture *f = *state;
 
 	start(f, "");
 	target_kill(&f->target);
-	comes_back(f);
+	reopen(f);
 }
 
-static void memory_of_a_lost_device(void **state)
+static void lost_device_memory(void **state)
 {
 	struct vscsi_mem_opts mem_opts = {
 		.size = sizeof(mem_opts),
@@ -300,8 +300,8 @@ static uint64_t used_bytes(struct fixture *f)
 	return stats.used;
 }
 
-/* What timed out stays the device's, and comes back when it answers after all. */
-static void answer_after_the_time_limit(void **state)
+/* A request that timed out stays with the device, and completes when the device responds. */
+static void response_after_timeout(void **state)
 {
 	char block[512];
 	char expect[512];
@@ -319,20 +319,20 @@ static void answer_after_the_time_limit(void **state)
 	target_freeze(&f->target);
 	begin = now_ms();
 	assert_int_equal(vscsi_pread(f->lun, block, sizeof(block), 0), -ETIMEDOUT);
-	assert_in_range(now_ms() - begin, 299, PATIENCE_MS);
-	assert_sentence("vscsi_pread");
-	assert_sentence("300 ms");
+	assert_in_range(now_ms() - begin, 299, TIMEOUT_MS);
+	assert_error_text("vscsi_pread");
+	assert_error_text("300 ms");
 	assert_true(used_bytes(f) > used);
 	target_thaw(&f->target);
-	/* The later call's answer comes after the one that nobody waits for any more. */
+	/* The response to this call comes after that of the call that timed out. */
 	assert_int_equal(vscsi_sync_flush(f->lun), 0);
 	assert_memory_equal(block, expect, sizeof(block));
 	assert_int_equal(used_bytes(f), used);
 	assert_works(f);
 }
 
-/* Handles may go at once after a time-out: what the device still has doesn't lean on them. */
-static void handles_go_before_the_answer(void **state)
+/* Handles can be closed after a timeout: requests still with the device don't refer to them. */
+static void close_handles_before_response(void **state)
 {
 	struct fixture *f = *state;
 	struct vscsi_lun *second;
@@ -344,7 +344,9 @@ static void handles_go_before_the_answer(void **state)
 	assert_int_equal(vscsi_lun_open(f->dev, 0, 0, NULL, &second), 0);
 	target_command(&f->target, NULL, 0, "resize 0:0 17M");
 	target_freeze(&f->target);
-	/* The first of them meets a unit attention, which names the unit in an event. */
+	/*
+		 * The first one gets a unit attention, which is reported as an event of this unit.
+		 */
 	assert_int_equal(vscsi_pread(second, block, sizeof(block), 0), -ETIMEDOUT);
 	assert_int_equal(vscsi_pwrite(second, block, sizeof(block), 512, 0), -ETIMEDOUT);
 	assert_int_equal(vscsi_lun_close(second), 0);
@@ -356,8 +358,8 @@ static void handles_go_before_the_answer(void **state)
 	assert_works(f);
 }
 
-/* As many as the control queue has places, and one more; all places are there again afterwards. */
-static void functions_without_an_answer(void **state)
+/* As many functions as the control queue has slots, and one more; then all slots are free again. */
+static void task_management_timeout(void **state)
 {
 	struct fixture *f = *state;
 	unsigned i;
@@ -367,12 +369,12 @@ static void functions_without_an_answer(void **state)
 	target_freeze(&f->target);
 	for (i = 0; i < 8; i++) {
 		assert_int_equal(vscsi_lun_reset(f->lun), -ETIMEDOUT);
-		assert_sentence("50 ms");
+		assert_error_text("50 ms");
 	}
 	assert_int_equal(vscsi_lun_reset(f->lun), -EBUSY);
 	target_thaw(&f->target);
 	for (i = 0; i < 20; i++) {
-		uint64_t limit = now_ms() + PATIENCE_MS;
+		uint64_t limit = now_ms() + TIMEOUT_MS;
 		int err;
 
 		while ((err = vscsi_lun_reset(f->lun)))
@@ -380,8 +382,8 @@ static void functions_without_an_answer(void **state)
 	}
 }
 
-/* The device doesn't answer when it is closed: that takes a while, and ends. */
-static void closed_while_it_stands_still(void **state)
+/* The device does not respond to the close: it takes a while, but ends. */
+static void close_while_stopped(void **state)
 {
 	struct fixture *f = *state;
 	char block[512];
@@ -394,14 +396,14 @@ static void closed_while_it_stands_still(void **state)
 	assert_int_equal(vscsi_pwrite(f->lun, block, sizeof(block), 0, 0), -ETIMEDOUT);
 	begin = now_ms();
 	close_all(f);
-	assert_true(now_ms() - begin < PATIENCE_MS);
+	assert_true(now_ms() - begin < TIMEOUT_MS);
 	target_thaw(&f->target);
 	open_disk(f, "");
 	assert_works(f);
 }
 
-/* Nobody answers at all: opening ends too, and leaves nothing. */
-static void opened_while_it_stands_still(void **state)
+/* The device never responds: open fails in time, and leaks nothing. */
+static void open_while_stopped(void **state)
 {
 	struct fixture *f = *state;
 	char address[128];
@@ -410,7 +412,7 @@ static void opened_while_it_stands_still(void **state)
 	target_freeze(&f->target);
 	snprintf(address, sizeof(address), "%s?timeout_ms=100", f->target.address);
 	assert_int_equal(vscsi_dev_open(address, NULL, &f->dev), -ETIMEDOUT);
-	assert_sentence("vscsi_dev_open");
+	assert_error_text("vscsi_dev_open");
 	assert_null(f->dev);
 	target_thaw(&f->target);
 	open_disk(f, "");
@@ -420,20 +422,20 @@ static void opened_while_it_stands_still(void **state)
 int main(void)
 {
 	static const struct CMUnitTest death[] = {
-		TEST(killed_while_polled),
-		TEST(killed_while_asleep),
-		TEST(a_polling_target_is_killed),
-		TEST(several_queues_at_once),
-		TEST(events_tell_it_once),
+		TEST(killed_while_polling),
+		TEST(killed_while_sleeping),
+		TEST(polling_target_killed),
+		TEST(several_queues),
+		TEST(one_event_per_loss),
 		TEST(killed_under_load),
-		TEST(waiting_calls_end),
-		TEST(closed_unaware),
-		TEST(memory_of_a_lost_device),
-		TEST(answer_after_the_time_limit),
-		TEST(handles_go_before_the_answer),
-		TEST(functions_without_an_answer),
-		TEST(closed_while_it_stands_still),
-		TEST(opened_while_it_stands_still),
+		TEST(synchronous_calls_end),
+		TEST(close_before_loss_is_noticed),
+		TEST(lost_device_memory),
+		TEST(response_after_timeout),
+		TEST(close_handles_before_response),
+		TEST(task_management_timeout),
+		TEST(close_while_stopped),
+		TEST(open_while_stopped),
 	};
 
 	return RUN_TESTS(death);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Finding what there is: scans, identities and capacities as the target was told, and what happens
- * where nothing is.
+ * Discovery: scans, identities and capacities match the target's configuration; missing units and
+ * targets.
  */
 #include "disk.h"
 
@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 /*
- * Addresses at the ends of their ranges and of both forms of a LUN number (256 is the first flat
+ * Addresses at the limits of their ranges, and of both addressing methods (256 is the first flat
  * one).
  */
 static const struct vscsi_lun_addr placed[] = {
@@ -30,7 +30,7 @@ static void start_many(struct fixture *f)
 	      "--lun=3:5,ram=1M,ro,serial=SERIAL-RO", "--lun=255:0,null=8T,serial=SERIAL-BIG");
 }
 
-static void scan_finds_all(void **state)
+static void full_scan(void **state)
 {
 	struct vscsi_lun_addr found[16];
 	struct vscsi_lun_addr again[16];
@@ -45,7 +45,7 @@ static void scan_finds_all(void **state)
 	assert_memory_equal(again, placed, sizeof(placed));
 }
 
-static void scan_into_less_room(void **state)
+static void scan_with_small_array(void **state)
 {
 	struct vscsi_lun_addr untouched;
 	struct vscsi_lun_addr found[4];
@@ -62,7 +62,7 @@ static void scan_into_less_room(void **state)
 	assert_int_equal(vscsi_dev_scan(f->dev, NULL, 1), -EINVAL);
 }
 
-static void scan_finds_nothing(void **state)
+static void scan_of_empty_device(void **state)
 {
 	struct vscsi_lun_addr found[1];
 	struct fixture *f = *state;
@@ -73,7 +73,7 @@ static void scan_finds_nothing(void **state)
 	assert_int_equal(vscsi_dev_scan(f->dev, found, 1), 0);
 }
 
-/* More than fit in the first list that a scan asks for. */
+/* More than fit in the first list of a scan. */
 static void scan_of_many_luns(void **state)
 {
 	static struct vscsi_lun_addr found[700];
@@ -111,7 +111,7 @@ static void assert_identity(struct fixture *f, unsigned target, unsigned lun, co
 	assert_int_equal(strlen(info->wwid), 4 + 16);
 }
 
-static void identities_are_as_given(void **state)
+static void reported_identities(void **state)
 {
 	struct vscsi_lun_info a, b, far, ro;
 	struct fixture *f = *state;
@@ -133,8 +133,8 @@ static void identities_are_as_given(void **state)
 	assert_string_not_equal(a.wwid, far.wwid);
 }
 
-/* The same serial number means the same name, whoever asks and when. */
-static void names_are_stable(void **state)
+/* The same serial number gives the same name, always. */
+static void stable_names(void **state)
 {
 	struct vscsi_lun_info first, second;
 	struct fixture *f = *state;
@@ -150,7 +150,7 @@ static void names_are_stable(void **state)
 	assert_string_equal(first.wwid, second.wwid);
 }
 
-/* Blocks that a 10-byte command can't name; the file shows where the write went. */
+/* Blocks beyond the range of 10-byte commands; the file shows where the write went. */
 static void beyond_two_tib(void **state)
 {
 	uint64_t last = 3 * MIB * MIB / 512 - 1;
@@ -164,13 +164,13 @@ static void beyond_two_tib(void **state)
 	START(f, "--lun=0:0,file=disk.img", "--lun=0:1,null=8T,serial=BIG");
 	open_disk(f, "");
 	assert_int_equal(f->info.blocks, last + 1);
-	data = take(f, 512);
+	data = alloc_dma(f, 512);
 	fill(data, 512, 5);
 	assert_int_equal(vscsi_write(f->queue, f->lun, data, last, 1, 0, 0), 0);
-	assert_int_equal(outcome(f->queue), 0);
+	assert_int_equal(submit_one(f->queue), 0);
 	memset(data, 0, 512);
 	assert_int_equal(vscsi_read(f->queue, f->lun, data, last, 1, 0, 0), 0);
-	assert_int_equal(outcome(f->queue), 0);
+	assert_int_equal(submit_one(f->queue), 0);
 	assert_true(holds(data, 512, 5));
 	fd = open("disk.img", O_RDONLY | O_CLOEXEC);
 	assert_int_equal(pread(fd, found, 512, (off_t)(last * 512)), 512);
@@ -180,7 +180,7 @@ static void beyond_two_tib(void **state)
 	assert_int_equal(info.blocks, 8 * MIB * MIB / 512);
 }
 
-static void absent_ones_are_refused(void **state)
+static void absent_units(void **state)
 {
 	struct vscsi_lun *lun = NULL;
 	struct fixture *f = *state;
@@ -188,22 +188,22 @@ static void absent_ones_are_refused(void **state)
 	START(f, "--lun=1:1,null=1M");
 	open_dev(f, "");
 	assert_int_equal(vscsi_lun_open(f->dev, 1, 9, NULL, &lun), -ENODEV);
-	assert_sentence("vscsi_lun_open");
-	assert_sentence("1:9");
+	assert_error_text("vscsi_lun_open");
+	assert_error_text("1:9");
 	assert_int_equal(vscsi_lun_open(f->dev, 0, 0, NULL, &lun), -ENODEV);
-	assert_sentence("0:0");
+	assert_error_text("0:0");
 	assert_int_equal(vscsi_lun_open(f->dev, 256, 0, NULL, &lun), -EINVAL);
-	assert_sentence("256:0");
+	assert_error_text("256:0");
 	assert_int_equal(vscsi_lun_open(f->dev, 0, 16384, NULL, &lun), -EINVAL);
-	assert_sentence("0:16384");
+	assert_error_text("0:16384");
 	assert_null(lun);
-	/* A refusal leaves the device as it was. */
+	/* The failure does not change the device. */
 	assert_int_equal(vscsi_lun_open(f->dev, 1, 1, NULL, &lun), 0);
 	assert_int_equal(vscsi_lun_close(lun), 0);
 }
 
-/* A path with a socket that nobody listens on, as a crash leaves it. */
-static void leave_socket(const char *path)
+/* Creates a socket on which no process listens, as left by a crash. */
+static void create_stale_socket(const char *path)
 {
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -213,20 +213,20 @@ static void leave_socket(const char *path)
 	close(fd);
 }
 
-static void nobody_listens(void **state)
+static void stale_socket(void **state)
 {
 	struct vscsi_dev *dev = NULL;
 
 	(void)state;
 	assert_int_equal(vscsi_dev_open("vhost-user:absent.sock", NULL, &dev), -ENOENT);
-	assert_sentence("absent.sock");
-	leave_socket("stale.sock");
+	assert_error_text("absent.sock");
+	create_stale_socket("stale.sock");
 	assert_int_equal(vscsi_dev_open("vhost-user:stale.sock", NULL, &dev), -ECONNREFUSED);
-	assert_sentence("stale.sock");
+	assert_error_text("stale.sock");
 	assert_null(dev);
 }
 
-static void what_was_negotiated_is_told(void **state)
+static void negotiated_features(void **state)
 {
 	struct vscsi_dev_info info = {.size = sizeof(info)};
 	struct fixture *f = *state;
@@ -252,11 +252,10 @@ static void what_was_negotiated_is_told(void **state)
 int main(void)
 {
 	static const struct CMUnitTest discovery[] = {
-		TEST(scan_finds_all),          TEST(scan_into_less_room),
-		TEST(scan_finds_nothing),      TEST(scan_of_many_luns),
-		TEST(identities_are_as_given), TEST(names_are_stable),
-		TEST(beyond_two_tib),          TEST(absent_ones_are_refused),
-		TEST(nobody_listens),          TEST(what_was_negotiated_is_told),
+		TEST(full_scan),           TEST(scan_with_small_array), TEST(scan_of_empty_device),
+		TEST(scan_of_many_luns),   TEST(reported_identities),   TEST(stable_names),
+		TEST(beyond_two_tib),      TEST(absent_units),          TEST(stale_socket),
+		TEST(negotiated_features),
 	};
 
 	return RUN_TESTS(discovery);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The fixture and the steps of the tests.
+ * The fixture and helpers of the tests.
  */
 #include "disk.h"
 
@@ -20,9 +20,9 @@ int run_all(const char *name, const struct CMUnitTest *tests, size_t count)
 {
 	int failures;
 
-	work_begin();
+	enter_work_dir();
 	failures = _cmocka_run_group_tests(name, tests, count, NULL, NULL);
-	work_end();
+	leave_work_dir();
 	return failures != 0;
 }
 
@@ -37,7 +37,7 @@ int fixture_begin(void **state)
 	return 0;
 }
 
-static int close_left(struct fixture *f)
+static int close_remaining(struct fixture *f)
 {
 	int err;
 
@@ -57,10 +57,10 @@ static int close_left(struct fixture *f)
 int fixture_end(void **state)
 {
 	struct fixture *f = *state;
-	int err = close_left(f);
+	int err = close_remaining(f);
 
 	if (!target_stop(&f->target) || !target_stop(&f->second)) {
-		print_error("a target didn't end by itself with status 0\n");
+		print_error("a target didn't exit with status 0\n");
 		err = -1;
 	}
 	unlink("disk.img");
@@ -70,7 +70,7 @@ int fixture_end(void **state)
 
 void close_all(struct fixture *f)
 {
-	assert_int_equal(close_left(f), 0);
+	assert_int_equal(close_remaining(f), 0);
 }
 
 void make_file(const char *name, uint64_t bytes)
@@ -82,8 +82,8 @@ void make_file(const char *name, uint64_t bytes)
 	close(fd);
 }
 
-/* A sentence says more than a number in the log of a failed test. */
-static void assert_done(int err)
+/* Prints the error text, which says more than the errno. */
+static void assert_success(int err)
 {
 	if (err)
 		fail_msg("%d: %s", err, vscsi_last_error());
@@ -96,16 +96,16 @@ void open_dev(struct fixture *f, const char *options)
 
 	snprintf(address, sizeof(address), "%s%s%s", f->target.address, options,
 		 strstr(options, "recovery=") ? "" : more);
-	assert_done(vscsi_dev_open(address, NULL, &f->dev));
+	assert_success(vscsi_dev_open(address, NULL, &f->dev));
 }
 
 void open_disk(struct fixture *f, const char *options)
 {
 	open_dev(f, options);
-	assert_done(vscsi_lun_open(f->dev, 0, 0, NULL, &f->lun));
-	assert_done(vscsi_queue_open(f->dev, NULL, &f->queue));
+	assert_success(vscsi_lun_open(f->dev, 0, 0, NULL, &f->lun));
+	assert_success(vscsi_queue_open(f->dev, NULL, &f->queue));
 	f->info.size = sizeof(f->info);
-	assert_done(vscsi_lun_get_info(f->lun, &f->info));
+	assert_success(vscsi_lun_get_info(f->lun, &f->info));
 }
 
 void start_disk(struct fixture *f)
@@ -118,7 +118,7 @@ void start_disk(struct fixture *f)
 	assert_int_equal(f->info.blocks, f->disk->bytes / f->disk->block);
 }
 
-void *take(struct fixture *f, size_t bytes)
+void *alloc_dma(struct fixture *f, size_t bytes)
 {
 	void *memory = vscsi_mem_alloc(vscsi_dev_mem(f->dev), bytes, 4096);
 
@@ -127,7 +127,7 @@ void *take(struct fixture *f, size_t bytes)
 	return memory;
 }
 
-/* A full-period mixing of a counter: no two places or seeds look alike. */
+/* A bijective mix of a counter: no two positions or seeds give the same value. */
 static uint64_t mix(uint64_t x)
 {
 	x *= UINT64_C(0x9e3779b97f4a7c15);
@@ -202,7 +202,7 @@ bool on_disk(struct fixture *f, const void *expect, size_t len, uint64_t offset)
 
 bool try_collect(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned count)
 {
-	uint64_t limit = now_ms() + PATIENCE_MS;
+	uint64_t limit = now_ms() + TIMEOUT_MS;
 	struct vscsi_completion spare;
 	unsigned have = 0;
 	int got;
@@ -225,7 +225,7 @@ void collect(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned c
 	assert_true(try_collect(queue, out, count));
 }
 
-int outcome(struct vscsi_queue *queue)
+int submit_one(struct vscsi_queue *queue)
 {
 	struct vscsi_completion done;
 
@@ -233,7 +233,7 @@ int outcome(struct vscsi_queue *queue)
 	return done.result;
 }
 
-void assert_sentence(const char *words)
+void assert_error_text(const char *words)
 {
 	if (!strstr(vscsi_last_error(), words))
 		fail_msg("\"%s\" is not in \"%s\"", words, vscsi_last_error());
@@ -244,16 +244,16 @@ void assert_works(struct fixture *f)
 	static uint64_t seed = 1000;
 	size_t len = 8192;
 	uint32_t blocks = (uint32_t)(len / f->info.block_size);
-	char *data = take(f, len);
+	char *data = alloc_dma(f, len);
 
 	fill(data, len, ++seed);
 	assert_int_equal(vscsi_write(f->queue, f->lun, data, blocks, blocks, 0, 1), 0);
-	assert_int_equal(outcome(f->queue), 0);
+	assert_int_equal(submit_one(f->queue), 0);
 	memset(data, 0, len);
 	assert_int_equal(vscsi_read(f->queue, f->lun, data, blocks, blocks, 0, 2), 0);
-	assert_int_equal(outcome(f->queue), 0);
+	assert_int_equal(submit_one(f->queue), 0);
 	assert_true(holds(data, len, seed));
-	/* The call that copies has another queue and other memory. */
+	/* The synchronous call uses another queue and other memory. */
 	memset(data, 0, len);
 	assert_int_equal(vscsi_pread(f->lun, data, len, len), 0);
 	assert_true(holds(data, len, seed));

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What nearly all of these tests begin with: a target, a device opened on it, LUN 0:0 and a queue;
- * and the few steps that they are made of. All functions but those that return bool fail the test
- * when something goes wrong, and so are for the program's first thread only.
+ * The fixture of most of these tests (a target, a device opened on it, LUN 0:0 and a queue) and
+ * their helpers. All functions except those that return bool fail the test on errors, so they are
+ * only for the program's first thread.
  */
 #ifndef INTEGRATION_DISK_H
 #define INTEGRATION_DISK_H
@@ -25,10 +25,10 @@
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 #define MIB          (UINT64_C(1) << 20)
 
-/**
- * struct disk - A kind of disk that a test is run on
- * @lun: the target's argument that makes it LUN 0:0
- * @file: backing file, in which the data can be looked at behind the target's back; NULL: memory
+/*
+ * struct disk - A kind of disk that a test runs on
+ * @lun: the target's argument for it as LUN 0:0
+ * @file: backing file, in which data can be checked directly; NULL: memory
  * @bytes: its size
  * @block: its block size
  */
@@ -39,10 +39,10 @@ struct disk {
 	uint32_t block;
 };
 
-/**
- * struct fixture - What a test works with
- * @disk: kind of disk, for tests that are run on several; NULL for the others
- * @target, @second: processes, started by the test and ended by fixture_end()
+/*
+ * struct fixture - Objects of a test
+ * @disk: kind of disk, for tests that run on several; otherwise NULL
+ * @target, @second: processes, started by the test and stopped by fixture_end()
  * @dev, @lun, @queue: opened by open_dev() and open_disk(), closed by close_all()
  * @info: of @lun
  */
@@ -59,18 +59,18 @@ struct fixture {
 /* Before and after each test; the initial state is a const struct disk *, or NULL. */
 int fixture_begin(void **state);
 
-/* Closes and stops what is left; an error when something can't be closed or a target ends badly. */
+/* Closes and stops everything; fails if a close fails or a target does not exit cleanly. */
 int fixture_end(void **state);
 
-/* One entry of a list of tests: a function with the fixture around it. */
+/* An entry of a list of tests: a function with the fixture around it. */
 #define TEST(function)                                                \
 	{                                                             \
 #function, function, fixture_begin, fixture_end, NULL \
 	}
 
 /*
- * The same test on one kind of disk, or on every one of them: a file or memory, with blocks of 512
- * or 4096 bytes, thin provisioned. The test begins with start_disk().
+ * A test on one kind of disk, or on all of them: a file or memory, with blocks of 512 or 4096
+ * bytes, thin provisioned. The test calls start_disk() first.
  */
 #define ON_DISK(function, what, i)                                        \
 	{                                                                 \
@@ -84,8 +84,8 @@ int fixture_end(void **state);
 extern const struct disk disks[4];
 
 /*
- * Runs a list of tests in a working folder of their own, whose name the log tells only when it
- * can't be taken away. Returns what main() returns: 0 when all passed or were skipped.
+ * Runs a list of tests in a new working directory, which is removed afterwards. Returns main()'s
+ * result: 0 if all passed or were skipped.
  */
 #define RUN_TESTS(tests) run_all(#tests, tests, ARRAY_LEN(tests))
 int run_all(const char *name, const struct CMUnitTest *tests, size_t count);
@@ -93,57 +93,56 @@ int run_all(const char *name, const struct CMUnitTest *tests, size_t count);
 /* Starts @f->target with these arguments; its socket is "first.sock". See target_start(). */
 #define START(f, ...) target_start(&(f)->target, "first", (const char *const[]){__VA_ARGS__, NULL})
 
-/* Makes an empty file of so many bytes, without holding space for them. */
+/* Creates a sparse file. */
 void make_file(const char *name, uint64_t bytes);
 
 /*
- * Opens @f->dev on @f->target with options such as "?queues=2", or with "" none. A lost device has
- * failed unless they name another way to recover. The library's sentence is in the log when it
- * fails.
+ * Opens @f->dev on @f->target with options such as "?queues=2", or "". Unless the options set
+ * recovery, it is off. On failure the library's error text is logged.
  */
 void open_dev(struct fixture *f, const char *options);
 
 /*
- * open_dev(), LUN 0:0 as @f->lun, and a queue with default options, exclusive where there is one.
+ * open_dev(), LUN 0:0 as @f->lun, and a queue with default options, exclusive if possible.
  */
 void open_disk(struct fixture *f, const char *options);
 
 /*
- * Starts the target of a test that is run on several kinds of disk, with a fresh backing file
- * where there is one, and then open_disk(). The size and block size are checked.
+ * Starts the target of a test that runs on several kinds of disk, with a new backing file if it has
+ * one, and calls open_disk(). Checks size and block size.
  */
 void start_disk(struct fixture *f);
 
 /*
- * Closes queue, LUN and device where they are open; each close must succeed. What the test opened
- * besides is its own to close first.
+ * Closes queue, LUN and device if they are open; each close must succeed. The test must close what
+ * it opened itself first.
  */
 void close_all(struct fixture *f);
 
-/* DMA memory of the device's pool, zeroed and page-aligned; it goes with the pool. */
-void *take(struct fixture *f, size_t bytes);
+/* Allocates DMA memory from the device's pool, zeroed and page-aligned; freed with the pool. */
+void *alloc_dma(struct fixture *f, size_t bytes);
 
 /*
- * Fills memory with what only this seed gives, and tells whether memory holds that. Every eight
- * bytes are different, so that data in the wrong place are seen. Any thread.
+ * Fills memory with a pattern that depends on the seed, and checks for it. All groups of eight
+ * bytes differ, so that misplaced data is detected. Any thread.
  */
 void fill(void *buf, size_t len, uint64_t seed);
 bool holds(const void *buf, size_t len, uint64_t seed);
 bool is_zero(const void *buf, size_t len);
 
 /*
- * Tells whether the disk of start_disk() holds the bytes of @expect at @offset: reads its file, or
- * where it has none the disk itself by a call that copies.
+ * Whether the disk of start_disk() contains the bytes of @expect at @offset: reads its file, or
+ * without one the disk itself with a synchronous call.
  */
 bool on_disk(struct fixture *f, const void *expect, size_t len, uint64_t offset);
 
-/**
- * try_collect - Publish what was prepared and collect completions by polling
+/*
+ * try_collect - Submit prepared requests and poll for completions
  * @queue: the queue, in a thread that may use it
- * @out: receives them
- * @count: how many must come
+ * @out: receives the completions
+ * @count: how many are expected
  *
- * Return: whether so many came in time, and then no further one.
+ * Return: whether this many came in time, and no more.
  */
 bool try_collect(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned count);
 
@@ -151,16 +150,16 @@ bool try_collect(struct vscsi_queue *queue, struct vscsi_completion *out, unsign
 void collect(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned count);
 
 /*
- * Publishes, and returns the result of the one request that was prepared. Another fails the test.
+ * Submits the one request that was prepared and returns its result. Fails on any other completion.
  */
-int outcome(struct vscsi_queue *queue);
+int submit_one(struct vscsi_queue *queue);
 
-/* The sentence of this thread's last failed call has these words in it. */
-void assert_sentence(const char *words);
+/* Checks that this thread's last error text contains @words. */
+void assert_error_text(const char *words);
 
 /*
- * Writes a pattern to LUN 0:0 and reads it back, through @f->queue and then through the call that
- * copies: what a device does that works. Uses the blocks from 8 KiB to 16 KiB.
+ * Writes a pattern to LUN 0:0 and reads it back, first with @f->queue and then with synchronous
+ * calls. Uses the blocks from 8 KiB to 16 KiB.
  */
 void assert_works(struct fixture *f);
 

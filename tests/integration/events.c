@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What the device tells without being asked: units that come, go and change their size; more
- * events than there are buffers; and the unit attentions that come with all of it.
+ * Events of the device: units that are added, removed and resized; more events than buffers; and
+ * the unit attentions that come with them.
  */
 #include "disk.h"
 
@@ -10,7 +10,7 @@
 
 #define OP_TEST_UNIT_READY 0x00
 
-/* Starts with 0:0 and 1:0, scanned: what is told later is news against that. */
+/* Starts with 0:0 and 1:0, scanned: later events are relative to that. */
 static void start(struct fixture *f, const char *options)
 {
 	START(f, "--lun=0:0,ram=16M,serial=FIRST", "--lun=1:0,ram=1M");
@@ -20,7 +20,7 @@ static void start(struct fixture *f, const char *options)
 
 static struct vscsi_event next_event(struct fixture *f)
 {
-	uint64_t limit = now_ms() + PATIENCE_MS;
+	uint64_t limit = now_ms() + TIMEOUT_MS;
 	struct vscsi_event event;
 	int count;
 
@@ -41,14 +41,19 @@ static void expect_event(struct fixture *f, unsigned type, unsigned target, unsi
 	assert_int_equal(event.lun, lun);
 }
 
+/* A scan that is under way goes on with each look. */
 static void expect_silence(struct fixture *f)
 {
 	struct vscsi_event event;
+	unsigned i;
 
-	assert_int_equal(vscsi_dev_poll_events(f->dev, &event, 1), 0);
+	for (i = 0; i < 200; i++) {
+		assert_int_equal(vscsi_dev_poll_events(f->dev, &event, 1), 0);
+		sched_yield();
+	}
 }
 
-static void a_unit_comes_and_goes(void **state)
+static void plug_and_unplug_unit(void **state)
 {
 	struct vscsi_lun_info info = {.size = sizeof(info)};
 	struct fixture *f = *state;
@@ -62,12 +67,12 @@ static void a_unit_comes_and_goes(void **state)
 	assert_int_equal(vscsi_lun_open(f->dev, 0, 300, NULL, &lun), 0);
 	assert_int_equal(vscsi_lun_get_info(lun, &info), 0);
 	assert_string_equal(info.serial, "COMES");
-	data = take(f, 512);
+	data = alloc_dma(f, 512);
 	assert_int_equal(vscsi_write(f->queue, lun, data, 0, 1, 0, 0), 0);
-	assert_int_equal(outcome(f->queue), 0);
+	assert_int_equal(submit_one(f->queue), 0);
 	target_command(&f->target, NULL, 0, "remove 0:300");
 	expect_event(f, VSCSI_EVENT_UNPLUGGED, 0, 300);
-	/* A handle that is left over fails cleanly, and the others don't notice. */
+	/* An open handle fails cleanly, and others are not affected. */
 	assert_int_equal(vscsi_write(f->queue, lun, data, 0, 1, 0, 0), -ENODEV);
 	assert_int_equal(vscsi_pread(lun, data, 512, 0), -ENODEV);
 	assert_int_equal(vscsi_lun_close(lun), 0);
@@ -75,8 +80,8 @@ static void a_unit_comes_and_goes(void **state)
 	expect_silence(f);
 }
 
-/* Requests that are out when their unit goes come back once, as do those to others. */
-static void a_unit_goes_under_load(void **state)
+/* Requests in flight when their unit is removed complete once, as do those of other units. */
+static void unplug_unit_under_load(void **state)
 {
 	struct vscsi_completion done[64];
 	struct fixture *f = *state;
@@ -88,7 +93,7 @@ static void a_unit_goes_under_load(void **state)
 
 	CONFORMS("R-SCSI-91");
 	start(f, "");
-	data = take(f, 64 * 512);
+	data = alloc_dma(f, 64 * 512);
 	for (rounds = 0; rounds < 10; rounds++) {
 		uint64_t seen = 0;
 
@@ -117,14 +122,14 @@ static void a_unit_goes_under_load(void **state)
 		expect_event(f, VSCSI_EVENT_UNPLUGGED, 0, 300);
 		assert_int_equal(vscsi_lun_close(goes), 0);
 	}
-	/* All that were submitted after it went, at least. */
+	/* At least those submitted after the removal. */
 	assert_true(gone >= 10 * 8);
 	assert_works(f);
 	expect_silence(f);
 }
 
-/* LUN 0 of a target that had none, and of one that then has none. */
-static void a_target_comes_and_goes(void **state)
+/* LUN 0 of a target without units, and of one that has none afterwards. */
+static void plug_and_unplug_target(void **state)
 {
 	struct fixture *f = *state;
 
@@ -140,8 +145,8 @@ static void a_target_comes_and_goes(void **state)
 	assert_works(f);
 }
 
-/* Only the rest of a target goes; the events of the others must not take LUN 0 with them. */
-static void one_of_many_goes(void **state)
+/* Only the other units of a target are removed; their events must not affect LUN 0. */
+static void unplug_one_of_many(void **state)
 {
 	struct fixture *f = *state;
 	unsigned i;
@@ -154,17 +159,17 @@ static void one_of_many_goes(void **state)
 	}
 	target_command(&f->target, NULL, 0, "remove 0:3");
 	expect_event(f, VSCSI_EVENT_UNPLUGGED, 0, 3);
-	/* The same news comes once more, as a unit attention of the neighbours. */
+	/* The change is also reported by a unit attention of the other units. */
 	assert_works(f);
 	expect_silence(f);
 	assert_int_equal(vscsi_dev_scan(f->dev, NULL, 0), 6);
 }
 
-static void replaced_between_two_looks(void **state)
+static void replaced_between_polls(void **state)
 {
 	struct vscsi_event events[8];
 	struct fixture *f = *state;
-	uint64_t limit = now_ms() + PATIENCE_MS;
+	uint64_t limit = now_ms() + TIMEOUT_MS;
 	int count = 0;
 
 	start(f, "");
@@ -187,7 +192,7 @@ static void replaced_between_two_looks(void **state)
 	expect_silence(f);
 }
 
-static void a_unit_grows_and_shrinks(void **state)
+static void resize_unit(void **state)
 {
 	static const unsigned sizes[] = {32, 8, 9};
 	struct vscsi_lun_info info = {.size = sizeof(info)};
@@ -204,7 +209,7 @@ static void a_unit_grows_and_shrinks(void **state)
 		assert_int_equal(event.target, 0);
 		assert_int_equal(event.lun, 0);
 		assert_int_equal(event.code, 0x2a09);
-		/* The old size until asked for the new one; the unit attention isn't seen. */
+		/* The old size until it is refreshed; the unit attention is not visible. */
 		assert_works(f);
 		assert_int_equal(vscsi_lun_refresh(f->lun), 0);
 		assert_int_equal(vscsi_lun_get_info(f->lun, &info), 0);
@@ -213,9 +218,10 @@ static void a_unit_grows_and_shrinks(void **state)
 }
 
 /*
- * Without events the unit attention of the next command tells it, and the command is carried out.
+ * Without events, the unit attention of the next command reports the change, and the command is
+ * executed.
  */
-static void attention_instead_of_an_event(void **state)
+static void unit_attention_without_events(void **state)
 {
 	struct fixture *f = *state;
 
@@ -225,6 +231,7 @@ static void attention_instead_of_an_event(void **state)
 	expect_silence(f);
 	assert_works(f);
 	expect_event(f, VSCSI_EVENT_RESIZED, 0, 0);
+	assert_int_equal(vscsi_lun_refresh(f->lun), 0);
 	target_command(&f->target, NULL, 0, "add 0:77,ram=1M");
 	expect_silence(f);
 	assert_works(f);
@@ -233,14 +240,14 @@ static void attention_instead_of_an_event(void **state)
 }
 
 /*
- * Nobody looks while changes of size fill all event buffers, so that nothing but the missed flag
- * tells of the units that come then: none of them is missed.
+ * Changes of size fill all event buffers while nothing polls, so that only the missed flag reports
+ * the units that are added then: all of them are found.
  */
 static void more_events_than_buffers(void **state)
 {
 	struct vscsi_event events[64];
 	struct fixture *f = *state;
-	uint64_t limit = now_ms() + PATIENCE_MS;
+	uint64_t limit = now_ms() + TIMEOUT_MS;
 	unsigned count = 0;
 	unsigned i;
 
@@ -266,7 +273,7 @@ static void more_events_than_buffers(void **state)
 	expect_silence(f);
 }
 
-/* Many rounds through the same buffers; each is posted again. */
+/* Many events through the same buffers; each buffer is posted again. */
 static void many_events(void **state)
 {
 	struct vscsi_event event;
@@ -285,7 +292,7 @@ static void many_events(void **state)
 	expect_silence(f);
 }
 
-/* The sense of the next command, sent once and never again. */
+/* Sends a command without retries and returns its completion. */
 static struct vscsi_completion attention(struct fixture *f, struct vscsi_lun *lun)
 {
 	struct vscsi_command command = {
@@ -295,12 +302,12 @@ static struct vscsi_completion attention(struct fixture *f, struct vscsi_lun *lu
 	};
 	struct vscsi_completion done;
 
-	assert_int_equal(vscsi_command(f->queue, lun, &command, 0), 0);
+	assert_int_equal(vscsi_prepare_command(f->queue, lun, &command, 0), 0);
 	collect(f->queue, &done, 1);
 	return done;
 }
 
-static void a_unit_is_reset(void **state)
+static void reset_of_unit(void **state)
 {
 	struct vscsi_completion done;
 	struct fixture *f = *state;
@@ -310,16 +317,16 @@ static void a_unit_is_reset(void **state)
 	assert_int_equal(vscsi_lun_reset(f->lun), 0);
 	assert_int_equal(target_counter(&f->target, "tmfs"), 1);
 	done = attention(f, f->lun);
-	assert_int_equal(done.result, -EAGAIN);
+	assert_int_equal(done.result, -EBUSY);
 	assert_int_equal(done.sense_key, 6);
 	assert_int_equal(done.asc, 0x29);
-	/* After that one it is gone; and a plain call never sees one. */
+	/* It is reported once; and a synchronous call never returns one. */
 	assert_int_equal(attention(f, f->lun).result, 0);
 	assert_int_equal(vscsi_lun_reset(f->lun), 0);
 	assert_works(f);
 }
 
-static void a_target_is_reset(void **state)
+static void reset_of_target(void **state)
 {
 	struct vscsi_lun *lun;
 	struct fixture *f = *state;
@@ -328,18 +335,18 @@ static void a_target_is_reset(void **state)
 	assert_int_equal(vscsi_lun_open(f->dev, 1, 0, NULL, &lun), 0);
 	assert_int_equal(vscsi_target_reset(f->dev, 1), 0);
 	assert_int_equal(attention(f, lun).sense_key, 6);
-	/* The other target has nothing to tell. */
+	/* The other target has no unit attention. */
 	assert_int_equal(attention(f, f->lun).result, 0);
 	assert_int_equal(vscsi_lun_close(lun), 0);
 	assert_int_equal(vscsi_target_reset(f->dev, 77), -ENODEV);
-	assert_sentence("vscsi_target_reset");
+	assert_error_text("vscsi_target_reset");
 	assert_int_equal(vscsi_target_reset(f->dev, 256), -EINVAL);
 	target_command(&f->target, NULL, 0, "remove 0:0");
 	assert_int_equal(vscsi_lun_reset(f->lun), -ENODEV);
 }
 
-/* All that was submitted before a reset is returned, once each. */
-static void reset_among_requests(void **state)
+/* All requests submitted before a reset complete once. */
+static void reset_under_load(void **state)
 {
 	struct vscsi_completion done[64];
 	struct fixture *f = *state;
@@ -349,7 +356,7 @@ static void reset_among_requests(void **state)
 
 	CONFORMS("R-SCSI-59");
 	start(f, "");
-	data = take(f, 64 * 512);
+	data = alloc_dma(f, 64 * 512);
 	for (i = 0; i < 64; i++)
 		assert_int_equal(vscsi_read(f->queue, f->lun, data + 512 * i, i, 1, 0, i), 0);
 	assert_int_equal(vscsi_submit(f->queue), 0);
@@ -363,7 +370,7 @@ static void reset_among_requests(void **state)
 	assert_works(f);
 }
 
-/* Who wants to see every unit attention can. */
+/* With retries off, every unit attention is returned. */
 static void without_retries(void **state)
 {
 	struct vscsi_lun_opts opts = {.size = sizeof(opts), .retries = VSCSI_NO_RETRIES};
@@ -373,17 +380,17 @@ static void without_retries(void **state)
 
 	start(f, "");
 	assert_int_equal(vscsi_lun_open(f->dev, 1, 0, &opts, &lun), 0);
-	data = take(f, 512);
+	data = alloc_dma(f, 512);
 	assert_int_equal(vscsi_lun_reset(lun), 0);
 	assert_int_equal(vscsi_read(f->queue, lun, data, 0, 1, 0, 0), 0);
-	assert_int_equal(outcome(f->queue), -EAGAIN);
+	assert_int_equal(submit_one(f->queue), -EBUSY);
 	assert_int_equal(vscsi_read(f->queue, lun, data, 0, 1, 0, 0), 0);
-	assert_int_equal(outcome(f->queue), 0);
+	assert_int_equal(submit_one(f->queue), 0);
 	assert_int_equal(vscsi_lun_close(lun), 0);
 }
 
-/* A batch meets the unit attention: the one that gets it is sent again, all succeed. */
-static void attention_within_a_batch(void **state)
+/* A batch gets a unit attention: that request is sent again, and all succeed. */
+static void unit_attention_in_batch(void **state)
 {
 	struct vscsi_completion done[32];
 	struct fixture *f = *state;
@@ -392,7 +399,7 @@ static void attention_within_a_batch(void **state)
 	char *data;
 
 	start(f, "");
-	data = take(f, 32 * 512);
+	data = alloc_dma(f, 32 * 512);
 	for (round = 0; round < 20; round++) {
 		assert_int_equal(vscsi_lun_reset(f->lun), 0);
 		for (i = 0; i < 32; i++)
@@ -407,20 +414,20 @@ static void attention_within_a_batch(void **state)
 int main(void)
 {
 	static const struct CMUnitTest events[] = {
-		TEST(a_unit_goes_under_load),
-		TEST(a_unit_comes_and_goes),
-		TEST(a_target_comes_and_goes),
-		TEST(one_of_many_goes),
-		TEST(replaced_between_two_looks),
-		TEST(a_unit_grows_and_shrinks),
-		TEST(attention_instead_of_an_event),
+		TEST(unplug_unit_under_load),
+		TEST(plug_and_unplug_unit),
+		TEST(plug_and_unplug_target),
+		TEST(unplug_one_of_many),
+		TEST(replaced_between_polls),
+		TEST(resize_unit),
+		TEST(unit_attention_without_events),
 		TEST(more_events_than_buffers),
 		TEST(many_events),
-		TEST(a_unit_is_reset),
-		TEST(a_target_is_reset),
-		TEST(reset_among_requests),
+		TEST(reset_of_unit),
+		TEST(reset_of_target),
+		TEST(reset_under_load),
 		TEST(without_retries),
-		TEST(attention_within_a_batch),
+		TEST(unit_attention_in_batch),
 	};
 
 	return RUN_TESTS(events);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A target that keeps account of what it has in flight is killed and started again: all of it stays
- * outstanding and completes once, whatever it is and wherever the target died. And what becomes of
- * it where that can't be, as with another disk, or a target that keeps no account any more.
+ * A target with in-flight tracking is killed and restarted: all requests stay in flight and
+ * complete once, whatever they are and wherever the target died. And cases in which that is not
+ * possible: a different disk, or a target without in-flight tracking.
  */
 #include "loss.h"
 
@@ -15,7 +15,7 @@
 #define NO_INFLIGHT  "--off=inflight"
 #define BIT_INFLIGHT 12
 
-/* Every kind of request, a compare-and-write and commands that may not be repeated among them. */
+/* Every kind of request, including compare-and-write and non-repeatable commands. */
 static void send_all_kinds(struct fixture *f, char *data)
 {
 	const struct vscsi_command test_unit_ready = {
@@ -31,13 +31,13 @@ static void send_all_kinds(struct fixture *f, char *data)
 	assert_int_equal(
 		vscsi_compare_and_write(f->queue, f->lun, zeros, data + 512 * i, i, 1, 0, i), 0);
 	i++;
-	assert_int_equal(vscsi_command(f->queue, f->lun, &test_unit_ready, i), 0);
+	assert_int_equal(vscsi_prepare_command(f->queue, f->lun, &test_unit_ready, i), 0);
 	i++;
 	assert_int_equal(vscsi_flush(f->queue, f->lun, i), 0);
 	assert_int_equal(vscsi_submit(f->queue), 0);
 }
 
-static void all_stays_outstanding(void **state)
+static void requests_stay_in_flight(void **state)
 {
 	static const char *const options[] = {"?recovery=exact", "?recovery=exact&indirect=off",
 					      "?recovery=exact&event_idx=off",
@@ -50,7 +50,7 @@ static void all_stays_outstanding(void **state)
 	CONFORMS("R-VU-101", "R-VU-103");
 	for (i = 0; i < ARRAY_LEN(options); i++) {
 		start_file(f, options[i]);
-		data = take(f, (DEPTH + 1) * 512);
+		data = alloc_dma(f, (DEPTH + 1) * 512);
 		target_freeze(&f->target);
 		send_all_kinds(f, data);
 		target_kill(&f->target);
@@ -62,7 +62,7 @@ static void all_stays_outstanding(void **state)
 	}
 }
 
-/* Whether requests are completed in batches, each of which passes the late points once. */
+/* Whether requests are completed in batches, each of which reaches the late crash points once. */
 static bool in_batches(struct fixture *f)
 {
 	struct vscsi_dev_info info = {.size = sizeof(info)};
@@ -71,7 +71,7 @@ static bool in_batches(struct fixture *f)
 	return info.negotiated & 1ull << VIRTIO_F_IN_ORDER;
 }
 
-/* It takes them all when it goes on, and dies by itself. */
+/* It takes all of them when it continues, and dies. */
 static void die_at(struct fixture *f, const char *point, unsigned count, char *data)
 {
 	unsigned i;
@@ -100,7 +100,7 @@ static void killed_at_every_point(void **state)
 	for (i = 0; i < ARRAY_LEN(points); i++) {
 		for (k = 0; k < ARRAY_LEN(counts); k++) {
 			start_file(f, "?recovery=exact");
-			data = take(f, DEPTH * 512);
+			data = alloc_dma(f, DEPTH * 512);
 			die_at(f, points[i], i >= 2 && in_batches(f) ? 1 : counts[k], data);
 			START(f, FILE_LUN);
 			collect_all(f->queue, DEPTH, 0, k & 1);
@@ -111,10 +111,10 @@ static void killed_at_every_point(void **state)
 	}
 }
 
-/* Whoever asks for events takes the steps of the way back, which this target doesn't survive. */
+/* Polling for events advances the reconnect, during which this target dies. */
 static void get_back_until_crash(struct fixture *f)
 {
-	uint64_t limit = now_ms() + PATIENCE_MS;
+	uint64_t limit = now_ms() + TIMEOUT_MS;
 	struct vscsi_event event;
 
 	while (!target_has_ended(&f->target)) {
@@ -124,8 +124,8 @@ static void get_back_until_crash(struct fixture *f)
 	target_await_crash(&f->target);
 }
 
-/* The next ones die as well, while LUNs are asked who they are or what is left is carried out. */
-static void killed_while_going_on(void **state)
+/* The next targets die too, while LUNs are revalidated or remaining requests are executed. */
+static void killed_during_replay(void **state)
 {
 	struct fixture *f = *state;
 	unsigned count;
@@ -133,7 +133,7 @@ static void killed_while_going_on(void **state)
 
 	CONFORMS("R-VU-101");
 	start_file(f, "?recovery=exact");
-	data = take(f, DEPTH * 512);
+	data = alloc_dma(f, DEPTH * 512);
 	die_with_writes(f, f->queue, data, DEPTH);
 	for (count = 1; count < 8; count++) {
 		START(f, FILE_LUN);
@@ -159,10 +159,10 @@ static void assert_untouched(const char *name, size_t len)
 }
 
 /*
- * LUN 0:0 is another disk when the target is back. What was for the first must not get there, as it
- * would if the target went on with it before anybody looks; LUN 0:1 is still the same.
+ * After the restart LUN 0:0 is a different disk. Requests for the first one must not be executed on
+ * it, as they would be if the target continued before the LUN is revalidated; LUN 0:1 is unchanged.
  */
-static void no_stranger_is_written_to(void **state)
+static void replaced_disk(void **state)
 {
 	static const char *const options[] = {"?queues=2", "?queues=2&recovery=exact"};
 	struct fixture *f = *state;
@@ -179,7 +179,7 @@ static void no_stranger_is_written_to(void **state)
 		START(f, "--lun=0:0,file=disk.img,serial=A", "--lun=0:1,file=other.img");
 		open_default(f, options[k]);
 		assert_int_equal(vscsi_lun_open(f->dev, 0, 1, NULL, &other), 0);
-		data = take(f, DEPTH * 512);
+		data = alloc_dma(f, DEPTH * 512);
 		target_freeze(&f->target);
 		prepare_writes(f, f->queue, data, DEPTH / 2);
 		for (i = DEPTH / 2; i < DEPTH; i++)
@@ -201,16 +201,16 @@ static void no_stranger_is_written_to(void **state)
 	unlink("stranger.img");
 }
 
-/* Larger is no obstacle; smaller is another disk. */
-static void resized_while_away(void **state)
+/* A larger disk is accepted; a smaller one is a different disk. */
+static void resized_while_reconnecting(void **state)
 {
 	struct vscsi_event event = {.type = 0};
 	struct fixture *f = *state;
-	uint64_t limit = now_ms() + PATIENCE_MS;
+	uint64_t limit = now_ms() + TIMEOUT_MS;
 	char *data;
 
 	start_file(f, "?recovery=exact");
-	data = take(f, DEPTH * 512);
+	data = alloc_dma(f, DEPTH * 512);
 	die_with_writes(f, f->queue, data, DEPTH);
 	assert_int_equal(truncate("disk.img", 32 * MIB), 0);
 	START(f, FILE_LUN);
@@ -228,8 +228,8 @@ static void resized_while_away(void **state)
 	collect_all(f->queue, DEPTH, -ENODEV, false);
 }
 
-/* What is in flight is sent again then, unless the application insists. */
-static void no_account_any_more(void **state)
+/* Then requests in flight are replayed, unless the policy is exact. */
+static void tracking_lost(void **state)
 {
 	struct fixture *f = *state;
 	char *data;
@@ -237,7 +237,7 @@ static void no_account_any_more(void **state)
 	make_file("disk.img", 16 * MIB);
 	START(f, FILE_LUN);
 	open_default(f, "");
-	data = take(f, DEPTH * 512);
+	data = alloc_dma(f, DEPTH * 512);
 	die_with_writes(f, f->queue, data, DEPTH);
 	START(f, FILE_LUN, NO_INFLIGHT);
 	collect_all(f->queue, DEPTH, 0, true);
@@ -245,17 +245,17 @@ static void no_account_any_more(void **state)
 	assert_works(f);
 	stop_all(f);
 	start_file(f, "?recovery=exact&recovery_ms=4294967295");
-	data = take(f, DEPTH * 512);
+	data = alloc_dma(f, DEPTH * 512);
 	die_with_writes(f, f->queue, data, DEPTH);
 	START(f, FILE_LUN, NO_INFLIGHT);
 	collect_all(f->queue, DEPTH, -ENOTCONN, true);
 	assert_int_equal(vscsi_sync_flush(f->lun), -ENOTCONN);
-	assert_sentence("lacks what is in use");
-	assert_sentence("INFLIGHT");
+	assert_error_text("lacks what is in use");
+	assert_error_text("INFLIGHT");
 }
 
-/* The account is made for features that the next target lacks; what is sent again needs none. */
-static void other_features(void **state)
+/* The area was made for features that the next target lacks; replayed requests don't need it. */
+static void changed_features(void **state)
 {
 	struct fixture *f = *state;
 	char *data;
@@ -264,7 +264,7 @@ static void other_features(void **state)
 	make_file("disk.img", 16 * MIB);
 	START(f, FILE_LUN);
 	open_default(f, "?recovery_ms=2000");
-	data = take(f, DEPTH * 512);
+	data = alloc_dma(f, DEPTH * 512);
 	die_with_writes(f, f->queue, data, DEPTH);
 	START(f, FILE_LUN, "--off=event_idx,hotplug,change,mem_slots,status,config,reply_ack");
 	collect_all(f->queue, DEPTH, 0, true);
@@ -272,7 +272,7 @@ static void other_features(void **state)
 	assert_works(f);
 }
 
-static void assert_tracked(struct fixture *f, const char *options, bool tracked)
+static void assert_tracking(struct fixture *f, const char *options, bool tracked)
 {
 	struct vscsi_dev_info info = {.size = sizeof(info)};
 
@@ -283,7 +283,7 @@ static void assert_tracked(struct fixture *f, const char *options, bool tracked)
 	close_all(f);
 }
 
-static void asked_for_where_it_is_wanted(void **state)
+static void tracking_is_requested_if_needed(void **state)
 {
 	struct fixture *f = *state;
 	char address[128];
@@ -291,27 +291,27 @@ static void asked_for_where_it_is_wanted(void **state)
 	CONFORMS("R-VU-92");
 	make_file("disk.img", 16 * MIB);
 	START(f, FILE_LUN);
-	assert_tracked(f, "", true);
-	assert_tracked(f, "?recovery=exact", true);
-	assert_tracked(f, "?recovery=replay", false);
-	assert_tracked(f, "?recovery=report", false);
-	assert_tracked(f, "?recovery=off", false);
+	assert_tracking(f, "", true);
+	assert_tracking(f, "?recovery=exact", true);
+	assert_tracking(f, "?recovery=replay", false);
+	assert_tracking(f, "?recovery=report", false);
+	assert_tracking(f, "?recovery=off", false);
 	assert_true(target_stop(&f->target));
 	START(f, FILE_LUN, NO_INFLIGHT);
-	assert_tracked(f, "", false);
+	assert_tracking(f, "", false);
 	snprintf(address, sizeof(address), "%s?recovery=exact", f->target.address);
-	assert_int_equal(vscsi_dev_open(address, NULL, &f->dev), -ENOTSUP);
-	assert_sentence("INFLIGHT");
+	assert_int_equal(vscsi_dev_open(address, NULL, &f->dev), -EOPNOTSUPP);
+	assert_error_text("INFLIGHT");
 	f->dev = NULL;
 }
 
 int main(void)
 {
 	static const struct CMUnitTest exact[] = {
-		TEST(all_stays_outstanding), TEST(killed_at_every_point),
-		TEST(killed_while_going_on), TEST(no_stranger_is_written_to),
-		TEST(resized_while_away),    TEST(no_account_any_more),
-		TEST(other_features),        TEST(asked_for_where_it_is_wanted),
+		TEST(requests_stay_in_flight),    TEST(killed_at_every_point),
+		TEST(killed_during_replay),       TEST(replaced_disk),
+		TEST(resized_while_reconnecting), TEST(tracking_lost),
+		TEST(changed_features),           TEST(tracking_is_requested_if_needed),
 	};
 
 	return RUN_TESTS(exact);

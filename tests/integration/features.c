@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Every feature off on either side, in all pairs; every feature demanded from a target that lacks
- * it. Whatever was negotiated, data written come back.
+ * Every feature disabled on either side, in all pairs; every feature required from a target that
+ * lacks it. Data that was written is read back.
  */
 #include "disk.h"
 
@@ -10,12 +10,12 @@
 #include <linux/virtio_ring.h>
 #include <linux/virtio_scsi.h>
 
-/**
- * struct feature - A feature that both sides can switch off
+/*
+ * struct feature - A feature that both sides can disable
  * @name: in --off= and in the address
- * @spoken: in the library's sentence
- * @bit: of the virtio features, or the vhost-user protocol features
- * @protocol: which of the two
+ * @spoken: in the library's error text
+ * @bit: of the virtio features or the vhost-user protocol features
+ * @protocol: which of these
  */
 static const struct feature {
 	const char *name;
@@ -58,7 +58,7 @@ static bool in_use(struct fixture *f, const struct feature *feature)
 	return (feature->protocol ? info.protocol_features : info.negotiated) >> feature->bit & 1;
 }
 
-/* Opens with the library's @off switched off, or all on, and checks I/O. */
+/* Opens the device with @off disabled in the library, or none, and checks I/O. */
 static void works_without(struct fixture *f, const struct feature *off)
 {
 	char options[128];
@@ -77,7 +77,7 @@ static void all_pairs(void **state)
 	unsigned i;
 	unsigned j;
 
-	/* The target refuses a chain that breaks a rule. */
+	/* The target rejects invalid chains. */
 	CONFORMS("R-FEAT-08", "R-PACK-23", "R-PACK-26", "R-PACK-27", "R-PACK-46");
 	for (i = 0; i < ARRAY_LEN(features); i++) {
 		start_without(f, features[i].name, "--mode=eventfd");
@@ -93,7 +93,7 @@ static void all_pairs(void **state)
 	}
 }
 
-static void library_alone(void **state)
+static void features_off_in_library(void **state)
 {
 	struct fixture *f = *state;
 	unsigned i;
@@ -109,7 +109,7 @@ static void library_alone(void **state)
 		assert_true(in_use(f, &features[i]));
 }
 
-static void against_a_polling_target(void **state)
+static void features_with_polling_target(void **state)
 {
 	struct fixture *f = *state;
 	unsigned i;
@@ -122,7 +122,7 @@ static void against_a_polling_target(void **state)
 	works_without(f, NULL);
 }
 
-static void demanded_and_missing(void **state)
+static void required_feature_missing(void **state)
 {
 	char address[128];
 	struct fixture *f = *state;
@@ -131,18 +131,18 @@ static void demanded_and_missing(void **state)
 	for (i = 0; i < ARRAY_LEN(features); i++) {
 		start_without(f, features[i].name, "--mode=eventfd");
 		snprintf(address, sizeof(address), "%s?%s=on", f->target.address, features[i].name);
-		assert_int_equal(vscsi_dev_open(address, NULL, &f->dev), -ENOTSUP);
+		assert_int_equal(vscsi_dev_open(address, NULL, &f->dev), -EOPNOTSUPP);
 		assert_null(f->dev);
-		assert_sentence("vscsi_dev_open");
-		assert_sentence(features[i].spoken);
-		/* The refusal is the library's; the target serves the next one. */
+		assert_error_text("vscsi_dev_open");
+		assert_error_text(features[i].spoken);
+		/* The library fails; the target then serves the next client. */
 		works_without(f, NULL);
 		close_all(f);
 		assert_true(target_stop(&f->target));
 	}
 }
 
-static void demanded_and_there(void **state)
+static void required_feature_offered(void **state)
 {
 	char options[512] = "?mem=2M";
 	struct fixture *f = *state;
@@ -160,7 +160,7 @@ static void demanded_and_there(void **state)
 	assert_works(f);
 }
 
-static void none_at_all(void **state)
+static void all_features_off(void **state)
 {
 	char options[512] = "?mem=2M";
 	char off[512] = "protocol_features";
@@ -191,15 +191,15 @@ static void without_version_1(void **state)
 	struct fixture *f = *state;
 
 	start_without(f, "version_1", "--mode=eventfd");
-	assert_int_equal(vscsi_dev_open(f->target.address, NULL, &f->dev), -ENOTSUP);
-	assert_sentence("VERSION_1");
+	assert_int_equal(vscsi_dev_open(f->target.address, NULL, &f->dev), -EOPNOTSUPP);
+	assert_error_text("VERSION_1");
 }
 
 /*
- * Published together and used in order: the target ends all of them with one entry, and the one in
- * the middle has an answer of its own.
+ * Submitted together with IN_ORDER: the target completes all with one used entry, and the one in
+ * the middle has its own response.
  */
-static void a_failure_inside_a_batch(void **state)
+static void failure_in_batch(void **state)
 {
 	struct vscsi_command unknown = {.size = sizeof(unknown), .cdb_len = 6, .cdb = {0xff}};
 	struct vscsi_completion done[3];
@@ -213,9 +213,9 @@ static void a_failure_inside_a_batch(void **state)
 	for (packed = 0; packed < 2; packed++) {
 		open_disk(f, packed ? "?in_order=on&packed=on" : "?in_order=on&packed=off");
 		assert_works(f);
-		data = take(f, 8192);
+		data = alloc_dma(f, 8192);
 		assert_int_equal(vscsi_read(f->queue, f->lun, data, 0, 8, 0, 0), 0);
-		assert_int_equal(vscsi_command(f->queue, f->lun, &unknown, 1), 0);
+		assert_int_equal(vscsi_prepare_command(f->queue, f->lun, &unknown, 1), 0);
 		assert_int_equal(vscsi_read(f->queue, f->lun, data + 4096, 8, 8, 0, 2), 0);
 		collect(f->queue, done, 3);
 		for (i = 0; i < 3; i++) {
@@ -233,13 +233,13 @@ int main(void)
 {
 	static const struct CMUnitTest matrix[] = {
 		TEST(all_pairs),
-		TEST(library_alone),
-		TEST(against_a_polling_target),
-		TEST(demanded_and_missing),
-		TEST(demanded_and_there),
-		TEST(none_at_all),
+		TEST(features_off_in_library),
+		TEST(features_with_polling_target),
+		TEST(required_feature_missing),
+		TEST(required_feature_offered),
+		TEST(all_features_off),
 		TEST(without_version_1),
-		TEST(a_failure_inside_a_batch),
+		TEST(failure_in_batch),
 	};
 
 	return RUN_TESTS(matrix);

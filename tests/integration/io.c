@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The asynchronous block calls where they succeed, on files and memory with either block size.
- * What was written is looked at behind the library's back; what is refused is in refusals.c.
+ * Asynchronous block calls that succeed, on files and memory with both block sizes. What was
+ * written is checked in the backing file; failures are in refusals.c.
  */
 #include "disk.h"
 
 #include <errno.h>
 
-/* Lengths in blocks around the places where something changes: a page, a hugepage, 16 bits. */
+/* Lengths in blocks around sizes that matter: a page, a hugepage, 16 bits. */
 static const uint32_t lengths[] = {1, 2, 7, 8, 9, 17, 255, 256, 257, 512};
 
 static void write_then_read(void **state)
@@ -19,24 +19,24 @@ static void write_then_read(void **state)
 	unsigned i;
 
 	start_disk(f);
-	data = take(f, 512 * size);
+	data = alloc_dma(f, 512 * size);
 	for (i = 0; i < ARRAY_LEN(lengths); i++) {
 		size_t len = (size_t)lengths[i] * size;
 
 		fill(data, len, i);
 		assert_int_equal(vscsi_write(f->queue, f->lun, data, lba, lengths[i], 0, i), 0);
-		assert_int_equal(outcome(f->queue), 0);
+		assert_int_equal(submit_one(f->queue), 0);
 		assert_true(on_disk(f, data, len, lba * size));
 		memset(data, 0, len);
 		assert_int_equal(vscsi_read(f->queue, f->lun, data, lba, lengths[i], 0, i), 0);
-		assert_int_equal(outcome(f->queue), 0);
+		assert_int_equal(submit_one(f->queue), 0);
 		assert_true(holds(data, len, i));
 		lba += lengths[i] + 1;
 	}
 }
 
-/* First and last block, and nothing beyond a write changes. */
-static void at_the_ends(void **state)
+/* First and last block; nothing outside of a write changes. */
+static void first_and_last_block(void **state)
 {
 	struct fixture *f = *state;
 	uint32_t size = f->disk->block;
@@ -45,20 +45,20 @@ static void at_the_ends(void **state)
 
 	start_disk(f);
 	last = f->info.blocks - 1;
-	data = take(f, 3 * size);
+	data = alloc_dma(f, 3 * size);
 	fill(data, size, 1);
 	assert_int_equal(vscsi_write(f->queue, f->lun, data, 0, 1, 0, 0), 0);
-	assert_int_equal(outcome(f->queue), 0);
+	assert_int_equal(submit_one(f->queue), 0);
 	assert_true(on_disk(f, data, 2 * size, 0));
 	assert_int_equal(vscsi_write(f->queue, f->lun, data, last, 1, 0, 0), 0);
-	assert_int_equal(outcome(f->queue), 0);
+	assert_int_equal(submit_one(f->queue), 0);
 	memmove(data + size, data, size);
 	memset(data, 0, size);
 	assert_true(on_disk(f, data, 2 * size, (last - 1) * size));
 }
 
-/* Many in flight at once, published together, each with data of its own. */
-static void a_batch(void **state)
+/* Many requests submitted together, each with its own data. */
+static void batch_of_requests(void **state)
 {
 	struct vscsi_completion done[32];
 	struct fixture *f = *state;
@@ -69,7 +69,7 @@ static void a_batch(void **state)
 
 	CONFORMS("R-NOTIF-02");
 	start_disk(f);
-	data = take(f, 32 * size);
+	data = alloc_dma(f, 32 * size);
 	for (i = 0; i < 32; i++) {
 		fill(data + i * size, size, i);
 		assert_int_equal(
@@ -94,7 +94,7 @@ static uint32_t most_segments(struct fixture *f)
 	return info.max_segs;
 }
 
-/* Writes from and reads into segments one block apart, of a block each. */
+/* Writes from and reads into segments of one block, one block apart. */
 static void separate_segments(void **state)
 {
 	struct fixture *f = *state;
@@ -108,8 +108,8 @@ static void separate_segments(void **state)
 
 	start_disk(f);
 	most = most_segments(f);
-	data = take(f, 2 * 15 * size);
-	whole = take(f, 15 * size);
+	data = alloc_dma(f, 2 * 15 * size);
+	whole = alloc_dma(f, 15 * size);
 	for (count = 1; count <= most; count++) {
 		fill(whole, count * size, count);
 		for (i = 0; i < count; i++) {
@@ -117,11 +117,11 @@ static void separate_segments(void **state)
 			memcpy(iov[i].iov_base, whole + i * size, size);
 		}
 		assert_int_equal(vscsi_writev(f->queue, f->lun, iov, count, count, count, 0, 0), 0);
-		assert_int_equal(outcome(f->queue), 0);
+		assert_int_equal(submit_one(f->queue), 0);
 		assert_true(on_disk(f, whole, count * size, (uint64_t)count * size));
 		memset(data, 0, 2 * 15 * size);
 		assert_int_equal(vscsi_readv(f->queue, f->lun, iov, count, count, count, 0, 0), 0);
-		assert_int_equal(outcome(f->queue), 0);
+		assert_int_equal(submit_one(f->queue), 0);
 		for (i = 0; i < count; i++) {
 			assert_memory_equal(iov[i].iov_base, whole + i * size, size);
 			assert_true(is_zero(data + (2 * i + 1) * size, size));
@@ -129,7 +129,7 @@ static void separate_segments(void **state)
 	}
 }
 
-/* Borders that fit no block, sector or cache line, and empty segments here and there. */
+/* Segment boundaries that match no block, sector or cache line, and some empty segments. */
 static void odd_splits(void **state)
 {
 	static const size_t cuts[] = {0, 1, 0, 0, 510, 3, 1021, 0, 2047, 4093, 13};
@@ -144,31 +144,31 @@ static void odd_splits(void **state)
 	unsigned i;
 
 	start_disk(f);
-	whole = take(f, len);
-	pieces = take(f, 2 * len);
+	whole = alloc_dma(f, len);
+	pieces = alloc_dma(f, 2 * len);
 	fill(whole, len, 7);
 	for (i = 0; i < ARRAY_LEN(iov); i++) {
 		size_t now = i < ARRAY_LEN(cuts) ? cuts[i] : len - at;
 
-		/* Three bytes lie between any two segments. */
+		/* Segments are three bytes apart. */
 		iov[i] = (struct iovec){pieces + at + 3 * i, now};
 		memcpy(iov[i].iov_base, whole + at, now);
 		at += now;
 	}
 	assert_int_equal(vscsi_writev(f->queue, f->lun, iov, ARRAY_LEN(iov), 5, blocks, 0, 0), 0);
-	assert_int_equal(outcome(f->queue), 0);
+	assert_int_equal(submit_one(f->queue), 0);
 	assert_true(on_disk(f, whole, len, 5ul * size));
 	memset(pieces, 0, 2 * len);
 	assert_int_equal(vscsi_readv(f->queue, f->lun, iov, ARRAY_LEN(iov), 5, blocks, 0, 0), 0);
-	assert_int_equal(outcome(f->queue), 0);
+	assert_int_equal(submit_one(f->queue), 0);
 	for (i = 0, at = 0; i < ARRAY_LEN(iov); at += iov[i++].iov_len) {
 		assert_memory_equal(iov[i].iov_base, whole + at, iov[i].iov_len);
 		assert_true(is_zero((char *)iov[i].iov_base + iov[i].iov_len, 3));
 	}
 }
 
-/* Far more segments than a request may have, but each begins where the last one ended. */
-static void touching_segments(void **state)
+/* Far more segments than a request may have, but they are contiguous. */
+static void adjacent_segments(void **state)
 {
 	struct fixture *f = *state;
 	uint32_t size = f->disk->block;
@@ -177,16 +177,16 @@ static void touching_segments(void **state)
 	unsigned i;
 
 	start_disk(f);
-	data = take(f, 128 * size);
+	data = alloc_dma(f, 128 * size);
 	fill(data, 128 * size, 3);
 	for (i = 0; i < 128; i++)
 		iov[i] = (struct iovec){data + i * size, size};
 	assert_int_equal(vscsi_writev(f->queue, f->lun, iov, 128, 9, 128, 0, 0), 0);
-	assert_int_equal(outcome(f->queue), 0);
+	assert_int_equal(submit_one(f->queue), 0);
 	assert_true(on_disk(f, data, 128 * size, 9ul * size));
 	memset(data, 0, 128 * size);
 	assert_int_equal(vscsi_readv(f->queue, f->lun, iov, 128, 9, 128, 0, 0), 0);
-	assert_int_equal(outcome(f->queue), 0);
+	assert_int_equal(submit_one(f->queue), 0);
 	assert_true(holds(data, 128 * size, 3));
 }
 
@@ -199,29 +199,29 @@ static void flush_and_fua(void **state)
 	start_disk(f);
 	assert_true(f->info.flags & VSCSI_LUN_FUA);
 	assert_int_equal(!(f->info.flags & VSCSI_LUN_WRITE_CACHE), !f->disk->file);
-	data = take(f, 2 * size);
+	data = alloc_dma(f, 2 * size);
 	fill(data, 2 * size, 11);
 	assert_int_equal(vscsi_write(f->queue, f->lun, data, 4, 2, VSCSI_IO_FUA, 0), 0);
-	assert_int_equal(outcome(f->queue), 0);
+	assert_int_equal(submit_one(f->queue), 0);
 	assert_true(on_disk(f, data, 2 * size, 4ul * size));
 	assert_int_equal(vscsi_flush(f->queue, f->lun, 0), 0);
-	assert_int_equal(outcome(f->queue), 0);
+	assert_int_equal(submit_one(f->queue), 0);
 	memset(data, 0, 2 * size);
 	assert_int_equal(vscsi_read(f->queue, f->lun, data, 4, 2, VSCSI_IO_FUA, 0), 0);
-	assert_int_equal(outcome(f->queue), 0);
+	assert_int_equal(submit_one(f->queue), 0);
 	assert_true(holds(data, 2 * size, 11));
 }
 
 /*
- * Writes @blocks from the start of the disk with a pattern; the memory is the caller's to compare.
+ * Writes a pattern to @blocks blocks from the start of the disk; returns it for comparison.
  */
-static char *covered(struct fixture *f, uint32_t blocks)
+static char *write_pattern(struct fixture *f, uint32_t blocks)
 {
-	char *data = take(f, blocks * f->disk->block);
+	char *data = alloc_dma(f, blocks * f->disk->block);
 
 	fill(data, blocks * f->disk->block, 21);
 	assert_int_equal(vscsi_write(f->queue, f->lun, data, 0, blocks, 0, 0), 0);
-	assert_int_equal(outcome(f->queue), 0);
+	assert_int_equal(submit_one(f->queue), 0);
 	return data;
 }
 
@@ -236,15 +236,15 @@ static void unmapped_blocks_read_as_zeros(void **state)
 
 	start_disk(f);
 	assert_int_equal(f->info.flags & both, both);
-	data = covered(f, 64);
+	data = write_pattern(f, 64);
 	assert_int_equal(vscsi_unmap(f->queue, f->lun, ranges, ARRAY_LEN(ranges), 0), 0);
-	assert_int_equal(outcome(f->queue), 0);
+	assert_int_equal(submit_one(f->queue), 0);
 	for (i = 0; i < ARRAY_LEN(ranges); i++)
 		memset(data + ranges[i].lba * size, 0, (size_t)ranges[i].blocks * size);
 	assert_true(on_disk(f, data, 64 * size, 0));
 }
 
-static void as_many_ranges_as_fit(void **state)
+static void maximum_unmap_ranges(void **state)
 {
 	struct vscsi_range ranges[VSCSI_UNMAP_MAX_RANGES];
 	struct fixture *f = *state;
@@ -254,28 +254,28 @@ static void as_many_ranges_as_fit(void **state)
 
 	start_disk(f);
 	assert_int_equal(f->info.max_unmap_ranges, VSCSI_UNMAP_MAX_RANGES);
-	data = covered(f, 64);
+	data = write_pattern(f, 64);
 	for (i = 0; i < VSCSI_UNMAP_MAX_RANGES; i++) {
 		ranges[i] = (struct vscsi_range){.lba = 3 * i + 1, .blocks = 2};
 		memset(data + ranges[i].lba * size, 0, 2ul * size);
 	}
 	assert_int_equal(vscsi_unmap(f->queue, f->lun, ranges, VSCSI_UNMAP_MAX_RANGES, 0), 0);
-	assert_int_equal(outcome(f->queue), 0);
+	assert_int_equal(submit_one(f->queue), 0);
 	assert_true(on_disk(f, data, 64 * size, 0));
 }
 
-static void zeroes_are_written(void **state)
+static void write_zeroes(void **state)
 {
 	struct fixture *f = *state;
 	uint32_t size = f->disk->block;
 	char *data;
 
 	start_disk(f);
-	data = covered(f, 64);
+	data = write_pattern(f, 64);
 	assert_int_equal(vscsi_write_zeroes(f->queue, f->lun, 5, 6, 0, 0), 0);
-	assert_int_equal(outcome(f->queue), 0);
+	assert_int_equal(submit_one(f->queue), 0);
 	assert_int_equal(vscsi_write_zeroes(f->queue, f->lun, 30, 17, VSCSI_IO_UNMAP, 0), 0);
-	assert_int_equal(outcome(f->queue), 0);
+	assert_int_equal(submit_one(f->queue), 0);
 	memset(data + 5 * size, 0, 6 * size);
 	memset(data + 30 * size, 0, 17 * size);
 	assert_true(on_disk(f, data, 64 * size, 0));
@@ -290,18 +290,18 @@ static void compare_and_write(void **state)
 
 	start_disk(f);
 	assert_true(f->info.flags & VSCSI_LUN_CAW);
-	data = covered(f, 16);
-	fresh = take(f, 4 * size);
+	data = write_pattern(f, 16);
+	fresh = alloc_dma(f, 4 * size);
 	fill(fresh, 4 * size, 31);
 	assert_int_equal(vscsi_compare_and_write(f->queue, f->lun, data + 2 * size, fresh, 2, 4,
 						 VSCSI_IO_FUA, 0),
 			 0);
-	assert_int_equal(outcome(f->queue), 0);
+	assert_int_equal(submit_one(f->queue), 0);
 	memcpy(data + 2 * size, fresh, 4 * size);
 	assert_true(on_disk(f, data, 16 * size, 0));
 }
 
-static void compare_finds_a_difference(void **state)
+static void miscompare(void **state)
 {
 	struct vscsi_completion done;
 	struct fixture *f = *state;
@@ -310,10 +310,10 @@ static void compare_finds_a_difference(void **state)
 	char *data;
 
 	start_disk(f);
-	data = covered(f, 16);
-	wrong = take(f, 8 * size);
+	data = write_pattern(f, 16);
+	wrong = alloc_dma(f, 8 * size);
 	memcpy(wrong, data, 4 * size);
-	/* The last byte of the last block alone. */
+	/* Differs only in the last byte of the last block. */
 	wrong[4 * size - 1] ^= 1;
 	assert_int_equal(
 		vscsi_compare_and_write(f->queue, f->lun, wrong, wrong + 4 * size, 0, 4, 0, 77), 0);
@@ -328,18 +328,12 @@ static void compare_finds_a_difference(void **state)
 int main(void)
 {
 	static const struct CMUnitTest io[] = {
-		ON_EVERY_DISK(write_then_read),
-		ON_EVERY_DISK(at_the_ends),
-		ON_EVERY_DISK(a_batch),
-		ON_EVERY_DISK(separate_segments),
-		ON_EVERY_DISK(odd_splits),
-		ON_EVERY_DISK(touching_segments),
-		ON_EVERY_DISK(flush_and_fua),
-		ON_EVERY_DISK(unmapped_blocks_read_as_zeros),
-		ON_EVERY_DISK(as_many_ranges_as_fit),
-		ON_EVERY_DISK(zeroes_are_written),
-		ON_EVERY_DISK(compare_and_write),
-		ON_EVERY_DISK(compare_finds_a_difference),
+		ON_EVERY_DISK(write_then_read),      ON_EVERY_DISK(first_and_last_block),
+		ON_EVERY_DISK(batch_of_requests),    ON_EVERY_DISK(separate_segments),
+		ON_EVERY_DISK(odd_splits),           ON_EVERY_DISK(adjacent_segments),
+		ON_EVERY_DISK(flush_and_fua),        ON_EVERY_DISK(unmapped_blocks_read_as_zeros),
+		ON_EVERY_DISK(maximum_unmap_ranges), ON_EVERY_DISK(write_zeroes),
+		ON_EVERY_DISK(compare_and_write),    ON_EVERY_DISK(miscompare),
 	};
 
 	return RUN_TESTS(io);

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The kill test: four threads write and read at random, each on a queue of its own and with 64
- * requests in flight, while the target is killed and started again at moments that nobody chose.
- * Every request comes back once and succeeds, every read finds what was acknowledged last, and so
- * does a last look at the whole disk. So it is with either policy that loses nothing; with the
- * exact one a part of the writes are commands that the other may not send again. Prints how long it
- * took until all threads went on.
+ * The kill test: four threads write and read at random, each on its own queue with 64 requests in
+ * flight, while the target is killed and restarted at random times. Every request completes once
+ * and succeeds, every read returns the data acknowledged last, and so does a final read of the
+ * whole disk. Runs with both policies that lose nothing; with exact, some writes are commands that
+ * replay may not repeat. Prints how long it took until all threads continued.
  *
- * VSCSI_TEST_LONG=1 in the environment: ten times as many kills. VSCSI_TEST_SEED=N repeats a run's
- * choices.
+ * VSCSI_TEST_LONG=1 in the environment: ten times as many kills. VSCSI_TEST_SEED=N repeats the
+ * choices of a run.
  */
 #include "disk.h"
 
@@ -18,7 +17,7 @@
 
 #define THREADS 4
 #define DEPTH   64
-#define BLOCKS  2048u /* of each thread */
+#define BLOCKS  2048u /* per thread */
 #define BLOCK   4096u
 #define LUN     "--lun=0:0,file=disk.img,block=4096"
 
@@ -28,22 +27,22 @@
 #define KILLS 100u
 #endif
 
-/* A request in flight: the block that it is for, and whether it writes. */
+/* A request in flight: its block, and whether it is a write. */
 struct job {
 	unsigned block;
 	bool write;
 	bool busy;
 };
 
-/**
+/*
  * struct worker - A thread, its queue and its part of the disk
- * @raw: a part of the writes are raw commands that may not be sent again
- * @done: requests that came back; read by the first thread
+ * @raw: some writes are raw commands that may not be repeated
+ * @done: completed requests; read by the first thread
  * @stop: set by the first thread
- * @wrong: what went wrong, or NULL
+ * @error: error message, or NULL
  * @data: DEPTH blocks of DMA memory
- * @version: for each block how often it was written; a write that is in flight counts
- * @taken: blocks with a request in flight, as order is not promised between two
+ * @version: for each block the number of writes, including those in flight
+ * @taken: blocks with a request in flight, because the order of two would be undefined
  */
 struct worker {
 	struct fixture *f;
@@ -53,7 +52,7 @@ struct worker {
 	uint64_t random;
 	_Atomic uint64_t done;
 	atomic_bool stop;
-	const char *wrong;
+	const char *error;
 	char *data;
 	struct job jobs[DEPTH];
 	unsigned inflight;
@@ -74,13 +73,13 @@ static uint64_t seed_of(const struct worker *w, unsigned block)
 	return (uint64_t)w->number << 48 | (uint64_t)block << 32 | w->version[block];
 }
 
-/* What a block holds that was never written: zeros. */
+/* Blocks that were never written contain zeros. */
 static bool is_right(const struct worker *w, unsigned block, const char *data)
 {
 	return w->version[block] ? holds(data, BLOCK, seed_of(w, block)) : is_zero(data, BLOCK);
 }
 
-/* WRITE(10) of one block, which nobody said may be repeated: replay would give it up. */
+/* A WRITE(10) of one block that may not be repeated: with replay its outcome would be unknown. */
 static int write_raw(struct worker *w, struct vscsi_queue *queue, char *data, uint64_t lba,
 		     uint64_t user_data)
 {
@@ -91,10 +90,10 @@ static int write_raw(struct worker *w, struct vscsi_queue *queue, char *data, ui
 		.cdb = {0x2a, 0, 0, 0, (uint8_t)(lba >> 8), (uint8_t)lba, 0, 0, 1},
 		.out = &out,
 		.out_count = 1,
-		.retries = 8, /* of what is left unexecuted: UNIT ATTENTION after each start */
+		.retries = 8, /* of commands not executed: UNIT ATTENTION after each start */
 	};
 
-	return vscsi_command(queue, w->f->lun, &command, user_data);
+	return vscsi_prepare_command(queue, w->f->lun, &command, user_data);
 }
 
 static void prepare(struct worker *w, struct vscsi_queue *queue, unsigned i)
@@ -121,7 +120,7 @@ static void prepare(struct worker *w, struct vscsi_queue *queue, unsigned i)
 		err = vscsi_read(queue, w->f->lun, data, lba, 1, 0, i);
 	}
 	if (err) {
-		w->wrong = "a request was not accepted";
+		w->error = "a request was not accepted";
 		return;
 	}
 	w->taken[job->block] = true;
@@ -129,20 +128,20 @@ static void prepare(struct worker *w, struct vscsi_queue *queue, unsigned i)
 	w->inflight++;
 }
 
-static void judge(struct worker *w, const struct vscsi_completion *done)
+static void check_completion(struct worker *w, const struct vscsi_completion *done)
 {
 	uint64_t i = done->user_data;
 	struct job *job = &w->jobs[i % DEPTH];
 
 	if (i >= DEPTH || !job->busy)
-		w->wrong = "a request came back twice";
+		w->error = "a request completed twice";
 	else if (done->result == -ECONNRESET)
-		w->wrong = "the outcome of a request is unknown";
+		w->error = "the outcome of a request is unknown";
 	else if (done->result)
-		w->wrong = "a request failed";
+		w->error = "a request failed";
 	else if (!job->write && !is_right(w, job->block, w->data + BLOCK * i))
-		w->wrong = "a read found something else than was acknowledged";
-	if (w->wrong)
+		w->error = "a read did not return the acknowledged data";
+	if (w->error)
 		return;
 	job->busy = false;
 	w->taken[job->block] = false;
@@ -150,26 +149,26 @@ static void judge(struct worker *w, const struct vscsi_completion *done)
 	atomic_fetch_add(&w->done, 1);
 }
 
-/* Keeps all jobs busy until it is to stop, and ends when the last has come back. */
+/* Keeps all jobs busy until stopped, and ends when the last one has completed. */
 static void work(struct worker *w, struct vscsi_queue *queue)
 {
 	struct vscsi_completion done[DEPTH];
 	unsigned i;
 	int got;
 
-	while (!w->wrong && (!atomic_load(&w->stop) || w->inflight)) {
-		for (i = 0; i < DEPTH && !w->wrong && !atomic_load(&w->stop); i++) {
+	while (!w->error && (!atomic_load(&w->stop) || w->inflight)) {
+		for (i = 0; i < DEPTH && !w->error && !atomic_load(&w->stop); i++) {
 			if (!w->jobs[i].busy)
 				prepare(w, queue, i);
 		}
 		vscsi_submit(queue);
 		got = vscsi_poll(queue, done, DEPTH);
 		if (got < 0)
-			w->wrong = "a poll failed";
-		for (i = 0; (int)i < got && !w->wrong; i++)
-			judge(w, &done[i]);
-		if (!got && vscsi_wait(queue, PATIENCE_MS) != 1)
-			w->wrong = "a request did not come back in time";
+			w->error = "a poll failed";
+		for (i = 0; (int)i < got && !w->error; i++)
+			check_completion(w, &done[i]);
+		if (!got && vscsi_wait(queue, TIMEOUT_MS) != 1)
+			w->error = "a request did not complete in time";
 	}
 }
 
@@ -180,30 +179,30 @@ static void *worker_main(void *arg)
 	struct vscsi_queue *queue;
 
 	if (vscsi_queue_open(w->f->dev, &opts, &queue)) {
-		w->wrong = "no queue of its own";
+		w->error = "no exclusive queue";
 		return NULL;
 	}
 	work(w, queue);
-	if (vscsi_queue_close(queue) && !w->wrong)
-		w->wrong = "a request was lost";
+	if (vscsi_queue_close(queue) && !w->error)
+		w->error = "a request was lost";
 	return NULL;
 }
 
-/* Until each thread got so many more back. */
+/* Waits until each thread has this many more completions. */
 static void await_progress(struct worker *workers, uint64_t more)
 {
-	uint64_t limit = now_ms() + PATIENCE_MS;
-	const struct timespec nap = {.tv_nsec = 200000};
+	uint64_t limit = now_ms() + TIMEOUT_MS;
+	const struct timespec pause = {.tv_nsec = 200000};
 	uint64_t goals[THREADS];
 	unsigned i;
 
 	for (i = 0; i < THREADS; i++)
 		goals[i] = atomic_load(&workers[i].done) + more;
 	for (i = 0; i < THREADS; i++) {
-		while (atomic_load(&workers[i].done) < goals[i] && !workers[i].wrong) {
+		while (atomic_load(&workers[i].done) < goals[i] && !workers[i].error) {
 			if (now_ms() > limit)
-				fail_msg("thread %u does not go on", i);
-			nanosleep(&nap, NULL);
+				fail_msg("thread %u does not continue", i);
+			nanosleep(&pause, NULL);
 		}
 	}
 }
@@ -216,7 +215,7 @@ static int compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* Kills and starts again; the times from the new target's readiness to progress everywhere. */
+/* Kills and restarts; @times: from the new target's readiness to progress in all threads. */
 static void kill_often(struct fixture *f, struct worker *workers, uint64_t *times, unsigned count,
 		       uint64_t random)
 {
@@ -235,7 +234,7 @@ static void kill_often(struct fixture *f, struct worker *workers, uint64_t *time
 	qsort(times, count, sizeof(*times), compare);
 }
 
-static void look_at_all(struct fixture *f, const struct worker *w)
+static void verify_disk(struct fixture *f, const struct worker *w)
 {
 	char *data = malloc(BLOCK);
 	unsigned i;
@@ -266,13 +265,13 @@ static void start_workers(struct fixture *f, struct worker *workers, uint64_t se
 		workers[i].number = i;
 		workers[i].raw = raw;
 		workers[i].random = seed + i * 2;
-		workers[i].data = take(f, DEPTH * BLOCK);
+		workers[i].data = alloc_dma(f, DEPTH * BLOCK);
 		assert_int_equal(pthread_create(&workers[i].thread, NULL, worker_main, &workers[i]),
 				 0);
 	}
 }
 
-/* Returns how many requests came back. */
+/* Returns the number of completed requests. */
 static uint64_t end_workers(struct worker *workers, uint64_t seed)
 {
 	uint64_t done = 0;
@@ -282,16 +281,16 @@ static uint64_t end_workers(struct worker *workers, uint64_t seed)
 		atomic_store(&workers[i].stop, true);
 	for (i = 0; i < THREADS; i++) {
 		assert_int_equal(pthread_join(workers[i].thread, NULL), 0);
-		if (workers[i].wrong)
-			fail_msg("thread %u: %s (seed %llu)", i, workers[i].wrong,
+		if (workers[i].error)
+			fail_msg("thread %u: %s (seed %llu)", i, workers[i].error,
 				 (unsigned long long)seed);
 		done += workers[i].done;
-		look_at_all(workers[i].f, &workers[i]);
+		verify_disk(workers[i].f, &workers[i]);
 	}
 	return done;
 }
 
-static void kill_with(struct fixture *f, const char *policy, bool raw)
+static void run_kill_test(struct fixture *f, const char *policy, bool raw)
 {
 	unsigned count = getenv("VSCSI_TEST_LONG") ? 10 * KILLS : KILLS;
 	struct worker *workers = calloc(THREADS, sizeof(*workers));
@@ -309,7 +308,7 @@ static void kill_with(struct fixture *f, const char *policy, bool raw)
 	start_workers(f, workers, seed, raw);
 	kill_often(f, workers, times, count, seed);
 	done = end_workers(workers, seed);
-	print_message("kill test, %s: %u kills, %llu requests, all once and right; back after "
+	print_message("kill test, %s: %u kills, %llu requests, all completed once; continued after "
 		      "%llu ms (median), %llu ms (longest); seed %llu\n",
 		      policy, count, (unsigned long long)done, (unsigned long long)times[count / 2],
 		      (unsigned long long)times[count - 1], (unsigned long long)seed);
@@ -320,13 +319,13 @@ static void kill_with(struct fixture *f, const char *policy, bool raw)
 static void killed_with_replay(void **state)
 {
 	CONFORMS("R-VU-98", "R-VU-99", "R-VU-104");
-	kill_with(*state, "replay", false);
+	run_kill_test(*state, "replay", false);
 }
 
 static void killed_with_exact(void **state)
 {
 	CONFORMS("R-VU-98", "R-VU-99", "R-VU-101", "R-VU-103");
-	kill_with(*state, "exact", true);
+	run_kill_test(*state, "exact", true);
 }
 
 int main(void)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Many rounds of everything that is opened and closed leave no file descriptor and no mapping
- * behind, whether the opening succeeds or fails.
+ * Repeated opening and closing leaks no file descriptor and no mapping, whether opening succeeds or
+ * fails.
  */
 #include "disk.h"
 
@@ -11,12 +11,12 @@
 #include "../counts.h"
 
 /*
- * Of mappings those of files, memfds and hugepages, which is all that the library maps itself.
- * Anonymous ones are the allocator's, and a sanitizer's grow with every allocation.
+ * Counts mappings of files, memfds and hugepages, which are all that the library maps itself.
+ * Anonymous mappings belong to the allocator, and a sanitizer's grow with every allocation.
  */
 #define OF_FILES "/"
 
-/* Runs a round once to fill what is allocated only once, then often. */
+/* Runs a round once for one-time allocations, then repeatedly. */
 static void assert_no_growth(struct fixture *f, void (*round)(struct fixture *f), unsigned rounds)
 {
 	unsigned maps;
@@ -52,14 +52,14 @@ static void open_and_close(void **state)
 	assert_no_growth(f, use_all, 200);
 }
 
-static void refuse_all(struct fixture *f)
+static void fail_opens(struct fixture *f)
 {
 	struct vscsi_lun *lun;
 
 	assert_int_equal(vscsi_dev_open("vhost-user:first.sock?config=on&mem=2M", NULL, &f->dev),
-			 -ENOTSUP);
+			 -EOPNOTSUPP);
 	assert_int_equal(vscsi_dev_open("vhost-user:first.sock?inout=on&mem=2M", NULL, &f->dev),
-			 -ENOTSUP);
+			 -EOPNOTSUPP);
 	assert_int_not_equal(
 		vscsi_dev_open("vhost-user:first.sock?queue_size=512&mem=2M", NULL, &f->dev), 0);
 	assert_int_equal(vscsi_dev_open("vhost-user:first.sock?queues=8&queue_size=1024&mem=2M",
@@ -72,13 +72,13 @@ static void refuse_all(struct fixture *f)
 	close_all(f);
 }
 
-static void refused_opens(void **state)
+static void failing_opens(void **state)
 {
 	struct fixture *f = *state;
 
 	CONFORMS("R-VU-112");
 	START(f, "--lun=0:0,ram=16M", "--off=config,inout", "--queue-size=128");
-	assert_no_growth(f, refuse_all, 50);
+	assert_no_growth(f, fail_opens, 50);
 }
 
 static void lose_device(struct fixture *f)
@@ -95,8 +95,8 @@ static void lost_devices(void **state)
 	assert_no_growth(*state, lose_device, 50);
 }
 
-/* What a program that is started by ours would inherit. */
-static void nothing_is_inherited(void **state)
+/* Descriptors that a child program would inherit. */
+static void descriptors_are_close_on_exec(void **state)
 {
 	struct fixture *f = *state;
 	unsigned before[1024];
@@ -119,9 +119,9 @@ int main(void)
 {
 	static const struct CMUnitTest leaks[] = {
 		TEST(open_and_close),
-		TEST(refused_opens),
+		TEST(failing_opens),
 		TEST(lost_devices),
-		TEST(nothing_is_inherited),
+		TEST(descriptors_are_close_on_exec),
 	};
 
 	return RUN_TESTS(leaks);

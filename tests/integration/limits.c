@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Sizes and limits, the target's and the library's own: rings, queues, segments, sectors, commands
- * for each LUN, and where memory begins in the device's eyes.
+ * Sizes and limits of the target and of the library: rings, queues, segments, sectors, commands per
+ * LUN, and start addresses of memory.
  */
 #include "disk.h"
 
@@ -17,7 +17,7 @@ static struct vscsi_dev_info info_of(struct fixture *f)
 }
 
 /*
- * Writes and reads with the queue full, several rounds: every entry of the ring is used and wraps.
+ * Writes and reads with a full queue, several rounds: every ring entry is used, and the ring wraps.
  */
 static void fill_the_ring(struct fixture *f)
 {
@@ -28,7 +28,7 @@ static void fill_the_ring(struct fixture *f)
 	char *data;
 
 	assert_int_equal(vscsi_queue_get_info(f->queue, &info), 0);
-	data = take(f, info.depth * 512ul);
+	data = alloc_dma(f, info.depth * 512ul);
 	for (round = 0; round < 6; round++) {
 		for (i = 0; i < info.depth; i++) {
 			fill(data + i * 512ul, 512, (round & ~1u) * 5000 + i);
@@ -40,7 +40,7 @@ static void fill_the_ring(struct fixture *f)
 								  data + i * 512ul, i, 1, 0, i)),
 					 0);
 		}
-		/* Not a part of one more: it has to fit as a whole. */
+		/* A request is never accepted partially. */
 		assert_int_equal(vscsi_read(f->queue, f->lun, data, 0, 1, 0, i), -EAGAIN);
 		collect(f->queue, done, info.depth);
 		for (i = 0; i < info.depth; i++) {
@@ -80,7 +80,7 @@ static void ring_sizes(void **state)
 	}
 }
 
-/* A target with smaller rings than were asked for: nothing says so beforehand over vhost-user. */
+/* A target with smaller rings than requested: vhost-user does not report this in advance. */
 static void ring_too_large(void **state)
 {
 	struct fixture *f = *state;
@@ -88,13 +88,13 @@ static void ring_too_large(void **state)
 	START(f, "--lun=0:0,ram=16M", "--queue-size=64");
 	assert_int_not_equal(vscsi_dev_open("vhost-user:first.sock?queue_size=128", NULL, &f->dev),
 			     0);
-	assert_sentence("vscsi_dev_open");
+	assert_error_text("vscsi_dev_open");
 	assert_null(f->dev);
 	open_disk(f, "?queue_size=64");
 	assert_works(f);
 }
 
-static void numbers_of_queues(void **state)
+static void queue_counts(void **state)
 {
 	static const unsigned wanted[] = {1, 2, 3, 7, 8, 9, 254};
 	char options[64];
@@ -112,8 +112,8 @@ static void numbers_of_queues(void **state)
 	}
 }
 
-/* As many as a ring's number in vhost-user messages can name. */
-static void all_queues_that_there_can_be(void **state)
+/* As many as vhost-user messages can address. */
+static void maximum_queues(void **state)
 {
 	struct vscsi_queue_info info = {.size = sizeof(info)};
 	struct vscsi_queue_opts exclusive = {.size = sizeof(exclusive),
@@ -128,25 +128,25 @@ static void all_queues_that_there_can_be(void **state)
 	open_dev(f, "?queues=254&queue_size=16");
 	assert_int_equal(vscsi_lun_open(f->dev, 0, 0, NULL, &f->lun), 0);
 	assert_int_equal(info_of(f).queues, 254);
-	data = take(f, 512);
+	data = alloc_dma(f, 512);
 	for (i = 0; i < 253; i++) {
 		assert_int_equal(vscsi_queue_open(f->dev, &exclusive, &queues[i]), 0);
 		assert_int_equal(vscsi_queue_get_info(queues[i], &info), 0);
 		assert_int_equal(info.index, i + 1);
 		fill(data, 512, i);
 		assert_int_equal(vscsi_write(queues[i], f->lun, data, i, 1, 0, 0), 0);
-		assert_int_equal(outcome(queues[i]), 0);
+		assert_int_equal(submit_one(queues[i]), 0);
 		memset(data, 0, 512);
 		assert_int_equal(vscsi_read(queues[i], f->lun, data, i, 1, 0, 0), 0);
-		assert_int_equal(outcome(queues[i]), 0);
+		assert_int_equal(submit_one(queues[i]), 0);
 		assert_true(holds(data, 512, i));
 	}
 	for (i = 0; i < 253; i++)
 		assert_int_equal(vscsi_queue_close(queues[i]), 0);
 }
 
-/* A target with one request queue: threads share it with the calls that wait. */
-static void one_queue_for_all(void **state)
+/* A target with one request queue: threads share it with synchronous calls. */
+static void single_request_queue(void **state)
 {
 	struct vscsi_queue_info info = {.size = sizeof(info)};
 	struct fixture *f = *state;
@@ -161,7 +161,7 @@ static void one_queue_for_all(void **state)
 	assert_works(f);
 }
 
-static void guest_addresses_of_their_own(void **state)
+static void separate_guest_addresses(void **state)
 {
 	static const char *const options[] = {
 		"?guest_base=0x100000000",
@@ -182,7 +182,7 @@ static void guest_addresses_of_their_own(void **state)
 	}
 }
 
-/* Transfers stay within max_sectors, which counts 512 bytes whatever the block size. */
+/* Transfers are limited by max_sectors, in units of 512 bytes for every block size. */
 static void sectors(void **state)
 {
 	struct fixture *f = *state;
@@ -194,10 +194,10 @@ static void sectors(void **state)
 	START(f, "--lun=0:0,ram=16M,block=4096", "--max-sectors=24");
 	open_disk(f, "");
 	assert_int_equal(f->info.max_blocks, 3);
-	data = take(f, 16384);
+	data = alloc_dma(f, 16384);
 	assert_int_equal(vscsi_read(f->queue, f->lun, data, 0, 4, 0, 0), -E2BIG);
 	assert_int_equal(vscsi_read(f->queue, f->lun, data, 0, 3, 0, 0), 0);
-	assert_int_equal(outcome(f->queue), 0);
+	assert_int_equal(submit_one(f->queue), 0);
 	fill(memory, MIB, 5);
 	assert_int_equal(vscsi_pwrite(f->lun, memory, MIB, 4096, 0), 0);
 	memset(memory, 0, MIB);
@@ -217,27 +217,27 @@ static void segments(void **state)
 	START(f, "--lun=0:0,ram=16M", "--seg-max=3");
 	open_disk(f, "");
 	assert_int_equal(info_of(f).max_segs, 3);
-	data = take(f, 8192);
+	data = alloc_dma(f, 8192);
 	for (i = 0; i < 4; i++)
 		iov[i] = (struct iovec){data + 1024 * i, 512};
 	assert_int_equal(vscsi_readv(f->queue, f->lun, iov, 4, 0, 4, 0, 0), -E2BIG);
-	/* Two of them touch now: three are left. */
+	/* Two of them are contiguous: three segments are left. */
 	iov[3].iov_base = data + 1024 * 2 + 512;
 	fill(data, 8192, 1);
 	assert_int_equal(vscsi_writev(f->queue, f->lun, iov, 4, 0, 4, 0, 0), 0);
-	assert_int_equal(outcome(f->queue), 0);
+	assert_int_equal(submit_one(f->queue), 0);
 	close_all(f);
 	open_disk(f, "?max_segs=1");
 	assert_int_equal(info_of(f).max_segs, 1);
-	data = take(f, 8192);
+	data = alloc_dma(f, 8192);
 	for (i = 0; i < 2; i++)
 		iov[i] = (struct iovec){data + 1024 * i, 512};
 	assert_int_equal(vscsi_readv(f->queue, f->lun, iov, 2, 0, 2, 0, 0), -E2BIG);
 	assert_works(f);
 }
 
-/* cmd_per_lun counts over all queues, and for each LUN by itself. */
-static void commands_of_a_lun(void **state)
+/* cmd_per_lun is counted over all queues, separately for each LUN. */
+static void limit_cmd_per_lun(void **state)
 {
 	struct vscsi_completion done[8];
 	struct vscsi_queue *other;
@@ -249,7 +249,7 @@ static void commands_of_a_lun(void **state)
 	START(f, "--lun=0:0,ram=16M", "--lun=0:1,ram=16M", "--cmd-per-lun=3");
 	open_disk(f, "?queues=3");
 	assert_int_equal(f->info.queue_limit, 3);
-	data = take(f, 4096);
+	data = alloc_dma(f, 4096);
 	assert_int_equal(vscsi_lun_open(f->dev, 0, 1, NULL, &lun), 0);
 	assert_int_equal(vscsi_queue_open(f->dev, NULL, &other), 0);
 	assert_int_equal(vscsi_read(f->queue, f->lun, data, 0, 1, 0, 0), 0);
@@ -267,10 +267,10 @@ static void commands_of_a_lun(void **state)
 }
 
 /*
- * Several queues at once, each filled until it is refused, without a poll: what is out together is
- * never more than the limit, and each has its part.
+ * Several queues, each filled without polling until it is full: the requests in flight never exceed
+ * the limit, and each queue gets a share.
  */
-static void commands_of_a_lun_by_several_queues(void **state)
+static void cmd_per_lun_with_several_queues(void **state)
 {
 	static struct vscsi_completion done[40];
 	struct vscsi_queue *queues[3];
@@ -284,7 +284,7 @@ static void commands_of_a_lun_by_several_queues(void **state)
 	START(f, "--lun=0:0,ram=16M", "--queues=4", "--cmd-per-lun=40");
 	open_disk(f, "?queues=4");
 	assert_int_equal(f->info.queue_limit, 40);
-	data = take(f, 512);
+	data = alloc_dma(f, 512);
 	queues[0] = f->queue;
 	for (i = 1; i < 3; i++)
 		assert_int_equal(vscsi_queue_open(f->dev, NULL, &queues[i]), 0);
@@ -292,7 +292,7 @@ static void commands_of_a_lun_by_several_queues(void **state)
 		for (i = 0; i < 3; i++) {
 			unsigned k = (round + i) % 3;
 
-			/* At most half of what is left, so that the last one has its part. */
+			/* At most half of what is left, so that the last queue gets a share. */
 			for (out[k] = 0; out[k] < 40u >> (i + 1); out[k]++) {
 				if (vscsi_read(queues[k], f->lun, data, 0, 1, 0, 0))
 					break;
@@ -313,11 +313,16 @@ static void commands_of_a_lun_by_several_queues(void **state)
 int main(void)
 {
 	static const struct CMUnitTest limits[] = {
-		TEST(ring_sizes),        TEST(ring_too_large),
-		TEST(numbers_of_queues), TEST(all_queues_that_there_can_be),
-		TEST(one_queue_for_all), TEST(guest_addresses_of_their_own),
-		TEST(sectors),           TEST(segments),
-		TEST(commands_of_a_lun), TEST(commands_of_a_lun_by_several_queues),
+		TEST(ring_sizes),
+		TEST(ring_too_large),
+		TEST(queue_counts),
+		TEST(maximum_queues),
+		TEST(single_request_queue),
+		TEST(separate_guest_addresses),
+		TEST(sectors),
+		TEST(segments),
+		TEST(limit_cmd_per_lun),
+		TEST(cmd_per_lun_with_several_queues),
 	};
 
 	return RUN_TESTS(limits);

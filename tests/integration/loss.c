@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Steps of the tests about recovery. */
+/* Helpers of the tests about recovery. */
 #include "loss.h"
 
 #include <errno.h>
 
-/* Requests that collect_results() can tell apart, and how many it asks for at once. */
+/* Maximum for collect_results(), and completions per poll. */
 #define MOST 64u
 #define SOME 3u
 
@@ -41,10 +41,10 @@ uint32_t state_of(struct fixture *f)
 	return info.state;
 }
 
-void notice(struct fixture *f)
+void await_loss(struct fixture *f)
 {
 	struct vscsi_event event;
-	uint64_t limit = now_ms() + PATIENCE_MS;
+	uint64_t limit = now_ms() + TIMEOUT_MS;
 	int got;
 
 	while (!(got = vscsi_dev_poll_events(f->dev, &event, 1)))
@@ -53,10 +53,10 @@ void notice(struct fixture *f)
 	assert_int_equal(event.type, VSCSI_EVENT_LOST);
 }
 
-void hear_back(struct fixture *f)
+void await_reconnect(struct fixture *f)
 {
 	struct vscsi_event event = {.type = 0};
-	uint64_t limit = now_ms() + PATIENCE_MS;
+	uint64_t limit = now_ms() + TIMEOUT_MS;
 
 	while (event.type != VSCSI_EVENT_BACK) {
 		assert_true(now_ms() < limit);
@@ -94,12 +94,12 @@ void write_raw(struct fixture *f, struct vscsi_queue *queue, char *data, uint8_t
 		.retries = 8,
 	};
 
-	assert_int_equal(vscsi_command(queue, f->lun, &command, user_data), 0);
+	assert_int_equal(vscsi_prepare_command(queue, f->lun, &command, user_data), 0);
 }
 
-static void gather(struct vscsi_queue *queue, unsigned count, int *results, bool sleep)
+static void collect_by_id(struct vscsi_queue *queue, unsigned count, int *results, bool sleep)
 {
-	uint64_t limit = now_ms() + PATIENCE_MS;
+	uint64_t limit = now_ms() + TIMEOUT_MS;
 	struct vscsi_completion done[SOME];
 	bool seen[MOST] = {false};
 	unsigned have = 0;
@@ -110,7 +110,7 @@ static void gather(struct vscsi_queue *queue, unsigned count, int *results, bool
 	while (have < count) {
 		assert_true(now_ms() < limit);
 		if (sleep)
-			assert_int_equal(vscsi_wait(queue, PATIENCE_MS), 1);
+			assert_int_equal(vscsi_wait(queue, TIMEOUT_MS), 1);
 		got = vscsi_poll(queue, done, SOME);
 		assert_true(got >= 0);
 		for (i = 0; i < got; i++) {
@@ -127,7 +127,7 @@ static void gather(struct vscsi_queue *queue, unsigned count, int *results, bool
 
 void collect_results(struct vscsi_queue *queue, unsigned count, int *results)
 {
-	gather(queue, count, results, false);
+	collect_by_id(queue, count, results, false);
 }
 
 void collect_all(struct vscsi_queue *queue, unsigned count, int result, bool sleep)
@@ -136,7 +136,7 @@ void collect_all(struct vscsi_queue *queue, unsigned count, int result, bool sle
 	int results[MOST];
 	unsigned i;
 
-	gather(queue, count, results, sleep);
+	collect_by_id(queue, count, results, sleep);
 	for (i = 0; i < count; i++)
 		assert_int_equal(results[i], result);
 	assert_int_equal(vscsi_poll(queue, &done, 1), result == -ENOTCONN ? -ENOTCONN : 0);
@@ -144,29 +144,29 @@ void collect_all(struct vscsi_queue *queue, unsigned count, int result, bool sle
 
 void assert_written(struct fixture *f, const char *data, unsigned count)
 {
-	char *back = take(f, (size_t)count * 512);
+	char *back = alloc_dma(f, (size_t)count * 512);
 
 	assert_int_equal(vscsi_pread(f->lun, back, (size_t)count * 512, 0), 0);
 	assert_memory_equal(back, data, (size_t)count * 512);
 	assert_int_equal(vscsi_mem_free(vscsi_dev_mem(f->dev), back), 0);
 }
 
-void check_accepted_while_away(struct fixture *f, const char *options)
+void check_submit_while_lost(struct fixture *f, const char *options)
 {
 	const unsigned depth = 16;
 	char *data;
 
 	start_file(f, options);
-	data = take(f, (depth + 1) * 512);
+	data = alloc_dma(f, (depth + 1) * 512);
 	die_with_writes(f, f->queue, data, depth);
-	notice(f);
-	assert_int_equal(state_of(f), VSCSI_DEV_RECOVERING);
+	await_loss(f);
+	assert_int_equal(state_of(f), VSCSI_DEV_RECONNECTING);
 	assert_int_equal(vscsi_read(f->queue, f->lun, data + depth * 512, 0, 1, 0, depth), 0);
 	assert_int_equal(vscsi_submit(f->queue), 0);
 	assert_int_equal(vscsi_wait(f->queue, 1), 0);
 	START(f, FILE_LUN);
 	collect_all(f->queue, depth + 1, 0, true);
-	hear_back(f);
+	await_reconnect(f);
 	assert_int_equal(state_of(f), VSCSI_DEV_RUNNING);
 	assert_written(f, data, depth);
 	assert_works(f);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Memory of the application's own, before and after the start of a device, with and without memory
- * slots; pools that several devices share; hugepages.
+ * Application memory, registered before and after a device is opened, with and without memory
+ * slots; pools shared by several devices; hugepages.
  */
 #include "loss.h"
 
@@ -11,17 +11,17 @@
 
 #define REGION (4 * MIB)
 
-/**
- * struct region - Memory of the test's own
+/*
+ * struct region - Application memory
  * @at: its mapping
- * @fd: the memfd behind it
+ * @fd: its memfd
  */
 struct region {
 	char *at;
 	int fd;
 };
 
-/* A region at the address @where, or with NULL anywhere. */
+/* Creates a region at the address @where, or anywhere if NULL. */
 static struct region make_region(void *where)
 {
 	struct region region = {.fd = memfd_create("test", MFD_CLOEXEC)};
@@ -53,7 +53,7 @@ static struct vscsi_mem *make_pool(void)
 	return mem;
 }
 
-/* Opens the device of @target on a pool of the test's own, with LUN 0:0 and a queue. */
+/* Opens the device of @target on a given pool, with LUN 0:0 and a queue. */
 static void open_on(struct fixture *f, struct vscsi_mem *mem, const char *options)
 {
 	struct vscsi_dev_opts opts = {.size = sizeof(opts), .mem = mem};
@@ -67,15 +67,15 @@ static void open_on(struct fixture *f, struct vscsi_mem *mem, const char *option
 	assert_int_equal(vscsi_lun_get_info(f->lun, &f->info), 0);
 }
 
-/* Writes from and reads into @data, which is the caller's memory. */
+/* Writes from and reads into @data. */
 static void assert_io_in(struct fixture *f, char *data, uint32_t blocks, uint64_t seed)
 {
 	fill(data, blocks * 512ul, seed);
 	assert_int_equal(vscsi_write(f->queue, f->lun, data, 1, blocks, 0, 0), 0);
-	assert_int_equal(outcome(f->queue), 0);
+	assert_int_equal(submit_one(f->queue), 0);
 	memset(data, 0, blocks * 512ul);
 	assert_int_equal(vscsi_read(f->queue, f->lun, data, 1, blocks, 0, 0), 0);
-	assert_int_equal(outcome(f->queue), 0);
+	assert_int_equal(submit_one(f->queue), 0);
 	assert_true(holds(data, blocks * 512ul, seed));
 }
 
@@ -130,8 +130,8 @@ static void registered_after_the_start(void **state)
 	drop_region(&region);
 }
 
-/* Events and task management have rings too, which a change of memory may stop for a moment. */
-static void other_rings_go_on(void **state)
+/* The event and control rings, which are stopped briefly when memory changes, keep working. */
+static void other_rings_continue(void **state)
 {
 	struct region region = make_region(NULL);
 	struct vscsi_event event;
@@ -140,7 +140,7 @@ static void other_rings_go_on(void **state)
 
 	START(f, "--lun=0:0,ram=16M");
 	for (i = 0; i < ARRAY_LEN(ways); i++) {
-		uint64_t limit = now_ms() + PATIENCE_MS;
+		uint64_t limit = now_ms() + TIMEOUT_MS;
 
 		open_disk(f, ways[i]);
 		assert_int_equal(vscsi_mem_register(vscsi_dev_mem(f->dev), region.at, REGION,
@@ -157,8 +157,8 @@ static void other_rings_go_on(void **state)
 	drop_region(&region);
 }
 
-/* One buffer over the border of two regions that touch: two pieces for the device. */
-static void over_a_border(void **state)
+/* A buffer across two adjacent regions: two segments for the device. */
+static void buffer_across_regions(void **state)
 {
 	char *room = mmap(NULL, 2 * REGION, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	struct region first = make_region(room);
@@ -185,8 +185,8 @@ static void over_a_border(void **state)
 	drop_region(&second);
 }
 
-/* Part of a file, from the middle of it. */
-static void an_offset_into_the_file(void **state)
+/* A region in the middle of a file. */
+static void file_offset(void **state)
 {
 	struct region region = make_region(NULL);
 	struct fixture *f = *state;
@@ -204,8 +204,8 @@ static void an_offset_into_the_file(void **state)
 	drop_region(&region);
 }
 
-/* The target stands still, so that the request surely is in flight. */
-static void in_flight_is_busy(void **state)
+/* The target is stopped, so that the request is certainly in flight. */
+static void region_busy_in_flight(void **state)
 {
 	struct region region = make_region(NULL);
 	struct region other = make_region(NULL);
@@ -223,13 +223,13 @@ static void in_flight_is_busy(void **state)
 		assert_int_equal(vscsi_read(f->queue, f->lun, region.at, 0, 1, 0, 0), 0);
 		assert_int_equal(vscsi_submit(f->queue), 0);
 		assert_int_equal(vscsi_mem_unregister(mem, region.at), -EBUSY);
-		assert_sentence("vscsi_mem_unregister");
-		/* Without slots nothing can be changed while any request is in flight. */
+		assert_error_text("vscsi_mem_unregister");
+		/* Without memory slots nothing can be changed while any request is in flight. */
 		if (i)
 			assert_int_equal(vscsi_mem_register(mem, other.at, REGION, other.fd, 0),
 					 -EBUSY);
 		target_thaw(&f->target);
-		assert_int_equal(outcome(f->queue), 0);
+		assert_int_equal(submit_one(f->queue), 0);
 		assert_io_in(f, region.at, 8, i);
 		assert_int_equal(vscsi_mem_unregister(mem, region.at), 0);
 		assert_works(f);
@@ -239,7 +239,7 @@ static void in_flight_is_busy(void **state)
 	drop_region(&other);
 }
 
-static void refused_regions(void **state)
+static void invalid_regions(void **state)
 {
 	struct region region = make_region(NULL);
 	struct fixture *f = *state;
@@ -260,8 +260,8 @@ static void refused_regions(void **state)
 	drop_region(&region);
 }
 
-/* More regions than a table holds: the one too many is refused, and all others go on. */
-static void more_than_the_table_holds(void **state)
+/* More regions than a table holds: the last one fails, and the others keep working. */
+static void too_many_regions(void **state)
 {
 	struct region regions[8];
 	struct fixture *f = *state;
@@ -293,7 +293,7 @@ static void more_than_the_table_holds(void **state)
 /* A restarted back-end that has no room for what is in use ends the device, and nothing else. */
 static void less_room_after_a_restart(void **state)
 {
-	uint64_t limit = now_ms() + PATIENCE_MS;
+	uint64_t limit = now_ms() + TIMEOUT_MS;
 	struct region regions[12];
 	struct vscsi_event event;
 	struct fixture *f = *state;
@@ -316,7 +316,7 @@ static void less_room_after_a_restart(void **state)
 	while ((got = vscsi_dev_poll_events(f->dev, &event, 1)) >= 0)
 		assert_true(now_ms() < limit);
 	assert_int_equal(got, -ENOTCONN);
-	assert_sentence("takes at most 8 memory regions, 13 are needed");
+	assert_error_text("takes at most 8 memory regions, 13 are needed");
 	for (i = 0; i < ARRAY_LEN(regions); i++) {
 		assert_int_equal(vscsi_mem_unregister(mem, regions[i].at), 0);
 		drop_region(&regions[i]);
@@ -324,8 +324,8 @@ static void less_room_after_a_restart(void **state)
 	close_all(f);
 }
 
-/* Data go from one device to the other through one buffer, which neither copies. */
-static void two_devices_on_one_pool(void **state)
+/* Data is read from one device and written to the other through one buffer, without copying. */
+static void two_devices_share_pool(void **state)
 {
 	struct region region = make_region(NULL);
 	struct vscsi_mem *mem = make_pool();
@@ -342,10 +342,10 @@ static void two_devices_on_one_pool(void **state)
 	data = region.at;
 	assert_io_in(f, data, 32, 99);
 	assert_int_equal(vscsi_write(g.queue, g.lun, data, 7, 32, 0, 0), 0);
-	assert_int_equal(outcome(g.queue), 0);
+	assert_int_equal(submit_one(g.queue), 0);
 	memset(data, 0, 32 * 512);
 	assert_int_equal(vscsi_read(g.queue, g.lun, data, 7, 32, 0, 0), 0);
-	assert_int_equal(outcome(g.queue), 0);
+	assert_int_equal(submit_one(g.queue), 0);
 	assert_true(holds(data, 32 * 512, 99));
 	assert_int_equal(vscsi_mem_destroy(mem), -EBUSY);
 	close_all(f);
@@ -356,8 +356,8 @@ static void two_devices_on_one_pool(void **state)
 	drop_region(&region);
 }
 
-/* A region that one of two devices refuses is no region of the other either. */
-static void all_devices_or_none(void **state)
+/* A region that one of two devices can't map is not registered with the other either. */
+static void region_fails_for_one_device(void **state)
 {
 	struct vscsi_mem *mem = make_pool();
 	struct region regions[8];
@@ -398,7 +398,7 @@ static void hugepages(void **state)
 
 	err = vscsi_mem_create(&opts, &mem);
 	if (err == -ENOMEM) {
-		print_message("no hugepages here: %s\n", vscsi_last_error());
+		print_message("no hugepages available: %s\n", vscsi_last_error());
 		skip();
 	}
 	assert_int_equal(err, 0);
@@ -407,7 +407,7 @@ static void hugepages(void **state)
 	assert_int_equal(stats.pages, 2);
 	START(f, "--lun=0:0,ram=16M");
 	open_on(f, mem, "?queues=2");
-	/* Larger than a page: over the border of the two, wherever it lies. */
+	/* Larger than a page, so it always spans both pages. */
 	data = vscsi_mem_alloc(mem, 2 * MIB + 4096, 4096);
 	assert_non_null(data);
 	assert_io_in(f, data, 4096 + 8, 1);
@@ -420,15 +420,15 @@ int main(void)
 	static const struct CMUnitTest memory[] = {
 		TEST(registered_before_the_start),
 		TEST(registered_after_the_start),
-		TEST(other_rings_go_on),
-		TEST(over_a_border),
-		TEST(an_offset_into_the_file),
-		TEST(in_flight_is_busy),
-		TEST(refused_regions),
-		TEST(more_than_the_table_holds),
+		TEST(other_rings_continue),
+		TEST(buffer_across_regions),
+		TEST(file_offset),
+		TEST(region_busy_in_flight),
+		TEST(invalid_regions),
+		TEST(too_many_regions),
 		TEST(less_room_after_a_restart),
-		TEST(two_devices_on_one_pool),
-		TEST(all_devices_or_none),
+		TEST(two_devices_share_pool),
+		TEST(region_fails_for_one_device),
 		TEST(hugepages),
 	};
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Queues and threads: one each, more threads than queues, one handle for all; and what can't be
- * closed while requests are under way. Threads report what they found; only the first one asserts.
+ * Queues and threads: one queue per thread, more threads than queues, one handle for all; and what
+ * can't be closed while requests are in flight. Threads return results; only the first one asserts.
  */
 #include "disk.h"
 
@@ -14,13 +14,13 @@
 #define SLOTS   8
 #define ROUNDS  200
 
-/**
+/*
  * struct job - The work of a thread
- * @dev, @lun, @flags: to open its queue from; with @queue set that is used and left open
+ * @dev, @lun, @flags: for opening its queue; if @queue is set, it is used and left open
  * @data: SLOTS blocks of DMA memory
- * @number: which part of the disk is its own
- * @exclusive: whether it had a request queue to itself
- * @good: nothing went wrong
+ * @number: its part of the disk
+ * @exclusive: whether its queue was exclusive
+ * @good: no error occurred
  */
 struct job {
 	struct vscsi_dev *dev;
@@ -48,10 +48,10 @@ static int prepare(const struct job *job, unsigned slot, bool write, uint64_t us
 	return vscsi_read(job->queue, job->lun, block, lba, 1, 0, user_data);
 }
 
-/* Moves all blocks one way; a queue that others fill as well may be full at any time. */
+/* Writes or reads all blocks; a queue that others use too can be full at any time. */
 static bool move_all(const struct job *job, bool write)
 {
-	uint64_t limit = now_ms() + PATIENCE_MS;
+	uint64_t limit = now_ms() + TIMEOUT_MS;
 	struct vscsi_completion done[SLOTS];
 	unsigned prepared = 0;
 	unsigned seen = 0;
@@ -119,7 +119,7 @@ static void *run_job(void *arg)
 	return NULL;
 }
 
-/* Runs a job in each of so many threads; returns how many had a queue to themselves. */
+/* Runs a job in each of @count threads; returns how many had an exclusive queue. */
 static unsigned run_jobs(struct fixture *f, unsigned count, uint32_t flags, void *(*run)(void *))
 {
 	pthread_t threads[THREADS];
@@ -133,7 +133,7 @@ static unsigned run_jobs(struct fixture *f, unsigned count, uint32_t flags, void
 			.lun = f->lun,
 			.queue = f->queue,
 			.flags = flags,
-			.data = take(f, SLOTS * 512),
+			.data = alloc_dma(f, SLOTS * 512),
 			.number = i,
 		};
 		assert_int_equal(pthread_create(&threads[i], NULL, run, &jobs[i]), 0);
@@ -154,7 +154,7 @@ static void open_for_threads(struct fixture *f, const char *options)
 	assert_int_equal(vscsi_lun_open(f->dev, 0, 0, NULL, &f->lun), 0);
 }
 
-static void a_queue_for_each_thread(void **state)
+static void queue_per_thread(void **state)
 {
 	struct fixture *f = *state;
 
@@ -162,7 +162,7 @@ static void a_queue_for_each_thread(void **state)
 	assert_int_equal(run_jobs(f, 4, VSCSI_QUEUE_EXCLUSIVE, run_job), 4);
 }
 
-/* Never refused: who finds none left shares. Small rings, so that they are full at times. */
+/* Opening never fails: if no queue is left, it is shared. Small rings, so that they get full. */
 static void more_threads_than_queues(void **state)
 {
 	struct fixture *f = *state;
@@ -176,10 +176,10 @@ static void more_threads_than_queues(void **state)
 	assert_int_equal(run_jobs(f, THREADS, 0, run_job), 0);
 }
 
-/* How often each request of the shared handle was returned, to whatever thread. */
+/* How often each request of the shared handle has completed, in any thread. */
 static atomic_uint returned[THREADS * SLOTS];
 
-static bool all_returned(const struct job *job, unsigned times)
+static bool all_completed(const struct job *job, unsigned times)
 {
 	unsigned slot;
 
@@ -190,15 +190,15 @@ static bool all_returned(const struct job *job, unsigned times)
 	return true;
 }
 
-/* Collects for everybody until the own requests have been returned so often, by whomever. */
+/* Polls for all threads until the thread's own requests have completed this often. */
 static bool collect_shared(const struct job *job, unsigned times)
 {
-	uint64_t limit = now_ms() + PATIENCE_MS;
+	uint64_t limit = now_ms() + TIMEOUT_MS;
 	struct vscsi_completion done[SLOTS];
 	int got;
 	int i;
 
-	while (!all_returned(job, times)) {
+	while (!all_completed(job, times)) {
 		got = vscsi_poll(job->queue, done, SLOTS);
 		if (got < 0 || now_ms() > limit)
 			return false;
@@ -238,7 +238,7 @@ static void *run_shared_job(void *arg)
 	return NULL;
 }
 
-static void one_handle_for_all(void **state)
+static void shared_handle(void **state)
 {
 	struct vscsi_queue_opts opts = {.size = sizeof(opts), .flags = VSCSI_QUEUE_SHARED};
 	struct fixture *f = *state;
@@ -254,7 +254,7 @@ static void one_handle_for_all(void **state)
 		assert_int_equal(atomic_load(&returned[i]), 2 * ROUNDS);
 }
 
-static void exclusive_until_none_is_left(void **state)
+static void exclusive_queues_exhausted(void **state)
 {
 	struct vscsi_queue_opts opts = {.size = sizeof(opts), .flags = VSCSI_QUEUE_EXCLUSIVE};
 	struct vscsi_queue_info info = {.size = sizeof(info)};
@@ -266,15 +266,15 @@ static void exclusive_until_none_is_left(void **state)
 	assert_int_equal(vscsi_queue_open(f->dev, &opts, &f->queue), 0);
 	assert_int_equal(vscsi_queue_open(f->dev, &opts, &second), 0);
 	assert_int_equal(vscsi_queue_open(f->dev, &opts, &third), -EBUSY);
-	assert_sentence("vscsi_queue_open");
-	assert_sentence("VSCSI_QUEUE_EXCLUSIVE");
+	assert_error_text("vscsi_queue_open");
+	assert_error_text("VSCSI_QUEUE_EXCLUSIVE");
 	assert_null(third);
 	assert_int_equal(vscsi_queue_open(f->dev, NULL, &third), 0);
 	assert_int_equal(vscsi_queue_get_info(third, &info), 0);
 	assert_int_equal(info.exclusive, 0);
 	assert_int_equal(info.index, 0);
 	assert_int_equal(vscsi_queue_close(third), 0);
-	/* What was given back can be had again. */
+	/* A queue that was closed can be opened again. */
 	assert_int_equal(vscsi_queue_close(second), 0);
 	assert_int_equal(vscsi_queue_open(f->dev, &opts, &second), 0);
 	assert_int_equal(vscsi_queue_get_info(second, &info), 0);
@@ -295,8 +295,8 @@ static void bad_options(void **state)
 	assert_null(f->queue);
 }
 
-/* Two handles on one ring: each gets back its own, whoever polls first. */
-static void handles_keep_apart(void **state)
+/* Two handles of one ring: each gets its own completions, whichever polls first. */
+static void handles_get_their_own_completions(void **state)
 {
 	struct vscsi_queue_opts opts = {.size = sizeof(opts), .flags = VSCSI_QUEUE_SHARED};
 	struct vscsi_queue_info info = {.size = sizeof(info)};
@@ -309,12 +309,12 @@ static void handles_keep_apart(void **state)
 	open_for_threads(f, "?queues=1");
 	assert_int_equal(vscsi_queue_open(f->dev, &opts, &f->queue), 0);
 	assert_int_equal(vscsi_queue_open(f->dev, &opts, &other), 0);
-	data = take(f, 4096);
+	data = alloc_dma(f, 4096);
 	for (i = 0; i < 4; i++) {
 		assert_int_equal(vscsi_read(f->queue, f->lun, data, i, 1, 0, i), 0);
 		assert_int_equal(vscsi_read(other, f->lun, data + 512, i, 1, 0, 100 + i), 0);
 	}
-	/* One submit publishes for both; this one's polls deliver to the other. */
+	/* One submit is for both; this handle's polls deliver to the other. */
 	collect(f->queue, done, 4);
 	for (i = 0; i < 4; i++)
 		assert_in_range(done[i].user_data, 0, 3);
@@ -327,8 +327,8 @@ static void handles_keep_apart(void **state)
 	assert_int_equal(vscsi_queue_close(other), 0);
 }
 
-/* Nothing that requests depend on goes away under them. */
-static void busy_handles_stay(void **state)
+/* Objects that requests in flight depend on can't be closed. */
+static void close_busy_handles(void **state)
 {
 	struct vscsi_queue_info info = {.size = sizeof(info)};
 	struct vscsi_completion done[2];
@@ -337,21 +337,21 @@ static void busy_handles_stay(void **state)
 
 	START(f, "--lun=0:0,ram=16M");
 	open_disk(f, "");
-	data = take(f, 1024);
+	data = alloc_dma(f, 1024);
 	assert_int_equal(vscsi_read(f->queue, f->lun, data, 0, 1, 0, 0), 0);
 	assert_int_equal(vscsi_read(f->queue, f->lun, data + 512, 0, 1, 0, 0), 0);
 	assert_int_equal(vscsi_queue_get_info(f->queue, &info), 0);
 	assert_int_equal(info.inflight, 2);
 	assert_int_equal(vscsi_queue_close(f->queue), -EBUSY);
-	assert_sentence("vscsi_queue_close");
+	assert_error_text("vscsi_queue_close");
 	assert_int_equal(vscsi_lun_close(f->lun), -EBUSY);
-	assert_sentence("0:0");
+	assert_error_text("0:0");
 	assert_int_equal(vscsi_dev_close(f->dev), -EBUSY);
-	assert_sentence("vscsi_dev_close");
+	assert_error_text("vscsi_dev_close");
 	collect(f->queue, done, 2);
 }
 
-static void busy_until_the_last_is_returned(void **state)
+static void busy_until_last_completion(void **state)
 {
 	struct vscsi_completion done;
 	struct fixture *f = *state;
@@ -359,7 +359,7 @@ static void busy_until_the_last_is_returned(void **state)
 
 	START(f, "--lun=0:0,ram=16M");
 	open_disk(f, "");
-	data = take(f, 1024);
+	data = alloc_dma(f, 1024);
 	assert_int_equal(vscsi_read(f->queue, f->lun, data, 0, 1, 0, 0), 0);
 	assert_int_equal(vscsi_read(f->queue, f->lun, data + 512, 0, 1, 0, 0), 0);
 	assert_int_equal(vscsi_submit(f->queue), 0);
@@ -378,14 +378,10 @@ static void busy_until_the_last_is_returned(void **state)
 int main(void)
 {
 	static const struct CMUnitTest queues[] = {
-		TEST(a_queue_for_each_thread),
-		TEST(more_threads_than_queues),
-		TEST(one_handle_for_all),
-		TEST(exclusive_until_none_is_left),
-		TEST(bad_options),
-		TEST(handles_keep_apart),
-		TEST(busy_handles_stay),
-		TEST(busy_until_the_last_is_returned),
+		TEST(queue_per_thread),   TEST(more_threads_than_queues),
+		TEST(shared_handle),      TEST(exclusive_queues_exhausted),
+		TEST(bad_options),        TEST(handles_get_their_own_completions),
+		TEST(close_busy_handles), TEST(busy_until_last_completion),
 	};
 
 	return RUN_TESTS(queues);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Any SCSI command: sense comes back as the target made it, and short transfers are told.
+ * Raw SCSI commands: sense data is returned as the target sent it, and short transfers are
+ * reported.
  */
 #include "disk.h"
 
@@ -32,18 +33,18 @@ static void asynchronous_inquiry(void **state)
 
 	CONFORMS("R-SCSI-54");
 	start(f);
-	data = take(f, 256);
+	data = alloc_dma(f, 256);
 	memset(data, 0xee, 256);
 	iov = (struct iovec){data, 255};
 	command.in = &iov;
-	assert_int_equal(vscsi_command(f->queue, f->lun, &command, 9), 0);
-	/* Nothing of the caller's but the data is looked at again. */
+	assert_int_equal(vscsi_prepare_command(f->queue, f->lun, &command, 9), 0);
+	/* Only the data buffer is still used. */
 	memset(&command, 0xff, sizeof(command));
 	memset(&iov, 0xff, sizeof(iov));
 	collect(f->queue, &done, 1);
 	assert_int_equal(done.user_data, 9);
 	assert_int_equal(done.result, 0);
-	/* 96 bytes are all that the target has to tell. */
+	/* The target has only 96 bytes. */
 	assert_int_equal(done.residual, 255 - 96);
 	assert_memory_equal(data + 8, "VSCSI   TARGET DISK     ", 24);
 	assert_int_equal((uint8_t)data[96], 0xee);
@@ -60,7 +61,7 @@ static void unknown_command(void **state)
 	struct fixture *f = *state;
 
 	start(f);
-	assert_int_equal(vscsi_command(f->queue, f->lun, &command, 1), 0);
+	assert_int_equal(vscsi_prepare_command(f->queue, f->lun, &command, 1), 0);
 	collect(f->queue, &done, 1);
 	assert_int_equal(done.result, -EOPNOTSUPP);
 	assert_int_equal(done.response, 0);
@@ -68,16 +69,16 @@ static void unknown_command(void **state)
 	assert_int_equal(done.sense_key, 5);
 	assert_int_equal(done.asc, 0x20);
 	assert_int_equal(done.ascq, 0);
-	/* Fixed format, whose key and code have their places (SPC-4, 4.5.3). */
+	/* Fixed format: offsets of key and code (SPC-4, 4.5.3). */
 	assert_in_range(done.sense_len, 18, 40);
 	assert_int_equal(done.sense[0] & 0x7f, 0x70);
 	assert_int_equal(done.sense[2] & 0x0f, 5);
 	assert_int_equal(done.sense[12], 0x20);
-	/* The next request in the same slot isn't taken for one like it. */
+	/* The next request in the same slot is not affected. */
 	assert_works(f);
 }
 
-static void synchronous_from_any_memory(void **state)
+static void synchronous_with_any_memory(void **state)
 {
 	struct vscsi_command command = {
 		.size = sizeof(command),
@@ -115,14 +116,14 @@ static void synchronous_failure(void **state)
 
 	start(f);
 	assert_int_equal(vscsi_sync_command(f->lun, &command, &done), -EOPNOTSUPP);
-	assert_sentence("vscsi_sync_command");
-	assert_sentence("5/20/00");
+	assert_error_text("vscsi_sync_command");
+	assert_error_text("5/20/00");
 	assert_int_equal(done.result, -EOPNOTSUPP);
 	assert_int_equal(done.sense_key, 5);
 	assert_int_equal(vscsi_sync_command(f->lun, &command, NULL), -EOPNOTSUPP);
 }
 
-static void no_data_at_all(void **state)
+static void no_data(void **state)
 {
 	struct vscsi_command command = {
 		.size = sizeof(command),
@@ -134,12 +135,12 @@ static void no_data_at_all(void **state)
 
 	CONFORMS("R-SCSI-39");
 	start(f);
-	assert_int_equal(vscsi_command(f->queue, f->lun, &command, 0), 0);
-	assert_int_equal(outcome(f->queue), 0);
+	assert_int_equal(vscsi_prepare_command(f->queue, f->lun, &command, 0), 0);
+	assert_int_equal(submit_one(f->queue), 0);
 	assert_works(f);
 }
 
-/* The target answers OVERRUN where the buffer is shorter than the command asks for. */
+/* The target returns OVERRUN if the buffer is shorter than the command's data. */
 static void buffer_too_short(void **state)
 {
 	struct vscsi_command command = {
@@ -153,16 +154,16 @@ static void buffer_too_short(void **state)
 	struct iovec iov;
 
 	start(f);
-	iov = (struct iovec){take(f, 512), 512};
+	iov = (struct iovec){alloc_dma(f, 512), 512};
 	command.in = &iov;
-	assert_int_equal(vscsi_command(f->queue, f->lun, &command, 0), 0);
+	assert_int_equal(vscsi_prepare_command(f->queue, f->lun, &command, 0), 0);
 	collect(f->queue, &done, 1);
 	assert_int_equal(done.response, 1);
 	assert_int_equal(done.result, -EOVERFLOW);
 	assert_works(f);
 }
 
-static void bad_commands(void **state)
+static void invalid_commands(void **state)
 {
 	struct vscsi_command command = {
 		.size = sizeof(command),
@@ -173,25 +174,28 @@ static void bad_commands(void **state)
 	struct iovec iov;
 
 	start(f);
-	iov = (struct iovec){take(f, 512), 512};
+	iov = (struct iovec){alloc_dma(f, 512), 512};
 	command.cdb_len = 5;
-	assert_int_equal(vscsi_command(f->queue, f->lun, &command, 0), -EINVAL);
+	assert_int_equal(vscsi_prepare_command(f->queue, f->lun, &command, 0), -EINVAL);
 	command.cdb_len = VSCSI_MAX_CDB + 1;
-	assert_int_equal(vscsi_command(f->queue, f->lun, &command, 0), -E2BIG);
+	assert_int_equal(vscsi_prepare_command(f->queue, f->lun, &command, 0), -E2BIG);
 	command.cdb_len = 6;
 	command.attr = VSCSI_ATTR_ACA + 1;
-	assert_int_equal(vscsi_command(f->queue, f->lun, &command, 0), -EINVAL);
+	assert_int_equal(vscsi_prepare_command(f->queue, f->lun, &command, 0), -EINVAL);
 	command.attr = VSCSI_ATTR_SIMPLE;
 	command.in_count = 1;
-	assert_int_equal(vscsi_command(f->queue, f->lun, &command, 0), -EINVAL);
+	assert_int_equal(vscsi_prepare_command(f->queue, f->lun, &command, 0), -EINVAL);
 	command.in = &iov;
 	command.size = 4;
-	assert_int_not_equal(vscsi_command(f->queue, f->lun, &command, 0), 0);
+	assert_int_not_equal(vscsi_prepare_command(f->queue, f->lun, &command, 0), 0);
 	assert_works(f);
 }
 
-/* Data both ways go out with INOUT, and are refused here without it (virtio 1.4, 5.6.6.1.1). */
-static void both_directions(void **state)
+/*
+ * Bidirectional data is sent with INOUT, and rejected by the library without it (virtio 1.4,
+ * 5.6.6.1.1).
+ */
+static void bidirectional_data(void **state)
 {
 	struct vscsi_command command = {
 		.size = sizeof(command),
@@ -206,22 +210,22 @@ static void both_directions(void **state)
 
 	CONFORMS("R-SCSI-04");
 	start(f);
-	iov[0] = (struct iovec){take(f, 512), 512};
-	iov[1] = (struct iovec){take(f, 512), 512};
+	iov[0] = (struct iovec){alloc_dma(f, 512), 512};
+	iov[1] = (struct iovec){alloc_dma(f, 512), 512};
 	command.out = &iov[0];
 	command.in = &iov[1];
-	assert_int_equal(vscsi_command(f->queue, f->lun, &command, 0), 0);
+	assert_int_equal(vscsi_prepare_command(f->queue, f->lun, &command, 0), 0);
 	collect(f->queue, &done, 1);
 	assert_int_equal(done.sense_key, 5);
 	assert_int_equal(done.asc, 0x20);
 	close_all(f);
 	open_disk(f, "?inout=off");
-	iov[0] = (struct iovec){take(f, 512), 512};
-	iov[1] = (struct iovec){take(f, 512), 512};
-	assert_int_equal(vscsi_command(f->queue, f->lun, &command, 0), -EOPNOTSUPP);
+	iov[0] = (struct iovec){alloc_dma(f, 512), 512};
+	iov[1] = (struct iovec){alloc_dma(f, 512), 512};
+	assert_int_equal(vscsi_prepare_command(f->queue, f->lun, &command, 0), -EOPNOTSUPP);
 	command.in_count = 0;
-	assert_int_equal(vscsi_command(f->queue, f->lun, &command, 0), 0);
-	assert_int_equal(outcome(f->queue), -EOPNOTSUPP);
+	assert_int_equal(vscsi_prepare_command(f->queue, f->lun, &command, 0), 0);
+	assert_int_equal(submit_one(f->queue), -EOPNOTSUPP);
 	assert_works(f);
 }
 
@@ -230,12 +234,12 @@ int main(void)
 	static const struct CMUnitTest raw[] = {
 		TEST(asynchronous_inquiry),
 		TEST(unknown_command),
-		TEST(synchronous_from_any_memory),
+		TEST(synchronous_with_any_memory),
 		TEST(synchronous_failure),
-		TEST(no_data_at_all),
+		TEST(no_data),
 		TEST(buffer_too_short),
-		TEST(bad_commands),
-		TEST(both_directions),
+		TEST(invalid_commands),
+		TEST(bidirectional_data),
 	};
 
 	return RUN_TESTS(raw);

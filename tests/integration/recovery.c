@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A target that is killed and started again: what becomes of requests that it had, with each
- * policy, and that everything else goes on as if nothing had been.
+ * A target is killed and restarted: what happens to requests in flight with each policy, and that
+ * everything else continues normally.
  */
 #include "loss.h"
 
@@ -14,7 +14,7 @@
 #define DEPTH      16
 #define FILE_LUN_2 "--lun=0:2,file=disk.img"
 
-static void replayed(void **state)
+static void policy_replay(void **state)
 {
 	static const char *const options[] = {"?recovery=replay", "?recovery=replay&indirect=off",
 					      "?recovery=replay&event_idx=off",
@@ -27,7 +27,7 @@ static void replayed(void **state)
 	CONFORMS("R-VU-98", "R-VU-99");
 	for (i = 0; i < ARRAY_LEN(options); i++) {
 		start_file(f, options[i]);
-		data = take(f, DEPTH * 512);
+		data = alloc_dma(f, DEPTH * 512);
 		die_with_writes(f, f->queue, data, DEPTH);
 		START(f, FILE_LUN);
 		collect_all(f->queue, DEPTH, 0, i & 1);
@@ -38,34 +38,34 @@ static void replayed(void **state)
 	}
 }
 
-static void accepted_while_away(void **state)
+static void submit_while_reconnecting(void **state)
 {
-	check_accepted_while_away(*state, "?recovery=replay");
+	check_submit_while_lost(*state, "?recovery=replay");
 }
 
-static void reported(void **state)
+static void policy_report(void **state)
 {
 	struct fixture *f = *state;
 	char *data;
 
 	CONFORMS("R-VU-102");
 	start_file(f, "?recovery=report");
-	data = take(f, DEPTH * 512);
+	data = alloc_dma(f, DEPTH * 512);
 	die_with_writes(f, f->queue, data, DEPTH);
-	/* They end at once, with no target there. */
+	/* They complete at once, without a target. */
 	collect_all(f->queue, DEPTH, -ECONNRESET, false);
-	notice(f);
+	await_loss(f);
 	START(f, FILE_LUN);
 	assert_works(f);
-	hear_back(f);
+	await_reconnect(f);
 }
 
-/* Of a compare-and-write, a raw command and a raw command that may be repeated, the last is. */
-static void only_what_may_run_twice(void **state)
+/* Of a compare-and-write, a raw command and a repeatable raw command, only the last is replayed. */
+static void replay_only_repeatable(void **state)
 {
 	struct vscsi_command command = {.size = sizeof(command), .cdb_len = 6};
 	struct vscsi_completion done[3];
-	uint64_t limit = now_ms() + PATIENCE_MS;
+	uint64_t limit = now_ms() + TIMEOUT_MS;
 	int results[3] = {1, 1, 1};
 	struct fixture *f = *state;
 	int seen = 0;
@@ -73,14 +73,14 @@ static void only_what_may_run_twice(void **state)
 	char *data;
 
 	start_file(f, "?recovery=replay");
-	data = take(f, 1024);
+	data = alloc_dma(f, 1024);
 	target_freeze(&f->target);
 	assert_int_equal(vscsi_compare_and_write(f->queue, f->lun, data, data + 512, 0, 1, 0, 0),
 			 0);
-	assert_int_equal(vscsi_command(f->queue, f->lun, &command, 1), 0);
+	assert_int_equal(vscsi_prepare_command(f->queue, f->lun, &command, 1), 0);
 	command.flags = VSCSI_COMMAND_REPEATABLE;
 	command.retries = 8;
-	assert_int_equal(vscsi_command(f->queue, f->lun, &command, 2), 0);
+	assert_int_equal(vscsi_prepare_command(f->queue, f->lun, &command, 2), 0);
 	assert_int_equal(vscsi_submit(f->queue), 0);
 	target_kill(&f->target);
 	START(f, FILE_LUN);
@@ -100,7 +100,7 @@ static void only_what_may_run_twice(void **state)
 	assert_works(f);
 }
 
-static void the_limit_passes(void **state)
+static void recovery_time_expires(void **state)
 {
 	struct fixture *f = *state;
 	struct vscsi_event event;
@@ -109,19 +109,19 @@ static void the_limit_passes(void **state)
 
 	CONFORMS("R-VU-106");
 	start_file(f, "?recovery=replay&recovery_ms=200");
-	data = take(f, DEPTH * 512);
+	data = alloc_dma(f, DEPTH * 512);
 	die_with_writes(f, f->queue, data, DEPTH);
-	notice(f);
+	await_loss(f);
 	begin = now_ms();
 	collect_all(f->queue, DEPTH, -ENOTCONN, true);
-	assert_true(now_ms() - begin < PATIENCE_MS);
+	assert_true(now_ms() - begin < TIMEOUT_MS);
 	assert_int_equal(state_of(f), VSCSI_DEV_FAILED);
 	assert_int_equal(vscsi_dev_poll_events(f->dev, &event, 1), -ENOTCONN);
-	assert_sentence("200 ms");
+	assert_error_text("200 ms");
 	assert_int_equal(vscsi_pread(f->lun, data, 512, 0), -ENOTCONN);
 }
 
-/* Handles that share a ring, one of them opened while the device is away. */
+/* Handles that share a ring, one of them opened during the reconnect. */
 static void shared_handles(void **state)
 {
 	const struct vscsi_queue_opts opts = {.size = sizeof(opts), .flags = VSCSI_QUEUE_SHARED};
@@ -132,9 +132,9 @@ static void shared_handles(void **state)
 
 	start_file(f, "?recovery=replay&queues=1");
 	assert_int_equal(vscsi_queue_open(f->dev, &opts, &first), 0);
-	data = take(f, DEPTH * 512);
+	data = alloc_dma(f, DEPTH * 512);
 	die_with_writes(f, first, data, DEPTH);
-	notice(f);
+	await_loss(f);
 	assert_int_equal(vscsi_queue_open(f->dev, &opts, &second), 0);
 	assert_int_equal(vscsi_write(second, f->lun, data, 0, 1, 0, 0), 0);
 	START(f, FILE_LUN);
@@ -146,15 +146,15 @@ static void shared_handles(void **state)
 	assert_int_equal(vscsi_queue_close(second), 0);
 }
 
-/* What the next target lacks is done without, unless requests are laid out for it. */
-static void other_features(void **state)
+/* Features missing in the next target are no longer used, unless requests are laid out for them. */
+static void changed_features(void **state)
 {
 	struct fixture *f = *state;
 	char *data;
 
 	CONFORMS("R-VU-100");
 	start_file(f, "?recovery=replay");
-	data = take(f, DEPTH * 512);
+	data = alloc_dma(f, DEPTH * 512);
 	die_with_writes(f, f->queue, data, DEPTH);
 	START(f, FILE_LUN, "--off=event_idx,hotplug,change,mem_slots,status,config,reply_ack");
 	collect_all(f->queue, DEPTH, 0, false);
@@ -173,12 +173,12 @@ static bool uses(struct fixture *f, unsigned bit)
 	return info.negotiated & UINT64_C(1) << bit;
 }
 
-/* The device is given up once that is known, long before the limit, and says what it lacks. */
-static void not_without_what_is_in_use(void **state)
+/* The device fails as soon as this is known, before recovery_ms expires, with an error text. */
+static void required_features_missing(void **state)
 {
 	static const struct {
 		const char *less;
-		const char *sentence;
+		const char *error_text;
 		unsigned bit;
 	} cases[] = {
 		{"--off=indirect", "INDIRECT_DESC (bit 28)", VIRTIO_RING_F_INDIRECT_DESC},
@@ -194,16 +194,16 @@ static void not_without_what_is_in_use(void **state)
 	CONFORMS("R-VU-100");
 	for (i = 0; i < ARRAY_LEN(cases); i++) {
 		start_file(f, "?recovery=replay&recovery_ms=4294967295&queues=2");
-		data = take(f, DEPTH * 512);
+		data = alloc_dma(f, DEPTH * 512);
 		if (uses(f, cases[i].bit)) {
 			die_with_writes(f, f->queue, data, DEPTH);
 			START(f, FILE_LUN, cases[i].less);
 			begin = now_ms();
 			collect_all(f->queue, DEPTH, -ENOTCONN, i & 1);
-			assert_true(now_ms() - begin < PATIENCE_MS / 2);
+			assert_true(now_ms() - begin < TIMEOUT_MS / 2);
 			assert_int_equal(vscsi_sync_flush(f->lun), -ENOTCONN);
-			assert_sentence("lacks what is in use");
-			assert_sentence(cases[i].sentence);
+			assert_error_text("lacks what is in use");
+			assert_error_text(cases[i].error_text);
 		}
 		stop_all(f);
 	}
@@ -226,7 +226,7 @@ static void restart_with_queues(struct fixture *f, char *data, const char *optio
 	assert_works(f);
 }
 
-/* Queues that nobody uses may be missing, and come again later. */
+/* Unused queues may be missing, and may come back later. */
 static void fewer_queues(void **state)
 {
 	static const char *const options[] = {"?recovery=replay&queues=4",
@@ -239,7 +239,7 @@ static void fewer_queues(void **state)
 
 	for (i = 0; i < ARRAY_LEN(options); i++) {
 		start_file(f, options[i]);
-		data = take(f, DEPTH * 512);
+		data = alloc_dma(f, DEPTH * 512);
 		restart_with_queues(f, data, "--queues=2");
 		assert_int_equal(queues_of(f), 2);
 		assert_int_equal(vscsi_queue_open(f->dev, NULL, &second), 0);
@@ -257,7 +257,7 @@ static void fewer_queues(void **state)
 	}
 }
 
-static void reset_by_the_application(void **state)
+static void application_reset(void **state)
 {
 	struct vscsi_event events[2];
 	struct fixture *f = *state;
@@ -265,7 +265,7 @@ static void reset_by_the_application(void **state)
 	char *data;
 
 	start_file(f, "?recovery=replay");
-	data = take(f, DEPTH * 512);
+	data = alloc_dma(f, DEPTH * 512);
 	fill(data, DEPTH * 512, 7);
 	for (i = 0; i < DEPTH; i++)
 		assert_int_equal(vscsi_write(f->queue, f->lun, data + 512 * i, i, 1, 0, i), 0);
@@ -283,12 +283,12 @@ static void reset_by_the_application(void **state)
 	assert_works(f);
 }
 
-/* Three disks, of which one comes back. Each has a write in flight, and another comes later. */
+/* Three disks, one of which is the same afterwards. Each has a write in flight; more follow. */
 static void lose_disks(struct fixture *f, const char *first, const char *second)
 {
 	struct vscsi_completion done[3];
 	struct vscsi_lun *luns[3];
-	uint64_t limit = now_ms() + PATIENCE_MS;
+	uint64_t limit = now_ms() + TIMEOUT_MS;
 	char *data;
 	int seen = 0;
 	int got;
@@ -298,7 +298,7 @@ static void lose_disks(struct fixture *f, const char *first, const char *second)
 	START(f, "--lun=0:0,ram=1M,serial=A", "--lun=0:1,ram=1M", FILE_LUN_2);
 	open_dev(f, "?recovery=replay&recovery_ms=2000");
 	assert_int_equal(vscsi_queue_open(f->dev, NULL, &f->queue), 0);
-	data = take(f, 512);
+	data = alloc_dma(f, 512);
 	for (i = 0; i < 3; i++)
 		assert_int_equal(vscsi_lun_open(f->dev, 0, i, NULL, &luns[i]), 0);
 	target_freeze(&f->target);
@@ -318,24 +318,24 @@ static void lose_disks(struct fixture *f, const char *first, const char *second)
 	for (i = 0; i < 2; i++)
 		assert_int_equal(vscsi_write(f->queue, luns[i], data, 0, 1, 0, i), -ENODEV);
 	assert_int_equal(vscsi_write(f->queue, luns[2], data, 0, 1, 0, 2), 0);
-	assert_int_equal(outcome(f->queue), 0);
+	assert_int_equal(submit_one(f->queue), 0);
 	for (i = 0; i < 3; i++)
 		assert_int_equal(vscsi_lun_close(luns[i]), 0);
 	close_all(f);
 	assert_true(target_stop(&f->target));
 }
 
-static void other_disks(void **state)
+static void replaced_disks(void **state)
 {
 	struct fixture *f = *state;
 
-	/* Another name and another size; another block size; two that are missing. */
+	/* Another name, another size, another block size; two that are missing. */
 	lose_disks(f, "--lun=0:0,ram=1M,serial=B", "--lun=0:1,ram=512K");
 	lose_disks(f, "--lun=0:0,ram=1M,serial=A,block=4096", "--lun=0:3,ram=1M");
 	lose_disks(f, "--lun=0:4,ram=1M", "--lun=0:3,ram=1M");
 }
 
-/* A thread that waits in a call of sync.h notices nothing but the time that it takes. */
+/* A thread in a synchronous call only notices the delay. */
 static void *write_and_flush(void *arg)
 {
 	struct fixture *f = arg;
@@ -355,7 +355,7 @@ static void *write_and_flush(void *arg)
 	return (void *)bad;
 }
 
-static void calls_that_wait(void **state)
+static void synchronous_calls(void **state)
 {
 	struct fixture *f = *state;
 	pthread_t threads[3];
@@ -376,31 +376,37 @@ static void calls_that_wait(void **state)
 	assert_works(f);
 }
 
-/* Nobody comes back, and nobody waits for that: the handles are closed. */
-static void closed_while_away(void **state)
+/* There is no new target; closing does not wait for one. */
+static void close_while_reconnecting(void **state)
 {
 	struct fixture *f = *state;
 	char *data;
 
 	CONFORMS("R-VU-106");
 	start_file(f, "?recovery=report&recovery_ms=4294967295");
-	data = take(f, DEPTH * 512);
+	data = alloc_dma(f, DEPTH * 512);
 	die_with_writes(f, f->queue, data, DEPTH);
 	collect_all(f->queue, DEPTH, -ECONNRESET, false);
-	assert_int_equal(state_of(f), VSCSI_DEV_RECOVERING);
+	assert_int_equal(state_of(f), VSCSI_DEV_RECONNECTING);
 	close_all(f);
 }
 
 int main(void)
 {
 	static const struct CMUnitTest recovery[] = {
-		TEST(replayed),          TEST(accepted_while_away),
-		TEST(reported),          TEST(only_what_may_run_twice),
-		TEST(the_limit_passes),  TEST(shared_handles),
-		TEST(other_features),    TEST(not_without_what_is_in_use),
-		TEST(fewer_queues),      TEST(reset_by_the_application),
-		TEST(other_disks),       TEST(calls_that_wait),
-		TEST(closed_while_away),
+		TEST(policy_replay),
+		TEST(submit_while_reconnecting),
+		TEST(policy_report),
+		TEST(replay_only_repeatable),
+		TEST(recovery_time_expires),
+		TEST(shared_handles),
+		TEST(changed_features),
+		TEST(required_features_missing),
+		TEST(fewer_queues),
+		TEST(application_reset),
+		TEST(replaced_disks),
+		TEST(synchronous_calls),
+		TEST(close_while_reconnecting),
 	};
 
 	return RUN_TESTS(recovery);

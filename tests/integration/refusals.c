@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What the asynchronous calls refuse, and what the device does. A refused call leaves nothing
- * behind: each test ends with I/O that works, and with a queue that closes.
+ * Errors of asynchronous calls and of the device. A call that fails has no side effects: each test
+ * ends with I/O that works, and a queue that closes.
  */
 #include "disk.h"
 
@@ -35,7 +35,7 @@ static void too_many_blocks(void **state)
 
 	start_ram(f, "--lun=0:0,ram=64M,thin");
 	lun = f->lun;
-	data = take(f, 4096);
+	data = alloc_dma(f, 4096);
 	assert_int_equal(f->info.max_blocks, 65535);
 	assert_int_equal(vscsi_read(f->queue, lun, data, 0, f->info.max_blocks + 1, 0, 0), -E2BIG);
 	assert_int_equal(vscsi_write(f->queue, lun, data, 0, UINT32_MAX, 0, 0), -E2BIG);
@@ -59,7 +59,7 @@ static void too_many_segments(void **state)
 	unsigned i;
 
 	start_ram(f, "--lun=0:0,ram=64M");
-	data = take(f, 19 * 1024);
+	data = alloc_dma(f, 19 * 1024);
 	assert_int_equal(vscsi_dev_get_info(f->dev, &info), 0);
 	for (i = 0; i < ARRAY_LEN(iov); i++)
 		iov[i] = (struct iovec){data + 1024 * i, 512};
@@ -72,7 +72,7 @@ static void too_many_segments(void **state)
 	assert_nothing_left(f);
 }
 
-static void arguments_without_sense(void **state)
+static void invalid_arguments(void **state)
 {
 	struct fixture *f = *state;
 	struct vscsi_lun *lun;
@@ -81,7 +81,7 @@ static void arguments_without_sense(void **state)
 
 	start_ram(f, "--lun=0:0,ram=64M,thin");
 	lun = f->lun;
-	data = take(f, 4096);
+	data = alloc_dma(f, 4096);
 	iov[0] = (struct iovec){data, 512};
 	iov[1] = (struct iovec){data + 1024, 511};
 	assert_int_equal(vscsi_read(f->queue, lun, data, 0, 0, 0, 0), -EINVAL);
@@ -98,8 +98,8 @@ static void arguments_without_sense(void **state)
 	assert_nothing_left(f);
 }
 
-/* Memory of the caller's own, and the pool's last block with one byte too many. */
-static void memory_out_of_reach(void **state)
+/* Ordinary memory, and the pool's last block with one byte too many. */
+static void memory_outside_pool(void **state)
 {
 	struct fixture *f = *state;
 	struct iovec iov[2];
@@ -108,7 +108,7 @@ static void memory_out_of_reach(void **state)
 	char *data;
 
 	start_ram(f, "--lun=0:0,ram=64M");
-	data = take(f, 512);
+	data = alloc_dma(f, 512);
 	page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	assert_ptr_not_equal(page, MAP_FAILED);
 	assert_int_equal(vscsi_read(f->queue, f->lun, own, 0, 1, 0, 0), -EFAULT);
@@ -139,7 +139,7 @@ static void beyond_the_pool(void **state)
 	START(f, "--lun=0:0,ram=64M");
 	assert_int_equal(vscsi_mem_create(&mem_opts, &opts.mem), 0);
 	assert_int_equal(vscsi_mem_get_stats(opts.mem, &stats), 0);
-	/* The whole pool is one block: its address is the pool's. */
+	/* The whole pool is one block, so its address is that of the pool. */
 	first = vscsi_mem_alloc(opts.mem, stats.largest_free, 0);
 	assert_non_null(first);
 	assert_int_equal(stats.largest_free, stats.bytes);
@@ -149,7 +149,7 @@ static void beyond_the_pool(void **state)
 	assert_int_equal(vscsi_lun_open(f->dev, 0, 0, NULL, &f->lun), 0);
 	assert_int_equal(vscsi_queue_open(f->dev, NULL, &f->queue), 0);
 	assert_int_equal(vscsi_read(f->queue, f->lun, end - 512, 0, 1, 0, 0), 0);
-	assert_int_equal(outcome(f->queue), 0);
+	assert_int_equal(submit_one(f->queue), 0);
 	assert_int_equal(vscsi_read(f->queue, f->lun, end - 511, 0, 1, 0, 0), -EFAULT);
 	assert_int_equal(vscsi_read(f->queue, f->lun, end, 0, 1, 0, 0), -EFAULT);
 	assert_int_equal(vscsi_read(f->queue, f->lun, first - 1, 0, 1, 0, 0), -EFAULT);
@@ -166,22 +166,22 @@ static void read_only(void **state)
 	char *data;
 
 	start_ram(f, "--lun=0:0,ram=64M");
-	data = take(f, 512);
+	data = alloc_dma(f, 512);
 	assert_int_equal(vscsi_lun_open(f->dev, 0, 1, NULL, &lun), 0);
 	assert_int_equal(vscsi_read(f->queue, lun, data, 0, 1, 0, 0), 0);
-	assert_int_equal(outcome(f->queue), 0);
+	assert_int_equal(submit_one(f->queue), 0);
 	assert_int_equal(vscsi_write(f->queue, lun, data, 0, 1, 0, 0), -EROFS);
 	assert_int_equal(vscsi_write_zeroes(f->queue, lun, 0, 1, 0, 0), -EROFS);
 	assert_int_equal(vscsi_compare_and_write(f->queue, lun, data, data, 0, 1, 0, 0), -EROFS);
 	assert_int_equal(vscsi_unmap(f->queue, lun, &range, 1, 0), -EOPNOTSUPP);
 	assert_int_equal(vscsi_pwrite(lun, data, 512, 0, 0), -EROFS);
-	assert_sentence("0:1");
+	assert_error_text("0:1");
 	assert_int_equal(vscsi_lun_close(lun), 0);
 	assert_nothing_left(f);
 }
 
-/* The device is asked all the same: by a raw command, which the library doesn't look into. */
-static void read_only_says_the_device(void **state)
+/* A raw command, which the library does not check, is rejected by the device. */
+static void write_protected_by_device(void **state)
 {
 	struct vscsi_command command = {
 		.size = sizeof(command),
@@ -196,10 +196,10 @@ static void read_only_says_the_device(void **state)
 	struct iovec iov;
 
 	start_ram(f, "--lun=0:0,ram=64M");
-	iov = (struct iovec){take(f, 512), 512};
+	iov = (struct iovec){alloc_dma(f, 512), 512};
 	command.out = &iov;
 	assert_int_equal(vscsi_lun_open(f->dev, 0, 1, NULL, &lun), 0);
-	assert_int_equal(vscsi_command(f->queue, lun, &command, 0), 0);
+	assert_int_equal(vscsi_prepare_command(f->queue, lun, &command, 0), 0);
 	collect(f->queue, &done, 1);
 	assert_int_equal(done.result, -EROFS);
 	assert_int_equal(done.sense_key, 7);
@@ -216,21 +216,21 @@ static void thick_disks_cannot_unmap(void **state)
 	start_ram(f, "--lun=0:0,ram=64M");
 	assert_false(f->info.flags & (VSCSI_LUN_UNMAP | VSCSI_LUN_THIN));
 	assert_int_equal(vscsi_unmap(f->queue, f->lun, &range, 1, 0), -EOPNOTSUPP);
-	/* A wish only: zeros are promised, and come. */
-	data = take(f, 1024);
+	/* UNMAP is only a hint here: zeros are guaranteed. */
+	data = alloc_dma(f, 1024);
 	fill(data, 1024, 1);
 	assert_int_equal(vscsi_write(f->queue, f->lun, data, 0, 2, 0, 0), 0);
-	assert_int_equal(outcome(f->queue), 0);
+	assert_int_equal(submit_one(f->queue), 0);
 	assert_int_equal(vscsi_write_zeroes(f->queue, f->lun, 0, 1, VSCSI_IO_UNMAP, 0), 0);
-	assert_int_equal(outcome(f->queue), 0);
+	assert_int_equal(submit_one(f->queue), 0);
 	memset(data + 512, 0, 512);
 	assert_int_equal(vscsi_read(f->queue, f->lun, data, 0, 1, 0, 0), 0);
-	assert_int_equal(outcome(f->queue), 0);
+	assert_int_equal(submit_one(f->queue), 0);
 	assert_true(is_zero(data, 512));
 	assert_nothing_left(f);
 }
 
-/* Full is told at exactly the depth that was told before; each that was taken completes once. */
+/* The queue is full at exactly the reported depth; each accepted request completes once. */
 static void full_queue(void **state)
 {
 	struct vscsi_queue_info info = {.size = sizeof(info)};
@@ -242,7 +242,7 @@ static void full_queue(void **state)
 
 	START(f, "--lun=0:0,ram=64M", "--cmd-per-lun=100000");
 	open_disk(f, "?queue_size=32");
-	data = take(f, 512);
+	data = alloc_dma(f, 512);
 	assert_int_equal(vscsi_queue_get_info(f->queue, &info), 0);
 	while (!(err = vscsi_read(f->queue, f->lun, data, taken, 1, 0, taken)))
 		taken++;
@@ -255,7 +255,7 @@ static void full_queue(void **state)
 	assert_nothing_left(f);
 }
 
-/* Nobody but the device knows where the disk ends at this moment. */
+/* Only the device knows the current end of the disk. */
 static void beyond_the_end(void **state)
 {
 	struct vscsi_completion done;
@@ -263,7 +263,7 @@ static void beyond_the_end(void **state)
 	char *data;
 
 	start_ram(f, "--lun=0:0,ram=64M,thin");
-	data = take(f, 1024);
+	data = alloc_dma(f, 1024);
 	assert_int_equal(vscsi_read(f->queue, f->lun, data, f->info.blocks, 1, 0, 5), 0);
 	collect(f->queue, &done, 1);
 	assert_int_equal(done.user_data, 5);
@@ -273,9 +273,9 @@ static void beyond_the_end(void **state)
 	assert_int_equal(done.asc, 0x21);
 	assert_string_equal(vscsi_status_text(done.status), "CHECK CONDITION");
 	assert_int_equal(vscsi_write(f->queue, f->lun, data, f->info.blocks - 1, 2, 0, 6), 0);
-	assert_int_equal(outcome(f->queue), -EREMOTEIO);
+	assert_int_equal(submit_one(f->queue), -EREMOTEIO);
 	assert_int_equal(vscsi_read(f->queue, f->lun, data, UINT64_MAX, 1, 0, 7), 0);
-	assert_int_equal(outcome(f->queue), -EREMOTEIO);
+	assert_int_equal(submit_one(f->queue), -EREMOTEIO);
 	assert_nothing_left(f);
 }
 
@@ -284,11 +284,11 @@ int main(void)
 	static const struct CMUnitTest refusals[] = {
 		TEST(too_many_blocks),
 		TEST(too_many_segments),
-		TEST(arguments_without_sense),
-		TEST(memory_out_of_reach),
+		TEST(invalid_arguments),
+		TEST(memory_outside_pool),
 		TEST(beyond_the_pool),
 		TEST(read_only),
-		TEST(read_only_says_the_device),
+		TEST(write_protected_by_device),
 		TEST(thick_disks_cannot_unmap),
 		TEST(full_queue),
 		TEST(beyond_the_end),

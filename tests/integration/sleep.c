@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Sleeping until completions come: by vscsi_wait(), and by epoll on the queue's descriptor. And not
- * being woken, nor waking the device, while nobody sleeps.
+ * Sleeping until completions arrive, with vscsi_wait() and with epoll on the queue's descriptor;
+ * and no notifications while nothing sleeps.
  */
 #include "disk.h"
 
@@ -13,12 +13,12 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-/* Either way of asking for notifications, either kind of device. */
+/* Both kinds of device. */
 static const char *const modes[] = {"--mode=eventfd", "--mode=poll"};
 static const char *const ways[] = {"", "?event_idx=off"};
 
-/* The test is run for each of the four. */
-static void in_all_ways(struct fixture *f, void (*test)(struct fixture *f))
+/* Runs the test for all four combinations. */
+static void in_all_modes(struct fixture *f, void (*test)(struct fixture *f))
 {
 	unsigned mode;
 	unsigned way;
@@ -52,8 +52,8 @@ static void submit_read(struct fixture *f, char *data, uint64_t lba)
 }
 
 /*
- * Whether the completion is there. It may not be: a device that was looked at before it could
- * notify does so all the same, and wakes who waits for the next one.
+ * Whether the completion is there. It may not be: a device that was told about a request before it
+ * could notify may send a late notification, which wakes the next sleeper.
  */
 static bool is_completed(struct vscsi_queue *queue, uint64_t user_data)
 {
@@ -68,30 +68,30 @@ static bool is_completed(struct vscsi_queue *queue, uint64_t user_data)
 	return true;
 }
 
-/* A wake-up that is lost is seen as a wait that ends by its limit. */
+/* A lost wakeup makes a wait end by its timeout. */
 static void wait_rounds(struct fixture *f)
 {
-	char *data = take(f, 512);
+	char *data = alloc_dma(f, 512);
 	unsigned i;
 
 	for (i = 0; i < 500; i++) {
 		submit_read(f, data, i);
 		do {
-			assert_int_equal(vscsi_wait(f->queue, PATIENCE_MS), 1);
+			assert_int_equal(vscsi_wait(f->queue, TIMEOUT_MS), 1);
 		} while (!is_completed(f->queue, i));
 	}
 }
 
-static void no_wait_is_forgotten(void **state)
+static void waits_are_woken(void **state)
 {
-	in_all_ways(*state, wait_rounds);
+	in_all_modes(*state, wait_rounds);
 }
 
 static void epoll_rounds(struct fixture *f)
 {
 	int epoll = epoll_create1(EPOLL_CLOEXEC);
 	struct epoll_event event;
-	char *data = take(f, 512);
+	char *data = alloc_dma(f, 512);
 	unsigned i;
 
 	watch(f->queue, epoll);
@@ -104,24 +104,24 @@ static void epoll_rounds(struct fixture *f)
 			assert_in_range(armed, 0, 1);
 			if (armed)
 				continue;
-			assert_int_equal(epoll_wait(epoll, &event, 1, PATIENCE_MS), 1);
+			assert_int_equal(epoll_wait(epoll, &event, 1, TIMEOUT_MS), 1);
 			assert_ptr_equal(event.data.ptr, f->queue);
 		} while (!is_completed(f->queue, i));
 	}
 	close(epoll);
 }
 
-static void no_descriptor_is_forgotten(void **state)
+static void descriptors_are_woken(void **state)
 {
 	CONFORMS("R-VU-59");
-	in_all_ways(*state, epoll_rounds);
+	in_all_modes(*state, epoll_rounds);
 }
 
 /* One sleep, many completions. */
 static void batch_rounds(struct fixture *f)
 {
 	struct vscsi_completion done[64];
-	char *data = take(f, 64 * 512);
+	char *data = alloc_dma(f, 64 * 512);
 	unsigned have;
 	unsigned i;
 	int got;
@@ -130,7 +130,7 @@ static void batch_rounds(struct fixture *f)
 		assert_int_equal(vscsi_read(f->queue, f->lun, data + 512 * i, i, 1, 0, i), 0);
 	assert_int_equal(vscsi_submit(f->queue), 0);
 	while (have < 64) {
-		assert_int_equal(vscsi_wait(f->queue, PATIENCE_MS), 1);
+		assert_int_equal(vscsi_wait(f->queue, TIMEOUT_MS), 1);
 		got = vscsi_poll(f->queue, done, 64);
 		assert_true(got > 0);
 		have += (unsigned)got;
@@ -138,18 +138,18 @@ static void batch_rounds(struct fixture *f)
 	assert_int_equal(have, 64);
 }
 
-static void many_for_one_wait(void **state)
+static void wait_for_batch(void **state)
 {
 	CONFORMS("R-NOTIF-02");
-	in_all_ways(*state, batch_rounds);
+	in_all_modes(*state, batch_rounds);
 }
 
-/* The request has been served before anybody arms: that must be told, not slept over. */
+/* The request completes before the queue is armed: arming must report that. */
 static void served_rounds(struct fixture *f)
 {
 	uint64_t before = target_counter(&f->target, "requests");
-	uint64_t limit = now_ms() + PATIENCE_MS;
-	char *data = take(f, 512);
+	uint64_t limit = now_ms() + TIMEOUT_MS;
+	char *data = alloc_dma(f, 512);
 
 	submit_read(f, data, 3);
 	while (target_counter(&f->target, "requests") == before)
@@ -158,9 +158,9 @@ static void served_rounds(struct fixture *f)
 	assert_true(is_completed(f->queue, 3));
 }
 
-static void arming_after_the_fact(void **state)
+static void arm_after_completion(void **state)
 {
-	in_all_ways(*state, served_rounds);
+	in_all_modes(*state, served_rounds);
 }
 
 static void poll_reads(struct fixture *f, char *data)
@@ -169,24 +169,24 @@ static void poll_reads(struct fixture *f, char *data)
 
 	for (i = 0; i < 200; i++) {
 		assert_int_equal(vscsi_read(f->queue, f->lun, data, i, 1, 0, i), 0);
-		assert_int_equal(outcome(f->queue), 0);
+		assert_int_equal(submit_one(f->queue), 0);
 	}
 }
 
 /*
- * Nothing is asked of the device while nobody sleeps: it sends not one call. Only for the first
- * completion of a ring it may, as it has no former index to compare with (virtio 1.4, 2.7.10).
+ * Without a sleeper the device sends no notification, except possibly for the first completion of a
+ * ring, because it has no previous index to compare with (virtio 1.4, 2.7.10).
  */
 static void polled_rounds(struct fixture *f)
 {
 	uint64_t before = target_counter(&f->target, "calls");
 	int epoll = epoll_create1(EPOLL_CLOEXEC);
 	struct epoll_event event;
-	char *data = take(f, 512);
+	char *data = alloc_dma(f, 512);
 
 	poll_reads(f, data);
 	assert_in_range(target_counter(&f->target, "calls") - before, 0, 1);
-	/* Empties the descriptor, and takes the wish back. */
+	/* Clears the descriptor and disarms the queue. */
 	assert_int_equal(vscsi_wait(f->queue, 0), 0);
 	before = target_counter(&f->target, "calls");
 	watch(f->queue, epoll);
@@ -198,10 +198,10 @@ static void polled_rounds(struct fixture *f)
 
 static void silent_until_armed(void **state)
 {
-	in_all_ways(*state, polled_rounds);
+	in_all_modes(*state, polled_rounds);
 }
 
-/* A device that polls wants no kicks: none is sent, so that I/O makes no system call. */
+/* A polling device disables kicks: none is sent, so I/O makes no system calls. */
 static void no_kicks_for_a_polling_device(void **state)
 {
 	struct fixture *f = *state;
@@ -212,7 +212,7 @@ static void no_kicks_for_a_polling_device(void **state)
 	START(f, "--lun=0:0,ram=16M", "--mode=poll");
 	for (way = 0; way < ARRAY_LEN(ways); way++) {
 		open_disk(f, ways[way]);
-		data = take(f, 512);
+		data = alloc_dma(f, 512);
 		assert_works(f);
 		before = target_counter(&f->target, "kicks");
 		poll_reads(f, data);
@@ -221,7 +221,7 @@ static void no_kicks_for_a_polling_device(void **state)
 	}
 }
 
-static void wait_has_an_end(void **state)
+static void wait_times_out(void **state)
 {
 	struct fixture *f = *state;
 	uint64_t begin;
@@ -229,15 +229,15 @@ static void wait_has_an_end(void **state)
 
 	START(f, "--lun=0:0,ram=16M");
 	open_disk(f, "");
-	data = take(f, 512);
+	data = alloc_dma(f, 512);
 	assert_works(f);
 	target_freeze(&f->target);
 	submit_read(f, data, 1);
 	assert_int_equal(vscsi_wait(f->queue, 0), 0);
 	begin = now_ms();
-	/* Longer than the library sleeps at once. */
+	/* Longer than one sleep inside the library. */
 	assert_int_equal(vscsi_wait(f->queue, 700), 0);
-	assert_in_range(now_ms() - begin, 690, 700 + PATIENCE_MS);
+	assert_in_range(now_ms() - begin, 690, 700 + TIMEOUT_MS);
 	target_thaw(&f->target);
 	assert_int_equal(vscsi_wait(f->queue, -1), 1);
 	assert_true(is_completed(f->queue, 1));
@@ -248,8 +248,8 @@ static void do_nothing(int number)
 	(void)number;
 }
 
-/* Signals come again and again, so that one surely meets the sleep. */
-static void signals_end_a_wait(void **state)
+/* Repeated signals, so that one certainly interrupts the sleep. */
+static void wait_interrupted_by_signal(void **state)
 {
 	const struct itimerval often = {{0, 20000}, {0, 20000}};
 	const struct itimerval never = {{0, 0}, {0, 0}};
@@ -261,23 +261,23 @@ static void signals_end_a_wait(void **state)
 
 	START(f, "--lun=0:0,ram=16M");
 	open_disk(f, "");
-	data = take(f, 512);
+	data = alloc_dma(f, 512);
 	target_freeze(&f->target);
 	submit_read(f, data, 1);
 	assert_int_equal(sigaction(SIGALRM, &action, &former), 0);
 	assert_int_equal(setitimer(ITIMER_REAL, &often, NULL), 0);
-	ret = vscsi_wait(f->queue, PATIENCE_MS);
+	ret = vscsi_wait(f->queue, TIMEOUT_MS);
 	assert_int_equal(setitimer(ITIMER_REAL, &never, NULL), 0);
 	assert_int_equal(sigaction(SIGALRM, &former, NULL), 0);
 	assert_int_equal(ret, -EINTR);
 	target_thaw(&f->target);
-	assert_int_equal(vscsi_wait(f->queue, PATIENCE_MS), 1);
+	assert_int_equal(vscsi_wait(f->queue, TIMEOUT_MS), 1);
 	assert_true(is_completed(f->queue, 1));
 }
 
 #define SHARERS 3
 
-/* A thread that sleeps for each of its reads, on a handle that shares its queue. */
+/* A thread that sleeps for each of its reads, on a handle of a shared queue. */
 struct sharer {
 	struct fixture *f;
 	char *data;
@@ -302,7 +302,7 @@ static void *sleep_and_share(void *arg)
 		s->good = !vscsi_read(queue, s->f->lun, s->data, i, 1, 0, mine) &&
 			  !vscsi_submit(queue);
 		while (s->good && !got) {
-			s->good = vscsi_wait(queue, PATIENCE_MS) == 1;
+			s->good = vscsi_wait(queue, TIMEOUT_MS) == 1;
 			got = vscsi_poll(queue, &done, 1);
 		}
 		s->good = s->good && got == 1 && !done.result && done.user_data == mine;
@@ -319,7 +319,7 @@ static void run_sharers(struct fixture *f)
 	unsigned i;
 
 	for (i = 0; i < SHARERS; i++) {
-		sharers[i] = (struct sharer){.f = f, .data = take(f, 512), .number = i};
+		sharers[i] = (struct sharer){.f = f, .data = alloc_dma(f, 512), .number = i};
 		assert_int_equal(pthread_create(&threads[i], NULL, sleep_and_share, &sharers[i]),
 				 0);
 	}
@@ -329,8 +329,8 @@ static void run_sharers(struct fixture *f)
 		assert_true(sharers[i].good);
 }
 
-/* One request queue, one descriptor of the device for it, and everybody is woken. */
-static void many_sleep_on_one_queue(void **state)
+/* One request queue with one descriptor of the device, and all sleepers are woken. */
+static void sleepers_share_queue(void **state)
 {
 	struct fixture *f = *state;
 	unsigned mode;
@@ -358,13 +358,13 @@ static void shared_epoll_rounds(struct fixture *f)
 	epoll_rounds(f);
 }
 
-static void shared_queues_have_descriptors(void **state)
+static void shared_queue_descriptors(void **state)
 {
-	in_all_ways(*state, shared_epoll_rounds);
+	in_all_modes(*state, shared_epoll_rounds);
 }
 
-/* Two queues in one epoll: the one that has work is the one that is named. */
-static void two_queues_one_thread(void **state)
+/* Two queues in one epoll: it returns the one with completions. */
+static void two_queues_in_one_epoll(void **state)
 {
 	int epoll = epoll_create1(EPOLL_CLOEXEC);
 	struct epoll_event event;
@@ -376,7 +376,7 @@ static void two_queues_one_thread(void **state)
 
 	START(f, "--lun=0:0,ram=16M");
 	open_disk(f, "?queues=3");
-	data = take(f, 512);
+	data = alloc_dma(f, 512);
 	first = f->queue;
 	assert_int_equal(vscsi_queue_open(f->dev, NULL, &second), 0);
 	assert_int_not_equal(watch(first, epoll), watch(second, epoll));
@@ -386,7 +386,7 @@ static void two_queues_one_thread(void **state)
 		assert_int_equal(vscsi_arm(second), 0);
 		submit_read(f, data, i);
 		do {
-			assert_int_equal(epoll_wait(epoll, &event, 1, PATIENCE_MS), 1);
+			assert_int_equal(epoll_wait(epoll, &event, 1, TIMEOUT_MS), 1);
 			assert_in_range(vscsi_arm(event.data.ptr), 0, 1);
 		} while (event.data.ptr != f->queue || !is_completed(f->queue, i));
 	}
@@ -398,12 +398,12 @@ static void two_queues_one_thread(void **state)
 int main(void)
 {
 	static const struct CMUnitTest sleeping[] = {
-		TEST(no_wait_is_forgotten),    TEST(no_descriptor_is_forgotten),
-		TEST(many_for_one_wait),       TEST(arming_after_the_fact),
+		TEST(waits_are_woken),         TEST(descriptors_are_woken),
+		TEST(wait_for_batch),          TEST(arm_after_completion),
 		TEST(silent_until_armed),      TEST(no_kicks_for_a_polling_device),
-		TEST(wait_has_an_end),         TEST(signals_end_a_wait),
-		TEST(many_sleep_on_one_queue), TEST(shared_queues_have_descriptors),
-		TEST(two_queues_one_thread),
+		TEST(wait_times_out),          TEST(wait_interrupted_by_signal),
+		TEST(sleepers_share_queue),    TEST(shared_queue_descriptors),
+		TEST(two_queues_in_one_epoll),
 	};
 
 	return RUN_TESTS(sleeping);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The soak test: for minutes, everything at random. Threads write, read back and abort, others come
- * and go with LUNs and wait in calls, while the target is killed and started again, stands still,
- * plugs, unplugs and resizes, and the LUN, the target or the device is reset. Every few seconds the
- * device is closed and opened again with other options. All data is verified, and descriptors, DMA
- * memory and the process's size stay what they were.
+ * The soak test: random operations for minutes. Threads write, read back and abort, others open and
+ * close LUNs and make synchronous calls, while the target is killed, restarted and stopped, plugs,
+ * unplugs and resizes units, and the LUN, the target or the device is reset. Every few seconds the
+ * device is closed and opened with other options. All data is verified, and the number of
+ * descriptors, the DMA memory in use and the size of the process must not grow.
  *
- * VSCSI_SOAK_SECONDS=N in the environment: how long; without it, or with 0, it is skipped.
- * VSCSI_TEST_SEED=N repeats a run's choices.
+ * VSCSI_SOAK_SECONDS=N in the environment: the duration; without it, or with 0, it is skipped.
+ * VSCSI_TEST_SEED=N repeats the choices of a run.
  */
 #include "disk.h"
 
@@ -19,22 +19,22 @@
 
 #include "../counts.h"
 
-#define THREADS  2 /* with queues of their own; one more waits in calls, and one plays with LUNs */
+#define THREADS  2 /* with queues; one more makes synchronous calls, and one uses LUNs */
 #define DEPTH    32
 #define BLOCKS   512u
 #define BLOCK    4096u
 #define ROUND_MS 2000
 #define OWN      (2 * MIB)
-#define SLACK_KB 16384 /* by which the process may have grown since its first quarter */
+#define SLACK_KB 16384 /* allowed growth of the process since the first quarter */
 
-/* It's the library's memory that is to be seen, and not what a sanitizer keeps back. */
+/* To see only the library's memory, not what the sanitizer retains. */
 const char *__asan_default_options(void);
 const char *__asan_default_options(void)
 {
 	return "quarantine_size_mb=1";
 }
 
-/* A part of the disk: how often each block was written; whether that is known to have arrived. */
+/* A part of the disk: for each block the number of writes, and whether the last one succeeded. */
 struct part {
 	unsigned number;
 	uint32_t version[BLOCKS];
@@ -48,11 +48,11 @@ struct job {
 	bool busy;
 };
 
-/**
+/*
  * struct worker - A thread and its part of the disk
  * @stop: set by the first thread
  * @done, @cut: requests that succeeded, and that were aborted, reset or lost
- * @wrong: what went wrong, or NULL
+ * @error: error message, or NULL
  * @data: DEPTH blocks of DMA memory
  */
 struct worker {
@@ -63,14 +63,14 @@ struct worker {
 	_Atomic uint64_t done;
 	_Atomic uint64_t cut;
 	atomic_bool stop;
-	const char *wrong;
+	const char *error;
 	char *data;
 	struct job jobs[DEPTH];
 	unsigned inflight;
 };
 
-/* What the first thread does, and how often it was done. */
-enum act {
+/* Operations of the first thread, and how often each was done. */
+enum operation {
 	SCAN,
 	EVENTS,
 	PLUG,
@@ -79,30 +79,30 @@ enum act {
 	TARGET_RESET,
 	DEV_RESET,
 	MEMORY,
-	STAND_STILL,
+	STOP_TARGET,
 	KILL,
-	ACTS,
+	OPS,
 };
 
-static const char *const act_names[] = {
-	"scans",         "looks for events",  "plugs",  "resizes", "LUN resets", "target resets",
+static const char *const op_names[] = {
+	"scans",         "event polls",       "plugs",  "resizes", "LUN resets", "target resets",
 	"device resets", "regions of memory", "pauses", "kills",
 };
 
-/* All of one run of this program. */
+/* The state of a run. */
 struct soak {
 	struct fixture *f;
 	struct vscsi_mem *mem;
 	struct worker workers[THREADS + 2];
 	uint64_t random;
-	uint64_t acts[ACTS];
+	uint64_t ops[OPS];
 	unsigned rounds;
 	bool plugged;
 	char *own;
 	int own_fd;
 };
 
-/* What is to stay flat. */
+/* Quantities that must not grow. */
 struct level {
 	unsigned fds;
 	uint64_t used;
@@ -130,7 +130,7 @@ static bool is_right(const struct part *part, unsigned block, const char *data)
 				    : is_zero(data, BLOCK);
 }
 
-/* Taken back, reset or lost: its data may have been written or not. */
+/* Aborted, reset or lost: its data may have been written or not. */
 static bool may_happen(int result)
 {
 	return result == -ECANCELED || result == -ECONNRESET;
@@ -165,19 +165,19 @@ static int prepare(struct worker *w, struct vscsi_queue *queue, unsigned i)
 	return 0;
 }
 
-static void judge(struct worker *w, const struct vscsi_completion *done)
+static void check_completion(struct worker *w, const struct vscsi_completion *done)
 {
 	uint64_t i = done->user_data;
 	struct job *job = &w->jobs[i % DEPTH];
 
 	if (i >= DEPTH || !job->busy)
-		w->wrong = "a request came back twice";
+		w->error = "a request completed twice";
 	else if (done->result && !may_happen(done->result))
-		w->wrong = "a request failed";
+		w->error = "a request failed";
 	else if (!done->result && !job->write &&
 		 !is_right(&w->part, job->block, w->data + BLOCK * i))
-		w->wrong = "a read found something else than was acknowledged";
-	if (w->wrong)
+		w->error = "a read did not return the acknowledged data";
+	if (w->error)
 		return;
 	if (job->write)
 		w->part.unknown[job->block] = done->result != 0;
@@ -197,7 +197,7 @@ static void fill_queue(struct worker *w, struct vscsi_queue *queue)
 			err = prepare(w, queue, i);
 	}
 	if (err && err != -EAGAIN)
-		w->wrong = "a request was not accepted";
+		w->error = "a request was not accepted";
 	vscsi_submit(queue);
 	if (next_random(&w->random) % 256 == 0)
 		vscsi_abort(queue, next_random(&w->random) % DEPTH);
@@ -212,21 +212,21 @@ static void *use_queue(void *arg)
 	int got;
 
 	if (vscsi_queue_open(w->f->dev, NULL, &queue)) {
-		w->wrong = "no queue";
+		w->error = "no queue";
 		return NULL;
 	}
-	while (!w->wrong && (!atomic_load(&w->stop) || w->inflight)) {
+	while (!w->error && (!atomic_load(&w->stop) || w->inflight)) {
 		fill_queue(w, queue);
 		got = vscsi_poll(queue, done, DEPTH);
 		if (got < 0)
-			w->wrong = "a poll failed";
-		for (i = 0; (int)i < got && !w->wrong; i++)
-			judge(w, &done[i]);
-		if (!got && w->inflight && vscsi_wait(queue, PATIENCE_MS) != 1)
-			w->wrong = "a request did not come back in time";
+			w->error = "a poll failed";
+		for (i = 0; (int)i < got && !w->error; i++)
+			check_completion(w, &done[i]);
+		if (!got && w->inflight && vscsi_wait(queue, TIMEOUT_MS) != 1)
+			w->error = "a request did not complete in time";
 	}
-	if (vscsi_queue_close(queue) && !w->wrong)
-		w->wrong = "a request was lost";
+	if (vscsi_queue_close(queue) && !w->error)
+		w->error = "a request was lost";
 	return NULL;
 }
 
@@ -235,7 +235,7 @@ static void *use_calls(void *arg)
 	struct worker *w = arg;
 	char data[BLOCK];
 
-	while (!w->wrong && !atomic_load(&w->stop)) {
+	while (!w->error && !atomic_load(&w->stop)) {
 		unsigned block = (unsigned)(next_random(&w->random) % BLOCKS);
 		uint64_t at = ((uint64_t)w->part.number * BLOCKS + block) * BLOCK;
 		int err;
@@ -247,22 +247,22 @@ static void *use_calls(void *arg)
 		if (!err || may_happen(err))
 			err = vscsi_pread(w->f->lun, data, BLOCK, at);
 		if (err && !may_happen(err))
-			w->wrong = "a call failed";
+			w->error = "a call failed";
 		else if (!err && !is_right(&w->part, block, data))
-			w->wrong = "a call found something else";
+			w->error = "a call returned wrong data";
 		atomic_fetch_add(err ? &w->cut : &w->done, 1);
 	}
 	return NULL;
 }
 
-/* LUNs that come and go under it, and change their size: nothing but its end is certain. */
+/* LUNs that are unplugged, plugged and resized meanwhile: calls may fail, but always end. */
 static void *use_luns(void *arg)
 {
 	struct worker *w = arg;
 	struct vscsi_lun *lun;
 	char data[BLOCK];
 
-	while (!w->wrong && !atomic_load(&w->stop)) {
+	while (!w->error && !atomic_load(&w->stop)) {
 		int err = vscsi_lun_open(w->f->dev, 0, 1 + next_random(&w->random) % 2, NULL, &lun);
 
 		atomic_fetch_add(err ? &w->cut : &w->done, 1);
@@ -272,7 +272,7 @@ static void *use_luns(void *arg)
 		vscsi_lun_refresh(lun);
 		vscsi_pread(lun, data, BLOCK, next_random(&w->random) % MIB / BLOCK * BLOCK);
 		if (vscsi_lun_close(lun))
-			w->wrong = "a LUN could not be closed";
+			w->error = "a LUN could not be closed";
 	}
 	return NULL;
 }
@@ -283,12 +283,12 @@ static void start_target(struct soak *s)
 	s->plugged = false;
 }
 
-static void act_on_target(struct soak *s, enum act act)
+static void run_target_op(struct soak *s, enum operation op)
 {
 	struct target *target = &s->f->target;
-	const struct timespec nap = {.tv_nsec = 20000000};
+	const struct timespec pause = {.tv_nsec = 20000000};
 
-	switch (act) {
+	switch (op) {
 	case PLUG:
 		target_command(target, NULL, 0, s->plugged ? "remove 0:1" : "add 0:1,ram=1M");
 		s->plugged = !s->plugged;
@@ -297,28 +297,28 @@ static void act_on_target(struct soak *s, enum act act)
 		target_command(target, NULL, 0, "resize 0:2 %u",
 			       (unsigned)(1 + next_random(&s->random) % 64) << 15);
 		break;
-	case STAND_STILL:
+	case STOP_TARGET:
 		target_freeze(target);
-		nanosleep(&nap, NULL);
+		nanosleep(&pause, NULL);
 		target_thaw(target);
 		break;
 	default:
 		target_kill(target);
 		if (next_random(&s->random) % 2)
-			nanosleep(&nap, NULL);
+			nanosleep(&pause, NULL);
 		start_target(s);
 		break;
 	}
 }
 
-/* Whether a call succeeds depends on where the target is; that data is right doesn't. */
-static void act_on_device(struct soak *s, enum act act)
+/* Whether a call succeeds depends on the state of the target; data must always be correct. */
+static void run_device_op(struct soak *s, enum operation op)
 {
 	struct vscsi_lun_addr found[4];
 	struct vscsi_event events[8];
 	struct fixture *f = s->f;
 
-	switch (act) {
+	switch (op) {
 	case SCAN:
 		vscsi_dev_scan(f->dev, found, ARRAY_LEN(found));
 		break;
@@ -344,12 +344,12 @@ static void act_on_device(struct soak *s, enum act act)
 	}
 }
 
-static bool is_for_target(enum act act)
+static bool is_for_target(enum operation op)
 {
-	return act == PLUG || act == RESIZE || act == STAND_STILL || act == KILL;
+	return op == PLUG || op == RESIZE || op == STOP_TARGET || op == KILL;
 }
 
-static void open_anew(struct soak *s)
+static void reopen(struct soak *s)
 {
 	static const char *const options[] = {
 		"queues=4&recovery=exact", "queues=4&recovery=replay", "queues=1",
@@ -395,13 +395,13 @@ static void end_workers(struct soak *s)
 		struct worker *w = &s->workers[i];
 
 		assert_int_equal(pthread_join(w->thread, NULL), 0);
-		if (w->wrong)
-			fail_msg("thread %u: %s", i, w->wrong);
+		if (w->error)
+			fail_msg("thread %u: %s", i, w->error);
 		assert_int_equal(vscsi_mem_free(s->mem, w->data), 0);
 	}
 }
 
-static void look_at_all(struct soak *s)
+static void verify_disk(struct soak *s)
 {
 	char data[BLOCK];
 	unsigned i;
@@ -422,22 +422,22 @@ static void look_at_all(struct soak *s)
 static void one_round(struct soak *s)
 {
 	uint64_t end = now_ms() + ROUND_MS;
-	const struct timespec nap = {.tv_nsec = 5000000};
+	const struct timespec pause = {.tv_nsec = 5000000};
 
-	open_anew(s);
+	reopen(s);
 	start_workers(s);
 	while (now_ms() < end) {
-		enum act act = next_random(&s->random) % ACTS;
+		enum operation op = next_random(&s->random) % OPS;
 
-		if (is_for_target(act))
-			act_on_target(s, act);
+		if (is_for_target(op))
+			run_target_op(s, op);
 		else
-			act_on_device(s, act);
-		s->acts[act]++;
-		nanosleep(&nap, NULL);
+			run_device_op(s, op);
+		s->ops[op]++;
+		nanosleep(&pause, NULL);
 	}
 	end_workers(s);
-	look_at_all(s);
+	verify_disk(s);
 	close_all(s->f);
 	s->rounds++;
 }
@@ -458,7 +458,7 @@ static struct level measure(struct soak *s)
 	return level;
 }
 
-static void tell(const struct soak *s, const struct level *from, const struct level *to)
+static void print_summary(const struct soak *s, const struct level *from, const struct level *to)
 {
 	uint64_t done = 0;
 	uint64_t cut = 0;
@@ -468,11 +468,11 @@ static void tell(const struct soak *s, const struct level *from, const struct le
 		done += s->workers[i].done;
 		cut += s->workers[i].cut;
 	}
-	print_message("soak test: %u rounds, %llu requests done, %llu aborted, reset or gone:",
+	print_message("soak test: %u rounds, %llu requests done, %llu aborted, reset or lost:",
 		      s->rounds, (unsigned long long)done, (unsigned long long)cut);
-	for (i = 0; i < ACTS; i++)
-		print_message(" %llu %s%s", (unsigned long long)s->acts[i], act_names[i],
-			      i + 1 < ACTS ? "," : "\n");
+	for (i = 0; i < OPS; i++)
+		print_message(" %llu %s%s", (unsigned long long)s->ops[i], op_names[i],
+			      i + 1 < OPS ? "," : "\n");
 	print_message("soak test: %u to %u descriptors, %llu to %llu bytes of DMA memory, %ld to "
 		      "%ld KiB resident\n",
 		      from->fds, to->fds, (unsigned long long)from->used,
@@ -510,7 +510,7 @@ static void prepare_soak(struct soak *s)
 	start_target(s);
 }
 
-static void everything_at_random(void **state)
+static void random_operations(void **state)
 {
 	unsigned seconds = seconds_to_run();
 	struct soak *s = calloc(1, sizeof(*s));
@@ -521,7 +521,7 @@ static void everything_at_random(void **state)
 	assert_non_null(s);
 	if (!seconds) {
 		free(s);
-		print_message("VSCSI_SOAK_SECONDS=N has it run so long; --long: ten minutes\n");
+		print_message("VSCSI_SOAK_SECONDS=N sets the duration; --long: ten minutes\n");
 		skip();
 	}
 	s->f = *state;
@@ -530,11 +530,11 @@ static void everything_at_random(void **state)
 	do {
 		one_round(s);
 		to = measure(s);
-		/* What is allocated once is there after a quarter of the time. */
+		/* One-time allocations have been made after a quarter of the time. */
 		if (!from.fds || now_ms() - begin < 250ull * seconds)
 			from = to;
 	} while (now_ms() - begin < 1000ull * seconds);
-	tell(s, &from, &to);
+	print_summary(s, &from, &to);
 	assert_int_equal(to.fds, from.fds);
 	assert_int_equal(to.used, from.used);
 	assert_true(to.kb < from.kb + SLACK_KB);
@@ -548,7 +548,7 @@ static void everything_at_random(void **state)
 int main(void)
 {
 	static const struct CMUnitTest soak[] = {
-		TEST(everything_at_random),
+		TEST(random_operations),
 	};
 
 	return RUN_TESTS(soak);

@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The calls that wait: memory of any kind at any address, lengths beyond any limit of the device,
- * every kind of disk.
+ * Synchronous calls: any memory at any address, lengths beyond all limits of the device, every kind
+ * of disk.
  */
 #include "disk.h"
 
 #include <errno.h>
 #include <pthread.h>
 
-/* Reads back by the path that copies nothing, so that the two ways check each other. */
+/* Reads back asynchronously, so that the two kinds of calls check each other. */
 static bool reads_back(struct fixture *f, const void *expect, size_t len, uint64_t offset)
 {
 	uint32_t size = f->info.block_size;
-	char *data = take(f, len);
+	char *data = alloc_dma(f, len);
 	bool same;
 
 	assert_int_equal(
 		vscsi_read(f->queue, f->lun, data, offset / size, (uint32_t)(len / size), 0, 0), 0);
-	assert_int_equal(outcome(f->queue), 0);
+	assert_int_equal(submit_one(f->queue), 0);
 	same = !memcmp(data, expect, len);
 	assert_int_equal(vscsi_mem_free(vscsi_dev_mem(f->dev), data), 0);
 	return same;
@@ -47,7 +47,7 @@ static void any_address(void **state)
 	free(memory);
 }
 
-/* Larger than the pool, so that it can't but go in parts. */
+/* Larger than the pool, so that it must be split. */
 static void sixty_four_mib(void **state)
 {
 	struct fixture *f = *state;
@@ -65,7 +65,7 @@ static void sixty_four_mib(void **state)
 	free(memory);
 }
 
-static void nothing_at_all(void **state)
+static void zero_length(void **state)
 {
 	struct fixture *f = *state;
 	uint64_t before;
@@ -81,7 +81,7 @@ static void nothing_at_all(void **state)
 	assert_int_equal(target_counter(&f->target, "requests"), before + 1);
 }
 
-static void ranges_without_sense(void **state)
+static void invalid_ranges(void **state)
 {
 	struct fixture *f = *state;
 	char *memory = malloc(8192);
@@ -91,11 +91,11 @@ static void ranges_without_sense(void **state)
 	assert_non_null(memory);
 	size = f->disk->block;
 	assert_int_equal(vscsi_pread(f->lun, memory, size - 1, 0), -EINVAL);
-	assert_sentence("vscsi_pread");
-	assert_sentence("multiple");
+	assert_error_text("vscsi_pread");
+	assert_error_text("multiple");
 	assert_int_equal(vscsi_pread(f->lun, memory, size, 1), -EINVAL);
 	assert_int_equal(vscsi_pwrite(f->lun, memory, size, f->disk->bytes, 0), -EINVAL);
-	assert_sentence("past the end");
+	assert_error_text("past the end");
 	assert_int_equal(vscsi_pwrite(f->lun, memory, 2ul * size, f->disk->bytes - size, 0),
 			 -EINVAL);
 	assert_int_equal(vscsi_pread(f->lun, memory, size, UINT64_MAX - size + 1), -EINVAL);
@@ -126,8 +126,8 @@ static void unmap_and_zeroes(void **state)
 	free(memory);
 }
 
-/* The whole disk at once: more blocks than one command can name. */
-static void the_whole_disk(void **state)
+/* The whole disk at once: more blocks than one command can address. */
+static void whole_disk(void **state)
 {
 	struct fixture *f = *state;
 	struct vscsi_range all = {0, 0, 0};
@@ -147,7 +147,7 @@ static void the_whole_disk(void **state)
 	free(memory);
 }
 
-static void exchange(void **state)
+static void compare_and_write(void **state)
 {
 	struct fixture *f = *state;
 	uint32_t size = f->disk->block;
@@ -164,7 +164,7 @@ static void exchange(void **state)
 	assert_true(on_disk(f, memory + len, len, size));
 	assert_int_equal(vscsi_sync_compare_and_write(f->lun, memory, memory + len, len, size),
 			 -EILSEQ);
-	assert_sentence("e/1d/00");
+	assert_error_text("e/1d/00");
 	assert_true(on_disk(f, memory + len, len, size));
 	most = (size_t)f->info.max_caw_blocks * size;
 	assert_int_equal(vscsi_sync_compare_and_write(f->lun, memory, memory, most + size, 0),
@@ -172,8 +172,8 @@ static void exchange(void **state)
 	free(memory);
 }
 
-/* The most that compare and write takes at once. */
-static void exchange_of_the_largest(void **state)
+/* The maximum length of compare and write. */
+static void largest_compare_and_write(void **state)
 {
 	struct fixture *f = *state;
 	char *memory;
@@ -195,7 +195,7 @@ struct worker {
 	bool good;
 };
 
-/* Eight regions of the disk, one for each thread; no thread opens anything. */
+/* Eight regions of the disk, one per thread; no thread opens anything. */
 static void *work(void *arg)
 {
 	struct worker *worker = arg;
@@ -243,12 +243,12 @@ int main(void)
 		ON_EVERY_DISK(any_address),
 		ON_DISK(sixty_four_mib, "(file, 512)", 0),
 		ON_DISK(sixty_four_mib, "(ram, 4096)", 3),
-		ON_EVERY_DISK(nothing_at_all),
-		ON_EVERY_DISK(ranges_without_sense),
+		ON_EVERY_DISK(zero_length),
+		ON_EVERY_DISK(invalid_ranges),
 		ON_EVERY_DISK(unmap_and_zeroes),
-		ON_EVERY_DISK(the_whole_disk),
-		ON_EVERY_DISK(exchange),
-		ON_EVERY_DISK(exchange_of_the_largest),
+		ON_EVERY_DISK(whole_disk),
+		ON_EVERY_DISK(compare_and_write),
+		ON_EVERY_DISK(largest_compare_and_write),
 		TEST(from_many_threads),
 	};
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Starts, drives and ends vscsi-target processes. Each wait has an end, and each process is waited
- * for by its own number.
+ * Starts, controls and stops vscsi-target processes. Each wait has a timeout, and each process is
+ * waited for by its process id.
  */
 #include "target.h"
 
@@ -34,7 +34,7 @@ uint64_t now_ms(void)
 	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
-void work_begin(void)
+void enter_work_dir(void)
 {
 	const char *root = getenv("MESON_BUILD_ROOT");
 	char name[sizeof(folder)];
@@ -54,7 +54,7 @@ static int remove_entry(const char *path, const struct stat *st, int type, struc
 	return remove(path);
 }
 
-void work_end(void)
+void leave_work_dir(void)
 {
 	if (chdir("/") || nftw(folder, remove_entry, 8, FTW_DEPTH | FTW_PHYS))
 		perror(folder);
@@ -72,10 +72,10 @@ static void run_child(const char *const *argv, int output)
 	_exit(127);
 }
 
-/* Reads up to the line that says that the socket is there. */
+/* Reads up to the line that says that it listens. */
 static void await_listening(struct target *target)
 {
-	uint64_t limit = now_ms() + PATIENCE_MS;
+	uint64_t limit = now_ms() + TIMEOUT_MS;
 	struct pollfd pfd = {.fd = target->output, .events = POLLIN};
 	char line[256] = "";
 	size_t have = 0;
@@ -129,10 +129,10 @@ void target_start(struct target *target, const char *name, const char *const *ar
 	await_listening(target);
 }
 
-/* Its output ends when the process does: nobody else holds the other side. */
+/* Its output ends when the process does: no other process has the write end. */
 static bool await_end(const struct target *target)
 {
-	uint64_t limit = now_ms() + PATIENCE_MS;
+	uint64_t limit = now_ms() + TIMEOUT_MS;
 	struct pollfd pfd = {.fd = target->output, .events = POLLIN};
 	char rest[256];
 
@@ -146,7 +146,7 @@ static bool await_end(const struct target *target)
 	}
 }
 
-/* Waits for the end of the process with a limit, behind which it is ended by force. */
+/* Waits for the process to exit; kills it after a timeout. */
 static int reap(struct target *target)
 {
 	bool ended = await_end(target);
@@ -209,7 +209,7 @@ void target_thaw(const struct target *target)
 
 static int connect_control(const struct target *target)
 {
-	struct timeval limit = {.tv_sec = PATIENCE_MS / 1000};
+	struct timeval limit = {.tv_sec = TIMEOUT_MS / 1000};
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
@@ -234,13 +234,13 @@ void target_command(const struct target *target, char *answer, size_t size, cons
 	line[len++] = '\n';
 	fd = connect_control(target);
 	assert_int_equal(send(fd, line, (size_t)len, MSG_NOSIGNAL), len);
-	/* The target sends each answer with one call, and a local stream doesn't cut those. */
+	/* The target sends each reply with one call, which a local stream does not split. */
 	got = recv(fd, line, sizeof(line), 0);
 	close(fd);
 	assert_true(got > 0 && line[got - 1] == '\n');
 	line[got - 1] = '\0';
 	if (!strncmp(line, "error", 5))
-		fail_msg("the target answers: %s", line);
+		fail_msg("the target replied: %s", line);
 	if (answer)
 		snprintf(answer, size, "%s", line);
 }

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The device side of these tests: vscsi-target as a process of its own. This starts it, talks to
- * its control socket and ends it; what is done with the library is in disk.h. Not for several
- * threads.
+ * The device side of these tests: vscsi-target processes. Starts and stops them, and sends control
+ * commands. For one thread only.
  */
 #ifndef INTEGRATION_TARGET_H
 #define INTEGRATION_TARGET_H
@@ -12,19 +11,19 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* The longest that anything that must happen may take; far more than it ever does. */
-#define PATIENCE_MS 30000
+/* Timeout for everything that must happen; far longer than it ever takes. */
+#define TIMEOUT_MS 30000
 
-/* Most arguments of a target. */
+/* Maximum number of arguments of a target. */
 #define TARGET_ARGS 32
 
-/**
- * struct target - A vscsi-target
- * @pid: its process, 0 when none runs
- * @output: where its standard output is read
- * @socket: path of the socket that it listens on, relative to the working folder
- * @control: path of its control socket
- * @address: "vhost-user:" and @socket, to be handed to vscsi_dev_open()
+/*
+ * struct target - A vscsi-target process
+ * @pid: its process id, 0 if none is running
+ * @output: its standard output
+ * @socket: path of the vhost-user socket, relative to the working directory
+ * @control: path of the control socket
+ * @address: "vhost-user:" and @socket, for vscsi_dev_open()
  */
 struct target {
 	pid_t pid;
@@ -34,65 +33,65 @@ struct target {
 	char address[48];
 };
 
-/* Milliseconds of a clock that is never set. */
+/* Monotonic milliseconds. */
 uint64_t now_ms(void);
 
-/**
- * work_begin - Make a folder for sockets and files under the build folder, and work in it
+/*
+ * enter_work_dir - Create a directory below the build directory, and change to it
  *
- * Paths of sockets are short; so all are relative to it. Fails the program, not a test.
+ * Paths of sockets must be short, so all are relative to it. Exits the program on failure.
  */
-void work_begin(void);
+void enter_work_dir(void);
 
-/* Leaves the folder and takes it away, with the files in it. */
-void work_end(void);
+/* Leaves the directory and removes it with its contents. */
+void leave_work_dir(void);
 
-/**
+/*
  * target_start - Start a target and wait until it listens
- * @target: receives it; end it with target_stop()
- * @name: distinguishes targets that run at the same time; a target that is started again with the
- *	same name listens on the same socket
- * @args: its arguments but --socket and --control, NULL behind the last
+ * @target: receives it; stop it with target_stop()
+ * @name: distinguishes concurrent targets; a target that is started again with the same name
+ *	listens on the same socket
+ * @args: its arguments except --socket and --control, terminated by NULL
  *
- * The environment may name features that no target is to offer: VSCSI_TARGET_OFF.
- * Should the test program die, the target does too. Fails the test when it doesn't come up.
+ * The environment variable VSCSI_TARGET_OFF can name features that targets must not offer.
+ * The target dies with the test program. Fails the test if it does not start.
  */
 void target_start(struct target *target, const char *name, const char *const *args);
 
-/**
- * target_stop - End a target by SIGTERM
- * @target: the target; nothing happens when it doesn't run
+/*
+ * target_stop - Stop a target with SIGTERM
+ * @target: the target; does nothing if it is not running
  *
- * Return: whether it ended by itself with status 0, in time.
+ * Return: whether it exited with status 0 in time.
  */
 bool target_stop(struct target *target);
 
-/* Ends a target by SIGKILL: its socket stays, as after a crash. */
+/* Kills a target with SIGKILL: its socket stays, as after a crash. */
 void target_kill(struct target *target);
 
-/* Whether a target has ended by itself; target_stop() or target_await_crash() follows. */
+/* Whether a target has exited; call target_stop() or target_await_crash() next. */
 bool target_has_ended(const struct target *target);
 
-/* Waits until a target ends as by SIGKILL, as its control command "die" has it do. */
+/* Waits until a target is killed by its control command "die". */
 void target_await_crash(struct target *target);
 
-/* Has a target stand still by SIGSTOP and returns once it does; target_thaw() ends that. */
+/* Stops a target with SIGSTOP and waits until it is stopped; target_thaw() continues it. */
 void target_freeze(const struct target *target);
 void target_thaw(const struct target *target);
 
-/**
+/*
  * target_command - Send a command to the control socket
  * @target: a running target
- * @answer: receives the line that comes back, without line feed; may be NULL
+ * @answer: receives the reply without line feed; may be NULL
  * @size: bytes of @answer
  * @format: the command, without line feed
  *
- * Fails the test when the answer is "error: ..." or none.
+ * Fails the test if the reply is "error: ..." or missing.
  */
 void target_command(const struct target *target, char *answer, size_t size, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 
-/* One of the numbers that the control command "stat" prints. */
+/* A counter of the control command "stat". */
 uint64_t target_counter(const struct target *target, const char *name);
 
 #endif

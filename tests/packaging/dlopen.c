@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Loads the library in a thread, uses it, and unloads it, several times over: what a plugin host
- * does. Must leave nothing behind that a later thread trips over. Argument: the library's file.
+ * Loads the library in a thread, uses it, and unloads it, several times, as a plugin host does.
+ * Nothing may remain that makes a later thread crash. Argument: the library's file.
  */
 #include <dlfcn.h>
 #include <pthread.h>
@@ -41,7 +41,7 @@ static void use(void *handle)
 		exit(1);
 	}
 	if (dev_open("nowhere:/", NULL, &dev) >= 0 || !strstr(last_error(), "vscsi_dev_open")) {
-		fprintf(stderr, "an unknown scheme opened, or failed without a sentence\n");
+		fprintf(stderr, "an unknown scheme opened, or failed without a message\n");
 		exit(1);
 	}
 }

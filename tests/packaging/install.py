@@ -2,13 +2,15 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Installs the project into a folder, builds a program with nothing but pkg-config, and runs it.
 
-The program reads a block from a vscsi-target as a user's would.
+The program reads a block from a vscsi-target as a user's would. A second one, in C++, leaves the library
+by an exception while its back-end is stopped.
 usage: install.py SOURCE-DIR BUILD-DIR TARGET
 """
 
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -49,20 +51,24 @@ def check_files(source, root):
     for tool in ("vscsi-bind", "vscsi-info", "vscsi-perf", "vscsi-target"):
         one(root, f"bin/{tool}")
         one(root, f"{tool}.1*")
+    for page in (source / "include/vscsi/man").glob("*.7"):
+        one(root, f"man7/{page.name}*")
     return library
 
 
-def build_program(source, root, work):
+def build_program(compiler, source, root, work):
     pc = one(root, "libvirtioscsi.pc")
     environment = dict(os.environ, PKG_CONFIG_SYSROOT_DIR=str(root),
                        PKG_CONFIG_PATH=str(pc.parent))
     flags = run(["pkg-config", "--cflags", "--libs", "libvirtioscsi"], env=environment).split()
-    shutil.copy(source / "examples/read_block.c", work / "program.c")
-    run(["gcc", "-std=c11", "-Wall", "-Werror", "program.c", "-o", "program"] + flags, cwd=work)
-    return work / "program"
+    shutil.copy(source, work)
+    program = work / source.stem
+    run([*compiler, "-Wall", "-Wextra", "-Werror", source.name, "-o", program] + flags, cwd=work)
+    return program
 
 
-def read_block(program, library, target, work):
+def run_program(program, library, target, work):
+    """Runs it with the address of a vscsi-target, and the process of that, which it may stop."""
     # A socket's path has 107 characters at most, which a build folder may exceed.
     with tempfile.TemporaryDirectory(prefix="vscsi-") as short:
         disk, socket = work / "disk.img", pathlib.Path(short) / "s"
@@ -71,9 +77,10 @@ def read_block(program, library, target, work):
                               stdout=subprocess.PIPE, text=True) as server:
             try:
                 server.stdout.readline()
-                return run([program, f"vhost-user:{socket}"],
+                return run([program, f"vhost-user:{socket}", str(server.pid)],
                            env=dict(os.environ, LD_LIBRARY_PATH=str(library.parent)))
             finally:
+                server.send_signal(signal.SIGCONT)
                 server.terminate()
                 server.wait(timeout=30)
 
@@ -85,11 +92,15 @@ def main():
     root = work / "root"
     install(build, root)
     library = check_files(source, root)
-    printed = read_block(build_program(source, root, work), library, sys.argv[3], work)
+    program = build_program(["gcc", "-std=c11"], source / "examples/read_block.c", root, work)
+    printed = run_program(program, library, sys.argv[3], work)
     print(printed, end="")
     digits = "".join(printed.split()).lower()
     if CONTENT[:16].hex() not in digits:
         sys.exit(f"the program should have printed {CONTENT[:16].hex()}")
+    program = build_program(["g++", "-std=c++11"], source / "tests/packaging/raii.cpp", root, work)
+    completed = run_program(program, library, sys.argv[3], work)
+    print(f"{completed.strip()} requests completed in destructors")
 
 
 if __name__ == "__main__":

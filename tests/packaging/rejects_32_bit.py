@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Configures the project for a 32-bit target and expects one sentence that refuses it.
+"""Configures the project for a 32-bit target and expects one message that refuses it.
 
 usage: rejects_32_bit.py SOURCE-DIR WORK-DIR
 

@@ -110,6 +110,8 @@ static bool handle(struct rig *rig, struct message *m, size_t limit)
 	fault = script_next(rig, m->head.request);
 	if (fault.kind == RIG_FAULT_READ_CLOSE)
 		limit = (size_t)fault.arg;
+	if (fault.kind == RIG_FAULT_HALF)
+		script_stall(rig);
 	if (limit < sizeof(m->head) ||
 	    !wire_read_payload(rig->fd, m, limit == SIZE_MAX ? limit : limit - sizeof(m->head)))
 		return false;
@@ -133,6 +135,8 @@ static void serve_message(struct rig *rig)
 	size_t limit = read_limit(rig);
 	bool ok;
 
+	if (script_is_unread(rig))
+		script_stall(rig);
 	ok = wire_read_head(rig->fd, &m, limit) && handle(rig, &m, limit);
 	wire_close_fds(&m);
 	if (!ok)
@@ -186,6 +190,24 @@ static void dispatch(struct rig *rig, const struct pollfd *fds, nfds_t n, const 
 		take_connection(rig);
 }
 
+/*
+ * Nothing but @wake was there to be handled: whoever waits for that is told, else it is repeated.
+ */
+static void settle(struct rig *rig, const struct pollfd *fds, nfds_t n)
+{
+	bool idle = true;
+	nfds_t i;
+
+	for (i = 1; i < n; i++)
+		idle = idle && !fds[i].revents;
+	if (idle && rig->settling) {
+		rig->settling = false;
+		rig_changed(rig);
+	}
+	if (rig->settling)
+		eventfd_write(rig->wake, 1);
+}
+
 static void *run(void *ctx)
 {
 	struct rig *rig = ctx;
@@ -205,6 +227,7 @@ static void *run(void *ctx)
 			eventfd_read(rig->wake, &ignored);
 		if (!rig->stopping)
 			dispatch(rig, fds, n, queues);
+		settle(rig, fds, n);
 	}
 	disconnect(rig);
 	rig_unlock(rig);
@@ -300,6 +323,17 @@ void rig_stop(struct rig *rig)
 		fail_msg("the front-end broke a rule: %s", violation);
 }
 
+void rig_settle(struct rig *rig)
+{
+	rig_lock(rig);
+	rig->settling = true;
+	eventfd_write(rig->wake, 1);
+	while (rig->settling && !rig->stalled && rig_wait(rig, "it to have nothing to do"))
+		;
+	rig->settling = false;
+	rig_unlock(rig);
+}
+
 const char *rig_address(struct rig *rig)
 {
 	return rig->address;
@@ -326,9 +360,15 @@ void rig_send_raw(struct rig *rig, const void *bytes, size_t len, unsigned nfds)
 
 void rig_hang_up(struct rig *rig)
 {
+	unsigned connection;
+
 	rig_lock(rig);
+	connection = rig->connection;
 	if (rig->fd >= 0)
 		shutdown(rig->fd, SHUT_RDWR);
+	/* The next one may be there before this thread looks. */
+	while (rig->fd >= 0 && rig->connection == connection &&
+	       rig_wait(rig, "the end of the connection"))
+		;
 	rig_unlock(rig);
-	rig_wait_gone(rig);
 }

@@ -37,6 +37,9 @@ void rig_channel_send(struct rig *rig, uint32_t request, uint32_t flags, uint32_
 	if (len)
 		memcpy(bytes + sizeof(head), payload, len);
 	wire_write(channel_of(rig), bytes, sizeof(head) + len, nfds, 0, false);
+	/* The rig's thread closes the channel when the connection ends: after this. */
+	rig_lock(rig);
+	rig_unlock(rig);
 }
 
 static bool readable(int fd, int timeout_ms)

@@ -92,6 +92,8 @@ struct rig {
 	int channel;
 	bool stopping;
 	bool released;
+	bool stalled;
+	bool settling; /* somebody waits for the thread to have nothing to do */
 	char address[128];
 	char violation[512];
 	bool violated, fetched;
@@ -141,6 +143,8 @@ void wire_close_fds(struct message *m);
 
 /* script.c */
 struct rig_fault script_next(struct rig *rig, uint32_t request);
+bool script_is_unread(struct rig *rig);
+void script_stall(struct rig *rig);
 void script_answer(struct rig *rig, const struct rig_fault *fault, struct answer *a);
 
 /* grammar.c: what may be sent when; false for a message that can't be acted upon */

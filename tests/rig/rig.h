@@ -250,6 +250,8 @@ enum rig_kind {
 	RIG_FAULT_READ_CLOSE,  /* close it after reading @arg bytes of the message */
 	RIG_FAULT_CLOSE_AFTER, /* send @arg bytes of the answer, then close */
 	RIG_FAULT_STALL,       /* read nothing more until rig_release() */
+	RIG_FAULT_UNREAD,      /* don't even read this message until then; for RIG_ANY only */
+	RIG_FAULT_HALF,        /* read its header only until then */
 	RIG_FAULT_BYTEWISE,    /* send the answer in single bytes */
 	RIG_FAULT_SHORT,       /* @arg bytes of payload less than right, the header says so */
 	RIG_FAULT_LONG,        /* @arg bytes more */
@@ -290,6 +292,12 @@ void rig_plan(struct rig *rig, uint32_t request, enum rig_kind kind, uint64_t ar
 
 /* Lets a delayed answer, or a stalled connection, go on. */
 void rig_release(struct rig *rig);
+
+/* Whether it has stopped at one of those, and was not released yet. */
+bool rig_stalled(struct rig *rig);
+
+/* Waits until the rig's thread has nothing more to do: it has stopped, or has read everything. */
+void rig_settle(struct rig *rig);
 
 /* Sends raw bytes on the main socket with @nfds descriptors of some file. */
 void rig_send_raw(struct rig *rig, const void *bytes, size_t len, unsigned nfds);

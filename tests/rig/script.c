@@ -26,6 +26,16 @@ void rig_release(struct rig *rig)
 	rig_unlock(rig);
 }
 
+bool rig_stalled(struct rig *rig)
+{
+	bool stalled;
+
+	rig_lock(rig);
+	stalled = rig->stalled;
+	rig_unlock(rig);
+	return stalled;
+}
+
 /* Every fault of this kind of message counts it; the first whose turn it is is taken. */
 struct rig_fault script_next(struct rig *rig, uint32_t request)
 {
@@ -51,12 +61,25 @@ struct rig_fault script_next(struct rig *rig, uint32_t request)
 	return found;
 }
 
-/* Gives the lock away meanwhile, so that the test can use the rig. */
-static void wait_release(struct rig *rig)
+/* Whether a message is there that is to be left unread. It can't be known by its kind. */
+bool script_is_unread(struct rig *rig)
 {
+	const struct rig_fault *first = &rig->faults[0];
+	char byte;
+
+	return rig->nfaults && first->kind == RIG_FAULT_UNREAD && !first->skip &&
+	       recv(rig->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 1;
+}
+
+/* Gives the lock away meanwhile, so that the test can use the rig. */
+void script_stall(struct rig *rig)
+{
+	rig->stalled = true;
+	rig_changed(rig);
 	while (!rig->released && !rig->stopping)
 		pthread_cond_wait(&rig->changed, &rig->lock);
 	rig->released = false;
+	rig->stalled = false;
 }
 
 /* Lies of the header about a payload that is right. */
@@ -122,7 +145,7 @@ static void send_answer(struct rig *rig, const struct rig_fault *fault, const st
 void script_answer(struct rig *rig, const struct rig_fault *fault, struct answer *a)
 {
 	if (fault->kind == RIG_FAULT_DELAY || fault->kind == RIG_FAULT_STALL)
-		wait_release(rig);
+		script_stall(rig);
 	if (fault->kind == RIG_FAULT_CLOSE) {
 		shutdown(rig->fd, SHUT_RDWR);
 		return;

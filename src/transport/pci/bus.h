@@ -40,7 +40,7 @@ struct pci_range {
  * @reset: put the function into the state after power-on, where that is possible
  * @close: off with interrupts; release everything and free
  *
- * A negative errno comes with its sentence set. Calls as for struct transport_ops: one thread at
+ * A negative errno comes with its error text set. Calls as for struct transport_ops: one thread at
  * a time.
  */
 struct pci_bus_ops {

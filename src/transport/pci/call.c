@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "transport/pci/function.h"
+#include "util/error.h"
 
 static bool listen_to(int epoll, int fd)
 {
@@ -29,10 +30,10 @@ int pci_call_open(struct pci_function *f, unsigned index, int vector_fd)
 	}
 	q->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (q->wake < 0)
-		return transport_no_fd();
+		return error_no_fd();
 	q->call = epoll_create1(EPOLL_CLOEXEC);
 	if (q->call < 0 || !listen_to(q->call, vector_fd) || !listen_to(q->call, q->wake))
-		return transport_no_fd();
+		return error_no_fd();
 	return 0;
 }
 

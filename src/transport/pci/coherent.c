@@ -28,7 +28,7 @@ int pci_keep_coherent(struct pci_function *f)
 	if (!ret)
 		ret = pci_read_config_word(f->bus, at, &control);
 	if (!ret && control & PCI_EXP_DEVCTL_NOSNOOP_EN)
-		ret = error_set(-ENOTSUP,
+		ret = error_set(-EOPNOTSUPP,
 				"%s may go round the processors' caches: its IOMMU doesn't make it "
 				"coherent, and it can't be forbidden in the function",
 				f->bus->name);

@@ -22,8 +22,8 @@
 #define PCI_BIT(n) (UINT64_C(1) << (n))
 
 /*
- * The register of the common configuration behind those of struct virtio_pci_common_cfg; it is there
- * with its feature only (4.1.4.3).
+ * The register of the common configuration behind those of struct virtio_pci_common_cfg; it is
+ * there with its feature only (4.1.4.3).
  */
 #define PCI_QUEUE_NOTIFY_DATA 56u /* VIRTIO_F_NOTIF_CONFIG_DATA */
 
@@ -90,6 +90,8 @@ struct pci_mapping {
  * @nqueues: virtqueues that the device has, at most PCI_QUEUES
  * @features: accepted by us
  * @status: device status as last written
+ * @resetting: a reset has begun and not ended; @reset_limit: when it has failed, in milliseconds;
+ *	@spins: of clock_relax()
  * @generation: of the configuration, as last seen
  * @vectors: MSI-X vectors in use: 0 for the configuration, the others for request queues; a single
  *	one for all
@@ -107,6 +109,9 @@ struct pci_function {
 	unsigned nqueues;
 	uint64_t features;
 	uint8_t status;
+	bool resetting;
+	uint64_t reset_limit;
+	unsigned spins;
 	uint8_t generation;
 	unsigned vectors;
 	int vector_fds[PCI_QUEUES];
@@ -167,15 +172,17 @@ int pci_master(struct pci_bus *bus, bool on);
  * pci_keep_coherent - Make sure that what the device writes is what the processors read
  *
  * Where the IOMMU doesn't see to that, the function is forbidden to ask for accesses that go round
- * the caches. Return: 0, or -ENOTSUP: it can't be forbidden.
+ * the caches. Return: 0, or -EOPNOTSUPP: it can't be forbidden.
  */
 int pci_keep_coherent(struct pci_function *f);
 
-/* status.c and features */
+/* status.c: status and features, and what is done to a device that is to stop */
 int pci_get_features(struct transport *t, uint64_t *features);
 int pci_set_features(struct transport *t, uint64_t features);
 int pci_get_status(struct transport *t);
 int pci_set_status(struct transport *t, uint8_t status);
+int pci_wait_ready(struct transport *t, int timeout_ms);
+void pci_disconnect(struct transport *t);
 
 /* config.c; pci_generation() reads the counter that changes with the configuration */
 int pci_generation(struct pci_function *f, uint8_t *generation);

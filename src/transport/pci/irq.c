@@ -57,7 +57,7 @@ static int make_vectors(struct pci_function *f, unsigned count)
 	for (i = 0; i < count; i++) {
 		f->vector_fds[i] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 		if (f->vector_fds[i] < 0)
-			return transport_no_fd();
+			return error_no_fd();
 	}
 	return 0;
 }

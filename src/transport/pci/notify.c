@@ -52,7 +52,10 @@ int pci_kick_find(struct pci_function *f, unsigned index)
 				 "its structure of %llu bytes or no multiple of %u",
 				 f->bus->name, index, (unsigned long long)q->kick_at,
 				 (unsigned long long)f->layout.notify.len, width);
-	/* Relaxed: whoever notifies learns of the queue from the layer above, which orders that. */
+	/*
+	 * Relaxed: a thread that notifies learns of the queue from the layer above, which orders
+	 * that.
+	 */
 	atomic_store_explicit(&q->kick, f->notify_map ? f->notify_map + q->kick_at : NULL,
 			      memory_order_relaxed);
 	return 0;

@@ -71,6 +71,7 @@ int pci_attach(struct pci_bus *bus, const struct transport_opts *opts, struct tr
 	if (bus->physical)
 		f->ops.needs = 0;
 	f->t.ops = &f->ops;
+	f->t.wait = true;
 	f->bus = bus;
 	f->timeout_ms = opts->timeout_ms;
 	for (i = 0; i < PCI_QUEUES; i++)
@@ -133,6 +134,20 @@ static void pci_close(struct transport *t)
 }
 
 /*
+ * The function and its mappings in the IOMMU belong to VFIO's files, which the parent has as well.
+ */
+static void pci_abandon(struct transport *t)
+{
+	struct pci_function *f = pci_of(t);
+	struct pci_bus *bus = f->bus;
+
+	/* Interrupts are the parent's, too: they are not switched off. */
+	f->vectors = 0;
+	destroy(f);
+	bus->ops->close(bus);
+}
+
+/*
  * One that was reset, or wants to be, can be started again where it is. One that is taken away has
  * to be let go at once, as who takes it away waits for that.
  */
@@ -154,7 +169,7 @@ static int pci_reopen(struct transport *t, bool keep)
 	int ret;
 
 	(void)keep;
-
+	f->resetting = false;
 	if (f->bus->ops->leaving(f->bus))
 		return error_set(-ENODEV, "%s is being taken away or reported a fatal error",
 				 f->bus->name);
@@ -191,6 +206,8 @@ static int pci_check(struct transport *t, unsigned *what)
 	int ret;
 
 	*what = 0;
+	if (f->resetting)
+		return 0;
 	if (f->bus->ops->leaving(f->bus))
 		return pci_gone(f->bus, "is being taken away");
 	status = pci_get_status(t);
@@ -214,6 +231,8 @@ static uint64_t pci_protocol(struct transport *t)
 	return 0;
 }
 
+static const char *const options[] = {"iommu", NULL};
+
 const struct transport_ops pci_ops = {
 	.scheme = "pci",
 	.features = PCI_BIT(VIRTIO_F_VERSION_1) | PCI_BIT(VIRTIO_RING_F_INDIRECT_DESC) |
@@ -227,8 +246,12 @@ const struct transport_ops pci_ops = {
 	 * (6.1).
 	 */
 	.needs = PCI_BIT(VIRTIO_F_ACCESS_PLATFORM),
+	.options = options,
 	.open = pci_open,
 	.close = pci_close,
+	.abandon = pci_abandon,
+	.disconnect = pci_disconnect,
+	.wait_ready = pci_wait_ready,
 	.can_reopen = pci_can_reopen,
 	.reopen = pci_reopen,
 	.get_features = pci_get_features,

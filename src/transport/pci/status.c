@@ -65,52 +65,89 @@ int pci_get_status(struct transport *t)
 	return ret ? ret : (int)status;
 }
 
-/*
- * 4.1.4.3.2: nothing else may be done before the status reads 0, which may take its time (2.4.2).
- */
-static int wait_reset(struct pci_function *f)
-{
-	uint64_t limit = clock_ms() + f->timeout_ms;
-	unsigned spins = 0;
-	int status;
-
-	for (;;) {
-		status = pci_get_status(&f->t);
-		if (status <= 0)
-			return status;
-		if (clock_ms() >= limit)
-			return error_set(-ETIMEDOUT,
-					 "%s did not finish its reset in %u ms and shows status "
-					 "0x%02x; unplug it or restart the machine",
-					 f->bus->name, f->timeout_ms, (unsigned)status);
-		clock_relax(&spins);
-	}
-}
-
-/*
- * A device that can't be reset is cut off where its accesses pass: without bus mastering none of
- * them reaches memory, whatever it believes to be its state (2.4.2).
- */
-static int reset(struct pci_function *f)
+/* Queues are the driver's again, and those who sleep on them have nothing to wait for. */
+static void forget_state(struct pci_function *f)
 {
 	unsigned i;
-	int ret;
 
-	ret = pci_write(&f->layout.common, COMMON(device_status), 1, 0);
-	if (!ret)
-		ret = wait_reset(f);
-	if (ret) {
-		error_keep(true);
-		pci_master(f->bus, false);
-		f->bus->ops->reset(f->bus);
-		error_keep(false);
-	}
+	f->resetting = false;
 	pci_queues_forget(f);
 	/* Nobody sleeps on a device that wasn't running. */
 	for (i = 0; f->status && i < f->nqueues; i++)
 		pci_call_wake(&f->t, i);
 	f->status = 0;
+}
+
+/*
+ * 4.1.4.3.2: nothing else may be done before the status reads 0, which may take its time (2.4.2).
+ */
+static int check_reset(struct pci_function *f)
+{
+	int status = pci_get_status(&f->t);
+
+	if (status <= 0)
+		return status;
+	if (clock_ms() < f->reset_limit)
+		return -EINPROGRESS;
+	return error_set(-ETIMEDOUT,
+			 "%s did not finish its reset in %u ms and shows status 0x%02x; unplug it "
+			 "or restart the machine",
+			 f->bus->name, f->timeout_ms, (unsigned)status);
+}
+
+/* A register tells of nothing: all that can be done is to look again, after a moment. */
+int pci_wait_ready(struct transport *t, int timeout_ms)
+{
+	struct pci_function *f = pci_of(t);
+
+	if (f->resetting && timeout_ms)
+		clock_relax(&f->spins);
+	return 0;
+}
+
+/*
+ * A device that can't be reset is cut off where its accesses pass: without bus mastering none of
+ * them reaches memory, whatever it believes to be its state (2.4.2). A reset of the function, which
+ * takes its time, is for those who wait.
+ */
+static int reset(struct pci_function *f)
+{
+	int ret = 0;
+
+	if (!f->resetting) {
+		f->resetting = true;
+		f->reset_limit = clock_ms() + f->timeout_ms;
+		f->spins = 0;
+		ret = pci_write(&f->layout.common, COMMON(device_status), 1, 0);
+	}
+	if (!ret)
+		ret = check_reset(f);
+	while (ret == -EINPROGRESS && f->t.wait) {
+		pci_wait_ready(&f->t, -1);
+		ret = check_reset(f);
+	}
+	if (ret == -EINPROGRESS)
+		return ret;
+	if (ret) {
+		error_keep(true);
+		pci_master(f->bus, false);
+		if (f->t.wait)
+			f->bus->ops->reset(f->bus);
+		error_keep(false);
+	}
+	forget_state(f);
 	return ret ? ret : pci_master(f->bus, true);
+}
+
+void pci_disconnect(struct transport *t)
+{
+	struct pci_function *f = pci_of(t);
+
+	error_keep(true);
+	pci_write(&f->layout.common, COMMON(device_status), 1, 0);
+	pci_master(f->bus, false);
+	error_keep(false);
+	forget_state(f);
 }
 
 int pci_set_status(struct transport *t, uint8_t status)

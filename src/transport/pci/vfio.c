@@ -145,12 +145,12 @@ int vfio_explain_unmap(const struct vfio *v, int ret, uint64_t len, uint64_t don
 
 static int dma_map(struct pci_bus *bus, uint64_t addr, uint64_t len, uint64_t iova)
 {
-	return vfio_of(bus)->way->map(vfio_of(bus), addr, len, iova);
+	return vfio_of(bus)->interface->map(vfio_of(bus), addr, len, iova);
 }
 
 static int dma_unmap(struct pci_bus *bus, uint64_t iova, uint64_t len)
 {
-	return vfio_of(bus)->way->unmap(vfio_of(bus), iova, len);
+	return vfio_of(bus)->interface->unmap(vfio_of(bus), iova, len);
 }
 
 static bool leaving(struct pci_bus *bus)
@@ -225,8 +225,8 @@ static int read_areas(struct vfio *v)
 	return error_set(-EIO, "VFIO shows no configuration space of %s", v->bus.name);
 }
 
-/* A way that wasn't asked for is taken only where all that it needs is there. */
-static const struct vfio_way *choose(const char *name, unsigned iommu)
+/* An interface that wasn't asked for is used only where all that it needs is there. */
+static const struct vfio_interface *choose(const char *name, unsigned iommu)
 {
 	if (iommu == TRANSPORT_IOMMU_NONE)
 		return &vfio_noiommu;
@@ -248,11 +248,11 @@ int vfio_open(const char *name, unsigned iommu, struct pci_bus **out)
 	snprintf(v->bus.name, sizeof(v->bus.name), "%s", name);
 	ret = vfio_check_function(v->bus.name);
 	if (!ret) {
-		v->way = choose(v->bus.name, iommu);
-		ret = v->way->open(v);
+		v->interface = choose(v->bus.name, iommu);
+		ret = v->interface->open(v);
 	}
 	if (!ret)
-		ret = v->way->read_ranges(v);
+		ret = v->interface->read_ranges(v);
 	if (!ret)
 		ret = read_areas(v);
 	if (!ret)

@@ -23,13 +23,13 @@ struct vfio_area {
 struct vfio;
 
 /**
- * struct vfio_way - A way in, and what does the mapping behind it
+ * struct vfio_interface - An interface of the kernel: opening, and mapping memory
  * @open: from a function's name to its device file. Each thing that can be missing has its
  *	sentence, which says what to do. What was opened is in @v even when this fails
  * @read_ranges: learn page size and addresses of the IOMMU
  * @map, @unmap: as struct pci_bus_ops
  */
-struct vfio_way {
+struct vfio_interface {
 	int (*open)(struct vfio *v);
 	int (*read_ranges)(struct vfio *v);
 	int (*map)(struct vfio *v, uint64_t addr, uint64_t len, uint64_t iova);
@@ -37,14 +37,14 @@ struct vfio_way {
 };
 
 /* The group interface, device file and iommufd, and the group interface without an IOMMU. */
-extern const struct vfio_way vfio_group;
-extern const struct vfio_way vfio_iommufd;
-extern const struct vfio_way vfio_noiommu;
+extern const struct vfio_interface vfio_group;
+extern const struct vfio_interface vfio_iommufd;
+extern const struct vfio_interface vfio_noiommu;
 
 /**
  * struct vfio - A function
  * @bus: for the layer above
- * @way: how it was opened
+ * @interface: how it was opened
  * @container, @group, @device: VFIO's files, -1: not open; with iommufd that is the container
  * @space: number of the address space in an iommufd
  * @call: eventfd for "give it back" and for fatal errors
@@ -53,7 +53,7 @@ extern const struct vfio_way vfio_noiommu;
  */
 struct vfio {
 	struct pci_bus bus;
-	const struct vfio_way *way;
+	const struct vfio_interface *interface;
 	int container;
 	int group;
 	int device;
@@ -66,7 +66,7 @@ struct vfio {
 /* Whether all that vfio_iommufd needs is there, for this user too. */
 bool vfio_iommufd_ready(const char *name);
 
-/* Opens it where VFIO serves functions without an IOMMU. As struct vfio_way. */
+/* Opens it where VFIO serves functions without an IOMMU. As struct vfio_interface. */
 int vfio_open_noiommu(struct vfio *v);
 
 /**
@@ -81,7 +81,7 @@ bool vfio_is_name(const char *name);
 void vfio_read_link(const char *name, const char *link, char *out, size_t room);
 int vfio_check_function(const char *name);
 
-/* The type 1 IOMMU of a container. As struct vfio_way. */
+/* The type 1 IOMMU of a container. As struct vfio_interface. */
 int vfio_read_ranges(struct vfio *v);
 int vfio_type1_map(struct vfio *v, uint64_t addr, uint64_t len, uint64_t iova);
 int vfio_type1_unmap(struct vfio *v, uint64_t iova, uint64_t len);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The way to a function through VFIO's group interface: group, container and device are opened, in
+ * VFIO's group interface: group, container and device are opened, in
  * front of an IOMMU or of none. Most of this file is what to tell people who aren't ready yet.
  */
 #include <dirent.h>
@@ -46,7 +46,7 @@ static int open_container(struct vfio *v)
 			"let this user read and write the file");
 	version = ioctl(v->container, VFIO_GET_API_VERSION);
 	if (version != VFIO_API_VERSION)
-		return error_set(-ENOTSUP, "the kernel has version %d of VFIO, known is %d",
+		return error_set(-EOPNOTSUPP, "the kernel has version %d of VFIO, known is %d",
 				 version, VFIO_API_VERSION);
 	return 0;
 }
@@ -137,7 +137,7 @@ static int open_translated(struct vfio *v)
 	snprintf(path, sizeof(path), "/dev/vfio/%s", group);
 	ret = open_container(v);
 	if (!ret && ioctl(v->container, VFIO_CHECK_EXTENSION, VFIO_TYPE1v2_IOMMU) <= 0)
-		ret = error_set(-ENOTSUP,
+		ret = error_set(-EOPNOTSUPP,
 				"the kernel's VFIO has no driver for this IOMMU; modprobe "
 				"vfio_iommu_type1");
 	if (!ret)
@@ -163,7 +163,7 @@ int vfio_open_noiommu(struct vfio *v)
 				 "%s can't be had without an IOMMU: either there is one, which "
 				 "iommu=auto uses, or VFIO must be allowed to: echo 1 > "
 				 "/sys/module/vfio/parameters/enable_unsafe_noiommu_mode, then "
-				 "bind it to vfio-pci anew",
+				 "bind it to vfio-pci again",
 				 v->bus.name);
 	ret = open_container(v);
 	if (!ret)
@@ -177,7 +177,7 @@ int vfio_open_noiommu(struct vfio *v)
 	return ret;
 }
 
-const struct vfio_way vfio_group = {
+const struct vfio_interface vfio_group = {
 	.open = open_translated,
 	.read_ranges = vfio_read_ranges,
 	.map = vfio_type1_map,

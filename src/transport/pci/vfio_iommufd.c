@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The way to a function through its own file and iommufd: the file is bound to an iommufd, in which
+ * A function's own file and iommufd: the file is bound to an iommufd, in which
  * an address space is made for this one function, and the memory is mapped there.
  */
 #include <dirent.h>
@@ -159,7 +159,7 @@ static int unmap(struct vfio *v, uint64_t iova, uint64_t len)
 	return vfio_explain_unmap(v, ret, len, unmap.length);
 }
 
-const struct vfio_way vfio_iommufd = {
+const struct vfio_interface vfio_iommufd = {
 	.open = open_iommufd,
 	.read_ranges = read_ranges,
 	.map = map,

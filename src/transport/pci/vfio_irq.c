@@ -67,7 +67,7 @@ int vfio_irq_init(struct vfio *v)
 {
 	v->call = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (v->call < 0)
-		return transport_no_fd();
+		return error_no_fd();
 	if (count_irqs(v, VFIO_PCI_REQ_IRQ_INDEX))
 		set(v, VFIO_PCI_REQ_IRQ_INDEX, &v->call, 1);
 	if (count_irqs(v, VFIO_PCI_ERR_IRQ_INDEX))

@@ -59,7 +59,7 @@ static int look_up(int pagemap, uint64_t addr, uint64_t len, uint64_t step, uint
 		ret = physical(pagemap, addr + at, &here);
 		if (!ret && here != *out + at)
 			ret = error_set(
-				-ENOTSUP,
+				-EOPNOTSUPP,
 				"the hugepages at 0x%llx don't follow one another in physical "
 				"memory, which takes an IOMMU; use a pool of one hugepage of %llu "
 				"KiB",
@@ -75,7 +75,7 @@ int vfio_dma_where(struct pci_bus *bus, uint64_t addr, uint64_t len, int fd, uin
 	int ret;
 
 	if (!step)
-		return error_set(-ENOTSUP,
+		return error_set(-EOPNOTSUPP,
 				 "without an IOMMU %s can be given hugepages only; reserve some: "
 				 "echo 64 > /proc/sys/vm/nr_hugepages",
 				 bus->name);
@@ -111,7 +111,7 @@ static int unmap(struct vfio *v, uint64_t iova, uint64_t len)
 	return map(v, 0, len, iova);
 }
 
-const struct vfio_way vfio_noiommu = {
+const struct vfio_interface vfio_noiommu = {
 	.open = vfio_open_noiommu,
 	.read_ranges = read_ranges,
 	.map = map,

@@ -20,7 +20,10 @@ void vu_channel_close(struct vu *vu)
 {
 	if (vu->channel.fd >= 0)
 		close(vu->channel.fd);
+	if (vu->channel.theirs >= 0)
+		close(vu->channel.theirs);
 	vu->channel.fd = -1;
+	vu->channel.theirs = -1;
 	vu->channel.got = 0;
 	vu->channel.fds = false;
 }
@@ -35,23 +38,33 @@ static void give_up(struct vu *vu, const char *why)
 	vu_channel_close(vu);
 }
 
-int vu_channel_open(struct vu *vu)
+int vu_channel_open(struct vu *vu, void *arg)
 {
-	struct vu_message message = {.request = VU_SET_BACKEND_REQ_FD, .nfds = 1};
+	struct vu_message message = {
+		.request = VU_SET_BACKEND_REQ_FD, .fds = &vu->channel.theirs, .nfds = 1};
 	int pair[2];
 	int ret;
 
-	if (vu->channel.fd >= 0)
+	(void)arg;
+	if (!vu_has(vu, VU_PROTOCOL_BACKEND_REQ))
 		return 0;
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
-		return error_set(-errno, "making a pair of sockets failed: %s", strerror(errno));
-	vu->channel.fd = pair[0];
-	/*
-	 * The back-end gets a copy of its end; ours of that end would hide its hanging up from us.
-	 */
-	message.fds = &pair[1];
+	if (vu->channel.fd < 0) {
+		if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
+			return error_set(-errno, "making a pair of sockets failed: %s",
+					 strerror(errno));
+		vu->channel.fd = pair[0];
+		vu->channel.theirs = pair[1];
+	}
+	/* The back-end has one. */
+	if (vu->channel.theirs < 0)
+		return 0;
 	ret = vu_set(vu, &message);
-	close(pair[1]);
+	if (ret == -EINPROGRESS)
+		return ret;
+	/* It gets a copy of its end; ours of that end would hide its hanging up from us. */
+	if (vu->channel.theirs >= 0)
+		close(vu->channel.theirs);
+	vu->channel.theirs = -1;
 	if (ret)
 		vu_channel_close(vu);
 	return ret;

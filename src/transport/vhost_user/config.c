@@ -15,66 +15,79 @@
 #define WRITABLE     offsetof(struct virtio_scsi_config, sense_size)
 #define WRITABLE_LEN (offsetof(struct virtio_scsi_config, max_channel) - WRITABLE)
 
-static int read_all(struct vu *vu, struct vu_config *config)
+static int fetch(struct vu *vu, void *arg)
 {
 	struct vu_config ask = {.size = VU_CONFIG_SIZE};
 	struct vu_message message = {
 		.request = VU_GET_CONFIG, .size = sizeof(ask), .payload = &ask};
 	int ret;
 
+	(void)arg;
 	if (!vu_has(vu, VU_PROTOCOL_CONFIG)) {
-		ret = vu_quiet(vu);
-		return ret ? ret : error_set(-ENOTSUP, "the back-end has no configuration space");
+		ret = vu_quiet(vu, NULL);
+		return ret ? ret
+			   : error_set(-EOPNOTSUPP, "the back-end has no configuration space");
 	}
-	ret = vu_get(vu, &message, config, sizeof(*config));
+	ret = vu_get(vu, &message, &vu->config, sizeof(vu->config));
 	if (ret)
 		return ret;
 	/*
 	 * The message's size was right; these two are the back-end's word for what the bytes are.
 	 */
-	if (config->offset != 0 || config->size != VU_CONFIG_SIZE)
+	if (vu->config.offset != 0 || vu->config.size != VU_CONFIG_SIZE)
 		return vu_fail(vu,
 			       error_set(-EPROTO,
 					 "asked for %u bytes of configuration at 0, the back-end "
 					 "answered with %u at %u",
-					 VU_CONFIG_SIZE, config->size, config->offset));
+					 VU_CONFIG_SIZE, vu->config.size, vu->config.offset));
 	return 0;
 }
 
 /* One message is one snapshot, so virtio 1.4, 2.5.1 needs no generation counter here. */
 int vu_read_config(struct transport *t, unsigned offset, void *buf, unsigned len)
 {
-	struct vu_config config;
+	static vu_step *const steps[] = {fetch};
+	struct vu *vu = vu_of(t);
 	int ret;
 
 	if (!range_inside(offset, len, 0, VU_CONFIG_SIZE))
 		return error_set(-EINVAL, "the configuration space has %u bytes, not %u at %u",
 				 VU_CONFIG_SIZE, len, offset);
-	ret = read_all(vu_of(t), &config);
+	ret = vu_run_steps(vu, steps, ARRAY_LEN(steps), NULL);
 	if (ret)
 		return ret;
-	memcpy(buf, config.bytes + offset, len);
+	memcpy(buf, vu->config.bytes + offset, len);
 	return 0;
+}
+
+/* What to write. */
+struct change {
+	unsigned offset;
+	const void *buf;
+	unsigned len;
+};
+
+static int store(struct vu *vu, void *arg)
+{
+	const struct change *change = arg;
+	struct vu_config config = {.offset = change->offset, .size = change->len};
+	struct vu_message message = {
+		.request = VU_SET_CONFIG, .size = VU_CONFIG_HEAD + change->len, .payload = &config};
+
+	/* A back-end exists that dies of any SET_CONFIG: send none that changes nothing. */
+	if (memcmp(vu->config.bytes + change->offset, change->buf, change->len) == 0)
+		return 0;
+	memcpy(config.bytes, change->buf, change->len);
+	return vu_set(vu, &message);
 }
 
 int vu_write_config(struct transport *t, unsigned offset, const void *buf, unsigned len)
 {
-	struct vu *vu = vu_of(t);
-	struct vu_config config;
-	struct vu_message message = {
-		.request = VU_SET_CONFIG, .size = VU_CONFIG_HEAD + len, .payload = &config};
-	int ret;
+	static vu_step *const steps[] = {fetch, store};
+	struct change change = {offset, buf, len};
 
 	if (!range_inside(offset, len, WRITABLE, WRITABLE_LEN))
 		return error_set(-EINVAL, "%u bytes of configuration at %u can't be written", len,
 				 offset);
-	ret = read_all(vu, &config);
-	if (ret)
-		return ret;
-	/* A back-end exists that dies of any SET_CONFIG: send none that changes nothing. */
-	if (memcmp(config.bytes + offset, buf, len) == 0)
-		return 0;
-	config = (struct vu_config){.offset = offset, .size = len};
-	memcpy(config.bytes, buf, len);
-	return vu_set(vu, &message);
+	return vu_run_steps(vu_of(t), steps, ARRAY_LEN(steps), &change);
 }

@@ -14,38 +14,26 @@
 #define VHOST_BITS   (BIT(VU_F_LOG_ALL) | BIT(VU_F_PROTOCOL_FEATURES))
 #define FIXED_VRINGS 2u /* control and event (virtio 1.4, 5.6.2) */
 
-/* The layer above names these features by bits of its own, which are taken over as they are. */
-_Static_assert(TRANSPORT_MQ == BIT(VU_PROTOCOL_MQ), "MQ");
-_Static_assert(TRANSPORT_REPLY_ACK == BIT(VU_PROTOCOL_REPLY_ACK), "REPLY_ACK");
-_Static_assert(TRANSPORT_BACKEND_REQ == BIT(VU_PROTOCOL_BACKEND_REQ), "BACKEND_REQ");
-_Static_assert(TRANSPORT_CONFIG_SPACE == BIT(VU_PROTOCOL_CONFIG), "CONFIG");
-_Static_assert(TRANSPORT_INFLIGHT == BIT(VU_PROTOCOL_INFLIGHT_SHMFD), "INFLIGHT_SHMFD");
-_Static_assert(TRANSPORT_RESET_DEVICE == BIT(VU_PROTOCOL_RESET_DEVICE), "RESET_DEVICE");
-_Static_assert(TRANSPORT_MEM_SLOTS == BIT(VU_PROTOCOL_CONFIGURE_MEM_SLOTS), "MEM_SLOTS");
-_Static_assert(TRANSPORT_STATUS == BIT(VU_PROTOCOL_STATUS), "STATUS");
-
-static const struct {
-	unsigned bit;
-	const char *name;
-} wanted[] = {
-	{VU_PROTOCOL_MQ, "MQ"},
-	{VU_PROTOCOL_REPLY_ACK, "REPLY_ACK"},
-	{VU_PROTOCOL_BACKEND_REQ, "BACKEND_REQ"},
-	{VU_PROTOCOL_CONFIG, "CONFIG"},
-	{VU_PROTOCOL_INFLIGHT_SHMFD, "INFLIGHT_SHMFD"},
-	{VU_PROTOCOL_RESET_DEVICE, "RESET_DEVICE"},
-	{VU_PROTOCOL_CONFIGURE_MEM_SLOTS, "CONFIGURE_MEM_SLOTS"},
-	{VU_PROTOCOL_STATUS, "STATUS"},
+const struct transport_feature vu_features[VU_FEATURES] = {
+	{"mq", "MQ", BIT(VU_PROTOCOL_MQ), "several request queues"},
+	{"reply_ack", "REPLY_ACK", BIT(VU_PROTOCOL_REPLY_ACK), "acknowledged messages"},
+	{"backend_req", "BACKEND_REQ", BIT(VU_PROTOCOL_BACKEND_REQ), "messages from the back-end"},
+	{"config", "CONFIG", BIT(VU_PROTOCOL_CONFIG), "configuration space"},
+	{"inflight", "INFLIGHT_SHMFD", BIT(VU_PROTOCOL_INFLIGHT_SHMFD),
+	 "in-flight tracking by the back-end"},
+	{"reset_device", "RESET_DEVICE", BIT(VU_PROTOCOL_RESET_DEVICE), "reset message"},
+	{"mem_slots", "CONFIGURE_MEM_SLOTS", BIT(VU_PROTOCOL_CONFIGURE_MEM_SLOTS),
+	 "memory added one region at a time"},
+	{"status", "STATUS", BIT(VU_PROTOCOL_STATUS), "device status"},
 };
 
-/* One table for use and for names: a feature can't be asked for and have none. */
-static uint64_t wanted_mask(void)
+static uint64_t known_features(void)
 {
 	uint64_t mask = 0;
-	size_t i;
+	unsigned i;
 
-	for (i = 0; i < ARRAY_LEN(wanted); i++)
-		mask |= BIT(wanted[i].bit);
+	for (i = 0; i < ARRAY_LEN(vu_features); i++)
+		mask |= vu_features[i].mask;
 	return mask;
 }
 
@@ -55,47 +43,61 @@ static int check_must(uint64_t have, uint64_t must)
 	uint64_t missing = must & ~have;
 	size_t i;
 
-	for (i = 0; i < ARRAY_LEN(wanted); i++) {
-		if (missing & BIT(wanted[i].bit))
+	for (i = 0; i < ARRAY_LEN(vu_features); i++) {
+		if (missing & vu_features[i].mask)
 			return error_set(
-				-ENOTSUP,
+				-EOPNOTSUPP,
 				"the back-end doesn't offer the protocol feature %s, which "
 				"was asked for",
-				wanted[i].name);
+				vu_features[i].spec);
 	}
 	if (missing)
-		return error_set(-ENOTSUP,
+		return error_set(-EOPNOTSUPP,
 				 "protocol features 0x%" PRIx64
 				 " were asked for and are not known here",
 				 missing);
 	return 0;
 }
 
-/*
- * Both messages are legal only when bit 30 was offered (vhost-user, GET_PROTOCOL_FEATURES);
- * accepting the bit may come later. With nothing to use, neither is sent, and rings then need no
- * enabling (vhost-user, "Ring states").
- */
-static int protocol_features(struct vu *vu, const struct transport_opts *opts)
+static int ask_features(struct vu *vu, void *arg)
 {
-	uint64_t mask = wanted_mask() & ~opts->protocol_off;
-	uint64_t offered = 0;
+	(void)arg;
+	return vu_get_u64(vu, VU_GET_FEATURES, &vu->offered);
+}
+
+/*
+ * This message and the next are legal only when bit 30 was offered (vhost-user,
+ * GET_PROTOCOL_FEATURES); accepting the bit may come later.
+ */
+static int ask_protocol(struct vu *vu, void *arg)
+{
+	uint64_t mask = known_features() & ~vu->opts.protocol_off;
 	int ret;
 
+	(void)arg;
+	vu->chosen = 0;
 	if (mask && vu->offered & BIT(VU_F_PROTOCOL_FEATURES)) {
-		ret = vu_get_u64(vu, VU_GET_PROTOCOL_FEATURES, &offered);
+		ret = vu_get_u64(vu, VU_GET_PROTOCOL_FEATURES, &vu->chosen);
 		if (ret)
 			return ret;
 	}
-	mask &= offered;
-	ret = check_must(mask, opts->protocol_must);
-	if (ret || !mask)
-		return ret;
-	ret = vu_set_u64(vu, VU_SET_PROTOCOL_FEATURES, mask);
+	vu->chosen &= mask;
+	return check_must(vu->chosen, vu->opts.protocol_must);
+}
+
+/* With nothing to use it isn't sent, and rings need no enabling (vhost-user, "Ring states"). */
+static int choose_protocol(struct vu *vu, void *arg)
+{
+	int ret;
+
+	(void)arg;
+	if (!vu->chosen)
+		return 0;
+	ret = vu_set_u64(vu, VU_SET_PROTOCOL_FEATURES, vu->chosen);
 	if (ret)
 		return ret;
 	/* Only now: need_reply is not legal in the message that negotiates it. */
-	vu->protocol = mask;
+	vu->protocol = vu->chosen;
 	return 0;
 }
 
@@ -104,18 +106,19 @@ static int protocol_features(struct vu *vu, const struct transport_opts *opts)
  * it there is one ring for requests. More than the eight bits of a ring's index can name are no
  * use.
  */
-static int vring_limit(struct vu *vu)
+static int count_rings(struct vu *vu, void *arg)
 {
 	uint64_t n = FIXED_VRINGS + 1;
 	int ret;
 
+	(void)arg;
 	if (vu_has(vu, VU_PROTOCOL_MQ)) {
 		ret = vu_get_u64(vu, VU_GET_QUEUE_NUM, &n);
 		if (ret)
 			return ret;
 	}
 	if (n < FIXED_VRINGS + 1)
-		return error_set(-ENOTSUP,
+		return error_set(-EOPNOTSUPP,
 				 "the back-end has %" PRIu64
 				 " queues; a SCSI device needs 3 or more",
 				 n);
@@ -124,61 +127,79 @@ static int vring_limit(struct vu *vu)
 }
 
 /* Memory can't be shown in no slots; more slots than the pool has regions are never filled. */
-static int region_limit(struct vu *vu)
+static int count_slots(struct vu *vu, void *arg)
 {
 	uint64_t n = VU_TABLE_REGIONS;
 	int ret;
 
+	(void)arg;
 	if (vu_has(vu, VU_PROTOCOL_CONFIGURE_MEM_SLOTS)) {
 		ret = vu_get_u64(vu, VU_GET_MAX_MEM_SLOTS, &n);
 		if (ret)
 			return ret;
 	}
 	if (n == 0)
-		return error_set(-ENOTSUP, "the back-end has no slot for memory");
+		return error_set(-EOPNOTSUPP, "the back-end has no slot for memory");
 	vu->slots = n > DMA_MAX_REGIONS ? DMA_MAX_REGIONS : (unsigned)n;
 	return 0;
 }
 
-int vu_handshake(struct vu *vu, const struct transport_opts *opts)
+static int set_owner(struct vu *vu, void *arg)
 {
 	struct vu_message owner = {.request = VU_SET_OWNER};
-	int ret;
 
-	ret = vu_get_u64(vu, VU_GET_FEATURES, &vu->offered);
-	if (ret)
-		return ret;
-	ret = protocol_features(vu, opts);
-	if (ret)
-		return ret;
-	ret = vring_limit(vu);
-	if (ret)
-		return ret;
-	ret = region_limit(vu);
-	if (ret)
-		return ret;
-	/* Last, when nothing else can be found missing: it is sent once for a connection. */
+	(void)arg;
 	return vu_set(vu, &owner);
+}
+
+int vu_handshake(struct vu *vu)
+{
+	/* The owner is set when nothing more can be found missing: once for a connection. */
+	static vu_step *const steps[] = {
+		vu_connect,      ask_features, /* GET_FEATURES */
+		ask_protocol,                  /* GET_PROTOCOL_FEATURES, with bit 30 */
+		choose_protocol,               /* SET_PROTOCOL_FEATURES, likewise */
+		count_rings,                   /* GET_QUEUE_NUM, with MQ */
+		count_slots,                   /* GET_MAX_MEM_SLOTS, with CONFIGURE_MEM_SLOTS */
+		set_owner,                     /* SET_OWNER */
+	};
+
+	return vu_run_steps(vu, steps, ARRAY_LEN(steps), NULL);
 }
 
 /* As asked at the beginning: what a back-end offers doesn't change while it is connected. */
 int vu_get_features(struct transport *t, uint64_t *features)
 {
+	static vu_step *const steps[] = {vu_quiet};
 	struct vu *vu = vu_of(t);
 	int ret;
 
-	ret = vu_quiet(vu);
+	ret = vu_run_steps(vu, steps, ARRAY_LEN(steps), NULL);
 	if (ret)
 		return ret;
 	*features = vu->offered & ~VHOST_BITS;
 	return 0;
 }
 
+static int accept_features(struct vu *vu, void *arg)
+{
+	uint64_t extra = vu->protocol ? BIT(VU_F_PROTOCOL_FEATURES) : 0;
+	const uint64_t *features = arg;
+	int ret;
+
+	ret = vu_set_u64(vu, VU_SET_FEATURES, *features | extra);
+	if (ret)
+		return ret;
+	vu->bit30 = extra != 0;
+	vu->accepted = true;
+	return 0;
+}
+
 int vu_set_features(struct transport *t, uint64_t features)
 {
+	/* The channel is legal once bit 30 is negotiated (vhost-user, SET_BACKEND_REQ_FD). */
+	static vu_step *const steps[] = {accept_features, vu_channel_open};
 	struct vu *vu = vu_of(t);
-	uint64_t extra = vu->protocol ? BIT(VU_F_PROTOCOL_FEATURES) : 0;
-	int ret;
 
 	/*
 	 * A back-end may end the connection over a bit it didn't offer (vhost-user, SET_FEATURES).
@@ -191,13 +212,5 @@ int vu_set_features(struct transport *t, uint64_t features)
 	/* The layout of a ring follows from the features: none may change below a running one. */
 	if (vu->running)
 		return error_set(-EBUSY, "features can't change while %u queues run", vu->running);
-	ret = vu_set_u64(vu, VU_SET_FEATURES, features | extra);
-	if (ret)
-		return ret;
-	vu->bit30 = extra != 0;
-	vu->accepted = true;
-	/* Legal only from here on: bit 30 has to be negotiated (vhost-user, SET_BACKEND_REQ_FD). */
-	if (vu_has(vu, VU_PROTOCOL_BACKEND_REQ))
-		return vu_channel_open(vu);
-	return 0;
+	return vu_run_steps(vu, steps, ARRAY_LEN(steps), &features);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The back-end's account of what it has in flight, in a file that we keep for it: one that starts
- * anew finds in it what the one before had begun (vhost-user, "Inflight I/O tracking"). It is the
+ * again finds in it what the one before had begun (vhost-user, "Inflight I/O tracking"). It is the
  * back-end's own; nothing here looks into it.
  */
 #include <errno.h>
@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "transport/vhost_user/session.h"
+#include "util/bits.h"
 #include "util/error.h"
 
 void vu_inflight_drop(struct vu *vu)
@@ -30,36 +31,54 @@ static bool lies_in_file(const struct vu_inflight *part, int fd)
 	       part->size <= (uint64_t)st.st_size - part->offset;
 }
 
-/* An answer without a file, or without size, says that there is none: it goes on without. */
-static int ask(struct vu *vu, unsigned count, unsigned size)
+/* How much there is to keep account of. */
+struct extent {
+	unsigned count;
+	unsigned size;
+};
+
+static int announce(struct vu *vu, void *arg)
 {
-	struct vu_inflight question = {.queues = (uint16_t)count, .queue_size = (uint16_t)size};
+	const struct extent *extent = arg;
+
+	return vu_announce_rings(vu, extent->count);
+}
+
+/* An answer without a file, or without size, says that there is none: it goes on without. */
+static int ask(struct vu *vu, void *arg)
+{
+	const struct extent *extent = arg;
+	struct vu_inflight question = {.queues = (uint16_t)extent->count,
+				       .queue_size = (uint16_t)extent->size};
+	struct vu_inflight answer = question;
 	struct vu_message message = {
 		.request = VU_GET_INFLIGHT_FD, .size = sizeof(question), .payload = &question};
 	int fd = -1;
 	int ret;
 
-	vu->inflight = question;
-	ret = vu_get_fd(vu, &message, &question, sizeof(question), &fd);
-	if (!ret && question.size && fd >= 0 && !lies_in_file(&question, fd))
+	if (vu->inflight_fd >= 0)
+		return 0;
+	ret = vu_get_fd(vu, &message, &answer, sizeof(answer), &fd);
+	if (!ret && answer.size && fd >= 0 && !lies_in_file(&answer, fd))
 		ret = vu_fail(vu,
 			      error_set(-EPROTO,
 					"the back-end sent a file for what is in flight that is "
 					"smaller than it says"));
-	if (ret || !question.size || fd < 0) {
+	if (ret || !answer.size || fd < 0) {
 		if (fd >= 0)
 			close(fd);
 		return ret;
 	}
-	vu->inflight.size = question.size;
-	vu->inflight.offset = question.offset;
+	/* The numbers stay ours. */
+	vu->inflight = question;
+	vu->inflight.size = answer.size;
+	vu->inflight.offset = answer.offset;
 	vu->inflight_fd = fd;
 	return 0;
 }
 
-int vu_track(struct transport *t, unsigned count, unsigned size)
+static int hand_over(struct vu *vu, void *arg)
 {
-	struct vu *vu = vu_of(t);
 	struct vu_message message = {
 		.request = VU_SET_INFLIGHT_FD,
 		.size = sizeof(vu->inflight),
@@ -67,17 +86,21 @@ int vu_track(struct transport *t, unsigned count, unsigned size)
 		.fds = &vu->inflight_fd,
 		.nfds = 1,
 	};
-	int ret;
+
+	(void)arg;
+	return vu->inflight_fd >= 0 ? vu_set(vu, &message) : 0;
+}
+
+int vu_track(struct transport *t, unsigned count, unsigned size)
+{
+	static vu_step *const steps[] = {announce, ask, hand_over};
+	struct extent extent = {count, size};
+	struct vu *vu = vu_of(t);
 
 	if (!vu_has(vu, VU_PROTOCOL_INFLIGHT_SHMFD))
 		return 0;
-	ret = vu_announce_rings(vu, count);
-	if (!ret && vu->inflight_fd < 0)
-		ret = ask(vu, count, size);
-	if (!ret && vu->inflight_fd >= 0)
-		ret = vu_set(vu, &message);
 	vu->inflight_kept = false;
-	return ret;
+	return vu_run_steps(vu, steps, ARRAY_LEN(steps), &extent);
 }
 
 bool vu_tracked(struct transport *t)

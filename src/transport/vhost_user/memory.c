@@ -97,62 +97,161 @@ static int check_region(const struct vu *vu, const struct dma_region *region)
 	return check_count(vu, vu->count + 1);
 }
 
+/* A region that is to come, or to go, and its file. */
+struct change {
+	struct vu_region region;
+	int fd;
+	bool comes;
+};
+
+bool vu_mem_map_live(struct transport *t)
+{
+	return vu_has(vu_of(t), VU_PROTOCOL_CONFIGURE_MEM_SLOTS);
+}
+
+/*
+ * Sorted by guest address: back-ends built on rust-vmm close the connection over a table that isn't
+ * sorted. Files and regions go side by side.
+ */
+static void insert(struct vu_region *regions, int *fds, unsigned count, const struct change *new)
+{
+	while (count > 0 && regions[count - 1].guest > new->region.guest) {
+		regions[count] = regions[count - 1];
+		fds[count] = fds[count - 1];
+		count--;
+	}
+	regions[count] = new->region;
+	fds[count] = new->fd;
+}
+
+static void take_out(struct vu_region *regions, int *fds, unsigned count, uint64_t guest)
+{
+	unsigned at = 0;
+
+	while (regions[at].guest != guest)
+		at++;
+	memmove(&regions[at], &regions[at + 1], (count - at - 1) * sizeof(*regions));
+	memmove(&fds[at], &fds[at + 1], (count - at - 1) * sizeof(*fds));
+}
+
+/* What is in use, with the change made. @regions and @fds have room for one more than there are. */
+static unsigned with_change(const struct vu *vu, const struct change *change,
+			    struct vu_region *regions, int *fds)
+{
+	memcpy(regions, vu->regions, vu->count * sizeof(*regions));
+	memcpy(fds, vu->fds, vu->count * sizeof(*fds));
+	if (!change)
+		return vu->count;
+	if (change->comes) {
+		insert(regions, fds, vu->count, change);
+		return vu->count + 1;
+	}
+	take_out(regions, fds, vu->count, change->region.guest);
+	return vu->count - 1;
+}
+
 /*
  * A table replaces the one before it, so all regions are in it, and their files in the same order
  * (vhost-user, SET_MEM_TABLE). If the back-end refuses it, we don't know which table it has: it
  * stays stale and is sent again before the next ring starts.
  */
-static int send_table(struct vu *vu)
+static int set_table(struct vu *vu, const struct change *change)
 {
-	struct vu_table table = {.count = vu->count};
+	struct vu_region regions[DMA_MAX_REGIONS + 1];
+	int fds[DMA_MAX_REGIONS + 1];
+	unsigned count = with_change(vu, change, regions, fds);
+	struct vu_table table = {.count = count};
 	struct vu_message message = {
 		.request = VU_SET_MEM_TABLE,
-		.size = (uint32_t)(8 + vu->count * sizeof(struct vu_region)),
+		.size = (uint32_t)(8 + count * sizeof(struct vu_region)),
 		.payload = &table,
-		.fds = vu->fds,
-		.nfds = vu->count,
+		.fds = fds,
+		.nfds = count,
 	};
 	int ret;
 
-	ret = check_count(vu, vu->count);
+	ret = check_count(vu, count);
 	if (ret)
 		return ret;
 	/* An empty table is not legal. What the back-end still has goes with the next one. */
 	vu->table_stale = true;
-	if (vu->count == 0)
-		return vu_quiet(vu);
-	memcpy(table.regions, vu->regions, vu->count * sizeof(struct vu_region));
+	if (count == 0)
+		return vu_quiet(vu, NULL);
+	memcpy(table.regions, regions, count * sizeof(*regions));
 	ret = vu_set(vu, &message);
-	if (ret)
-		return ret;
-	vu->table_stale = false;
-	return vu_sync(vu);
+	if (!ret)
+		vu->table_stale = false;
+	return ret;
 }
 
 /*
  * A region is named by all of its numbers, at removal too, when no file goes with it (vhost-user,
- * REM_MEM_REG). The layer above may use new memory, or free the old, when this returns: so it waits
- * until the back-end has done its part.
+ * REM_MEM_REG).
  */
-static int send_slot(struct vu *vu, uint32_t request, const struct vu_region *region, const int *fd)
+static int set_slot(struct vu *vu, const struct vu_region *region, const int *fd)
 {
 	struct vu_slot slot = {.region = *region};
 	struct vu_message message = {
-		.request = request,
+		.request = fd ? VU_ADD_MEM_REG : VU_REM_MEM_REG,
 		.size = sizeof(slot),
 		.payload = &slot,
 		.fds = fd,
 		.nfds = fd ? 1 : 0,
 	};
-	int ret;
 
-	ret = vu_set(vu, &message);
-	return ret ? ret : vu_sync(vu);
+	return vu_set(vu, &message);
 }
 
-bool vu_mem_map_live(struct transport *t)
+/* A slot is an item. One that the back-end refuses leaves it unknown what it has. */
+int vu_mem_refresh(struct vu *vu, void *arg)
 {
-	return vu_has(vu_of(t), VU_PROTOCOL_CONFIGURE_MEM_SLOTS);
+	int ret;
+
+	(void)arg;
+	if (!vu->table_stale || !vu->count)
+		return 0;
+	if (!vu_mem_map_live(&vu->t))
+		return set_table(vu, NULL);
+	ret = check_count(vu, vu->count);
+	for (; !ret && vu->item < vu->count; vu->item += !ret)
+		ret = set_slot(vu, &vu->regions[vu->item], &vu->fds[vu->item]);
+	if (!ret)
+		vu->table_stale = false;
+	return ret;
+}
+
+/* A new connection has no slots yet; a table is sent whole in any case. */
+static int refresh_slots(struct vu *vu, void *arg)
+{
+	return vu_mem_map_live(&vu->t) ? vu_mem_refresh(vu, arg) : 0;
+}
+
+static int tell(struct vu *vu, void *arg)
+{
+	const struct change *change = arg;
+
+	if (!vu_mem_map_live(&vu->t))
+		return set_table(vu, change);
+	return set_slot(vu, &change->region, change->comes ? &change->fd : NULL);
+}
+
+/*
+ * The layer above may use new memory, or free the old, when this ends: so it lasts until the
+ * back-end has done its part. Until then the list stays as it was.
+ */
+static int make_change(struct vu *vu, struct change *change)
+{
+	static vu_step *const steps[] = {refresh_slots, tell, vu_sync};
+	int ret;
+
+	ret = vu_run_steps(vu, steps, ARRAY_LEN(steps), change);
+	if (ret)
+		return ret;
+	if (change->comes)
+		insert(vu->regions, vu->fds, vu->count++, change);
+	else
+		take_out(vu->regions, vu->fds, vu->count--, change->region.guest);
+	return 0;
 }
 
 /* A new table unmaps and maps what running rings use; it has corrupted memory in the past. */
@@ -166,45 +265,17 @@ static int check_idle(struct vu *vu)
 	return 0;
 }
 
-/*
- * Sorted by guest address: back-ends built on rust-vmm close the connection over a table that isn't
- * sorted. Files and regions go side by side. Returns the place.
- */
-static unsigned insert(struct vu *vu, const struct vu_region *region, int fd)
-{
-	unsigned at = vu->count;
-
-	while (at > 0 && vu->regions[at - 1].guest > region->guest) {
-		vu->regions[at] = vu->regions[at - 1];
-		vu->fds[at] = vu->fds[at - 1];
-		at--;
-	}
-	vu->regions[at] = *region;
-	vu->fds[at] = fd;
-	vu->count++;
-	return at;
-}
-
-static void take_out(struct vu *vu, unsigned at)
-{
-	unsigned rest = vu->count - at - 1;
-
-	memmove(&vu->regions[at], &vu->regions[at + 1], rest * sizeof(vu->regions[0]));
-	memmove(&vu->fds[at], &vu->fds[at + 1], rest * sizeof(vu->fds[0]));
-	vu->count--;
-}
-
 int vu_mem_map(struct transport *t, const struct dma_region *region, uint64_t *iova)
 {
+	/* Only lent: the pool keeps the file open for as long as the region is mapped. */
+	struct change change = {
+		{region->addr, region->len, region->addr, region->fd_offset}, region->fd, true};
 	struct vu *vu = vu_of(t);
-	struct vu_region new = {region->addr, region->len, region->addr, region->fd_offset};
-	unsigned at;
 	int ret;
 
 	/* A lost connection has no limit to compare with. */
-	ret = vu_quiet(vu);
-	if (ret)
-		return ret;
+	if (vu->fd < 0)
+		return vu_quiet(vu, NULL);
 	ret = check_idle(vu);
 	if (ret)
 		return ret;
@@ -212,27 +283,21 @@ int vu_mem_map(struct transport *t, const struct dma_region *region, uint64_t *i
 	if (ret)
 		return ret;
 	if (vu->guest_base) {
-		ret = place(vu, region->len, &new.guest);
+		ret = place(vu, region->len, &change.region.guest);
 		if (ret)
 			return ret;
 	}
-	/* Only lent: the pool keeps the file open for as long as the region is mapped. */
-	at = insert(vu, &new, region->fd);
-	ret = vu_mem_map_live(t) ? send_slot(vu, VU_ADD_MEM_REG, &new, &region->fd)
-				 : send_table(vu);
-	if (ret)
-		take_out(vu, at);
-	else
-		*iova = new.guest;
+	ret = make_change(vu, &change);
+	if (!ret)
+		*iova = change.region.guest;
 	return ret;
 }
 
 int vu_mem_unmap(struct transport *t, const struct dma_region *region, uint64_t iova)
 {
+	struct change change = {.comes = false};
 	struct vu *vu = vu_of(t);
-	struct vu_region old;
 	unsigned at = 0;
-	int fd;
 	int ret;
 
 	while (at < vu->count &&
@@ -245,34 +310,8 @@ int vu_mem_unmap(struct transport *t, const struct dma_region *region, uint64_t 
 	ret = check_idle(vu);
 	if (ret)
 		return ret;
-	/* Taken out first, since a table is made of what is left. */
-	old = vu->regions[at];
-	fd = vu->fds[at];
-	take_out(vu, at);
-	ret = vu_mem_map_live(t) ? send_slot(vu, VU_REM_MEM_REG, &old, NULL) : send_table(vu);
-	if (ret)
-		insert(vu, &old, fd);
-	return ret;
-}
-
-/* What a new connection has to be shown slot by slot. */
-static int send_slots(struct vu *vu)
-{
-	unsigned i;
-	int ret;
-
-	ret = check_count(vu, vu->count);
-	for (i = 0; i < vu->count && !ret; i++)
-		ret = send_slot(vu, VU_ADD_MEM_REG, &vu->regions[i], &vu->fds[i]);
-	vu->table_stale = ret != 0;
-	return ret;
-}
-
-int vu_mem_refresh(struct vu *vu)
-{
-	if (!vu->table_stale || !vu->count)
-		return 0;
-	return vu_mem_map_live(&vu->t) ? send_slots(vu) : send_table(vu);
+	change.region = vu->regions[at];
+	return make_change(vu, &change);
 }
 
 bool vu_mem_covers(const struct vu *vu, const void *addr, uint64_t len)

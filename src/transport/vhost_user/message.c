@@ -45,21 +45,26 @@ static const char *const names[] = {
  * that expect the payload to be there as soon as the header is. The socket has to be quiet before,
  * else what lies there would pass for the answer.
  */
-static int transmit(struct vu *vu, const struct vu_message *message, uint32_t flags,
-		    uint64_t deadline)
+static int begin(struct vu *vu, const struct vu_message *message, uint32_t flags, bool takes_fd)
 {
-	char buf[sizeof(struct vu_header) + sizeof(struct vu_table)];
 	struct vu_header head = {message->request, VU_VERSION | flags, message->size};
+	struct vu_exchange *x = &vu->exchange;
 	int ret;
 
-	ret = vu_quiet(vu);
+	ret = vu_quiet(vu, NULL);
 	if (ret)
 		return ret;
-	memcpy(buf, &head, sizeof(head));
+	memcpy(x->out, &head, sizeof(head));
 	if (message->size)
-		memcpy(buf + sizeof(head), message->payload, message->size);
-	return vu_send(vu, buf, sizeof(head) + message->size, message->fds, message->nfds,
-		       deadline);
+		memcpy(x->out + sizeof(head), message->payload, message->size);
+	if (message->nfds)
+		memcpy(x->fds, message->fds, message->nfds * sizeof(*message->fds));
+	x->len = sizeof(head) + message->size;
+	x->nfds = message->nfds;
+	x->takes_fd = takes_fd;
+	x->sent = x->got = 0;
+	vu_begin(vu, VU_SENDING);
+	return 0;
 }
 
 /*
@@ -68,15 +73,10 @@ static int transmit(struct vu *vu, const struct vu_message *message, uint32_t fl
  * before a byte of payload is read. Of the flags only version and reply are looked at: some
  * back-ends leave need_reply set in their answers.
  */
-static int receive_head(struct vu *vu, uint32_t request, uint32_t size, int *fd, uint64_t deadline,
-			uint32_t *got)
+static int check_head(struct vu *vu, uint32_t request, uint32_t size)
 {
-	struct vu_header head;
-	int ret;
+	const struct vu_header head = vu->exchange.in.head;
 
-	ret = vu_read(vu, &head, sizeof(head), fd, deadline);
-	if (ret)
-		return ret;
 	if (head.request != request)
 		return vu_fail(vu, error_set(-EPROTO, "the back-end answered %s with message %u",
 					     names[request], head.request));
@@ -90,45 +90,76 @@ static int receive_head(struct vu *vu, uint32_t request, uint32_t size, int *fd,
 		return vu_fail(vu, error_set(-EPROTO,
 					     "the back-end answered %s with %u bytes, %u are right",
 					     names[request], head.size, size));
-	*got = head.size;
 	return 0;
 }
 
 /* An empty answer to GET_CONFIG is a refusal by the book (vhost-user, GET_CONFIG), not a breach. */
-static int receive(struct vu *vu, uint32_t request, void *answer, uint32_t size, int *fd,
-		   uint64_t deadline)
+static int receive(struct vu *vu, uint32_t request, uint32_t size)
 {
-	uint32_t got = 0;
+	const struct vu_header *head = &vu->exchange.in.head;
 	int ret;
 
-	ret = receive_head(vu, request, size, fd, deadline, &got);
+	ret = vu_read(vu, sizeof(*head));
+	if (!ret)
+		ret = check_head(vu, request, size);
 	if (ret)
 		return ret;
-	if (got == 0)
+	if (head->size == 0)
 		return error_set(-EIO, "the back-end refused %s", names[request]);
-	return vu_read(vu, answer, size, fd, deadline);
+	return vu_read(vu, sizeof(*head) + size);
+}
+
+/* Sends a message and receives its answer, or goes on with that. @size 0: it has none. */
+static int exchange(struct vu *vu, const struct vu_message *message, uint32_t flags, void *answer,
+		    uint32_t size, int *fd)
+{
+	struct vu_exchange *x = &vu->exchange;
+	int ret = 0;
+
+	if (x->phase == VU_IDLE)
+		ret = begin(vu, message, flags, fd);
+	if (!ret && x->phase == VU_SENDING) {
+		ret = vu_send(vu);
+		if (!ret)
+			x->phase = VU_RECEIVING;
+	}
+	if (!ret && size)
+		ret = receive(vu, message->request, size);
+	if (ret == -EINPROGRESS)
+		return ret;
+	if (!ret && size)
+		memcpy(answer, x->in.payload, size);
+	if (!ret && fd) {
+		*fd = x->fd;
+		x->fd = -1;
+	}
+	vu_forget_message(vu);
+	return ret;
 }
 
 /*
  * need_reply is legal only with REPLY_ACK, and asks for a number of which 0 means done (vhost-user,
  * REPLY_ACK). Without it there is nothing to wait for: errors show as a closed connection.
  */
+int vu_set_code(struct vu *vu, const struct vu_message *message, uint64_t *code)
+{
+	bool ack = vu_has(vu, VU_PROTOCOL_REPLY_ACK);
+
+	*code = 0;
+	return exchange(vu, message, ack ? VU_NEED_REPLY : 0, code, ack ? sizeof(*code) : 0, NULL);
+}
+
 int vu_set(struct vu *vu, const struct vu_message *message)
 {
-	uint64_t deadline = vu_deadline(vu);
-	bool ack = vu_has(vu, VU_PROTOCOL_REPLY_ACK);
-	uint64_t result;
+	uint64_t code;
 	int ret;
 
-	ret = transmit(vu, message, ack ? VU_NEED_REPLY : 0, deadline);
-	if (ret || !ack)
-		return ret;
-	ret = receive(vu, message->request, &result, sizeof(result), NULL, deadline);
+	ret = vu_set_code(vu, message, &code);
 	if (ret)
 		return ret;
-	if (result)
+	if (code)
 		return error_set(-EIO, "the back-end refused %s with code %" PRIu64,
-				 names[message->request], result);
+				 names[message->request], code);
 	return 0;
 }
 
@@ -150,16 +181,12 @@ int vu_set_vring(struct vu *vu, uint32_t request, unsigned index, uint32_t value
 /* No need_reply here: a message with an answer of its own must not get two. */
 int vu_get_fd(struct vu *vu, const struct vu_message *message, void *answer, uint32_t size, int *fd)
 {
-	uint64_t deadline = vu_deadline(vu);
-	int ret;
-
-	ret = transmit(vu, message, 0, deadline);
-	return ret ? ret : receive(vu, message->request, answer, size, fd, deadline);
+	return exchange(vu, message, 0, answer, size, fd);
 }
 
 int vu_get(struct vu *vu, const struct vu_message *message, void *answer, uint32_t size)
 {
-	return vu_get_fd(vu, message, answer, size, NULL);
+	return exchange(vu, message, 0, answer, size, NULL);
 }
 
 int vu_get_u64(struct vu *vu, uint32_t request, uint64_t *value)
@@ -170,10 +197,11 @@ int vu_get_u64(struct vu *vu, uint32_t request, uint64_t *value)
 }
 
 /* GET_FEATURES is legal at any time and changes nothing, which makes it the question to ask. */
-int vu_sync(struct vu *vu)
+int vu_sync(struct vu *vu, void *arg)
 {
 	uint64_t ignored;
 
+	(void)arg;
 	if (vu_has(vu, VU_PROTOCOL_REPLY_ACK))
 		return 0;
 	return vu_get_u64(vu, VU_GET_FEATURES, &ignored);

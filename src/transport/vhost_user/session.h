@@ -5,6 +5,11 @@
  * Everything here is the control path and runs in one thread at a time (transport.h), with one
  * exception: vu_notify(), which reads a ring's kick descriptor only. A function that finds the
  * connection broken ends it with vu_fail(); from then on all calls return -ENOTCONN.
+ *
+ * No function waits, except for vu_run_steps() and vu_wait_ready(). An operation is a table of
+ * steps; a step sends one message, or several of a kind. A function that sends a message returns
+ * -EINPROGRESS until its answer is there, and is then called again with the same arguments, so what
+ * it does before the message must bear repetition. Where the operation stands is in struct vu.
  */
 #ifndef TRANSPORT_VHOST_USER_SESSION_H
 #define TRANSPORT_VHOST_USER_SESSION_H
@@ -20,16 +25,62 @@
 /* Largest payload of a back-end's request that is read; a longer one ends the channel. */
 #define VU_CHANNEL_PAYLOAD 256u
 
+struct vu;
+
+/**
+ * vu_step - A step of an operation
+ * @arg: of vu_run_steps()
+ *
+ * Return: 0: the next step follows; -EINPROGRESS: the same one again; else the operation fails.
+ */
+typedef int vu_step(struct vu *vu, void *arg);
+
+/* What is waited for. */
+enum vu_phase {
+	VU_IDLE,
+	VU_CONNECTING, /* room in the listener's backlog; there is nothing to poll() for */
+	VU_SENDING,    /* room in the socket */
+	VU_RECEIVING,  /* the answer */
+};
+
+/**
+ * struct vu_exchange - The message on its way, and its answer
+ * @phase: what is waited for
+ * @deadline: when it has failed, in nanoseconds of CLOCK_MONOTONIC
+ * @out, @len, @sent: header and payload, and how far they are sent
+ * @fds, @nfds: descriptors to go with the first byte; the caller's
+ * @in, @got: the answer as far as it has arrived
+ * @takes_fd, @fd: whether the answer may have a descriptor, and that; -1: none yet
+ */
+struct vu_exchange {
+	enum vu_phase phase;
+	uint64_t deadline;
+	size_t len;
+	size_t sent;
+	size_t got;
+	int fds[VU_MAX_FDS];
+	unsigned nfds;
+	bool takes_fd;
+	int fd;
+	uint8_t out[sizeof(struct vu_header) + sizeof(struct vu_table)];
+	struct {
+		struct vu_header head;
+		uint8_t payload[sizeof(struct vu_config)];
+	} in;
+};
+
 /**
  * struct vu_vring - One ring
  * @kick: eventfd that wakes the back-end; -1 before the first start. Read by any thread
  * @call: eventfd that wakes us; -1 before the first start
+ * @known: other threads may know the two
  * @started: between SET_VRING_KICK and the answer to GET_VRING_BASE
  * @packed: the format it was started with
  */
 struct vu_vring {
 	_Atomic int kick;
 	int call;
+	bool known;
 	bool started;
 	bool packed;
 };
@@ -37,12 +88,14 @@ struct vu_vring {
 /**
  * struct vu_channel - The back-end's own channel
  * @fd: our end, -1 when there is none
+ * @theirs: the back-end's end until it was sent, -1 otherwise
  * @got: bytes of the current message that have arrived
  * @fds: whether file descriptors came with it (they are closed already)
  * @head, @payload: the message
  */
 struct vu_channel {
 	int fd;
+	int theirs;
 	size_t got;
 	bool fds;
 	struct vu_header head;
@@ -56,11 +109,16 @@ struct vu_channel {
  * @owned: whether @fd is ours to close; a handed-over one is not until open() succeeds
  * @handed_over: whether it was the caller's before that; @ended: and where it is once it is lost
  * @path: socket to connect to again; empty for a handed-over one
- * @opts: wishes given at the opening, which hold for each further connection
+ * @opts: options of the address, which hold for each further connection
  * @timeout_ms: limit for each message, its answer included
+ * @exchange: the message on its way
+ * @steps, @step, @item: the operation in progress, NULL: none; its step; how many of its items that
+ *	step has done
+ * @config: what GET_CONFIG answered last
+ * @refused: code with which SET_VRING_ENABLE was refused, while the ring is taken back
  * @guest_base: as in struct transport_opts
  * @offered: virtio and vhost feature bits of the back-end
- * @protocol: protocol features in use
+ * @protocol: protocol features in use; @chosen: those to be used, during the handshake
  * @bit30: whether VHOST_USER_F_PROTOCOL_FEATURES was accepted, so that rings need enabling
  * @accepted: whether features were set since the last reset
  * @status: device status, where the back-end doesn't keep it
@@ -88,9 +146,16 @@ struct vu {
 	char path[108];
 	struct transport_opts opts;
 	unsigned timeout_ms;
+	struct vu_exchange exchange;
+	vu_step *const *steps;
+	unsigned step;
+	unsigned item;
+	struct vu_config config;
+	uint64_t refused;
 	uint64_t guest_base;
 	uint64_t offered;
 	uint64_t protocol;
+	uint64_t chosen;
 	bool bit30;
 	bool accepted;
 	uint8_t status;
@@ -121,21 +186,43 @@ static inline bool vu_has(const struct vu *vu, unsigned bit)
 	return vu->protocol >> bit & 1;
 }
 
+/* Whether an operation is in progress. */
+static inline bool vu_busy(const struct vu *vu)
+{
+	return vu->steps;
+}
+
+/* -- steps.c -- */
+
+/**
+ * vu_run_steps - Begin an operation, or go on with the one in progress
+ * @vu: the connection
+ * @steps, @count: the table; it also tells operations apart
+ * @arg: for the steps: the caller's arguments, the same at each call
+ *
+ * The only place where the transport waits for the back-end, if it is to wait at all.
+ *
+ * Return: 0; -EINPROGRESS; -EBUSY when another operation is in progress; or what a step returned.
+ */
+int vu_run_steps(struct vu *vu, vu_step *const *steps, unsigned count, void *arg);
+
 /* -- socket.c -- */
 
 /**
- * vu_connect - Get the main socket
- * @vu: @fd and @owned are set; @timeout_ms is the limit
- * @where: path of a socket, or "fd=N"
+ * vu_take_address - Note where to connect to
+ * @where: path of a socket, or "fd=N", which is the connection already
  *
- * Return: 0; -EINVAL, -ENAMETOOLONG, -ETIMEDOUT or what connect() said.
+ * Return: 0; -EINVAL, -ENAMETOOLONG.
  */
-int vu_connect(struct vu *vu, const char *where);
+int vu_take_address(struct vu *vu, const char *where);
+
+/* A step: connects the main socket to the path, unless there is one. */
+int vu_connect(struct vu *vu, void *arg);
 
 /**
- * vu_fail - End the connection at once
+ * vu_fail - End the connection at once, and with it the operation in progress
  * @vu: the connection
- * @err: why, a negative errno whose sentence is set
+ * @err: why, a negative errno whose error text is set
  *
  * A back-end that broke the protocol can't be understood any more (vhost-user, "Communication"). A
  * handed-over socket is shut down, not closed. Eventfds stay until vu_close(): others may be
@@ -148,37 +235,39 @@ int vu_fail(struct vu *vu, int err);
 /* -- wire.c -- */
 
 /**
- * vu_deadline - The moment at which a message that starts now has failed
+ * vu_begin - Begin to wait for something
+ * @phase: for what
  *
- * Return: nanoseconds of CLOCK_MONOTONIC.
+ * From now on it has until the deadline.
  */
-uint64_t vu_deadline(const struct vu *vu);
+void vu_begin(struct vu *vu, enum vu_phase phase);
+
+/* Whether the deadline of what is waited for has passed. */
+bool vu_is_late(const struct vu *vu);
 
 /**
- * vu_send - Send bytes, all of them, with descriptors beside the first
- * @vu: the connection
- * @buf, @len: header and payload together: some back-ends read the payload with a single read
- * @fds, @nfds: descriptors to attach, at most VU_MAX_FDS; they stay the caller's
- * @deadline: of vu_deadline()
+ * vu_send - Send what is left of the message
  *
- * Serves the back-end's channel while it waits. On failure the connection has ended.
+ * Header and payload go together, as some back-ends read the payload with a single read.
+ *
+ * Return: 0 when all of it is sent; -EINPROGRESS; else the connection has ended.
  */
-int vu_send(struct vu *vu, const void *buf, size_t len, const int *fds, unsigned nfds,
-	    uint64_t deadline);
+int vu_send(struct vu *vu);
 
 /**
- * vu_read - Read exactly so many bytes from the main socket
- * @vu: the connection
- * @buf, @len: where to
- * @deadline: of vu_deadline()
+ * vu_read - Read the answer up to so many bytes from its beginning
  *
- * @fd: receives a descriptor that comes along, and is -1 before; the caller's to close, even when
- *	this fails. NULL: none is expected
+ * Descriptors that nobody expects are closed and are an error.
  *
- * Descriptors that nobody expects are closed and are an error. Serves the back-end's channel while
- * it waits. On failure the connection has ended.
+ * Return: as vu_send().
  */
-int vu_read(struct vu *vu, void *buf, size_t len, int *fd, uint64_t deadline);
+int vu_read(struct vu *vu, size_t len);
+
+/* Forgets the message on its way, and closes what came with its answer. */
+void vu_forget_message(struct vu *vu);
+
+/* Sleeps as struct transport_ops has it. */
+int vu_wait_ready(struct transport *t, int timeout_ms);
 
 /**
  * vu_recv - Receive what is there, without waiting
@@ -192,14 +281,14 @@ int vu_read(struct vu *vu, void *buf, size_t len, int *fd, uint64_t deadline);
 ssize_t vu_recv(int fd, void *buf, size_t len, int *keep, bool *fds);
 
 /**
- * vu_quiet - Make sure that nothing is waiting on the main socket
+ * vu_quiet - Make sure that nothing is waiting on the main socket; also a step
  *
  * Between an answer and the next request the back-end has nothing to say there; bytes that come
  * unasked must not be taken for the next answer.
  *
  * Return: 0; -EPROTO for such bytes, -ENOTCONN when the peer hung up: the connection has ended.
  */
-int vu_quiet(struct vu *vu);
+int vu_quiet(struct vu *vu, void *arg);
 
 /* -- message.c -- */
 
@@ -208,7 +297,7 @@ int vu_quiet(struct vu *vu);
  * @request: VU_*
  * @size: bytes of payload
  * @payload: the payload
- * @fds, @nfds: descriptors to attach
+ * @fds, @nfds: descriptors to attach; they stay the caller's
  */
 struct vu_message {
 	uint32_t request;
@@ -223,11 +312,15 @@ struct vu_message {
  * @vu: the connection
  * @message: the message
  *
- * With REPLY_ACK this waits for the back-end's word that it was done.
+ * With REPLY_ACK this is in progress until the back-end says that it was done.
  *
- * Return: 0; -EIO when the back-end refused, the connection goes on; else it has ended.
+ * Return: 0; -EINPROGRESS; -EIO when the back-end refused, the connection goes on; else it has
+ * ended.
  */
 int vu_set(struct vu *vu, const struct vu_message *message);
+
+/* vu_set() that leaves a refusal to the caller: @code receives 0 for done, or what was answered. */
+int vu_set_code(struct vu *vu, const struct vu_message *message, uint64_t *code);
 
 /* vu_set() with a payload of one number. */
 int vu_set_u64(struct vu *vu, uint32_t request, uint64_t value);
@@ -239,14 +332,14 @@ int vu_set_vring(struct vu *vu, uint32_t request, unsigned index, uint32_t value
  * vu_get - Send a message that has an answer, and receive that
  * @vu: the connection
  * @message: the message; no acknowledgement is asked for, the answer is one
- * @answer, @size: receives the answer, which must have exactly this size
+ * @answer, @size: receives the answer when this returns 0; it must have exactly this size
  *
- * Return: 0; -EIO for an empty answer to GET_CONFIG, which is how a back-end refuses that one; else
- * the connection has ended.
+ * Return: 0; -EINPROGRESS; -EIO for an empty answer to GET_CONFIG, which is how a back-end refuses
+ * that one; else the connection has ended.
  */
 int vu_get(struct vu *vu, const struct vu_message *message, void *answer, uint32_t size);
 
-/* vu_get() of an answer that may have a descriptor: as vu_read(). */
+/* vu_get() of an answer that may have a descriptor: @fd receives it, or -1. */
 int vu_get_fd(struct vu *vu, const struct vu_message *message, void *answer, uint32_t size,
 	      int *fd);
 
@@ -254,24 +347,27 @@ int vu_get_fd(struct vu *vu, const struct vu_message *message, void *answer, uin
 int vu_get_u64(struct vu *vu, uint32_t request, uint64_t *value);
 
 /**
- * vu_sync - Wait until all messages so far were processed
+ * vu_sync - A step: sees to it that all messages so far were processed
  *
  * With REPLY_ACK they were already. Without it, an answer to GET_FEATURES tells: messages are
  * processed in their order.
  */
-int vu_sync(struct vu *vu);
+int vu_sync(struct vu *vu, void *arg);
 
 /* -- handshake.c -- */
 
 /**
- * vu_handshake - What a new connection begins with
- * @vu: the connection
- * @opts: which protocol features to leave out and which to insist on
+ * vu_handshake - Connect, unless a socket was handed over, and do what a connection begins with
+ * @vu: the connection; its options are in @opts
  *
- * Return: 0; -ENOTSUP when something is missing, before the back-end was changed in any way; or as
- * vu_get().
+ * Return: 0; -EINPROGRESS; -EOPNOTSUPP when something is missing, before the back-end was changed
+ * in any way; what connect() said; or as vu_get().
  */
-int vu_handshake(struct vu *vu, const struct transport_opts *opts);
+int vu_handshake(struct vu *vu);
+
+/* The protocol features that are used where they are offered. */
+#define VU_FEATURES 8
+extern const struct transport_feature vu_features[VU_FEATURES];
 
 int vu_get_features(struct transport *t, uint64_t *features);
 int vu_set_features(struct transport *t, uint64_t features);
@@ -279,11 +375,11 @@ int vu_set_features(struct transport *t, uint64_t features);
 /* -- channel.c -- */
 
 /**
- * vu_channel_open - Give the back-end a channel of its own, unless it has one
+ * vu_channel_open - A step: gives the back-end a channel of its own, unless it has one
  *
- * Return: 0, -errno of socketpair(), or as vu_set().
+ * Only with BACKEND_REQ. Return: 0, -errno of socketpair(), or as vu_set().
  */
-int vu_channel_open(struct vu *vu);
+int vu_channel_open(struct vu *vu, void *arg);
 
 /**
  * vu_channel_serve - Read and answer what the back-end sent, without waiting
@@ -301,8 +397,8 @@ int vu_mem_map(struct transport *t, const struct dma_region *region, uint64_t *i
 int vu_mem_unmap(struct transport *t, const struct dma_region *region, uint64_t iova);
 bool vu_mem_map_live(struct transport *t);
 
-/* Shows the back-end its memory again if it may have forgotten it. */
-int vu_mem_refresh(struct vu *vu);
+/* A step: shows the back-end its memory again if it may have forgotten it. */
+int vu_mem_refresh(struct vu *vu, void *arg);
 
 /* Whether @len bytes at @addr of this process lie in one region. */
 bool vu_mem_covers(const struct vu *vu, const void *addr, uint64_t len);
@@ -314,23 +410,19 @@ int vu_queue_stop(struct transport *t, unsigned index, uint32_t *base);
 void vu_notify(struct transport *t, unsigned index, uint32_t data);
 int vu_call_fd(struct transport *t, unsigned index);
 
-/**
- * vu_stop_all - Stop every ring that runs
- *
- * Return: 0, or the first failure; the other rings are tried nevertheless.
- */
-int vu_stop_all(struct vu *vu);
+/* A step: stops every ring that runs. */
+int vu_stop_rings(struct vu *vu, void *arg);
 
 /*
- * Tells the back-end of the first @count rings' call descriptors: one that is built on DPDK makes
- * its rings only then.
+ * Part of a step: tells the back-end of the first @count rings' call descriptors, which are the
+ * step's items. One that is built on DPDK makes its rings only then.
  */
 int vu_announce_rings(struct vu *vu, unsigned count);
 
 /* Forgets which rings ran: the connection that they ran over has ended. */
 void vu_forget_rings(struct vu *vu);
 
-/* Wakes whoever sleeps on a ring: there will be no completions. */
+/* Wakes the thread that sleeps on a ring: there will be no completions. */
 void vu_wake_all(struct vu *vu);
 
 /* Closes the eventfds of all rings. */

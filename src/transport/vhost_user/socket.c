@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -57,57 +56,66 @@ static int take_over(struct vu *vu, const char *text)
 	return 0;
 }
 
-/*
- * A Unix connect() waits while the listener's backlog is full; only SO_SNDTIMEO limits that, since
- * poll() knows nothing of it. One interrupted by a signal has not begun and can be repeated.
- */
-static int connect_within(int fd, const struct sockaddr_un *addr, unsigned ms)
+int vu_take_address(struct vu *vu, const char *where)
 {
-	/* One more: a limit of 0 would be none. */
-	struct timeval limit = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 + 1};
-	int ret;
-
-	if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)))
-		return -errno;
-	do {
-		ret = connect(fd, (const struct sockaddr *)addr, sizeof(*addr));
-	} while (ret && errno == EINTR);
-	if (ret)
-		return errno == EAGAIN ? -ETIMEDOUT : -errno;
+	if (strncmp(where, "fd=", 3) == 0)
+		return take_over(vu, where + 3);
+	if (!*where)
+		return error_set(-EINVAL, "the address names no socket; write vhost-user:PATH");
+	if (strlen(where) >= sizeof(vu->path))
+		return error_set(-ENAMETOOLONG, "the path of a socket can have %zu bytes: \"%s\"",
+				 sizeof(vu->path) - 1, where);
+	strcpy(vu->path, where);
+	vu->owned = true;
 	return 0;
 }
 
-static int connect_path(struct vu *vu, const char *path)
+/* One attempt. -EAGAIN: the listener's backlog is full. */
+static int try_to_connect(const char *path, int *fd)
 {
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
 	int ret;
 
-	if (!*path)
-		return error_set(-EINVAL, "the address names no socket; write vhost-user:PATH");
-	if (strlen(path) >= sizeof(addr.sun_path))
-		return error_set(-ENAMETOOLONG, "the path of a socket can have %zu bytes: \"%s\"",
-				 sizeof(addr.sun_path) - 1, path);
 	strcpy(addr.sun_path, path);
-	vu->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (vu->fd < 0)
-		return error_set(-errno, "making a socket failed: %s", strerror(errno));
-	vu->owned = true;
-	ret = connect_within(vu->fd, &addr, vu->timeout_ms);
-	if (ret) {
-		close(vu->fd);
-		vu->fd = -1;
-		return error_set(ret,
-				 "connecting to \"%s\" failed: %s; is a back-end listening there?",
-				 path, strerror(-ret));
-	}
-	return 0;
+	*fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (*fd < 0)
+		return -errno;
+	do {
+		ret = connect(*fd, (const struct sockaddr *)&addr, sizeof(addr));
+	} while (ret && errno == EINTR);
+	if (!ret)
+		return 0;
+	ret = -errno;
+	close(*fd);
+	return ret;
 }
 
-int vu_connect(struct vu *vu, const char *where)
+/*
+ * A socket that doesn't block: the backlog may be full, and nothing tells when there is room. Each
+ * attempt has a socket of its own, so that none is left when there is no further one.
+ */
+int vu_connect(struct vu *vu, void *arg)
 {
-	if (strncmp(where, "fd=", 3) == 0)
-		return take_over(vu, where + 3);
-	return connect_path(vu, where);
+	int fd;
+	int ret;
+
+	(void)arg;
+	if (vu->fd >= 0)
+		return 0;
+	if (vu->exchange.phase == VU_IDLE)
+		vu_begin(vu, VU_CONNECTING);
+	ret = try_to_connect(vu->path, &fd);
+	if (ret == -EAGAIN && !vu_is_late(vu))
+		return -EINPROGRESS;
+	vu->exchange.phase = VU_IDLE;
+	if (ret == -EAGAIN)
+		ret = -ETIMEDOUT;
+	if (ret)
+		return error_set(ret,
+				 "connecting to \"%s\" failed: %s; is a back-end listening there?",
+				 vu->path, strerror(-ret));
+	vu->fd = fd;
+	return 0;
 }
 
 int vu_fail(struct vu *vu, int err)
@@ -124,6 +132,8 @@ int vu_fail(struct vu *vu, int err)
 			close(vu->fd);
 	}
 	vu->fd = -1;
+	vu->steps = NULL;
+	vu_forget_message(vu);
 	vu_channel_close(vu);
 	vu_wake_all(vu);
 	return err;

@@ -9,40 +9,36 @@
 #include <linux/virtio_config.h>
 
 #include "transport/vhost_user/session.h"
-#include "util/error.h"
+#include "util/bits.h"
+
+static int ask_status(struct vu *vu, void *arg)
+{
+	uint64_t *value = arg;
+
+	if (vu_has(vu, VU_PROTOCOL_STATUS))
+		return vu_get_u64(vu, VU_GET_STATUS, value);
+	*value = vu->status;
+	return vu_quiet(vu, NULL);
+}
 
 int vu_get_status(struct transport *t)
 {
-	struct vu *vu = vu_of(t);
+	static vu_step *const steps[] = {ask_status};
 	uint64_t value;
 	int ret;
 
-	if (!vu_has(vu, VU_PROTOCOL_STATUS)) {
-		ret = vu_quiet(vu);
-		return ret ? ret : vu->status;
-	}
-	ret = vu_get_u64(vu, VU_GET_STATUS, &value);
+	ret = vu_run_steps(vu_of(t), steps, ARRAY_LEN(steps), &value);
 	/* Only the low eight bits are the status (vhost-user, GET_STATUS). */
 	return ret ? ret : (int)(value & 0xff);
 }
 
-/*
- * Rings stop first, each with an answer, so that the device has let go of all memory when this
- * returns (virtio 1.4, 2.4.2). RESET_DEVICE leaves nothing set up, and the owner as it is.
- */
-static int reset(struct vu *vu)
+/* All rings are stopped, each with an answer. */
+static int forget_state(struct vu *vu, void *arg)
 {
-	struct vu_message message = {.request = VU_RESET_DEVICE};
 	eventfd_t ignored;
-	int ret;
 
-	ret = vu_quiet(vu);
-	if (ret)
-		return ret;
-	ret = vu_stop_all(vu);
+	(void)arg;
 	vu_wake_all(vu);
-	if (ret)
-		return ret;
 	/* Rings that failed before the reset have nothing to say after it. */
 	eventfd_read(vu->err, &ignored);
 	vu->accepted = false;
@@ -50,6 +46,15 @@ static int reset(struct vu *vu)
 	/* What was in flight is not any more (vhost-user, GET_INFLIGHT_FD). */
 	if (!vu->inflight_kept)
 		vu_inflight_drop(vu);
+	return 0;
+}
+
+/* Leaves nothing set up, and the owner as it is. */
+static int reset_device(struct vu *vu, void *arg)
+{
+	struct vu_message message = {.request = VU_RESET_DEVICE};
+
+	(void)arg;
 	if (!vu_has(vu, VU_PROTOCOL_RESET_DEVICE))
 		return 0;
 	/* Slots outlive a reset, a table is sent again to be sure. */
@@ -57,19 +62,14 @@ static int reset(struct vu *vu)
 	return vu_set(vu, &message);
 }
 
-int vu_set_status(struct transport *t, uint8_t status)
+static int write_status(struct vu *vu, void *arg)
 {
-	struct vu *vu = vu_of(t);
+	uint8_t status = *(const uint8_t *)arg;
 	int ret;
 
-	if (status == 0) {
-		ret = reset(vu);
-		if (ret)
-			return ret;
-	}
 	if (vu_has(vu, VU_PROTOCOL_STATUS))
 		return vu_set_u64(vu, VU_SET_STATUS, status);
-	ret = vu_quiet(vu);
+	ret = vu_quiet(vu, NULL);
 	if (ret)
 		return ret;
 	/* A device takes FEATURES_OK back when it can't work with what was chosen. */
@@ -77,4 +77,23 @@ int vu_set_status(struct transport *t, uint8_t status)
 		status &= (uint8_t)~VIRTIO_CONFIG_S_FEATURES_OK;
 	vu->status = status;
 	return 0;
+}
+
+/*
+ * Rings stop first, so that the device has let go of all memory when a reset ends (virtio 1.4,
+ * 2.4.2).
+ */
+int vu_set_status(struct transport *t, uint8_t status)
+{
+	static vu_step *const reset[] = {
+		vu_quiet,     vu_stop_rings, /* GET_VRING_BASE of each */
+		forget_state, reset_device,  /* RESET_DEVICE */
+		write_status,                /* SET_STATUS */
+	};
+	static vu_step *const change[] = {write_status};
+	struct vu *vu = vu_of(t);
+
+	if (status == 0)
+		return vu_run_steps(vu, reset, ARRAY_LEN(reset), &status);
+	return vu_run_steps(vu, change, ARRAY_LEN(change), &status);
 }

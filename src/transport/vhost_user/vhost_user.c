@@ -32,9 +32,11 @@ static struct vu *new_session(const struct transport_opts *opts)
 	if (!vu)
 		return NULL;
 	vu->t.ops = &vhost_user_ops;
+	vu->t.wait = true;
 	vu->fd = -1;
 	vu->ended = -1;
-	vu->channel.fd = -1;
+	vu->channel.fd = vu->channel.theirs = -1;
+	vu->exchange.fd = -1;
 	vu->inflight_fd = -1;
 	vu->opts = *opts;
 	vu->timeout_ms = opts->timeout_ms;
@@ -51,6 +53,7 @@ static struct vu *new_session(const struct transport_opts *opts)
 
 static void destroy(struct vu *vu)
 {
+	vu_forget_message(vu);
 	vu_channel_close(vu);
 	vu_inflight_drop(vu);
 	vu_vrings_free(vu);
@@ -71,16 +74,13 @@ static int vu_open(const char *where, const struct transport_opts *opts, struct 
 	if (!vu)
 		return error_set(-ENOMEM, "no memory for a connection");
 	if (vu->err < 0) {
-		ret = transport_no_fd();
+		ret = error_no_fd();
 		goto fail;
 	}
-	ret = vu_connect(vu, where);
+	ret = vu_take_address(vu, where);
 	if (ret)
 		goto fail;
-	/* connect() has checked the length. */
-	if (vu->owned)
-		strcpy(vu->path, where);
-	ret = vu_handshake(vu, opts);
+	ret = vu_handshake(vu);
 	if (ret)
 		goto fail;
 	/* From here on a handed-over socket is ours too. */
@@ -97,13 +97,26 @@ fail:
 
 static void vu_close(struct transport *t)
 {
+	static vu_step *const steps[] = {vu_stop_rings};
 	struct vu *vu = vu_of(t);
 
 	/* Whatever it says: without the connection the back-end keeps only what it mapped. */
-	vu_stop_all(vu);
+	if (t->wait)
+		vu_run_steps(vu, steps, ARRAY_LEN(steps), NULL);
 	if (vu->fd >= 0)
 		shutdown(vu->fd, SHUT_RDWR);
 	destroy(vu);
+}
+
+/* Not shut down: the parent has the same socket. */
+static void vu_abandon(struct transport *t)
+{
+	destroy(vu_of(t));
+}
+
+static void vu_disconnect(struct transport *t)
+{
+	vu_fail(vu_of(t), 0);
 }
 
 static void vu_hand_back(struct transport *t)
@@ -139,15 +152,14 @@ static int vu_reopen(struct transport *t, bool keep)
 	struct vu *vu = vu_of(t);
 	int ret;
 
-	forget_connection(vu);
-	vu->inflight_kept = keep;
-	if (!keep)
-		vu_inflight_drop(vu);
-	ret = vu_connect(vu, vu->path);
-	if (ret)
-		return ret;
-	ret = vu_handshake(vu, &vu->opts);
-	return ret ? vu_fail(vu, ret) : 0;
+	if (!vu_busy(vu)) {
+		forget_connection(vu);
+		vu->inflight_kept = keep;
+		if (!keep)
+			vu_inflight_drop(vu);
+	}
+	ret = vu_handshake(vu);
+	return ret && ret != -EINPROGRESS ? vu_fail(vu, ret) : ret;
 }
 
 static int vu_queue_count(struct transport *t)
@@ -171,7 +183,10 @@ static int vu_check(struct transport *t, unsigned *what)
 	int ret;
 
 	*what = 0;
-	ret = vu_quiet(vu);
+	/* What is on the socket is an answer. */
+	if (vu_busy(vu))
+		return 0;
+	ret = vu_quiet(vu, NULL);
 	if (ret)
 		return ret;
 	vu_channel_serve(vu);
@@ -193,6 +208,8 @@ static uint64_t vu_protocol(struct transport *t)
 	return vu_of(t)->protocol;
 }
 
+static const char *const options[] = {"guest_base", NULL};
+
 /*
  * ACCESS_PLATFORM is not among the features: over vhost-user it would turn all addresses into those
  * of an IOMMU that does not exist here (virtio 1.4, 2.2.1 lets a transport exclude a feature).
@@ -203,8 +220,14 @@ const struct transport_ops vhost_user_ops = {
 		    BIT(VIRTIO_RING_F_EVENT_IDX) | BIT(VIRTIO_F_RING_PACKED) |
 		    BIT(VIRTIO_F_IN_ORDER) | BIT(VIRTIO_SCSI_F_INOUT) | BIT(VIRTIO_SCSI_F_HOTPLUG) |
 		    BIT(VIRTIO_SCSI_F_CHANGE),
+	.protocol_features = vu_features,
+	.protocol_feature_count = VU_FEATURES,
+	.options = options,
 	.open = vu_open,
 	.close = vu_close,
+	.abandon = vu_abandon,
+	.disconnect = vu_disconnect,
+	.wait_ready = vu_wait_ready,
 	.can_reopen = vu_can_reopen,
 	.reopen = vu_reopen,
 	.track = vu_track,

@@ -4,6 +4,7 @@
  * src/ring/; nothing here reads or writes one.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -25,24 +26,6 @@ static int set_fd(struct vu *vu, uint32_t request, unsigned index, int fd)
 		.fds = &fd,
 		.nfds = 1,
 	};
-
-	return vu_set(vu, &message);
-}
-
-/*
- * Ring addresses are this process's own, unlike those in descriptors, which are guest addresses
- * (vhost-user, "Memory access"). No flag is set: there is no log without migration.
- */
-static int set_addr(struct vu *vu, const struct transport_queue *queue)
-{
-	struct vhost_vring_addr addr = {
-		.index = queue->index,
-		.desc_user_addr = (uint64_t)(uintptr_t)queue->desc,
-		.used_user_addr = (uint64_t)(uintptr_t)queue->device,
-		.avail_user_addr = (uint64_t)(uintptr_t)queue->driver,
-	};
-	struct vu_message message = {
-		.request = VU_SET_VRING_ADDR, .size = sizeof(addr), .payload = &addr};
 
 	return vu_set(vu, &message);
 }
@@ -73,33 +56,6 @@ static int check_queue(const struct vu *vu, const struct transport_queue *queue)
 	return 0;
 }
 
-/*
- * All that the ring needs, in the order that strict back-ends want. KICK starts it, so it is the
- * last; there is always a CALL, since a back-end that has to signal and can't may give up.
- */
-static int send_setup(struct vu *vu, const struct transport_queue *queue, int call, int kick)
-{
-	unsigned index = queue->index;
-	int ret;
-
-	ret = vu_set_vring(vu, VU_SET_VRING_NUM, index, queue->size);
-	if (ret)
-		return ret;
-	ret = vu_set_vring(vu, VU_SET_VRING_BASE, index, queue->base);
-	if (ret)
-		return ret;
-	ret = set_addr(vu, queue);
-	if (ret)
-		return ret;
-	ret = set_fd(vu, VU_SET_VRING_CALL, index, call);
-	if (ret)
-		return ret;
-	ret = set_fd(vu, VU_SET_VRING_ERR, index, vu->err);
-	if (ret)
-		return ret;
-	return set_fd(vu, VU_SET_VRING_KICK, index, kick);
-}
-
 static void close_vring(struct vu_vring *vring)
 {
 	int kick = atomic_exchange_explicit(&vring->kick, -1, memory_order_relaxed);
@@ -127,101 +83,136 @@ static int open_vring(struct vu_vring *vring)
 		return 0;
 	vring->call = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (vring->call < 0)
-		return transport_no_fd();
+		return error_no_fd();
 	kick = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (kick < 0) {
-		ret = transport_no_fd();
+		ret = error_no_fd();
 		close_vring(vring);
 		return ret;
 	}
-	/* Relaxed: whoever notifies learns of the queue from the layer above, which orders that. */
+	/*
+	 * Relaxed: a thread that notifies learns of the queue from the layer above, which orders
+	 * that.
+	 */
 	atomic_store_explicit(&vring->kick, kick, memory_order_relaxed);
 	return 0;
 }
 
 int vu_announce_rings(struct vu *vu, unsigned count)
 {
-	unsigned i;
 	int ret = 0;
 
-	for (i = 0; i < count && !ret; i++) {
-		ret = open_vring(&vu->vrings[i]);
+	for (; !ret && vu->item < count; vu->item += !ret) {
+		struct vu_vring *vring = &vu->vrings[vu->item];
+
+		ret = open_vring(vring);
 		if (!ret)
-			ret = set_fd(vu, VU_SET_VRING_CALL, i, vu->vrings[i].call);
+			ret = set_fd(vu, VU_SET_VRING_CALL, vu->item, vring->call);
+		if (!ret)
+			vring->known = true;
 	}
 	return ret;
 }
 
-/*
- * With bit 30 rings start out disabled, without it enabled, and then ENABLE is not legal
- * (vhost-user, "Ring states"). A ring that was given away is taken back in order when that last
- * step fails.
- */
-int vu_queue_start(struct transport *t, const struct transport_queue *queue)
+static int open_ring(struct vu *vu, void *arg)
 {
-	struct vu *vu = vu_of(t);
-	struct vu_vring *vring;
-	uint32_t base;
-	bool first;
-	int undone;
+	const struct transport_queue *queue = arg;
+
+	return open_vring(&vu->vrings[queue->index]);
+}
+
+static int set_num(struct vu *vu, void *arg)
+{
+	const struct transport_queue *queue = arg;
+
+	return vu_set_vring(vu, VU_SET_VRING_NUM, queue->index, queue->size);
+}
+
+static int set_base(struct vu *vu, void *arg)
+{
+	const struct transport_queue *queue = arg;
+
+	return vu_set_vring(vu, VU_SET_VRING_BASE, queue->index, queue->base);
+}
+
+/*
+ * Ring addresses are this process's own, unlike those in descriptors, which are guest addresses
+ * (vhost-user, "Memory access"). No flag is set: there is no log without migration.
+ */
+static int set_addr(struct vu *vu, void *arg)
+{
+	const struct transport_queue *queue = arg;
+	struct vhost_vring_addr addr = {
+		.index = queue->index,
+		.desc_user_addr = (uint64_t)(uintptr_t)queue->desc,
+		.used_user_addr = (uint64_t)(uintptr_t)queue->device,
+		.avail_user_addr = (uint64_t)(uintptr_t)queue->driver,
+	};
+	struct vu_message message = {
+		.request = VU_SET_VRING_ADDR, .size = sizeof(addr), .payload = &addr};
+
+	return vu_set(vu, &message);
+}
+
+/* Always there, since a back-end that has to signal and can't may give up. */
+static int set_call(struct vu *vu, void *arg)
+{
+	const struct transport_queue *queue = arg;
+
+	return set_fd(vu, VU_SET_VRING_CALL, queue->index, vu->vrings[queue->index].call);
+}
+
+static int set_err(struct vu *vu, void *arg)
+{
+	const struct transport_queue *queue = arg;
+
+	return set_fd(vu, VU_SET_VRING_ERR, queue->index, vu->err);
+}
+
+/* This starts the ring. */
+static int set_kick(struct vu *vu, void *arg)
+{
+	const struct transport_queue *queue = arg;
+	struct vu_vring *vring = &vu->vrings[queue->index];
 	int ret;
 
-	ret = check_queue(vu, queue);
+	ret = set_fd(vu, VU_SET_VRING_KICK, queue->index, vring->kick);
 	if (ret)
 		return ret;
-	ret = vu_mem_refresh(vu);
-	if (ret)
-		return ret;
-	vring = &vu->vrings[queue->index];
-	first = vring->call < 0;
-	ret = open_vring(vring);
-	if (ret)
-		return ret;
-	ret = send_setup(vu, queue, vring->call, vring->kick);
-	if (ret)
-		goto undo;
+	vring->known = true;
 	vring->started = true;
 	vring->packed = queue->packed;
 	vu->running++;
-	if (vu->bit30)
-		ret = vu_set_vring(vu, VU_SET_VRING_ENABLE, queue->index, 1);
-	/*
-	 * What is asked of a ring before it is enabled may be dropped (vhost-user, "Ring states").
-	 */
-	if (!ret)
-		ret = vu_sync(vu);
-	if (ret && vu->fd >= 0) {
-		/* It may run already: the memory is ours again only when the back-end says so. */
-		undone = vu_queue_stop(t, queue->index, &base);
-		return undone ? undone : ret;
-	}
-	if (ret)
-		return ret;
-	/* Some back-ends start a ring with the first kick only (vhost-user, "Ring states"). */
-	vu_notify(t, queue->index, 0);
 	return 0;
-undo:
-	/* At a restart there may be threads that know them. */
-	if (first)
-		close_vring(vring);
-	return ret;
+}
+
+/*
+ * With bit 30 rings start out disabled, without it enabled, and then ENABLE is not legal
+ * (vhost-user, "Ring states"). After a refusal there is a ring to be taken back.
+ */
+static int enable(struct vu *vu, void *arg)
+{
+	const struct transport_queue *queue = arg;
+	struct vhost_vring_state state = {.index = queue->index, .num = 1};
+	struct vu_message message = {
+		.request = VU_SET_VRING_ENABLE, .size = sizeof(state), .payload = &state};
+
+	vu->refused = 0;
+	return vu->bit30 ? vu_set_code(vu, &message, &vu->refused) : 0;
 }
 
 /*
  * The answer comes when the back-end has finished what it had taken from this ring. Disabling would
  * not do: a disabled ring may go on consuming. Who notifies it all the same is not heard.
  */
-int vu_queue_stop(struct transport *t, unsigned index, uint32_t *base)
+static int stop_ring(struct vu *vu, unsigned index, uint32_t *base)
 {
-	struct vu *vu = vu_of(t);
 	struct vhost_vring_state state = {.index = index};
 	struct vhost_vring_state answer;
 	struct vu_message message = {
 		.request = VU_GET_VRING_BASE, .size = sizeof(state), .payload = &state};
 	int ret;
 
-	if (index >= vu->vring_count || !vu->vrings[index].started)
-		return error_set(-EINVAL, "queue %u is not started", index);
 	ret = vu_get(vu, &message, &answer, sizeof(answer));
 	if (ret)
 		return ret;
@@ -233,6 +224,99 @@ int vu_queue_stop(struct transport *t, unsigned index, uint32_t *base)
 	vu->vrings[index].started = false;
 	vu->running--;
 	return 0;
+}
+
+/* It may run already: the memory is ours again only when the back-end says so. */
+static int take_back_refused(struct vu *vu, void *arg)
+{
+	const struct transport_queue *queue = arg;
+	uint32_t base;
+	int ret;
+
+	if (!vu->refused)
+		return 0;
+	ret = stop_ring(vu, queue->index, &base);
+	return ret ? ret
+		   : error_set(-EIO, "the back-end refused to enable queue %u with code %" PRIu64,
+			       queue->index, vu->refused);
+}
+
+/*
+ * All that the ring needs, in the order that strict back-ends want. What is asked of a ring before
+ * it is enabled may be dropped (vhost-user, "Ring states"), hence the sync.
+ */
+int vu_queue_start(struct transport *t, const struct transport_queue *queue)
+{
+	static vu_step *const steps[] = {
+		vu_mem_refresh,    /* SET_MEM_TABLE or ADD_MEM_REG, behind a reopen or a reset */
+		open_ring,         /* eventfds */
+		set_num,           /* SET_VRING_NUM */
+		set_base,          /* SET_VRING_BASE */
+		set_addr,          /* SET_VRING_ADDR */
+		set_call,          /* SET_VRING_CALL */
+		set_err,           /* SET_VRING_ERR */
+		set_kick,          /* SET_VRING_KICK */
+		enable,            /* SET_VRING_ENABLE, with bit 30 */
+		vu_sync,           /* GET_FEATURES, without REPLY_ACK */
+		take_back_refused, /* GET_VRING_BASE, if ENABLE was refused */
+	};
+	struct transport_queue copy = *queue;
+	struct vu *vu = vu_of(t);
+	int ret;
+
+	if (vu->steps != steps) {
+		ret = check_queue(vu, queue);
+		if (ret)
+			return ret;
+	}
+	ret = vu_run_steps(vu, steps, ARRAY_LEN(steps), &copy);
+	if (ret == -EINPROGRESS)
+		return ret;
+	/* At a restart there may be threads that know its descriptors. */
+	if (ret && !vu->vrings[queue->index].known)
+		close_vring(&vu->vrings[queue->index]);
+	/* Some back-ends start a ring with the first kick only (vhost-user, "Ring states"). */
+	if (!ret)
+		vu_notify(t, queue->index, 0);
+	return ret;
+}
+
+/* Which ring to stop, and where it stood. */
+struct stop {
+	unsigned index;
+	uint32_t *base;
+};
+
+static int stop_one(struct vu *vu, void *arg)
+{
+	const struct stop *stop = arg;
+
+	return stop_ring(vu, stop->index, stop->base);
+}
+
+int vu_queue_stop(struct transport *t, unsigned index, uint32_t *base)
+{
+	static vu_step *const steps[] = {stop_one};
+	struct stop stop = {index, base};
+	struct vu *vu = vu_of(t);
+
+	if (index >= vu->vring_count || !vu->vrings[index].started)
+		return error_set(-EINVAL, "queue %u is not started", index);
+	return vu_run_steps(vu, steps, ARRAY_LEN(steps), &stop);
+}
+
+/* One that can't be stopped has ended the connection, which stops them all. */
+int vu_stop_rings(struct vu *vu, void *arg)
+{
+	uint32_t base;
+	int ret = 0;
+
+	(void)arg;
+	for (; !ret && vu->item < vu->vring_count; vu->item += !ret) {
+		if (vu->vrings[vu->item].started)
+			ret = stop_ring(vu, vu->item, &base);
+	}
+	return ret;
 }
 
 void vu_forget_rings(struct vu *vu)
@@ -252,26 +336,6 @@ void vu_wake_all(struct vu *vu)
 		if (vu->vrings[i].call >= 0)
 			eventfd_write(vu->vrings[i].call, 1);
 	}
-}
-
-/*
- * One ring that can't be stopped doesn't spare the others; a lost connection has stopped them all.
- */
-int vu_stop_all(struct vu *vu)
-{
-	uint32_t base;
-	unsigned i;
-	int first = 0;
-	int ret;
-
-	for (i = 0; i < vu->vring_count && vu->fd >= 0; i++) {
-		if (!vu->vrings[i].started)
-			continue;
-		ret = vu_queue_stop(&vu->t, i, &base);
-		if (ret && !first)
-			first = ret;
-	}
-	return first;
 }
 
 void vu_vrings_free(struct vu *vu)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Moves bytes and descriptors over the sockets: all of them or an error, never beyond a deadline,
- * with no signal and no descriptor left over. What the bytes mean is message.c's business.
+ * Moves bytes and descriptors over the sockets as far as that goes without waiting, never beyond a
+ * deadline, with no signal and no descriptor left over; and waits for more. What the bytes mean is
+ * message.c's business.
  */
 #include <errno.h>
 #include <poll.h>
@@ -15,15 +16,32 @@
 
 #define NS_PER_MS UINT64_C(1000000)
 
+/* Milliseconds between two looks at a listener's backlog. */
+#define BACKLOG_MS 1
+
 /* Room for descriptors, aligned as the kernel's control messages must be. */
 union control {
 	struct cmsghdr align;
 	char bytes[CMSG_SPACE(VU_MAX_FDS * sizeof(int))];
 };
 
-uint64_t vu_deadline(const struct vu *vu)
+void vu_begin(struct vu *vu, enum vu_phase phase)
 {
-	return clock_ns() + vu->timeout_ms * NS_PER_MS;
+	vu->exchange.phase = phase;
+	vu->exchange.deadline = clock_ns() + vu->timeout_ms * NS_PER_MS;
+}
+
+bool vu_is_late(const struct vu *vu)
+{
+	return clock_ns() >= vu->exchange.deadline;
+}
+
+void vu_forget_message(struct vu *vu)
+{
+	if (vu->exchange.fd >= 0)
+		close(vu->exchange.fd);
+	vu->exchange.fd = -1;
+	vu->exchange.phase = VU_IDLE;
 }
 
 /* Milliseconds that are left, rounded up so that poll() doesn't spin through the last one. */
@@ -38,32 +56,44 @@ static int ms_left(uint64_t deadline)
 	return ms > 0x7fffffff ? 0x7fffffff : (int)ms;
 }
 
-/*
- * The back-end's channel is served meanwhile: a back-end may want an answer there before it gives
- * one here. It can't hold us longer than the deadline, however much it sends.
- */
-static int wait_for(struct vu *vu, short events, uint64_t deadline)
+/* The back-end's channel is served: it may want an answer there before it gives one here. */
+int vu_wait_ready(struct transport *t, int timeout_ms)
 {
-	struct pollfd fds[2] = {{.fd = vu->fd, .events = events}, {.events = POLLIN}};
-	int left;
+	struct vu *vu = vu_of(t);
+	struct pollfd fds[2] = {{.fd = vu->fd, .events = POLLIN},
+				{.fd = vu->channel.fd, .events = POLLIN}};
+	int ms = ms_left(vu->exchange.deadline);
 	int n;
 
-	for (;;) {
-		left = ms_left(deadline);
-		fds[1].fd = vu->channel.fd;
-		n = poll(fds, 2, left);
-		if (n < 0 && errno != EINTR)
-			return error_set(-errno, "waiting for the back-end failed: %s",
-					 strerror(errno));
-		if (n > 0 && fds[0].revents)
-			return 0;
-		if (n > 0)
-			vu_channel_serve(vu);
-		if (left == 0)
-			return error_set(-ETIMEDOUT,
-					 "the back-end gave no answer within %u ms; it is given up",
-					 vu->timeout_ms);
-	}
+	if (vu->exchange.phase == VU_IDLE)
+		return 0;
+	if (vu->exchange.phase == VU_SENDING)
+		fds[0].events = POLLOUT;
+	if (vu->exchange.phase == VU_CONNECTING && ms > BACKLOG_MS)
+		ms = BACKLOG_MS;
+	if (timeout_ms >= 0 && ms > timeout_ms)
+		ms = timeout_ms;
+	n = poll(fds, 2, ms);
+	if (n < 0 && errno != EINTR)
+		return error_set(-errno, "waiting for the back-end failed: %s", strerror(errno));
+	if (n > 0 && fds[1].revents)
+		vu_channel_serve(vu);
+	return 0;
+}
+
+/*
+ * Nothing more can be done now. However much the back-end sends, the deadline ends it. A caller
+ * that doesn't wait may never come by vu_wait_ready().
+ */
+static int go_on_later(struct vu *vu)
+{
+	if (!vu->t.wait)
+		vu_channel_serve(vu);
+	if (!vu_is_late(vu))
+		return -EINPROGRESS;
+	return vu_fail(vu, error_set(-ETIMEDOUT,
+				     "the back-end gave no answer within %u ms; it is given up",
+				     vu->timeout_ms));
 }
 
 /* However the end shows, to the layer above it is one and the same. */
@@ -91,36 +121,29 @@ static void attach(struct msghdr *msg, union control *control, const int *fds, u
  * MSG_DONTWAIT instead of a non-blocking socket: a handed-over one is shared with others, who may
  * mind. What can't be sent whole ends the connection (vhost-user, "Communication").
  */
-int vu_send(struct vu *vu, const void *buf, size_t len, const int *fds, unsigned nfds,
-	    uint64_t deadline)
+int vu_send(struct vu *vu)
 {
-	struct iovec iov = {.iov_base = (void *)(uintptr_t)buf, .iov_len = len};
-	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+	struct vu_exchange *x = &vu->exchange;
 	union control control;
 	ssize_t n;
-	int ret;
 
-	if (nfds)
-		attach(&msg, &control, fds, nfds);
-	while (iov.iov_len) {
+	while (x->sent < x->len) {
+		struct iovec iov = {.iov_base = x->out + x->sent, .iov_len = x->len - x->sent};
+		struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+
+		/* The descriptors go with the first byte; the rest follows bare. */
+		if (x->sent == 0 && x->nfds)
+			attach(&msg, &control, x->fds, x->nfds);
 		n = sendmsg(vu->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
-		if (n >= 0) {
-			/* The descriptors went with the first byte; the rest follows bare. */
-			msg.msg_control = NULL;
-			msg.msg_controllen = 0;
-			iov.iov_base = (char *)iov.iov_base + n;
-			iov.iov_len -= (size_t)n;
-		} else if (errno == EAGAIN) {
-			ret = wait_for(vu, POLLOUT, deadline);
-			if (ret)
-				return vu_fail(vu, ret);
-		} else if (errno == EPIPE || errno == ECONNRESET) {
+		if (n >= 0)
+			x->sent += (size_t)n;
+		else if (errno == EAGAIN)
+			return go_on_later(vu);
+		else if (errno == EPIPE || errno == ECONNRESET)
 			return hung_up(vu);
-		} else if (errno != EINTR) {
-			ret = error_set(-errno, "sending to the back-end failed: %s",
-					strerror(errno));
-			return vu_fail(vu, ret);
-		}
+		else if (errno != EINTR)
+			return vu_fail(vu, error_set(-errno, "sending to the back-end failed: %s",
+						     strerror(errno)));
 	}
 	return 0;
 }
@@ -177,15 +200,15 @@ ssize_t vu_recv(int fd, void *buf, size_t len, int *keep, bool *fds)
 }
 
 /* Stream sockets cut where they like; a short read is no end, only a read of nothing is. */
-int vu_read(struct vu *vu, void *buf, size_t len, int *fd, uint64_t deadline)
+int vu_read(struct vu *vu, size_t len)
 {
+	struct vu_exchange *x = &vu->exchange;
 	bool fds = false;
-	char *at = buf;
 	ssize_t n;
-	int ret;
 
-	while (len) {
-		n = vu_recv(vu->fd, at, len, fd, &fds);
+	while (x->got < len) {
+		n = vu_recv(vu->fd, (char *)&x->in + x->got, len - x->got,
+			    x->takes_fd ? &x->fd : NULL, &fds);
 		if (fds || n == -EPROTO)
 			return vu_fail(vu,
 				       error_set(-EPROTO,
@@ -193,26 +216,22 @@ int vu_read(struct vu *vu, void *buf, size_t len, int *fd, uint64_t deadline)
 						 "answer than it has"));
 		if (n == 0 || n == -ECONNRESET)
 			return hung_up(vu);
-		if (n == -EAGAIN) {
-			ret = wait_for(vu, POLLIN, deadline);
-			if (ret)
-				return vu_fail(vu, ret);
-			continue;
-		}
+		if (n == -EAGAIN)
+			return go_on_later(vu);
 		if (n < 0)
 			return vu_fail(vu, error_set((int)n, "reading from the back-end failed: %s",
 						     strerror((int)-n)));
-		at += n;
-		len -= (size_t)n;
+		x->got += (size_t)n;
 	}
 	return 0;
 }
 
-int vu_quiet(struct vu *vu)
+int vu_quiet(struct vu *vu, void *arg)
 {
 	char byte;
 	ssize_t n;
 
+	(void)arg;
 	if (vu->fd < 0)
 		return error_set(-ENOTCONN,
 				 "the connection to the back-end is lost; open the device again");

@@ -197,14 +197,15 @@ struct endless_lie {
 	int result;
 };
 
+/* A disk that was reset has to tell who it is, and this one never does. */
 static const struct endless_lie endless[] = {
-	{"UNIT ATTENTION for ever", 2, {0x70, 0, 6, 0, 0, 0, 0, 10, 0, 0, 0, 0, 0x29}, -EAGAIN},
+	{"UNIT ATTENTION for ever", 2, {0x70, 0, 6, 0, 0, 0, 0, 10, 0, 0, 0, 0, 0x29}, -ENODEV},
 	{"BUSY for ever", 8, {0}, -EBUSY},
 	{"TASK SET FULL for ever", 0x28, {0}, -EBUSY},
 	{"NOT READY, becoming ready, for ever",
 	 2,
 	 {0x70, 0, 2, 0, 0, 0, 0, 10, 0, 0, 0, 0, 4, 1},
-	 -EAGAIN},
+	 -EBUSY},
 };
 
 static bool answer_the_same(struct liar *liar, unsigned queue, const struct rig_chain *chain,
@@ -235,7 +236,7 @@ static void endless_lies(void **state)
 	assert_int_equal(vscsi_pread(liar->lun, liar->buf, 512, 0), lie->result);
 	assert_true(now_ms() - start < 20000);
 	assert_true(liar_runs(liar));
-	told(lie->name, "%s after 5 times more", strerror(-lie->result));
+	told(lie->name, "%s in the end", strerror(-lie->result));
 }
 
 int main(void)

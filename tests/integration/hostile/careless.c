@@ -28,14 +28,14 @@ static void nearly_four_gib(void **state)
 	for (i = 0; i < 8; i++)
 		iov[i] = (struct iovec){memory, PIECE};
 	command.in = iov;
-	assert_int_equal(vscsi_command(liar->queue, liar->lun, &command, 0), -E2BIG);
+	assert_int_equal(vscsi_prepare_command(liar->queue, liar->lun, &command, 0), -E2BIG);
 	iov[7].iov_len = PIECE - 1;
-	assert_int_equal(vscsi_command(liar->queue, liar->lun, &command, 0), -E2BIG);
+	assert_int_equal(vscsi_prepare_command(liar->queue, liar->lun, &command, 0), -E2BIG);
 	iov[7].iov_len = PIECE - 51 - 108;
-	assert_int_equal(vscsi_command(liar->queue, liar->lun, &command, 0), -E2BIG);
+	assert_int_equal(vscsi_prepare_command(liar->queue, liar->lun, &command, 0), -E2BIG);
 	iov[7].iov_len = PIECE - 51 - 108 - 1;
 	liar->hold = true;
-	assert_int_equal(vscsi_command(liar->queue, liar->lun, &command, 0), 0);
+	assert_int_equal(vscsi_prepare_command(liar->queue, liar->lun, &command, 0), 0);
 	assert_int_equal(vscsi_submit(liar->queue), 0);
 	liar_wait_kept(liar, 1);
 	/* Nothing of it transferred, and that is not taken for everything. */
@@ -55,11 +55,11 @@ static void segments_without_an_array(void **state)
 
 	liar_up(liar);
 	command.in_count = 1;
-	assert_int_equal(vscsi_command(liar->queue, liar->lun, &command, 0), -EINVAL);
+	assert_int_equal(vscsi_prepare_command(liar->queue, liar->lun, &command, 0), -EINVAL);
 	assert_int_equal(vscsi_sync_command(liar->lun, &command, NULL), -EINVAL);
 	command.in_count = 0;
 	command.out_count = 1;
-	assert_int_equal(vscsi_command(liar->queue, liar->lun, &command, 0), -EINVAL);
+	assert_int_equal(vscsi_prepare_command(liar->queue, liar->lun, &command, 0), -EINVAL);
 	assert_int_equal(vscsi_sync_command(liar->lun, &command, NULL), -EINVAL);
 	assert_non_null(strstr(vscsi_last_error(), "no array"));
 	told("segments without an array", "refused");

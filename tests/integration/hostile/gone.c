@@ -37,9 +37,9 @@ static void answer_to_no_reset(void **state)
 	assert_int_equal(vscsi_lun_reset(liar->lun), 0);
 	rig_put(liar->rig, 0, 0, 1);
 	assert_int_equal(vscsi_lun_reset(liar->lun), -EPROTO);
-	assert_non_null(strstr(vscsi_last_error(), "the used index moved past"));
+	assert_non_null(strstr(vscsi_last_error(), "the used index exceeds"));
 	assert_false(liar_runs(liar));
-	told("answers a reset that was not asked for", "lost: the used index moved past");
+	told("answers a reset that was not asked for", "lost: the used index exceeds");
 }
 
 /* The reset is answered first and the commands only then, backwards. */

@@ -188,7 +188,7 @@ void liar_start(struct liar *liar)
 
 int liar_open(struct liar *liar)
 {
-	char address[128];
+	char address[320];
 	int err;
 
 	if (!liar->rig)

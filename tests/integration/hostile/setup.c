@@ -47,14 +47,14 @@ static const struct setup_lie lies[] = {
 	{"cdb_size 0", FIELD(cdb_size), 0, 0, 0, NULL},
 	{"cdb_size 2^32 - 1", FIELD(cdb_size), UINT32_MAX, 0, 0, NULL},
 	{"sense_size 0", FIELD(sense_size), 0, 0, 0, NULL},
-	{"GET_QUEUE_NUM: 0", 0, 0, 0, RIG_GET_QUEUE_NUM, -ENOTSUP, "needs 3"},
-	{"GET_QUEUE_NUM: 1", 0, 0, 1, RIG_GET_QUEUE_NUM, -ENOTSUP, "needs 3"},
-	{"GET_QUEUE_NUM: 2", 0, 0, 2, RIG_GET_QUEUE_NUM, -ENOTSUP, "needs 3"},
+	{"GET_QUEUE_NUM: 0", 0, 0, 0, RIG_GET_QUEUE_NUM, -EOPNOTSUPP, "needs 3"},
+	{"GET_QUEUE_NUM: 1", 0, 0, 1, RIG_GET_QUEUE_NUM, -EOPNOTSUPP, "needs 3"},
+	{"GET_QUEUE_NUM: 2", 0, 0, 2, RIG_GET_QUEUE_NUM, -EOPNOTSUPP, "needs 3"},
 	{"GET_QUEUE_NUM: 2^63", 0, 0, UINT64_C(1) << 63, RIG_GET_QUEUE_NUM, 0, NULL},
-	{"GET_MAX_MEM_SLOTS: 0", 0, 0, 0, RIG_GET_MAX_MEM_SLOTS, -ENOTSUP, "no slot"},
+	{"GET_MAX_MEM_SLOTS: 0", 0, 0, 0, RIG_GET_MAX_MEM_SLOTS, -EOPNOTSUPP, "no slot"},
 	{"GET_MAX_MEM_SLOTS: 2^64 - 1", 0, 0, UINT64_MAX, RIG_GET_MAX_MEM_SLOTS, 0, NULL},
 	{"GET_STATUS: 2^64 - 1, so NEEDS_RESET", 0, 0, UINT64_MAX, RIG_GET_STATUS, -EIO, "reset"},
-	{"GET_FEATURES: none", 0, 0, 0, RIG_GET_FEATURES, -ENOTSUP, "VERSION_1"},
+	{"GET_FEATURES: none", 0, 0, 0, RIG_GET_FEATURES, -EOPNOTSUPP, "VERSION_1"},
 	{"GET_FEATURES: all but packed rings and in order, which this back-end can't serve", 0, 0,
 	 ~(RIG_F_PACKED | RIG_F_IN_ORDER), RIG_GET_FEATURES, 0, NULL},
 };
@@ -180,7 +180,7 @@ static void refused_socket_stays_the_callers(void **state)
 	liar->opts.features &= ~RIG_F_VERSION_1;
 	liar_start(liar);
 	fd = rig_socket(liar->rig);
-	assert_int_equal(liar_open(liar), -ENOTSUP);
+	assert_int_equal(liar_open(liar), -EOPNOTSUPP);
 	assert_int_not_equal(fcntl(fd, F_GETFD), -1);
 	rig_wait_gone(liar->rig);
 }

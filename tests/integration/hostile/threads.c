@@ -43,9 +43,9 @@ void __wrap_lock_wait(struct lock *lock)
 		return;
 	}
 	before_lock = NULL;
-	lock_give(lock);
+	lock_release(lock);
 	now(staged);
-	lock_take(lock);
+	lock_acquire(lock);
 }
 
 int __wrap_eventfd_write(int fd, eventfd_t value)
@@ -101,7 +101,7 @@ static void lost_while_another_polls(void **state)
 		liar_serve(liar, 2, &liar->kept[i]);
 	staged = liar;
 	before_lock = lose;
-	lock_take(&other->ioq->lock);
+	lock_acquire(&other->ioq->lock);
 	assert_true(vscsi_poll(other, &done, 1) <= 0);
 	assert_int_equal(vscsi_poll(liar->queue, &done, 1), -ENOTCONN);
 	assert_int_equal(vscsi_poll(other, &done, 1), -ENOTCONN);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The client's connection: processes, messages, and handing over.
+ * The client's connection: processes, messages and the in-flight area.
  */
 #include "client.h"
 
@@ -14,7 +14,7 @@
 
 #include "layout.h"
 
-#define NEED_REPLY 0x9 /* with the version */
+#define NEED_REPLY 0x9 /* includes the version */
 
 struct header {
 	uint32_t request;
@@ -22,7 +22,7 @@ struct header {
 	uint32_t size;
 };
 
-/* The target that runs, for when the test that started it is left half-way. */
+/* The running target, in case the test that started it fails. */
 static struct target running;
 
 static void start_target(struct client *c)
@@ -45,7 +45,7 @@ void client_start(struct client *c, bool packed, bool in_order, const char *mode
 	assert_int_equal(ftruncate(c->memory, SHARED), 0);
 	c->shared = mmap(NULL, SHARED, PROT_READ | PROT_WRITE, MAP_SHARED, c->memory, 0);
 	assert_ptr_not_equal(c->shared, MAP_FAILED);
-	client_forget(c);
+	client_reset_rings(c);
 	start_target(c);
 }
 
@@ -105,7 +105,7 @@ bool client_lost(struct client *c)
 	struct pollfd pfd = {.fd = c->fd, .events = POLLIN};
 	char byte;
 
-	return poll(&pfd, 1, PATIENCE_MS) > 0 && recv(c->fd, &byte, 1, MSG_DONTWAIT) <= 0;
+	return poll(&pfd, 1, TIMEOUT_MS) > 0 && recv(c->fd, &byte, 1, MSG_DONTWAIT) <= 0;
 }
 
 static bool send_message(struct client *c, uint32_t request, const void *payload, uint32_t size,
@@ -160,7 +160,7 @@ uint64_t client_send(struct client *c, uint32_t request, const void *payload, ui
 		       : UINT64_MAX;
 }
 
-bool client_ask(struct client *c, uint32_t request, void *payload, uint32_t size, int *fd)
+bool client_request(struct client *c, uint32_t request, void *payload, uint32_t size, int *fd)
 {
 	return send_message(c, request, payload, request == GET_FEATURES ? 0 : size, -1) &&
 	       receive(c, payload, size, fd);
@@ -171,9 +171,9 @@ static void send_u64(struct client *c, uint32_t request, uint64_t value, int fd)
 	assert_int_equal(client_send(c, request, &value, sizeof(value), fd), 0);
 }
 
-static void dial(struct client *c)
+static void connect_socket(struct client *c)
 {
-	struct timeval limit = {.tv_sec = PATIENCE_MS / 1000};
+	struct timeval limit = {.tv_sec = TIMEOUT_MS / 1000};
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
 
 	c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -192,16 +192,16 @@ void client_connect(struct client *c)
 	uint64_t features;
 	unsigned i;
 
-	dial(c);
+	connect_socket(c);
 	for (i = 0; i < RINGS; i++)
 		c->rings[i].kick = -1;
-	assert_true(client_ask(c, GET_FEATURES, &features, sizeof(features), NULL));
+	assert_true(client_request(c, GET_FEATURES, &features, sizeof(features), NULL));
 	if (!c->packed)
 		features &= ~F_PACKED;
 	if (!c->in_order)
 		features &= ~F_IN_ORDER;
 	features &= ~F_EVENT_IDX;
-	/* The target acknowledges everything from the next message on. */
+	/* From the next message on the target acknowledges everything. */
 	assert_true(send_message(c, SET_PROTOCOL_FEATURES, &(uint64_t){P_ALL}, 8, -1));
 	assert_int_equal(client_send(c, SET_OWNER, NULL, 0, -1), 0);
 	send_u64(c, SET_FEATURES, features, -1);
@@ -218,7 +218,8 @@ void client_make_area(struct client *c)
 {
 	drop_area(c);
 	c->inflight = (struct inflight){.queues = RINGS, .entries = ENTRIES};
-	assert_true(client_ask(c, GET_INFLIGHT_FD, &c->inflight, sizeof(c->inflight), &c->area));
+	assert_true(
+		client_request(c, GET_INFLIGHT_FD, &c->inflight, sizeof(c->inflight), &c->area));
 	assert_true(c->area >= 0);
 	assert_int_equal(c->inflight.size, RINGS * (c->packed ? sizeof(struct packed_area)
 							      : sizeof(struct split_area)));
@@ -243,7 +244,7 @@ uint64_t client_set_area(struct client *c)
 	return client_send(c, SET_INFLIGHT_FD, &c->inflight, sizeof(c->inflight), c->area);
 }
 
-unsigned client_marked(const struct client *c, unsigned ring)
+unsigned client_in_flight(const struct client *c, unsigned ring)
 {
 	unsigned count = 0;
 	unsigned i;
@@ -254,17 +255,17 @@ unsigned client_marked(const struct client *c, unsigned ring)
 	return count;
 }
 
-/* The driver sees what was used before the area does. */
-bool client_settled(const struct client *c, unsigned ring)
+/* Used buffers become visible to the driver before the area is updated. */
+bool client_completed(const struct client *c, unsigned ring)
 {
 	const volatile struct packed_area *p = &c->packed_area[ring];
 	const volatile struct split_area *s = &c->split[ring];
-	uint64_t limit = now_ms() + PATIENCE_MS;
+	uint64_t limit = now_ms() + TIMEOUT_MS;
 	bool settled = false;
 
 	while (!settled && now_ms() < limit) {
 		usleep(100);
-		settled = !client_marked(c, ring);
+		settled = !client_in_flight(c, ring);
 		settled &= c->packed ? p->used_idx == p->old_used_idx &&
 					       p->used_wrap_counter == p->old_used_wrap_counter &&
 					       p->free_head == p->old_free_head &&
@@ -274,7 +275,7 @@ bool client_settled(const struct client *c, unsigned ring)
 	return settled;
 }
 
-/* After a crash a split ring begins at its used index; a packed one at what was last known. */
+/* After a crash a split ring starts at its used index; a packed one at the last known position. */
 static uint32_t base_of(const struct client *c, const struct driver *d, unsigned index)
 {
 	if (!c->packed)
@@ -316,7 +317,7 @@ void client_begin(struct client *c)
 		assert_int_equal(client_start_ring(c, i), 0);
 }
 
-void client_begin_anew(struct client *c)
+void client_begin_with_new_area(struct client *c)
 {
 	client_connect(c);
 	client_make_area(c);
@@ -339,14 +340,14 @@ void client_expect_block(unsigned lba, uint8_t fill)
 static int group_setup(void **state)
 {
 	(void)state;
-	work_begin();
+	enter_work_dir();
 	return 0;
 }
 
 static int group_teardown(void **state)
 {
 	(void)state;
-	work_end();
+	leave_work_dir();
 	return 0;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A vhost-user client without the library, which sees all of its rings and of the in-flight area:
- * it survives the target, and may lie in what it hands over.
+ * A vhost-user client without the library, with full access to its rings and the in-flight area: it
+ * survives the target, and can send invalid areas.
  */
 #ifndef INFLIGHT_CLIENT_H
 #define INFLIGHT_CLIENT_H
@@ -28,8 +28,8 @@
 #define CONTROL      0
 #define EVENTS       1
 #define REQUESTS     2
-#define ENTRIES      32 /* of each ring */
-#define BUFFERS      10 /* requests that can be under way in a ring, of three descriptors each */
+#define ENTRIES      32 /* per ring */
+#define BUFFERS      10 /* requests in flight per ring, with three descriptors each */
 
 /* vhost-user, "Front-end message types" */
 #define SET_FEATURES    2
@@ -39,7 +39,7 @@
 #define GET_INFLIGHT_FD 31
 #define SET_INFLIGHT_FD 32
 
-/* vhost-user, "Inflight I/O tracking"; no word is where the compiler would put padding. */
+/* vhost-user, "Inflight I/O tracking"; there is no implicit padding. */
 struct split_state {
 	uint8_t inflight;
 	uint8_t padding[5];
@@ -82,7 +82,7 @@ struct packed_area {
 	uint8_t old_used_wrap_counter;
 	uint8_t padding[10];
 	struct packed_state desc[ENTRIES];
-	uint8_t behind[32];
+	uint8_t guard[32];
 };
 
 /* The payload of both messages. */
@@ -101,9 +101,9 @@ struct driver {
 	bool avail_wrap;
 	bool used_wrap;
 	int kick;
-	unsigned order[BUFFERS]; /* buffers made available and not used, the oldest first */
+	unsigned order[BUFFERS]; /* buffers in flight, the oldest first */
 	unsigned under_way;
-	unsigned ahead; /* of them, used together with one that was taken already */
+	unsigned ahead; /* buffers used in the same batch as the one taken last */
 };
 
 struct client {
@@ -111,84 +111,83 @@ struct client {
 	const char *mode; /* the target's --mode */
 	bool packed;
 	bool in_order;
-	bool tables; /* writes are in indirect tables, */
-	uint16_t
-		table_flags; /* whose entries have these flags, too: all; in split rings the last */
-	int fd;              /* the connection, -1 without */
+	bool tables;          /* writes use indirect tables, */
+	uint16_t table_flags; /* with these extra flags in all entries; in split rings the last */
+	int fd;               /* the connection, or -1 */
 	int memory;
 	char *shared;
 	struct driver rings[RINGS];
-	int area; /* -1: none is handed over */
+	int area; /* -1: no area is sent */
 	struct inflight inflight;
-	union { /* as much of the area as there is for the three rings */
+	union { /* the part of the area for the three rings */
 		struct split_area *split;
 		struct packed_area *packed_area;
 		char *mapped;
 	};
 };
 
-/* What stands in a request of the request queue. */
+/* A write request. */
 struct write_op {
 	uint8_t lba;
-	uint8_t fill; /* the block's bytes */
+	uint8_t fill; /* the value of all bytes */
 };
 
-/* client_start - start a target with one unit of a megabyte in a file; nothing is connected. */
+/* client_start - start a target with a unit of 1 MiB in a file; does not connect. */
 void client_start(struct client *c, bool packed, bool in_order, const char *mode);
 
-/* client_restart - the target was killed, or killed itself: wait for that, and start it again. */
+/* client_restart - wait for the target, which was killed or dies, and start it again. */
 void client_restart(struct client *c);
 
-/* client_clean - before each test: end the target of one that failed. */
+/* client_clean - before each test: stop the target of a test that failed. */
 int client_clean(void **state);
 
-/* client_end - end all there is. Fails the test unless the target ends as it should. */
+/* client_end - stop everything. Fails the test unless the target exits cleanly. */
 void client_end(struct client *c);
 
-/* client_connect - do the handshake, up to what comes before rings and area. */
+/* client_connect - connect and do the handshake, up to rings and area. */
 void client_connect(struct client *c);
 
-/* client_close - close the connection. Rings and area stay. */
+/* client_close - close the connection, keeping rings and area. */
 void client_close(struct client *c);
 
-/* client_lost - whether the target has closed the connection; waits for it if need be. */
+/* client_lost - wait for the target to close the connection; returns whether it does. */
 bool client_lost(struct client *c);
 
-/* client_send - send a message with @fd unless it is -1. Returns what it was acknowledged with. */
+/* client_send - send a message, with @fd unless it is -1. Returns the acknowledgement. */
 uint64_t client_send(struct client *c, uint32_t request, const void *payload, uint32_t size,
 		     int fd);
 
-/* client_ask - send a message that has an answer, which is at @payload afterwards. */
-bool client_ask(struct client *c, uint32_t request, void *payload, uint32_t size, int *fd);
+/* client_request - send a message with a reply, which is stored in @payload. */
+bool client_request(struct client *c, uint32_t request, void *payload, uint32_t size, int *fd);
 
-/* client_make_area - have the target make an area, and map it. */
+/* client_make_area - request an area from the target, and map it. */
 void client_make_area(struct client *c);
 
-/* client_own_area - an area without seals, empty, of our own. */
+/* client_own_area - create an empty area without seals. */
 void client_own_area(struct client *c);
 
-/* client_set_area - hand the area over. Returns the acknowledgement. */
+/* client_set_area - send the area. Returns the acknowledgement. */
 uint64_t client_set_area(struct client *c);
 
-/* client_start_ring - start and enable a ring. Returns what its start was acknowledged with. */
+/* client_start_ring - start and enable a ring. Returns the acknowledgement of the start. */
 uint64_t client_start_ring(struct client *c, unsigned index);
 
-/* client_begin - all that comes before requests: the area, if there is one, and all rings. */
+/* client_begin - send the area, if there is one, and start all rings. */
 void client_begin(struct client *c);
 
-/* client_begin_anew - the same with a new area, which the target makes. */
-void client_begin_anew(struct client *c);
+/* client_begin_with_new_area - the same with a new area from the target. */
+void client_begin_with_new_area(struct client *c);
 
-/* client_forget - rings as at the very first; no connection may be open. */
-void client_forget(struct client *c);
+/* client_reset_rings - reset the rings to their initial state; there must be no connection. */
+void client_reset_rings(struct client *c);
 
 /* client_write - make a write available in @buffer, without a kick. */
 void client_write(struct client *c, unsigned buffer, struct write_op op);
 
-/* client_whole_lap - a packed ring all of whose entries were used at once, and so are behind us. */
-void client_whole_lap(struct client *c, unsigned ring);
+/* client_whole_ring - skip a batch as long as a packed ring. */
+void client_whole_ring(struct client *c, unsigned ring);
 
-/* client_reset_unit - the same for a LOGICAL UNIT RESET, on the control queue. */
+/* client_reset_unit - the same for a LOGICAL UNIT RESET on the control queue. */
 void client_reset_unit(struct client *c, unsigned buffer);
 
 /* client_event - the same for a buffer of the event queue. */
@@ -199,22 +198,25 @@ void client_kick(struct client *c, unsigned ring);
 /* client_used - wait for the next used buffer. */
 unsigned client_used(struct client *c, unsigned ring);
 
-/* client_idle - whether the target has used no buffer that was not taken yet. */
+/* client_idle - whether there is no used buffer to take. */
 bool client_idle(const struct client *c, unsigned ring);
 
-/* client_marked - how many requests the area says are in flight. */
-unsigned client_marked(const struct client *c, unsigned ring);
+/* client_in_flight - number of requests in flight according to the area. */
+unsigned client_in_flight(const struct client *c, unsigned ring);
 
-/* client_settled - whether the area says that nothing is under way, and will soon enough. */
-bool client_settled(const struct client *c, unsigned ring);
+/*
+ * client_completed - wait until nothing is in flight according to the area; returns whether that
+ * happens.
+ */
+bool client_completed(const struct client *c, unsigned ring);
 
-/* client_buffer - where a buffer's memory is: the response or event at its start. */
+/* client_buffer - a buffer's memory, which starts with the response or event. */
 char *client_buffer(const struct client *c, unsigned ring, unsigned buffer);
 
 /* client_expect_block - check that a block of the unit has these bytes. */
 void client_expect_block(unsigned lba, uint8_t fill);
 
-/* client_run - run a program's tests in a folder of their own. Returns what main() does. */
+/* client_run - run a program's tests in a new directory. Returns main()'s result. */
 int client_run(const char *name, const struct CMUnitTest *tests, size_t count);
 
 #endif

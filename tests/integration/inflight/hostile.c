@@ -1,31 +1,30 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Areas and messages that lie. What happens to the client that sent them is its own affair; the
- * next one finds the target as it should be.
+ * Invalid areas and messages. They may break the client that sends them, but not the next client.
  */
 #include "client.h"
 
 #define RANDOM_AREAS 300
 
-/* The next client, with an area of the target's and requests in it. */
+/* A new client, with a new area and some requests. */
 static void works(struct client *c)
 {
 	unsigned i;
 
 	client_close(c);
-	client_forget(c);
-	client_begin_anew(c);
+	client_reset_rings(c);
+	client_begin_with_new_area(c);
 	for (i = 0; i < 2 * BUFFERS; i++) {
 		client_write(c, i % BUFFERS, (struct write_op){(uint8_t)i, 1});
 		client_kick(c, REQUESTS);
 		assert_int_equal(client_used(c, REQUESTS), i % BUFFERS);
 	}
 	client_close(c);
-	client_forget(c);
+	client_reset_rings(c);
 }
 
-/* What SET_INFLIGHT_FD may not say. */
-static void messages(void **state)
+/* Invalid SET_INFLIGHT_FD messages. */
+static void invalid_set_inflight(void **state)
 {
 	static const struct inflight bad[] = {
 		{.size = 1 << 20, .queues = 0, .entries = ENTRIES},
@@ -56,7 +55,7 @@ static void messages(void **state)
 	assert_int_equal(client_send(&c, SET_INFLIGHT_FD, &c.inflight, 24, -1), 1);
 	assert_int_equal(client_send(&c, SET_INFLIGHT_FD, &c.inflight, 16, c.area), 1);
 	assert_int_equal(client_send(&c, SET_INFLIGHT_FD, &c.inflight, 24, pipe_fd[0]), 1);
-	/* Without its padding it's no lie. */
+	/* Valid without padding. */
 	assert_int_equal(client_send(&c, SET_INFLIGHT_FD, &c.inflight, 20, c.area), 0);
 	assert_int_equal(client_start_ring(&c, REQUESTS), 0);
 	assert_int_equal(client_set_area(&c), 1);
@@ -66,8 +65,8 @@ static void messages(void **state)
 	close(pipe_fd[1]);
 }
 
-/* GET_INFLIGHT_FD has no answer that says no: the connection ends. */
-static void asks(void **state)
+/* GET_INFLIGHT_FD has no error reply: the connection is closed. */
+static void invalid_get_inflight(void **state)
 {
 	static const struct inflight bad[] = {
 		{.queues = 0, .entries = ENTRIES},
@@ -85,15 +84,15 @@ static void asks(void **state)
 	for (i = 0; i < ARRAY_LEN(bad); i++) {
 		client_connect(&c);
 		ask = bad[i];
-		assert_false(client_ask(&c, GET_INFLIGHT_FD, &ask, sizeof(ask), &fd));
+		assert_false(client_request(&c, GET_INFLIGHT_FD, &ask, sizeof(ask), &fd));
 		client_close(&c);
 	}
 	works(&c);
 	client_end(&c);
 }
 
-/* The area that the target made can't be cut short. */
-static void sealed(void **state)
+/* The area that the target creates can't be truncated. */
+static void sealed_area(void **state)
 {
 	struct client c;
 
@@ -107,8 +106,8 @@ static void sealed(void **state)
 	client_end(&c);
 }
 
-/* One of our own can: before it is looked at, and while it is in use. */
-static void cut_short(void **state)
+/* The client's own area can: before it is used, and while it is in use. */
+static void truncated_area(void **state)
 {
 	struct client c;
 	unsigned i;
@@ -134,7 +133,7 @@ static void cut_short(void **state)
 	}
 }
 
-/* Each spoils an area that was in order, with two requests in flight. */
+/* Each case corrupts a valid area with two requests in flight. */
 static void spoil_split(struct split_area *a, unsigned how)
 {
 	switch (how) {
@@ -150,7 +149,7 @@ static void spoil_split(struct split_area *a, unsigned how)
 	case 3:
 		a->desc_num = UINT16_MAX;
 		break;
-	case 4: /* more were used than there can have been */
+	case 4: /* more requests used than possible */
 		a->used_idx = 2000;
 		break;
 	case 5:
@@ -197,7 +196,7 @@ static void spoil_packed(struct packed_area *a, unsigned how)
 	case 7: /* a loop in the free list */
 		a->desc[ENTRIES - 1].next = a->old_free_head;
 		break;
-	case 8: /* it ends at once, and most entries are nowhere */
+	case 8: /* it ends at once, and most entries are in no list */
 		a->old_free_head = UINT16_MAX;
 		break;
 	case 9:
@@ -212,7 +211,7 @@ static void spoil_packed(struct packed_area *a, unsigned how)
 	case 12: /* a loop in the list of a request */
 		a->desc[head].next = (uint16_t)head;
 		break;
-	case 13: /* it goes on with a free one */
+	case 13: /* it continues with a free entry */
 		a->desc[head].next = a->old_free_head;
 		break;
 	default: /* two requests share descriptors */
@@ -222,10 +221,10 @@ static void spoil_packed(struct packed_area *a, unsigned how)
 
 #define PACKED_WAYS 15
 
-/* Two requests are in flight: the target died before either was given back. */
+/* Two requests are in flight: the target died before completing either. */
 static void leave_two(struct client *c)
 {
-	client_begin_anew(c);
+	client_begin_with_new_area(c);
 	target_command(&c->target, NULL, 0, "die taken 2");
 	client_write(c, 0, (struct write_op){0, 1});
 	client_write(c, 1, (struct write_op){0, 2});
@@ -233,7 +232,7 @@ static void leave_two(struct client *c)
 	client_restart(c);
 }
 
-static void spoilt_areas(void **state)
+static void corrupted_areas(void **state)
 {
 	struct client c;
 	unsigned packed;
@@ -251,7 +250,7 @@ static void spoilt_areas(void **state)
 			client_connect(&c);
 			assert_int_equal(client_set_area(&c), 0);
 			assert_int_equal(client_start_ring(&c, REQUESTS), 1);
-			/* The other rings have nothing to do with it. */
+			/* The other rings are not affected. */
 			assert_int_equal(client_start_ring(&c, EVENTS), 0);
 			works(&c);
 		}
@@ -259,8 +258,8 @@ static void spoilt_areas(void **state)
 	}
 }
 
-/* For another layout of rings, or larger ones than the area is for. */
-static void unsuitable(void **state)
+/* For another ring format, or for larger rings than the area has room for. */
+static void mismatched_area(void **state)
 {
 	uint64_t features;
 	struct client c;
@@ -269,7 +268,7 @@ static void unsuitable(void **state)
 	client_start(&c, false, false, "--mode=eventfd");
 	client_connect(&c);
 	c.inflight = (struct inflight){.queues = RINGS, .entries = ENTRIES / 2};
-	assert_true(client_ask(&c, GET_INFLIGHT_FD, &c.inflight, sizeof(c.inflight), &c.area));
+	assert_true(client_request(&c, GET_INFLIGHT_FD, &c.inflight, sizeof(c.inflight), &c.area));
 	assert_int_equal(client_set_area(&c), 0);
 	close(c.area);
 	c.area = -1;
@@ -287,8 +286,8 @@ static void unsuitable(void **state)
 	client_end(&c);
 }
 
-/* Any numbers, most of them small and in the part of the ring; the same ones every time. */
-static void scribble(struct client *c, uint32_t *seed)
+/* Writes pseudo-random numbers to the ring's part, most of them small. */
+static void write_random(struct client *c, uint32_t *seed)
 {
 	size_t part = c->inflight.size / RINGS;
 	uint16_t *words = (uint16_t *)(c->mapped + REQUESTS * part);
@@ -299,7 +298,7 @@ static void scribble(struct client *c, uint32_t *seed)
 		words[(*seed >> 8) % (i & 1 ? 64 : part / 2)] =
 			(uint16_t)(i & 2 ? *seed >> 16 : (*seed >> 16) % 6);
 	}
-	/* With a head that is believed they get further. */
+	/* With a valid head they are parsed further. */
 	if (!(*seed >> 30))
 		return;
 	memset(words, 0, 8);
@@ -307,7 +306,7 @@ static void scribble(struct client *c, uint32_t *seed)
 	words[5] = ENTRIES;
 }
 
-/* Anything may be in the area, and changes while the target works. */
+/* The area contains random data, and changes while the target works. */
 static void random_areas(void **state)
 {
 	uint32_t seed = 1;
@@ -321,14 +320,14 @@ static void random_areas(void **state)
 		client_start(&c, packed, true, "--mode=eventfd");
 		client_own_area(&c);
 		for (round = 0; round < RANDOM_AREAS; round++) {
-			client_forget(&c);
+			client_reset_rings(&c);
 			client_connect(&c);
 			assert_int_equal(client_set_area(&c), 0);
 			client_start_ring(&c, REQUESTS);
 			for (i = 0; i < 3; i++)
 				client_write(&c, i, (struct write_op){0, 1});
 			client_kick(&c, REQUESTS);
-			scribble(&c, &seed);
+			write_random(&c, &seed);
 			client_close(&c);
 		}
 		works(&c);
@@ -339,8 +338,9 @@ static void random_areas(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		TEST(messages),     TEST(asks),       TEST(sealed),       TEST(cut_short),
-		TEST(spoilt_areas), TEST(unsuitable), TEST(random_areas),
+		TEST(invalid_set_inflight), TEST(invalid_get_inflight), TEST(sealed_area),
+		TEST(truncated_area),       TEST(corrupted_areas),      TEST(mismatched_area),
+		TEST(random_areas),
 	};
 
 	return client_run("inflight hostile", tests, ARRAY_LEN(tests));

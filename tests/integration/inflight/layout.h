@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Numbers that the two files of the client share: places in its memory, and what messages say.
+ * Constants shared by the two files of the client: offsets in its memory, and message contents.
  */
 #ifndef INFLIGHT_LAYOUT_H
 #define INFLIGHT_LAYOUT_H
@@ -29,7 +29,7 @@
 #define SET_PROTOCOL_FEATURES 16
 #define SET_VRING_ENABLE      18
 
-/* Guest addresses, user addresses and places in the memory are the same. */
+/* Guest addresses, user addresses and offsets in the memory are equal. */
 static inline uint32_t ring_at(unsigned index)
 {
 	return index * 4096;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The target dies at every step of a request's life, and the next one goes on where it was: each
- * request ends once, and in the order in which it was first taken.
+ * The target dies at every step of a request, and the next one continues: each request completes
+ * once, in the original order.
  */
 #include <linux/virtio_scsi.h>
 
 #include "client.h"
 
-#define ROUND 5 /* requests at a time */
+#define ROUND 5 /* requests per round */
 
 static const struct kind {
 	bool packed;
@@ -22,10 +22,10 @@ static const struct kind {
 static void begin_kind(struct client *c, const struct kind *kind)
 {
 	client_start(c, kind->packed, kind->in_order, kind->mode);
-	client_begin_anew(c);
+	client_begin_with_new_area(c);
 }
 
-/* A new device owes a unit attention, which is what the first command then ends with. */
+/* A new device has a pending unit attention, with which the first command ends. */
 static bool was_executed(const struct client *c, unsigned buffer)
 {
 	const struct virtio_scsi_cmd_resp *resp = (void *)client_buffer(c, REQUESTS, buffer);
@@ -48,7 +48,7 @@ static void write_round(struct client *c, unsigned first, uint8_t fill)
 	client_kick(c, REQUESTS);
 }
 
-/* All of a round, the first of which was made available first. */
+/* Collects a round; @first was made available first. */
 static void collect_round(struct client *c, unsigned first, uint8_t fill)
 {
 	unsigned buffer;
@@ -61,16 +61,16 @@ static void collect_round(struct client *c, unsigned first, uint8_t fill)
 			client_expect_block(i, (uint8_t)(fill + i));
 	}
 	assert_true(client_idle(c, REQUESTS));
-	assert_true(client_settled(c, REQUESTS));
+	assert_true(client_completed(c, REQUESTS));
 }
 
-/**
+/*
  * struct death - When the target dies
  * @point: for "die"
- * @count: which of the requests of a round
- * @left: requests that the next target has to carry out
- * @marked: requests that the area says are in flight, right or wrong
- * @left_in_order, @marked_in_order: the same when all are given back at once; a batch is one then
+ * @count: which request of a round
+ * @left: requests that the next target executes
+ * @marked: requests that are in flight according to the area, right or wrong
+ * @left_in_order, @marked_in_order: the same with IN_ORDER, where a batch counts as one
  */
 static const struct death {
 	const char *point;
@@ -94,23 +94,24 @@ static void die_once(struct client *c, const struct death *d, unsigned round)
 	uint8_t fill = (uint8_t)(2 * round);
 
 	target_command(&c->target, NULL, 0, "die %s %u", d->point, batch ? 1 : d->count);
-	/* Seen together by a target that stands still, so that they are one batch. */
+	/* The target is stopped meanwhile, so that they become one batch. */
 	target_freeze(&c->target);
 	write_round(c, first, fill);
 	target_thaw(&c->target);
 	client_restart(c);
-	assert_int_equal(client_marked(c, REQUESTS), c->in_order ? d->marked_in_order : d->marked);
+	assert_int_equal(client_in_flight(c, REQUESTS),
+			 c->in_order ? d->marked_in_order : d->marked);
 	client_begin(c);
 	collect_round(c, first, fill);
 	assert_int_equal(target_counter(&c->target, "requests"), left);
-	/* What comes after it is as ever, but for the unit attention that is still owed. */
+	/* Everything works afterwards, except for the pending unit attention. */
 	write_round(c, first + ROUND, (uint8_t)(fill + 1));
 	collect_round(c, first + ROUND, (uint8_t)(fill + 1));
 	assert_int_equal(target_counter(&c->target, "broken_rings"), 0);
 }
 
-/* One client lives on through them all, and its rings go round several times. */
-static void every_death(void **state)
+/* One client survives all of them, and its rings wrap several times. */
+static void crash_at_every_point(void **state)
 {
 	struct client c;
 	unsigned i;
@@ -125,8 +126,8 @@ static void every_death(void **state)
 	}
 }
 
-/* A target that dies with the same request again and again makes it no more than one. */
-static void dies_again_and_again(void **state)
+/* A target that repeatedly dies with the same request does not duplicate it. */
+static void repeated_crashes(void **state)
 {
 	static const char *const points[] = {"taken", "done", "linked"};
 	struct client c;
@@ -143,7 +144,7 @@ static void dies_again_and_again(void **state)
 			target_command(&c.target, NULL, 0, "die %s 1", points[j]);
 			client_connect(&c);
 			assert_int_equal(client_set_area(&c), 0);
-			/* It may die before it acknowledges. */
+			/* It may die before the acknowledgement. */
 			client_start_ring(&c, REQUESTS);
 		}
 		client_restart(&c);
@@ -153,7 +154,7 @@ static void dies_again_and_again(void **state)
 	}
 }
 
-/* Heads 3, 0, 6 and 9 of a split ring, taken in another order. */
+/* Heads 3, 0, 6 and 9 of a split ring, taken in a different order. */
 static void leave_split(struct split_area *a)
 {
 	static const uint64_t counters[] = {7, 3, UINT64_MAX - 1, 4};
@@ -167,7 +168,7 @@ static void leave_split(struct split_area *a)
 	a->version = 1;
 }
 
-/* The same as lists that go to and fro; entry 12 and those behind it are free. */
+/* The same as lists in arbitrary order; entries from 12 on are free. */
 static void leave_packed(const struct client *c, struct packed_area *a)
 {
 	static const uint64_t counters[] = {7, 3, UINT64_MAX - 1, 4};
@@ -206,7 +207,7 @@ static void leave_packed(const struct client *c, struct packed_area *a)
 	a->version = 1;
 }
 
-/* What a target of another kind leaves, which has several requests under way at once. */
+/* An area from a target of another kind, which has several requests in flight at once. */
 static void order_of_counters(void **state)
 {
 	static const unsigned order[] = {1, 3, 0, 2, 4};
@@ -230,7 +231,7 @@ static void order_of_counters(void **state)
 			assert_int_equal(was_executed(&c, order[i]), i > 0);
 		}
 		client_expect_block(1, 5);
-		/* Nothing is left of it. */
+		/* Nothing is left in flight. */
 		client_close(&c);
 		client_begin(&c);
 		client_write(&c, 0, (struct write_op){2, 9});
@@ -241,8 +242,8 @@ static void order_of_counters(void **state)
 	}
 }
 
-/* A batch as long as a packed ring was shown: its position is the same again, a lap later. */
-static void a_whole_lap(void **state)
+/* A batch as long as a packed ring is published: the position is the same, one wrap later. */
+static void batch_as_long_as_ring(void **state)
 {
 	struct packed_area *a;
 	struct client c;
@@ -261,9 +262,9 @@ static void a_whole_lap(void **state)
 	a->desc[0].inflight = 1;
 	a->desc[0].num = ENTRIES;
 	a->desc[0].last = ENTRIES - 1;
-	client_whole_lap(&c, REQUESTS);
+	client_whole_ring(&c, REQUESTS);
 	client_begin(&c);
-	assert_int_equal(client_marked(&c, REQUESTS), 0);
+	assert_int_equal(client_in_flight(&c, REQUESTS), 0);
 	write_round(&c, 0, 1);
 	collect_round(&c, 0, 1);
 	client_end(&c);
@@ -278,8 +279,8 @@ static void expect_event(struct client *c, unsigned buffer)
 	assert_int_equal(event->reason, 0x092a);
 }
 
-/* A buffer for events that was taken for one is there for the next one, before all others. */
-static void buffers_of_events(void **state)
+/* An event buffer that was taken is used for the next event, before all others. */
+static void event_buffers(void **state)
 {
 	struct client c;
 	unsigned i;
@@ -328,7 +329,7 @@ static void task_management(void **state)
 	}
 }
 
-/* Stopped and started on one connection; the area goes on with the ring. */
+/* Stopped and started on one connection; the area continues with the ring. */
 static void stop_and_start(void **state)
 {
 	uint32_t state_of[2] = {REQUESTS, 0};
@@ -342,8 +343,8 @@ static void stop_and_start(void **state)
 		for (j = 0; j < 7; j++) {
 			write_round(&c, j * ROUND, (uint8_t)j);
 			collect_round(&c, j * ROUND, (uint8_t)j);
-			assert_true(
-				client_ask(&c, GET_VRING_BASE, state_of, sizeof(state_of), NULL));
+			assert_true(client_request(&c, GET_VRING_BASE, state_of, sizeof(state_of),
+						   NULL));
 			assert_int_equal(state_of[1] & 0x7fff, c.rings[REQUESTS].used);
 			close(c.rings[REQUESTS].kick);
 			assert_int_equal(client_start_ring(&c, REQUESTS), 0);
@@ -352,8 +353,8 @@ static void stop_and_start(void **state)
 	}
 }
 
-/* A reset ends what was in flight, so the area isn't written to any more. */
-static void reset_forgets(void **state)
+/* A reset discards what is in flight, and the area is no longer written to. */
+static void reset_clears_area(void **state)
 {
 	/* VERSION_1 and PROTOCOL_FEATURES */
 	const uint64_t features = UINT64_C(1) << 32 | UINT64_C(1) << 30;
@@ -377,9 +378,9 @@ static void reset_forgets(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		TEST(every_death),    TEST(dies_again_and_again), TEST(order_of_counters),
-		TEST(a_whole_lap),    TEST(buffers_of_events),    TEST(task_management),
-		TEST(stop_and_start), TEST(reset_forgets),
+		TEST(crash_at_every_point),  TEST(repeated_crashes),  TEST(order_of_counters),
+		TEST(batch_as_long_as_ring), TEST(event_buffers),     TEST(task_management),
+		TEST(stop_and_start),        TEST(reset_clears_area),
 	};
 
 	return client_run("inflight resume", tests, ARRAY_LEN(tests));

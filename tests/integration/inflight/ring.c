@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The driver's side of the rings, which only has to be right, not fast. Buffer b has descriptors
- * 3b to 3b + 2 of a split ring, and the id b in a packed one.
+ * The driver's side of the rings, simple rather than fast. Buffer b has descriptors 3b to 3b + 2 of
+ * a split ring, and id b in a packed one.
  */
 #include <linux/virtio_ring.h>
 #include <linux/virtio_scsi.h>
@@ -9,7 +9,7 @@
 
 #include "layout.h"
 
-/* Within a buffer. */
+/* Offsets in a buffer. */
 #define RESPONSE 0
 #define HEADER   128
 #define TABLE    256
@@ -24,7 +24,7 @@ struct piece {
 	uint16_t flags;
 };
 
-void client_forget(struct client *c)
+void client_reset_rings(struct client *c)
 {
 	unsigned i;
 
@@ -33,7 +33,7 @@ void client_forget(struct client *c)
 		c->rings[i] = (struct driver){.avail_wrap = true, .used_wrap = true, .kick = -1};
 }
 
-void client_whole_lap(struct client *c, unsigned ring)
+void client_whole_ring(struct client *c, unsigned ring)
 {
 	struct vring_packed_desc *desc = (struct vring_packed_desc *)(c->shared + ring_at(ring));
 	struct driver *d = &c->rings[ring];
@@ -107,9 +107,9 @@ static void offer(struct client *c, unsigned ring, unsigned buffer, const struct
 		offer_split(c, ring, buffer, p, count);
 }
 
-/* All of a buffer in an indirect table, of either layout: in both it is used from first to last. */
-static void offer_table(struct client *c, unsigned ring, unsigned buffer, const struct piece *p,
-			unsigned count)
+/* Puts a buffer into an indirect table of either layout, entries in order. */
+static void push_table(struct client *c, unsigned ring, unsigned buffer, const struct piece *p,
+		       unsigned count)
 {
 	const struct piece table = {TABLE, 16 * count, VRING_DESC_F_INDIRECT};
 	struct vring_packed_desc *packed = (void *)(client_buffer(c, ring, buffer) + TABLE);
@@ -146,7 +146,7 @@ void client_write(struct client *c, unsigned buffer, struct write_op op)
 	memcpy(at + HEADER, &request, sizeof(request));
 	memset(at + DATA, op.fill, 512);
 	if (c->tables)
-		offer_table(c, REQUESTS, buffer, pieces, ARRAY_LEN(pieces));
+		push_table(c, REQUESTS, buffer, pieces, ARRAY_LEN(pieces));
 	else
 		offer(c, REQUESTS, buffer, pieces, ARRAY_LEN(pieces));
 }
@@ -203,7 +203,7 @@ static unsigned used_id(const struct client *c, unsigned ring)
 			 : used->ring[c->rings[ring].used % ENTRIES].id / 3;
 }
 
-/* Go on behind @count used buffers. */
+/* Advances by @count used buffers. */
 static void step(struct client *c, unsigned ring, unsigned count)
 {
 	unsigned slots = ring == REQUESTS && !c->tables ? 3 : ring == CONTROL ? 2 : 1;
@@ -220,10 +220,12 @@ static void step(struct client *c, unsigned ring, unsigned count)
 	}
 }
 
-/* With in-order use one entry stands for all up to that one, which are handed out one by one. */
+/*
+ * With IN_ORDER one used entry completes all buffers up to that one; they are returned one by one.
+ */
 unsigned client_used(struct client *c, unsigned ring)
 {
-	uint64_t limit = now_ms() + PATIENCE_MS;
+	uint64_t limit = now_ms() + TIMEOUT_MS;
 	struct driver *d = &c->rings[ring];
 	unsigned place = 0;
 	unsigned id;
@@ -234,7 +236,7 @@ unsigned client_used(struct client *c, unsigned ring)
 		id = used_id(c, ring);
 		while (place < d->under_way && d->order[place] != id)
 			place++;
-		/* A buffer that isn't under way any more was used twice. */
+		/* If the buffer is not in flight any more, it was used twice. */
 		assert_true(place < d->under_way);
 		d->ahead = c->in_order ? place + 1 : 1;
 		step(c, ring, d->ahead);

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Indirect tables with flags that nobody may set in them. In a packed ring they mean nothing to the
- * device (virtio 1.4, 2.8.7); in a split one there is no such rule, and the ring is broken.
+ * Indirect tables with flags that must not be set. In a packed ring the device ignores them (virtio
+ * 1.4, 2.8.7); in a split ring this is not specified, and the ring is broken.
  */
 #include <linux/virtio_ring.h>
 #include <linux/virtio_scsi.h>
 
 #include "client.h"
 
-/* Everything but WRITE, which is each entry's own. */
+/* All flags but WRITE. */
 #define ALL_BUT_WRITE ((uint16_t)~VRING_DESC_F_WRITE)
 
 static void expect_written(struct client *c, uint16_t flags, unsigned i)
@@ -21,14 +21,14 @@ static void expect_written(struct client *c, uint16_t flags, unsigned i)
 	client_kick(c, REQUESTS);
 	assert_int_equal(client_used(c, REQUESTS), i % BUFFERS);
 	assert_int_equal(resp->response, VIRTIO_SCSI_S_OK);
-	/* The first one meets the unit attention of a new device. */
+	/* The first one gets the unit attention of a new device. */
 	assert_int_equal(resp->status, i ? 0 : 2);
 	if (i)
 		client_expect_block(i, (uint8_t)(i + 1));
 }
 
-/* More of them than the ring has entries. */
-static void flags_that_mean_nothing(void **state)
+/* More tables than the ring has entries. */
+static void meaningless_flags(void **state)
 {
 	static const uint16_t flags[] = {0, VRING_DESC_F_NEXT, VRING_DESC_F_INDIRECT,
 					 ALL_BUT_WRITE};
@@ -45,7 +45,7 @@ static void flags_that_mean_nothing(void **state)
 	client_end(&c);
 }
 
-static void a_table_in_a_table(void **state)
+static void nested_tables(void **state)
 {
 	uint64_t limit;
 	struct client c;
@@ -59,7 +59,7 @@ static void a_table_in_a_table(void **state)
 	c.table_flags = VRING_DESC_F_INDIRECT;
 	client_write(&c, 0, (struct write_op){1, 9});
 	client_kick(&c, REQUESTS);
-	limit = now_ms() + PATIENCE_MS;
+	limit = now_ms() + TIMEOUT_MS;
 	while (!target_counter(&c.target, "broken_rings"))
 		assert_true(now_ms() < limit);
 	assert_true(client_idle(&c, REQUESTS));
@@ -70,8 +70,8 @@ static void a_table_in_a_table(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		TEST(flags_that_mean_nothing),
-		TEST(a_table_in_a_table),
+		TEST(meaningless_flags),
+		TEST(nested_tables),
 	};
 
 	return client_run("inflight tables", tests, ARRAY_LEN(tests));

@@ -119,7 +119,7 @@ static void refused(uint32_t sense_size, uint32_t says, const char *sentence)
 					  .skip = 2,
 					  .kind = RIG_FAULT_WORD,
 					  .arg = (uint64_t)WORD(SENSE_SIZE) << 32 | says});
-	assert_int_equal(open_device(rig, &dev), -ENOTSUP);
+	assert_int_equal(open_device(rig, &dev), -EOPNOTSUPP);
 	assert_non_null(strstr(vscsi_last_error(), sentence));
 	assert_int_equal(rig_seen(rig, RIG_SET_VRING_KICK), 0);
 	rig_stop(rig);

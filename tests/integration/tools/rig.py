@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What the tests of the tools share: the programs, and a target of their own for each test.
+"""Shared by the tests of the tools: the programs, and a target for each test.
 
-The build tells where the programs are, by the environment. Everything else lies in a folder under
-the current one, which is the build folder; its path is relative, and thus short enough for a socket.
+The environment has the paths of the programs. Files are created in a directory below the current
+one, the build directory; its path is relative, because the path of a socket must be short.
 """
 
 import os
@@ -20,7 +20,7 @@ def program(name):
 
 
 class ToolTest(unittest.TestCase):
-    """A test with a folder and, once it was started, a target; both are gone after it."""
+    """A test with a temporary directory and an optional target."""
 
     luns = ["0:0,ram=4M"]
 
@@ -63,7 +63,7 @@ class ToolTest(unittest.TestCase):
             self.target.stdout.close()
 
     def run_tool(self, name, *arguments, status=0):
-        """Runs a program to its end; returns what it printed on stdout and stderr."""
+        """Runs a program; returns its stdout and stderr."""
         done = subprocess.run([program(name), *arguments], stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                               timeout=LIMIT)
@@ -71,7 +71,7 @@ class ToolTest(unittest.TestCase):
         return done.stdout, done.stderr
 
     def refused(self, name, *arguments, status=2):
-        """As run_tool(), for what must fail; returns the sentence."""
+        """As run_tool(), for a run that must fail; returns the error message."""
         out, err = self.run_tool(name, *arguments, status=status)
         self.assertNotEqual(err, "")
         return err

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""vscsi-bind on a made-up sysfs: the list, and each reason for which it does nothing.
+"""vscsi-bind on a simulated sysfs: the list, and all errors.
 
-Not here: what needs a kernel, that is the change of drivers itself and disks that are open
-exclusively; tests/guest/ has it.
+What needs a kernel is in tests/guest/: changing drivers, and disks that are open exclusively.
 """
 
 import json
@@ -17,7 +16,7 @@ MOUNT = "29 1 8:1 / /mnt/two\\040words rw,relatime shared:1 - ext4 /dev/root rw\
 
 
 class Tree(ToolTest):
-    """A machine with a disk of two partitions, a function beside it, and a generator of numbers."""
+    """A machine with a disk with two partitions, another virtio-scsi function, and an entropy device."""
 
     def setUp(self):
         super().setUp()
@@ -36,7 +35,7 @@ class Tree(ToolTest):
         self.write(name, text)
 
     def link(self, name, target):
-        """A relative link, as those of sysfs are."""
+        """A relative link, as in sysfs."""
         path = self.path(name)
         os.makedirs(os.path.dirname(path), exist_ok=True)
         os.symlink(os.path.relpath(self.path(target), os.path.dirname(path)), path)
@@ -68,9 +67,9 @@ class Tree(ToolTest):
         return self.run_tool("bind", "--root", self.folder, *words, status=status)
 
     def no(self, status, *words):
-        out, sentence = self.tool(*words, status=status)
+        out, message = self.tool(*words, status=status)
         self.assertEqual(out, "")
-        return sentence
+        return message
 
     def untouched(self):
         self.assertEqual(self.read("sys/bus/pci/drivers_probe"), b"")
@@ -124,16 +123,16 @@ class List(Tree):
         self.assertEqual(json.loads(self.tool("list", "--json")[0])["functions"], [])
 
     def test_no_sysfs(self):
-        out, sentence = self.run_tool("bind", "--root", self.path("none"), "list", status=5)
+        out, message = self.run_tool("bind", "--root", self.path("none"), "list", status=5)
         self.assertEqual(out, "")
-        self.assertIn("is sysfs mounted", sentence)
+        self.assertIn("is sysfs mounted", message)
 
 
 class Take(Tree):
     def refused_with(self, status, *words):
-        sentence = self.no(status, "take", DISK)
+        message = self.no(status, "take", DISK)
         for word in words:
-            self.assertIn(word, sentence)
+            self.assertIn(word, message)
         self.untouched()
 
     def test_mounted(self):
@@ -141,7 +140,7 @@ class Take(Tree):
         self.refused_with(4, "/dev/sda1", "/mnt/two words", "unmount")
 
     def test_mounted_by_name(self):
-        # A file system of several disks has a number of its own.
+        # A file system on several disks has its own device number.
         self.put("proc/self/mountinfo", "29 1 0:40 / /data rw - btrfs /dev/sda2 rw\n")
         self.refused_with(4, "/dev/sda2", "/data")
 
@@ -155,7 +154,7 @@ class Take(Tree):
 
     def test_use_that_nobody_can_tell(self):
         self.remove("dev/sda")
-        self.refused_with(1, "/dev/sda", "can't be found out")
+        self.refused_with(1, "/dev/sda", "can't determine")
 
     def test_no_vfio(self):
         self.remove("sys/bus/pci/drivers/vfio-pci/new_id")
@@ -173,20 +172,20 @@ class Take(Tree):
     def test_shared_group_that_does_not_matter(self):
         for number, driver in enumerate(["", "pcieport", "pci-stub", "vfio-pci"]):
             self.function(f"0000:00:1c.{number}", "0x1000", driver, "5")
-        # It gets as far as the kernel, and this one does nothing.
-        self.assertIn("did not give", self.no(1, "take", DISK))
+        # All checks pass, but the simulated kernel does nothing.
+        self.assertIn("did not bind", self.no(1, "take", DISK))
 
     def test_whole_group(self):
         self.function(OTHER, "0x1048", "virtio-pci", "5")
-        self.assertIn("did not give", self.no(1, "take", DISK, "pci:" + OTHER))
+        self.assertIn("did not bind", self.no(1, "take", DISK, "pci:" + OTHER))
 
     def test_absent(self):
         self.assertIn("0000:00:1f.7", self.no(3, "take", "0000:00:1f.7"))
 
     def test_not_virtio_scsi(self):
-        sentence = self.no(3, "take", RANDOM)
-        self.assertIn("1af4:1044", sentence)
-        self.assertIn(RANDOM, sentence)
+        message = self.no(3, "take", RANDOM)
+        self.assertIn("1af4:1044", message)
+        self.assertIn(RANDOM, message)
 
     def test_all_or_nothing(self):
         self.assertIn("0000:00:1f.7", self.no(3, "take", DISK, "0000:00:1f.7"))
@@ -196,18 +195,18 @@ class Take(Tree):
         self.function(OTHER, "0x1048", "vfio-pci", "7")
         for command, file in ("take", DISK), ("give-back", OTHER):
             os.chmod(self.path(f"sys/bus/pci/devices/{file}/driver_override"), 0o444)
-            # Root without capabilities is an ordinary user who owns the files.
+            # Root without capabilities is like an ordinary user that owns the files.
             drop = [] if os.getuid() else ["setpriv", "--bounding-set=-all", "--inh-caps=-all"]
             done = subprocess.run(
                 drop + [program("bind"), "--root", self.folder, command, file],
                 capture_output=True, text=True, timeout=LIMIT, check=False)
             self.assertEqual(done.returncode, 5, done.stderr)
-            self.assertIn("takes root", done.stderr)
+            self.assertIn("requires root", done.stderr)
         self.untouched()
 
     def test_kernel_does_nothing(self):
-        # What was wished is taken back, and the kernel asked once more.
-        self.assertIn("it has virtio-pci now", self.no(1, "take", DISK))
+        # The override is cleared, and the function is probed again.
+        self.assertIn("it is now bound to virtio-pci", self.no(1, "take", DISK))
         self.assertEqual(self.read("sys/bus/pci/drivers/virtio-pci/unbind"), DISK.encode())
         self.assertEqual(self.read("sys/bus/pci/drivers_probe"), DISK.encode())
         self.assertEqual(self.read(f"sys/bus/pci/devices/{DISK}/driver_override"), b"\n")

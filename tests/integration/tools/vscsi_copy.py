@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""vscsi-copy out and in, and the two example programs: all that move real bytes."""
+"""vscsi-copy in both directions, and the two example programs."""
 
 import os
 import random
@@ -9,7 +9,7 @@ from rig import ToolTest
 
 
 class Copy(ToolTest):
-    # Not a multiple of what one request moves.
+    # Not a multiple of the request size.
     size = (5 << 20) + 512 * 3
     luns = ["0:0,file={folder}/disk.img", "0:1,ram=8M", "1:0,file={folder}/disk.img,ro"]
 
@@ -55,9 +55,9 @@ class Copy(ToolTest):
         self.assertEqual(self.read("disk.img"), self.data)
 
     def test_read_only_disk(self):
-        sentence = self.refused("copy", "--to-disk", self.path("disk.img"), self.address, "1:0",
+        message = self.refused("copy", "--to-disk", self.path("disk.img"), self.address, "1:0",
                                 status=1)
-        self.assertIn("Read-only", sentence)
+        self.assertIn("Read-only", message)
 
     def test_a_full_file_system(self):
         self.assertIn("/dev/full", self.refused("copy", self.address, "0:0", "/dev/full", status=1))

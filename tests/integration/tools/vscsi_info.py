@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""vscsi-info: the table, one unit, JSON, and what it says when there is nothing."""
+"""vscsi-info: the table, one unit, JSON, and errors."""
 
 import json
 import os
@@ -42,12 +42,12 @@ class Info(ToolTest):
 
     def test_json(self):
         out, _ = self.run_tool("info", "--json", self.address + "?queues=2&indirect=off")
-        told = json.loads(out)
-        self.assertEqual(told["device"]["queues"], 2)
-        self.assertIn("version_1", told["device"]["negotiated"])
-        self.assertIn("indirect", told["device"]["offered"])
-        self.assertNotIn("indirect", told["device"]["negotiated"])
-        units = {(unit["target"], unit["lun"]): unit for unit in told["luns"]}
+        report = json.loads(out)
+        self.assertEqual(report["device"]["queues"], 2)
+        self.assertIn("version_1", report["device"]["negotiated"])
+        self.assertIn("indirect", report["device"]["offered"])
+        self.assertNotIn("indirect", report["device"]["negotiated"])
+        units = {(unit["target"], unit["lun"]): unit for unit in report["luns"]}
         self.assertEqual(sorted(units), [(0, 0), (0, 3), (2, 0), (7, 300)])
         self.assertEqual(units[0, 0]["size"], 64 << 20)
         self.assertEqual(units[0, 0]["serial"], "first")
@@ -62,9 +62,9 @@ class Info(ToolTest):
 
     def test_absent_units(self):
         for unit in "0:1", "5:0":
-            sentence = self.refused("info", self.address, unit, status=1)
-            self.assertIn(unit, sentence)
-            self.assertIn("lists what is there", sentence)
+            message = self.refused("info", self.address, unit, status=1)
+            self.assertIn(unit, message)
+            self.assertIn("lists the logical units", message)
 
 
 class InfoAlone(ToolTest):
@@ -107,8 +107,8 @@ class InfoAlone(ToolTest):
         self.serve()
         self.target.kill()
         self.target.wait()
-        sentence = self.refused("info", self.address, status=1)
-        self.assertIn("refused", sentence)
+        message = self.refused("info", self.address, status=1)
+        self.assertIn("refused", message)
 
     def test_wrong_usage(self):
         self.assertIn("--jsn", self.refused("info", "--jsn"))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The manuals and --help tell of the same options, and the library's table of what they tell."""
+"""The manual pages, --help and the library's table have the same options."""
 
 import os
 import re
@@ -18,49 +18,49 @@ def text(name):
 
 
 def manual(name):
-    """The options that a manual has a paragraph or a mention of."""
+    """The options mentioned in a manual page."""
     return set(OPTION.findall(text(name)))
 
 
 def recovery(name):
-    """The options of recovery that a manual's section has paragraphs for, with their values."""
+    """The recovery options described in a manual page, with their values."""
     section = re.search(r"(?ms)^\.SH RECOVERY$(.*?)^\.SH ", text(name))[1]
     return re.findall(r"(?m)^\.TP\n\.BI? (recovery\w*)= ?(\w+)$", section)
 
 
 class Manual(ToolTest):
-    def told(self, tool):
+    def help_options(self, tool):
         return set(OPTION.findall(self.run_tool(tool, "--help")[0]))
 
     def test_perf(self):
-        self.assertGreater(len(self.told("perf")), 30)
-        self.assertEqual(self.told("perf"), manual("perf/vscsi-perf.1"))
+        self.assertGreater(len(self.help_options("perf")), 30)
+        self.assertEqual(self.help_options("perf"), manual("perf/vscsi-perf.1"))
 
     def test_info(self):
-        self.assertEqual(self.told("info"), manual("info/vscsi-info.1"))
+        self.assertEqual(self.help_options("info"), manual("info/vscsi-info.1"))
 
     def test_bind(self):
-        self.assertEqual(self.told("bind"), manual("bind/vscsi-bind.1"))
+        self.assertEqual(self.help_options("bind"), manual("bind/vscsi-bind.1"))
 
     def test_copy(self):
-        self.assertEqual(self.told("copy") | {"help"}, manual("vscsi-copy.1"))
+        self.assertEqual(self.help_options("copy") | {"help"}, manual("vscsi-copy.1"))
 
     def table(self):
-        """The library's options of an address: their values by their name."""
+        """The library's address options: values by name."""
         lines, _ = self.run_tool("info", "--options")
         return {name: values.split("|") for name, values, _ in
                 (line.split(maxsplit=2) for line in lines.splitlines())}
 
     def test_recovery(self):
-        """Each policy has its paragraph, and each paragraph its policy, by the library's table."""
-        told, table = recovery("perf/vscsi-perf.1"), self.table()
-        self.assertEqual(sorted(value for name, value in told if name == "recovery"),
+        """The manual page describes exactly the recovery options of the library's table."""
+        described, table = recovery("perf/vscsi-perf.1"), self.table()
+        self.assertEqual(sorted(value for name, value in described if name == "recovery"),
                          sorted(table["recovery"]))
-        self.assertEqual({name for name, _ in told},
+        self.assertEqual({name for name, _ in described},
                          {name for name in table if name.startswith("recovery")})
 
     def test_options_of_addresses(self):
-        """What the examples give an address is in the library's table."""
+        """Address options in examples are in the library's table."""
         table, found = self.table(), []
         for page in PAGES:
             for options in re.findall(r"(?:vhost-user|pci):[^\s'?]+\?([\w=&]+)", text(page)):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""vscsi-perf against a target: figures, job files, JSON, errors, signals."""
+"""vscsi-perf with a target: results, job files, JSON, errors, signals."""
 
 import json
 import re
@@ -67,7 +67,7 @@ class Perf(ToolTest):
         self.assertLessEqual(clat["min"], clat["mean"])
         self.assertLessEqual(clat["mean"], clat["max"])
         self.assertLessEqual(shares[-1], clat["max"] * 65 / 64)
-        # Little's law: what is in flight is rate times time in flight, here never more than 16.
+        # Little's law: requests in flight = rate * latency, here at most 16.
         in_flight = read["iops"] * read["lat_ns"]["mean"] / 1e9
         self.assertLess(in_flight, 16.5)
         self.assertGreater(in_flight, 2)
@@ -133,7 +133,7 @@ rw=randread
         self.assertEqual(json.loads(out)["jobs"][0]["read"]["total_ios"], 1024)
         lines = err.splitlines()
         self.assertEqual(len(lines), 6, err)
-        self.assertIn("fio.fio:2: fio's 'ioengine' has no meaning here", err)
+        self.assertIn("fio.fio:2: fio's 'ioengine' has no effect here", err)
         self.assertIn("fio.fio:6: fio's 'gtod_reduce'", err)
         self.assertIn("vscsi-perf: fio's 'ioengine'", err)
 
@@ -163,7 +163,7 @@ rw=randread
         self.assertEqual(counts, sorted(counts))
 
     def interrupt(self, number):
-        """Sends a signal once the first status report is there, so that the run is in full swing."""
+        """Sends a signal after the first status report."""
         running = subprocess.Popen(
             [program("perf"), "--address=" + self.address, "--lun=0:1", "--rw=randread",
              "--runtime=50", "--time_based", "--status-interval=500ms", "--iodepth=4"],
@@ -186,17 +186,17 @@ rw=randread
         self.assertEqual(self.interrupt(signal.SIGTERM)[0], 143)
 
     def test_lost_target(self):
-        """For good, at once or after a while: the run ends, and tells what was measured and why."""
+        """The target dies, and the recovery fails: the run ends with a report and an error."""
         lost = "Transport endpoint is not connected"
-        # What is reported of requests comes first, and the first error is the one that is told.
-        for option, sentence in (("recovery=off", lost), ("recovery_ms=200", lost),
+        # Request errors come first, and only the first error is printed.
+        for option, message in (("recovery=off", lost), ("recovery_ms=200", lost),
                                  ("recovery=report&recovery_ms=200", "Connection reset by peer")):
             with self.subTest(option):
-                self.lose_target(option, sentence)
+                self.lose_target(option, message)
                 self.stop()
                 self.serve()
 
-    def lose_target(self, option, sentence):
+    def lose_target(self, option, message):
         running = subprocess.Popen(
             [program("perf"), f"--address={self.address}?{option}", "--lun=0:1", "--rw=randread",
              "--runtime=50", "--time_based", "--status-interval=500ms", "--iodepth=4",
@@ -208,9 +208,9 @@ rw=randread
         self.target.kill()
         out, err = running.communicate(timeout=LIMIT)
         self.assertEqual(running.returncode, 1, out + err)
-        self.assertIn(sentence, err)
+        self.assertIn(message, err)
         report = out[out.rindex("groupid=0"):]
-        self.assertIn(sentence, report)
+        self.assertIn(message, report)
         self.assertGreater(int(re.search(r"  read: .* (\d+) requests", report)[1]), 0)
         self.assertIn("Run status group 0", report)
 
@@ -222,16 +222,16 @@ rw=randread
         self.assertIn("block size, 4096", refused("--bs=2k", "--lun=0:4"))
         self.assertIn("read-only", refused("--rw=write", "--lun=0:3"))
         self.assertIn("unmap", refused("--rw=trim"))
-        self.assertIn("behind its end", refused("--size=5m"))
-        self.assertIn("behind its end", refused("--offset=4m"))
-        self.assertIn("at once", refused("--bs=256m", "--lun=0:1"))
+        self.assertIn("exceeds the disk", refused("--size=5m"))
+        self.assertIn("exceeds the disk", refused("--offset=4m"))
+        self.assertIn("per request", refused("--bs=256m", "--lun=0:1"))
 
     def test_absent_unit(self):
-        sentence = self.refused("perf", "--address=" + self.address, "--lun=0:9", status=1)
-        self.assertIn("lists what is there", sentence)
+        message = self.refused("perf", "--address=" + self.address, "--lun=0:9", status=1)
+        self.assertIn("lists the logical units", message)
 
     def test_a_target_that_stops_answering(self):
-        """The requests' limit ends the run, long before the run's own."""
+        """The request timeout ends the run before its runtime does."""
         address = self.address + "?timeout_ms=500&task_timeout_ms=200"
         perf = subprocess.Popen(
             [program("perf"), "--address=" + address, "--rw=randread", "--runtime=300",
@@ -257,20 +257,20 @@ class PerfAlone(ToolTest):
     def test_unknown_options_name_the_nearest(self):
         self.assertIn("'iodepth'", self.refused("perf", "--iodept=3"))
         path = self.write("bad.fio", "[job]\naddress=x\nrwmixreads=3\n")
-        sentence = self.refused("perf", path)
-        self.assertIn("bad.fio:3", sentence)
-        self.assertIn("'rwmixread'", sentence)
+        message = self.refused("perf", path)
+        self.assertIn("bad.fio:3", message)
+        self.assertIn("'rwmixread'", message)
 
     def test_a_name_like_no_other_has_no_nearest(self):
-        sentence = self.refused("perf", "--bsrange=4k-8k")
-        self.assertIn("'bsrange'", sentence)
-        self.assertNotIn("nearest", sentence)
+        message = self.refused("perf", "--bsrange=4k-8k")
+        self.assertIn("'bsrange'", message)
+        self.assertNotIn("did you mean", message)
 
     def test_wrong_values_say_what_is_taken(self):
         self.assertIn("randread", self.refused("perf", "--rw=sideways"))
         self.assertIn("BYTES", self.refused("perf", "--bs=big"))
         self.assertIn("TARGET:LUN", self.refused("perf", "--lun=1"))
-        self.assertIn("takes N, 1 to 256", self.refused("perf", "--numjobs=300"))
+        self.assertIn("expected N, 1 to 256", self.refused("perf", "--numjobs=300"))
         self.assertIn("BYTES, 1 to 1073741824", self.refused("perf", "--bs=2g"))
 
     def test_a_target_that_never_answers(self):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""vscsi-perf's verification is right when all is well, and finds damage done behind its back."""
+"""vscsi-perf's verification: correct data passes, and corrupted data is detected."""
 
 import unittest
 
@@ -22,7 +22,7 @@ class Verify(ToolTest):
                              status=status)
 
     def write_and_damage(self, damage, *options):
-        """Writes, lets @damage change the file's bytes, and verifies; returns what was said."""
+        """Writes, calls @damage to corrupt the file, and verifies; returns the output."""
         options = ("--rw=randwrite", "--verify=crc32c", "--randseed=7", *options)
         self.perf(*options, "--do_verify=0")
         data = bytearray(self.read("disk.img"))
@@ -61,24 +61,24 @@ class Verify(ToolTest):
         def flip(data):
             data[100 * BLOCK + 333] ^= 1
         for method in "crc32c", "pattern":
-            said = self.write_and_damage(flip, "--verify=" + method)
-            self.assertIn("block 100 is corrupted", said)
-            self.assertIn("checked, 1 bad", said)
+            output = self.write_and_damage(flip, "--verify=" + method)
+            self.assertIn("block 100 is corrupted", output)
+            self.assertIn("checked, 1 bad", output)
 
     def test_finds_a_lost_write(self):
         def lose(data):
             data[40 * BLOCK : 48 * BLOCK] = bytes(8 * BLOCK)
-        said = self.write_and_damage(lose)
-        self.assertIn("block 40 holds nothing", said)
-        self.assertIn("checked, 8 bad", said)
+        output = self.write_and_damage(lose)
+        self.assertIn("block 40 contains nothing", output)
+        self.assertIn("checked, 8 bad", output)
 
     def test_finds_a_misplaced_write(self):
         def swap(data):
             one, other = slice(0, 4096), slice(8192, 12288)
             data[one], data[other] = data[other], data[one]
-        said = self.write_and_damage(swap)
-        self.assertIn("misplaced: what is there was written to block", said)
-        self.assertIn("checked, 16 bad", said)
+        output = self.write_and_damage(swap)
+        self.assertIn("misplaced: its contents were written to block", output)
+        self.assertIn("checked, 16 bad", output)
 
     def test_finds_a_stale_block(self):
         self.perf("--rw=randwrite", "--verify=crc32c", "--randseed=6")
@@ -86,17 +86,17 @@ class Verify(ToolTest):
 
         def restore(data):
             data[4096:8192] = old[4096:8192]
-        said = self.write_and_damage(restore)
-        self.assertIn("block 8 is stale: what is there is of another run", said)
-        self.assertIn("checked, 8 bad", said)
+        output = self.write_and_damage(restore)
+        self.assertIn("block 8 is stale: its contents are from another run", output)
+        self.assertIn("checked, 8 bad", output)
 
     def test_ends_at_the_first_when_asked(self):
         def zero(data):
             data[:] = bytes(len(data))
-        said = self.write_and_damage(zero)
-        self.assertIn(f"checked, {SIZE // BLOCK} bad", said)
-        said = self.write_and_damage(zero, "--verify_fatal")
-        self.assertNotIn(f"checked, {SIZE // BLOCK} bad", said)
+        output = self.write_and_damage(zero)
+        self.assertIn(f"checked, {SIZE // BLOCK} bad", output)
+        output = self.write_and_damage(zero, "--verify_fatal")
+        self.assertNotIn(f"checked, {SIZE // BLOCK} bad", output)
 
     def test_another_seed_is_another_run(self):
         self.perf("--rw=write", "--verify=crc32c", "--randseed=7")

@@ -14,7 +14,7 @@ static void open_without_retries(struct desk *d)
 	desk_open(d, "");
 	assert_int_equal(vscsi_lun_close(d->lun), 0);
 	assert_int_equal(vscsi_lun_open(d->dev, 1, 2, &opts, &d->lun), 0);
-	desk_hold(d);
+	desk_hold_own(d);
 }
 
 /* What the specification calls each response, and 5.6.6.1.1 says of it. */

@@ -278,7 +278,7 @@ static void test_cdbs_of_every_length(void **state)
 		command.attr = i % 4;
 		memset(expected, 0, sizeof(expected));
 		memset(expected, 0x5a, lengths[i]);
-		assert_int_equal(vscsi_command(d.queue, d.lun, &command, 1), 0);
+		assert_int_equal(vscsi_prepare_command(d.queue, d.lun, &command, 1), 0);
 		assert_int_equal(vscsi_submit(d.queue), 0);
 		chain = desk_take(&d);
 		assert_memory_equal(chain_cdb(&chain), expected, 32);
@@ -312,20 +312,20 @@ static void test_commands_that_cannot_be(void **state)
 	desk_init(&d);
 	desk_open(&d, "");
 	desk_hold(&d);
-	assert_int_equal(vscsi_command(d.queue, d.lun, &command, 1), -EINVAL);
+	assert_int_equal(vscsi_prepare_command(d.queue, d.lun, &command, 1), -EINVAL);
 	command.cdb_len = 33;
-	assert_int_equal(vscsi_command(d.queue, d.lun, &command, 1), -E2BIG);
+	assert_int_equal(vscsi_prepare_command(d.queue, d.lun, &command, 1), -E2BIG);
 	command.cdb_len = 260;
-	assert_int_equal(vscsi_command(d.queue, d.lun, &command, 1), -E2BIG);
+	assert_int_equal(vscsi_prepare_command(d.queue, d.lun, &command, 1), -E2BIG);
 	command.cdb_len = 6;
 	command.attr = 4;
-	assert_int_equal(vscsi_command(d.queue, d.lun, &command, 1), -EINVAL);
+	assert_int_equal(vscsi_prepare_command(d.queue, d.lun, &command, 1), -EINVAL);
 	command.attr = 0;
 	command.in_count = 1;
-	assert_int_equal(vscsi_command(d.queue, d.lun, &command, 1), -EINVAL);
+	assert_int_equal(vscsi_prepare_command(d.queue, d.lun, &command, 1), -EINVAL);
 	command.in_count = 0;
 	command.size = 3;
-	assert_int_equal(vscsi_command(d.queue, d.lun, &command, 1), -EINVAL);
+	assert_int_equal(vscsi_prepare_command(d.queue, d.lun, &command, 1), -EINVAL);
 	assert_int_equal(vscsi_submit(d.queue), 0);
 	assert_int_equal(model_waiting(d.m, DESK_QUEUE), 0);
 	desk_close(&d);
@@ -358,11 +358,12 @@ static void test_data_in_both_directions(void **state)
 		out = (struct iovec){d.buf, 512};
 		in = (struct iovec){d.buf + 512, 1024};
 		if (!i) {
-			assert_int_equal(vscsi_command(d.queue, d.lun, &command, 1), -EOPNOTSUPP);
+			assert_int_equal(vscsi_prepare_command(d.queue, d.lun, &command, 1),
+					 -EOPNOTSUPP);
 			desk_close(&d);
 			continue;
 		}
-		assert_int_equal(vscsi_command(d.queue, d.lun, &command, 1), 0);
+		assert_int_equal(vscsi_prepare_command(d.queue, d.lun, &command, 1), 0);
 		assert_int_equal(vscsi_submit(d.queue), 0);
 		chain = desk_take(&d);
 		assert_int_equal(chain.nout, 2);

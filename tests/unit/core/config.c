@@ -198,7 +198,7 @@ static void test_device_that_insists(void **state)
 	desk_init(&d);
 	d.m->fake.config.sense_size = htole32(252);
 	d.m->fake.ignore_config_writes = true;
-	assert_int_equal(desk_open_device(&d, ""), -ENOTSUP);
+	assert_int_equal(desk_open_device(&d, ""), -EOPNOTSUPP);
 	assert_non_null(strstr(vscsi_last_error(), "sense_size of 252"));
 	d.dev = NULL;
 	close_device(&d);

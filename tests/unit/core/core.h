@@ -21,7 +21,8 @@
 #include "util/bits.h"
 
 /* Virtqueue of the exclusive queue that desk_open() takes: number 2 is for those who share. */
-#define DESK_QUEUE 3
+#define DESK_QUEUE  3
+#define DESK_SHARED 2
 
 /**
  * struct desk - A device in use
@@ -54,8 +55,12 @@ void desk_open_rest(struct desk *d);
 /* Closes what is open; nothing may be in flight. The model must be content. */
 void desk_close(struct desk *d);
 
-/* From now on the queue's chains wait for the test. */
+/*
+ * From now on the chains of all queues wait for the test; desk_hold_own(): not those of the shared
+ * one, on which the library revalidates LUNs.
+ */
 void desk_hold(struct desk *d);
+void desk_hold_own(struct desk *d);
 
 /* Prepares a read of one block, and submits it. */
 void desk_read(struct desk *d, uint64_t user_data);

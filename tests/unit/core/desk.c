@@ -69,6 +69,11 @@ void desk_hold(struct desk *d)
 	d->m->held = MODEL_ALL;
 }
 
+void desk_hold_own(struct desk *d)
+{
+	d->m->held = MODEL_ALL & ~(UINT64_C(1) << DESK_SHARED);
+}
+
 void desk_read(struct desk *d, uint64_t user_data)
 {
 	assert_int_equal(vscsi_read(d->queue, d->lun, d->buf, 0, 1, 0, user_data), 0);

@@ -340,7 +340,7 @@ static void test_news_by_unit_attention(void **state)
 
 		if (i & 1 && table[i / 2].type)
 			assert_true(model_event(d.m, 3, addr, (uint32_t)ascq << 8 | asc));
-		desk_hold(&d);
+		desk_hold_own(&d);
 		desk_read(&d, 1);
 		chain = desk_take(&d);
 		a = model_sense(&chain, 6, asc, ascq);
@@ -370,7 +370,7 @@ static void test_list_of_luns_changed(void **state)
 	(void)state;
 	CONFORMS("R-SCSI-92");
 	open_scanned(&d);
-	desk_hold(&d);
+	desk_hold_own(&d);
 	desk_read(&d, 1);
 	chain = desk_take(&d);
 	a = model_sense(&chain, 6, 0x3f, 0x0e);

@@ -151,6 +151,7 @@ static void test_removed_after_a_flood(void **state)
 	fill_list(&d);
 	put_lun(addr, 1, 2);
 	assert_true(model_event(d.m, 3, addr, 0x092a));
+	d.m->serial = "SN43";
 	assert_true(model_event(d.m, 1, addr, 2));
 	assert_int_equal(hear(&d, NULL, 0), 0);
 	assert_int_equal(vscsi_read(d.queue, d.lun, d.buf, 0, 1, 0, 0), -ENODEV);

@@ -73,7 +73,7 @@ static void test_options_of_a_queue(void **state)
 	desk_open(&d, "");
 	opts.flags = VSCSI_QUEUE_EXCLUSIVE | VSCSI_QUEUE_SHARED;
 	assert_int_equal(vscsi_queue_open(d.dev, &opts, &queue), -EINVAL);
-	opts.flags = 4;
+	opts.flags = 8;
 	assert_int_equal(vscsi_queue_open(d.dev, &opts, &queue), -EINVAL);
 	assert_int_equal(vscsi_queue_open(d.dev, &newer.opts, &queue), 0);
 	assert_int_equal(vscsi_queue_close(queue), 0);

@@ -82,7 +82,7 @@ static void test_lengths_of_a_raw_command(void **state)
 		struct vscsi_completion c;
 		struct chain chain;
 
-		assert_int_equal(vscsi_command(d.queue, d.lun, &command, i), 0);
+		assert_int_equal(vscsi_prepare_command(d.queue, d.lun, &command, i), 0);
 		assert_int_equal(vscsi_submit(d.queue), 0);
 		chain = desk_take(&d);
 		model_answer(d.m, &chain, &a);
@@ -216,7 +216,7 @@ static void test_residual_of_both_directions(void **state)
 		struct answer a = {.residual = table[i].claimed, .used_len = RESPONSE_BYTES + 1024};
 		struct chain chain;
 
-		assert_int_equal(vscsi_command(d.queue, d.lun, &command, 1), 0);
+		assert_int_equal(vscsi_prepare_command(d.queue, d.lun, &command, 1), 0);
 		assert_int_equal(vscsi_submit(d.queue), 0);
 		chain = desk_take(&d);
 		model_answer(d.m, &chain, &a);

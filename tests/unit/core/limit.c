@@ -409,9 +409,9 @@ static void test_more_than_a_chain_may_carry(void **state)
 	assert_int_equal(vscsi_mem_register(vscsi_dev_mem(d.dev), in.iov_base, bytes, fd, 0), 0);
 	close(fd);
 	desk_hold(&d);
-	assert_int_equal(vscsi_command(d.queue, d.lun, &command, 1), -E2BIG);
+	assert_int_equal(vscsi_prepare_command(d.queue, d.lun, &command, 1), -E2BIG);
 	in.iov_len = UINT64_C(1) << 32;
-	assert_int_equal(vscsi_command(d.queue, d.lun, &command, 1), -E2BIG);
+	assert_int_equal(vscsi_prepare_command(d.queue, d.lun, &command, 1), -E2BIG);
 	vscsi_submit(d.queue);
 	assert_int_equal(model_waiting(d.m, DESK_QUEUE), 0);
 	assert_int_equal(vscsi_mem_unregister(vscsi_dev_mem(d.dev), in.iov_base), 0);

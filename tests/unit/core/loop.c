@@ -69,7 +69,7 @@ static void run_poison(bool account)
 	while (state_of(&d) == VSCSI_DEV_RUNNING && deaths < 100) {
 		die_of_poison(&d);
 		deaths++;
-		if (state_of(&d) == VSCSI_DEV_RECOVERING)
+		if (state_of(&d) == VSCSI_DEV_RECONNECTING)
 			find_slowly(&d, 10);
 	}
 	assert_in_range(deaths, 3, 20);
@@ -164,7 +164,7 @@ static void test_taken_away_while_looked_for(void **state)
 	loss_read(&d, 1);
 	loss_lose(&d);
 	desk_poll_nothing(&d);
-	assert_int_equal(state_of(&d), VSCSI_DEV_RECOVERING);
+	assert_int_equal(state_of(&d), VSCSI_DEV_RECONNECTING);
 	loss_error = -ENODEV;
 	clock_skip(1000);
 	assert_int_equal(vscsi_poll(d.queue, &done, 1), 1);
@@ -196,7 +196,7 @@ static void test_lost_over_memory(void **state)
 		d.m->fake.fail_err = errors[i];
 		assert_int_equal(vscsi_mem_register(vscsi_dev_mem(d.dev), area, AREA, -1, 0),
 				 errors[i]);
-		assert_int_equal(state_of(&d), i ? VSCSI_DEV_RECOVERING : VSCSI_DEV_FAILED);
+		assert_int_equal(state_of(&d), i ? VSCSI_DEV_RECONNECTING : VSCSI_DEV_FAILED);
 		if (i)
 			loss_find(&d);
 		assert_int_equal(vscsi_poll(d.queue, &done, 1), !i);

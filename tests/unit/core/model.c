@@ -159,7 +159,7 @@ static struct disk disk_of(struct model *m)
 		.id = "TESTS   MODEL DISK      1.0 ",
 		.type = m->type,
 		.inquiry = 96,
-		.serial = "SN42",
+		.serial = m->serial,
 		.limits = true,
 		.provisioning = 0xe4,
 		.mode = m->mode,
@@ -232,7 +232,7 @@ static struct answer answer_said(const struct chain *chain, const struct said *s
 }
 
 /* A LUN that is not there answers BAD TARGET, or 5/25 where its target is. */
-static struct answer execute(struct model *m, const struct chain *chain)
+struct answer model_execute(struct model *m, const struct chain *chain)
 {
 	const struct disk_io io = {chain->in + 1, chain->nin - 1, chain->out + 1, chain->nout - 1};
 	const uint8_t *header = chain->out[0].iov_base;
@@ -275,7 +275,7 @@ static void serve_chain(struct model *m, const struct chain *chain)
 		return serve_tmf(m, chain);
 	if (++m->commands == m->unanswered)
 		return;
-	a = execute(m, chain);
+	a = model_execute(m, chain);
 	answer(m, chain, &a);
 }
 
@@ -395,6 +395,7 @@ void model_init(struct model *m)
 	m->fake.ctx = m;
 	m->present[0][0] = true;
 	m->present[1][2] = true;
+	m->serial = "SN42";
 	m->blocks = MODEL_BLOCKS;
 	m->block_size = MODEL_BLOCK;
 	m->max_transfer = 1024;

@@ -73,6 +73,7 @@ struct said {
  * @held: queues whose chains are kept for the test, as a set
  * @present: LUNs that are there
  * @type, @mode: of LUNs: SCSI device type; the device-specific byte of MODE SENSE
+ * @serial: what tells them from other disks, four characters
  * @blocks, @block_size: capacity
  * @max_transfer: of VPD B0
  * @disk: what is on all of them
@@ -92,6 +93,7 @@ struct model {
 	bool present[MODEL_TARGETS][MODEL_LUNS];
 	uint8_t type;
 	uint8_t mode;
+	const char *serial;
 	uint64_t blocks;
 	uint32_t block_size;
 	uint32_t max_transfer;
@@ -131,6 +133,9 @@ struct answer model_good(const struct chain *chain);
 
 /* An answer of CHECK CONDITION with fixed-format sense. */
 struct answer model_sense(const struct chain *chain, uint8_t key, uint8_t asc, uint8_t ascq);
+
+/* Executes a command on the disk, data included. Return: the answer to be given. */
+struct answer model_execute(struct model *m, const struct chain *chain);
 
 /* The same for a command that moves no data, as a constant. */
 #define MODEL_SENSE(key, asc)                                             \

@@ -295,7 +295,7 @@ static void test_features_by_option(void **state)
 		if (!offered)
 			d.m->fake.offer &= ~VIRTIO_BIT(bit);
 		snprintf(options, sizeof(options), "%s=on", table[i / 2].name);
-		assert_int_equal(desk_open_device(&d, options), offered ? 0 : -ENOTSUP);
+		assert_int_equal(desk_open_device(&d, options), offered ? 0 : -EOPNOTSUPP);
 		if (offered)
 			desk_open_rest(&d);
 		else

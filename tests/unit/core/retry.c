@@ -76,11 +76,11 @@ static void test_retries_are_bounded(void **state)
 	static const struct {
 		enum why why;
 		int result;
-	} table[] = {{ATTENTION, -EAGAIN},
+	} table[] = {{ATTENTION, -EBUSY},
 		     {BUSY, -EBUSY},
 		     {FULL, -EBUSY},
 		     {RESPONSE_BUSY, -EBUSY},
-		     {BECOMING_READY, -EAGAIN}};
+		     {BECOMING_READY, -EBUSY}};
 	struct desk d;
 	unsigned i;
 
@@ -88,7 +88,7 @@ static void test_retries_are_bounded(void **state)
 	CONFORMS("R-SCSI-47");
 	desk_init(&d);
 	desk_open(&d, "");
-	desk_hold(&d);
+	desk_hold_own(&d);
 	for (i = 0; i < ARRAY_LEN(table); i++)
 		assert_int_equal(refuse_for_ever(&d, table[i].why, table[i].result), 6);
 	desk_close(&d);
@@ -111,8 +111,8 @@ static void test_number_of_retries_is_an_option(void **state)
 
 		assert_int_equal(vscsi_lun_close(d.lun), 0);
 		assert_int_equal(vscsi_lun_open(d.dev, 1, 2, &opts, &d.lun), 0);
-		desk_hold(&d);
-		assert_int_equal(refuse_for_ever(&d, ATTENTION, -EAGAIN), table[i].seen);
+		desk_hold_own(&d);
+		assert_int_equal(refuse_for_ever(&d, ATTENTION, -EBUSY), table[i].seen);
 		model_release(d.m, DESK_QUEUE);
 		d.m->held = 0;
 	}
@@ -128,14 +128,14 @@ static void test_raw_commands_say_themselves(void **state)
 	(void)state;
 	desk_init(&d);
 	desk_open(&d, "");
-	desk_hold(&d);
+	desk_hold_own(&d);
 	for (retries = 0; retries < 3; retries++) {
 		struct vscsi_completion c;
 		struct chain chain;
 		unsigned seen = 0;
 
 		command.retries = retries;
-		assert_int_equal(vscsi_command(d.queue, d.lun, &command, 1), 0);
+		assert_int_equal(vscsi_prepare_command(d.queue, d.lun, &command, 1), 0);
 		assert_int_equal(vscsi_submit(d.queue), 0);
 		chain = desk_take(&d);
 		do {
@@ -143,7 +143,7 @@ static void test_raw_commands_say_themselves(void **state)
 			refuse(&d, &chain, ATTENTION);
 		} while (comes_again(&d, &chain, &c));
 		assert_int_equal(seen, retries + 1);
-		assert_int_equal(c.result, -EAGAIN);
+		assert_int_equal(c.result, -EBUSY);
 	}
 	desk_close(&d);
 }
@@ -157,7 +157,7 @@ static void test_success_after_a_retry(void **state)
 	(void)state;
 	desk_init(&d);
 	desk_open(&d, "");
-	desk_hold(&d);
+	desk_hold_own(&d);
 	for (why = ATTENTION; why <= BECOMING_READY; why++) {
 		struct vscsi_completion c;
 		struct chain chain;
@@ -187,7 +187,7 @@ static void test_nothing_else_is_sent_again(void **state)
 	(void)state;
 	desk_init(&d);
 	desk_open(&d, "");
-	desk_hold(&d);
+	desk_hold_own(&d);
 	for (i = 0; i < ARRAY_LEN(responses); i++) {
 		struct answer a = {.response = responses[i], .used_len = RESPONSE_BYTES};
 
@@ -216,7 +216,7 @@ static void test_waiting_is_in_flight(void **state)
 	(void)state;
 	desk_init(&d);
 	desk_open(&d, "");
-	desk_hold(&d);
+	desk_hold_own(&d);
 	desk_read(&d, 1);
 	chain = desk_take(&d);
 	refuse(&d, &chain, BUSY);
@@ -243,7 +243,7 @@ static void test_many_are_sent_again(void **state)
 	(void)state;
 	desk_init(&d);
 	desk_open(&d, "");
-	desk_hold(&d);
+	desk_hold_own(&d);
 	for (i = 0; i < 64; i++)
 		assert_int_equal(vscsi_read(d.queue, d.lun, d.buf, i, 1, 0, i), 0);
 	assert_int_equal(vscsi_submit(d.queue), 0);

@@ -2,13 +2,13 @@
 /*
  * Disks that are removed or swapped while they are open: by the device's event, by a unit attention
  * of a command, and by a scan that finds another disk. Nothing is sent to the one that is there now
- * through a handle of the one that was.
+ * through a handle of the one that was, unless it turns out to be the same.
  */
 #include <errno.h>
 #include <string.h>
 
 #include "core.h"
-#include "device/dev.h"
+#include "device/device.h"
 
 #define RESCAN  1
 #define REMOVED 2
@@ -19,6 +19,13 @@ static void post_reset(struct desk *d, unsigned target, unsigned lun, uint32_t r
 
 	put_lun(addr, target, lun);
 	assert_true(model_event(d->m, 1, addr, reason));
+}
+
+/* From now on another disk has the address; @reason is what the device says about it. */
+static void post_swap(struct desk *d, uint32_t reason)
+{
+	d->m->serial = "SN43";
+	post_reset(d, 1, 2, reason);
 }
 
 /* The next events, and then none. */
@@ -53,7 +60,7 @@ static void expect_gone(struct desk *d, struct vscsi_lun *lun)
 	assert_int_equal(vscsi_read(d->queue, lun, d->buf, 0, 1, 0, 0), -ENODEV);
 	assert_int_equal(vscsi_write(d->queue, lun, d->buf, 0, 1, 0, 0), -ENODEV);
 	assert_int_equal(vscsi_flush(d->queue, lun, 0), -ENODEV);
-	assert_int_equal(vscsi_command(d->queue, lun, &ready, 0), -ENODEV);
+	assert_int_equal(vscsi_prepare_command(d->queue, lun, &ready, 0), -ENODEV);
 	assert_int_equal(vscsi_pwrite(lun, d->buf, 512, 0, 0), -ENODEV);
 	assert_int_equal(vscsi_lun_reset(lun), -ENODEV);
 	desk_poll_nothing(d);
@@ -112,13 +119,45 @@ static void test_removed(void **state)
 		desk_init(&d);
 		desk_open(&d, options[i]);
 		expect_works(&d, d.lun);
-		post_reset(&d, 1, 2, REMOVED);
+		post_swap(&d, REMOVED);
 		expect_events(&d, events, ARRAY_LEN(events));
 		expect_gone(&d, d.lun);
 		assert_int_equal(vscsi_lun_open(d.dev, 1, 2, NULL, &lun), 0);
 		expect_works(&d, lun);
 		expect_gone(&d, d.lun);
 		assert_int_equal(vscsi_lun_close(lun), 0);
+		desk_close(&d);
+	}
+}
+
+/*
+ * The disk that is there when it is looked for is the same one, or has become smaller. Until then
+ * the handle is gone.
+ */
+static void test_removed_and_there_again(void **state)
+{
+	const struct vscsi_event plugged = {.type = VSCSI_EVENT_PLUGGED, .target = 1, .lun = 2};
+	static const uint64_t sizes[] = {MODEL_BLOCKS, MODEL_BLOCKS / 2};
+	struct vscsi_event event;
+	struct desk d;
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_LEN(sizes); i++) {
+		open_scanned(&d);
+		desk_hold(&d);
+		d.m->blocks = sizes[i];
+		post_reset(&d, 1, 2, REMOVED);
+		assert_int_equal(vscsi_dev_poll_events(d.dev, &event, 1), 1);
+		assert_int_equal(event.type, VSCSI_EVENT_UNPLUGGED);
+		expect_gone(&d, d.lun);
+		d.m->held = 0;
+		model_release(d.m, DESK_SHARED);
+		expect_events(&d, &plugged, 1);
+		if (i == 0)
+			expect_works(&d, d.lun);
+		else
+			expect_gone(&d, d.lun);
 		desk_close(&d);
 	}
 }
@@ -157,7 +196,7 @@ static void test_queue_opened_later(void **state)
 
 	(void)state;
 	open_scanned(&d);
-	post_reset(&d, 1, 2, REMOVED);
+	post_swap(&d, REMOVED);
 	expect_exchange(&d);
 	assert_int_equal(vscsi_queue_close(d.queue), 0);
 	assert_int_equal(vscsi_queue_open(d.dev, NULL, &queue), 0);
@@ -183,7 +222,7 @@ static void test_removed_while_a_request_waits(void **state)
 	busy.status = 8;
 	model_answer(d.m, &chain, &busy);
 	desk_poll_nothing(&d);
-	post_reset(&d, 1, 2, REMOVED);
+	post_swap(&d, REMOVED);
 	expect_exchange(&d);
 	desk_hold(&d);
 	clock_skip(1000);
@@ -201,7 +240,7 @@ static void refuse_read(struct desk *d, struct vscsi_lun *lun, uint8_t key, uint
 	struct chain chain;
 	struct answer a;
 
-	desk_hold(d);
+	desk_hold_own(d);
 	assert_int_equal(vscsi_read(d->queue, lun, d->buf, 0, 1, 0, 7), 0);
 	assert_int_equal(vscsi_submit(d->queue), 0);
 	chain = desk_take(d);
@@ -223,7 +262,7 @@ static void test_removed_unseen(void **state)
 	for (i = 0; i < ARRAY_LEN(senses); i++) {
 		open_scanned(&d);
 		refuse_read(&d, d.lun, senses[i][0], senses[i][1], senses[i][2]);
-		post_reset(&d, 1, 2, REMOVED);
+		post_swap(&d, REMOVED);
 		post_reset(&d, 1, 2, RESCAN);
 		assert_int_equal(desk_poll(&d).result, -ENODEV);
 		assert_int_equal(model_waiting(d.m, DESK_QUEUE), 0);
@@ -235,8 +274,31 @@ static void test_removed_unseen(void **state)
 	}
 }
 
-/* Buffers that were posted again without a notification: the next look for events makes up. */
-static void test_notified_later(void **state)
+/* Nothing tells of it but the answer that no disk is there: it is gone, until a scan finds it. */
+static void test_absent(void **state)
+{
+	const struct vscsi_event unplugged = {.type = VSCSI_EVENT_UNPLUGGED, .target = 1, .lun = 2};
+	const struct vscsi_event plugged = {.type = VSCSI_EVENT_PLUGGED, .target = 1, .lun = 2};
+	struct desk d;
+
+	(void)state;
+	open_scanned(&d);
+	d.m->present[1][2] = false;
+	refuse_read(&d, d.lun, 5, 0x25, 0);
+	assert_int_equal(desk_poll(&d).result, -ENODEV);
+	expect_gone(&d, d.lun);
+	model_release(d.m, DESK_QUEUE);
+	d.m->held = 0;
+	expect_events(&d, &unplugged, 1);
+	d.m->present[1][2] = true;
+	post_reset(&d, 1, 2, RESCAN);
+	expect_events(&d, &plugged, 1);
+	expect_works(&d, d.lun);
+	desk_close(&d);
+}
+
+/* The device is notified of buffers that are posted again, once. */
+static void test_notified_of_the_buffers(void **state)
 {
 	struct vscsi_event event;
 	unsigned kicks;
@@ -247,12 +309,11 @@ static void test_notified_later(void **state)
 	desk_open(&d, "event_idx=off");
 	kicks = d.m->fake.notified[1];
 	refuse_read(&d, d.lun, 6, 0x29, 0);
-	post_reset(&d, 1, 2, REMOVED);
+	post_swap(&d, REMOVED);
 	assert_int_equal(desk_poll(&d).result, -ENODEV);
-	assert_int_equal(d.m->fake.notified[1], kicks);
+	assert_int_equal(d.m->fake.notified[1], kicks + 1);
 	d.m->held = 0;
 	assert_int_equal(vscsi_dev_poll_events(d.dev, &event, 1), 1);
-	assert_int_equal(d.m->fake.notified[1], kicks + 1);
 	assert_int_equal(vscsi_dev_poll_events(d.dev, &event, 1), 1);
 	assert_int_equal(d.m->fake.notified[1], kicks + 1);
 	desk_close(&d);
@@ -280,9 +341,9 @@ static void test_another_thread_has_the_device(void **state)
 	pthread_mutex_lock(&d.dev->lock);
 	desk_poll_nothing(&d);
 	pthread_mutex_unlock(&d.dev->lock);
-	post_reset(&d, 1, 2, REMOVED);
-	desk_poll_nothing(&d);
+	post_swap(&d, REMOVED);
 	assert_int_equal(desk_poll(&d).result, -ENODEV);
+	assert_int_equal(model_waiting(d.m, DESK_QUEUE), 0);
 	d.m->held = 0;
 	desk_close(&d);
 }
@@ -305,7 +366,10 @@ static void test_broken_event_ring(void **state)
 	desk_close(&d);
 }
 
-/* Sense that says so itself. It counts for all handles of the LUN, and retries don't matter. */
+/*
+ * Sense that says so itself. It counts for all handles of the LUN. A request that may not be sent
+ * again is returned with it.
+ */
 static void test_another_disk_by_sense(void **state)
 {
 	static const uint8_t qualifiers[] = {0x03, 0x05};
@@ -320,10 +384,11 @@ static void test_another_disk_by_sense(void **state)
 	for (i = 0; i < 2 * ARRAY_LEN(qualifiers); i++) {
 		open_scanned(&d);
 		assert_int_equal(vscsi_lun_open(d.dev, 1, 2, i & 1 ? &opts : NULL, &lun), 0);
+		d.m->serial = "SN43";
 		refuse_read(&d, lun, 6, 0x3f, qualifiers[i / 2]);
 		done = desk_poll(&d);
-		assert_int_equal(done.result, -ENODEV);
-		assert_int_equal(done.ascq, qualifiers[i / 2]);
+		assert_int_equal(done.result, i & 1 ? -EBUSY : -ENODEV);
+		assert_int_equal(done.ascq, i & 1 ? qualifiers[i / 2] : 0);
 		assert_int_equal(model_waiting(d.m, DESK_QUEUE), 0);
 		expect_gone(&d, lun);
 		expect_gone(&d, d.lun);
@@ -333,7 +398,40 @@ static void test_another_disk_by_sense(void **state)
 	}
 }
 
-/* The same by an event, as a device may send it beside. */
+/* Sense that only may mean so: until the disk has been asked nothing is sent, then the request. */
+static void test_the_same_disk_by_sense(void **state)
+{
+	static const uint8_t senses[][2] = {{0x29, 0}, {0x3f, 0x03}, {0x3f, 0x05}, {0x3f, 0x0e}};
+	struct chain chain;
+	struct desk d;
+	unsigned i;
+
+	(void)state;
+	open_scanned(&d);
+	for (i = 0; i < ARRAY_LEN(senses); i++) {
+		refuse_read(&d, d.lun, 6, senses[i][0], senses[i][1]);
+		desk_hold(&d);
+		desk_poll_nothing(&d);
+		desk_read(&d, 8);
+		desk_poll_nothing(&d);
+		assert_int_equal(model_waiting(d.m, DESK_QUEUE), 0);
+		model_release(d.m, DESK_SHARED);
+		clock_skip(10);
+		desk_poll_nothing(&d);
+		assert_int_equal(model_waiting(d.m, DESK_QUEUE), 2);
+		chain = desk_take(&d);
+		model_serve_chain(d.m, &chain);
+		assert_int_equal(desk_poll(&d).user_data, 7);
+		chain = desk_take(&d);
+		model_serve_chain(d.m, &chain);
+		assert_int_equal(desk_poll(&d).user_data, 8);
+		d.m->held = 0;
+		expect_events(&d, NULL, 0);
+	}
+	desk_close(&d);
+}
+
+/* By an event, as a device may send it beside. Which disk it is is asked here too. */
 static void test_another_disk_by_event(void **state)
 {
 	static const uint32_t reasons[] = {0x033f, 0x053f};
@@ -346,36 +444,46 @@ static void test_another_disk_by_event(void **state)
 	for (i = 0; i < ARRAY_LEN(reasons); i++) {
 		open_scanned(&d);
 		assert_true(model_event(d.m, 3, addr, reasons[i]));
+		expect_events(&d, NULL, 0);
+		expect_works(&d, d.lun);
+		d.m->serial = "SN43";
+		assert_true(model_event(d.m, 3, addr, reasons[i]));
 		expect_exchange(&d);
 		expect_gone(&d, d.lun);
 		desk_close(&d);
 	}
 }
 
-/* Who is asked for its serial number is another one; or the same; or doesn't tell. */
+/*
+ * Who is asked for its serial number is the same one; or doesn't tell, which holds requests back
+ * until it does; or another one.
+ */
 static void test_another_disk_by_scan(void **state)
 {
-	static const uint8_t other[] = {0, 0x80, 0, 4, 'S', 'N', '4', '3'};
-	static const uint8_t same[] = {0, 0x80, 0, 4, 'S', 'N', '4', '2'};
-	static const struct said said[] = {
-		{{0x12, 1, 0x80}, same, sizeof(same), {0}},
-		{{0x12, 1, 0x80}, NULL, 0, MODEL_SENSE(5, 0x24)},
-		{{0x12, 1, 0x80}, other, sizeof(other), {0}},
-	};
+	static const struct said silent = {{0x12, 1, 0x80}, NULL, 0, MODEL_SENSE(5, 0x24)};
+	struct chain chain;
 	struct desk d;
-	unsigned i;
 
 	(void)state;
 	open_scanned(&d);
-	for (i = 0; i < ARRAY_LEN(said); i++) {
-		d.m->said = &said[i];
-		d.m->nsaid = 1;
-		post_reset(&d, 1, 2, RESCAN);
-		if (i < 2)
-			expect_events(&d, NULL, 0);
-		if (i < 2)
-			expect_works(&d, d.lun);
-	}
+	post_reset(&d, 1, 2, RESCAN);
+	expect_events(&d, NULL, 0);
+	expect_works(&d, d.lun);
+	d.m->said = &silent;
+	d.m->nsaid = 1;
+	post_reset(&d, 1, 2, RESCAN);
+	expect_events(&d, NULL, 0);
+	desk_hold_own(&d);
+	desk_read(&d, 5);
+	desk_poll_nothing(&d);
+	assert_int_equal(model_waiting(d.m, DESK_QUEUE), 0);
+	d.m->nsaid = 0;
+	clock_skip(100);
+	desk_poll_nothing(&d);
+	chain = desk_take(&d);
+	model_serve_chain(d.m, &chain);
+	assert_int_equal(desk_poll(&d).user_data, 5);
+	post_swap(&d, RESCAN);
 	expect_exchange(&d);
 	expect_gone(&d, d.lun);
 	desk_close(&d);
@@ -386,14 +494,17 @@ int swap_tests(void)
 	const struct CMUnitTest swap[] = {
 		cmocka_unit_test(test_removed),
 		cmocka_unit_test(test_removed_before_it_was_opened),
+		cmocka_unit_test(test_removed_and_there_again),
 		cmocka_unit_test(test_neighbours_stay),
 		cmocka_unit_test(test_queue_opened_later),
 		cmocka_unit_test(test_removed_while_a_request_waits),
 		cmocka_unit_test(test_removed_unseen),
-		cmocka_unit_test(test_notified_later),
+		cmocka_unit_test(test_absent),
+		cmocka_unit_test(test_notified_of_the_buffers),
 		cmocka_unit_test(test_another_thread_has_the_device),
 		cmocka_unit_test(test_broken_event_ring),
 		cmocka_unit_test(test_another_disk_by_sense),
+		cmocka_unit_test(test_the_same_disk_by_sense),
 		cmocka_unit_test(test_another_disk_by_event),
 		cmocka_unit_test(test_another_disk_by_scan),
 	};

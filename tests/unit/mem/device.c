@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The device that keeps book. */
+/* The fake device. */
 #include "mem.h"
 
 #include "device.h"
@@ -12,8 +12,8 @@ static int device_map(void *ctx, const struct dma_region *region, uint64_t *iova
 
 	assert_true(region->bit < DMA_MAX_REGIONS);
 	assert_false(device->mapped >> region->bit & 1);
-	if (device->refuse_map && device->accept-- <= 0)
-		return error_set(device->refuse_map, "the device refused to map");
+	if (device->map_error && device->accept-- <= 0)
+		return error_set(device->map_error, "the fake device failed to map");
 	*iova = region->addr + device->shift;
 	device->mapped |= UINT64_C(1) << region->bit;
 	device->regions[region->bit] = *region;
@@ -27,8 +27,8 @@ static int device_unmap(void *ctx, const struct dma_region *region, uint64_t iov
 
 	assert_true(device->mapped >> region->bit & 1);
 	assert_int_equal(device->iovas[region->bit], iova);
-	if (device->refuse_unmap)
-		return error_set(device->refuse_unmap, "the device refused to unmap");
+	if (device->unmap_error)
+		return error_set(device->unmap_error, "the fake device failed to unmap");
 	device->mapped &= ~(UINT64_C(1) << region->bit);
 	return 0;
 }
@@ -37,7 +37,7 @@ static bool device_busy(void *ctx, uint64_t regions)
 {
 	struct device *device = ctx;
 
-	return device->looks++ >= device->busy_from && device->busy & regions;
+	return device->queries++ >= device->busy_from && device->busy & regions;
 }
 
 const struct dma_map_ops device_ops = {

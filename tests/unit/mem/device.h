@@ -1,35 +1,34 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A device that only keeps book: which regions it has mapped, and where it sees them. It refuses
- * what it is told to refuse, and fails the test when a region is mapped twice or unmapped at the
- * wrong place.
+ * A fake device that records which regions it has mapped, and at which IOVA. It fails calls when
+ * told to, and fails the test if a region is mapped twice or unmapped at the wrong IOVA.
  */
 #ifndef TESTS_UNIT_MEM_DEVICE_H
 #define TESTS_UNIT_MEM_DEVICE_H
 
 #include "mem/dma.h"
 
-/**
- * struct device - Its book
- * @shift: the device sees memory so many bytes further up
- * @refuse_map: errno for the next mappings, after @accept of them; 0 for none
- * @accept: mappings that are accepted before
- * @refuse_unmap: likewise, for all
- * @busy: regions that requests in flight use
- * @busy_from: looks at @busy count only from so many looks on
- * @looks: how often the device was asked
- * @mapped: regions that it has
- * @regions: what it was told of each
- * @iovas: where it sees each
+/*
+ * struct device - The fake device
+ * @shift: IOVA minus address
+ * @map_error: errno for the next mappings, after @accept of them; 0 for none
+ * @accept: mappings that succeed before
+ * @unmap_error: likewise, for all
+ * @busy: regions used by requests in flight
+ * @busy_from: @busy counts only from this query on
+ * @queries: number of queries of @busy
+ * @mapped: mapped regions
+ * @regions: the mapped regions
+ * @iovas: their IOVAs
  */
 struct device {
 	uint64_t shift;
-	int refuse_map;
+	int map_error;
 	int accept;
-	int refuse_unmap;
+	int unmap_error;
 	uint64_t busy;
 	int busy_from;
-	int looks;
+	int queries;
 	uint64_t mapped;
 	struct dma_region regions[DMA_MAX_REGIONS];
 	uint64_t iovas[DMA_MAX_REGIONS];
@@ -37,19 +36,19 @@ struct device {
 
 extern const struct dma_map_ops device_ops;
 
-/**
- * device_follow - Let a device follow a pool
- * @device: its book, zeroed but for what the test wants
+/*
+ * device_follow - Create a map from a pool to the device
+ * @device: zeroed, except for what the test sets
  *
- * Return: the map; the test fails where there is none.
+ * Return: the map; the test fails if there is none.
  */
 struct dma_map *device_follow(struct device *device, struct vscsi_mem *mem);
 
-/**
- * translate - Translate one piece with a fresh cache
- * @iova: receives where the device sees it
+/*
+ * translate - Translate one part of a buffer with a new cache
+ * @iova: receives its IOVA
  *
- * Return: as dma_translate().
+ * Return: see dma_translate().
  */
 size_t translate(const struct dma_map *map, const void *addr, size_t len, uint64_t *iova);
 

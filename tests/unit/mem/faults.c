@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A kernel that interrupts or refuses while it is asked for pages, and a neighbour that maps memory
- * at the same time. fallocate() and mmap() are defined here, which is where the linker finds them
- * first, and ask the real ones unless a test wants otherwise.
+ * A kernel that interrupts or fails the allocation of pages, and another thread that maps memory at
+ * the same time. fallocate() and mmap() are overridden here and call the real ones by default.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -17,10 +16,10 @@
 #include "mem.h"
 
 static struct {
-	int err;       /* what to fail with */
-	int after;     /* calls to let pass before */
-	int times;     /* how often to fail */
-	uint64_t done; /* bytes that the real one gave, from the file's start */
+	int err;       /* errno of the failure */
+	int after;     /* calls that succeed before */
+	int times;     /* number of failures */
+	uint64_t done; /* bytes allocated by the real call, from the start of the file */
 } fake;
 
 int fallocate(int fd, int mode, off_t offset, off_t len)
@@ -32,18 +31,18 @@ int fallocate(int fd, int mode, off_t offset, off_t len)
 	}
 	if (syscall(SYS_fallocate, fd, mode, offset, len))
 		return -1;
-	/* A pool begins again, with ordinary pages, where there are hugepages and too few. */
+	/* If there are too few hugepages, the pool starts again with ordinary pages. */
 	fake.done = (offset ? fake.done : 0) + (uint64_t)len;
 	return 0;
 }
 
 typedef void *mmap_call(void *, size_t, int, int, int, off_t);
 
-/* Another thread, which maps memory as soon as the kernel has taken back what was the pool's. */
+/* Another thread that maps memory as soon as the kernel has unmapped the pool's reservation. */
 static struct {
 	bool wanted;
 	unsigned count;
-	char *pages[2]; /* for hugepages first, where the kernel has them, and then for others */
+	char *pages[2]; /* for the attempts with hugepages and with ordinary pages */
 } neighbour;
 
 static void *real_mmap(void *addr, size_t len, int prot, int flags, int fd, off_t offset)
@@ -55,7 +54,7 @@ static void *real_mmap(void *addr, size_t len, int prot, int flags, int fd, off_
 	return call(addr, len, prot, flags, fd, offset);
 }
 
-/* MAP_FIXED first takes away what it is to replace, and may fail then. */
+/* MAP_FIXED first unmaps the old mapping, and may fail afterwards. */
 void *mmap(void *addr, size_t len, int prot, int flags, int fd, off_t offset)
 {
 	char *page;
@@ -85,7 +84,7 @@ static int create(int err, int after, int times, struct vscsi_mem **mem)
 	return rc;
 }
 
-static void test_a_signal_only_delays(void **state)
+static void test_signal_interrupts_allocation(void **state)
 {
 	struct vscsi_mem *mem = NULL;
 
@@ -95,8 +94,8 @@ static void test_a_signal_only_delays(void **state)
 	assert_int_equal(vscsi_mem_destroy(mem), 0);
 }
 
-/* Both kinds of pages are refused here, so that it does not matter whether there are hugepages. */
-static void test_pages_that_run_out(void **state)
+/* Both kinds of pages fail, so the test does not depend on hugepages. */
+static void test_out_of_pages(void **state)
 {
 	struct vscsi_mem *mem = NULL;
 
@@ -107,8 +106,8 @@ static void test_pages_that_run_out(void **state)
 		strstr(vscsi_last_error(), "vscsi_mem_create: allocating the pool's pages"));
 }
 
-/* Whoever maps memory while ours fails keeps it. */
-static void test_a_mapping_that_fails(void **state)
+/* Memory that another thread maps during the failure is not unmapped. */
+static void test_mapping_fails(void **state)
 {
 	struct vscsi_mem *mem = NULL;
 	unsigned i;
@@ -129,9 +128,9 @@ static void test_a_mapping_that_fails(void **state)
 int faults_tests(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_a_signal_only_delays),
-		cmocka_unit_test(test_pages_that_run_out),
-		cmocka_unit_test(test_a_mapping_that_fails),
+		cmocka_unit_test(test_signal_interrupts_allocation),
+		cmocka_unit_test(test_out_of_pages),
+		cmocka_unit_test(test_mapping_fails),
 	};
 
 	return cmocka_run_group_tests_name("mem faults", tests, NULL, NULL);

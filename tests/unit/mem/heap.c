@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The heap, case by case. The addresses that it deals out here are mapped nowhere: a heap that kept
- * anything inside them would crash.
+ * The heap, case by case. Its addresses are not mapped here: a heap that accessed them would crash.
  */
 #include <errno.h>
 
@@ -10,7 +9,7 @@
 #include "conforms.h"
 #include "mem/heap.h"
 
-/* Aligned to 1 GiB and no more, so that alignments above it have something to get wrong. */
+/* Aligned to exactly 1 GiB, to test larger alignments. */
 #define BASE ((uintptr_t)0x5c0000000)
 
 static struct heap *open_heap(size_t len)
@@ -29,7 +28,7 @@ static uint64_t largest(const struct heap *heap)
 	return stats.largest_free;
 }
 
-static void test_blocks_are_units(void **state)
+static void test_block_size_is_rounded_up(void **state)
 {
 	struct heap *heap = open_heap(4096);
 
@@ -42,7 +41,7 @@ static void test_blocks_are_units(void **state)
 	heap_destroy(heap);
 }
 
-static void test_arguments_without_sense(void **state)
+static void test_invalid_arguments(void **state)
 {
 	struct heap *heap = open_heap(4096);
 
@@ -58,7 +57,7 @@ static void test_arguments_without_sense(void **state)
 	heap_destroy(heap);
 }
 
-static void test_ranges_without_sense(void **state)
+static void test_invalid_heap_ranges(void **state)
 {
 	(void)state;
 	assert_null(heap_create(BASE, 0));
@@ -69,7 +68,7 @@ static void test_ranges_without_sense(void **state)
 	heap_destroy(NULL);
 }
 
-static void test_full_to_the_last_byte(void **state)
+static void test_allocate_everything(void **state)
 {
 	struct heap *heap = open_heap(1 << 20);
 
@@ -82,7 +81,7 @@ static void test_full_to_the_last_byte(void **state)
 	heap_destroy(heap);
 }
 
-static void test_the_address_is_aligned_not_the_offset(void **state)
+static void test_alignment_of_the_address(void **state)
 {
 	struct heap *heap = heap_create(BASE + 64, 16384);
 
@@ -94,8 +93,8 @@ static void test_the_address_is_aligned_not_the_offset(void **state)
 	heap_destroy(heap);
 }
 
-/* The distance to the next such address is a multiple of what 32 bits of units can hold. */
-static void test_an_alignment_beyond_all(void **state)
+/* The distance to the next aligned address is a multiple of 2^32 units. */
+static void test_huge_alignment(void **state)
 {
 	struct heap *heap = heap_create((uintptr_t)1 << 38, 4096);
 
@@ -106,8 +105,8 @@ static void test_an_alignment_beyond_all(void **state)
 	heap_destroy(heap);
 }
 
-/* A hole that fits exactly is found, though the holes before it are long enough and not aligned. */
-static void test_last_aligned_hole(void **state)
+/* Finds a hole that fits exactly, although earlier ones are long enough but not aligned. */
+static void test_exact_aligned_hole(void **state)
 {
 	struct heap *heap = open_heap(16 * 4096);
 	int i;
@@ -124,7 +123,7 @@ static void test_last_aligned_hole(void **state)
 	heap_destroy(heap);
 }
 
-static void test_neighbours_become_one(void **state)
+static void test_free_blocks_merge(void **state)
 {
 	struct heap *heap = open_heap(3 * 4096);
 
@@ -140,7 +139,7 @@ static void test_neighbours_become_one(void **state)
 	heap_destroy(heap);
 }
 
-static void test_free_of_what_is_no_block(void **state)
+static void test_free_of_invalid_pointers(void **state)
 {
 	struct heap *heap = open_heap(4096);
 
@@ -196,15 +195,15 @@ static void test_eight_gib(void **state)
 int heap_tests(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_blocks_are_units),
-		cmocka_unit_test(test_arguments_without_sense),
-		cmocka_unit_test(test_ranges_without_sense),
-		cmocka_unit_test(test_full_to_the_last_byte),
-		cmocka_unit_test(test_the_address_is_aligned_not_the_offset),
-		cmocka_unit_test(test_an_alignment_beyond_all),
-		cmocka_unit_test(test_last_aligned_hole),
-		cmocka_unit_test(test_neighbours_become_one),
-		cmocka_unit_test(test_free_of_what_is_no_block),
+		cmocka_unit_test(test_block_size_is_rounded_up),
+		cmocka_unit_test(test_invalid_arguments),
+		cmocka_unit_test(test_invalid_heap_ranges),
+		cmocka_unit_test(test_allocate_everything),
+		cmocka_unit_test(test_alignment_of_the_address),
+		cmocka_unit_test(test_huge_alignment),
+		cmocka_unit_test(test_exact_aligned_hole),
+		cmocka_unit_test(test_free_blocks_merge),
+		cmocka_unit_test(test_free_of_invalid_pointers),
 		cmocka_unit_test(test_stats),
 		cmocka_unit_test(test_eight_gib),
 	};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Pools, shared memory and numbers for the tests. */
+/* Pools, shared memory and random numbers for the tests. */
 #include <unistd.h>
 #include <sys/mman.h>
 

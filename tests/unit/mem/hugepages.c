@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Real hugepages, where the machine has or gives some; and what is said where it has none. Pages
- * are reserved by root only, and given back afterwards.
+ * Real hugepages, if the machine has or can reserve some, and the error text if not. Pages are
+ * reserved only as root, and released afterwards.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -33,7 +33,7 @@ static int read_count(const char *path, unsigned *count)
 	return got == 1 ? 0 : -1;
 }
 
-/* Held while pages are reserved, so that programs like this one don't take back each other's. */
+/* Locked while pages are reserved, against other instances of this program. */
 static struct {
 	int lock;
 	unsigned gained;
@@ -49,7 +49,7 @@ static void write_count(unsigned count)
 	fclose(file);
 }
 
-/* Sees to it that 8 pages of 2 MiB are free, where that can be done. */
+/* Makes 8 hugepages of 2 MiB available, if possible. */
 static int reserve(void **state)
 {
 	unsigned before;
@@ -70,8 +70,8 @@ static int reserve(void **state)
 	return 0;
 }
 
-/* Takes off what was gained, and leaves what others have reserved meanwhile. */
-static int give_back(void **state)
+/* Releases what was reserved here, but not what others have reserved meanwhile. */
+static int release(void **state)
 {
 	unsigned now;
 
@@ -99,7 +99,7 @@ static void check_hugepages(const struct vscsi_mem_opts *opts, unsigned pages)
 	int err = vscsi_mem_create(opts, &mem);
 
 	if (err == -ENOMEM && !are_free()) {
-		print_message("other programs took the hugepages meanwhile\n");
+		print_message("other programs have allocated the hugepages\n");
 		skip();
 	}
 	assert_int_equal(err, 0);
@@ -120,7 +120,8 @@ static void test_hugepages(void **state)
 
 	(void)state;
 	if (!are_free()) {
-		print_message("there are not 8 hugepages of 2 MiB, nor may we reserve them\n");
+		print_message(
+			"8 hugepages of 2 MiB are neither available nor can they be reserved\n");
 		skip();
 	}
 	check_hugepages(NULL, 8);
@@ -128,8 +129,8 @@ static void test_hugepages(void **state)
 }
 
 /*
- * A size of which there are fewer than 8, the largest first: other programs reserve and free pages
- * of 2 MiB while this one runs, and none is taken from them.
+ * Finds a size with fewer than 8 free pages, the largest first: other programs use 2 MiB pages at
+ * the same time.
  */
 static bool find_scarce(uint64_t *size, char *folder, size_t len)
 {
@@ -146,7 +147,7 @@ static bool find_scarce(uint64_t *size, char *folder, size_t len)
 	return false;
 }
 
-static void check_sentence(const char *folder)
+static void check_text(const char *folder)
 {
 	char command[160];
 	char path[128];
@@ -161,7 +162,7 @@ static void check_sentence(const char *folder)
 	assert_non_null(strstr(vscsi_last_error(), command));
 }
 
-static void test_the_sentence_has_the_command(void **state)
+static void test_error_text_has_the_command(void **state)
 {
 	struct vscsi_mem_opts opts = {.size = sizeof(opts), .pages = VSCSI_MEM_MAX_PAGES};
 	struct vscsi_mem *mem = NULL;
@@ -174,8 +175,8 @@ static void test_the_sentence_has_the_command(void **state)
 	}
 	assert_int_equal(vscsi_mem_create(&opts, &mem), -ENOMEM);
 	assert_null(mem);
-	check_sentence(folder);
-	/* The other way that the sentence names. */
+	check_text(folder);
+	/* The alternative given in the error text. */
 	opts.flags = VSCSI_MEM_ORDINARY;
 	opts.pages = 0;
 	opts.bytes = 2 * MIB;
@@ -184,8 +185,8 @@ static void test_the_sentence_has_the_command(void **state)
 	assert_int_equal(vscsi_mem_destroy(mem), 0);
 }
 
-/* R-VU-39: a back-end that maps regions in steps of 2 MiB finds nothing to round. */
-static void test_the_pool_lies_on_2_mib(void **state)
+/* R-VU-39: a back-end that maps in steps of 2 MiB need not round. */
+static void test_pool_is_aligned_to_2_mib(void **state)
 {
 	const struct vscsi_mem_opts opts = {
 		.size = sizeof(opts), .flags = VSCSI_MEM_ORDINARY, .bytes = 2 * MIB + 1};
@@ -208,9 +209,9 @@ static void test_the_pool_lies_on_2_mib(void **state)
 int hugepages_tests(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_hugepages, reserve, give_back),
-		cmocka_unit_test(test_the_sentence_has_the_command),
-		cmocka_unit_test(test_the_pool_lies_on_2_mib),
+		cmocka_unit_test_setup_teardown(test_hugepages, reserve, release),
+		cmocka_unit_test(test_error_text_has_the_command),
+		cmocka_unit_test(test_pool_is_aligned_to_2_mib),
 	};
 
 	return cmocka_run_group_tests_name("mem hugepages", tests, NULL, NULL);

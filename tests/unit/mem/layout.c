@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Which pages the options of a pool lead to, and which options contradict each other. */
+/* The pages chosen for a pool's options, and options that contradict each other. */
 #include <errno.h>
 
 #include <vscsi/error.h>
@@ -26,17 +26,17 @@ static const struct row rows[] = {
 	{0, GIB, 0, 0, {GIB, 1, 16 * MIB}},
 	{0, 0, 3, 0, {2 * MIB, 3, 6 * MIB}},
 	{0, GIB, 2, 0, {GIB, 2, 2 * GIB}},
-	/* The smaller page with which 8 suffice. */
+	/* The smaller page size if 8 pages are enough. */
 	{1, 0, 0, 0, {2 * MIB, 1, 2 * MIB}},
 	{2 * MIB + 1, 0, 0, 0, {2 * MIB, 2, 4 * MIB}},
 	{16 * MIB, 0, 0, 0, {2 * MIB, 8, 16 * MIB}},
 	{16 * MIB + 1, 0, 0, 0, {GIB, 1, 18 * MIB}},
 	{GIB + 1, 0, 0, 0, {GIB, 2, GIB + 2 * MIB}},
 	{8 * GIB, 0, 0, 0, {GIB, 8, 8 * GIB}},
-	/* More pages than the bytes need are what was asked for. */
+	/* More pages than necessary are allowed. */
 	{1, 0, 8, 0, {2 * MIB, 8, 16 * MIB}},
 	{1, GIB, 0, 0, {GIB, 1, 2 * MIB}},
-	/* Too much. */
+	/* Too many. */
 	{0, 0, 9, -E2BIG, {0}},
 	{8 * GIB + 1, 0, 0, -E2BIG, {0}},
 	{UINT64_MAX, 0, 0, -E2BIG, {0}},
@@ -48,7 +48,7 @@ static const struct row rows[] = {
 	{0, 4 * MIB, 0, -EINVAL, {0}},
 };
 
-static void test_rows(void **state)
+static void test_layouts(void **state)
 {
 	struct vscsi_mem_opts opts = {.size = sizeof(opts)};
 	struct layout layout;
@@ -82,7 +82,7 @@ static void test_unknown_flag(void **state)
 int layout_tests(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_layouts),
 		cmocka_unit_test(test_unknown_flag),
 	};
 

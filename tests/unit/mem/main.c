@@ -17,7 +17,7 @@ int main(void)
 	failed += check_tests();
 	failed += regions_tests();
 	failed += translate_tests();
-	failed += follow_tests();
+	failed += maps_tests();
 	failed += threads_tests();
 	return failed != 0;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Several devices that follow one pool: when one of them refuses, it has never happened to any. */
+/* Several devices of one pool: if one of them fails, all are rolled back. */
 #include <errno.h>
 #include <string.h>
 
@@ -9,7 +9,7 @@
 
 #include "device.h"
 
-/* The pool's list puts the last to come first, so 2 is asked before 1, and 1 before 0. */
+/* New maps are at the head of the pool's list, so devices are called in the order 2, 1, 0. */
 struct rig {
 	struct vscsi_mem *mem;
 	struct shared shared;
@@ -50,13 +50,13 @@ static int add(void)
 	return vscsi_mem_register(rig.mem, rig.shared.addr, rig.shared.len, rig.shared.fd, 0);
 }
 
-static int take_back(void)
+static int unregister(void)
 {
 	return vscsi_mem_unregister(rig.mem, rig.shared.addr);
 }
 
-/* Whether device @i has the region, in its own book and in its table, which must agree. */
-static bool has(int i)
+/* Whether device @i has the region, both mapped and in its table. */
+static bool has_region(int i)
 {
 	uint64_t iova = 0;
 	bool found = translate(rig.maps[i], rig.shared.addr, 1, &iova) == 1;
@@ -73,21 +73,21 @@ static void expect_all(bool expected)
 	int i;
 
 	for (i = 0; i < 3; i++)
-		assert_int_equal(has(i), expected);
+		assert_int_equal(has_region(i), expected);
 	assert_int_equal(vscsi_mem_get_stats(rig.mem, &stats), 0);
 	assert_int_equal(stats.regions, expected);
 }
 
-static void test_all_follow(void **state)
+static void test_region_is_mapped_by_all(void **state)
 {
 	(void)state;
 	assert_int_equal(add(), 0);
 	expect_all(true);
-	assert_int_equal(take_back(), 0);
+	assert_int_equal(unregister(), 0);
 	expect_all(false);
 }
 
-static void test_a_late_device_gets_all(void **state)
+static void test_new_device_maps_existing_regions(void **state)
 {
 	struct device device = {.shift = 64};
 	struct dma_map *map;
@@ -100,12 +100,12 @@ static void test_a_late_device_gets_all(void **state)
 	assert_int_equal(translate(map, rig.shared.addr, 1, &iova), 1);
 	dma_map_destroy(map);
 	assert_int_equal(device.mapped, 3);
-	assert_int_equal(take_back(), 0);
+	assert_int_equal(unregister(), 0);
 }
 
-static void test_a_late_device_that_refuses(void **state)
+static void test_new_device_fails_to_map(void **state)
 {
-	struct device device = {.refuse_map = -ENOSPC, .accept = 1};
+	struct device device = {.map_error = -ENOSPC, .accept = 1};
 	struct dma_map *map = NULL;
 
 	(void)state;
@@ -119,23 +119,23 @@ static void test_a_late_device_that_refuses(void **state)
 	expect_all(true);
 }
 
-static void test_one_refuses_to_map(void **state)
+static void test_map_failure_is_rolled_back(void **state)
 {
 	int i;
 
 	(void)state;
 	for (i = 0; i < 3; i++) {
-		rig.devices[i].refuse_map = -ENOSPC;
+		rig.devices[i].map_error = -ENOSPC;
 		assert_int_equal(add(), -ENOSPC);
-		assert_non_null(strstr(vscsi_last_error(), "refused to map"));
+		assert_non_null(strstr(vscsi_last_error(), "failed to map"));
 		expect_all(false);
-		rig.devices[i].refuse_map = 0;
+		rig.devices[i].map_error = 0;
 	}
 	assert_int_equal(add(), 0);
 	expect_all(true);
 }
 
-static void test_one_is_busy(void **state)
+static void test_busy_region_is_kept(void **state)
 {
 	int i;
 
@@ -143,72 +143,71 @@ static void test_one_is_busy(void **state)
 	assert_int_equal(add(), 0);
 	for (i = 0; i < 3; i++) {
 		rig.devices[i].busy = 1u << 1;
-		assert_int_equal(take_back(), -EBUSY);
+		assert_int_equal(unregister(), -EBUSY);
 		expect_all(true);
 		/* Requests in other regions don't matter. */
 		rig.devices[i].busy = ~(UINT64_C(1) << 1);
 	}
-	assert_int_equal(take_back(), 0);
+	assert_int_equal(unregister(), 0);
 	expect_all(false);
 }
 
 /*
- * A request that slips in after the first look is seen by the second, which finds the region
- * hidden.
+ * A request that starts after the first check is detected by the second, when the region is hidden.
  */
-static void test_one_becomes_busy_meanwhile(void **state)
+static void test_region_becomes_busy_during_removal(void **state)
 {
 	(void)state;
 	assert_int_equal(add(), 0);
 	rig.devices[0].busy = 1u << 1;
 	rig.devices[0].busy_from = 1;
-	assert_int_equal(take_back(), -EBUSY);
-	assert_int_equal(rig.devices[0].looks, 2);
+	assert_int_equal(unregister(), -EBUSY);
+	assert_int_equal(rig.devices[0].queries, 2);
 	expect_all(true);
 	rig.devices[0].busy = 0;
-	assert_int_equal(take_back(), 0);
+	assert_int_equal(unregister(), 0);
 	expect_all(false);
 }
 
-static void test_one_refuses_to_unmap(void **state)
+static void test_unmap_failure_is_rolled_back(void **state)
 {
 	int i;
 
 	(void)state;
 	assert_int_equal(add(), 0);
 	for (i = 0; i < 3; i++) {
-		rig.devices[i].refuse_unmap = -EIO;
-		assert_int_equal(take_back(), -EIO);
-		assert_non_null(strstr(vscsi_last_error(), "refused to unmap"));
+		rig.devices[i].unmap_error = -EIO;
+		assert_int_equal(unregister(), -EIO);
+		assert_non_null(strstr(vscsi_last_error(), "failed to unmap"));
 		expect_all(true);
-		rig.devices[i].refuse_unmap = 0;
+		rig.devices[i].unmap_error = 0;
 	}
-	assert_int_equal(take_back(), 0);
+	assert_int_equal(unregister(), 0);
 	expect_all(false);
 }
 
-/* The worst: a device gives the region up, another refuses, and the first won't have it back. */
-static void test_one_does_not_take_it_back(void **state)
+/* One device has unmapped the region, another fails, and the first fails to map it again. */
+static void test_rollback_fails(void **state)
 {
 	(void)state;
 	assert_int_equal(add(), 0);
-	rig.devices[0].refuse_unmap = -EIO;
-	rig.devices[2].refuse_map = -ENOSPC;
-	assert_int_equal(take_back(), -EIO);
-	assert_true(has(0));
-	assert_true(has(1));
-	assert_false(has(2));
-	/* It can still leave the pool. */
-	rig.devices[0].refuse_unmap = 0;
-	assert_int_equal(take_back(), 0);
+	rig.devices[0].unmap_error = -EIO;
+	rig.devices[2].map_error = -ENOSPC;
+	assert_int_equal(unregister(), -EIO);
+	assert_true(has_region(0));
+	assert_true(has_region(1));
+	assert_false(has_region(2));
+	/* The region can still be removed. */
+	rig.devices[0].unmap_error = 0;
+	assert_int_equal(unregister(), 0);
 	expect_all(false);
 }
 
-static void test_one_keeps_what_it_should_give_up(void **state)
+static void test_rollback_of_map_fails(void **state)
 {
 	(void)state;
-	rig.devices[0].refuse_map = -ENOSPC;
-	rig.devices[2].refuse_unmap = -EIO;
+	rig.devices[0].map_error = -ENOSPC;
+	rig.devices[2].unmap_error = -EIO;
 	assert_true(add() < 0);
 	assert_int_equal(rig.devices[2].mapped, 3);
 	assert_int_equal(rig.devices[1].mapped, 1);
@@ -217,19 +216,19 @@ static void test_one_keeps_what_it_should_give_up(void **state)
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
-int follow_tests(void)
+int maps_tests(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_all_follow),
-		TEST(test_a_late_device_gets_all),
-		TEST(test_a_late_device_that_refuses),
-		TEST(test_one_refuses_to_map),
-		TEST(test_one_is_busy),
-		TEST(test_one_becomes_busy_meanwhile),
-		TEST(test_one_refuses_to_unmap),
-		TEST(test_one_does_not_take_it_back),
-		TEST(test_one_keeps_what_it_should_give_up),
+		TEST(test_region_is_mapped_by_all),
+		TEST(test_new_device_maps_existing_regions),
+		TEST(test_new_device_fails_to_map),
+		TEST(test_map_failure_is_rolled_back),
+		TEST(test_busy_region_is_kept),
+		TEST(test_region_becomes_busy_during_removal),
+		TEST(test_unmap_failure_is_rolled_back),
+		TEST(test_rollback_fails),
+		TEST(test_rollback_of_map_fails),
 	};
 
-	return cmocka_run_group_tests_name("mem follow", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("mem maps", tests, NULL, NULL);
 }

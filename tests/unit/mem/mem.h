@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What the files of this program share: CMocka with the headers that it needs before it, small
- * helpers, and one function for each file. A function runs its group of tests and returns the
- * number that failed.
+ * Shared by the files of this program: CMocka with the headers that it needs, helpers, and one
+ * function per file, which runs its group of tests and returns the number of failures.
  */
 #ifndef TESTS_UNIT_MEM_H
 #define TESTS_UNIT_MEM_H
@@ -19,18 +18,18 @@
 
 #define MIB (UINT64_C(1) << 20)
 
-/**
- * small_pool - Make a pool of 2 MiB of ordinary pages, or of a hugepage where there is one
+/*
+ * small_pool - Create a pool of 2 MiB, of ordinary pages or of a hugepage
  *
- * Return: the pool; the test fails where there is none.
+ * Return: the pool; the test fails if there is none.
  */
 struct vscsi_mem *small_pool(void);
 
-/**
- * struct shared - Memory as an application would register it
+/*
+ * struct shared - Application memory that can be registered
  * @addr: a MAP_SHARED mapping
  * @len: its bytes
- * @fd: the memfd behind it
+ * @fd: its memfd
  */
 struct shared {
 	char *addr;
@@ -38,8 +37,8 @@ struct shared {
 	int fd;
 };
 
-/**
- * shared_open - Make shared memory of ordinary pages
+/*
+ * shared_open - Create shared memory of ordinary pages
  * @pages: how many
  */
 struct shared shared_open(size_t pages);
@@ -50,20 +49,18 @@ struct shared shared_open(size_t pages);
  */
 void shared_close(struct shared *shared);
 
-/**
- * page_size - Tell the bytes of an ordinary page
- */
+/* page_size - Bytes of an ordinary page */
 size_t page_size(void);
 
-/**
- * next_random - A number that looks random and is the same in each run
- * @seed: state, any but 0
+/*
+ * next_random - Pseudo-random numbers, the same in each run
+ * @seed: state, not 0
  */
 uint32_t next_random(uint64_t *seed);
 
 int check_tests(void);
 int faults_tests(void);
-int follow_tests(void);
+int maps_tests(void);
 int heap_tests(void);
 int hugepages_tests(void);
 int layout_tests(void);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The heap against a model of it that is too simple to be wrong: one number a unit. Every answer
- * must be the model's, to the address: the lowest place that fits, and none only where there is
- * none.
+ * The heap against a simple model with one number per unit. Both must return the same address: the
+ * lowest that fits, or none.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -83,7 +82,7 @@ static void check_stats(const struct model *model)
 	assert_int_equal(stats.blocks, model->count);
 }
 
-/* Mostly small, now and then large, so that holes of all sizes come and go. */
+/* Mostly small, sometimes large, to create holes of all sizes. */
 static size_t random_len(struct model *model)
 {
 	const uint32_t most = next_random(&model->seed) % 8 ? 8 : model->units;
@@ -138,7 +137,7 @@ static void run(uint32_t units, uint64_t seed)
 	while (model->count)
 		step_free(model);
 	check_stats(model);
-	/* All that was split has become one again. */
+	/* All free blocks have merged. */
 	assert_int_equal(heap_alloc(model->heap, (size_t)units * HEAP_UNIT, 0), BASE);
 	heap_destroy(model->heap);
 	free(model);
@@ -146,7 +145,7 @@ static void run(uint32_t units, uint64_t seed)
 
 static void test_against_the_model(void **state)
 {
-	/* Around the sizes of a word and of the tree's powers of two. */
+	/* Around word sizes and powers of two. */
 	static const uint32_t sizes[] = {1, 2, 63, 64, 65, 127, 128, 129, 1000, 2048, MOST};
 	unsigned i;
 

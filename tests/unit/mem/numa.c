@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * NUMA policy on a machine that is made up: the functions of libnuma that the library calls are
- * defined here, which is where the linker finds them first. Outside of these tests there is one
- * node.
+ * NUMA policy on a simulated machine: the libnuma functions that the library calls are overridden
+ * here. Outside of these tests there is one node.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -27,7 +26,7 @@ static struct {
 	int mode;
 	unsigned long mask;
 	unsigned moves;
-	int node; /* what page is said to be on */
+	int node; /* node reported for @page */
 } fake;
 
 int numa_available(void)
@@ -56,7 +55,7 @@ long set_mempolicy(int mode, const unsigned long *mask, unsigned long bits)
 
 long get_mempolicy(int *mode, unsigned long *mask, unsigned long bits, void *addr, unsigned flags)
 {
-	/* libnuma calls this itself, before main(). */
+	/* Called by libnuma itself before main(). */
 	if (!fake.active) {
 		errno = ENOSYS;
 		return -1;
@@ -106,7 +105,7 @@ static int setup(void **state)
 	return 0;
 }
 
-/* Makes a pool on the made-up machine, and checks which node its first page is said to be on. */
+/* Creates a pool on the simulated machine, and checks the node reported for its first page. */
 static int create(uint32_t numa)
 {
 	const struct vscsi_mem_opts opts = {
@@ -140,7 +139,7 @@ static void test_the_policy_is_restored(void **state)
 	assert_int_equal(fake.mask, 3);
 }
 
-static void test_a_named_node_is_a_must(void **state)
+static void test_numbered_node_is_required(void **state)
 {
 	struct node_policy policy;
 	char why[200];
@@ -159,7 +158,7 @@ static void test_a_named_node_is_a_must(void **state)
 	assert_int_equal(create(VSCSI_NUMA_NODE(1)), -EPERM);
 }
 
-static void test_the_local_node_is_a_wish(void **state)
+static void test_local_node_is_preferred(void **state)
 {
 	struct node_policy policy;
 	char why[200];
@@ -174,8 +173,10 @@ static void test_the_local_node_is_a_wish(void **state)
 	assert_int_equal(fake.mode, MODE_BEFORE);
 }
 
-/* The thread is on node 0, as this machine has no other; the memory is said to be on node 1. */
-static void test_memory_is_brought_to_its_thread(void **state)
+/*
+ * The thread is on node 0 because the real machine has no other; the memory is reported on node 1.
+ */
+static void test_memory_migrates_to_the_thread(void **state)
 {
 	char *memory = aligned_alloc(4096, 100 * 4096);
 
@@ -197,9 +198,9 @@ int numa_tests(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_one_node_needs_no_policy, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_the_policy_is_restored, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_a_named_node_is_a_must, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_the_local_node_is_a_wish, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_memory_is_brought_to_its_thread, setup,
+		cmocka_unit_test_setup_teardown(test_numbered_node_is_required, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_local_node_is_preferred, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_memory_migrates_to_the_thread, setup,
 						teardown),
 	};
 

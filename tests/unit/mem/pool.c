@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Pools through the public calls: options, fallback to ordinary pages, blocks and figures. */
+/*
+ * Pools through the public functions: options, fallback to ordinary pages, blocks and statistics.
+ */
 #include <errno.h>
 #include <string.h>
 
@@ -39,7 +41,7 @@ static void test_alignment(void **state)
 	assert_int_equal(vscsi_mem_destroy(mem), 0);
 }
 
-static void test_free_of_what_is_no_block(void **state)
+static void test_free_of_invalid_pointers(void **state)
 {
 	struct vscsi_mem *mem = small_pool();
 	char *block = vscsi_mem_alloc(mem, 256, 0);
@@ -122,8 +124,8 @@ static void count_line(void *ctx, int level, const char *line)
 		++*count;
 }
 
-/* 6 MiB, so that hugepages kept for the other tests of this machine are left alone. */
-static void test_ordinary_pages_when_there_are_no_others(void **state)
+/* 6 MiB, to leave hugepages for the other tests. */
+static void test_fallback_to_ordinary_pages(void **state)
 {
 	const struct vscsi_mem_opts opts = {.size = sizeof(opts),
 					    .flags = VSCSI_MEM_ORDINARY,
@@ -146,7 +148,7 @@ static void test_ordinary_pages_when_there_are_no_others(void **state)
 	assert_int_equal(vscsi_mem_destroy(mem), 0);
 }
 
-static void test_a_pool_in_use_stays(void **state)
+static void test_destroy_of_a_pool_in_use(void **state)
 {
 	struct vscsi_mem *mem = small_pool();
 	struct device device = {0};
@@ -164,12 +166,12 @@ int pool_tests(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_blocks_can_be_written),
 		cmocka_unit_test(test_alignment),
-		cmocka_unit_test(test_free_of_what_is_no_block),
+		cmocka_unit_test(test_free_of_invalid_pointers),
 		cmocka_unit_test(test_stats),
 		cmocka_unit_test(test_at_most_8_pages),
 		cmocka_unit_test(test_options_are_checked),
-		cmocka_unit_test(test_ordinary_pages_when_there_are_no_others),
-		cmocka_unit_test(test_a_pool_in_use_stays),
+		cmocka_unit_test(test_fallback_to_ordinary_pages),
+		cmocka_unit_test(test_destroy_of_a_pool_in_use),
 	};
 
 	return cmocka_run_group_tests_name("mem pool", tests, NULL, NULL);

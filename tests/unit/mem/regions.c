@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The set of regions: none overlaps another, at most so many, and each leaves as it came. */
+/* The set of regions: no overlaps, a maximum number, and removal. */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -23,7 +23,7 @@ static void test_overlaps_are_refused(void **state)
 	(void)state;
 	assert_int_equal(vscsi_mem_register(mem, shared.addr + 2 * page, 3 * page, shared.fd, 0),
 			 0);
-	/* The same, its beginning, its end, its middle, all around it. */
+	/* The same, the start, the end, the middle, a larger one. */
 	assert_int_equal(vscsi_mem_register(mem, shared.addr + 2 * page, 3 * page, shared.fd, 0),
 			 -EEXIST);
 	assert_int_equal(vscsi_mem_register(mem, shared.addr + page, 2 * page, shared.fd, 0),
@@ -33,9 +33,9 @@ static void test_overlaps_are_refused(void **state)
 	assert_int_equal(vscsi_mem_register(mem, shared.addr + 3 * page, page, shared.fd, 0),
 			 -EEXIST);
 	assert_int_equal(vscsi_mem_register(mem, shared.addr, 8 * page, shared.fd, 0), -EEXIST);
-	/* The pool itself is a region too. */
+	/* The pool itself is a region. */
 	assert_int_equal(vscsi_mem_register(mem, block, 2 * MIB, -1, 0), -EEXIST);
-	/* Neighbours only touch. */
+	/* Adjacent regions don't overlap. */
 	assert_int_equal(vscsi_mem_register(mem, shared.addr, 2 * page, shared.fd, 0), 0);
 	assert_int_equal(vscsi_mem_register(mem, shared.addr + 5 * page, page, shared.fd, 0), 0);
 	assert_int_equal(vscsi_mem_destroy(mem), 0);
@@ -59,7 +59,7 @@ static void test_unregister_needs_the_start(void **state)
 	shared_close(&shared);
 }
 
-static void test_the_duplicate_is_closed(void **state)
+static void test_duplicated_descriptor_is_closed(void **state)
 {
 	struct shared shared = shared_open(1);
 	struct vscsi_mem *mem = small_pool();
@@ -79,7 +79,7 @@ static void test_the_duplicate_is_closed(void **state)
 	shared_close(&shared);
 }
 
-static void test_as_many_as_promised(void **state)
+static void test_maximum_number_of_regions(void **state)
 {
 	struct shared shared = shared_open(VSCSI_MEM_MAX_REGIONS + 1);
 	struct vscsi_mem_stats stats = {.size = sizeof(stats)};
@@ -107,7 +107,7 @@ static void test_as_many_as_promised(void **state)
 	shared_close(&shared);
 }
 
-/* Whether the table in force is sorted and free of overlaps, as the device sees it too. */
+/* Whether the current table is sorted and without overlaps, in addresses and IOVAs. */
 static void check_table(const struct dma_map *map, unsigned count)
 {
 	const struct dma_table *table = atomic_load(&map->table);
@@ -131,7 +131,7 @@ static void check_table(const struct dma_map *map, unsigned count)
 
 #define PAGES 40
 
-/* Registers the pages from @first on where none has an owner, and expects -EEXIST otherwise. */
+/* Registers the pages from @first on if none is registered, and expects -EEXIST otherwise. */
 static unsigned step_register(struct vscsi_mem *mem, const struct shared *shared, uint8_t *owner,
 			      unsigned first, unsigned count)
 {
@@ -196,8 +196,8 @@ int regions_tests(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_overlaps_are_refused),
 		cmocka_unit_test(test_unregister_needs_the_start),
-		cmocka_unit_test(test_the_duplicate_is_closed),
-		cmocka_unit_test(test_as_many_as_promised),
+		cmocka_unit_test(test_duplicated_descriptor_is_closed),
+		cmocka_unit_test(test_maximum_number_of_regions),
 		cmocka_unit_test(test_random_regions_never_overlap),
 	};
 

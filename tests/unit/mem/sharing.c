@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A pool as a back-end sees it that has the file descriptor: what it can read, and what it can't
+ * A pool from the point of view of a back-end that has the file descriptor: what it can and can't
  * do.
  */
 #include <errno.h>
@@ -38,7 +38,7 @@ static void peer_close(struct peer *peer)
 	assert_int_equal(vscsi_mem_destroy(peer->mem), 0);
 }
 
-static void test_the_peer_sees_what_we_write(void **state)
+static void test_peer_sees_writes(void **state)
 {
 	struct peer peer;
 	char *theirs;
@@ -58,7 +58,7 @@ static void test_the_peer_sees_what_we_write(void **state)
 	peer_close(&peer);
 }
 
-static void test_the_peer_can_not_truncate(void **state)
+static void test_peer_cannot_truncate(void **state)
 {
 	const int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
 	struct peer peer;
@@ -92,7 +92,7 @@ static bool all_zero(const struct dma_region *region)
 	return true;
 }
 
-static void test_the_peer_reads_nothing_of_ours(void **state)
+static void test_peer_sees_no_bookkeeping(void **state)
 {
 	void *blocks[64] = {0};
 	uint64_t seed = 99;
@@ -113,7 +113,7 @@ static void test_the_peer_reads_nothing_of_ours(void **state)
 	peer_close(&peer);
 }
 
-static void test_programs_started_by_us_get_no_descriptor(void **state)
+static void test_descriptor_is_close_on_exec(void **state)
 {
 	struct shared shared = shared_open(1);
 	struct peer peer;
@@ -128,7 +128,7 @@ static void test_programs_started_by_us_get_no_descriptor(void **state)
 	shared_close(&shared);
 }
 
-/* Mappings of a pool that this process has. */
+/* Counts the mappings of a pool in this process. */
 static int count_mappings(void)
 {
 	FILE *maps = fopen("/proc/self/maps", "re");
@@ -143,8 +143,8 @@ static int count_mappings(void)
 	return count;
 }
 
-/* A child that wrote to the pool would write to our rings. */
-static void test_a_child_has_no_mapping(void **state)
+/* A child that wrote to the pool would corrupt the rings. */
+static void test_child_has_no_mapping(void **state)
 {
 	struct peer peer;
 	pid_t child;
@@ -163,7 +163,7 @@ static void test_a_child_has_no_mapping(void **state)
 	peer_close(&peer);
 }
 
-static void test_every_page_is_there(void **state)
+static void test_every_page_is_present(void **state)
 {
 	unsigned char resident[512];
 	struct peer peer;
@@ -181,10 +181,9 @@ static void test_every_page_is_there(void **state)
 }
 
 /*
- * Those who had it may write into it for ever: it is nobody's then, and the next pool is of other
- * pages.
+ * A peer can keep writing to the memory after the pool is destroyed; the next pool has other pages.
  */
-static void test_the_peer_writes_after_the_end(void **state)
+static void test_peer_writes_after_destroy(void **state)
 {
 	struct peer next;
 	struct peer peer;
@@ -213,13 +212,13 @@ static void test_the_peer_writes_after_the_end(void **state)
 int sharing_tests(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_the_peer_sees_what_we_write),
-		cmocka_unit_test(test_the_peer_can_not_truncate),
-		cmocka_unit_test(test_the_peer_reads_nothing_of_ours),
-		cmocka_unit_test(test_the_peer_writes_after_the_end),
-		cmocka_unit_test(test_programs_started_by_us_get_no_descriptor),
-		cmocka_unit_test(test_a_child_has_no_mapping),
-		cmocka_unit_test(test_every_page_is_there),
+		cmocka_unit_test(test_peer_sees_writes),
+		cmocka_unit_test(test_peer_cannot_truncate),
+		cmocka_unit_test(test_peer_sees_no_bookkeeping),
+		cmocka_unit_test(test_peer_writes_after_destroy),
+		cmocka_unit_test(test_descriptor_is_close_on_exec),
+		cmocka_unit_test(test_child_has_no_mapping),
+		cmocka_unit_test(test_every_page_is_present),
 	};
 
 	return cmocka_run_group_tests_name("mem sharing", tests, NULL, NULL);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Threads that share a pool. Under ThreadSanitizer the blocks themselves are the proof: two owners
- * of one byte would be a race. A thread must not fail an assertion itself, so it returns a number.
+ * Threads that share a pool. With ThreadSanitizer the blocks themselves are the check: two owners
+ * of a byte would be a race. A thread must not fail an assertion, so it returns a number.
  */
 #include <pthread.h>
 #include <stdatomic.h>
@@ -27,7 +27,7 @@ struct worker {
 	unsigned wrong;
 };
 
-static void swap_block(struct worker *worker, unsigned slot)
+static void replace_block(struct worker *worker, unsigned slot)
 {
 	unsigned char *at = worker->held[slot].at;
 	size_t len = worker->held[slot].len;
@@ -46,13 +46,13 @@ static void swap_block(struct worker *worker, unsigned slot)
 	worker->held[slot].len = len;
 }
 
-static void *churn(void *arg)
+static void *use_heap(void *arg)
 {
 	struct worker *worker = arg;
 	unsigned i;
 
 	for (i = 0; i < ROUNDS; i++)
-		swap_block(worker, i % HELD);
+		replace_block(worker, i % HELD);
 	for (i = 0; i < HELD; i++) {
 		if (vscsi_mem_free(worker->mem, worker->held[i].at))
 			worker->wrong++;
@@ -72,7 +72,7 @@ static void test_eight_threads_on_one_heap(void **state)
 	for (i = 0; i < THREADS; i++) {
 		workers[i] =
 			(struct worker){.mem = mem, .id = (unsigned char)(i + 1), .seed = 77 + i};
-		assert_int_equal(pthread_create(&threads[i], NULL, churn, &workers[i]), 0);
+		assert_int_equal(pthread_create(&threads[i], NULL, use_heap, &workers[i]), 0);
 	}
 	for (i = 0; i < THREADS; i++) {
 		assert_int_equal(pthread_join(threads[i], NULL), 0);
@@ -94,7 +94,7 @@ struct reader {
 	unsigned wrong;
 };
 
-/* The pool's own memory is found always; the region that comes and goes, whole or not at all. */
+/* The pool's own memory is always found; the other region is found completely or not at all. */
 static void *read_tables(void *arg)
 {
 	struct reader *reader = arg;
@@ -115,7 +115,7 @@ static void *read_tables(void *arg)
 	return NULL;
 }
 
-static void test_translation_goes_on_while_regions_change(void **state)
+static void test_translation_during_region_changes(void **state)
 {
 	struct shared shared = shared_open(1);
 	struct vscsi_mem *mem = small_pool();
@@ -144,7 +144,7 @@ int threads_tests(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_eight_threads_on_one_heap),
-		cmocka_unit_test(test_translation_goes_on_while_regions_change),
+		cmocka_unit_test(test_translation_during_region_changes),
 	};
 
 	return cmocka_run_group_tests_name("mem threads", tests, NULL, NULL);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* dma_translate() at the borders of regions, across them, outside, and after they have changed. */
+/* dma_translate() at the edges of regions, across them, outside, and after changes. */
 #include "mem.h"
 
 #include "conforms.h"
@@ -7,7 +7,7 @@
 
 #define SHIFT (UINT64_C(1) << 40)
 
-/* A device that sees the middle two of four pages, as two regions; and the pool. */
+/* A device with the middle two of four pages mapped, as two regions; and the pool. */
 struct rig {
 	struct vscsi_mem *mem;
 	struct shared shared;
@@ -81,7 +81,7 @@ static void test_outside(void **state)
 	expect((char *)UINTPTR_MAX, 1, 0);
 }
 
-static void test_a_buffer_across_two_regions_is_two_pieces(void **state)
+static void test_buffer_across_regions_is_split(void **state)
 {
 	CONFORMS("R-VU-37");
 	(void)state;
@@ -98,7 +98,7 @@ static void test_lengths_that_wrap(void **state)
 	expect(rig.second, SIZE_MAX - (uintptr_t)rig.second + 2, rig.page);
 }
 
-static void test_the_cache_remembers_and_the_set_grows(void **state)
+static void test_cache_and_region_set(void **state)
 {
 	struct dma_cache cache = {.table = NULL};
 	uint64_t iova;
@@ -112,7 +112,7 @@ static void test_the_cache_remembers_and_the_set_grows(void **state)
 	assert_int_equal(set, cache.span.set);
 	assert_int_equal(dma_translate(rig.map, &cache, rig.second, 1, &iova, &set), 1);
 	assert_int_equal(__builtin_popcountll(set), 2);
-	/* What is not found leaves all as it was, also just behind a region. */
+	/* A failed lookup changes nothing, including one just after a region. */
 	set = 0;
 	assert_int_equal(dma_translate(rig.map, &cache, &cache, 1, &iova, &set), 0);
 	assert_int_equal(dma_translate(rig.map, &cache, rig.second + rig.page, 1, &iova, &set), 0);
@@ -129,7 +129,7 @@ static bool whole(const struct dma_cache *cache, const char *addr, size_t len)
 	return found;
 }
 
-static void test_the_short_form_knows_one_region(void **state)
+static void test_cache_covers_one_region(void **state)
 {
 	struct dma_cache cache = {.table = NULL};
 	uint64_t iova;
@@ -149,7 +149,7 @@ static void test_the_short_form_knows_one_region(void **state)
 	assert_false(whole(&cache, rig.first, 1));
 }
 
-static void test_a_cache_does_not_outlive_its_region(void **state)
+static void test_cache_is_invalidated(void **state)
 {
 	struct dma_cache cache = {.table = NULL};
 	uint64_t iova;
@@ -170,15 +170,12 @@ int translate_tests(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_inside, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_outside, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_a_buffer_across_two_regions_is_two_pieces,
-						setup, teardown),
+		cmocka_unit_test_setup_teardown(test_buffer_across_regions_is_split, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(test_lengths_that_wrap, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_the_cache_remembers_and_the_set_grows, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(test_the_short_form_knows_one_region, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(test_a_cache_does_not_outlive_its_region, setup,
-						teardown),
+		cmocka_unit_test_setup_teardown(test_cache_and_region_set, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_cache_covers_one_region, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_cache_is_invalidated, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("mem translate", tests, NULL, NULL);

@@ -276,7 +276,7 @@ static void test_coherence(void **state)
 	} table[] = {
 		{true, true, true, 0, NO_SNOOP | 0x10},
 		{false, true, false, 0, 0x10},
-		{false, true, true, -ENOTSUP, NO_SNOOP | 0x10},
+		{false, true, true, -EOPNOTSUPP, NO_SNOOP | 0x10},
 		{false, false, true, 0, NO_SNOOP | 0x10},
 	};
 	unsigned i;

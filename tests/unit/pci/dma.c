@@ -138,7 +138,7 @@ static void test_physical_addresses(void **state)
 	assert_int_equal(iova, HIGH + 3 * MIB);
 	region.fd = -1;
 	region.addr += 2 * MIB;
-	assert_int_equal(pci_ops.mem_map(t, &region, &iova), -ENOTSUP);
+	assert_int_equal(pci_ops.mem_map(t, &region, &iova), -EOPNOTSUPP);
 	assert_int_equal(model_count(m, DMA_MAP, HIGH + 5 * MIB), 0);
 	pci_ops.close(t);
 	model_free(m);

@@ -28,7 +28,7 @@ static void start_queues(struct transport *t, char *memory)
 
 static struct transport *run(struct model *m, char *memory)
 {
-	const struct virtio_wish wish = {.want = 0, .must = 0};
+	const struct virtio_request wish = {.want = 0, .must = 0};
 	const struct dma_region region = {.addr = (uintptr_t)memory, .len = 4096, .fd = -1};
 	struct transport *t = model_attach(m);
 	struct virtio_dev dev = {.transport = t};
@@ -137,7 +137,7 @@ static void test_fewer_vectors_than_hoped(void **state)
 
 static void test_a_vector_that_reads_back_wrong(void **state)
 {
-	const struct virtio_wish wish = {.want = 0, .must = 0};
+	const struct virtio_request wish = {.want = 0, .must = 0};
 	struct model *m = model_standard();
 	struct transport *t = model_attach(m);
 	struct virtio_dev dev = {.transport = t};
@@ -283,7 +283,7 @@ static void test_reset_wakes_and_forgets(void **state)
 	struct model *m = model_standard();
 	struct transport *t = run(m, memory);
 	struct virtio_dev dev = {.transport = t};
-	const struct virtio_wish wish = {.want = 0, .must = 0};
+	const struct virtio_request wish = {.want = 0, .must = 0};
 	struct pollfd fd = {.fd = pci_ops.call_fd(t, 2), .events = POLLIN};
 	unsigned q;
 

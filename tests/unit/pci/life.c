@@ -12,7 +12,7 @@
 
 #define CFG(field) (MODEL_DEVICE + offsetof(struct virtio_scsi_config, field))
 
-static const struct virtio_wish everything = {.want = UINT64_MAX, .must = 0};
+static const struct virtio_request everything = {.want = UINT64_MAX, .must = 0};
 
 static uint16_t command(const struct model *m)
 {
@@ -168,8 +168,8 @@ static void test_features_that_are_needed(void **state)
 		unsigned missing;
 		int ret;
 	} table[] = {
-		{VIRTIO_F_VERSION_1, -ENOTSUP},
-		{VIRTIO_F_ACCESS_PLATFORM, -ENOTSUP},
+		{VIRTIO_F_VERSION_1, -EOPNOTSUPP},
+		{VIRTIO_F_ACCESS_PLATFORM, -EOPNOTSUPP},
 		{VIRTIO_F_ORDER_PLATFORM, 0},
 	};
 	unsigned i;

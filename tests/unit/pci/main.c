@@ -13,6 +13,7 @@ int main(void)
 	failed += life_tests();
 	failed += queue_tests();
 	failed += notify_tests();
+	failed += nowait_tests();
 	failed += irq_tests();
 	failed += dma_tests();
 	return failed != 0;

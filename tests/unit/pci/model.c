@@ -274,7 +274,7 @@ static int dma_where(struct pci_bus *bus, uint64_t addr, uint64_t len, int fd, u
 
 	assert_true(m->bus.physical && len);
 	if (fd < 0)
-		return -ENOTSUP;
+		return -EOPNOTSUPP;
 	*iova = addr + m->physical;
 	return 0;
 }

@@ -156,6 +156,7 @@ int capability_tests(void);
 int life_tests(void);
 int queue_tests(void);
 int notify_tests(void);
+int nowait_tests(void);
 int irq_tests(void);
 int dma_tests(void);
 

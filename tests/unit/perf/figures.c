@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The histogram and the sums: known sets of times with known figures. */
+/* Histogram and statistics: known sets of times with known results. */
 #include <stdlib.h>
 
 #include "perf.h"
@@ -15,7 +15,7 @@ static void *zeroed(size_t len)
 	return memory;
 }
 
-static void test_buckets_grow_and_hold_their_value(void **state)
+static void test_buckets_contain_their_value(void **state)
 {
 	uint64_t value, middle;
 	unsigned last = 0, index;
@@ -26,7 +26,7 @@ static void test_buckets_grow_and_hold_their_value(void **state)
 		middle = hist_value(index);
 		assert_true(index >= last && index < HIST_BUCKETS);
 		assert_int_equal(hist_index(middle), index);
-		/* Half a bucket at most, and a bucket is a 64th. */
+		/* At most half a bucket, and a bucket is 1/64. */
 		assert_true((middle > value ? middle - value : value - middle) <= value / 64);
 		last = index;
 	}
@@ -41,7 +41,7 @@ static void test_small_values_are_exact(void **state)
 		assert_int_equal(hist_value(hist_index(value)), value);
 }
 
-static void test_endless_times_go_in_the_last_bucket(void **state)
+static void test_large_values_are_in_the_last_bucket(void **state)
 {
 	(void)state;
 	assert_int_equal(hist_index(1ull << HIST_TOP), HIST_BUCKETS - 1);
@@ -67,7 +67,7 @@ static void test_percentiles_of_1_to_100(void **state)
 	free(hist);
 }
 
-static void test_merged_histograms_are_one(void **state)
+static void test_merge_histograms(void **state)
 {
 	struct hist *one = zeroed(sizeof(*one)), *other = zeroed(sizeof(*other));
 
@@ -95,7 +95,7 @@ static void test_mean_and_deviation(void **state)
 	assert_int_equal(moments.min, 2);
 	assert_int_equal(moments.max, 9);
 	assert_true(moments_mean(&moments) == 5.0);
-	/* The root of 32 / 7. */
+	/* sqrt(32 / 7). */
 	assert_true(moments_deviation(&moments) > 2.13808 && moments_deviation(&moments) < 2.13810);
 }
 
@@ -127,7 +127,7 @@ static void test_a_group_spans_its_threads(void **state)
 	free(thread);
 }
 
-static void test_the_end_of_the_ramp_forgets(void **state)
+static void test_end_of_ramp_resets(void **state)
 {
 	struct stats *stats = zeroed(sizeof(*stats));
 
@@ -138,7 +138,7 @@ static void test_the_end_of_the_ramp_forgets(void **state)
 	assert_int_equal(stats->start, 77);
 	assert_int_equal(stats->dir[DIR_READ].ios, 0);
 	assert_int_equal(stats->dir[DIR_READ].start, 77);
-	/* A kind that had not begun still hasn't. */
+	/* A kind without requests still has none. */
 	assert_int_equal(stats->dir[DIR_WRITE].start, 0);
 	free(stats);
 }
@@ -146,14 +146,14 @@ static void test_the_end_of_the_ramp_forgets(void **state)
 int figures_tests(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_buckets_grow_and_hold_their_value),
+		cmocka_unit_test(test_buckets_contain_their_value),
 		cmocka_unit_test(test_small_values_are_exact),
-		cmocka_unit_test(test_endless_times_go_in_the_last_bucket),
+		cmocka_unit_test(test_large_values_are_in_the_last_bucket),
 		cmocka_unit_test(test_percentiles_of_1_to_100),
-		cmocka_unit_test(test_merged_histograms_are_one),
+		cmocka_unit_test(test_merge_histograms),
 		cmocka_unit_test(test_mean_and_deviation),
 		cmocka_unit_test(test_a_group_spans_its_threads),
-		cmocka_unit_test(test_the_end_of_the_ramp_forgets),
+		cmocka_unit_test(test_end_of_ramp_resets),
 	};
 
 	return cmocka_run_group_tests_name("figures", tests, NULL, NULL);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Regions on disks: what fits where, and what doesn't. */
+/* Regions that fit a disk or not. */
 #include <errno.h>
 
 #include "perf.h"
@@ -35,17 +35,17 @@ static void test_whole_disk(void **state)
 	assert_int_equal(job_fit(&job), 0);
 	assert_int_equal(job.first_lba, 0);
 	assert_int_equal(job.blocks, 8);
-	assert_int_equal(job.places, DISK / 4096);
+	assert_int_equal(job.pieces, DISK / 4096);
 }
 
-static void test_a_piece_of_it(void **state)
+static void test_part_of_the_disk(void **state)
 {
 	(void)state;
 	options.offset = 1024;
 	options.size = 20000;
 	assert_int_equal(job_fit(&job), 0);
 	assert_int_equal(job.first_lba, 2);
-	assert_int_equal(job.places, 4);
+	assert_int_equal(job.pieces, 4);
 	options.offset_increment = 65536;
 	job.clone = 2;
 	assert_int_equal(job_fit(&job), 0);
@@ -59,7 +59,7 @@ static void test_verify_divides_the_region(void **state)
 	options.numjobs = 3;
 	job.clone = 2;
 	assert_int_equal(job_fit(&job), 0);
-	assert_int_equal(job.places, 128 / 3);
+	assert_int_equal(job.pieces, 128 / 3);
 	assert_int_equal(job.first_lba, 2 * 42 * 8);
 	options.offset_increment = 4096;
 	assert_int_equal(job_fit(&job), -EINVAL);
@@ -101,7 +101,7 @@ static void test_regions_that_do_not_fit(void **state)
 	assert_int_equal(job_fit(&job), -EINVAL);
 }
 
-static void test_disks_that_can_not(void **state)
+static void test_unsupported_operations(void **state)
 {
 	(void)state;
 	options.bs = 65 * 512;
@@ -123,11 +123,11 @@ int fit_tests(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_whole_disk, begin),
-		cmocka_unit_test_setup(test_a_piece_of_it, begin),
+		cmocka_unit_test_setup(test_part_of_the_disk, begin),
 		cmocka_unit_test_setup(test_verify_divides_the_region, begin),
 		cmocka_unit_test_setup(test_blocks_that_do_not_fit, begin),
 		cmocka_unit_test_setup(test_regions_that_do_not_fit, begin),
-		cmocka_unit_test_setup(test_disks_that_can_not, begin),
+		cmocka_unit_test_setup(test_unsupported_operations, begin),
 	};
 
 	return cmocka_run_group_tests_name("fit", tests, NULL, NULL);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Job files, good ones and those that people write. Each is a file in the current folder. */
+/* Valid and invalid job files. Each is a file in the current directory. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,14 +38,14 @@ static void test_global_and_sections(void **state)
 	assert_int_equal(settings.jobs[0].bs, 8192);
 	assert_int_equal(settings.jobs[0].rw, RW_WRITE);
 	assert_int_equal(settings.jobs[0].time_based, 1);
-	/* From the command line, which comes before [global]. */
+	/* From the command line, overridden by [global]. */
 	assert_int_equal(settings.jobs[0].iodepth, 2);
 	assert_int_equal(settings.jobs[1].iodepth, 9);
 	assert_int_equal(settings.jobs[1].bs, 512);
 	assert_int_equal(settings.jobs[1].rw, RW_READ);
 }
 
-static void test_a_second_global_is_for_what_follows(void **state)
+static void test_second_global_section(void **state)
 {
 	(void)state;
 	assert_int_equal(read_text("[global]\nbs=8k\n[one]\n[global]\nbs=512\n[two]\n"), 0);
@@ -53,7 +53,7 @@ static void test_a_second_global_is_for_what_follows(void **state)
 	assert_int_equal(settings.jobs[1].bs, 512);
 }
 
-static void test_wrong_files(void **state)
+static void test_invalid_files(void **state)
 {
 	char line[3 * MAX_TEXT];
 
@@ -80,8 +80,8 @@ int jobfile_tests(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_global_and_sections),
-		cmocka_unit_test(test_a_second_global_is_for_what_follows),
-		cmocka_unit_test(test_wrong_files),
+		cmocka_unit_test(test_second_global_section),
+		cmocka_unit_test(test_invalid_files),
 	};
 
 	return cmocka_run_group_tests_name("jobfile", tests, NULL, NULL);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Options: the table against itself, values right and wrong, the command line. */
+/* Options: consistency of the table, valid and invalid values, the command line. */
 #include <errno.h>
 #include <string.h>
 
@@ -22,14 +22,14 @@ static void expect(const char *name, const char *text, uint64_t expected)
 	assert_int_equal(value, expected);
 }
 
-static void refuse(const char *name, const char *text)
+static void expect_invalid(const char *name, const char *text)
 {
 	uint64_t value;
 
 	assert_int_equal(parse(name, text, &value), -EINVAL);
 }
 
-static void test_each_line_of_the_table_is_whole(void **state)
+static void test_table_entries_are_complete(void **state)
 {
 	const struct perf_option *option;
 
@@ -37,7 +37,7 @@ static void test_each_line_of_the_table_is_whole(void **state)
 	for (option = perf_options; option->name; option++) {
 		assert_non_null(option->help);
 		assert_non_null(option->values);
-		assert_true((option->job_place == NO_PLACE) != (option->run_place == NO_PLACE));
+		assert_true((option->job_offset == NO_OFFSET) != (option->run_offset == NO_OFFSET));
 		assert_true(option->kind < OPTION_WORD || option->words);
 		assert_ptr_equal(option_find(option->name, strlen(option->name)), option);
 		if (option->alias)
@@ -68,30 +68,30 @@ static void test_values(void **state)
 	expect("iodepth", "16384", 16384);
 }
 
-static void test_wrong_values(void **state)
+static void test_invalid_values(void **state)
 {
 	(void)state;
-	refuse("bs", "0");
-	refuse("bs", "4x");
-	refuse("bs", "4kk");
-	refuse("bs", "-4096");
-	refuse("bs", "");
-	refuse("bs", NULL);
-	refuse("size", "99999999999999999999");
-	refuse("size", "99999999999999T");
-	refuse("lun", "0");
-	refuse("lun", "256:0");
-	refuse("lun", "0:16384");
-	refuse("lun", "0:1x");
-	refuse("runtime", "5y");
-	refuse("runtime", "9999999999999999999h");
-	refuse("time_based", "2");
-	refuse("rw", "reads");
-	refuse("rw", "rea");
-	refuse("output-format", "normal,");
-	refuse("rwmixread", "101");
-	refuse("iodepth", "16385");
-	refuse("iodepth", "0");
+	expect_invalid("bs", "0");
+	expect_invalid("bs", "4x");
+	expect_invalid("bs", "4kk");
+	expect_invalid("bs", "-4096");
+	expect_invalid("bs", "");
+	expect_invalid("bs", NULL);
+	expect_invalid("size", "99999999999999999999");
+	expect_invalid("size", "99999999999999T");
+	expect_invalid("lun", "0");
+	expect_invalid("lun", "256:0");
+	expect_invalid("lun", "0:16384");
+	expect_invalid("lun", "0:1x");
+	expect_invalid("runtime", "5y");
+	expect_invalid("runtime", "9999999999999999999h");
+	expect_invalid("time_based", "2");
+	expect_invalid("rw", "reads");
+	expect_invalid("rw", "rea");
+	expect_invalid("output-format", "normal,");
+	expect_invalid("rwmixread", "101");
+	expect_invalid("iodepth", "16385");
+	expect_invalid("iodepth", "0");
 }
 
 static void test_names(void **state)
@@ -125,7 +125,7 @@ static void test_ranges(void **state)
 	assert_range("rw", "");
 }
 
-/* Neither list has what the other one has. */
+/* No name is in both tables. */
 static void test_ignored_options(void **state)
 {
 	const struct ignored_option *option;
@@ -190,7 +190,7 @@ static void test_without_a_name_there_is_one_job(void **state)
 	assert_int_equal(settings.jobs[0].time_based, 1);
 }
 
-static void test_wrong_lines(void **state)
+static void test_invalid_command_lines(void **state)
 {
 	char *lines[][8] = {
 		{"p", NULL},
@@ -215,7 +215,7 @@ static void test_wrong_lines(void **state)
 		assert_true(read_line(lines[i]) < 0);
 }
 
-static void test_verifying_jobs_may_stand_apart(void **state)
+static void test_separate_verifying_jobs(void **state)
 {
 	char *apart[] = {"p",         "--address=a", "--rw=write", "--verify=crc32c",
 			 "--size=1m", "--name=x",    "--name=y",   "--offset=1m",
@@ -231,17 +231,17 @@ static void test_verifying_jobs_may_stand_apart(void **state)
 int options_tests(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_each_line_of_the_table_is_whole),
+		cmocka_unit_test(test_table_entries_are_complete),
 		cmocka_unit_test(test_values),
-		cmocka_unit_test(test_wrong_values),
+		cmocka_unit_test(test_invalid_values),
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_ranges),
 		cmocka_unit_test(test_ignored_options),
 		cmocka_unit_test(test_printed_values_read_back),
 		cmocka_unit_test(test_sections_begin_at_name),
 		cmocka_unit_test(test_without_a_name_there_is_one_job),
-		cmocka_unit_test(test_wrong_lines),
-		cmocka_unit_test(test_verifying_jobs_may_stand_apart),
+		cmocka_unit_test(test_invalid_command_lines),
+		cmocka_unit_test(test_separate_verifying_jobs),
 	};
 
 	return cmocka_run_group_tests_name("options", tests, NULL, NULL);

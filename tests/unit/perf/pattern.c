@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Orders meet every place once in each round. */
+/* Orders visit every position once per round. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,24 +9,24 @@
 
 #define MOST 5000
 
-/* One round; returns how many places were at the same position as in @before. */
+/* Runs a round; returns how many positions are the same as in @before. */
 static unsigned check_round(struct pattern *pattern, uint64_t *before)
 {
 	unsigned char met[MOST] = {0};
 	unsigned i, same = 0;
-	uint64_t place;
+	uint64_t position;
 
 	for (i = 0; i < pattern->count; i++) {
-		place = pattern_next(pattern);
-		assert_true(place < pattern->count);
-		assert_int_equal(met[place]++, 0);
-		same += before[i] == place;
-		before[i] = place;
+		position = pattern_next(pattern);
+		assert_true(position < pattern->count);
+		assert_int_equal(met[position]++, 0);
+		same += before[i] == position;
+		before[i] = position;
 	}
 	return same;
 }
 
-static void test_random_meets_each_place_once(void **state)
+static void test_random_visits_each_position_once(void **state)
 {
 	static const unsigned counts[] = {1, 2, 3, 4, 5, 7, 8, 63, 64, 65, 1000, 4096, 4097, MOST};
 	uint64_t before[MOST];
@@ -74,14 +74,14 @@ static void test_random_is_not_nearly_in_order(void **state)
 {
 	struct pattern pattern;
 	unsigned i, steps = 0;
-	uint64_t last = 0, place;
+	uint64_t last = 0, position;
 
 	(void)state;
 	pattern_init(&pattern, 4096, 1, 3);
 	for (i = 0; i < 4096; i++) {
-		place = pattern_next(&pattern);
-		steps += place - last < 8;
-		last = place;
+		position = pattern_next(&pattern);
+		steps += position - last < 8;
+		last = position;
 	}
 	assert_true(steps < 100);
 }
@@ -100,7 +100,7 @@ static void test_sequence_begins_again(void **state)
 int pattern_tests(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_random_meets_each_place_once),
+		cmocka_unit_test(test_random_visits_each_position_once),
 		cmocka_unit_test(test_rounds_and_seeds_differ),
 		cmocka_unit_test(test_same_seed_same_order),
 		cmocka_unit_test(test_random_is_not_nearly_in_order),

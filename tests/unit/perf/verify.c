@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The verifier verified: each kind of damage is done to good blocks, and must be found and named.
+ * Damages valid blocks in every way that the verifier must detect.
  */
 #include <string.h>
 
@@ -65,7 +65,7 @@ static void test_every_flipped_byte_is_found(void **state)
 
 	(void)state;
 	for (mode = VERIFY_CRC32C; mode <= VERIFY_PATTERN; mode++) {
-		/* With verify=pattern a header's checksum and block size mean nothing. */
+		/* verify=pattern ignores checksum and block size in the header. */
 		for (i = mode == VERIFY_PATTERN ? sizeof(struct verify_header) : 4; i < BLOCK;
 		     i++) {
 			verifier = begin(mode);
@@ -81,7 +81,7 @@ static void test_lost_blocks_are_found(void **state)
 
 	(void)state;
 	memset(blocks + BLOCK, 0, 2 * BLOCK);
-	expect_bad(&verifier, 2, "block 1001 holds nothing");
+	expect_bad(&verifier, 2, "block 1001 contains nothing");
 }
 
 static void test_misplaced_blocks_are_found(void **state)
@@ -94,7 +94,7 @@ static void test_misplaced_blocks_are_found(void **state)
 		verifier = begin(mode);
 		memcpy(blocks + BLOCK, blocks, BLOCK);
 		expect_bad(&verifier, 1,
-			   "block 1001 is misplaced: what is there was written to "
+			   "block 1001 is misplaced: its contents were written to "
 			   "block 1000");
 	}
 }
@@ -108,11 +108,12 @@ static void test_stale_blocks_are_found(void **state)
 	for (mode = VERIFY_CRC32C; mode <= VERIFY_PATTERN; mode++) {
 		verifier = begin(mode);
 		verify_fill(&verifier, blocks + 3 * BLOCK, LBA + 3, 1, 2);
-		expect_bad(&verifier, 1, "block 1003 is stale: it holds writing 2, the last was 3");
+		expect_bad(&verifier, 1,
+			   "block 1003 is stale: it contains generation 2, the last was 3");
 		verifier = begin(mode);
 		former.mode = mode;
 		verify_fill(&former, blocks, LBA, 1, 3);
-		expect_bad(&verifier, 1, "block 1000 is stale: what is there is of another run");
+		expect_bad(&verifier, 1, "block 1000 is stale: its contents are from another run");
 	}
 }
 
@@ -121,7 +122,7 @@ static void test_a_torn_request_is_found(void **state)
 	struct verifier verifier = begin(VERIFY_CRC32C);
 
 	(void)state;
-	/* Its first half is the former writing. */
+	/* The first half has the previous generation. */
 	verify_fill(&verifier, blocks, LBA, BLOCKS / 2, 2);
 	expect_bad(&verifier, 2, "block 1000 is stale");
 }

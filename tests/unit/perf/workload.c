@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The choice of requests, and what verification remembers of them. */
+/* Selection of requests, and which pieces are verified. */
 #include <string.h>
 
 #include "perf.h"
@@ -16,7 +16,7 @@ static int begin(void **state)
 {
 	(void)state;
 	options = (struct job_options){.rw = RW_READ, .rwmixread = 50};
-	job = (struct job){.options = &options, .places = PLACES, .seed = 5};
+	job = (struct job){.options = &options, .pieces = PLACES, .seed = 5};
 	memset(marks, 0, sizeof(marks));
 	return 0;
 }
@@ -31,7 +31,7 @@ static void test_ends_after_the_region(void **state)
 	for (i = 0; i < PLACES; i++) {
 		assert_int_equal(workload_next(&job, &io), 1);
 		assert_int_equal(io.dir, DIR_READ);
-		assert_int_equal(io.place, i);
+		assert_int_equal(io.piece, i);
 	}
 	assert_int_equal(workload_next(&job, &io), 0);
 }
@@ -67,7 +67,7 @@ static void test_mix(void **state)
 	assert_in_range(reads, 6700, 7300);
 }
 
-static void test_flush_behind_every_third_write(void **state)
+static void test_flush_after_every_third_write(void **state)
 {
 	struct io io;
 	unsigned i;
@@ -83,10 +83,10 @@ static void test_flush_behind_every_third_write(void **state)
 	assert_int_equal(job.issued, 24);
 }
 
-static void test_a_write_waits_for_the_one_before(void **state)
+static void test_write_waits_for_the_previous_one(void **state)
 {
-	struct io first = {.dir = DIR_WRITE, .place = 7}, second = first;
-	struct io read = {.dir = DIR_READ, .place = 7};
+	struct io first = {.dir = DIR_WRITE, .piece = 7}, second = first;
+	struct io read = {.dir = DIR_READ, .piece = 7};
 
 	(void)state;
 	job.marks = marks;
@@ -94,7 +94,7 @@ static void test_a_write_waits_for_the_one_before(void **state)
 	assert_int_equal(first.generation, 1);
 	workload_started(&job, &first);
 	assert_false(workload_ready(&job, &second));
-	/* Read now, it could be either: not checked. */
+	/* It could return either content, so it is not checked. */
 	assert_true(workload_ready(&job, &read));
 	assert_int_equal(read.generation, 0);
 	workload_finished(&job, &first, true);
@@ -109,29 +109,29 @@ static void test_a_write_waits_for_the_one_before(void **state)
 	assert_int_equal(second.generation, 2);
 }
 
-static void test_readback_meets_what_was_written(void **state)
+static void test_readback_covers_written_blocks(void **state)
 {
-	struct io io = {.dir = DIR_WRITE, .place = 9};
+	struct io io = {.dir = DIR_WRITE, .piece = 9};
 
 	(void)state;
 	job.marks = marks;
 	assert_true(workload_ready(&job, &io));
 	workload_started(&job, &io);
 	workload_finished(&job, &io, true);
-	io.place = 20;
+	io.piece = 20;
 	assert_true(workload_ready(&job, &io));
 	workload_started(&job, &io);
 	workload_finished(&job, &io, false);
 	assert_int_equal(readback_next(&job, &io), 1);
 	assert_int_equal(io.dir, DIR_READ);
-	assert_int_equal(io.place, 9);
+	assert_int_equal(io.piece, 9);
 	assert_true(workload_ready(&job, &io));
 	assert_int_equal(io.generation, 1);
-	/* Nobody knows what is at 20. */
+	/* The contents of 20 are undefined. */
 	assert_int_equal(readback_next(&job, &io), 0);
 }
 
-static void test_verify_only_knows_what_was_written(void **state)
+static void test_verify_only_covers_written_blocks(void **state)
 {
 	static uint32_t written[PLACES];
 	struct io io;
@@ -142,13 +142,13 @@ static void test_verify_only_knows_what_was_written(void **state)
 	options.number_ios = PLACES / 2;
 	workload_init(&job);
 	while (workload_next(&job, &io))
-		written[io.place]++;
+		written[io.piece]++;
 	options.verify_only = 1;
 	job.marks = marks;
 	workload_init(&job);
 	assert_memory_equal(marks, written, sizeof(marks));
 	for (i = 0, job.issued = 0; readback_next(&job, &io); i++)
-		assert_int_equal(written[io.place], 1);
+		assert_int_equal(written[io.piece], 1);
 	assert_int_equal(i, PLACES / 2);
 }
 
@@ -158,10 +158,10 @@ int workload_tests(void)
 		cmocka_unit_test_setup(test_ends_after_the_region, begin),
 		cmocka_unit_test_setup(test_number_ios_and_time_based, begin),
 		cmocka_unit_test_setup(test_mix, begin),
-		cmocka_unit_test_setup(test_flush_behind_every_third_write, begin),
-		cmocka_unit_test_setup(test_a_write_waits_for_the_one_before, begin),
-		cmocka_unit_test_setup(test_readback_meets_what_was_written, begin),
-		cmocka_unit_test_setup(test_verify_only_knows_what_was_written, begin),
+		cmocka_unit_test_setup(test_flush_after_every_third_write, begin),
+		cmocka_unit_test_setup(test_write_waits_for_the_previous_one, begin),
+		cmocka_unit_test_setup(test_readback_covers_written_blocks, begin),
+		cmocka_unit_test_setup(test_verify_only_covers_written_blocks, begin),
 	};
 
 	return cmocka_run_group_tests_name("workload", tests, NULL, NULL);

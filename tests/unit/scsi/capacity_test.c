@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* READ CAPACITY: sizes, block sizes, and the borders of both. */
+/* READ CAPACITY: sizes, block sizes and their limits. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -41,7 +41,7 @@ static void short_form(void **state)
 	assert_int_equal(c.blocks, UINT32_MAX);
 }
 
-static void short_form_says_ask_the_long_one(void **state)
+static void short_form_overflow(void **state)
 {
 	struct scsi_capacity c;
 
@@ -49,7 +49,7 @@ static void short_form_says_ask_the_long_one(void **state)
 	CONFORMS("R-HARD-20");
 	assert_int_equal(parse_10(UINT32_MAX, 512, &c), -EOVERFLOW);
 	assert_int_equal(c.blocks, 0);
-	/* The size of the block is not looked at: the long form will tell it. */
+	/* The block size does not matter: the long form returns it. */
 	assert_int_equal(parse_10(UINT32_MAX, 0, &c), -EOVERFLOW);
 }
 
@@ -72,7 +72,7 @@ static void long_form(void **state)
 	assert_false(c.thin || c.read_zeros);
 }
 
-static void refuses_what_does_not_fit_64_bits(void **state)
+static void rejects_sizes_beyond_64_bits(void **state)
 {
 	struct scsi_capacity c;
 
@@ -124,7 +124,7 @@ static void largest_physical_block(void **state)
 	assert_int_equal(c.physical_block_size, UINT32_C(1) << 31);
 }
 
-static void reads_what_there_is(void **state)
+static void parses_truncated_data(void **state)
 {
 	static const uint8_t reply[32] = {[7] = 7, [10] = 2, [12] = 1, [13] = 3, [14] = 0xc0};
 	struct scsi_capacity c;
@@ -151,12 +151,12 @@ int run_capacity_tests(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(short_form),
-		cmocka_unit_test(short_form_says_ask_the_long_one),
+		cmocka_unit_test(short_form_overflow),
 		cmocka_unit_test(long_form),
-		cmocka_unit_test(refuses_what_does_not_fit_64_bits),
+		cmocka_unit_test(rejects_sizes_beyond_64_bits),
 		cmocka_unit_test(block_sizes),
 		cmocka_unit_test(largest_physical_block),
-		cmocka_unit_test(reads_what_there_is),
+		cmocka_unit_test(parses_truncated_data),
 	};
 
 	return cmocka_run_group_tests_name("capacity", tests, NULL, NULL);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The bytes of every command, and the borders where its form changes. */
+/* The bytes of every command, and the limits of their short forms. */
 #include "tests.h"
 
 #include "scsi/cdb.h"
 
-/* A CDB between guards, full of what a builder must overwrite. */
+/* A CDB between guard bytes, pre-filled. */
 struct guarded {
 	uint8_t before[8];
 	uint8_t cdb[SCSI_CDB_LEN];
@@ -27,7 +27,7 @@ static void expect(const struct guarded *g, const uint8_t *want)
 
 #define EXPECT(g, ...) expect(g, (const uint8_t[SCSI_CDB_LEN]){__VA_ARGS__})
 
-static void rw_takes_10_bytes_where_they_do(void **state)
+static void rw_uses_10_byte_form(void **state)
 {
 	struct guarded g;
 
@@ -44,7 +44,7 @@ static void rw_takes_10_bytes_where_they_do(void **state)
 	EXPECT(&g, 0x2a, 0x08, 0, 0, 0, 1, 0, 1, 0);
 }
 
-static void rw_takes_16_bytes_beyond(void **state)
+static void rw_uses_16_byte_form(void **state)
 {
 	struct guarded g;
 
@@ -165,7 +165,7 @@ static void unmap_list(void **state)
 	assert_memory_equal(list, want, sizeof(want));
 }
 
-static void questions(void **state)
+static void query_commands(void **state)
 {
 	struct guarded g;
 
@@ -196,13 +196,13 @@ static void questions(void **state)
 int run_cdb_tests(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(rw_takes_10_bytes_where_they_do),
-		cmocka_unit_test(rw_takes_16_bytes_beyond),
+		cmocka_unit_test(rw_uses_10_byte_form),
+		cmocka_unit_test(rw_uses_16_byte_form),
 		cmocka_unit_test(rw_form_depends_on_address_and_length),
 		cmocka_unit_test(write_same_form_depends_on_flags),
 		cmocka_unit_test(other_block_commands),
 		cmocka_unit_test(unmap_list),
-		cmocka_unit_test(questions),
+		cmocka_unit_test(query_commands),
 	};
 
 	return cmocka_run_group_tests_name("cdb", tests, NULL, NULL);

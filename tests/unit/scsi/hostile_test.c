@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Random bytes for every parser, on blocks that end where the bytes end: a sanitizer sees what is
- * read beyond, the timeout of the test what does not end, and the checks what holds of any result.
+ * Random bytes for every parser, in heap blocks of the exact length, so that a sanitizer detects
+ * reads past the end; the test's timeout detects endless loops.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -10,21 +10,15 @@
 
 #include "tests.h"
 
-#include "scsi/capacity.h"
-#include "scsi/inquiry.h"
-#include "scsi/mode.h"
-#include "scsi/report_luns.h"
-#include "scsi/response.h"
-#include "scsi/sense.h"
-#include "scsi/vpd.h"
+#include "scsi/scsi.h"
 
 #define LONGEST 300
 
 typedef void (*check_fn)(const uint8_t *data, size_t len);
 
 /*
- * Gives @check random bytes. Half of the rounds begin with @start, or they would seldom come past a
- * parser's first look; small numbers are likelier than large ones, so that lengths fit at times.
+ * Calls @check with random bytes. Half of them start with @start, because random ones rarely pass a
+ * parser's first check; small numbers are more likely, so that lengths are sometimes valid.
  */
 static void run(const void *start, size_t start_len, check_fn check)
 {

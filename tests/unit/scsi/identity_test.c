@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* VPD page 83h: which of a unit's names is taken, and how it is written. */
+/* VPD page 83h: which designator is chosen, and its format. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -8,7 +8,7 @@
 #include "scsi/text.h"
 #include "scsi/vpd.h"
 
-/* Puts pages together, descriptor by descriptor. */
+/* A page under construction. */
 struct page {
 	uint8_t bytes[512];
 	size_t len;
@@ -49,8 +49,8 @@ static void expect(const struct page *p, const char *want)
 #define NAA5 "\x50\x01\x43\x80\x12\x34\x56\x78"
 #define EUI  "\x00\x25\x38\x5a\x91\xb0\x12\x34"
 
-/* From the least to the best: each that is added takes the place of those before. */
-static void takes_the_best_kind(void **state)
+/* In increasing preference: each added designator replaces the previous ones. */
+static void prefers_the_best_designator(void **state)
 {
 	struct page p;
 
@@ -75,8 +75,8 @@ static void takes_the_best_kind(void **state)
 	expect(&p, "naa.6001405abcdef0123456789abcdef001");
 }
 
-/* As an array sends it: names of the port and of the target come first. */
-static void leaves_out_ports_and_targets(void **state)
+/* As sent by an array: designators of the port and of the target come first. */
+static void ignores_ports_and_targets(void **state)
 {
 	struct page p;
 
@@ -90,7 +90,7 @@ static void leaves_out_ports_and_targets(void **state)
 	expect(&p, "t10.ACME    serial");
 }
 
-static void leaves_out_what_is_malformed(void **state)
+static void ignores_malformed_designators(void **state)
 {
 	struct page p;
 
@@ -101,12 +101,12 @@ static void leaves_out_what_is_malformed(void **state)
 	add(&p, 1, 3, "\0\0\0\0\0\0\0\0", 8); /* no NAA format 0 */
 	add(&p, 1, 3, "", 0);                 /* nothing */
 	add(&p, 2, 3, NAA5, 8);               /* NAA is binary */
-	add(&p, 1, 2, "\0\0\0\0\0\0\0\0", 8); /* every device's */
+	add(&p, 1, 2, "\0\0\0\0\0\0\0\0", 8); /* no EUI-64 */
 	add(&p, 1, 2, EUI, 7);                /* EUI-64 has 8, 12 or 16 */
 	add(&p, 1, 8, "iqn", 3);              /* names are text */
-	add(&p, 2, 1, "        ", 8);         /* nothing but blanks */
+	add(&p, 2, 1, "        ", 8);         /* only blanks */
 	add(&p, 2, 0, "", 0);
-	add(&p, 1, 15, NAA6, 16); /* a kind not known */
+	add(&p, 1, 15, NAA6, 16); /* unknown type */
 	expect(&p, "");
 }
 
@@ -122,7 +122,7 @@ static void other_lengths_of_eui(void **state)
 	expect(&p, "eui.0025385a91b012340025385a91b01234");
 }
 
-static void makes_text_safe_and_short(void **state)
+static void sanitizes_and_truncates_text(void **state)
 {
 	uint8_t text[255];
 	struct page p;
@@ -137,15 +137,15 @@ static void makes_text_safe_and_short(void **state)
 	add(&p, 2, 1, text, sizeof(text));
 	assert_int_equal(scsi_vpd_parse_identity(p.bytes, p.len, name), 0);
 	assert_int_equal(strlen(name), SCSI_WWID_SIZE - 1);
-	/* Digits come in pairs: 80 of them after the prefix. */
+	/* Only pairs of digits: 80 of them after the prefix. */
 	begin(&p);
 	add(&p, 1, 0, text, sizeof(text));
 	assert_int_equal(scsi_vpd_parse_identity(p.bytes, p.len, name), 0);
 	assert_int_equal(strlen(name), strlen("vendor.") + 80);
 }
 
-/* Each string is the largest that its buffer holds, and half a byte's digits are none. */
-static void strings_end_in_their_buffers(void **state)
+/* Each string is the longest that fits its buffer; hex digits come in pairs. */
+static void strings_fit_their_buffers(void **state)
 {
 	static const uint8_t bytes[] = {0xab, 0xcd, 0xef};
 	size_t size;
@@ -163,7 +163,7 @@ static void strings_end_in_their_buffers(void **state)
 	}
 }
 
-static void stops_where_bytes_stop(void **state)
+static void stops_at_the_end_of_data(void **state)
 {
 	char name[SCSI_WWID_SIZE];
 	struct page p;
@@ -182,12 +182,12 @@ static void stops_where_bytes_stop(void **state)
 		assert_int_equal(strlen(name), len < 16 ? 0 : len < 36 ? 20 : 36);
 		free(copy);
 	}
-	/* A descriptor that says that it is longer than its page. */
+	/* A descriptor that exceeds its page. */
 	p.bytes[16 + 3] = 17;
 	expect(&p, "naa.5001438012345678");
 	p.bytes[4 + 3] = 255;
 	expect(&p, "");
-	/* A page that says that it is longer than what came, and another page. */
+	/* A page longer than the data, and a different page. */
 	p.bytes[4 + 3] = 8;
 	put_be16(p.bytes + 2, 0xffff);
 	expect(&p, "naa.5001438012345678");
@@ -199,13 +199,13 @@ static void stops_where_bytes_stop(void **state)
 int run_identity_tests(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(takes_the_best_kind),
-		cmocka_unit_test(leaves_out_ports_and_targets),
-		cmocka_unit_test(leaves_out_what_is_malformed),
+		cmocka_unit_test(prefers_the_best_designator),
+		cmocka_unit_test(ignores_ports_and_targets),
+		cmocka_unit_test(ignores_malformed_designators),
 		cmocka_unit_test(other_lengths_of_eui),
-		cmocka_unit_test(makes_text_safe_and_short),
-		cmocka_unit_test(strings_end_in_their_buffers),
-		cmocka_unit_test(stops_where_bytes_stop),
+		cmocka_unit_test(sanitizes_and_truncates_text),
+		cmocka_unit_test(strings_fit_their_buffers),
+		cmocka_unit_test(stops_at_the_end_of_data),
 	};
 
 	return cmocka_run_group_tests_name("identity", tests, NULL, NULL);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Standard INQUIRY data of devices of several kinds and ages. */
+/* Standard INQUIRY data of several kinds of devices. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -7,7 +7,7 @@
 
 #include "scsi/inquiry.h"
 
-/* A present-day disk; the text fields have 8, 16 and 4 bytes. */
+/* A modern disk; the text fields have 8, 16 and 4 bytes. */
 static const uint8_t disk[] = "\x00\x00\x05\x12\x1f\x00\x10\x02"
 			      "QEMU    "
 			      "QEMU HARDDISK   "
@@ -46,7 +46,7 @@ static void reads_a_cdrom(void **state)
 	assert_string_equal(inq.revision, "1");
 }
 
-static void tells_absent_units(void **state)
+static void detects_absent_units(void **state)
 {
 	static const uint8_t none[36] = {0x7f, 0, 5, 2, 31};
 	static const uint8_t empty[36] = {0x20, 0, 5, 2, 31};
@@ -61,8 +61,8 @@ static void tells_absent_units(void **state)
 	assert_int_equal(inq.qualifier, SCSI_QUALIFIER_EMPTY);
 }
 
-/* The data say that they end before what follows them in the buffer. */
-static void heeds_additional_length(void **state)
+/* ADDITIONAL LENGTH ends the data before the end of the buffer. */
+static void respects_additional_length(void **state)
 {
 	uint8_t image[DISK_LEN];
 	struct scsi_inquiry inq;
@@ -83,7 +83,7 @@ static void heeds_additional_length(void **state)
 	assert_string_equal(inq.revision, "2.5+");
 }
 
-static void reads_what_there_is(void **state)
+static void parses_truncated_data(void **state)
 {
 	struct scsi_inquiry inq;
 	size_t len;
@@ -104,9 +104,11 @@ static void reads_what_there_is(void **state)
 int run_inquiry_tests(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(reads_a_disk),        cmocka_unit_test(reads_a_cdrom),
-		cmocka_unit_test(tells_absent_units),  cmocka_unit_test(heeds_additional_length),
-		cmocka_unit_test(reads_what_there_is),
+		cmocka_unit_test(reads_a_disk),
+		cmocka_unit_test(reads_a_cdrom),
+		cmocka_unit_test(detects_absent_units),
+		cmocka_unit_test(respects_additional_length),
+		cmocka_unit_test(parses_truncated_data),
 	};
 
 	return cmocka_run_group_tests_name("inquiry", tests, NULL, NULL);

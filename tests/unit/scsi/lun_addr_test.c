@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The 8 bytes that address a logical unit, both ways. */
+/* Encoding and decoding LUN fields. */
 #include "tests.h"
 
 #include "scsi/lun_addr.h"
@@ -29,7 +29,7 @@ static void encodes_flat_form(void **state)
 	}
 }
 
-static void refuses_what_is_out_of_range(void **state)
+static void rejects_numbers_out_of_range(void **state)
 {
 	static const uint8_t untouched[8] = {9, 9, 9, 9, 9, 9, 9, 9};
 	uint8_t out[8] = {9, 9, 9, 9, 9, 9, 9, 9};
@@ -81,7 +81,7 @@ static void decodes_peripheral_form(void **state)
 	}
 }
 
-static void refuses_other_addresses(void **state)
+static void rejects_other_addresses(void **state)
 {
 	unsigned target = 77;
 	unsigned lun = 88;
@@ -114,10 +114,10 @@ int run_lun_addr_tests(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(encodes_flat_form),
-		cmocka_unit_test(refuses_what_is_out_of_range),
+		cmocka_unit_test(rejects_numbers_out_of_range),
 		cmocka_unit_test(decodes_what_it_encodes),
 		cmocka_unit_test(decodes_peripheral_form),
-		cmocka_unit_test(refuses_other_addresses),
+		cmocka_unit_test(rejects_other_addresses),
 	};
 
 	return cmocka_run_group_tests_name("lun_addr", tests, NULL, NULL);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Runs all tests of src/scsi/, and holds what they share. */
+/* Runs all tests of src/scsi/, and defines their helpers. */
 #include <stdlib.h>
 
 #include "tests.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* MODE SENSE replies of both forms. */
+/* MODE SENSE data in both forms. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -49,7 +49,7 @@ static void ten_byte_form(void **state)
 	assert_false(m.write_cache);
 }
 
-static void six_bytes_cut_anywhere(void **state)
+static void truncated_six_byte_form(void **state)
 {
 	struct scsi_mode m;
 	size_t len;
@@ -66,7 +66,7 @@ static void six_bytes_cut_anywhere(void **state)
 	}
 }
 
-static void ten_bytes_cut_anywhere(void **state)
+static void truncated_ten_byte_form(void **state)
 {
 	struct scsi_mode m;
 	size_t len;
@@ -83,23 +83,23 @@ static void ten_bytes_cut_anywhere(void **state)
 	}
 }
 
-static void lengths_that_lie(void **state)
+static void wrong_lengths(void **state)
 {
 	struct scsi_mode m;
 	uint8_t data[64];
 
 	(void)state;
 	CONFORMS("R-HARD-20");
-	/* The data end before the caching page, whatever the buffer holds. */
+	/* The data ends before the caching page. */
 	memcpy(data, reply_6, sizeof(reply_6));
 	data[0] = 23;
 	assert_int_equal(scsi_mode_parse_6(data, sizeof(reply_6), &m), 0);
 	assert_false(m.write_cache);
-	/* More data are claimed than came. */
+	/* The claimed length exceeds the data. */
 	data[0] = 255;
 	assert_int_equal(scsi_mode_parse_6(data, sizeof(reply_6), &m), 0);
 	assert_true(m.write_cache);
-	/* Block descriptors, then a page, that reach past the end. */
+	/* Block descriptors, then a page, that exceed the data. */
 	data[3] = 255;
 	assert_int_equal(scsi_mode_parse_6(data, sizeof(reply_6), &m), 0);
 	assert_true(m.dpofua);
@@ -123,9 +123,11 @@ static void lengths_that_lie(void **state)
 int run_mode_tests(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(six_byte_form),          cmocka_unit_test(ten_byte_form),
-		cmocka_unit_test(six_bytes_cut_anywhere), cmocka_unit_test(ten_bytes_cut_anywhere),
-		cmocka_unit_test(lengths_that_lie),
+		cmocka_unit_test(six_byte_form),
+		cmocka_unit_test(ten_byte_form),
+		cmocka_unit_test(truncated_six_byte_form),
+		cmocka_unit_test(truncated_ten_byte_form),
+		cmocka_unit_test(wrong_lengths),
 	};
 
 	return cmocka_run_group_tests_name("mode", tests, NULL, NULL);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The REPORT LUNS list: what is taken from it, and where it ends. */
+/* The REPORT LUNS list: which entries are returned, and where it ends. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -7,7 +7,7 @@
 
 #include "scsi/report_luns.h"
 
-/* Header, then LUN 0, 5, 300 and 16383, with entries between them that can't be addressed. */
+/* Header, then LUN 0, 5, 300 and 16383, between entries that can't be addressed. */
 static const uint8_t reply[] = {
 	0,    0,    0, 88, 0, 0, 0, 0, /* eleven entries */
 	0,    0,    0, 0,  0, 0, 0, 0, /* peripheral form, 0 */
@@ -35,12 +35,12 @@ static unsigned count(const uint8_t *data, size_t len, uint64_t *wanted)
 		assert_true(lun <= 16383);
 		found++;
 	}
-	/* The end stays the end. */
+	/* At the end it stays at the end. */
 	assert_false(scsi_lun_list_next(&list, &lun));
 	return found;
 }
 
-static void takes_single_level_luns(void **state)
+static void accepts_single_level_luns(void **state)
 {
 	static const unsigned want[] = {0, 5, 300, 16383};
 	struct scsi_lun_list list;
@@ -58,7 +58,7 @@ static void takes_single_level_luns(void **state)
 	assert_false(scsi_lun_list_next(&list, &lun));
 }
 
-static void reads_what_there_is(void **state)
+static void parses_truncated_data(void **state)
 {
 	uint64_t wanted;
 	size_t len;
@@ -109,8 +109,8 @@ static void length_is_rounded_down_and_bounded(void **state)
 int run_report_luns_tests(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(takes_single_level_luns),
-		cmocka_unit_test(reads_what_there_is),
+		cmocka_unit_test(accepts_single_level_luns),
+		cmocka_unit_test(parses_truncated_data),
 		cmocka_unit_test(length_is_rounded_down_and_bounded),
 	};
 

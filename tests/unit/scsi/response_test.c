@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What responses, statuses and sense make of a request's result. */
+/* The errno for responses, statuses and sense data. */
 #include <errno.h>
 
 #include <vscsi/scsi.h>
@@ -14,7 +14,7 @@ static struct scsi_sense sense(unsigned key, unsigned asc, unsigned ascq)
 	return (struct scsi_sense){.key = (uint8_t)key, .asc = (uint8_t)asc, .ascq = (uint8_t)ascq};
 }
 
-/* Results of the responses 1 to 12; of all others, that of FAILURE. */
+/* The errnos of responses 1 to 12; all others are treated as FAILURE. */
 static int response_result(unsigned response)
 {
 	static const int results[] = {
@@ -28,7 +28,7 @@ static int response_result(unsigned response)
 	return -EREMOTEIO;
 }
 
-/* Whatever the status says beside it, GOOD above all. */
+/* Whatever the status, especially GOOD. */
 static void response_decides_first(void **state)
 {
 	static const uint8_t statuses[] = {0x00, 0x04, 0x08, 0x18, 0x28, 0x40, 0xff};
@@ -73,7 +73,7 @@ static void status_decides_with_response_ok(void **state)
 	}
 }
 
-/* Sense counts beside CHECK CONDITION alone: other statuses may have left old bytes. */
+/* Sense data counts only with CHECK CONDITION: with other statuses the buffer may be stale. */
 static void sense_needs_check_condition(void **state)
 {
 	struct scsi_sense medium = sense(3, 0x11, 0);
@@ -84,7 +84,7 @@ static void sense_needs_check_condition(void **state)
 	assert_int_equal(scsi_result(0, 0x02, &medium), -EIO);
 }
 
-static void sense_makes_the_result(void **state)
+static void sense_determines_the_result(void **state)
 {
 	static const struct {
 		uint8_t key;
@@ -93,15 +93,15 @@ static void sense_makes_the_result(void **state)
 		int result;
 	} cases[] = {
 		{0x0, 0x00, 0x00, -EREMOTEIO}, {0x1, 0x17, 0x01, 0},
-		{0x2, 0x04, 0x00, -EIO},       {0x2, 0x04, 0x01, -EAGAIN},
-		{0x2, 0x04, 0x0a, -EAGAIN},    {0x2, 0x04, 0x04, -EIO},
+		{0x2, 0x04, 0x00, -EIO},       {0x2, 0x04, 0x01, -EBUSY},
+		{0x2, 0x04, 0x0a, -EBUSY},     {0x2, 0x04, 0x04, -EIO},
 		{0x2, 0x3a, 0x00, -ENOMEDIUM}, {0x2, 0x3a, 0x02, -ENOMEDIUM},
 		{0x3, 0x11, 0x00, -EIO},       {0x3, 0x10, 0x00, -EIO},
 		{0x4, 0x44, 0x00, -EIO},       {0x5, 0x20, 0x00, -EOPNOTSUPP},
 		{0x5, 0x20, 0x02, -EREMOTEIO}, {0x5, 0x21, 0x00, -EREMOTEIO},
 		{0x5, 0x24, 0x00, -EREMOTEIO}, {0x5, 0x25, 0x00, -ENODEV},
-		{0x5, 0x10, 0x01, -EILSEQ},    {0x6, 0x29, 0x00, -EAGAIN},
-		{0x6, 0x2a, 0x09, -EAGAIN},    {0x6, 0xff, 0xff, -EAGAIN},
+		{0x5, 0x10, 0x01, -EILSEQ},    {0x6, 0x29, 0x00, -EBUSY},
+		{0x6, 0x2a, 0x09, -EBUSY},     {0x6, 0xff, 0xff, -EBUSY},
 		{0x7, 0x27, 0x00, -EROFS},     {0x7, 0x27, 0x02, -EROFS},
 		{0x7, 0x27, 0x07, -ENOSPC},    {0x7, 0x74, 0x71, -EREMOTEIO},
 		{0x8, 0x00, 0x00, -EIO},       {0x9, 0x80, 0x00, -EREMOTEIO},
@@ -115,7 +115,7 @@ static void sense_makes_the_result(void **state)
 	(void)state;
 	for (i = 0; i < ARRAY_LEN(cases); i++) {
 		struct scsi_sense s = sense(cases[i].key, cases[i].asc, cases[i].ascq);
-		bool again = cases[i].result == -EAGAIN;
+		bool again = cases[i].result == -EBUSY;
 
 		assert_int_equal(scsi_result(0, 0x02, &s), cases[i].result);
 		assert_int_equal(scsi_retry(0, 0x02, &s), again);
@@ -129,26 +129,26 @@ static void check_condition_without_sense(void **state)
 	assert_false(scsi_retry(0, 0x02, NULL));
 }
 
-static void failure_with_sense_is_explained_by_it(void **state)
+static void failure_with_sense(void **state)
 {
 	struct scsi_sense s = sense(6, 0x29, 0);
 
 	(void)state;
 	CONFORMS("R-SCSI-53");
-	assert_int_equal(scsi_result(9, 0x02, &s), -EAGAIN);
+	assert_int_equal(scsi_result(9, 0x02, &s), -EBUSY);
 	assert_true(scsi_retry(9, 0x02, &s));
 	s = sense(7, 0x27, 0);
 	assert_int_equal(scsi_result(9, 0x02, &s), -EROFS);
 	/* FAILURE is never a success. */
 	s = sense(1, 0x17, 0);
 	assert_int_equal(scsi_result(9, 0x02, &s), -EREMOTEIO);
-	/* No other response is explained so. */
+	/* Other responses are not refined by sense data. */
 	s = sense(6, 0x29, 0);
 	assert_int_equal(scsi_result(3, 0x02, &s), -ENODEV);
 	assert_int_equal(scsi_result(200, 0x02, &s), -EREMOTEIO);
 }
 
-/* The command itself was not carried out; and a lost write must not vanish in a retry. */
+/* The command itself was not executed, and a lost write must not be hidden by a retry. */
 static void deferred_sense(void **state)
 {
 	struct scsi_sense s = sense(1, 0x17, 0);
@@ -156,7 +156,7 @@ static void deferred_sense(void **state)
 
 	(void)state;
 	s.deferred = true;
-	assert_int_equal(scsi_result(0, 0x02, &s), -EAGAIN);
+	assert_int_equal(scsi_result(0, 0x02, &s), -EBUSY);
 	assert_true(scsi_retry(0, 0x02, &s));
 	for (key = 2; key < 16; key++) {
 		s.key = (uint8_t)key;
@@ -165,7 +165,7 @@ static void deferred_sense(void **state)
 	}
 }
 
-static void words(void **state)
+static void texts(void **state)
 {
 	unsigned i;
 
@@ -192,11 +192,11 @@ int run_response_tests(void)
 		cmocka_unit_test(response_decides_first),
 		cmocka_unit_test(status_decides_with_response_ok),
 		cmocka_unit_test(sense_needs_check_condition),
-		cmocka_unit_test(sense_makes_the_result),
+		cmocka_unit_test(sense_determines_the_result),
 		cmocka_unit_test(check_condition_without_sense),
-		cmocka_unit_test(failure_with_sense_is_explained_by_it),
+		cmocka_unit_test(failure_with_sense),
 		cmocka_unit_test(deferred_sense),
-		cmocka_unit_test(words),
+		cmocka_unit_test(texts),
 	};
 
 	return cmocka_run_group_tests_name("response", tests, NULL, NULL);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Sense data of both formats, and their words. */
+/* Sense data in both formats, and its texts. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -12,7 +12,7 @@
 /* UNIT ATTENTION, capacity data has changed. */
 static const uint8_t fixed[18] = {0x70, 0, 6, 0, 0, 0, 0, 10, 0, 0, 0, 0, 0x2a, 0x09};
 
-/* MEDIUM ERROR, unrecovered read error; a block descriptor first, then the information. */
+/* MEDIUM ERROR, unrecovered read error; a block descriptor, then an information descriptor. */
 static const uint8_t descriptor[] = {
 	0x72, 3,    0x11, 0x00, 0, 0, 0, 18, /* header */
 	0x05, 4,    0,    0,    0, 0,        /* another descriptor */
@@ -62,7 +62,7 @@ static void only_four_response_codes(void **state)
 	}
 }
 
-static void fixed_cut_anywhere(void **state)
+static void truncated_fixed_format(void **state)
 {
 	struct scsi_sense s;
 	size_t len;
@@ -80,7 +80,7 @@ static void fixed_cut_anywhere(void **state)
 	}
 }
 
-static void descriptor_cut_anywhere(void **state)
+static void truncated_descriptor_format(void **state)
 {
 	struct scsi_sense s;
 	size_t len;
@@ -97,7 +97,7 @@ static void descriptor_cut_anywhere(void **state)
 	}
 }
 
-static void lengths_that_lie(void **state)
+static void wrong_lengths(void **state)
 {
 	uint8_t data[sizeof(descriptor)];
 	struct scsi_sense s;
@@ -111,7 +111,7 @@ static void lengths_that_lie(void **state)
 	assert_int_equal(scsi_sense_decode(data, sizeof(data), &s), 0);
 	assert_int_equal(s.key, SCSI_KEY_MEDIUM_ERROR);
 	assert_int_equal(s.asc, 0x11);
-	/* Fixed format that says that it has no additional code. */
+	/* Fixed format, too short for the additional sense code. */
 	memcpy(data, fixed, sizeof(fixed));
 	data[7] = 4;
 	assert_int_equal(scsi_sense_decode(data, sizeof(fixed), &s), 0);
@@ -119,7 +119,7 @@ static void lengths_that_lie(void **state)
 	assert_int_equal(s.asc, 0);
 }
 
-static void words_for_known_codes(void **state)
+static void texts_of_known_codes(void **state)
 {
 	(void)state;
 	assert_string_equal(vscsi_sense_text(6, 0x2a, 0x09),
@@ -130,7 +130,7 @@ static void words_for_known_codes(void **state)
 	assert_string_equal(vscsi_sense_text(7, 0x27, 0), "DATA PROTECT: write protected");
 }
 
-static void words_for_other_codes(void **state)
+static void texts_of_other_codes(void **state)
 {
 	unsigned key;
 
@@ -141,15 +141,15 @@ static void words_for_other_codes(void **state)
 	assert_string_equal(vscsi_sense_text(16, 0x2a, 0x09), "unknown sense key");
 	assert_string_equal(vscsi_sense_text(UINT32_MAX, UINT32_MAX, UINT32_MAX),
 			    "unknown sense key");
-	/* Numbers above a byte are no known ones: nothing is cut off before the comparison. */
+	/* Values above a byte are unknown, not truncated. */
 	assert_string_equal(vscsi_sense_text(6, 0x12a, 0x09), "UNIT ATTENTION");
 	assert_string_equal(vscsi_sense_text(6, 0x2a, 0x109), "UNIT ATTENTION");
 	for (key = 0; key < 32; key++)
 		assert_non_null(vscsi_sense_text(key, 0xff, 0xff));
 }
 
-/* Every sentence begins with the name of its own key. */
-static void words_begin_with_the_key(void **state)
+/* Every text starts with the name of its key. */
+static void texts_start_with_the_key(void **state)
 {
 	unsigned known = 0;
 	unsigned code;
@@ -179,12 +179,12 @@ int run_sense_tests(void)
 		cmocka_unit_test(fixed_format),
 		cmocka_unit_test(descriptor_format),
 		cmocka_unit_test(only_four_response_codes),
-		cmocka_unit_test(fixed_cut_anywhere),
-		cmocka_unit_test(descriptor_cut_anywhere),
-		cmocka_unit_test(lengths_that_lie),
-		cmocka_unit_test(words_for_known_codes),
-		cmocka_unit_test(words_for_other_codes),
-		cmocka_unit_test(words_begin_with_the_key),
+		cmocka_unit_test(truncated_fixed_format),
+		cmocka_unit_test(truncated_descriptor_format),
+		cmocka_unit_test(wrong_lengths),
+		cmocka_unit_test(texts_of_known_codes),
+		cmocka_unit_test(texts_of_other_codes),
+		cmocka_unit_test(texts_start_with_the_key),
 	};
 
 	return cmocka_run_group_tests_name("sense", tests, NULL, NULL);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What the tests of src/scsi/ share: images that end where they should end, so that a sanitizer
- * sees a read beyond, and numbers that look random and repeat.
+ * Shared by the tests of src/scsi/: copies that end where their data ends, so that a sanitizer
+ * detects reads past it, and pseudo-random numbers.
  */
 #ifndef UNIT_SCSI_TESTS_H
 #define UNIT_SCSI_TESTS_H
@@ -18,20 +18,20 @@
 #include "conforms.h"
 #include "util/bits.h"
 
-/* Rounds of a test with random bytes. */
+/* Iterations of a test with random bytes. */
 #define RANDOM_ROUNDS 100000
 
-/**
- * exact_copy - Copy bytes to a heap block that ends with them
+/*
+ * exact_copy - Copy bytes to a heap block of exactly this length
  *
  * Return: the copy, which the caller frees.
  */
 uint8_t *exact_copy(const void *data, size_t len);
 
-/* The next number of a sequence; @state begins with anything but 0. */
+/* The next pseudo-random number; @state must not be 0. */
 uint64_t next_random(uint64_t *state);
 
-/* Fails unless @s ends within @size bytes and is printable ASCII. */
+/* Fails unless @s is terminated within @size bytes and is printable ASCII. */
 void assert_clean_string(const char *s, size_t size);
 
 /* Each runs the tests of one file. Return: number of failures. */

@@ -29,8 +29,8 @@ static void reads_list_of_pages(void **state)
 	}
 }
 
-/* Standard INQUIRY data begin with 00 00 as the list of pages does. */
-static void standard_data_are_no_list_of_pages(void **state)
+/* Standard INQUIRY data starts with 00 00, like the list of pages. */
+static void standard_data_is_not_a_page_list(void **state)
 {
 	static const uint8_t standard[36] = {0, 0, 5, 2, 31, 0, 0, 2, 'Q'};
 	struct scsi_vpd_pages pages;
@@ -40,7 +40,7 @@ static void standard_data_are_no_list_of_pages(void **state)
 	assert_false(scsi_vpd_has(&pages, 31));
 }
 
-static void list_ends_where_bytes_end(void **state)
+static void truncated_page_list(void **state)
 {
 	uint8_t page[4 + 256] = {0, 0, 1, 0};
 	struct scsi_vpd_pages pages;
@@ -99,7 +99,7 @@ static void reads_serial(void **state)
 		      8, "");
 }
 
-static void cuts_long_serial(void **state)
+static void truncates_long_serial(void **state)
 {
 	uint8_t page[4 + 252] = {0, 0x80, 0, 252};
 	char serial[SCSI_SERIAL_SIZE];
@@ -126,8 +126,8 @@ static void reads_limits(void **state)
 	assert_int_equal(out.max_write_same, UINT64_C(0x100000002));
 }
 
-/* SBC-2's page has 16 bytes; a field is there as a whole or not at all. */
-static void short_limits_have_no_half_fields(void **state)
+/* In SBC-2 the page has 16 bytes; a truncated field is treated as missing. */
+static void truncated_limits(void **state)
 {
 	struct scsi_vpd_limits out;
 	size_t len;
@@ -149,7 +149,7 @@ static void short_limits_have_no_half_fields(void **state)
 	}
 }
 
-static void limits_heed_the_page_length(void **state)
+static void limits_respect_the_page_length(void **state)
 {
 	struct scsi_vpd_limits out;
 	uint8_t page[64];
@@ -191,7 +191,7 @@ static void reads_provisioning(void **state)
 		{{0, 0xb2, 0, 4, 0, 0x80, 1, 0}, {true, false, false, 1}},
 		{{0, 0xb2, 0, 4, 0, 0x40, 0xf8, 0}, {false, true, false, 0}},
 		{{0, 0xb2, 0, 4, 0, 0x20, 0, 0}, {false, false, false, 0}},
-		/* LBPRZ 010b: blocks read as what the vendor chose, which is not zeros. */
+		/* LBPRZ 010b: unmapped blocks read as a vendor-specific pattern, not zeros. */
 		{{0, 0xb2, 0, 4, 0, 0x88, 2, 0}, {true, false, false, 2}},
 		{{0, 0xb2, 0, 1, 9, 0xff, 7, 0}, {false, false, false, 0}},
 	};
@@ -206,7 +206,7 @@ static void reads_provisioning(void **state)
 	}
 }
 
-static void refuses_other_pages(void **state)
+static void rejects_other_pages(void **state)
 {
 	struct scsi_vpd_provisioning provisioning;
 	struct scsi_vpd_limits lim;
@@ -228,16 +228,16 @@ int run_vpd_tests(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_list_of_pages),
-		cmocka_unit_test(standard_data_are_no_list_of_pages),
-		cmocka_unit_test(list_ends_where_bytes_end),
+		cmocka_unit_test(standard_data_is_not_a_page_list),
+		cmocka_unit_test(truncated_page_list),
 		cmocka_unit_test(reads_serial),
-		cmocka_unit_test(cuts_long_serial),
+		cmocka_unit_test(truncates_long_serial),
 		cmocka_unit_test(reads_limits),
-		cmocka_unit_test(short_limits_have_no_half_fields),
-		cmocka_unit_test(limits_heed_the_page_length),
+		cmocka_unit_test(truncated_limits),
+		cmocka_unit_test(limits_respect_the_page_length),
 		cmocka_unit_test(reads_rotation),
 		cmocka_unit_test(reads_provisioning),
-		cmocka_unit_test(refuses_other_pages),
+		cmocka_unit_test(rejects_other_pages),
 	};
 
 	return cmocka_run_group_tests_name("vpd", tests, NULL, NULL);

@@ -97,8 +97,8 @@ static void test_no_config(void **state)
 	(void)state;
 	fx.ropts.protocol &= ~RIG_P_CONFIG;
 	fx_connect(&fx);
-	assert_int_equal(fx.t->ops->read_config(fx.t, 0, config, sizeof(config)), -ENOTSUP);
-	assert_int_equal(fx.t->ops->write_config(fx.t, 20, config, 4), -ENOTSUP);
+	assert_int_equal(fx.t->ops->read_config(fx.t, 0, config, sizeof(config)), -EOPNOTSUPP);
+	assert_int_equal(fx.t->ops->write_config(fx.t, 20, config, 4), -EOPNOTSUPP);
 	assert_int_equal(rig_seen(fx.rig, RIG_GET_CONFIG), 0);
 	assert_int_equal(rig_seen(fx.rig, RIG_SET_CONFIG), 0);
 	fx_down(&fx);

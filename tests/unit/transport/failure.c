@@ -2,57 +2,13 @@
 /* Ends and delays at every point of a connection's life; nothing may be left over. */
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <sys/socket.h>
 
 #include "fixture.h"
-
-/*
- * At most so many bytes go with each sendmsg() of this program, and every other sendmsg(),
- * recvmsg() and poll() is interrupted by a signal that nobody sent; 0: none of this.
- */
-static _Atomic size_t send_limit;
-static _Atomic unsigned calls;
-
-ssize_t __real_sendmsg(int fd, const struct msghdr *msg, int flags);
-ssize_t __wrap_sendmsg(int fd, const struct msghdr *msg, int flags);
-ssize_t __real_recvmsg(int fd, struct msghdr *msg, int flags);
-ssize_t __wrap_recvmsg(int fd, struct msghdr *msg, int flags);
-int __real_poll(struct pollfd *fds, nfds_t n, int timeout);
-int __wrap_poll(struct pollfd *fds, nfds_t n, int timeout);
-
-static bool interrupted(void)
-{
-	errno = EINTR;
-	return send_limit && atomic_fetch_add(&calls, 1) % 2;
-}
-
-ssize_t __wrap_sendmsg(int fd, const struct msghdr *msg, int flags)
-{
-	struct iovec iov = msg->msg_iov[0];
-	struct msghdr less = *msg;
-
-	if (interrupted())
-		return -1;
-	if (send_limit && iov.iov_len > send_limit)
-		iov.iov_len = send_limit;
-	less.msg_iov = &iov;
-	return __real_sendmsg(fd, &less, flags);
-}
-
-ssize_t __wrap_recvmsg(int fd, struct msghdr *msg, int flags)
-{
-	return interrupted() ? -1 : __real_recvmsg(fd, msg, flags);
-}
-
-int __wrap_poll(struct pollfd *fds, nfds_t n, int timeout)
-{
-	return interrupted() ? -1 : __real_poll(fds, n, timeout);
-}
+#include "wrap.h"
 
 static void test_partial_sends_go_on(void **state)
 {
@@ -64,9 +20,10 @@ static void test_partial_sends_go_on(void **state)
 	for (limit = 1; limit < 60; limit = limit * 3 + 1) {
 		fx = fx_new();
 		fx_up(&fx);
-		send_limit = limit;
+		/* Signals that nobody sent, too. */
+		wraps = (struct wraps){.limit = limit, .err = EINTR};
 		assert_int_equal(fx_life(&fx), 0);
-		send_limit = 0;
+		wraps = (struct wraps){.limit = 0};
 		fx_down(&fx);
 	}
 }

@@ -84,6 +84,7 @@ int vring_tests(void);
 int config_tests(void);
 int channel_tests(void);
 int failure_tests(void);
+int nowait_tests(void);
 int inflight_tests(void);
 int socket_tests(void);
 int rig_tests(void);

@@ -5,6 +5,7 @@
 #include <vscsi/error.h>
 
 #include "fixture.h"
+#include "transport/vhost_user/vhost_user.h"
 
 #define WANTED                                                                            \
 	(RIG_P_MQ | RIG_P_REPLY_ACK | RIG_P_BACKEND_REQ | RIG_P_CONFIG | RIG_P_INFLIGHT | \
@@ -117,7 +118,7 @@ static void test_every_subset(void **state)
 		if (set & 1)
 			fx.ropts.protocol &= ~fx.topts.protocol_off;
 		fx_up(&fx);
-		want = fx.topts.protocol_off & RIG_P_CONFIG ? -ENOTSUP : 0;
+		want = fx.topts.protocol_off & RIG_P_CONFIG ? -EOPNOTSUPP : 0;
 		assert_int_equal(fx_life(&fx), want);
 		fx_down(&fx);
 	}
@@ -131,13 +132,13 @@ static void test_must_have(void **state)
 	fx.ropts.protocol &= ~RIG_P_STATUS;
 	fx.topts.protocol_must = RIG_P_MQ | RIG_P_STATUS;
 	fx_up(&fx);
-	assert_int_equal(fx_open(&fx), -ENOTSUP);
+	assert_int_equal(fx_open(&fx), -EOPNOTSUPP);
 	assert_non_null(strstr(vscsi_last_error(), "STATUS"));
 	assert_int_equal(rig_seen(fx.rig, RIG_SET_PROTOCOL_FEATURES), 0);
 	assert_int_equal(rig_seen(fx.rig, RIG_SET_OWNER), 0);
 	/* The socket stayed the caller's, and nothing was said that can't be said again. */
 	fx.topts.protocol_must = RIG_P_MQ | 1ull << 40;
-	assert_int_equal(fx_open(&fx), -ENOTSUP);
+	assert_int_equal(fx_open(&fx), -EOPNOTSUPP);
 	fx.topts.protocol_must = RIG_P_MQ;
 	assert_int_equal(fx_open(&fx), 0);
 	fx_down(&fx);
@@ -229,8 +230,58 @@ static void test_queue_numbers(void **state)
 	count_queues(257, 0, 256);
 	count_queues(1ull << 32, 0, 256);
 	count_queues(UINT64_MAX, 0, 256);
-	count_queues(0, -ENOTSUP, 0);
-	count_queues(2, -ENOTSUP, 0);
+	count_queues(0, -EOPNOTSUPP, 0);
+	count_queues(2, -EOPNOTSUPP, 0);
+}
+
+/* What was agreed on with the back-end before says nothing about the one that is there now. */
+static void test_bit_30_is_gone_on_the_next_connection(void **state)
+{
+	struct fx fx = fx_new();
+
+	CONFORMS("R-VU-14", "R-VU-15");
+	(void)state;
+	fx.ropts.path = "./bit30.sock";
+	fx_connect(&fx);
+	assert_int_equal(fx.t->ops->protocol(fx.t), fx.ropts.protocol);
+	rig_hang_up(fx.rig);
+	rig_plan(fx.rig, RIG_GET_FEATURES, RIG_FAULT_VALUE, fx.ropts.features & ~RIG_F_PROTOCOL);
+	assert_int_equal(fx.t->ops->reopen(fx.t, false), 0);
+	assert_int_equal(fx.t->ops->protocol(fx.t), 0);
+	assert_int_equal(rig_seen(fx.rig, RIG_GET_PROTOCOL_FEATURES), 1);
+	assert_int_equal(rig_seen(fx.rig, RIG_SET_PROTOCOL_FEATURES), 1);
+	fx_down(&fx);
+}
+
+static void test_features_by_name(void **state)
+{
+	static const struct {
+		const char *name;
+		uint64_t mask;
+	} known[] = {
+		{"mq", RIG_P_MQ},
+		{"reply_ack", RIG_P_REPLY_ACK},
+		{"backend_req", RIG_P_BACKEND_REQ},
+		{"config", RIG_P_CONFIG},
+		{"inflight", RIG_P_INFLIGHT},
+		{"reset_device", RIG_P_RESET_DEVICE},
+		{"mem_slots", RIG_P_MEM_SLOTS},
+		{"status", RIG_P_STATUS},
+	};
+	const struct transport_ops *ops = transport_find("vhost-user:x");
+	unsigned i;
+
+	(void)state;
+	assert_ptr_equal(ops, &vhost_user_ops);
+	assert_int_equal(ops->protocol_feature_count, sizeof(known) / sizeof(known[0]));
+	for (i = 0; i < ops->protocol_feature_count; i++) {
+		assert_int_equal(transport_feature_mask(ops, known[i].name), known[i].mask);
+		assert_true(*ops->protocol_features[i].help && *ops->protocol_features[i].spec);
+	}
+	assert_int_equal(transport_feature_mask(ops, "mqx"), 0);
+	assert_int_equal(transport_feature_mask(ops, ""), 0);
+	assert_int_equal(transport_feature_mask(transport_find("pci:x"), "mq"), 0);
+	assert_int_equal(transport_feature_mask(transport_find("x:x"), "mq"), 0);
 }
 
 int handshake_tests(void)
@@ -247,6 +298,8 @@ int handshake_tests(void)
 		cmocka_unit_test(test_features_stay_while_rings_run),
 		cmocka_unit_test(test_one_request_queue_without_mq),
 		cmocka_unit_test(test_queue_numbers),
+		cmocka_unit_test(test_bit_30_is_gone_on_the_next_connection),
+		cmocka_unit_test(test_features_by_name),
 	};
 
 	return cmocka_run_group_tests_name("handshake", tests, NULL, NULL);

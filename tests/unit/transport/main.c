@@ -16,5 +16,6 @@ int main(void)
 	failed += socket_tests();
 	failed += failure_tests();
 	failed += inflight_tests();
+	failed += nowait_tests();
 	return failed != 0;
 }

@@ -120,7 +120,7 @@ static void test_table_is_sorted(void **state)
 	fx_down(&fx);
 }
 
-/* A connection with all areas in slots is lost; on the next one the back-end lies about @request. */
+/* A connection with all areas in slots is lost; the next back-end answers @request with @value. */
 static void reopen_with(struct fx *fx, uint32_t request, uint64_t value)
 {
 	unsigned i;
@@ -253,7 +253,7 @@ static void test_slot_numbers(void **state)
 	count_slots(32, 0, FX_AREAS);
 	count_slots(509, 0, FX_AREAS);
 	count_slots(UINT64_MAX, 0, FX_AREAS);
-	count_slots(0, -ENOTSUP, 0);
+	count_slots(0, -EOPNOTSUPP, 0);
 }
 
 /* What the rig maps is what we see, wherever the device thinks it is. */

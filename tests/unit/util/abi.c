@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The layout of the public structs on 64-bit machines. A change here breaks programs that were
- * built before: structs that begin with their size may grow at the end, the others never.
+ * The layout of public structs on 64-bit machines. Changes break existing programs: only structs
+ * that start with their size may grow, at the end.
  */
 #include <vscsi/vscsi.h>
 
@@ -18,7 +18,7 @@ static void test_arrays_of_plain_structs_have_fixed_sizes(void **state)
 	assert_int_equal(sizeof(struct vscsi_range), 16);
 }
 
-static void test_size_comes_first(void **state)
+static void test_size_is_the_first_field(void **state)
 {
 	(void)state;
 	AT(vscsi_dev_opts, size, 0);
@@ -32,7 +32,7 @@ static void test_size_comes_first(void **state)
 	AT(vscsi_command, size, 0);
 }
 
-static void test_fields_stay_where_they_are(void **state)
+static void test_field_offsets(void **state)
 {
 	(void)state;
 	AT(vscsi_completion, result, 8);
@@ -79,8 +79,8 @@ int abi_tests(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_arrays_of_plain_structs_have_fixed_sizes),
-		cmocka_unit_test(test_size_comes_first),
-		cmocka_unit_test(test_fields_stay_where_they_are),
+		cmocka_unit_test(test_size_is_the_first_field),
+		cmocka_unit_test(test_field_offsets),
 		cmocka_unit_test(test_constants_of_the_abi),
 	};
 

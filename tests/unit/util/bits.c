@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Byte orders at odd addresses; the arithmetic of powers of two and of ranges at its edges. */
+/* Byte order at unaligned addresses; power-of-two and range arithmetic at its limits. */
 #include "util.h"
 
 #include "util/bits.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The sentence of a failure: its form, its life, and that each thread has its own. */
+/* The error text: its format and lifetime, and that it is thread-local. */
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>
@@ -17,22 +17,22 @@ static int enter(void **state)
 	return 0;
 }
 
-static void test_sentence_names_the_function(void **state)
+static void test_text_names_the_function(void **state)
 {
 	(void)state;
 	assert_int_equal(error_set(-ENOENT, "no disk %d", 7), -ENOENT);
 	assert_string_equal(vscsi_last_error(), "vscsi_test: no disk 7");
 }
 
-static void test_the_last_failure_counts(void **state)
+static void test_last_failure_is_kept(void **state)
 {
 	(void)state;
-	error_set(-EIO, "a first and long sentence");
+	error_set(-EIO, "a first and long text");
 	error_set(-EPROTO, "short");
 	assert_string_equal(vscsi_last_error(), "vscsi_test: short");
 }
 
-static void test_an_argument_may_be_the_sentence_itself(void **state)
+static void test_argument_may_be_the_previous_text(void **state)
 {
 	(void)state;
 	error_set(-EIO, "inner");
@@ -41,7 +41,7 @@ static void test_an_argument_may_be_the_sentence_itself(void **state)
 	assert_string_equal(vscsi_last_error(), "vscsi_outer: because of [vscsi_test: inner]");
 }
 
-static void test_long_sentences_are_cut(void **state)
+static void test_long_texts_are_truncated(void **state)
 {
 	char name[2000];
 
@@ -53,7 +53,7 @@ static void test_long_sentences_are_cut(void **state)
 	assert_memory_equal(vscsi_last_error(), "vscsi_test: xxx", 15);
 }
 
-static void test_cleaning_up_does_not_replace_it(void **state)
+static void test_cleanup_keeps_the_text(void **state)
 {
 	(void)state;
 	error_set(-EIO, "the cause");
@@ -78,7 +78,7 @@ static void *other_thread(void *arg)
 	return NULL;
 }
 
-static void test_each_thread_has_its_own(void **state)
+static void test_text_is_thread_local(void **state)
 {
 	const char *seen[2] = {NULL, NULL};
 	pthread_t thread;
@@ -95,12 +95,12 @@ static void test_each_thread_has_its_own(void **state)
 int error_tests(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(test_sentence_names_the_function, enter),
-		cmocka_unit_test_setup(test_the_last_failure_counts, enter),
-		cmocka_unit_test_setup(test_an_argument_may_be_the_sentence_itself, enter),
-		cmocka_unit_test_setup(test_long_sentences_are_cut, enter),
-		cmocka_unit_test_setup(test_cleaning_up_does_not_replace_it, enter),
-		cmocka_unit_test_setup(test_each_thread_has_its_own, enter),
+		cmocka_unit_test_setup(test_text_names_the_function, enter),
+		cmocka_unit_test_setup(test_last_failure_is_kept, enter),
+		cmocka_unit_test_setup(test_argument_may_be_the_previous_text, enter),
+		cmocka_unit_test_setup(test_long_texts_are_truncated, enter),
+		cmocka_unit_test_setup(test_cleanup_keeps_the_text, enter),
+		cmocka_unit_test_setup(test_text_is_thread_local, enter),
 	};
 
 	return cmocka_run_group_tests_name("error", tests, NULL, NULL);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Which lines reach the callback, in what form, and what the environment has to say. */
+/* Which lines reach the callback, their format, and the environment variable. */
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -18,7 +18,7 @@ struct heard {
 	char line[1024];
 };
 
-static void hear(void *ctx, int level, const char *line)
+static void record_line(void *ctx, int level, const char *line)
 {
 	struct heard *heard = ctx;
 
@@ -27,14 +27,14 @@ static void hear(void *ctx, int level, const char *line)
 	snprintf(heard->line, sizeof(heard->line), "%s", line);
 }
 
-static int silence(void **state)
+static int disable_log(void **state)
 {
 	(void)state;
 	unsetenv("VSCSI_LOG");
 	return vscsi_set_log(VSCSI_LOG_ERROR, NULL, NULL);
 }
 
-static void say_all(void)
+static void log_all_levels(void)
 {
 	log_error("e");
 	log_warn("w");
@@ -42,13 +42,13 @@ static void say_all(void)
 	log_debug("d");
 }
 
-/* How many of the four levels are heard when @level is set. */
+/* How many of the four levels are logged if @level is set. */
 static int heard_at(int level)
 {
 	struct heard heard = {.lines = 0};
 
-	assert_int_equal(vscsi_set_log(level, hear, &heard), 0);
-	say_all();
+	assert_int_equal(vscsi_set_log(level, record_line, &heard), 0);
+	log_all_levels();
 	return heard.lines;
 }
 
@@ -81,14 +81,14 @@ static void test_unknown_levels_change_nothing(void **state)
 	struct heard heard = {.lines = 0};
 
 	(void)state;
-	assert_int_equal(vscsi_set_log(VSCSI_LOG_WARN, hear, &heard), 0);
+	assert_int_equal(vscsi_set_log(VSCSI_LOG_WARN, record_line, &heard), 0);
 	assert_int_equal(vscsi_set_log(VSCSI_LOG_DEBUG + 1, NULL, NULL), -EINVAL);
 	assert_int_equal(vscsi_set_log(-1, NULL, NULL), -EINVAL);
-	say_all();
+	log_all_levels();
 	assert_int_equal(heard.lines, 2);
 }
 
-static void test_lines_are_formatted_and_cut(void **state)
+static void test_lines_are_formatted_and_truncated(void **state)
 {
 	struct heard heard = {.lines = 0};
 	char name[2000];
@@ -96,7 +96,7 @@ static void test_lines_are_formatted_and_cut(void **state)
 	(void)state;
 	memset(name, 'x', sizeof(name));
 	name[sizeof(name) - 1] = '\0';
-	assert_int_equal(vscsi_set_log(VSCSI_LOG_INFO, hear, &heard), 0);
+	assert_int_equal(vscsi_set_log(VSCSI_LOG_INFO, record_line, &heard), 0);
 	log_info("ring %u of %s", 3u, "four");
 	assert_string_equal(heard.line, "ring 3 of four");
 	assert_int_equal(heard.level, VSCSI_LOG_INFO);
@@ -104,12 +104,12 @@ static void test_lines_are_formatted_and_cut(void **state)
 	assert_in_range(strlen(heard.line), 200, sizeof(heard.line) - 1);
 }
 
-static void test_failures_are_told_at_debug(void **state)
+static void test_failures_are_logged_at_debug(void **state)
 {
 	struct heard heard = {.lines = 0};
 
 	(void)state;
-	assert_int_equal(vscsi_set_log(VSCSI_LOG_DEBUG, hear, &heard), 0);
+	assert_int_equal(vscsi_set_log(VSCSI_LOG_DEBUG, record_line, &heard), 0);
 	error_enter("vscsi_test");
 	error_set(-EIO, "broken");
 	assert_int_equal(heard.lines, 1);
@@ -123,7 +123,7 @@ static void count(void *ctx, int level, const char *line)
 	atomic_fetch_add((atomic_int *)ctx, 1);
 }
 
-static void *talk(void *arg)
+static void *log_lines(void *arg)
 {
 	(void)arg;
 	for (int i = 0; i < 1000; i++)
@@ -131,8 +131,8 @@ static void *talk(void *arg)
 	return NULL;
 }
 
-/* Threads log while the setting changes under them: nothing is lost but what NULL drops. */
-static void test_threads_may_log_while_it_changes(void **state)
+/* Threads log while the setting changes; nothing is lost except while it is NULL. */
+static void test_log_during_setting_change(void **state)
 {
 	atomic_int lines = 0;
 	pthread_t threads[4];
@@ -140,7 +140,7 @@ static void test_threads_may_log_while_it_changes(void **state)
 	(void)state;
 	assert_int_equal(vscsi_set_log(VSCSI_LOG_ERROR, count, &lines), 0);
 	for (size_t i = 0; i < 4; i++)
-		assert_int_equal(pthread_create(&threads[i], NULL, talk, NULL), 0);
+		assert_int_equal(pthread_create(&threads[i], NULL, log_lines, NULL), 0);
 	for (int i = 0; i < 50; i++)
 		assert_int_equal(vscsi_set_log(1 + i % 4, count, &lines), 0);
 	for (size_t i = 0; i < 4; i++)
@@ -151,15 +151,18 @@ static void test_threads_may_log_while_it_changes(void **state)
 int log_tests(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_levels_are_thresholds, silence, silence),
-		cmocka_unit_test_setup_teardown(test_environment_gives_the_default, silence,
-						silence),
-		cmocka_unit_test_setup_teardown(test_unknown_levels_change_nothing, silence,
-						silence),
-		cmocka_unit_test_setup_teardown(test_lines_are_formatted_and_cut, silence, silence),
-		cmocka_unit_test_setup_teardown(test_failures_are_told_at_debug, silence, silence),
-		cmocka_unit_test_setup_teardown(test_threads_may_log_while_it_changes, silence,
-						silence),
+		cmocka_unit_test_setup_teardown(test_levels_are_thresholds, disable_log,
+						disable_log),
+		cmocka_unit_test_setup_teardown(test_environment_gives_the_default, disable_log,
+						disable_log),
+		cmocka_unit_test_setup_teardown(test_unknown_levels_change_nothing, disable_log,
+						disable_log),
+		cmocka_unit_test_setup_teardown(test_lines_are_formatted_and_truncated, disable_log,
+						disable_log),
+		cmocka_unit_test_setup_teardown(test_failures_are_logged_at_debug, disable_log,
+						disable_log),
+		cmocka_unit_test_setup_teardown(test_log_during_setting_change, disable_log,
+						disable_log),
 	};
 
 	return cmocka_run_group_tests_name("log", tests, NULL, NULL);

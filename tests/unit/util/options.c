@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Option and info structs of a program that is older or newer than the library, or wrong. */
+/* Option and info structs of older, newer and incorrect programs. */
 #include <errno.h>
 #include <string.h>
 
@@ -9,7 +9,7 @@
 
 #include "util/options.h"
 
-/* The struct in three ages; the library under test knows the middle one. */
+/* The struct in three versions; the library under test knows the second. */
 struct older {
 	uint32_t size;
 	uint32_t a;
@@ -40,7 +40,7 @@ static void test_no_options_are_all_defaults(void **state)
 	assert_int_equal(to.b, 0);
 }
 
-static void test_same_age_is_copied(void **state)
+static void test_same_version_is_copied(void **state)
 {
 	const struct known from = {.size = sizeof(from), .a = 1, .b = 2};
 	struct known to;
@@ -77,7 +77,7 @@ static void test_newer_program_may_leave_the_rest_zero(void **state)
 	assert_non_null(strstr(vscsi_last_error(), "24 bytes"));
 }
 
-static void test_senseless_sizes_are_refused(void **state)
+static void test_invalid_sizes_are_rejected(void **state)
 {
 	struct known from = {.size = 0};
 	struct known to;
@@ -87,7 +87,7 @@ static void test_senseless_sizes_are_refused(void **state)
 		from.size = size;
 		assert_int_equal(options_copy(&to, sizeof(to), &from), -EINVAL);
 	}
-	/* Never set: what lies behind the struct must not be read. */
+	/* Uninitialized: memory after the struct must not be read. */
 	from.size = UINT32_MAX;
 	assert_int_equal(options_copy(&to, sizeof(to), &from), -E2BIG);
 	assert_int_equal(info_copy(&from, &to, sizeof(to)), -E2BIG);
@@ -96,7 +96,7 @@ static void test_senseless_sizes_are_refused(void **state)
 	assert_int_equal(info_copy(NULL, &to, sizeof(to)), -EINVAL);
 }
 
-static void test_info_fits_what_the_caller_has(void **state)
+static void test_info_is_truncated_or_padded(void **state)
 {
 	const struct known from = {.size = 0, .a = 1, .b = 2};
 	struct {
@@ -120,11 +120,11 @@ int options_tests(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_no_options_are_all_defaults),
-		cmocka_unit_test(test_same_age_is_copied),
+		cmocka_unit_test(test_same_version_is_copied),
 		cmocka_unit_test(test_older_program_gets_defaults_for_the_rest),
 		cmocka_unit_test(test_newer_program_may_leave_the_rest_zero),
-		cmocka_unit_test(test_senseless_sizes_are_refused),
-		cmocka_unit_test(test_info_fits_what_the_caller_has),
+		cmocka_unit_test(test_invalid_sizes_are_rejected),
+		cmocka_unit_test(test_info_is_truncated_or_padded),
 	};
 
 	return cmocka_run_group_tests_name("options", tests, NULL, NULL);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What the files of this program share: CMocka with the headers that it needs before it, and one
- * function for each file. A function runs its group of tests and returns the number that failed.
+ * Shared by the files of this program: CMocka with the headers that it needs, and one function per
+ * file, which runs its group of tests and returns the number of failures.
  */
 #ifndef TESTS_UNIT_UTIL_H
 #define TESTS_UNIT_UTIL_H

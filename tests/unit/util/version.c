@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The version of the running library against the macros of its headers. */
+/* The version of the library at run time and in its headers. */
 #include <stdio.h>
 
 #include <vscsi/version.h>
 
 #include "util.h"
 
-static void test_version_is_that_of_the_headers(void **state)
+static void test_version_matches_the_headers(void **state)
 {
 	char wanted[32];
 
@@ -19,7 +19,7 @@ static void test_version_is_that_of_the_headers(void **state)
 int version_tests(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_version_is_that_of_the_headers),
+		cmocka_unit_test(test_version_matches_the_headers),
 	};
 
 	return cmocka_run_group_tests_name("version", tests, NULL, NULL);

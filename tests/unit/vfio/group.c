@@ -84,7 +84,7 @@ static void test_what_can_be_missing(void **state)
 	kernel_group();
 	kernel.fail = VFIO_CHECK_EXTENSION;
 	kernel.fail_errno = EINVAL;
-	check_refused(-ENOTSUP, "modprobe");
+	check_refused(-EOPNOTSUPP, "modprobe");
 	kernel_group();
 	kernel.viable = false;
 	kernel.neighbour = "0000:00:06.0";
@@ -142,7 +142,7 @@ static void test_steps_that_fail(void **state)
 		check_refused(-EPERM, table[i].says);
 	}
 	kernel.fail = VFIO_GET_API_VERSION;
-	check_refused(-ENOTSUP, "version -1 of VFIO, known is 0");
+	check_refused(-EOPNOTSUPP, "version -1 of VFIO, known is 0");
 }
 
 /* Without eventfds for them there are no interrupts; no function has more than 2048. */

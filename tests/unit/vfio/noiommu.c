@@ -84,18 +84,19 @@ static void test_physical_addresses(void **state)
 	assert_int_equal(iova, 0x100002000);
 	assert_int_equal(bus->ops->dma_where(bus, area + 2 * HUGE, HUGE, fd, &iova), 0);
 	assert_int_equal(iova, 0x300000000);
-	assert_int_equal(bus->ops->dma_where(bus, area, 3 * HUGE, fd, &iova), -ENOTSUP);
+	assert_int_equal(bus->ops->dma_where(bus, area, 3 * HUGE, fd, &iova), -EOPNOTSUPP);
 	assert_non_null(strstr(error_text(), "one hugepage of 2048 KiB"));
-	assert_int_equal(bus->ops->dma_where(bus, area + HUGE + 4096, HUGE, fd, &iova), -ENOTSUP);
+	assert_int_equal(bus->ops->dma_where(bus, area + HUGE + 4096, HUGE, fd, &iova),
+			 -EOPNOTSUPP);
 	assert_int_equal(bus->ops->dma_where(bus, area + 3 * HUGE, HUGE, fd, &iova), -EPERM);
 	assert_non_null(strstr(error_text(), "CAP_SYS_ADMIN"));
 	/* The kernel shows that the page is there and hides its number. */
 	kernel.frames[3 * 512] = PRESENT;
 	assert_int_equal(bus->ops->dma_where(bus, area + 3 * HUGE, HUGE, fd, &iova), -EPERM);
 	/* Memory that can be swapped or moved. */
-	assert_int_equal(bus->ops->dma_where(bus, area, HUGE, -1, &iova), -ENOTSUP);
+	assert_int_equal(bus->ops->dma_where(bus, area, HUGE, -1, &iova), -EOPNOTSUPP);
 	kernel.huge_fd = -1;
-	assert_int_equal(bus->ops->dma_where(bus, area, HUGE, fd, &iova), -ENOTSUP);
+	assert_int_equal(bus->ops->dma_where(bus, area, HUGE, fd, &iova), -EOPNOTSUPP);
 	assert_non_null(strstr(error_text(), "nr_hugepages"));
 	bus->ops->close(bus);
 	assert_int_equal(kernel.open, 0);

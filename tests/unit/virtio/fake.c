@@ -17,9 +17,39 @@ static struct fake *fake_of(struct transport *t)
 	return (struct fake *)(void *)t;
 }
 
+/* Whether a call is in progress once more. Locked. */
+static bool is_pending(struct fake *fake, enum fake_call call, uint64_t value)
+{
+	bool fits = fake->pending == FAKE_ANY || fake->pending == call;
+
+	/* A kick comes from any thread: it must not look at what only the control path may use. */
+	if (call == FAKE_NOTIFY || call >= FAKE_CHECK || call == FAKE_CLOSE || fake->transport.wait)
+		return false;
+	if (fake->going_on) {
+		fake->misused |= call != fake->going_on || value != fake->going_value;
+		if (fake->going_times--)
+			return true;
+		fake->going_on = 0;
+		return false;
+	}
+	if (!fake->pending_times || !fits)
+		return false;
+	if (fake->pending_skip) {
+		fake->pending_skip--;
+		return false;
+	}
+	fake->going_on = call;
+	fake->going_value = value;
+	fake->going_times = fake->pending_times - 1;
+	if (fake->pending != FAKE_ANY)
+		fake->pending_times = 0;
+	return true;
+}
+
 /* Logs a call; 0, or the error that it is to fail with. */
 static int enter(struct fake *fake, enum fake_call call, uint64_t value, uint64_t len)
 {
+	bool pending;
 	int err = 0;
 
 	/* Long enough for another thread to run into it. */
@@ -27,9 +57,10 @@ static int enter(struct fake *fake, enum fake_call call, uint64_t value, uint64_
 		atomic_fetch_add(&fake->overlaps, 1);
 	sched_yield();
 	pthread_mutex_lock(&fake->lock);
-	if (fake->logged < FAKE_LOG)
+	pending = is_pending(fake, call, value);
+	if (!pending && fake->logged < FAKE_LOG)
 		fake->log[fake->logged++] = (struct fake_entry){call, value, len};
-	if (fake->fail_err && (fake->fail == FAKE_ANY || fake->fail == call) &&
+	if (!pending && fake->fail_err && (fake->fail == FAKE_ANY || fake->fail == call) &&
 	    fake->fail_skip-- == 0) {
 		err = fake->fail_err;
 		fake->fail_err = 0;
@@ -38,6 +69,8 @@ static int enter(struct fake *fake, enum fake_call call, uint64_t value, uint64_
 	pthread_mutex_unlock(&fake->lock);
 	if (call != FAKE_NOTIFY)
 		atomic_fetch_sub(&fake->inside, 1);
+	if (pending)
+		return -EINPROGRESS;
 	return err ? error_set(err, "call %d was told to fail", call) : 0;
 }
 
@@ -55,6 +88,21 @@ static void fake_close(struct transport *t)
 	fake->closed = true;
 	memset(fake->started, 0, sizeof(fake->started));
 	fake->nregions = 0;
+}
+
+static void disconnect(struct transport *t)
+{
+	struct fake *fake = fake_of(t);
+
+	enter(fake, FAKE_DISCONNECT, 0, 0);
+	fake->going_on = 0;
+	fake->status = 0;
+	memset(fake->started, 0, sizeof(fake->started));
+}
+
+static int wait_ready(struct transport *t, int timeout_ms)
+{
+	return enter(fake_of(t), FAKE_WAIT_READY, (uint64_t)timeout_ms, 0);
 }
 
 static int get_features(struct transport *t, uint64_t *features)
@@ -108,7 +156,7 @@ static int read_config(struct transport *t, unsigned offset, void *buf, unsigned
 	if (err)
 		return err;
 	if (!fake->config_len)
-		return error_set(-ENOTSUP, "no configuration space");
+		return error_set(-EOPNOTSUPP, "no configuration space");
 	if (offset + len > fake->config_len || offset + len > sizeof(fake->config))
 		return error_set(-EPROTO, "the configuration space has %u bytes", fake->config_len);
 	memcpy(buf, (char *)&fake->config + offset, len);
@@ -210,7 +258,7 @@ static int check(struct transport *t, unsigned *what)
 {
 	struct fake *fake = fake_of(t);
 
-	*what = atomic_exchange(&fake->news, 0);
+	*what = fake->going_on ? 0 : atomic_exchange(&fake->news, 0);
 	return enter(fake, FAKE_CHECK, *what, 0);
 }
 
@@ -235,6 +283,8 @@ void fake_init(struct fake *fake)
 		.scheme = "fake",
 		.features = vhost_user_ops.features,
 		.close = fake_close,
+		.disconnect = disconnect,
+		.wait_ready = wait_ready,
 		.get_features = get_features,
 		.set_features = set_features,
 		.get_status = get_status,
@@ -254,6 +304,7 @@ void fake_init(struct fake *fake)
 		.protocol = protocol,
 	};
 	fake->transport.ops = &fake->ops;
+	fake->transport.wait = true;
 	fake->offer = UINT64_MAX;
 	fake->config = (struct virtio_scsi_config){
 		.num_queues = htole32(4),

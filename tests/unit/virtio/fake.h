@@ -38,6 +38,8 @@ enum fake_call {
 	FAKE_MEM_MAP,
 	FAKE_MEM_UNMAP,
 	FAKE_CHECK,
+	FAKE_DISCONNECT,
+	FAKE_WAIT_READY,
 };
 
 /* One call; @value is a status, a set of features, a queue, an offset or an address. */
@@ -73,6 +75,12 @@ struct fake_region {
  * @news: what the next check() finds
  * @fail, @fail_skip, @fail_err: the call that fails after so many that did not, FAKE_ANY: any; 0:
  *	none
+ * @pending, @pending_skip, @pending_times: while @transport.wait is false, the call that is in
+ *	progress for so many times before it takes effect, after so many of its kind that were not;
+ *	FAKE_ANY: every call. Only when it takes effect it is logged
+ * @going_on, @going_value, @going_times: the call that is in progress now, 0: none; its value; and
+ *	how many times still
+ * @misused: a call came that is not allowed while another is in progress
  * @inside, @overlaps: calls going on, notify() excepted, and those that met another one
  * @hook, @ctx: called within each call, when it took effect; may be NULL
  * @log, @logged: every call in its order
@@ -104,6 +112,13 @@ struct fake {
 	enum fake_call fail;
 	unsigned fail_skip;
 	int fail_err;
+	enum fake_call pending;
+	unsigned pending_skip;
+	unsigned pending_times;
+	enum fake_call going_on;
+	uint64_t going_value;
+	unsigned going_times;
+	bool misused;
 	atomic_uint inside;
 	atomic_uint overlaps;
 	void (*hook)(void *ctx, enum fake_call call, unsigned queue);

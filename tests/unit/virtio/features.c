@@ -23,7 +23,7 @@ static const uint64_t platform =
 /* What a device that offers @offer gets from a driver that wants all. */
 static uint64_t accepted(uint64_t offer)
 {
-	const struct virtio_wish everything = {.want = UINT64_MAX, .must = 0};
+	const struct virtio_request everything = {.want = UINT64_MAX, .must = 0};
 	uint64_t features;
 	struct bench b;
 
@@ -74,7 +74,7 @@ static void test_device_type_bits(void **state)
 /* Each transport has a list of its own. */
 static void test_the_list_is_the_transports(void **state)
 {
-	const struct virtio_wish everything = {.want = UINT64_MAX, .must = 0};
+	const struct virtio_request everything = {.want = UINT64_MAX, .must = 0};
 	const uint64_t list = VIRTIO_BIT(VIRTIO_F_VERSION_1) |
 			      VIRTIO_BIT(VIRTIO_F_ACCESS_PLATFORM) |
 			      VIRTIO_BIT(VIRTIO_SCSI_F_HOTPLUG);
@@ -98,7 +98,7 @@ static void test_offers_that_contradict_themselves(void **state)
 	const uint64_t base = VIRTIO_BIT(VIRTIO_F_VERSION_1);
 	const struct transport_ops *const lists[] = {&vhost_user_ops, &pci_ops};
 	const uint64_t offers[] = {~base, VIRTIO_BIT(VIRTIO_F_RING_PACKED), UINT64_MAX << 33, 0};
-	const struct virtio_wish everything = {.want = UINT64_MAX, .must = 0};
+	const struct virtio_request everything = {.want = UINT64_MAX, .must = 0};
 	unsigned i;
 
 	(void)state;
@@ -109,7 +109,7 @@ static void test_offers_that_contradict_themselves(void **state)
 		bench_open(&b);
 		b.fake.ops.features = lists[i % 2]->features;
 		b.fake.offer = offers[i / 2];
-		assert_int_equal(virtio_negotiate(&b.dev, &everything), -ENOTSUP);
+		assert_int_equal(virtio_negotiate(&b.dev, &everything), -EOPNOTSUPP);
 		assert_int_equal(fake_count(&b.fake, FAKE_GET_FEATURES), 1);
 		assert_int_equal(fake_count(&b.fake, FAKE_SET_FEATURES), 0);
 		assert_int_equal(b.fake.accepted, 0);
@@ -138,7 +138,7 @@ static void test_random_offers(void **state)
 	srandom(1);
 	bench_open(&b);
 	for (round = 0; round < 10000; round++) {
-		struct virtio_wish wish = {.want = random_bits(), .must = 0};
+		struct virtio_request wish = {.want = random_bits(), .must = 0};
 
 		b.fake.offer = random_bits() | base;
 		b.fake.ops.features = random_bits() | base;

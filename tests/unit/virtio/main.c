@@ -31,6 +31,7 @@ int main(void)
 
 	failed += status_tests();
 	failed += negotiate_tests();
+	failed += nowait_tests();
 	failed += features_tests();
 	failed += virtq_tests();
 	return failed != 0;

@@ -9,7 +9,7 @@
 
 #define FAILED VIRTIO_CONFIG_S_FAILED
 
-static const struct virtio_wish everything = {.want = UINT64_MAX, .must = 0};
+static const struct virtio_request everything = {.want = UINT64_MAX, .must = 0};
 
 static void test_order_of_the_steps(void **state)
 {
@@ -77,7 +77,7 @@ static void test_the_first_sentence_stays(void **state)
 	(void)state;
 	bench_open(&b);
 	b.fake.refuse = VIRTIO_CONFIG_S_FEATURES_OK;
-	assert_int_equal(virtio_negotiate(&b.dev, &everything), -ENOTSUP);
+	assert_int_equal(virtio_negotiate(&b.dev, &everything), -EOPNOTSUPP);
 	assert_non_null(strstr(vscsi_last_error(), "refused status 0x0b and shows 0x03"));
 	bench_close(&b);
 }
@@ -91,7 +91,7 @@ static void test_without_version_1(void **state)
 	CONFORMS("R-FEAT-09", "R-RFB-02", "R-INIT-07", "R-INIT-08");
 	bench_open(&b);
 	b.fake.offer = ~VIRTIO_BIT(VIRTIO_F_VERSION_1);
-	assert_int_equal(virtio_negotiate(&b.dev, &everything), -ENOTSUP);
+	assert_int_equal(virtio_negotiate(&b.dev, &everything), -EOPNOTSUPP);
 	assert_statuses(&b.fake, expected, sizeof(expected));
 	assert_int_equal(fake_count(&b.fake, FAKE_SET_FEATURES), 0);
 	assert_non_null(strstr(vscsi_last_error(), "VERSION_1"));
@@ -100,7 +100,7 @@ static void test_without_version_1(void **state)
 
 static void test_version_1_is_taken_unasked(void **state)
 {
-	const struct virtio_wish nothing = {0, 0};
+	const struct virtio_request nothing = {0, 0};
 	struct bench b;
 
 	(void)state;
@@ -114,13 +114,13 @@ static void test_version_1_is_taken_unasked(void **state)
 static void test_a_feature_that_must_be_there(void **state)
 {
 	const uint64_t indirect = VIRTIO_BIT(VIRTIO_RING_F_INDIRECT_DESC);
-	const struct virtio_wish wish = {.want = indirect, .must = indirect};
+	const struct virtio_request wish = {.want = indirect, .must = indirect};
 	struct bench b;
 
 	(void)state;
 	bench_open(&b);
 	b.fake.offer = ~indirect;
-	assert_int_equal(virtio_negotiate(&b.dev, &wish), -ENOTSUP);
+	assert_int_equal(virtio_negotiate(&b.dev, &wish), -EOPNOTSUPP);
 	assert_non_null(strstr(vscsi_last_error(), "INDIRECT_DESC"));
 	assert_true(b.fake.status & FAILED);
 	bench_close(&b);

@@ -6,7 +6,7 @@
 
 #define FAILED VIRTIO_CONFIG_S_FAILED
 
-static const struct virtio_wish everything = {.want = UINT64_MAX, .must = 0};
+static const struct virtio_request everything = {.want = UINT64_MAX, .must = 0};
 
 static void test_statuses_of_a_good_start(void **state)
 {
@@ -61,7 +61,7 @@ static void test_refused_bits(void **state)
 			assert_int_equal(err, 0);
 			err = virtio_run(&b.dev);
 		}
-		assert_int_equal(err, bits[i] == VIRTIO_CONFIG_S_FEATURES_OK ? -ENOTSUP : -EIO);
+		assert_int_equal(err, bits[i] == VIRTIO_CONFIG_S_FEATURES_OK ? -EOPNOTSUPP : -EIO);
 		assert_true(b.fake.status & FAILED);
 		assert_int_equal(b.fake.log[b.fake.logged - 1].call, FAKE_SET_STATUS);
 		assert_int_equal(fake_count(&b.fake, FAKE_QUEUE_START), 0);
@@ -78,7 +78,7 @@ static void test_after_failed_comes_a_reset(void **state)
 	CONFORMS("R-STAT-03");
 	bench_open(&b);
 	b.fake.refuse = VIRTIO_CONFIG_S_FEATURES_OK;
-	assert_int_equal(virtio_negotiate(&b.dev, &everything), -ENOTSUP);
+	assert_int_equal(virtio_negotiate(&b.dev, &everything), -EOPNOTSUPP);
 	b.fake.refuse = 0;
 	assert_int_equal(virtio_negotiate(&b.dev, &everything), 0);
 	assert_statuses(&b.fake, expected, sizeof(expected));

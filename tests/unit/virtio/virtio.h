@@ -36,6 +36,7 @@ void assert_statuses(const struct fake *fake, const uint8_t *expected, unsigned 
 
 int status_tests(void);
 int negotiate_tests(void);
+int nowait_tests(void);
 int features_tests(void);
 int virtq_tests(void);
 

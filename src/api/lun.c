@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* <vscsi/lun.h> */
+#include <errno.h>
+
+#include <vscsi/lun.h>
+
+#include "device/device.h"
+#include "device/events.h"
+#include "util/error.h"
+#include "util/export.h"
+#include "util/options.h"
+
+#define DEFAULT_RETRIES 5u
+
+static uint16_t choose_retries(uint32_t retries)
+{
+	if (retries == VSCSI_NO_RETRIES)
+		return 0;
+	if (!retries)
+		return DEFAULT_RETRIES;
+	return (uint16_t)(retries < UINT16_MAX ? retries : UINT16_MAX);
+}
+
+EXPORT int vscsi_lun_open(struct vscsi_dev *dev, unsigned target, unsigned number,
+			  const struct vscsi_lun_opts *user, struct vscsi_lun **out)
+{
+	struct vscsi_lun_opts opts;
+	struct lun_open_opts how;
+	struct vscsi_lun *lun;
+	unsigned spins = 0;
+	int err;
+
+	error_enter(__func__);
+	err = device_check(dev);
+	if (!err)
+		err = options_copy(&opts, sizeof(opts), user);
+	if (err)
+		return err;
+	if (opts.flags & ~VSCSI_LUN_NO_PROBE)
+		return error_set(-EINVAL, "flags 0x%x: give VSCSI_LUN_NO_PROBE or none",
+				 opts.flags);
+	how = (struct lun_open_opts){
+		.retries = choose_retries(opts.retries),
+		.timeout_ms = opts.timeout_ms,
+		.raw = opts.flags & VSCSI_LUN_NO_PROBE,
+	};
+	/* Events from before are not about this handle. */
+	events_look(dev);
+	err = lun_open_begin(&dev->luns, dev, target, number, &how, &lun);
+	if (err)
+		return err;
+	while ((err = lun_open_step(lun)) == -EINPROGRESS) {
+		device_wait(dev, &spins);
+		/*
+		 * One that tells of a swap comes before an answer of the disk that is there then.
+		 */
+		events_look(dev);
+	}
+	if (!err)
+		*out = lun;
+	return err;
+}
+
+EXPORT int vscsi_lun_close(struct vscsi_lun *lun)
+{
+	error_enter(__func__);
+	if (!lun)
+		return 0;
+	if (!lun->dev->queues.forked)
+		return lun_close(lun);
+	lun_abandon(lun);
+	return 0;
+}
+
+EXPORT int vscsi_lun_get_info(struct vscsi_lun *lun, struct vscsi_lun_info *info)
+{
+	struct vscsi_lun_info now;
+	int err;
+
+	error_enter(__func__);
+	err = device_check(lun->dev);
+	if (err)
+		return err;
+	lun_get_info(lun, &now);
+	return info_copy(info, &now, sizeof(now));
+}
+
+EXPORT int vscsi_lun_refresh(struct vscsi_lun *lun)
+{
+	struct lun_refresh *refresh;
+	unsigned spins = 0;
+	int err;
+
+	error_enter(__func__);
+	err = device_check(lun->dev);
+	if (!err)
+		err = lun_refresh_begin(lun, &refresh);
+	if (err)
+		return err;
+	while ((err = lun_refresh_step(refresh)) == -EINPROGRESS)
+		device_wait(lun->dev, &spins);
+	lun_refresh_end(refresh);
+	return err;
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* <vscsi/mem.h> */
+#include <errno.h>
+
+#include <vscsi/mem.h>
+
+#include "mem/dma.h"
+#include "util/error.h"
+#include "util/export.h"
+#include "util/options.h"
+
+static int check_pool(const struct vscsi_mem *mem)
+{
+	return mem ? 0 : error_set(-EINVAL, "mem is NULL; pass a pool");
+}
+
+EXPORT int vscsi_mem_create(const struct vscsi_mem_opts *opts, struct vscsi_mem **out)
+{
+	struct vscsi_mem_opts known;
+	int err;
+
+	error_enter(__func__);
+	if (!out)
+		return error_set(-EINVAL,
+				 "the result pointer is NULL; pass a pointer to receive the pool");
+	/* Copied, so that the caller may change its struct at any time. */
+	err = options_copy(&known, sizeof(known), opts);
+	return err ? err : dma_pool_create(&known, out);
+}
+
+EXPORT int vscsi_mem_destroy(struct vscsi_mem *mem)
+{
+	error_enter(__func__);
+	return mem ? dma_pool_destroy(mem) : 0;
+}
+
+EXPORT void *vscsi_mem_alloc(struct vscsi_mem *mem, size_t len, size_t align)
+{
+	error_enter(__func__);
+	return check_pool(mem) ? NULL : dma_alloc(mem, len, align);
+}
+
+EXPORT int vscsi_mem_free(struct vscsi_mem *mem, void *ptr)
+{
+	error_enter(__func__);
+	if (!ptr)
+		return 0;
+	return check_pool(mem) ? -EINVAL : dma_free(mem, ptr);
+}
+
+EXPORT int vscsi_mem_register(struct vscsi_mem *mem, void *addr, size_t len, int fd,
+			      uint64_t fd_offset)
+{
+	error_enter(__func__);
+	return check_pool(mem) ? -EINVAL : dma_register(mem, addr, len, fd, fd_offset);
+}
+
+EXPORT int vscsi_mem_unregister(struct vscsi_mem *mem, void *addr)
+{
+	error_enter(__func__);
+	return check_pool(mem) ? -EINVAL : dma_unregister(mem, addr);
+}
+
+EXPORT int vscsi_mem_get_stats(struct vscsi_mem *mem, struct vscsi_mem_stats *stats)
+{
+	error_enter(__func__);
+	return check_pool(mem) ? -EINVAL : dma_pool_stats(mem, stats);
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * vscsi_poll(): one plain request that is alone in the ring, which is what most polls find, is
+ * taken right here, without a call; everything else is left to the queue's path, and what the
+ * device needs now and then to device_poll().
+ */
+#include <vscsi/queue.h>
+
+#include "device/device.h"
+#include "queue/collect.h"
+#include "util/export.h"
+
+NOINLINE int poll_empty(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max)
+{
+	int ret = queue_poll_empty(queue);
+
+	return likely(!ret) ? 0 : device_poll(queue, out, max, ret);
+}
+
+/* After one completion: there is nothing to write to @out. */
+NOINLINE int poll_due(struct vscsi_queue *queue)
+{
+	int ret = queue_poll_due(queue, 1);
+
+	return likely(ret >= 0) ? ret : device_poll(queue, NULL, 0, ret);
+}
+
+NOINLINE int poll_path(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max)
+{
+	int ret = queue_path(queue)->poll(queue, out, max);
+
+	return likely(ret >= 0) ? ret : device_poll(queue, out, max, ret);
+}
+
+/* Whether there is exactly one request, and it was taken. */
+ALWAYS_INLINE bool take_one(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max,
+			    struct kind kind)
+{
+	struct ioq *ioq = queue->ioq;
+
+	return virtq_has_one(&ioq->vq, kind.packed) && likely(max) &&
+	       likely(ioq->backoff == NO_SLOT) && likely(collect_plain(ioq, NULL, out, 1, kind));
+}
+
+NOINLINE int poll_other(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max)
+{
+	const struct ioq_path *path = queue_path(queue);
+	bool taken = false;
+
+	if (path == &ioq_path_counted)
+		taken = take_one(queue, out, max, (struct kind){.counted = true});
+	else if (path == &ioq_path_packed)
+		taken = take_one(queue, out, max, (struct kind){.packed = true});
+	if (taken)
+		return likely(--queue->budget) ? 1 : poll_due(queue);
+	return poll_path(queue, out, max);
+}
+
+EXPORT int vscsi_poll(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max)
+{
+	struct ioq *ioq = queue->ioq;
+	uint16_t ahead;
+
+	if (unlikely(queue_path(queue) != &ioq_path_split))
+		return poll_other(queue, out, max);
+	/* Loaded once, as it takes the line away from the device that writes it. */
+	ahead = split_ahead(&ioq->vq.ring);
+	if (likely(max) && likely(ioq->backoff == NO_SLOT)) {
+		if (!ahead)
+			return poll_empty(queue, out, max);
+		if (ahead == 1 && likely(ioq->vq.ring.published != ioq->vq.ring.last_used) &&
+		    likely(collect_plain(ioq, NULL, out, 1, (struct kind){0})))
+			return likely(--queue->budget) ? 1 : poll_due(queue);
+	}
+	return poll_path(queue, out, max);
+}

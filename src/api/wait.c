@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Sleeping until completions come. Nothing is lost between the last look at the ring and the sleep:
+ * clear the eventfd, enable notifications, recheck the ring. A sleep ends in time for whatever the
+ * device needs next (device_next_ms()), and what it needs is done before each sleep.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+
+#include <vscsi/queue.h>
+
+#include "device/device.h"
+#include "util/clock.h"
+#include "util/export.h"
+
+/* Longest sleep without a look at the device: not every end of it shows on a descriptor. */
+#define SLEEP_MS 500u
+
+/* Longest sleep while requests wait to be sent again. */
+#define RETRY_MS 1u
+
+/* A descriptor that tells of the connection, or of an answer that a reconnect waits for; or -1. */
+static int watch_fd(struct vscsi_dev *dev)
+{
+	int fd = -1;
+
+	if (pthread_mutex_trylock(&dev->lock))
+		return -1;
+	if (dev->virtio.transport)
+		fd = virtio_watch_fd(&dev->virtio);
+	pthread_mutex_unlock(&dev->lock);
+	return fd;
+}
+
+/* Whether vscsi_poll() is worth calling. Asks nothing of the device. */
+static bool has_work(struct vscsi_queue *queue)
+{
+	if (queue->shared)
+		return share_check(queue) != 0;
+	return queue_pending(queue);
+}
+
+/* Polls for a while, as a completion that comes soon is cheaper than a sleep. */
+static bool spin(struct vscsi_queue *queue, uint64_t limit_ms)
+{
+	uint64_t end = clock_ns() + queue->spin_ns;
+
+	do {
+		uint64_t now = clock_ns();
+
+		if (!ioq_running(queue->ioq))
+			return false;
+		if (has_work(queue))
+			return true;
+		if (now >= end || now / 1000000 >= limit_ms)
+			return false;
+	} while (!queue_backs_off(queue));
+	return false;
+}
+
+/* How long to sleep at most. */
+static uint64_t sleep_ms(struct vscsi_queue *queue, uint64_t left)
+{
+	uint64_t ms = device_next_ms(device_of(queue), queue, SLEEP_MS);
+
+	if (queue_backs_off(queue))
+		ms = RETRY_MS;
+	/* At least one, where another thread is busy with what is due. */
+	if (!ms)
+		ms = 1;
+	return left < ms ? left : ms;
+}
+
+/* One sleep. Return: 0, or a negative errno; @woken: the queue's descriptor was readable. */
+static int sleep_once(struct vscsi_queue *queue, int *watch, uint64_t ms, bool *woken)
+{
+	struct pollfd pfds[2] = {{.fd = queue_fd(queue), .events = POLLIN},
+				 {.fd = *watch, .events = POLLIN}};
+	struct vscsi_dev *dev = device_of(queue);
+	int ret = poll(pfds, 2, (int)ms);
+
+	if (ret < 0)
+		return -errno;
+	*woken = pfds[0].revents;
+	/* Once in a row: it may be another file by now, and would not let anybody sleep. */
+	*watch = pfds[1].revents ? -1 : watch_fd(dev);
+	if (pfds[1].revents)
+		atomic_store_explicit(&dev->check_at_ms, 0, memory_order_relaxed);
+	return 0;
+}
+
+/* Return: as vscsi_wait(), or -ENOTCONN where completions of a lost device are to be polled. */
+static int wait_until(struct vscsi_queue *queue, uint64_t limit)
+{
+	struct vscsi_dev *dev = device_of(queue);
+	int watch = watch_fd(dev);
+	bool slept = false;
+	bool woken = false;
+	bool last = false;
+
+	for (;;) {
+		uint64_t now;
+		int ret;
+
+		device_tend(dev, queue);
+		ret = queue_arm(queue, false);
+		if (ret)
+			return ret;
+		if (woken && !queue->shared)
+			return 1;
+		if (slept && queue_backs_off(queue))
+			return 1;
+		now = clock_ms();
+		if (now >= limit && last)
+			return 0;
+		/* Nothing came: the connection is checked before it says so. */
+		if (now >= limit) {
+			last = true;
+			atomic_store_explicit(&dev->check_at_ms, 0, memory_order_relaxed);
+			continue;
+		}
+		ret = sleep_once(queue, &watch, sleep_ms(queue, limit - now), &woken);
+		if (ret)
+			return ret;
+		slept = true;
+	}
+}
+
+EXPORT int vscsi_wait(struct vscsi_queue *queue, int timeout_ms)
+{
+	uint64_t limit = timeout_ms < 0 ? UINT64_MAX : clock_ms() + (uint64_t)timeout_ms;
+	int ret = queue_check(queue);
+
+	if (ret)
+		return ret;
+	if (queue->spin_ns && spin(queue, limit))
+		return 1;
+	if (queue->shared) {
+		ret = share_get_wakeup(queue);
+		if (ret)
+			return ret;
+		share_enter(queue);
+	}
+	ret = wait_until(queue, limit);
+	if (queue->shared)
+		share_leave(queue);
+	else if (ret != -EOPNOTSUPP)
+		queue_disarm(queue);
+	/* Completions of a lost device are there to be polled as well. */
+	return ret == -ENOTCONN ? 1 : ret;
+}
+
+/* Lets time pass until a poll may find something; @limit as in wait_until(). */
+static int pass_time(struct vscsi_queue *queue, uint64_t limit, unsigned *spins)
+{
+	uint64_t now = clock_ms();
+	int ret;
+
+	if (now >= limit)
+		return -ETIMEDOUT;
+	ret = vscsi_wait(queue, limit - now < INT_MAX ? (int)(limit - now) : INT_MAX);
+	if (ret == -EOPNOTSUPP) {
+		clock_relax(spins);
+		return 0;
+	}
+	return ret < 0 ? ret : 0;
+}
+
+EXPORT int vscsi_queue_drain(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max,
+			     int timeout_ms)
+{
+	uint64_t limit = timeout_ms < 0 ? UINT64_MAX : clock_ms() + (uint64_t)timeout_ms;
+	unsigned spins = 0;
+	unsigned count = 0;
+	int ret;
+
+	if (!max || max > INT_MAX)
+		return -EINVAL;
+	/* A failed device takes no more, but its completions are there. */
+	ret = vscsi_submit(queue);
+	if (ret && ret != -ENOTCONN)
+		return ret;
+	for (;;) {
+		ret = vscsi_poll(queue, out + count, max - count);
+		if (ret > 0)
+			count += (unsigned)ret;
+		if (ret < 0 && ret != -ENOTCONN)
+			break;
+		if (count == max || !queue_inflight(queue))
+			return (int)count;
+		ret = pass_time(queue, limit, &spins);
+		if (ret)
+			break;
+	}
+	return count ? (int)count : ret;
+}

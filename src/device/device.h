@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The virtio-scsi device: its state, how it is started and reconnected, its control and event
+ * queues, and what is done about requests that take too long. The interface of src/device/.
+ *
+ * What it does: owns the connection, the request queues and the table of LUNs of one device, and
+ * moves them on: device_tend() does whatever is due, one step at a time.
+ *
+ * What it never does: it starts no thread, and waits for nobody, device_wait() and its callers (the
+ * calls that open, close, scan, reset and so on) excepted. A thread that polls, waits or asks for
+ * events takes the next step.
+ *
+ * Locking: vscsi_dev.lock is for one thread at a time on the control path: transport, start
+ * sequence, event queue. Calls that may wait take it; everything on the data path tries, and leaves
+ * the work to the thread that has it. queue_set.lock, lun_table.lock and the locks of control and
+ * event queue are held for moments only and come after it.
+ *
+ * States of a device
+ *
+ *             started                connection lost, NEEDS_RESET, vscsi_dev_reset()
+ *   STARTING ---------> RUNNING --------------------------------------> RECONNECTING
+ *                          ^  |                                            |  |
+ *                          +--|----------- all steps done -----------------+  |
+ *                             |                                               |
+ *                             | broke a rule, can't be reconnected            | recovery_ms expired
+ *                             |                                               | or a need not met
+ *                             +---------------> FAILED <----------------------+
+ *
+ *   any state --> CLOSED, by vscsi_dev_close()
+ */
+#ifndef DEVICE_DEVICE_H
+#define DEVICE_DEVICE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <vscsi/device.h>
+#include <vscsi/mem.h>
+
+#include "device/reconnect.h"
+#include "device/start.h"
+#include "device/watch.h"
+#include "lun/lun.h"
+#include "mem/dma.h"
+#include "queue/queue.h"
+#include "util/fork.h"
+#include "virtio/device.h"
+#include "virtio/virtq.h"
+
+/* Virtqueues that come before the request queues (virtio 1.4, 5.6.2). */
+#define VQ_CONTROL 0
+#define VQ_EVENT   1
+#define MAX_QUEUES 254 /* request queues: a vhost-user ring index has eight bits */
+
+/* Largest block that we deal with: the zeros of WRITE SAME are so many. */
+#define MAX_BLOCK_SIZE 65536u
+
+enum dev_state {
+	DEV_STARTING,
+	DEV_RUNNING,
+	DEV_RECONNECTING,
+	DEV_FAILED,
+	DEV_CLOSED,
+};
+
+/*
+ * Limits of a device, from its configuration space or our defaults (virtio 1.4, 5.6.4), made safe.
+ */
+struct dev_limits {
+	uint32_t queues;
+	uint32_t seg_max;
+	uint32_t max_sectors;
+	uint32_t cmd_per_lun;
+	uint32_t event_size;
+	uint32_t max_target;
+	uint32_t max_lun;
+};
+
+struct call;
+struct events;
+struct control;
+
+/**
+ * struct vscsi_dev - A device
+ * @state: enum dev_state; read by every thread, changed by device_set_state() with @lock held
+ * @lock: see above
+ * @opts: as given, with defaults filled in
+ * @virtio: the virtio device underneath; @virtio.transport belongs to this structure
+ * @mem: pool in use; @own_mem: it is ours to destroy
+ * @limits: what the device says of itself
+ * @queues: request queues
+ * @luns: open LUNs
+ * @events, @control: the other two virtqueues
+ * @sync: shared handle on the first request queue, for requests of the library's own
+ * @verify: handle on a queue of its own with the first request virtqueue's number: LUNs are
+ *	verified on it before the device continues with requests in flight; NULL where it never does
+ * @start: the start sequence; @reconnect: what there is to know about reconnecting
+ * @watch: the descriptor of vscsi_dev_fd()
+ * @fork: in the list of what a child process must not use: @queues.forked
+ * @check_at_ms: when the connection is to be checked next
+ * @config_stale: the configuration space has changed and was not read again yet
+ * @handles: queues that the application has open
+ * @failure: why it is FAILED
+ */
+struct vscsi_dev {
+	_Atomic uint32_t state;
+	pthread_mutex_t lock;
+	struct vscsi_dev_opts opts;
+	struct virtio_dev virtio;
+	struct vscsi_mem *mem;
+	bool own_mem;
+	struct dev_limits limits;
+	struct queue_set queues;
+	struct lun_table luns;
+	struct events *events;
+	struct control *control;
+	struct vscsi_queue *sync;
+	struct vscsi_queue *verify;
+	struct start start;
+	struct reconnect reconnect;
+	struct watch watch;
+	struct fork_entry fork;
+	_Atomic uint64_t check_at_ms;
+	bool config_stale;
+	atomic_uint handles;
+	char failure[256];
+};
+
+static inline struct vscsi_dev *device_of(const struct vscsi_queue *queue)
+{
+	return (struct vscsi_dev *)((char *)queue->ioq->set - offsetof(struct vscsi_dev, queues));
+}
+
+/* Acquire pairs with device_set_state(): a device was cut off before anybody sees it FAILED. */
+static inline enum dev_state device_state(const struct vscsi_dev *dev)
+{
+	return (enum dev_state)atomic_load_explicit(&dev->state, memory_order_acquire);
+}
+
+static inline bool device_running(const struct vscsi_dev *dev)
+{
+	return device_state(dev) == DEV_RUNNING;
+}
+
+/* Whether it is lost for good. */
+static inline bool device_failed(const struct vscsi_dev *dev)
+{
+	return device_state(dev) >= DEV_FAILED;
+}
+
+/* Changes the state. Locked. The one place where it changes. */
+void device_set_state(struct vscsi_dev *dev, enum dev_state to);
+
+/**
+ * device_fail - Declare a device lost for good
+ * @why: the rule that it broke, or what else happened, as a sentence
+ *
+ * Cuts the device off first, then changes the states: a thread that sees that may take buffers
+ * back. Locked. Nothing happens when it has failed before.
+ */
+void device_fail(struct vscsi_dev *dev, const char *why);
+
+/**
+ * device_shutdown - vscsi_dev_shutdown()
+ *
+ * Takes the device's lock, so it waits for a thread that is in a control call.
+ */
+void device_shutdown(struct vscsi_dev *dev);
+
+/* Sets the text for a call that a lost device can't serve. Return: -ENOTCONN. */
+int device_explain_lost(struct vscsi_dev *dev);
+
+/* 0; or -ECHILD with its text set in a child of the process that opened the device. */
+int device_check(const struct vscsi_dev *dev);
+
+/* Whether it is reconnected when it is lost. */
+static inline bool device_can_reconnect(struct vscsi_dev *dev)
+{
+	return dev->opts.recovery != VSCSI_RECOVERY_OFF && virtio_can_reopen(&dev->virtio);
+}
+
+/**
+ * device_tend - Do what is due: late requests, the connection, a reconnect, LUNs in doubt
+ * @queue: a queue that was just polled, not locked; NULL for the device alone
+ *
+ * Never waits: what another thread is busy with is left to it. Takes a few system calls where
+ * something is due.
+ */
+void device_tend(struct vscsi_dev *dev, struct vscsi_queue *queue);
+
+/* The same with dev->lock held, without a queue. */
+void device_tend_locked(struct vscsi_dev *dev);
+
+/* Milliseconds until the next thing is due, at most @most. */
+unsigned device_next_ms(struct vscsi_dev *dev, struct vscsi_queue *queue, unsigned most);
+
+/**
+ * device_poll - vscsi_poll(), for a poll that asked to be tended
+ * @ret: what ioq_path.poll returned, QUEUE_TEND among it
+ *
+ * Return: as vscsi_poll().
+ */
+int device_poll(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max, int ret);
+
+/* Polls a handle of the library and delivers its calls. Return: how many; or as vscsi_poll(). */
+int device_pump_on(struct vscsi_queue *queue);
+int device_pump(struct vscsi_dev *dev);
+
+/**
+ * device_run_call - Send a request of the library's own and wait for it
+ * @prepare: prepares the request on @queue with @user_data
+ * @ms: the longest that it may take, in milliseconds, or DEVICE_NO_LIMIT
+ *
+ * Return: what @prepare returned, but -EBUSY where that was -EAGAIN for all the time; else the
+ * completion's result; or CALL_ABANDONED: nobody waits any more and the device still has the
+ * request: the call must not be touched.
+ */
+#define CALL_ABANDONED  (-ETIME)
+#define DEVICE_NO_LIMIT (UINT64_MAX / 2)
+int device_run_call(struct vscsi_dev *dev, struct call *call,
+		    int (*prepare)(struct vscsi_queue *queue, struct call *call, const void *ctx,
+				   uint64_t user_data),
+		    const void *ctx, uint64_t ms);
+
+/**
+ * device_wait - Let time pass between two looks at something
+ * @spins: counts the calls of one wait; 0 at its beginning
+ *
+ * For calls that wait: polls the library's handle and tends the device.
+ */
+void device_wait(struct vscsi_dev *dev, unsigned *spins);
+
+/* vscsi_dev_poll_events(). Never waits. */
+int device_poll_events(struct vscsi_dev *dev, struct vscsi_event *out, unsigned max);
+
+/**
+ * device_open - Make a device that is connected and running
+ * @opts: checked, with @where without options
+ * @out: receives it: device_close()
+ *
+ * Waits. Return: as vscsi_dev_open().
+ */
+int device_open(const char *where, const struct vscsi_dev_opts *opts, struct vscsi_dev **out);
+void device_close(struct vscsi_dev *dev);
+
+/* The same in a child process: frees memory and closes descriptors, and leaves the device alone. */
+void device_abandon(struct vscsi_dev *dev);
+
+#endif

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Losing a device and reconnecting it. There is no thread for it: a thread that polls, waits or
+ * asks for events takes the next step of the start sequence (start.h) when one is due.
+ *
+ * While the device is away each request queue keeps its requests, new ones can be prepared, and
+ * nobody but its user touches it. A device that tracks requests in flight continues with the same
+ * virtqueues, after it was verified that it has the same disks; any other one gets new ones
+ * (ioq.next_vq), and the user of a queue switches to its own at its next poll.
+ */
+#ifndef DEVICE_RECONNECT_H
+#define DEVICE_RECONNECT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "queue/ioq.h"
+
+struct vscsi_dev;
+
+/**
+ * struct reconnect - Under the device's lock, where nothing else is said
+ * @lost_ms, @back_ms: when it was lost, and reconnected, the last time
+ * @spent_ms: how long it has been away since it last proved stable, except for this time
+ * @limit_ms: when it is given up
+ * @missing_ms: until when LUNs are waited for that are missing behind the device
+ * @due_ms: when the next attempt begins; read by any thread
+ * @pause_ms: between that and the one after it; longer each time, also from one loss to the next
+ *	while the device has not proved stable
+ * @trying: an attempt is under way; @began_ms: since when
+ */
+struct reconnect {
+	uint64_t lost_ms;
+	uint64_t back_ms;
+	uint64_t spent_ms;
+	uint64_t limit_ms;
+	_Atomic uint64_t missing_ms;
+	_Atomic uint64_t due_ms;
+	unsigned pause_ms;
+	uint64_t began_ms;
+	bool trying;
+};
+
+/**
+ * reconnect_begin - Declare a running device lost for now. Locked
+ * @why: how it was lost, as a sentence
+ * @best: what may become of requests in flight at best; the application may have chosen less
+ * @stop: it is still connected: it is told to stop, and what it has ends only when it did
+ *
+ * Fails the device at once where recovery is off or impossible.
+ */
+void reconnect_begin(struct vscsi_dev *dev, const char *why, enum inflight_policy best, bool stop);
+
+/* Begins an attempt or goes on with one, if that is due. Locked; never waits. */
+void reconnect_advance(struct vscsi_dev *dev);
+
+/* Milliseconds until there is something to do again. Any thread. */
+unsigned reconnect_next_ms(const struct vscsi_dev *dev, uint64_t now);
+
+#endif

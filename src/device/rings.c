@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Making, checking, renewing and starting virtqueues. */
+#include <errno.h>
+#include <sched.h>
+#include <stdlib.h>
+
+#include "device/control.h"
+#include "device/events.h"
+#include "device/rings.h"
+#include "queue/call.h"
+#include "util/error.h"
+
+/*
+ * More entries were not faster: with 32 reads in flight 55 million reads a second with 128 and with
+ * 1,024, 51 with 4,096 (tests/bench rate, AMD EPYC); and each takes 500 bytes of the pool.
+ */
+#define DEFAULT_QUEUE_SIZE 128u
+
+/* Entries of the virtqueue on which LUNs are verified: a few questions at a time. */
+#define VERIFY_QUEUE_SIZE 16u
+
+/* One request queue for each CPU that we may use, and the one that is kept for sharing. */
+static unsigned useful_queues(void)
+{
+	cpu_set_t cpus;
+
+	if (sched_getaffinity(0, sizeof(cpus), &cpus))
+		return 2;
+	return (unsigned)CPU_COUNT(&cpus) + 1;
+}
+
+static unsigned least(unsigned a, unsigned b)
+{
+	return a < b ? a : b;
+}
+
+/* How many request queues a device has: as it says, as its transport can carry. */
+static int count_available(struct vscsi_dev *dev)
+{
+	int all = virtio_queue_count(&dev->virtio);
+
+	if (all < 0)
+		return all;
+	if (all < (int)VQ_REQUEST + 1)
+		return error_set(
+			-EPROTO,
+			"the device has %d virtqueues; control, event and one request queue make 3",
+			all);
+	return (int)least((unsigned)all - VQ_REQUEST, least(dev->limits.queues, MAX_QUEUES));
+}
+
+static int choose_size(struct vscsi_dev *dev, unsigned index, uint32_t most, unsigned *out)
+{
+	int max = virtio_queue_max(&dev->virtio, index);
+	uint32_t size = pow2_floor(max > 0 ? (uint32_t)max : 0);
+
+	if (max < 0)
+		return max;
+	*out = least(size, most);
+	if (*out > RING_MAX_SIZE || *out < 4)
+		return error_set(-EPROTO, "request queue %u has room for %d entries",
+				 index - VQ_REQUEST, max);
+	return 0;
+}
+
+static int create_request_queues(struct vscsi_dev *dev)
+{
+	uint32_t most = dev->opts.queue_size ? dev->opts.queue_size : DEFAULT_QUEUE_SIZE;
+	struct queue_set *set = &dev->queues;
+	unsigned size;
+	unsigned i;
+	int err = 0;
+
+	set->ioqs = calloc(set->count, sizeof(*set->ioqs));
+	if (!set->ioqs)
+		return error_set(-ENOMEM, "out of memory");
+	for (i = 0; i < set->count && !err; i++) {
+		err = choose_size(dev, VQ_REQUEST + i, most, &size);
+		if (!err)
+			err = ioq_create(set, VQ_REQUEST + i, size, &set->ioqs[i]);
+	}
+	return err;
+}
+
+/* The queue for verifying LUNs, where the device may ever continue with requests in flight. */
+static int create_verify(struct vscsi_dev *dev)
+{
+	struct queue_set *set = &dev->queues;
+	struct ioq *ioq;
+	unsigned size;
+	int err;
+
+	if (!set->doubled || !dev->virtio.transport->ops->tracked ||
+	    (dev->opts.recovery && dev->opts.recovery != VSCSI_RECOVERY_EXACT))
+		return 0;
+	err = choose_size(dev, VQ_REQUEST, VERIFY_QUEUE_SIZE, &size);
+	if (err)
+		return err;
+	set->doubled = false;
+	err = ioq_create(set, VQ_REQUEST, size, &ioq);
+	set->doubled = true;
+	if (err)
+		return err;
+	err = queue_create_on(ioq, &dev->verify);
+	if (err)
+		ioq_destroy(ioq);
+	return err;
+}
+
+int rings_create(struct vscsi_dev *dev)
+{
+	unsigned wanted = dev->opts.queues ? dev->opts.queues : useful_queues();
+	struct queue_set *set = &dev->queues;
+	int available = count_available(dev);
+	int err;
+
+	if (available < 0)
+		return available;
+	set->count = set->usable = least((unsigned)available, wanted);
+	set->transport = dev->virtio.transport;
+	set->features = dev->virtio.features;
+	set->seg_max = dev->limits.seg_max;
+	set->max_segs = dev->opts.max_segs;
+	set->doubled = device_can_reconnect(dev);
+	err = control_create(dev);
+	if (!err)
+		err = events_create(dev);
+	if (!err)
+		err = create_request_queues(dev);
+	if (!err)
+		err = create_verify(dev);
+	if (err)
+		return err;
+	set->zeroes = dma_alloc(dev->mem, MAX_BLOCK_SIZE, 4096);
+	if (!set->zeroes)
+		return error_set(-ENOMEM, "no room for a block of zeros in the DMA memory");
+	memset(set->zeroes, 0, MAX_BLOCK_SIZE);
+	dev->luns.limits.slots = set->count * set->ioqs[0]->depth;
+	err = queue_create(set, VSCSI_QUEUE_SHARED, true, &dev->sync);
+	dev->luns.queue = dev->luns.revalidate_queue = dev->sync;
+	return err;
+}
+
+void rings_destroy(struct vscsi_dev *dev)
+{
+	struct queue_set *set = &dev->queues;
+	struct ioq *verify = dev->verify ? dev->verify->ioq : NULL;
+	unsigned i;
+
+	if (set->forked) {
+		queue_abandon(dev->sync);
+		queue_abandon(dev->verify);
+	} else {
+		queue_destroy(dev->sync);
+		queue_destroy(dev->verify);
+	}
+	ioq_destroy(verify);
+	for (i = 0; set->ioqs && i < set->count; i++)
+		ioq_destroy(set->ioqs[i]);
+	free(set->ioqs);
+	events_destroy(dev);
+	control_destroy(dev);
+	if (set->zeroes)
+		dma_free(dev->mem, set->zeroes);
+}
+
+/* One more than the last that somebody uses; the first is the library's own. */
+static unsigned queues_in_use(struct queue_set *set)
+{
+	unsigned count = set->count;
+
+	while (count > 1 && !set->ioqs[count - 1]->users)
+		count--;
+	return count;
+}
+
+static int check_count(struct vscsi_dev *dev, unsigned available)
+{
+	struct queue_set *set = &dev->queues;
+	unsigned in_use;
+
+	pthread_mutex_lock(&set->lock);
+	in_use = queues_in_use(set);
+	if (available >= in_use)
+		set->usable = least(available, set->count);
+	pthread_mutex_unlock(&set->lock);
+	if (available < in_use)
+		return error_set(-EOPNOTSUPP,
+				 "it came back with %u request queues, and %u are in use",
+				 available, in_use);
+	return 0;
+}
+
+static int check_sizes(struct vscsi_dev *dev)
+{
+	const struct queue_set *set = &dev->queues;
+	unsigned i;
+
+	for (i = 0; i < set->usable; i++) {
+		int max = virtio_queue_max(&dev->virtio, VQ_REQUEST + i);
+
+		if (max < 0)
+			return max;
+		if ((unsigned)max < set->ioqs[0]->vq.size)
+			return error_set(-EOPNOTSUPP,
+					 "it came back with %d entries in request queue %u, and %u "
+					 "are in use",
+					 max, i, set->ioqs[0]->vq.size);
+	}
+	return 0;
+}
+
+int rings_check(struct vscsi_dev *dev)
+{
+	const struct ioq *first = dev->queues.ioqs[0];
+	int queues = virtio_queue_count(&dev->virtio);
+	int err;
+
+	if (queues < 0)
+		return queues;
+	if (dev->limits.seg_max < first->max_segs)
+		return error_set(-EOPNOTSUPP,
+				 "it came back with %u segments a request, and %u are in use",
+				 dev->limits.seg_max, first->max_segs);
+	queues = queues < (int)VQ_REQUEST ? 0 : queues - (int)VQ_REQUEST;
+	err = check_count(dev, least((unsigned)queues, dev->limits.queues));
+	return err ? err : check_sizes(dev);
+}
+
+int rings_renew(struct vscsi_dev *dev)
+{
+	struct queue_set *set = &dev->queues;
+	unsigned i;
+	int err;
+
+	if (dev->start.purpose == START_CONTINUE)
+		return 0;
+	if (dev->start.purpose == START_VERIFY)
+		return ioq_renew(dev->verify->ioq, dev->virtio.features);
+	err = control_renew(dev);
+	if (!err)
+		err = events_renew(dev);
+	for (i = 0; i < set->usable && !err; i++)
+		err = virtq_renew(&set->ioqs[i]->next_vq, dev->virtio.features);
+	return err;
+}
+
+/* Entries of the largest ring: request queues may be smaller than the other two. */
+static unsigned largest_ring(struct vscsi_dev *dev)
+{
+	unsigned size = control_virtq(dev)->size;
+	unsigned i;
+
+	if (events_virtq(dev)->size > size)
+		size = events_virtq(dev)->size;
+	for (i = 0; i < dev->queues.count; i++) {
+		if (dev->queues.ioqs[i]->vq.size > size)
+			size = dev->queues.ioqs[i]->vq.size;
+	}
+	return size;
+}
+
+int rings_track(struct vscsi_dev *dev)
+{
+	int err = virtio_track(&dev->virtio, VQ_REQUEST + dev->queues.usable, largest_ring(dev));
+
+	if (err || virtio_tracked(&dev->virtio) || dev->opts.recovery != VSCSI_RECOVERY_EXACT)
+		return err;
+	return error_set(-EOPNOTSUPP, "the device gives no file to track requests in flight; "
+				      "use recovery=replay or recovery=report");
+}
+
+struct virtq *rings_at(struct vscsi_dev *dev, unsigned index)
+{
+	if (index == VQ_CONTROL)
+		return control_virtq(dev);
+	if (index == VQ_EVENT)
+		return events_virtq(dev);
+	return ioq_device_vq(dev->queues.ioqs[index - VQ_REQUEST]);
+}
+
+/* What a run of the start sequence gives the device for a virtqueue. */
+static struct virtq *vq_to_start(struct vscsi_dev *dev, unsigned index)
+{
+	struct ioq *ioq;
+
+	if (index < VQ_REQUEST)
+		return rings_at(dev, index);
+	ioq = dev->queues.ioqs[index - VQ_REQUEST];
+	if (dev->start.purpose == START_OPEN)
+		return &ioq->vq;
+	/* Of a queue that has not resumed since the loss before, that is the one it got then. */
+	return dev->start.purpose == START_CONTINUE && ioq_continues(ioq) ? &ioq->vq
+									  : &ioq->next_vq;
+}
+
+int rings_start(struct vscsi_dev *dev, unsigned index)
+{
+	struct virtq *vq = vq_to_start(dev, index);
+
+	if (dev->start.purpose != START_CONTINUE)
+		return virtq_start(vq);
+	if (index == VQ_CONTROL)
+		return virtq_resume(vq, control_resume_base(dev));
+	return virtq_resume(vq, virtq_resume_base(vq));
+}
+
+int rings_start_verify(struct vscsi_dev *dev)
+{
+	return virtq_start(&dev->verify->ioq->vq);
+}
+
+bool rings_verify_begin(struct vscsi_dev *dev)
+{
+	struct ioq *ioq = dev->verify->ioq;
+	bool new = ioq_state(ioq) == IOQ_DRAINED;
+
+	pthread_mutex_lock(&dev->queues.lock);
+	if (new) {
+		ioq_set_state(ioq, IOQ_RESUMING);
+		ioq_set_state(ioq, IOQ_RUNNING);
+	}
+	pthread_mutex_unlock(&dev->queues.lock);
+	return new;
+}
+
+void rings_end_verify(struct vscsi_dev *dev)
+{
+	struct vscsi_completion done[VERIFY_QUEUE_SIZE];
+	int count;
+
+	if (!dev->verify || ioq_state(dev->verify->ioq) != IOQ_RUNNING)
+		return;
+	pthread_mutex_lock(&dev->queues.lock);
+	ioq_lose(dev->verify->ioq, INFLIGHT_REPORT, false);
+	pthread_mutex_unlock(&dev->queues.lock);
+	do {
+		count = queue_poll_away(dev->verify, done, VERIFY_QUEUE_SIZE);
+		call_deliver_all(done, count);
+	} while (count > 0 || ioq_state(dev->verify->ioq) == IOQ_DOWN);
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The start sequence: one table of steps for opening and reconnecting (virtio 1.4, 3.1.1). A step
+ * sends something, or checks whether the answer has come; it never waits. vscsi_dev_open() is a
+ * loop around it that does.
+ */
+#ifndef DEVICE_START_H
+#define DEVICE_START_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct vscsi_dev;
+
+/* What a run of the sequence is for. */
+enum start_purpose {
+	START_OPEN,     /* the first connection */
+	START_FRESH,    /* a new connection with new virtqueues */
+	START_VERIFY,   /* one on which LUNs are verified, and nothing else */
+	START_CONTINUE, /* one on which the device continues with its virtqueues */
+};
+
+/**
+ * struct start - A run of the sequence
+ * @purpose: what for
+ * @where: address to connect to, while opening
+ * @step: index of the step that is next; @ring: of the ring that is started next, within its step
+ * @stop: the old connection is there: the device on it is to be stopped first
+ * @verify_ms: deadline for verifying LUNs
+ */
+struct start {
+	enum start_purpose purpose;
+	const char *where;
+	unsigned step;
+	unsigned ring;
+	bool stop;
+	uint64_t verify_ms;
+};
+
+/* Begins a run; one that is under way is forgotten. */
+void start_begin(struct vscsi_dev *dev, enum start_purpose purpose);
+
+/**
+ * start_advance - Take as many steps as can be taken without waiting. Locked
+ *
+ * Return: 0 when all are done; -EINPROGRESS when the device's answer is not there yet; or a
+ * negative errno with its text set: then the run has ended.
+ */
+int start_advance(struct vscsi_dev *dev);
+
+/* The name of the step that is next, for messages. */
+const char *start_step_name(const struct vscsi_dev *dev);
+
+#endif

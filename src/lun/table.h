@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The table of open LUNs. Private to this folder. All functions need the table's lock. */
+#ifndef LUN_TABLE_H
+#define LUN_TABLE_H
+
+#include "lun/lun.h"
+
+/* Adds a LUN to a list, and removes it. */
+void lun_table_push(struct vscsi_lun **list, struct vscsi_lun *lun);
+void lun_table_pull(struct vscsi_lun **list, struct vscsi_lun *lun);
+
+/* Updates lun_table.doubts, and makes revalidation due now. */
+void lun_table_count(struct lun_table *table);
+
+/* Changes the state to GONE. */
+void lun_table_set_gone(struct vscsi_lun *lun);
+
+static inline bool lun_has_address(const struct vscsi_lun *lun, unsigned target, unsigned number)
+{
+	return lun->io.target == target && lun->io.number == number;
+}
+
+#endif

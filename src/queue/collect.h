@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Collecting plain requests that ended well: the part of polling that is inlined where its
+ * arguments are constants.
+ */
+#ifndef QUEUE_COLLECT_H
+#define QUEUE_COLLECT_H
+
+#include <string.h>
+
+#include "queue/credit.h"
+#include "queue/queue.h"
+
+/*
+ * Whether a request ended well: the first 12 bytes of the response are all zero (virtio 1.4,
+ * 5.6.6.1), each read once, and all data was transferred. Nothing else of shared memory is read.
+ */
+static inline bool is_good(const struct slot *slot, struct virtio_scsi_cmd_req *header,
+			   uint32_t used_len)
+{
+	const struct virtio_scsi_cmd_resp *resp = header_response(header);
+	uint64_t codes;
+	uint32_t sense;
+
+	if (unlikely(used_len < slot->expect) && used_len >= RESPONSE_LEAST)
+		return false;
+	sense = __atomic_load_n((const uint32_t *)(const void *)resp, __ATOMIC_RELAXED);
+	codes = __atomic_load_n((const uint64_t *)(const void *)&resp->resid, __ATOMIC_RELAXED);
+	return likely(!(sense | codes));
+}
+
+static inline void fill_good(struct vscsi_completion *out, const struct slot *slot)
+{
+	out->user_data = slot->user_data;
+	memset(&out->result, 0,
+	       offsetof(struct vscsi_completion, sense) -
+		       offsetof(struct vscsi_completion, result));
+}
+
+/**
+ * struct kind - What collect_plain() is made for; constants, never in memory
+ * @packed: the ring is packed, each chain one descriptor
+ * @direct: tables lie in the ring
+ * @counted: requests have SLOT_COUNTED
+ */
+struct kind {
+	bool packed;
+	bool direct;
+	bool counted;
+};
+
+/*
+ * Takes up to @count entries, at least one of which is there, as long as they are good and plain:
+ * IN_RING, with no flag but SLOT_COUNTED where @kind says so. With an @owner they are also its
+ * requests. It calls nothing, and everything that changes from one entry to the next stays in
+ * registers.
+ *
+ * Nothing is prefetched: the entries don't depend on each other, so that a processor reads ahead by
+ * itself. With responses fetched for writing ahead of the loop, reads a second halved (tests/bench
+ * rate, AMD EPYC).
+ */
+ALWAYS_INLINE unsigned collect_plain(struct ioq *ioq, const struct vscsi_queue *owner,
+				     struct vscsi_completion *out, unsigned count, struct kind kind)
+{
+	const bool packed = kind.packed;
+	const bool counted = kind.counted;
+	const uint16_t plain = SLOT_STATUS(SLOT_IN_RING, counted ? SLOT_COUNTED : 0);
+	const unsigned shift = kind.direct ? ioq->head_shift : 0;
+	struct virtq_reader reader = virtq_reader(&ioq->vq, packed);
+	struct vscsi_completion *const start = out;
+	struct vscsi_completion *const stop = out + count;
+	uint16_t free = ioq->free;
+
+	do {
+		struct virtq_reader next = reader;
+		struct virtio_scsi_cmd_req *header;
+		struct ring_used used;
+		struct slot *slot;
+
+		if (!virtq_read(&next, packed, &used) || unlikely(used.head >> shift >= ioq->depth))
+			break;
+		slot = &ioq->slots[used.head >> shift];
+		header = slot->header;
+		if (unlikely(slot->status != plain) || !is_good(slot, header, used.len))
+			break;
+		if ((owner && slot->owner != owner) || (shift && slot->head != used.head))
+			break;
+		if (counted)
+			credit_give(slot_lun(slot), ioq);
+		fill_good(out++, slot);
+		slot_end(slot, header, free);
+		if (!shift)
+			slot_touch_data(header);
+		free = (uint16_t)(used.head >> shift);
+		reader = next;
+	} while (out != stop);
+	ioq->free = free;
+	count = (unsigned)(out - start);
+	virtq_read_end(&ioq->vq, packed, count);
+	return count;
+}
+
+#endif

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Handles on request queues: getting one, giving it back, and what concerns all its requests. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "mem/node.h"
+#include "queue/complete.h"
+#include "queue/credit.h"
+#include "queue/fair.h"
+#include "queue/queue.h"
+#include "queue/resume.h"
+#include "queue/timeout.h"
+#include "util/clock.h"
+#include "util/error.h"
+
+/* The first request queue is for sharing: the library itself is always among those. */
+static struct ioq *find_exclusive(struct queue_set *set)
+{
+	unsigned i;
+
+	for (i = 1; i < set->usable; i++) {
+		if (!set->ioqs[i]->users)
+			return set->ioqs[i];
+	}
+	return NULL;
+}
+
+static struct ioq *find_shared(struct queue_set *set)
+{
+	struct ioq *best = set->ioqs[0];
+	unsigned i;
+
+	for (i = 1; i < set->usable; i++) {
+		if (!set->ioqs[i]->exclusive && set->ioqs[i]->users < best->users)
+			best = set->ioqs[i];
+	}
+	return best;
+}
+
+/* Takes a ring for a handle; NULL when none is left that the flags allow. */
+static struct ioq *take_ioq(struct queue_set *set, uint32_t flags, bool *shared)
+{
+	struct ioq *ioq = NULL;
+
+	pthread_mutex_lock(&set->lock);
+	if (!(flags & VSCSI_QUEUE_SHARED))
+		ioq = find_exclusive(set);
+	*shared = !ioq;
+	if (!ioq && !(flags & VSCSI_QUEUE_EXCLUSIVE))
+		ioq = find_shared(set);
+	if (ioq) {
+		ioq->users++;
+		ioq->checked += (flags & VSCSI_QUEUE_CHECK_THREAD) != 0;
+		ioq->exclusive = !*shared;
+		ioq_choose_path(ioq);
+	}
+	pthread_mutex_unlock(&set->lock);
+	return ioq;
+}
+
+int queue_create_on(struct ioq *ioq, struct vscsi_queue **out)
+{
+	struct vscsi_queue *queue = calloc(1, sizeof(*queue));
+	unsigned i;
+
+	if (!queue)
+		return error_set(-ENOMEM, "out of memory");
+	queue->ioq = ioq;
+	queue->free_threaded = true;
+	queue->internal = true;
+	queue->done = NO_SLOT;
+	queue->budget = queue->allowance = 1;
+	ioq->users++;
+	ioq->exclusive = true;
+	for (i = 0; i < ioq->depth; i++)
+		ioq->slots[i].owner = queue;
+	*out = queue;
+	return 0;
+}
+
+int queue_create(struct queue_set *set, uint32_t flags, bool internal, struct vscsi_queue **out)
+{
+	struct vscsi_queue *queue = calloc(1, sizeof(*queue));
+	struct ioq *ioq;
+	unsigned i;
+
+	if (!queue)
+		return error_set(-ENOMEM, "out of memory");
+	ioq = take_ioq(set, flags, &queue->shared);
+	if (!ioq) {
+		free(queue);
+		return error_set(
+			-EBUSY,
+			"all %u request queues of the device are in use or kept for sharing; "
+			"close one, or open this one without VSCSI_QUEUE_EXCLUSIVE",
+			set->count);
+	}
+	queue->ioq = ioq;
+	queue->free_threaded = flags & VSCSI_QUEUE_SHARED;
+	queue->check_thread = flags & VSCSI_QUEUE_CHECK_THREAD;
+	queue->internal = internal;
+	queue->done = NO_SLOT;
+	queue->budget = queue->allowance = 1;
+	queue->owner = pthread_self();
+	if (queue->shared)
+		share_join(queue);
+	else
+		node_migrate(ioq->slots, ioq->depth * sizeof(struct slot));
+	/* The fast path relies on it: all slots of an exclusive queue are this handle's. */
+	for (i = 0; !queue->shared && i < ioq->depth; i++)
+		ioq->slots[i].owner = queue;
+	*out = queue;
+	return 0;
+}
+
+void queue_destroy(struct vscsi_queue *queue)
+{
+	struct queue_set *set;
+
+	if (!queue)
+		return;
+	if (queue->shared)
+		share_quit(queue);
+	set = queue->ioq->set;
+	pthread_mutex_lock(&set->lock);
+	queue->ioq->users--;
+	queue->ioq->checked -= queue->check_thread;
+	queue->ioq->exclusive = false;
+	ioq_choose_path(queue->ioq);
+	pthread_mutex_unlock(&set->lock);
+	free(queue);
+}
+
+void queue_abandon(struct vscsi_queue *queue)
+{
+	if (!queue)
+		return;
+	share_abandon(queue);
+	free(queue);
+}
+
+/* Counted when somebody asks, so that the fast path need not. */
+uint32_t queue_inflight(struct vscsi_queue *queue)
+{
+	uint32_t count = 0;
+	unsigned i;
+
+	queue_lock(queue);
+	for (i = 0; i < queue->ioq->depth; i++)
+		count += queue_holds(queue, &queue->ioq->slots[i]);
+	queue_unlock(queue);
+	return count;
+}
+
+unsigned queue_depth(struct vscsi_queue *queue)
+{
+	return queue->shared ? share_depth(queue) : queue->ioq->depth;
+}
+
+bool queue_has_news(struct vscsi_queue *queue)
+{
+	bool pending;
+
+	queue_lock(queue);
+	pending = queue->done != NO_SLOT || ioq_has_pending(queue->ioq);
+	queue_unlock(queue);
+	return pending;
+}
+
+bool queue_backs_off(struct vscsi_queue *queue)
+{
+	struct ioq *ioq = queue->ioq;
+	bool any = false;
+	uint16_t at;
+
+	queue_lock(queue);
+	/* Those that are held back are sent when their LUN has been revalidated. */
+	for (at = ioq->backoff; at != NO_SLOT && !any; at = ioq->slots[at].next)
+		any = io_lun_state(slot_lun(&ioq->slots[at])) != LUN_SUSPECT ||
+		      slot_state(&ioq->slots[at]) == SLOT_LOST;
+	queue_unlock(queue);
+	return any;
+}
+
+/* Ends a request early that the device has or that waits to be sent again. */
+static void abort_slot(struct ioq *ioq, struct slot *slot, uint64_t now)
+{
+	if (slot_state(slot) != SLOT_IN_RING && slot_state(slot) != SLOT_BACKOFF)
+		return;
+	if (!(slot->flags & SLOT_SEEN))
+		slot_timer(ioq, slot)->seen_ms = now;
+	slot->flags |= SLOT_SEEN;
+	/* In a ring that the device no longer has, where it waits to be sent again. */
+	if (slot_state(slot) == SLOT_IN_RING && ioq_is_drained(ioq))
+		slot_lose(ioq, slot, -ECANCELED);
+	else
+		timeout_abort(ioq, slot, now, -ECANCELED);
+}
+
+unsigned queue_abort(struct vscsi_queue *queue, uint64_t user_data, uint64_t now)
+{
+	struct ioq *ioq = queue->ioq;
+	unsigned count = 0;
+	unsigned i;
+
+	queue_lock(queue);
+	if (!ioq_running(ioq))
+		ioq_drain(ioq);
+	for (i = 0; i < ioq->depth; i++) {
+		struct slot *slot = &ioq->slots[i];
+
+		if (!queue_holds(queue, slot) || slot->user_data != user_data)
+			continue;
+		count++;
+		abort_slot(ioq, slot, now);
+	}
+	queue_unlock(queue);
+	queue_kick_pending(queue);
+	return count;
+}
+
+/* Ends a request that the device doesn't have, and would be sent again. */
+static void hold_back(struct ioq *ioq, struct slot *slot)
+{
+	if (slot_state(slot) == SLOT_BACKOFF)
+		backoff_lose(ioq, slot, -ECANCELED);
+	else if (slot_state(slot) == SLOT_IN_RING && ioq_is_drained(ioq))
+		slot_lose(ioq, slot, -ECANCELED);
+}
+
+void queue_detach(struct vscsi_queue *queue, uint64_t user_data, struct io_lun *placeholder)
+{
+	struct ioq *ioq = queue->ioq;
+	unsigned i;
+
+	queue_lock(queue);
+	for (i = 0; i < ioq->depth; i++) {
+		struct slot *slot = &ioq->slots[i];
+		struct io_lun *lun = slot_lun(slot);
+
+		if (!queue_holds(queue, slot) || slot->user_data != user_data)
+			continue;
+		hold_back(ioq, slot);
+		if (slot->flags & SLOT_COUNTED)
+			credit_give(lun, ioq);
+		slot->flags &= (uint8_t)~SLOT_COUNTED;
+		slot->flags |= SLOT_NO_REPLAY;
+		slot->retries = 0;
+		io_lun_init(placeholder, lun->target, lun->number);
+		/* Release: as in slot_end(), the LUN may be freed by a thread that sees this. */
+		atomic_store_explicit(&slot->lun, placeholder, memory_order_release);
+	}
+	queue_unlock(queue);
+	queue_kick_pending(queue);
+}
+
+int queue_fd(struct vscsi_queue *queue)
+{
+	int fd = virtq_fd(&queue->ioq->vq);
+	int err;
+
+	if (!queue->shared)
+		return fd < 0 ? -EOPNOTSUPP : fd;
+	err = share_get_wakeup(queue);
+	return err ? err : share_fd(queue);
+}
+
+static int arm_exclusive(struct vscsi_queue *queue)
+{
+	struct ioq *ioq = queue->ioq;
+	int fd = virtq_fd(&ioq->vq);
+	int err;
+
+	if (fd < 0)
+		return -EOPNOTSUPP;
+	/* What made it readable means nothing: only the ring tells. */
+	err = virtq_fd_clear(&ioq->vq);
+	if (err)
+		return err;
+	/* Only now: what was cleared may have told that the device is lost, or reconnected. */
+	if (!ioq_running(ioq))
+		return ioq_state(ioq) == IOQ_DEAD ? -ENOTCONN : queue_has_news(queue);
+	return virtq_arm(&ioq->vq);
+}
+
+int queue_arm(struct vscsi_queue *queue, bool keep)
+{
+	int err;
+
+	if (!queue->shared)
+		return arm_exclusive(queue);
+	err = share_get_wakeup(queue);
+	return err ? err : share_arm(queue, keep);
+}
+
+void queue_disarm(struct vscsi_queue *queue)
+{
+	virtq_disarm(&queue->ioq->vq);
+}
+
+bool queue_pending(struct vscsi_queue *queue)
+{
+	return virtq_pending(&queue->ioq->vq) != 0;
+}

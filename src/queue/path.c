@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Which functions a queue's requests and polls go through. Chosen once, when the queue's state or
+ * use changes; the public calls jump through the table and ask nothing else.
+ */
+#include <errno.h>
+
+#include "queue/path.h"
+
+#define PATH(name, submit_name)                                                                   \
+	{                                                                                         \
+		read_##name, write_##name, readv_##name, writev_##name, submit_name, poll_##name, \
+	}
+
+/* Exclusive, split, tables in the slots: the layout that every back-end has. */
+const struct ioq_path ioq_path_split = PATH(split, submit_split);
+/* The same where LUNs have a limit of their own (virtio 1.4, 5.6.4.1). */
+const struct ioq_path ioq_path_counted = PATH(counted, submit_split);
+/* Tables in the ring: for devices without indirect descriptors. */
+static const struct ioq_path path_direct = PATH(direct, submit_split);
+/* Each chain is one descriptor of a packed ring. */
+const struct ioq_path ioq_path_packed = PATH(packed, submit_packed);
+/* Several handles on a split ring with tables in the slots. */
+static const struct ioq_path path_shared = PATH(shared, submit_general);
+/* Every layout, every state. */
+const struct ioq_path ioq_path_general = PATH(general, submit_general);
+
+/* For callers that may be the wrong ones: another thread, or a child process. */
+static const struct ioq_path ioq_path_checked = {
+	read_general, write_general, readv_general, writev_general, submit_checked, poll_checked,
+};
+
+static const struct ioq_path *choose(const struct ioq *ioq)
+{
+	if (ioq->checked || ioq->set->forked)
+		return &ioq_path_checked;
+	if (!ioq_running(ioq))
+		return &ioq_path_general;
+	if (!ioq->exclusive)
+		return ioq->readable && ioq->indirect && !ioq_counting(ioq) ? &path_shared
+									    : &ioq_path_general;
+	if (ioq_counting(ioq))
+		return ioq->readable && ioq->indirect ? &ioq_path_counted : &ioq_path_general;
+	if (ioq->readable)
+		return ioq->indirect ? &ioq_path_split : &path_direct;
+	return ioq->packed ? &ioq_path_packed : &ioq_path_general;
+}
+
+void ioq_choose_path(struct ioq *ioq)
+{
+	atomic_store_explicit(&ioq->path, choose(ioq), memory_order_relaxed);
+}
+
+/* Kicks are counted for vscsi_queue_get_info(). */
+int queue_kick(struct vscsi_queue *queue)
+{
+	atomic_fetch_add_explicit(&queue->notifications, 1, memory_order_relaxed);
+	virtq_kick(&queue->ioq->vq);
+	return 0;
+}
+
+void queue_kick_pending(struct vscsi_queue *queue)
+{
+	struct ioq *ioq = queue->ioq;
+
+	if (atomic_load(&ioq->kick_pending) && atomic_exchange(&ioq->kick_pending, false))
+		queue_kick(queue);
+}
+
+int submit_split(struct vscsi_queue *queue)
+{
+	return unlikely(split_publish(&queue->ioq->vq.ring)) ? queue_kick(queue) : 0;
+}
+
+int submit_packed(struct vscsi_queue *queue)
+{
+	return packed_publish(&queue->ioq->vq.packed) ? queue_kick(queue) : 0;
+}
+
+/* On a queue whose device is away, the device is shown the requests when it reconnects. */
+int submit_general(struct vscsi_queue *queue)
+{
+	bool kick;
+
+	if (unlikely(!ioq_running(queue->ioq)))
+		return ioq_state(queue->ioq) == IOQ_DEAD ? -ENOTCONN : 0;
+	queue_lock(queue);
+	kick = virtq_publish(&queue->ioq->vq);
+	queue_unlock(queue);
+	/* A system call with the lock held would keep the others waiting. */
+	if (kick)
+		queue_kick(queue);
+	return 0;
+}
+
+int submit_checked(struct vscsi_queue *queue)
+{
+	int err = queue_check(queue);
+
+	return err ? err : submit_general(queue);
+}
+
+/* request_begin() checks for the calls that prepare requests. */
+int poll_checked(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max)
+{
+	int err = queue_check(queue);
+
+	return err ? err : poll_general(queue, out, max);
+}

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What happens to all request queues of a device at once. */
+#include "queue/queue.h"
+
+/* The state that a queue has once its device is lost; @stop: the device is still to be stopped. */
+static enum ioq_state state_when_lost(enum ioq_state state, bool stop)
+{
+	switch (state) {
+	case IOQ_RUNNING:
+		return stop ? IOQ_STOPPING : IOQ_DOWN;
+	case IOQ_READY:
+		return IOQ_DOWN;
+	case IOQ_RESUMING:
+		return IOQ_DRAINED;
+	default:
+		return state;
+	}
+}
+
+void ioq_lose(struct ioq *ioq, enum inflight_policy policy, bool stop)
+{
+	enum ioq_state from = ioq_state(ioq);
+	enum ioq_state to = state_when_lost(from, stop);
+
+	/* A queue that has not resumed since the loss before has nothing new in flight. */
+	if (from == IOQ_RUNNING || (from == IOQ_READY && ioq_continues(ioq)))
+		atomic_store(&ioq->policy, policy);
+	if (to != from)
+		ioq_set_state(ioq, to);
+}
+
+void queue_set_lose(struct queue_set *set, enum inflight_policy policy, bool stop)
+{
+	unsigned i;
+
+	pthread_mutex_lock(&set->lock);
+	for (i = 0; i < set->count; i++)
+		ioq_lose(set->ioqs[i], policy, stop);
+	pthread_mutex_unlock(&set->lock);
+}
+
+void queue_set_stopped(struct queue_set *set)
+{
+	unsigned i;
+
+	pthread_mutex_lock(&set->lock);
+	for (i = 0; i < set->count; i++) {
+		if (ioq_state(set->ioqs[i]) == IOQ_STOPPING)
+			ioq_set_state(set->ioqs[i], IOQ_DOWN);
+	}
+	pthread_mutex_unlock(&set->lock);
+}
+
+void queue_set_ready(struct queue_set *set)
+{
+	unsigned i;
+
+	pthread_mutex_lock(&set->lock);
+	for (i = 0; i < set->usable; i++) {
+		enum ioq_state state = ioq_state(set->ioqs[i]);
+
+		ioq_set_state(set->ioqs[i], state == IOQ_DOWN ? IOQ_READY : IOQ_RESUMING);
+	}
+	pthread_mutex_unlock(&set->lock);
+}
+
+void queue_set_run(struct queue_set *set)
+{
+	unsigned i;
+
+	queue_set_ready(set);
+	pthread_mutex_lock(&set->lock);
+	for (i = 0; i < set->usable; i++)
+		ioq_set_state(set->ioqs[i], IOQ_RUNNING);
+	pthread_mutex_unlock(&set->lock);
+}
+
+void queue_set_kill(struct queue_set *set)
+{
+	unsigned i;
+
+	pthread_mutex_lock(&set->lock);
+	for (i = 0; set->ioqs && i < set->count; i++) {
+		if (set->ioqs[i] && ioq_state(set->ioqs[i]) != IOQ_DEAD)
+			ioq_set_state(set->ioqs[i], IOQ_DEAD);
+	}
+	pthread_mutex_unlock(&set->lock);
+}
+
+void queue_set_replay_only(struct queue_set *set)
+{
+	unsigned i;
+
+	pthread_mutex_lock(&set->lock);
+	for (i = 0; i < set->count; i++) {
+		if (ioq_continues(set->ioqs[i]))
+			atomic_store(&set->ioqs[i]->policy, INFLIGHT_REPLAY);
+	}
+	pthread_mutex_unlock(&set->lock);
+}
+
+bool queue_set_continues(const struct queue_set *set)
+{
+	unsigned i;
+
+	for (i = 0; i < set->usable; i++) {
+		if (ioq_continues(set->ioqs[i]))
+			return true;
+	}
+	return false;
+}
+
+struct virtq *ioq_device_vq(struct ioq *ioq)
+{
+	enum ioq_state state = ioq_state(ioq);
+	bool next = (state == IOQ_READY || state == IOQ_RESUMING) && !ioq_continues(ioq);
+
+	return next ? &ioq->next_vq : &ioq->vq;
+}
+
+void queue_set_fork(struct queue_set *set)
+{
+	unsigned i;
+
+	set->forked = true;
+	for (i = 0; i < set->count; i++)
+		ioq_choose_path(set->ioqs[i]);
+}
+
+void queue_set_wake(struct queue_set *set)
+{
+	unsigned i;
+
+	for (i = 0; i < set->count; i++)
+		virtq_fd_wake(&set->ioqs[i]->vq);
+}

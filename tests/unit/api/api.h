@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* One function for each file: it runs the file's tests and returns the number that failed. */
+#ifndef TESTS_UNIT_API_API_H
+#define TESTS_UNIT_API_API_H
+
+#include "core.h"
+
+int drain_tests(void);
+int no_probe_tests(void);
+int options_tests(void);
+int owner_tests(void);
+int shutdown_tests(void);
+int timeout_tests(void);
+int watch_tests(void);
+
+#endif
