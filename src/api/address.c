@@ -58,7 +58,7 @@ static const struct option options[] = {
 	 AT(recovery),
 	 0,
 	 VSCSI_RECOVERY_EXACT},
-	{{"recovery_ms", "1..4294967295", "how long a lost device is looked for"},
+	{{"recovery_ms", "1..4294967295", "how long reconnecting a lost device is tried"},
 	 NUMBER,
 	 AT(recovery_ms),
 	 1,
@@ -207,7 +207,8 @@ static int take(char *text, struct vscsi_dev_opts *opts)
 	uint64_t value;
 
 	if (!equals)
-		return error_set(-EINVAL, "\"%s\" behind the '?' is no option; write name=value",
+		return error_set(-EINVAL,
+				 "\"%s\" after the '?' is not a valid option; write name=value",
 				 text);
 	option = find(text, (size_t)(equals - text));
 	if (!option)

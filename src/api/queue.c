@@ -120,7 +120,7 @@ EXPORT int vscsi_next_timeout_ms(struct vscsi_queue *queue)
 	if (err)
 		return err;
 	device_tend(dev, queue);
-	if (queue_has_news(queue) && !ioq_running(queue->ioq))
+	if (queue_has_pending(queue) && !ioq_running(queue->ioq))
 		return 0;
 	ms = queue_backs_off(queue) ? 1 : device_next_ms(dev, queue, SLEEP_MS);
 	/* At least one, where another thread is busy with what is due. */

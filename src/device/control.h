@@ -22,7 +22,7 @@ int control_create(struct vscsi_dev *dev);
 int control_renew(struct vscsi_dev *dev);
 void control_destroy(struct vscsi_dev *dev);
 
-/* The control virtqueue, to start and stop; and where a lost device stood in it. */
+/* The control virtqueue, to start and stop; and its position when a device is lost. */
 struct virtq *control_virtq(struct vscsi_dev *dev);
 uint32_t control_resume_base(struct vscsi_dev *dev);
 
@@ -41,7 +41,7 @@ uint32_t control_resume_base(struct vscsi_dev *dev);
  * text is set.
  *
  * Return: the function's name for control_answer(); -EBUSY (no slot is free, or for aborts no more
- * than others need); -ENOTCONN (the device is lost, for good or for now); -EPROTO (it broke the
+ * than others need); -ENOTCONN (the device is lost, permanently or for now); -EPROTO (it broke the
  * ring, which device_tend() acts on).
  */
 int control_send(struct vscsi_dev *dev, uint32_t subtype, const uint8_t lun[8], uint64_t tag,

@@ -48,7 +48,7 @@ static int start(struct vscsi_dev *dev)
 			return err;
 	}
 	if (err)
-		return dev->virtio.transport ? virtio_give_up(&dev->virtio, err) : err;
+		return dev->virtio.transport ? virtio_fail(&dev->virtio, err) : err;
 	/* Buffers posted before DRIVER_OK are notified now, never earlier (3.1.1). */
 	virtq_kick(events_virtq(dev));
 	atomic_store(&dev->queues.features, dev->virtio.features);

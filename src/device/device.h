@@ -144,7 +144,7 @@ static inline bool device_running(const struct vscsi_dev *dev)
 	return device_state(dev) == DEV_RUNNING;
 }
 
-/* Whether it is lost for good. */
+/* Whether it is FAILED. */
 static inline bool device_failed(const struct vscsi_dev *dev)
 {
 	return device_state(dev) >= DEV_FAILED;
@@ -154,8 +154,8 @@ static inline bool device_failed(const struct vscsi_dev *dev)
 void device_set_state(struct vscsi_dev *dev, enum dev_state to);
 
 /**
- * device_fail - Declare a device lost for good
- * @why: the rule that it broke, or what else happened, as a sentence
+ * device_fail - Make a device FAILED, permanently
+ * @why: the rule that it broke, or what else happened, for the error text
  *
  * Cuts the device off first, then changes the states: a thread that sees that may take buffers
  * back. Locked. Nothing happens when it has failed before.

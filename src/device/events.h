@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What changes behind a device: its event queue (virtio 1.4, 5.6.6.3), unit attentions, LUNs that
+ * Changes that a device reports: its event queue (virtio 1.4, 5.6.6.3), unit attentions, LUNs that
  * are revalidated, and the difference between two scans. All of it becomes events for the
  * application, and the states of open LUNs.
  */

@@ -21,7 +21,7 @@ static bool in_flight(const struct vscsi_dev *dev)
 	return false;
 }
 
-/* Stops all virtqueues and notes where they stood; resume_all() starts those that are stopped. */
+/* Stops all virtqueues and notes their positions; resume_all() starts those that are stopped. */
 static int pause_all(struct vscsi_dev *dev, uint32_t *bases)
 {
 	unsigned i;
@@ -61,7 +61,7 @@ static int change_stopped(struct vscsi_dev *dev, const struct dma_region *region
 		err = map ? virtio_mem_map(&dev->virtio, region, iova)
 			  : virtio_mem_unmap(&dev->virtio, region, *iova);
 	resumed = resume_all(dev, bases);
-	/* A device that can't go on where it stood is of no use any more. */
+	/* A device that can't continue at its position is of no use any more. */
 	if (resumed)
 		device_fail(dev, error_text());
 	return err ? err : resumed;
@@ -88,8 +88,8 @@ static int change(struct vscsi_dev *dev, const struct dma_region *region, uint64
 	else
 		err = virtio_mem_unmap(&dev->virtio, region, *iova);
 	/*
-	 * It hung up over this, or broke the protocol, after which it is not looked for; the
-	 * sentence stays that of the caller's failure.
+	 * It hung up over this, or broke the protocol, after which it is not reconnected; the
+	 * error text stays that of the caller's failure.
 	 */
 	if (err == -ENOTCONN && device_running(dev))
 		reconnect_begin(dev, error_text(), INFLIGHT_CONTINUE, false);

@@ -7,7 +7,7 @@
 
 /*
  * Makes the pool reachable for the device: 0 and @dev->queues.map, or a negative errno with its
- * sentence.
+ * error text.
  */
 int device_map_memory(struct vscsi_dev *dev);
 

@@ -22,8 +22,8 @@ struct vscsi_dev;
  * struct reconnect - Under the device's lock, where nothing else is said
  * @lost_ms, @back_ms: when it was lost, and reconnected, the last time
  * @spent_ms: how long it has been away since it last proved stable, except for this time
- * @limit_ms: when it is given up
- * @missing_ms: until when LUNs are waited for that are missing behind the device
+ * @limit_ms: when it becomes FAILED
+ * @missing_ms: until when LUNs are waited for that are missing on the device
  * @due_ms: when the next attempt begins; read by any thread
  * @pause_ms: between that and the one after it; longer each time, also from one loss to the next
  *	while the device has not proved stable
@@ -43,7 +43,7 @@ struct reconnect {
 
 /**
  * reconnect_begin - Declare a running device lost for now. Locked
- * @why: how it was lost, as a sentence
+ * @why: how it was lost, for the error text
  * @best: what may become of requests in flight at best; the application may have chosen less
  * @stop: it is still connected: it is told to stop, and what it has ends only when it did
  *

@@ -10,7 +10,7 @@
  * rings_check - Check that a reconnected device is large enough for what is in use
  * rings_renew - Empty those that it starts again
  * rings_track - Have it track requests in flight, where that is possible
- * rings_start - Start virtqueue @index: new, or where it stood if the device continues with it
+ * rings_start - Start virtqueue @index: new, or at its old position if the device continues with it
  *
  * Locked. Return: 0; -EINPROGRESS, to be called again; or a negative errno with its text set.
  */

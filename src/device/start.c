@@ -18,10 +18,11 @@
 #include "util/log.h"
 
 /* What a step returns that has begun another run instead of going on with this one. */
-#define BEGUN_ANEW 1
+#define RESTARTED 1
 
 /*
- * How long LUNs may take to tell who they are before requests are replayed rather than continued.
+ * How long LUNs may take to report their identity before requests are replayed rather than
+ * continued.
  */
 #define VERIFY_MS 1000u
 
@@ -43,7 +44,7 @@ static int replay_instead(struct vscsi_dev *dev, const char *why)
 	rings_end_verify(dev);
 	queue_set_replay_only(&dev->queues);
 	start_begin(dev, START_FRESH);
-	return BEGUN_ANEW;
+	return RESTARTED;
 }
 
 static bool continues(const struct vscsi_dev *dev)
@@ -176,10 +177,10 @@ static int verify(struct vscsi_dev *dev)
 	if (doubts && clock_ms() < dev->start.verify_ms)
 		return -EINPROGRESS;
 	if (doubts)
-		return replay_instead(dev, "a LUN doesn't tell who it is");
+		return replay_instead(dev, "a LUN doesn't report its identity");
 	rings_end_verify(dev);
 	start_begin(dev, START_CONTINUE);
-	return BEGUN_ANEW;
+	return RESTARTED;
 }
 
 static int read_config(struct vscsi_dev *dev)

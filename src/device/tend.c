@@ -19,7 +19,7 @@
 /* Between two looks at the connection, in milliseconds. */
 #define CHECK_MS 10u
 
-/* Between two looks for the answer of a LUN that is asked who it is, or scanned. */
+/* Between two looks for the answer of a LUN that is revalidated or scanned. */
 #define ANSWER_MS 1u
 
 /* Completions of the library's own handle that are fetched at once. */

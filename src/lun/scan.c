@@ -102,10 +102,11 @@ static int ask(struct scan *scan, unsigned lun, uint32_t len)
 	const struct lun_table *table = scan->query.table;
 
 	if (clock_ms() > scan->limit_ms)
-		return error_set(-ETIMEDOUT,
-				 "the scan was given up at target %u after %u ms; the device "
-				 "answers slowly: raise timeout_ms, or open LUNs by their numbers",
-				 scan->target, SCAN_ANSWERS * table->timeout_ms);
+		return error_set(
+			-ETIMEDOUT,
+			"the scan ended without a result at target %u after %u ms; the device "
+			"answers slowly: raise timeout_ms, or open LUNs by their numbers",
+			scan->target, SCAN_ANSWERS * table->timeout_ms);
 	query_ask(&scan->query, len);
 	scan->asked = true;
 	return query_address(&scan->query, scan->target, lun);

@@ -53,7 +53,7 @@ struct dma_region {
  * This is the one place where a lower layer calls a higher one. It is needed because a region that
  * one thread registers must reach every open device of the pool, and the pool is below the devices.
  *
- * Who calls: dma_map_create(), dma_register() and dma_unregister(), never the data
+ * Callers: dma_map_create(), dma_register() and dma_unregister(), never the data
  * path. Locking: called with the pool's regions_lock held; an operation may take its device's lock.
  * A caller of these functions must therefore not hold a device lock that an operation takes, and an
  * operation must not call a function that takes regions_lock.

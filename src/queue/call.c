@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Requests of the library's own: their memory, and who frees it. */
+/* Requests of the library's own: their memory, and which side frees it. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -3,7 +3,7 @@
  * A request of the library's own, on a handle of its own that many threads poll: a completion's
  * user_data is the call, and the thread that finds it delivers it to the one that started it. Data
  * go through memory that belongs to the call: when the starter no longer cares before the device is
- * done, call and memory stay behind until it is.
+ * done, call and memory stay until it is.
  *
  * A call ends in one of two ways, and one compare-and-swap decides which: its completion is
  * delivered (DONE, the starter cleans up) or the starter abandons it (ABANDONED, the deliverer
@@ -19,7 +19,7 @@
  * @queue: handle that it is sent on
  * @data: DMA memory, @len bytes; NULL where @len is 0
  * @completion: how it ended, once call_is_done()
- * @state: who cleans up
+ * @state: which side frees it
  * @placeholder: of the LUN, once it is abandoned
  */
 struct call {

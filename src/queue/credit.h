@@ -55,7 +55,10 @@ void credit_borrow(struct credits *credits, struct credit *credit);
 /* Gives the pool what a queue has beyond its part. */
 void credit_return(struct credits *credits, struct credit *credit);
 
-/* What a request queue holds of a LUN that is counted. For who may use the queue, as all here. */
+/*
+ * What a request queue holds of a LUN that is counted. For the thread that may use the queue, as
+ * all here.
+ */
 static inline struct credit *credit_of(const struct io_lun *lun, const struct ioq *ioq)
 {
 	return (struct credit *)(void *)((char *)lun->credits + ioq->credit_at);

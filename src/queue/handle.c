@@ -157,7 +157,7 @@ unsigned queue_depth(struct vscsi_queue *queue)
 	return queue->shared ? share_depth(queue) : queue->ioq->depth;
 }
 
-bool queue_has_news(struct vscsi_queue *queue)
+bool queue_has_pending(struct vscsi_queue *queue)
 {
 	bool pending;
 
@@ -279,7 +279,7 @@ static int arm_exclusive(struct vscsi_queue *queue)
 		return err;
 	/* Only now: what was cleared may have told that the device is lost, or reconnected. */
 	if (!ioq_running(ioq))
-		return ioq_state(ioq) == IOQ_DEAD ? -ENOTCONN : queue_has_news(queue);
+		return ioq_state(ioq) == IOQ_DEAD ? -ENOTCONN : queue_has_pending(queue);
 	return virtq_arm(&ioq->vq);
 }
 

@@ -16,7 +16,7 @@
 #define RESPONSE_BYTES sizeof(struct virtio_scsi_cmd_resp)
 
 _Static_assert(HEADER_BYTES == 51 && HEADER_BYTES <= SLOT_RESPONSE, "header");
-_Static_assert(SLOT_RESPONSE + RESPONSE_LEAST <= CACHE_LINE, "what is judged is in its line");
+_Static_assert(SLOT_RESPONSE + RESPONSE_LEAST <= CACHE_LINE, "what is_good() reads is in its line");
 _Static_assert(SLOTS_A_PAGE == PAGE_BYTES / SLOT_BYTES, "none lies across a page");
 _Static_assert(SLOT_BYTES / CACHE_LINE % 2 && SLOT_BYTES % CACHE_LINE == 0, "odd number of lines");
 _Static_assert(RESPONSE_BYTES == 108 &&

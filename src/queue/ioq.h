@@ -72,7 +72,7 @@ struct vscsi_queue;
 /*
  * A slot's place in DMA memory: header, response, indirect table.
  *
- * The 12 bytes of the response that a good one is judged by share the header's cache line; sense
+ * The 12 bytes of the response that tell a good one share the header's cache line; sense
  * follows. The table begins as far before SLOT_DATA as it has descriptors before the first one of
  * data, so that what never changes is in one line and what each request writes in another. A
  * request moves two lines, header and data, and the device knows at once where the header is. The
@@ -238,7 +238,7 @@ struct ioq_path;
  * @credit_at: where its credits are among those of a LUN, see credit.h
  * @timers: what is known of the slots' time, @depth of them
  * @tend_at_ms: when a poll is to report next that something is due, see queue_poll()
- * @scan_at_ms: when late requests are to be looked for next
+ * @scan_at_ms: when to look for late requests next
  * @progress: up to when what the device returned has been taken, see timeout.c
  * @aborting: requests that are ABORTING
  * @kick_pending: a kick is to be sent once the lock is released
@@ -291,7 +291,7 @@ struct ioq {
 
 /**
  * struct queue_set - What all request queues of a device have in common
- * @lock: guards the states of the queues and who uses them; held for moments, never while waiting
+ * @lock: guards the states of the queues and their users; held for moments, never while waiting
  * @transport, @mem, @map: of the device
  * @features: features that were negotiated last, before a loss too
  * @doubled: queues have a second virtqueue, for a device that reconnects
@@ -300,7 +300,7 @@ struct ioq {
  *	uses the others. Under @lock
  * @seg_max: data segments that a request may have (virtio 1.4, 5.6.4); @max_segs: as the
  *	application wants it, 0: as many as fit
- * @scan_ms: how often late requests are looked for; 0: nothing has a time limit
+ * @scan_ms: interval between looks for late requests; 0: nothing has a time limit
  * @errors: broken rules that were put right
  * @replayed: requests that were in flight when the device reconnected and are not returned yet
  * @answered: it has answered one of them
@@ -358,7 +358,7 @@ void ioq_set_state(struct ioq *ioq, enum ioq_state to);
 /* From now on requests may have SLOT_COUNTED; set->lock held. */
 void ioq_begin_counting(struct ioq *ioq);
 
-/* Chooses the path again: after a change of state, of counting, or of who uses it. */
+/* Chooses the path again: after a change of state, of counting, or of its users. */
 void ioq_choose_path(struct ioq *ioq);
 
 /* A slot's table, with @out segments for the device. */
@@ -479,7 +479,7 @@ static inline unsigned descs_before_data(unsigned out)
 
 /*
  * Poison: an answer left over from the request before must not be taken for this one's (virtio 1.4,
- * 2.7.8.3). Good responses are judged by their first 12 bytes alone: two lengths and this word. The
+ * 2.7.8.3). Good responses are told by their first 12 bytes alone: two lengths and this word. The
  * lengths of a free slot are zero: they were read so, or slot_forget() made them so.
  */
 static inline void slot_poison(struct virtio_scsi_cmd_req *header)

@@ -168,7 +168,7 @@ int queue_poll_due(struct vscsi_queue *queue, int count);
 int queue_poll_away(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max);
 
 /* Whether that has something to do or to return. */
-bool queue_has_news(struct vscsi_queue *queue);
+bool queue_has_pending(struct vscsi_queue *queue);
 
 /* Whether requests wait to be sent again, which polls do. */
 bool queue_backs_off(struct vscsi_queue *queue);

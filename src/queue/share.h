@@ -15,7 +15,7 @@ struct slot;
 struct vscsi_queue;
 
 /**
- * struct wakeup - Wakes the sleepers of one handle
+ * struct wakeup - Wakes the waiters of one handle
  * @fd: eventfd that is signalled for them
  * @set: epoll set of that and of the queue's own descriptor: what they sleep on
  * @next: next one that no handle has
@@ -71,7 +71,7 @@ bool share_take_used(struct ioq *ioq);
  */
 void share_gather(struct ioq *ioq);
 
-/* Wakes the sleepers that have completions, or all of a lost device. Not with the lock held. */
+/* Wakes the waiters that have completions, or all of a lost device. Not with the lock held. */
 void share_wake(struct ioq *ioq);
 
 /**

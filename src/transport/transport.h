@@ -52,7 +52,7 @@ struct transport;
  * @name: as an option of the address
  * @spec: as the protocol's specification calls it
  * @mask: its bit in the protocol's feature word: transport_opts.protocol_off and the like
- * @help: one sentence, for people
+ * @help: what it does, for --options
  */
 struct transport_feature {
 	const char *name;
@@ -130,7 +130,7 @@ static inline size_t transport_device_bytes(const struct transport_queue *queue)
  * @protocol_features, @protocol_feature_count: features of its own protocol
  * @options: names of the options of an address that only some transports have and this one does,
  *	besides @protocol_features; NULL at the end
- * @open: connect; @where is the address behind the colon, without options. Nothing is left when it
+ * @open: connect; @where is the address after the colon, without options. Nothing is left when it
  *	fails
  * @close: disconnect and free; the device can no longer reach any memory of ours, or its process
  *	has only the mappings that it keeps. While @wait is true and nothing is in progress, queues
@@ -151,7 +151,7 @@ static inline size_t transport_device_bytes(const struct transport_queue *queue)
  *	by the time that the next one starts, and file descriptors that were handed out stay. @keep:
  *	so does the account of track(). -ENODEV: there will be nothing to connect to any more;
  *	-EOPNOTSUPP, -ENOSPC: what there is lacks something
- * @track: see to it that the device keeps account of what it has in flight where it outlives it.
+ * @track: have the device track its requests in flight where the memory outlives it.
  *	Between set_features() and the first queue_start(), on each connection where that is wanted;
  *	@count: virtqueues, @size: entries of the largest. After reopen() with @keep the device goes
  *	on by the account that there is; a reset forgets it otherwise. It may have none to give.
@@ -170,7 +170,7 @@ static inline size_t transport_device_bytes(const struct transport_queue *queue)
  * @queue_max: largest size of virtqueue @index; 0: there is no such queue
  * @queue_start: give a virtqueue to the device, which may use it from now on
  * @queue_stop: take it back: when this returns 0 the device no longer uses it. @base receives where
- *	it stood. -EOPNOTSUPP when the device can't stop one alone
+ *	its position was. -EOPNOTSUPP when the device can't stop one alone
  * @notify: tell the device that @index has something new. @data: where the ring stands, for the
  *	upper half of the notification (2.9); only looked at while @notify_data of the transport is
  *	set. Any thread; at most one system call

@@ -41,7 +41,7 @@ static int run_steps(struct virtio_dev *dev, const struct virtio_step *steps, un
 	if (err == -EINPROGRESS)
 		return err;
 	dev->steps = NULL;
-	return err ? virtio_give_up(dev, err) : 0;
+	return err ? virtio_fail(dev, err) : 0;
 }
 
 /* Bits are never taken away but by a reset (2.1.1). */
@@ -164,13 +164,13 @@ int virtio_run(struct virtio_dev *dev)
 	return run_steps(dev, steps, ARRAY_LEN(steps), NULL);
 }
 
-int virtio_give_up(struct virtio_dev *dev, int err)
+int virtio_fail(struct virtio_dev *dev, int err)
 {
 	struct transport *t = dev->transport;
 	int ret;
 
 	/*
-	 * Best effort: the device may be the reason, and the first sentence is the one that
+	 * Best effort: the device may be the reason, and the first error text is the one that
 	 * matters.
 	 */
 	error_keep(true);

@@ -72,7 +72,7 @@ int virtio_negotiate(struct virtio_dev *dev, const struct virtio_request *reques
 int virtio_run(struct virtio_dev *dev);
 
 /**
- * virtio_give_up - Tell the device that driving it failed, without losing the error text
+ * virtio_fail - Tell the device that driving it failed, without losing the error text
  * @err: the error that is being handled
  *
  * Never -EINPROGRESS: where calls don't wait and the device has to answer, it is disconnected
@@ -80,7 +80,7 @@ int virtio_run(struct virtio_dev *dev);
  *
  * Return: @err.
  */
-int virtio_give_up(struct virtio_dev *dev, int err);
+int virtio_fail(struct virtio_dev *dev, int err);
 
 /**
  * virtio_reset - Reset the device; when this returns 0 it uses none of our memory (2.4.2, 3.3.1)
@@ -90,7 +90,7 @@ int virtio_give_up(struct virtio_dev *dev, int err);
 int virtio_reset(struct virtio_dev *dev);
 
 /**
- * virtio_open - Connect to the device behind an address
+ * virtio_open - Connect to the device at an address
  * virtio_hand_back - Leave a handed-over connection to the caller, as the opening failed after all
  * virtio_close - Reset it and disconnect; @dev->transport is NULL then. Allowed when it is NULL
  * before
@@ -144,7 +144,7 @@ static inline bool virtio_can_reopen(struct virtio_dev *dev)
 
 /**
  * virtio_reopen - Connect to the same device again; virtio_negotiate() has to follow
- * @keep: the account of what is in flight stays, see virtio_track()
+ * @keep: the record of requests in flight stays, see virtio_track()
  *
  * Return: 0, or a negative errno; then it may be tried again.
  */
@@ -155,7 +155,7 @@ static inline int virtio_reopen(struct virtio_dev *dev, bool keep)
 	return dev->transport->ops->reopen(dev->transport, keep);
 }
 
-/* Has the device keep account of what is in flight, as struct transport_ops has it for @track. */
+/* Has the device track its requests in flight, as struct transport_ops has it for @track. */
 static inline int virtio_track(struct virtio_dev *dev, unsigned count, unsigned size)
 {
 	const struct transport_ops *ops = dev->transport->ops;

@@ -82,9 +82,9 @@ int virtq_renew(struct virtq *vq, uint64_t features);
 void virtq_succeed(struct virtq *vq, struct virtq *fresh);
 
 /*
- * Where the device stood when it was lost, as far as the ring shows: what virtq_resume() begins at
- * with a device that keeps account of what is in flight. Up to there it has given back everything;
- * what it had taken besides is in its account (vhost-user, "Inflight I/O tracking").
+ * The position of the device when it was lost, as far as the ring shows: what virtq_resume() begins
+ * at with a device that tracks requests in flight. Up to there it has given back everything; what
+ * it had taken besides is in its account (vhost-user, "Inflight I/O tracking").
  */
 uint32_t virtq_resume_base(const struct virtq *vq);
 
@@ -98,8 +98,8 @@ uint16_t virtq_pushed(const struct virtq *vq, unsigned back);
 /**
  * virtq_start - Give it to the device, from index 0
  * virtq_pause - Take it back for a moment; chains stay where they are
- * @base: receives where the device stood
- * virtq_resume - Give it back where it stood
+ * @base: receives the position of the device
+ * virtq_resume - Give it back at its position
  *
  * Return: 0, or what the transport returned.
  */
@@ -125,7 +125,7 @@ static inline bool virtq_is_packed(const struct virtq *vq)
 	return vq->format >= VIRTQ_PACKED;
 }
 
-/* Puts a chain behind those already pushed; the device can't see it yet. */
+/* Adds a chain after those already pushed; the device can't see it yet. */
 static inline void virtq_push(struct virtq *vq, uint16_t head)
 {
 	if (likely(vq->format == VIRTQ_SPLIT))
@@ -189,7 +189,7 @@ static inline void virtq_kick(const struct virtq *vq)
 	t->ops->notify(t, vq->index, t->notify_data ? virtq_position(vq) : 0);
 }
 
-/* Both at once, for those who share the virtqueue with nobody. */
+/* Both at once, for a virtqueue that is not shared. */
 static inline void virtq_submit(struct virtq *vq)
 {
 	if (virtq_publish(vq))
@@ -258,7 +258,7 @@ static inline bool virtq_has_one(const struct virtq *vq, bool packed)
 	return packed ? packed_has_one(&vq->packed) : split_has_one(&vq->ring);
 }
 
-/* How many of @count entries it can read; there may be more behind them. */
+/* How many of @count entries it can read; there may be more after them. */
 static inline unsigned virtq_run(const struct virtq *vq, bool packed, unsigned count)
 {
 	return packed ? packed_run(&vq->packed, count) : split_run(&vq->ring, count);
@@ -301,7 +301,7 @@ static inline int virtq_ready(struct virtq *vq)
 	return pending > 0 && virtq_is_packed(vq) ? packed_ready(&vq->packed) : pending;
 }
 
-/* The rule that the device broke on this ring, as a sentence; NULL while it behaves. */
+/* The rule that the device broke on this ring, as an error text; NULL while it behaves. */
 static inline const char *virtq_rule(const struct virtq *vq)
 {
 	return virtq_is_packed(vq) ? vq->packed.rule : vq->ring.rule;

@@ -31,7 +31,7 @@ struct pci_range {
  * @bar_map: map a part of a BAR. NULL when it can't be: then bar_write() does
  * @bar_unmap: the opposite
  * @dma_where: where the function sees memory when nothing translates for it: called instead of
- *	choosing an address where @physical of the bus is set. @fd: file behind the memory
+ *	choosing an address where @physical of the bus is set. @fd: file of the memory
  * @dma_map: let the function reach @len bytes at @addr under @iova
  * @dma_unmap: the opposite; when this returns 0 the function can't reach them
  * @irq_set: let MSI-X vector i signal @fds[i], for i below @count; the table is on from then. 0:
@@ -65,7 +65,7 @@ struct pci_bus_ops {
 /**
  * struct pci_bus - A function that was opened; first member of each implementation's own structure
  * @ops: how
- * @name: its address, for sentences
+ * @name: its address, for error texts
  * @vectors: entries of its MSI-X table as the kernel counts them; 0: it has no MSI-X
  * @page: what addresses and lengths of the IOMMU are multiples of, a power of two
  * @ranges, @nranges: the addresses that the IOMMU can translate, in ascending order, at least one

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * What a thread sleeps on for a queue. With a vector of its own that is the vector's eventfd. Where
- * vectors are shared, each sleeper has to hear every interrupt and must not take it from the
+ * vectors are shared, each waiter has to hear every interrupt and must not take it from the
  * others: each queue has an epoll descriptor, which notes interrupts for itself (EPOLLET), and
- * nobody reads the eventfd behind it.
+ * no thread reads its eventfd.
  */
 #include <errno.h>
 #include <sys/epoll.h>

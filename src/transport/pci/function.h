@@ -22,7 +22,7 @@
 #define PCI_BIT(n) (UINT64_C(1) << (n))
 
 /*
- * The register of the common configuration behind those of struct virtio_pci_common_cfg; it is
+ * The register of the common configuration after those of struct virtio_pci_common_cfg; it is
  * there with its feature only (4.1.4.3).
  */
 #define PCI_QUEUE_NOTIFY_DATA 56u /* VIRTIO_F_NOTIF_CONFIG_DATA */
@@ -208,7 +208,7 @@ void pci_notify(struct transport *t, unsigned index, uint32_t data);
  * pci_irq_shared - Whether there are too few, so that queues share them
  *
  * Without any, all is polled, and can't be slept on. Each vector written is read back (virtio 1.4,
- * 4.1.5.1.2.2); one that the device refuses is given up. pci_irq_close() follows in any case.
+ * 4.1.5.1.2.2); one that the device refuses is closed. pci_irq_close() follows in any case.
  */
 int pci_irq_open(struct pci_function *f);
 void pci_irq_close(struct pci_function *f);

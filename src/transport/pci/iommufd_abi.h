@@ -39,7 +39,7 @@ struct iommu_iova_range {
 };
 
 /*
- * Asks which addresses can be mapped: in, how many fit behind @allowed_iovas; out, how many there
+ * Asks which addresses can be mapped: in, how many fit at @allowed_iovas; out, how many there
  * are. EMSGSIZE says that those were more.
  */
 struct iommu_ioas_iova_ranges {

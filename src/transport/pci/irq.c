@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * MSI-X, for those who sleep and for changes of the configuration: which vectors there are, and
+ * MSI-X, for waiting threads and for changes of the configuration: which vectors there are, and
  * what the device is told of them. The control and the event queue are polled by their users, so
  * they have none. The vectors are there from the beginning, but a device interrupts only when a
  * ring asks for it, so polling costs none.

@@ -181,7 +181,7 @@ static int pci_reopen(struct transport *t, bool keep)
 
 /*
  * Whether the configuration changed: its vector says so, or else its generation (4.1.5.4). A vector
- * that queues share tells nothing, and belongs to those who sleep on it.
+ * that queues share tells nothing, and belongs to the threads that sleep on it.
  */
 static int look_at_config(struct pci_function *f, bool *changed)
 {

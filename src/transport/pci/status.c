@@ -65,7 +65,7 @@ int pci_get_status(struct transport *t)
 	return ret ? ret : (int)status;
 }
 
-/* Queues are the driver's again, and those who sleep on them have nothing to wait for. */
+/* Queues are the driver's again, and threads that sleep on them have nothing to wait for. */
 static void forget_state(struct pci_function *f)
 {
 	unsigned i;
@@ -108,7 +108,7 @@ int pci_wait_ready(struct transport *t, int timeout_ms)
 /*
  * A device that can't be reset is cut off where its accesses pass: without bus mastering none of
  * them reaches memory, whatever it believes to be its state (2.4.2). A reset of the function, which
- * takes its time, is for those who wait.
+ * takes its time, is for callers that wait.
  */
 static int reset(struct pci_function *f)
 {

@@ -25,7 +25,7 @@ struct vfio;
 /**
  * struct vfio_interface - An interface of the kernel: opening, and mapping memory
  * @open: from a function's name to its device file. Each thing that can be missing has its
- *	sentence, which says what to do. What was opened is in @v even when this fails
+ *	error text, which says what to do. What was opened is in @v even when this fails
  * @read_ranges: learn page size and addresses of the IOMMU
  * @map, @unmap: as struct pci_bus_ops
  */
@@ -86,7 +86,7 @@ int vfio_read_ranges(struct vfio *v);
 int vfio_type1_map(struct vfio *v, uint64_t addr, uint64_t len, uint64_t iova);
 int vfio_type1_unmap(struct vfio *v, uint64_t iova, uint64_t len);
 
-/* Sentences for a mapping that failed, errno says how; and for the result of unmapping. */
+/* Error texts for a mapping that failed, errno says how; and for the result of unmapping. */
 int vfio_explain_map(const struct vfio *v, uint64_t len);
 int vfio_explain_unmap(const struct vfio *v, int ret, uint64_t len, uint64_t done);
 

@@ -32,7 +32,7 @@ void vu_channel_close(struct vu *vu)
  * The channel carries news only, so a device without it still works: this is the mildest answer to
  * what can't be understood (vhost-user leaves open which end follows from a malformed message).
  */
-static void give_up(struct vu *vu, const char *why)
+static void fail_channel(struct vu *vu, const char *why)
 {
 	log_warn("the back-end's channel is closed: %s", why);
 	vu_channel_close(vu);
@@ -88,7 +88,7 @@ static void answer(struct vu *vu, uint64_t result)
 		return;
 	if (send(vu->channel.fd, &reply, sizeof(reply), MSG_NOSIGNAL | MSG_DONTWAIT) !=
 	    (ssize_t)sizeof(reply))
-		give_up(vu, "it doesn't read our answers");
+		fail_channel(vu, "it doesn't read our answers");
 }
 
 /*
@@ -144,12 +144,12 @@ static bool step(struct vu *vu)
 	if (n == -EAGAIN)
 		return false;
 	if (n <= 0) {
-		give_up(vu, n ? strerror((int)-n) : "the back-end hung up");
+		fail_channel(vu, n ? strerror((int)-n) : "the back-end hung up");
 		return false;
 	}
 	channel->got += (size_t)n;
 	if (channel->got == head && !head_is_sound(&channel->head)) {
-		give_up(vu, "a message is malformed");
+		fail_channel(vu, "a message is malformed");
 		return false;
 	}
 	if (channel->got >= head && missing(channel) == 0)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The back-end's account of what it has in flight, in a file that we keep for it: one that starts
+ * The back-end's record of its requests in flight, in a file that we keep for it: one that starts
  * again finds in it what the one before had begun (vhost-user, "Inflight I/O tracking"). It is the
  * back-end's own; nothing here looks into it.
  */
@@ -31,7 +31,7 @@ static bool lies_in_file(const struct vu_inflight *part, int fd)
 	       part->size <= (uint64_t)st.st_size - part->offset;
 }
 
-/* How much there is to keep account of. */
+/* How much there is to track. */
 struct extent {
 	unsigned count;
 	unsigned size;
@@ -48,11 +48,11 @@ static int announce(struct vu *vu, void *arg)
 static int ask(struct vu *vu, void *arg)
 {
 	const struct extent *extent = arg;
-	struct vu_inflight question = {.queues = (uint16_t)extent->count,
-				       .queue_size = (uint16_t)extent->size};
-	struct vu_inflight answer = question;
+	struct vu_inflight query = {.queues = (uint16_t)extent->count,
+				    .queue_size = (uint16_t)extent->size};
+	struct vu_inflight answer = query;
 	struct vu_message message = {
-		.request = VU_GET_INFLIGHT_FD, .size = sizeof(question), .payload = &question};
+		.request = VU_GET_INFLIGHT_FD, .size = sizeof(query), .payload = &query};
 	int fd = -1;
 	int ret;
 
@@ -70,7 +70,7 @@ static int ask(struct vu *vu, void *arg)
 		return ret;
 	}
 	/* The numbers stay ours. */
-	vu->inflight = question;
+	vu->inflight = query;
 	vu->inflight.size = answer.size;
 	vu->inflight.offset = answer.offset;
 	vu->inflight_fd = fd;

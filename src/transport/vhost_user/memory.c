@@ -2,7 +2,7 @@
 /*
  * Shows memory regions to the back-end: one by one where it has slots, else as one table that is
  * sent whole each time; a connection never uses both ways, as back-ends keep two lists or confuse
- * them. Gives each region its guest address. Who may use which memory is known elsewhere.
+ * them. Gives each region its guest address. Which thread may use which memory is known elsewhere.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -21,8 +21,8 @@ static bool overlap(uint64_t a, uint64_t a_len, uint64_t b, uint64_t b_len)
 	return a < b + b_len && b < a + a_len;
 }
 
-/* Some address of [addr, addr + len) is taken: the place behind the taker; else @addr. */
-static uint64_t behind(const struct vu *vu, uint64_t addr, uint64_t len)
+/* Some address of [addr, addr + len) is taken: the end of what takes it; else @addr. */
+static uint64_t end_of_taker(const struct vu *vu, uint64_t addr, uint64_t len)
 {
 	unsigned i;
 
@@ -47,7 +47,7 @@ static int place(const struct vu *vu, uint64_t len, uint64_t *guest)
 					 "no room for %" PRIu64
 					 " bytes above guest address 0x%" PRIx64,
 					 len, vu->guest_base);
-		next = behind(vu, addr, len);
+		next = end_of_taker(vu, addr, len);
 		if (next == addr)
 			break;
 		addr = next;

@@ -68,7 +68,7 @@ static int begin(struct vu *vu, const struct vu_message *message, uint32_t flags
 }
 
 /*
- * An answer of another kind or size can't be an answer to this request, and nothing behind it can
+ * An answer of another kind or size can't be an answer to this request, and nothing after it can
  * be told apart any more: the connection ends (vhost-user, "Communication"). The size is compared
  * before a byte of payload is read. Of the flags only version and reply are looked at: some
  * back-ends leave need_reply set in their answers.

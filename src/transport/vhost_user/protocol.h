@@ -63,7 +63,7 @@
 #define VU_PROTOCOL_REPLY_ACK           3  /* any message can be acknowledged */
 #define VU_PROTOCOL_BACKEND_REQ         5  /* it gets a channel of its own */
 #define VU_PROTOCOL_CONFIG              9  /* it has the configuration space */
-#define VU_PROTOCOL_INFLIGHT_SHMFD      12 /* it keeps account of what is in flight */
+#define VU_PROTOCOL_INFLIGHT_SHMFD      12 /* it tracks requests in flight */
 #define VU_PROTOCOL_RESET_DEVICE        13 /* it can be reset */
 #define VU_PROTOCOL_CONFIGURE_MEM_SLOTS 15 /* regions come and go one by one */
 #define VU_PROTOCOL_STATUS              16 /* it keeps the device status */
@@ -82,7 +82,7 @@
  * struct vu_header - What every message begins with
  * @request: number of the message; an answer has that of its question
  * @flags: VU_VERSION, and VU_REPLY or VU_NEED_REPLY
- * @size: bytes of payload behind it
+ * @size: bytes of payload after it
  */
 struct vu_header {
 	uint32_t request;
@@ -135,7 +135,7 @@ struct vu_config {
 #define VU_CONFIG_HEAD 12u
 
 /**
- * struct vu_inflight - The file in which the back-end keeps account of what is in flight
+ * struct vu_inflight - The file in which the back-end tracks requests in flight
  * @size, @offset: the part of the file; 0 in the question
  * @queues: rings, all kinds together
  * @queue_size: entries of the largest

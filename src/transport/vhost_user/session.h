@@ -132,7 +132,7 @@ struct vu_channel {
  * @fds: their files, owned by the pool
  * @vring_count: rings that may be used
  * @running: rings that are started
- * @inflight, @inflight_fd: the back-end's account of what is in flight, which is its own: it is
+ * @inflight, @inflight_fd: the back-end's record of requests in flight, which is its own: it is
  *	never looked into. -1: there is none
  * @inflight_kept: it outlives the next reset
  * @vrings: all of them
@@ -433,7 +433,7 @@ void vu_vrings_free(struct vu *vu);
 int vu_track(struct transport *t, unsigned count, unsigned size);
 bool vu_tracked(struct transport *t);
 
-/* Forgets the account of what is in flight. */
+/* Forgets the record of requests in flight. */
 void vu_inflight_drop(struct vu *vu);
 
 /* -- config.c, status.c -- */

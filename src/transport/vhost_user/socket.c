@@ -14,7 +14,7 @@
 #include "transport/vhost_user/session.h"
 #include "util/error.h"
 
-/* A number with nothing before or behind it; -1 for anything else. */
+/* A number with nothing before or after it; -1 for anything else. */
 static int parse_fd(const char *text)
 {
 	char *end;

@@ -203,7 +203,7 @@ static int enable(struct vu *vu, void *arg)
 
 /*
  * The answer comes when the back-end has finished what it had taken from this ring. Disabling would
- * not do: a disabled ring may go on consuming. Who notifies it all the same is not heard.
+ * not do: a disabled ring may go on consuming. A kick is not seen then.
  */
 static int stop_ring(struct vu *vu, unsigned index, uint32_t *base)
 {
@@ -248,7 +248,7 @@ static int take_back_refused(struct vu *vu, void *arg)
 int vu_queue_start(struct transport *t, const struct transport_queue *queue)
 {
 	static vu_step *const steps[] = {
-		vu_mem_refresh,    /* SET_MEM_TABLE or ADD_MEM_REG, behind a reopen or a reset */
+		vu_mem_refresh,    /* SET_MEM_TABLE or ADD_MEM_REG, after a reopen or a reset */
 		open_ring,         /* eventfds */
 		set_num,           /* SET_VRING_NUM */
 		set_base,          /* SET_VRING_BASE */
@@ -281,7 +281,7 @@ int vu_queue_start(struct transport *t, const struct transport_queue *queue)
 	return ret;
 }
 
-/* Which ring to stop, and where it stood. */
+/* Which ring to stop, and its position. */
 struct stop {
 	unsigned index;
 	uint32_t *base;

@@ -183,7 +183,7 @@ static void test_slow(void **state)
 	(void)state;
 	f->before = be_slow;
 	assert_int_equal(scan(f, &found), -ETIMEDOUT);
-	expect_text("the scan was given up at target 3 after 120000 ms");
+	expect_text("the scan ended without a result at target 3 after 120000 ms");
 	assert_null(found);
 	assert_int_equal(f->logged, 5);
 	fixture_free(f);
