@@ -37,14 +37,15 @@ struct vscsi_mem;
  * Recovery
  *
  *            connection lost, NEEDS_RESET,
- *            function reset or removed
+ *            function reset
  *   RUNNING ------------------------------> RECONNECTING ----------> FAILED
  *      ^                                        |    recovery_ms expired, or the device
  *      +----------------------------------------+    came back without something in use
  *        reconnected, same LUNs
  *
- * A device that breaks the rules of its rings fails at once: RUNNING -> FAILED. So does one whose
- * connected socket was handed over ("vhost-user:fd=N").
+ * A device fails at once, RUNNING -> FAILED, if it breaks the rules of its rings or protocol, if
+ * recovery is OFF, if its connected socket was handed over ("vhost-user:fd=N"), or if it is a PCI
+ * function that is removed.
  *
  * While RECONNECTING, new requests are accepted into free slots and submitted after the reconnect.
  * Requests in flight at the time of the loss may or may not have been executed:
@@ -75,8 +76,9 @@ struct vscsi_mem;
  * Only downtime counts toward recovery_ms, and it accumulates until the device has proved stable:
  * it has completed everything that was in flight when it reconnected or, if nothing was, it has
  * stayed connected for a second. So a request that crashes its back-end every time completes with
- * -ENOTCONN in the end, unless there is no limit. After a reconnect, LUNs are revalidated within
- * what is left of recovery_ms, but at least within a second.
+ * -ENOTCONN in the end, unless there is no limit. After a reconnect, a LUN that is missing, not
+ * ready or does not answer counts as removed after five seconds, or after half of recovery_ms if
+ * that is less. Each command has at least one second.
  *
  * Timeouts of requests
  *
@@ -87,9 +89,11 @@ struct vscsi_mem;
  *                                                it can't be, fails
  *
  * The request completes with -ETIMEDOUT once the device can no longer access its buffer, unless its
- * own result arrives first. vscsi_poll(), vscsi_wait(), vscsi_next_timeout_ms() and, for a queue
- * that sleeps, vscsi_dev_fd() handle this. A request is found late at most an eighth of the
- * smallest limit, or 250 ms, after its time.
+ * own result arrives first. vscsi_poll(), vscsi_wait(), vscsi_queue_drain() and
+ * vscsi_next_timeout_ms() check the requests of their queue. A thread that sleeps on
+ * vscsi_queue_fd() is woken for this if a thread serves vscsi_dev_fd() by vscsi_dev_poll_events().
+ * A request is found late at most a quarter of the smallest limit after its time, or half a second
+ * if that is less.
  *
  * What waits
  *
@@ -101,18 +105,19 @@ struct vscsi_mem;
  *   as documented with each, with an      vscsi_dev_open(), vscsi_dev_close(), vscsi_dev_scan(),
  *   upper bound                           vscsi_lun_open(), vscsi_lun_refresh(), sync.h, task.h,
  *                                         vscsi_mem_register(), vscsi_mem_unregister()
- *   for another thread in one of those    vscsi_dev_get_info(), vscsi_dev_shutdown()
+ *   for a thread in vscsi_mem_register()  vscsi_dev_get_info(), vscsi_dev_shutdown(),
+ *   or vscsi_mem_unregister()             vscsi_mem_get_stats()
  *
  * fork()
  *
- * The child process may close what its parent has open, in the usual order, and nothing else:
- * queues, LUNs, devices, pools. Closing there frees memory, file descriptors and mappings. It sends
- * nothing to the device, does not mind requests in flight, and the parent is not affected. Every
+ * The child process may only close what its parent has open, in the usual order: queues, LUNs,
+ * devices, pools. Closing there frees memory, file descriptors and mappings. It sends nothing to
+ * the device and ignores requests in flight. The parent is not affected. Every
  * other call for these objects returns -ECHILD (NULL from vscsi_mem_alloc()) and changes nothing;
  * vscsi_mem_free() does nothing. One thread at a time. The child may open objects of its own. A
  * child that only calls exec or _exit needs to close nothing: all descriptors are close-on-exec. Do
- * not call fork() while another thread is opening or closing: what is half made is not freed in the
- * child.
+ * not call fork() while another thread opens or closes an object: the child cannot free an object
+ * that is only partly opened or closed.
  */
 
 /* vscsi_dev_opts.recovery */
@@ -317,7 +322,8 @@ int vscsi_dev_open(const char *address, const struct vscsi_dev_opts *opts, struc
  *
  * One thread, with no other thread in a call for this device. Waits for one answer of the device
  * for each queue and two more, each at most vscsi_dev_opts.timeout_ms; the first that takes longer
- * is the last. After a loss, a failure or vscsi_dev_shutdown() it doesn't wait.
+ * is the last. After a loss, a failure or vscsi_dev_shutdown() it waits only for a thread that
+ * registers memory in the same pool.
  *
  * Return: 0, or -EBUSY while a queue or a LUN of it is open; then nothing has changed.
  */
@@ -406,7 +412,7 @@ int vscsi_dev_poll_events(struct vscsi_dev *dev, struct vscsi_event *out, unsign
  * one. It is larger than 2, close-on-exec, stays the library's, is the same after reconnects, and
  * is closed by vscsi_dev_close(). Any thread; never waits.
  *
- * Return: the descriptor; -EMFILE, -ENFILE, -ENOMEM.
+ * Return: the descriptor; -EMFILE, -ENFILE, -ENOMEM, -ECHILD.
  */
 int vscsi_dev_fd(struct vscsi_dev *dev);
 

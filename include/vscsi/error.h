@@ -16,8 +16,9 @@ extern "C" {
  * The text begins with the name of the function that failed and says what was tried, what happened
  * and, if possible, what to do. Control calls set it if they fail: open, close, scan, register, the
  * calls of sync.h and so on; vscsi_mem_alloc() does too. After a successful call it is meaningless.
- * Data path calls (vscsi_read() to vscsi_poll(), vscsi_wait(), vscsi_queue_drain()) don't set it:
- * their errno says it all.
+ * Data path calls don't set it: those of io.h, vscsi_prepare_command(), vscsi_submit(),
+ * vscsi_poll(), vscsi_arm(), vscsi_queue_fd(), vscsi_next_timeout_ms(), vscsi_wait() and
+ * vscsi_queue_drain(). Their errno says it all.
  *
  * Any thread; no system call.
  *

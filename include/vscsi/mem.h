@@ -147,7 +147,8 @@ int vscsi_mem_free(struct vscsi_mem *mem, void *ptr);
  *
  * Return: 0; -EBUSY (requests in flight, see above, or a device that uses the pool is
  * reconnecting); -EEXIST (overlap); -ENOSPC (no more regions in the pool or on a device); -EINVAL;
- * -ECHILD; or what a device answered. After a failure nothing has changed.
+ * -ENOTCONN (a device that uses the pool has failed: close it first); -EMFILE; -ECHILD; or what a
+ * device answered. After a failure nothing has changed.
  */
 int vscsi_mem_register(struct vscsi_mem *mem, void *addr, size_t len, int fd, uint64_t fd_offset);
 

@@ -15,7 +15,7 @@
  *
  * Return of every call: 0; or a negative errno as in vscsi_completion.result, or as the call of
  * io.h or scsi.h that it uses; -EINVAL if the bytes are not whole blocks, or exceed the LUN;
- * -ENOMEM if there is no DMA memory left; -EBUSY if no request could be sent for all the time;
+ * -ENOMEM if there is no DMA memory left; -EBUSY if no request slot became free within that time;
  * -ETIMEDOUT; -ECHILD. After -ETIMEDOUT the device may still execute the command, but it can't
  * access the caller's memory. Never -EAGAIN.
  */
@@ -93,12 +93,12 @@ int vscsi_sync_compare_and_write(struct vscsi_lun *lun, const void *compare, con
  * vscsi_sync_command - Send any SCSI command and wait for it
  * @lun: the LUN, also one opened with VSCSI_LUN_NO_PROBE
  * @command: the command, its segments in any memory; never split
- * @completion: receives how it ended, including sense; may be NULL. Not written if the device gave
- *	no answer in time
+ * @completion: receives how it ended, including sense; may be NULL. Written only if the command
+ *	was sent and has completed
  *
  * With @command->timeout_ms 0 the call waits at most vscsi_dev_opts.timeout_ms. With a limit of its
  * own the command is aborted after that, as described in device.h, "Timeouts of requests", and the
- * call waits for the outcome; in total at most 9/8 of @command->timeout_ms plus twice
+ * call waits for the outcome; in total at most 5/4 of @command->timeout_ms plus twice
  * vscsi_dev_opts.task_timeout_ms. With VSCSI_NO_TIMEOUT it waits until the command completes or the
  * device fails.
  */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Task management: aborts and resets, sent on the device's control queue (virtio 1.4, 5.6.6.2), and
- * the reset of the whole device. Every call here returns -ECHILD in a child process of fork().
+ * the reset of the whole device. With valid arguments every call here returns -ECHILD in a child
+ * process of fork().
  */
 #ifndef VSCSI_TASK_H
 #define VSCSI_TASK_H

@@ -28,8 +28,9 @@ struct part {
 };
 
 /*
- * How long a part may take, in milliseconds. A command with a limit of its own is aborted then, one
- * scan for late requests later at most, and has the time of two steps to come back: see escalate.c.
+ * How long a part may take, in milliseconds. A command with a limit of its own is aborted then, two
+ * scans for late requests later at most, and has the time of two steps to come back: see
+ * escalate.c.
  */
 static uint64_t time_for(const struct vscsi_dev *dev, const struct vscsi_command *command)
 {
@@ -39,7 +40,7 @@ static uint64_t time_for(const struct vscsi_dev *dev, const struct vscsi_command
 		return dev->opts.timeout_ms;
 	if (ms == VSCSI_NO_TIMEOUT)
 		return DEVICE_NO_LIMIT;
-	return ms + ms / 8 + 2 * (uint64_t)dev->opts.task_timeout_ms;
+	return ms + ms / 4 + 2 * (uint64_t)dev->opts.task_timeout_ms;
 }
 
 /*
@@ -377,7 +378,8 @@ static int sync_command(struct vscsi_lun *lun, const struct vscsi_command *user,
 	err = run(call, prepare_command, &part);
 	if (!err)
 		copy(command.in, command.in_count, call->data + out, false);
-	if (completion && err != CALL_ABANDONED)
+	/* One that could not be sent has none: the call's error is all there is. */
+	if (completion && (!err || call->completion.result))
 		*completion = call->completion;
 	return conclude_after(lun, call, err, "command", time_for(lun->dev, &command));
 }

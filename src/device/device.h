@@ -3,12 +3,11 @@
  * The virtio-scsi device: its state, how it is started and reconnected, its control and event
  * queues, and what is done about requests that take too long. The interface of src/device/.
  *
- * What it does: owns the connection, the request queues and the table of LUNs of one device, and
- * moves them on: device_tend() does whatever is due, one step at a time.
+ * What it does: owns the connection, the request queues and the table of LUNs of one device.
+ * device_tend() takes the steps that are due; threads that poll, wait or ask for events call it.
  *
- * What it never does: it starts no thread, and waits for nobody, device_wait() and its callers (the
- * calls that open, close, scan, reset and so on) excepted. A thread that polls, waits or asks for
- * events takes the next step.
+ * What it never does: it starts no thread. Only device_wait() and its callers (open, close, scan,
+ * reset and the like) wait.
  *
  * Locking: vscsi_dev.lock is for one thread at a time on the control path: transport, start
  * sequence, event queue. Calls that may wait take it; everything on the data path tries, and leaves
@@ -23,10 +22,10 @@
  *                          +--|----------- all steps done -----------------+  |
  *                             |                                               |
  *                             | broke a rule, can't be reconnected            | recovery_ms expired
- *                             |                                               | or a need not met
+ *                             |                                               | or something missing
  *                             +---------------> FAILED <----------------------+
  *
- *   any state --> CLOSED, by vscsi_dev_close()
+ *   STARTING --> FAILED, when vscsi_dev_open() fails; any state --> CLOSED, by vscsi_dev_close()
  */
 #ifndef DEVICE_DEVICE_H
 #define DEVICE_DEVICE_H

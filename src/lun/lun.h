@@ -212,9 +212,8 @@ void lun_refresh_end(struct lun_refresh *refresh);
  *
  * lun_table_suspect_all - The device was lost: PRESENT becomes SUSPECT, and table->losses is
  *	incremented. Call it before requests can be sent again
- * lun_table_suspect - A unit attention arrived, or a rescan found a LUN at the address; returns
- *	whether one is open there: PRESENT and
- *	GONE become SUSPECT, and a revalidation in progress restarts
+ * lun_table_suspect - A unit attention arrived, or a rescan found a LUN at the address: PRESENT and
+ *	GONE become SUSPECT, and a revalidation in progress restarts. Returns whether one is open
  * lun_table_remove - The LUN was removed: it is GONE. Returns whether this is new to the
  *	application, that is, whether an open LUN was not GONE before
  * lun_table_recount - Update table->doubts

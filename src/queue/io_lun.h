@@ -19,7 +19,7 @@
  * Requests to a SUSPECT unit are accepted and held back (request state BACKOFF); those to one that
  * is GONE fail with -ENODEV. The state is changed by io_lun_set_state() alone, by any thread. The
  * fast path doesn't read it: a unit that is not PRESENT has fast_blocks and counted_blocks of 0, so
- * that none of its requests is plain.
+ * its requests take the general path.
  */
 #ifndef QUEUE_IO_LUN_H
 #define QUEUE_IO_LUN_H

@@ -22,6 +22,8 @@
  *
  *   any state --> DEAD                                          the device failed or was closed
  *
+ * A new queue is DRAINED; the start sequence makes it RESUMING, then RUNNING.
+ *
  * The device makes RUNNING -> STOPPING or DOWN, STOPPING -> DOWN, DOWN -> READY, DRAINED ->
  * RESUMING, the way back of these two when it is lost once more, and DEAD. A thread that uses the
  * queue makes the others, from its polls: DOWN -> DRAINED and READY -> RESUMING when it has decided
@@ -41,6 +43,10 @@
  *                    +--|--------------------+               | device lost or
  *                       | aborted, LUN gone                  | LUN gone
  *                       +-------------> LOST <---------------+
+ *
+ * Also: IN_RING -> LOST, the device was lost and the request is not sent again; ABORTING ->
+ * IN_RING, the device refused an abort by the application; DONE -> BACKOFF, its handle polled it
+ * and it is to be retried.
  *
  * DONE and LOST are left at once where the poll that finds a request is its own handle's; on a
  * shared queue they last until the handle polls. LOST is a request that ends without an answer.
@@ -114,9 +120,9 @@ struct vscsi_queue;
 
 enum ioq_state {
 	IOQ_RUNNING,
-	IOQ_STOPPING, /* the device may still touch memory of requests; nothing ends */
+	IOQ_STOPPING, /* the device may still access buffers; no request completes */
 	IOQ_DOWN,     /* it no longer can; what becomes of requests in flight is not decided */
-	IOQ_DRAINED,  /* decided: what will not be sent again has ended */
+	IOQ_DRAINED,  /* decided: requests that are not sent again have completed */
 	IOQ_READY,    /* as DOWN, and the device has a virtqueue for the queue again */
 	IOQ_RESUMING, /* as DRAINED, likewise */
 	IOQ_DEAD,

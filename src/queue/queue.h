@@ -6,8 +6,8 @@
  * What it does: slots and their descriptor tables, the fast and the general path, sharing between
  * handles, decoding of responses, retries, wakeups, and finding requests that take too long.
  *
- * What it never does: it knows no device and no connection, sends no task management, and waits for
- * nobody. What it finds out it reports by return values (QUEUE_TEND) and notices (notice.h).
+ * What it never does: it knows no device and no connection, sends no task management, and never
+ * waits. It reports to the device layer by return values (QUEUE_TEND) and notices (notice.h).
  *
  * Locking: an exclusive queue belongs to one thread and takes no lock. A shared one has a lock that
  * is held for some dozens of instructions, never during a system call. queue_set.lock guards states
@@ -167,7 +167,7 @@ int queue_poll_due(struct vscsi_queue *queue, int count);
  */
 int queue_poll_away(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max);
 
-/* Whether that has something to do or to return. */
+/* Whether queue_poll_away() has work to do or completions to return. */
 bool queue_has_pending(struct vscsi_queue *queue);
 
 /* Whether requests wait to be sent again, which polls do. */

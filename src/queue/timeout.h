@@ -2,7 +2,7 @@
 /*
  * Time limits of requests. Submitting stores no time: a scan of all slots, a few times within the
  * smallest limit, notes which requests it finds in flight and since when. So a request that is done
- * by the next scan costs nothing, and one that is late is found one scan interval late at most.
+ * by the next scan costs nothing, and one that is late is found two scan intervals late at most.
  *
  * A late request becomes ABORTING. What is done about it, step by step, is the device's business
  * (device/escalate.c); the request is returned only once the device can no longer touch its buffer.

@@ -3,10 +3,10 @@
  * The life of a virtio device on any transport: reset, status, feature negotiation, configuration,
  * running, and the way back down (virtio 1.4, 2.1, 2.2, 2.4, 2.5, 3.1, 3.3).
  *
- * Calls wait for the device, unless virtio_set_wait() was told that they must not: then each
- * function that returns an errno may return -EINPROGRESS, and is called again with the same
- * arguments until it returns something else (transport/transport.h, "Waiting"). What is not waited
- * for can be waited for with virtio_wait_ready(), or dropped with virtio_disconnect().
+ * Calls wait for the device unless virtio_set_wait() turned that off. Then a function that returns
+ * an errno may return -EINPROGRESS; call it again with the same arguments until it returns
+ * something else (transport/transport.h, "Waiting"). To wait for a call in progress use
+ * virtio_wait_ready(); to cancel it use virtio_disconnect().
  */
 #ifndef VIRTIO_DEVICE_H
 #define VIRTIO_DEVICE_H

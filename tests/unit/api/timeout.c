@@ -33,12 +33,31 @@ static void test_the_call_ends(void **state)
 	(void)state;
 	open_held(&d);
 	assert_int_equal(vscsi_sync_command(d.lun, &unit_ready, &c), -ETIMEDOUT);
-	/* 20, an eighth of it, and twice 30. */
-	assert_non_null(strstr(vscsi_last_error(), "no answer in 82 ms"));
+	/* 20, a quarter of it, and twice 30. */
+	assert_non_null(strstr(vscsi_last_error(), "no answer in 85 ms"));
 	assert_int_equal(c.result, 12345);
 	/* It was tried to end it. */
 	assert_int_not_equal(d.m->tmf[4], 0xff);
 	model_release(d.m, SYNC_QUEUE);
+	desk_close(&d);
+}
+
+/* A command that can't be sent has no completion: none is written that looks like a success. */
+static void test_not_sent(void **state)
+{
+	char byte = 0;
+	struct iovec one = {.iov_base = &byte, .iov_len = 1};
+	struct vscsi_command both_ways = unit_ready;
+	struct vscsi_completion c = {.result = 12345};
+	struct desk d;
+
+	(void)state;
+	both_ways.in = both_ways.out = &one;
+	both_ways.in_count = both_ways.out_count = 1;
+	desk_init(&d);
+	desk_open(&d, "inout=off");
+	assert_int_equal(vscsi_sync_command(d.lun, &both_ways, &c), -EOPNOTSUPP);
+	assert_int_equal(c.result, 12345);
 	desk_close(&d);
 }
 
@@ -91,6 +110,7 @@ int timeout_tests(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_the_call_ends),
+		cmocka_unit_test(test_not_sent),
 		cmocka_unit_test(test_the_command_is_aborted),
 		cmocka_unit_test(test_in_time),
 	};
