@@ -63,13 +63,22 @@ EXPORT int vscsi_lun_open(struct vscsi_dev *dev, unsigned target, unsigned numbe
 
 EXPORT int vscsi_lun_close(struct vscsi_lun *lun)
 {
+	struct vscsi_dev *dev;
+	int err;
+
 	error_enter(__func__);
 	if (!lun)
 		return 0;
-	if (!lun->dev->queues.forked)
-		return lun_close(lun);
-	lun_abandon(lun);
-	return 0;
+	dev = lun->dev;
+	if (dev->queues.forked) {
+		lun_abandon(lun);
+		return 0;
+	}
+	/* Another thread may be verifying this LUN over the other connection, under this lock. */
+	pthread_mutex_lock(&dev->lock);
+	err = lun_close(lun);
+	pthread_mutex_unlock(&dev->lock);
+	return err;
 }
 
 EXPORT int vscsi_lun_get_info(struct vscsi_lun *lun, struct vscsi_lun_info *info)

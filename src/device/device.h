@@ -22,7 +22,7 @@
  *                          +--|----------- all steps done -----------------+  |
  *                             |                                               |
  *                             | broke a rule, can't be reconnected            | recovery_ms expired
- *                             |                                               | or something missing
+ *                             |                                               | or lacks something
  *                             +---------------> FAILED <----------------------+
  *
  *   STARTING --> FAILED, when vscsi_dev_open() fails; any state --> CLOSED, by vscsi_dev_close()
@@ -205,6 +205,12 @@ int device_poll(struct vscsi_queue *queue, struct vscsi_completion *out, unsigne
 
 /* Polls a handle of the library and delivers its calls. Return: how many; or as vscsi_poll(). */
 int device_pump_on(struct vscsi_queue *queue);
+
+/*
+ * How often one call looks for answers, at most: a device that has each answer there at once can't
+ * keep the thread for ever.
+ */
+#define LOOKS 1000u
 int device_pump(struct vscsi_dev *dev);
 
 /**

@@ -279,7 +279,7 @@ static void take_notice(struct vscsi_dev *dev, const struct notice *notice)
 	/*
 	 * Power-on and reset conditions reach every initiator at the start: no news by themselves.
 	 */
-	if (notice->asc == SCSI_ASC_RESET)
+	if (notice->asc == SCSI_ASC_RESET || notice->asc == SCSI_ASC_NO_SUCH_LUN)
 		lun_table_suspect(&dev->luns, notice->target, notice->lun);
 	else if (notice->asc == SCSI_ASC_PARAMETERS_CHANGED ||
 		 notice->asc == SCSI_ASC_TARGET_CHANGED)

@@ -180,6 +180,8 @@ static void try_again_later(struct vscsi_dev *dev, int err, const char *why)
 
 	reconnect->trying = false;
 	rings_end_verify(dev);
+	/* Whatever a LUN was on this connection, it may be another one on the next. */
+	lun_table_suspect_again(&dev->luns);
 	if (is_final(err)) {
 		snprintf(text, sizeof(text), "%s%s",
 			 err == -ENODEV ? "" : "it came back and lacks what is in use: ", why);

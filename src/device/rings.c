@@ -8,6 +8,7 @@
 #include "device/events.h"
 #include "device/rings.h"
 #include "queue/call.h"
+#include "queue/complete.h"
 #include "util/error.h"
 
 /*
@@ -327,15 +328,23 @@ bool rings_verify_begin(struct vscsi_dev *dev)
 void rings_end_verify(struct vscsi_dev *dev)
 {
 	struct vscsi_completion done[VERIFY_QUEUE_SIZE];
+	struct ioq *ioq;
+	unsigned i;
 	int count;
 
 	if (!dev->verify || ioq_state(dev->verify->ioq) != IOQ_RUNNING)
 		return;
+	ioq = dev->verify->ioq;
 	pthread_mutex_lock(&dev->queues.lock);
-	ioq_lose(dev->verify->ioq, INFLIGHT_REPORT, false);
+	ioq_lose(ioq, INFLIGHT_REPORT, false);
 	pthread_mutex_unlock(&dev->queues.lock);
+	/* Nothing is sent again on the next connection. */
+	for (i = 0; i < ioq->depth; i++) {
+		if (slot_state(&ioq->slots[i]) == SLOT_BACKOFF)
+			backoff_lose(ioq, &ioq->slots[i], -ECONNRESET);
+	}
 	do {
 		count = queue_poll_away(dev->verify, done, VERIFY_QUEUE_SIZE);
 		call_deliver_all(done, count);
-	} while (count > 0 || ioq_state(dev->verify->ioq) == IOQ_DOWN);
+	} while (count > 0 || ioq_state(ioq) == IOQ_DOWN);
 }

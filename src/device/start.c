@@ -42,6 +42,7 @@ static int replay_instead(struct vscsi_dev *dev, const char *why)
 	log_warn("requests in flight are replayed: %s", why);
 	virtio_disconnect(&dev->virtio);
 	rings_end_verify(dev);
+	lun_table_suspect_again(&dev->luns);
 	queue_set_replay_only(&dev->queues);
 	start_begin(dev, START_FRESH);
 	return RESTARTED;
@@ -63,6 +64,11 @@ static int stop(struct vscsi_dev *dev)
 	if (!dev->start.stop)
 		return 0;
 	err = virtio_reset(&dev->virtio);
+	/* The configuration is being read: its answer comes first. */
+	if (err == -EBUSY && config_read(dev) == -EINPROGRESS)
+		return -EINPROGRESS;
+	if (err == -EBUSY)
+		err = virtio_reset(&dev->virtio);
 	if (err == -EINPROGRESS)
 		return err;
 	if (err)
@@ -162,6 +168,7 @@ static int run(struct vscsi_dev *dev)
  */
 static int verify(struct vscsi_dev *dev)
 {
+	unsigned looks = LOOKS;
 	unsigned lost;
 	unsigned doubts;
 
@@ -173,7 +180,7 @@ static int verify(struct vscsi_dev *dev)
 		doubts = events_revalidate(dev, dev->verify, &lost);
 		if (lost)
 			return replay_instead(dev, "a LUN is gone or another one");
-	} while (doubts && device_pump_on(dev->verify) > 0);
+	} while (doubts && --looks && device_pump_on(dev->verify) > 0);
 	if (doubts && clock_ms() < dev->start.verify_ms)
 		return -EINPROGRESS;
 	if (doubts)

@@ -80,6 +80,7 @@ static void check(struct vscsi_dev *dev)
 /* LUNs that may have been swapped: asks them, and lets go on those that are the same. */
 static void revalidate(struct vscsi_dev *dev)
 {
+	unsigned looks = LOOKS;
 	unsigned lost;
 
 	/* After a reconnect this also resumes the queue that they are asked on. */
@@ -87,7 +88,7 @@ static void revalidate(struct vscsi_dev *dev)
 	do {
 		if (!events_revalidate(dev, dev->sync, &lost))
 			queue_set_wake(&dev->queues);
-	} while (lun_table_doubts(&dev->luns) && device_pump(dev) > 0);
+	} while (lun_table_doubts(&dev->luns) && --looks && device_pump(dev) > 0);
 }
 
 static void tend_running(struct vscsi_dev *dev, uint64_t now)
@@ -202,6 +203,7 @@ int device_poll(struct vscsi_queue *queue, struct vscsi_completion *out, unsigne
 /* Goes on with a scan for events, if one is wanted, as far as that goes at once. Locked. */
 static int rescan(struct vscsi_dev *dev)
 {
+	unsigned looks = LOOKS;
 	int err = 0;
 
 	if (!device_running(dev))
@@ -210,7 +212,8 @@ static int rescan(struct vscsi_dev *dev)
 		err = events_rescan(dev);
 		if (!err && lun_table_doubts(&dev->luns))
 			revalidate(dev);
-	} while (!err && events_scanning(dev) && device_running(dev) && device_pump(dev) > 0);
+	} while (!err && events_scanning(dev) && device_running(dev) && --looks &&
+		 device_pump(dev) > 0);
 	return err;
 }
 

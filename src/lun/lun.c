@@ -97,6 +97,27 @@ int lun_open_begin(struct lun_table *table, struct vscsi_dev *dev, unsigned targ
 	return 0;
 }
 
+/*
+ * Other handles of the address were opened for the disk that is there, or are in doubt now: this
+ * probe may have received the unit attention that told of another one.
+ */
+static void doubt_others(const struct vscsi_lun *lun)
+{
+	struct vscsi_lun *other;
+
+	for (other = lun->table->first; other; other = other->next) {
+		if (!other->probed || !lun_has_address(other, lun->io.target, lun->io.number) ||
+		    io_lun_state(&other->io) != LUN_PRESENT)
+			continue;
+		if (scsi_identity_compare(&other->identity, &lun->identity) ==
+			    SCSI_IDENTITY_OTHER ||
+		    other->io.block_size != lun->io.block_size ||
+		    other->info.blocks != lun->info.blocks)
+			lun_table_doubt(other);
+	}
+	lun_table_count(lun->table);
+}
+
 /* Adds a probed LUN to the table. The table's lock is held. */
 static void enlist(struct vscsi_lun *lun)
 {
@@ -104,8 +125,10 @@ static void enlist(struct vscsi_lun *lun)
 	struct queue_set *set = table->queue->ioq->set;
 	unsigned i;
 
-	if (lun->probed)
+	if (lun->probed) {
 		lun_facts_apply(&lun->probe->facts, &table->limits, lun);
+		doubt_others(lun);
+	}
 	if (lun->io.credits) {
 		pthread_mutex_lock(&set->lock);
 		for (i = 0; i < set->count; i++)
@@ -207,10 +230,11 @@ void lun_table_in_child(struct lun_table *table)
 	pthread_mutex_init(&table->lock, NULL);
 }
 
-/* Its probe may have a command in flight, which is the parent's: it stays where it is. */
 void lun_abandon(struct vscsi_lun *lun)
 {
 	lun_table_pull(&lun->table->first, lun);
+	query_trim(lun->table, lun_table_open(lun->table));
+	lun_probe_destroy(lun->probe);
 	free(lun->io.credits);
 	free(lun);
 }

@@ -180,7 +180,7 @@ int lun_close(struct vscsi_lun *lun);
 
 /*
  * In a child process: lun_table_in_child() makes the lock again, which a thread may have held; and
- * lun_abandon() forgets a LUN whatever is in flight, and nothing else.
+ * lun_abandon() frees a LUN whatever is in flight, and touches no shared memory.
  */
 void lun_table_in_child(struct lun_table *table);
 void lun_abandon(struct vscsi_lun *lun);
@@ -212,6 +212,8 @@ void lun_refresh_end(struct lun_refresh *refresh);
  *
  * lun_table_suspect_all - The device was lost: PRESENT becomes SUSPECT, and table->losses is
  *	incremented. Call it before requests can be sent again
+ * lun_table_suspect_again - The same for the next connection after a loss, which may lead to other
+ *	disks: what was found on the one before doesn't count
  * lun_table_suspect - A unit attention arrived, or a rescan found a LUN at the address: PRESENT and
  *	GONE become SUSPECT, and a revalidation in progress restarts. Returns whether one is open
  * lun_table_remove - The LUN was removed: it is GONE. Returns whether this is new to the
@@ -222,6 +224,7 @@ void lun_refresh_end(struct lun_refresh *refresh);
  * to lun_table_suspect(), and call lun_table_recount() if some were lost.
  */
 void lun_table_suspect_all(struct lun_table *table);
+void lun_table_suspect_again(struct lun_table *table);
 bool lun_table_suspect(struct lun_table *table, unsigned target, unsigned number);
 bool lun_table_remove(struct lun_table *table, unsigned target, unsigned number);
 void lun_table_recount(struct lun_table *table);

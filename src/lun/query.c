@@ -22,10 +22,12 @@ int query_init(struct query *q, struct lun_table *table, uint32_t room)
 	return query_grow(q, room);
 }
 
-/* When this returns the request no longer refers to @q. */
+/* When this returns the request no longer refers to @q. In a child process no answer comes. */
 static void drop_call(struct query *q)
 {
-	if (q->state != QUERY_SENT || !call_abandon(q->call))
+	bool sent = q->state == QUERY_SENT && !q->table->queue->ioq->set->forked;
+
+	if (!sent || !call_abandon(q->call))
 		call_destroy(q->call);
 	q->call = NULL;
 	q->state = QUERY_DONE;

@@ -163,6 +163,14 @@ static bool is_over(const struct round *round, struct vscsi_lun *lun, int err)
 	return round->now >= lun->missing_until;
 }
 
+/* Whether a handle that was not in doubt was opened for another disk than the one that answered. */
+static bool is_other(const struct vscsi_lun *lun, int err, const struct lun_facts *facts)
+{
+	enum verdict verdict = decide(lun, err, facts);
+
+	return verdict == OTHER || verdict == SMALLER;
+}
+
 /* Applies the result of a probe to one handle of its address. */
 static void conclude(struct round *round, struct vscsi_lun *lun, int err,
 		     const struct lun_facts *facts)
@@ -223,7 +231,10 @@ static bool is_raw(const struct lun_table *table, const struct vscsi_lun *lun)
 /* Begins a probe if it is due. Return: whether this LUN is being probed. */
 static bool begin(struct round *round, struct vscsi_lun *lun)
 {
-	if (lun->probing && !lun->stale)
+	struct vscsi_queue *queue = round->table->revalidate_queue;
+
+	/* One that was sent on another connection will not be answered. */
+	if (lun->probing && !lun->stale && lun->probe->query.queue == queue)
 		return true;
 	if (round->now < lun->again_ms) {
 		be_due(round, lun->again_ms);
@@ -237,7 +248,7 @@ static bool begin(struct round *round, struct vscsi_lun *lun)
 	round->asking += !lun->probing;
 	lun->probing = true;
 	lun->stale = false;
-	query_use(&lun->probe->query, round->table->revalidate_queue);
+	query_use(&lun->probe->query, queue);
 	lun_probe_begin(lun->probe, is_raw(round->table, lun));
 	return true;
 }
@@ -256,7 +267,11 @@ static void conclude_all(struct round *round, const struct vscsi_lun *probed, in
 		return;
 	}
 	for (lun = round->table->first; lun; lun = lun->next) {
-		if (lun_has_address(lun, target, number) && io_lun_state(&lun->io) == LUN_SUSPECT)
+		if (!lun_has_address(lun, target, number))
+			continue;
+		if (io_lun_state(&lun->io) == LUN_PRESENT && is_other(lun, err, facts))
+			lun_table_doubt(lun);
+		if (io_lun_state(&lun->io) == LUN_SUSPECT)
 			conclude(round, lun, err, facts);
 	}
 }

@@ -62,12 +62,18 @@ static void ask_again(struct vscsi_lun *lun)
 	lun->missing_until = 0;
 }
 
-void lun_table_suspect_all(struct lun_table *table)
+void lun_table_doubt(struct vscsi_lun *lun)
+{
+	io_lun_set_state(&lun->io, LUN_SUSPECT);
+	ask_again(lun);
+}
+
+/* A loss, or another connection after one. */
+static void suspect_all(struct lun_table *table)
 {
 	struct vscsi_lun *lun;
 
 	pthread_mutex_lock(&table->lock);
-	atomic_fetch_add_explicit(&table->losses, 1, memory_order_relaxed);
 	for (lun = table->first; lun; lun = lun->next) {
 		if (io_lun_state(&lun->io) == LUN_GONE)
 			continue;
@@ -78,6 +84,17 @@ void lun_table_suspect_all(struct lun_table *table)
 	}
 	lun_table_count(table);
 	pthread_mutex_unlock(&table->lock);
+}
+
+void lun_table_suspect_all(struct lun_table *table)
+{
+	atomic_fetch_add_explicit(&table->losses, 1, memory_order_relaxed);
+	suspect_all(table);
+}
+
+void lun_table_suspect_again(struct lun_table *table)
+{
+	suspect_all(table);
 }
 
 bool lun_table_suspect(struct lun_table *table, unsigned target, unsigned number)

@@ -43,7 +43,8 @@ void call_destroy(struct call *call)
 {
 	if (!call)
 		return;
-	if (call->data)
+	/* In a child process the DMA memory is the parent's, whose request may be in flight. */
+	if (call->data && !call->queue->ioq->set->forked)
 		dma_free(call->queue->ioq->set->mem, call->data);
 	free(call);
 }

@@ -161,6 +161,7 @@ int probe_tests(void);
 int identity_tests(void);
 int state_tests(void);
 int revalidate_tests(void);
+int doubt_tests(void);
 int open_tests(void);
 int scan_tests(void);
 

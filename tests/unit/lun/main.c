@@ -10,6 +10,7 @@ int main(void)
 	failed += identity_tests();
 	failed += state_tests();
 	failed += revalidate_tests();
+	failed += doubt_tests();
 	failed += open_tests();
 	failed += scan_tests();
 	return failed != 0;
