@@ -106,7 +106,7 @@ struct vscsi_mem;
  *   upper bound                           vscsi_lun_open(), vscsi_lun_refresh(), sync.h, task.h,
  *                                         vscsi_mem_register(), vscsi_mem_unregister()
  *   for a thread in vscsi_mem_register()  vscsi_dev_get_info(), vscsi_dev_shutdown(),
- *   or vscsi_mem_unregister()             vscsi_mem_get_stats()
+ *   or vscsi_mem_unregister()             vscsi_mem_get_stats(), vscsi_lun_close()
  *
  * fork()
  *
@@ -341,7 +341,8 @@ int vscsi_dev_close(struct vscsi_dev *dev);
  * with the result of the abort. Writes in flight may or may not have been executed.
  *
  * Afterwards: vscsi_poll() each queue until it returns -ENOTCONN, or vscsi_queue_drain() until 0;
- * then vscsi_queue_close(), vscsi_lun_close(), vscsi_dev_close(). None of these waits.
+ * then vscsi_queue_close(), vscsi_lun_close(), vscsi_dev_close(). None of these waits for the
+ * device.
  *
  * Any thread, also while other threads are in calls for the device; their calls end with -ENOTCONN.
  * Sends no message that has an answer. Waits only for a thread that is in vscsi_mem_register() or

@@ -140,8 +140,8 @@ int vscsi_lun_open(struct vscsi_dev *dev, unsigned target, unsigned lun,
  * vscsi_lun_close - Close a logical unit
  * @lun: the LUN; NULL is allowed
  *
- * Any thread, with no other thread in a call for this LUN. Sends nothing, never waits; O(requests
- * that all queues can hold).
+ * Any thread, with no other thread in a call for this LUN. Sends nothing; waits only for a thread
+ * in vscsi_mem_register() or vscsi_mem_unregister(). O(requests that all queues can hold).
  *
  * Return: 0, or -EBUSY while a request to it is in flight; then nothing has changed.
  */

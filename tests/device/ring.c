@@ -222,7 +222,7 @@ bool device_show(struct ring_device *dev)
 
 	if (!dev->packed)
 		device_show_idx(dev, dev->used_idx);
-	/* What is shown is visible before the driver's wish is read: pairs with the driver's. */
+	/* What is shown is visible before the driver's request is read: pairs with the driver's. */
 	__sync_synchronize();
 	return dev->packed ? wants_packed(dev) : wants_split(dev, from);
 }

@@ -191,7 +191,7 @@ static void dispatch(struct rig *rig, const struct pollfd *fds, nfds_t n, const 
 }
 
 /*
- * Nothing but @wake was there to be handled: whoever waits for that is told, else it is repeated.
+ * Nothing but @wake was there to be handled: the waiting thread is told, else it is repeated.
  */
 static void settle(struct rig *rig, const struct pollfd *fds, nfds_t n)
 {

@@ -118,7 +118,7 @@ static void attach(struct msghdr *msg, union control *control, int file, unsigne
 }
 
 /*
- * Descriptors of /dev/null go with the first byte: whoever gets them can only count and close them.
+ * Descriptors of /dev/null go with the first byte: the receiver can only count and close them.
  */
 bool wire_write(int fd, const void *bytes, size_t len, unsigned nfds, int file, bool bytewise)
 {

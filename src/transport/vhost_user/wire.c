@@ -92,7 +92,7 @@ static int go_on_later(struct vu *vu)
 	if (!vu_is_late(vu))
 		return -EINPROGRESS;
 	return vu_fail(vu, error_set(-ETIMEDOUT,
-				     "the back-end gave no answer within %u ms; it is given up",
+				     "the back-end gave no answer within %u ms; disconnecting",
 				     vu->timeout_ms));
 }
 

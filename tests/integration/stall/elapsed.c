@@ -157,7 +157,7 @@ static const struct end {
 	const char *name;
 	bool packed;
 	void (*end)(struct rig *rig, unsigned queue);
-	bool waits; /* whether a wait that returns 0 has looked for it */
+	bool waits; /* whether a wait that returns 0 has checked for it */
 } ends[] = {
 	{"the used index jumps", false, move_used, true},
 	{"an unknown request is used, split", false, put_unknown, true},

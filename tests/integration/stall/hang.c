@@ -98,7 +98,7 @@ static void hangs_at_each(void **state)
 	told(row->name, "%u points, nothing waits, each request returned once", count);
 }
 
-/* A hang that doesn't end: the device is given up, which ends every request. */
+/* A hang that doesn't end: the device fails, which ends every request. */
 static void gives_up_at(const struct row *row, unsigned number)
 {
 	uint64_t begin = clock_skipped();
@@ -111,7 +111,7 @@ static void gives_up_at(const struct row *row, unsigned number)
 	stall_reach();
 	while (!stall.own.failed || !stall.other.failed) {
 		if (clock_skipped() > begin + LIMIT_MS + LATE_MS)
-			fail_msg("not given up after %u ms", LIMIT_MS + LATE_MS);
+			fail_msg("not failed after %u ms", LIMIT_MS + LATE_MS);
 		stall_step(user_round);
 	}
 	stall_step(user_round);
@@ -136,7 +136,7 @@ static void never_goes_on(void **state)
 		blocking_expect_none();
 		stall_down();
 	}
-	told(row->name, "%u points, given up, each request returned once", count);
+	told(row->name, "%u points, failed, each request returned once", count);
 }
 
 /* Connects to the listener until its backlog is full; @fds receives those. */
@@ -213,8 +213,8 @@ static const struct row hangs[] = {
 };
 
 static const struct row ends[] = {
-	{"given up, split, a message", SHORT, false, false, LOSS_CLOSED, HANG_UNANSWERED},
-	{"given up, packed, a message", SHORT, true, false, LOSS_CLOSED, HANG_UNANSWERED},
+	{"fails, split, a message", SHORT, false, false, LOSS_CLOSED, HANG_UNANSWERED},
+	{"fails, packed, a message", SHORT, true, false, LOSS_CLOSED, HANG_UNANSWERED},
 };
 
 static const struct row backlogs[] = {
