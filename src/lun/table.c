@@ -54,22 +54,15 @@ void lun_table_recount(struct lun_table *table)
 	pthread_mutex_unlock(&table->lock);
 }
 
-/* Begins revalidation, or restarts it. */
-static void ask_again(struct vscsi_lun *lun)
+void lun_table_doubt(struct vscsi_lun *lun)
 {
+	io_lun_set_state(&lun->io, LUN_SUSPECT);
 	lun->stale = true;
 	lun->again_ms = 0;
 	lun->missing_until = 0;
 }
 
-void lun_table_doubt(struct vscsi_lun *lun)
-{
-	io_lun_set_state(&lun->io, LUN_SUSPECT);
-	ask_again(lun);
-}
-
-/* A loss, or another connection after one. */
-static void suspect_all(struct lun_table *table)
+void lun_table_suspect_again(struct lun_table *table)
 {
 	struct vscsi_lun *lun;
 
@@ -77,10 +70,9 @@ static void suspect_all(struct lun_table *table)
 	for (lun = table->first; lun; lun = lun->next) {
 		if (io_lun_state(&lun->io) == LUN_GONE)
 			continue;
-		io_lun_set_state(&lun->io, LUN_SUSPECT);
 		if (lun->doubt != LUN_DOUBT_PLUG)
 			lun->doubt = LUN_DOUBT_LOSS;
-		ask_again(lun);
+		lun_table_doubt(lun);
 	}
 	lun_table_count(table);
 	pthread_mutex_unlock(&table->lock);
@@ -89,12 +81,7 @@ static void suspect_all(struct lun_table *table)
 void lun_table_suspect_all(struct lun_table *table)
 {
 	atomic_fetch_add_explicit(&table->losses, 1, memory_order_relaxed);
-	suspect_all(table);
-}
-
-void lun_table_suspect_again(struct lun_table *table)
-{
-	suspect_all(table);
+	lun_table_suspect_again(table);
 }
 
 bool lun_table_suspect(struct lun_table *table, unsigned target, unsigned number)
@@ -106,8 +93,7 @@ bool lun_table_suspect(struct lun_table *table, unsigned target, unsigned number
 	for (lun = table->first; lun; lun = lun->next) {
 		if (!lun_has_address(lun, target, number))
 			continue;
-		io_lun_set_state(&lun->io, LUN_SUSPECT);
-		ask_again(lun);
+		lun_table_doubt(lun);
 		found = true;
 	}
 	for (lun = table->opening; lun; lun = lun->next)
@@ -150,8 +136,7 @@ unsigned lun_table_compare(struct lun_table *table, const struct vscsi_lun_addr 
 	pthread_mutex_lock(&table->lock);
 	for (lun = table->first; lun && ngone < max; lun = lun->next) {
 		if (is_among(found, count, lun)) {
-			io_lun_set_state(&lun->io, LUN_SUSPECT);
-			ask_again(lun);
+			lun_table_doubt(lun);
 		} else if (io_lun_state(&lun->io) != LUN_GONE) {
 			lun_table_set_gone(lun);
 			gone[ngone++] = (struct lun_change){.type = VSCSI_EVENT_UNPLUGGED,

@@ -15,7 +15,7 @@ void lun_table_count(struct lun_table *table);
 /* Changes the state to GONE. */
 void lun_table_set_gone(struct vscsi_lun *lun);
 
-/* Changes the state to SUSPECT; lun_table_count() has to follow. */
+/* Changes the state to SUSPECT and (re)starts revalidation; lun_table_count() has to follow. */
 void lun_table_doubt(struct vscsi_lun *lun);
 
 static inline bool lun_has_address(const struct vscsi_lun *lun, unsigned target, unsigned number)

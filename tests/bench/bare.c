@@ -3,7 +3,7 @@
  * The bare ring has a split ring's memory and the library's slots: for each request the driver
  * writes a line with the command and one with the address of the data; the device reads both and
  * writes its response into the first; heads and used entries share lines as they do in a virtqueue.
- * No check, no fence, no wish for notifications.
+ * No check, no fence, no request for notifications.
  */
 #include "bare.h"
 
@@ -38,7 +38,7 @@ static struct {
 	_Alignas(4096) uint32_t word_back;
 } shared;
 
-/* Rounds between two looks at the clock or at the wish to stop. */
+/* Rounds between two looks at the clock or at the request to stop. */
 #define ROUNDS 256u
 
 void bare_reset(void)

@@ -113,7 +113,7 @@ static void test_another_finds_what_one_sleeps_for(void **state)
 		assert_int_equal(vscsi_arm(p.a), 1);
 		assert_true(readable(fd));
 		expect_one(p.a, 1);
-		/* The other still sleeps, and is asked for: the wish was renewed behind that. */
+		/* The other still sleeps, and is asked for: the request was renewed behind that. */
 		assert_false(readable(vscsi_queue_fd(p.b)));
 		submit_one(&p, p.b, 2);
 		serve_one(&p);
@@ -168,7 +168,7 @@ static void test_a_poll_ends_another_threads_sleep(void **state)
 	close_pair(&p);
 }
 
-/* Nobody sleeps, so nothing is asked: before the first wish and after each that was granted. */
+/* Nobody sleeps, so nothing is asked: before the first request and after each that was granted. */
 static void test_shared_queue_is_silent_until_armed(void **state)
 {
 	struct pair p;
@@ -202,7 +202,7 @@ static void test_shared_queue_is_silent_until_armed(void **state)
 	}
 }
 
-/* The wish of one thread is not taken back with the wait of another. */
+/* The request of one thread is not taken back with the wait of another. */
 static void test_a_wait_leaves_others_wishes(void **state)
 {
 	struct pair p;

@@ -70,7 +70,7 @@ static bool fall_silent(struct model *m)
 
 /*
  * An answer may take half a minute, but not while requests are held back for it after a loss: then
- * the LUN is given up, and not the device.
+ * the LUN fails, and not the device.
  */
 static void run_silent(uint8_t opcode)
 {

@@ -131,7 +131,7 @@ static void test_removed(void **state)
 }
 
 /*
- * The disk that is there when it is looked for is the same one, or has become smaller. Until then
+ * The disk that is there when it is revalidated is the same one, or has become smaller. Until then
  * the handle is gone.
  */
 static void test_removed_and_there_again(void **state)

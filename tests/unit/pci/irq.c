@@ -28,13 +28,13 @@ static void start_queues(struct transport *t, char *memory)
 
 static struct transport *run(struct model *m, char *memory)
 {
-	const struct virtio_request wish = {.want = 0, .must = 0};
+	const struct virtio_request wanted = {.want = 0, .must = 0};
 	const struct dma_region region = {.addr = (uintptr_t)memory, .len = 4096, .fd = -1};
 	struct transport *t = model_attach(m);
 	struct virtio_dev dev = {.transport = t};
 	uint64_t iova;
 
-	assert_int_equal(virtio_negotiate(&dev, &wish), 0);
+	assert_int_equal(virtio_negotiate(&dev, &wanted), 0);
 	assert_int_equal(pci_ops.mem_map(t, &region, &iova), 0);
 	start_queues(t, memory);
 	assert_int_equal(virtio_run(&dev), 0);
@@ -137,14 +137,14 @@ static void test_fewer_vectors_than_hoped(void **state)
 
 static void test_a_vector_that_reads_back_wrong(void **state)
 {
-	const struct virtio_request wish = {.want = 0, .must = 0};
+	const struct virtio_request wanted = {.want = 0, .must = 0};
 	struct model *m = model_standard();
 	struct transport *t = model_attach(m);
 	struct virtio_dev dev = {.transport = t};
 
 	(void)state;
 	CONFORMS("R-PCI-57", "R-HARD-31");
-	assert_int_equal(virtio_negotiate(&dev, &wish), 0);
+	assert_int_equal(virtio_negotiate(&dev, &wanted), 0);
 	m->vector_lies = true;
 	assert_int_equal(virtio_run(&dev), -EPROTO);
 	pci_ops.close(t);
@@ -283,14 +283,14 @@ static void test_reset_wakes_and_forgets(void **state)
 	struct model *m = model_standard();
 	struct transport *t = run(m, memory);
 	struct virtio_dev dev = {.transport = t};
-	const struct virtio_request wish = {.want = 0, .must = 0};
+	const struct virtio_request wanted = {.want = 0, .must = 0};
 	struct pollfd fd = {.fd = pci_ops.call_fd(t, 2), .events = POLLIN};
 	unsigned q;
 
 	(void)state;
 	CONFORMS("R-PCI-60");
 	assert_int_equal(poll(&fd, 1, 0), 0);
-	assert_int_equal(virtio_negotiate(&dev, &wish), 0);
+	assert_int_equal(virtio_negotiate(&dev, &wanted), 0);
 	assert_int_equal(poll(&fd, 1, 0), 1);
 	assert_int_equal(m->config_vector, NONE);
 	for (q = 0; q < 6; q++)

@@ -337,7 +337,7 @@ static void test_arm_without_event_index(void **state)
 	assert_false(bed_arm(&b));
 	assert_int_equal(event->flags, htole16(0));
 	assert_true(bed_serve(&b));
-	/* Looked at once more after the wish: what came before it is seen. */
+	/* Looked at once more after the request: what came before it is seen. */
 	assert_true(bed_arm(&b));
 	assert_true(bed_reap(&b, &used));
 	assert_false(bed_arm(&b));

@@ -138,8 +138,8 @@ static void push_some(struct course *c)
 }
 
 /*
- * A driver that polls a split ring has the device's wish at hand, old. That of a packed one is in a
- * line of its own: it is fetched, so that the load that must not come early could.
+ * A driver that polls a split ring has the device's request at hand, old. That of a packed one is
+ * in a line of its own: it is fetched, so that the load that must not come early could.
  */
 static void fetch_wish(struct course *c)
 {

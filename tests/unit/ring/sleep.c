@@ -62,7 +62,7 @@ static void test_device_that_sleeps_on_a_packed_ring(void **state)
 static void test_driver_that_sleeps_on_a_packed_ring(void **state)
 {
 	(void)state;
-	/* An old place beside the new wish would lose one, too. */
+	/* An old place beside the new request would lose one, too. */
 	CONFORMS("R-PACK-42", "R-MB-14", "R-MB-15");
 	expect_no_loss(race_driver_sleeps, true, true, 1);
 	expect_no_loss(race_driver_sleeps, true, false, 1);

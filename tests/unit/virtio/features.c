@@ -138,14 +138,14 @@ static void test_random_offers(void **state)
 	srandom(1);
 	bench_open(&b);
 	for (round = 0; round < 10000; round++) {
-		struct virtio_request wish = {.want = random_bits(), .must = 0};
+		struct virtio_request wanted = {.want = random_bits(), .must = 0};
 
 		b.fake.offer = random_bits() | base;
 		b.fake.ops.features = random_bits() | base;
 		fake_forget(&b.fake);
-		assert_int_equal(virtio_negotiate(&b.dev, &wish), 0);
+		assert_int_equal(virtio_negotiate(&b.dev, &wanted), 0);
 		assert_int_equal(b.fake.accepted, b.fake.offer & b.fake.ops.features &
-							  (wish.want | base | platform));
+							  (wanted.want | base | platform));
 	}
 	bench_close(&b);
 }

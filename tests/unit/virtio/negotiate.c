@@ -114,13 +114,13 @@ static void test_version_1_is_taken_unasked(void **state)
 static void test_a_feature_that_must_be_there(void **state)
 {
 	const uint64_t indirect = VIRTIO_BIT(VIRTIO_RING_F_INDIRECT_DESC);
-	const struct virtio_request wish = {.want = indirect, .must = indirect};
+	const struct virtio_request wanted = {.want = indirect, .must = indirect};
 	struct bench b;
 
 	(void)state;
 	bench_open(&b);
 	b.fake.offer = ~indirect;
-	assert_int_equal(virtio_negotiate(&b.dev, &wish), -EOPNOTSUPP);
+	assert_int_equal(virtio_negotiate(&b.dev, &wanted), -EOPNOTSUPP);
 	assert_non_null(strstr(vscsi_last_error(), "INDIRECT_DESC"));
 	assert_true(b.fake.status & FAILED);
 	bench_close(&b);
