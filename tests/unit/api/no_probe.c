@@ -147,5 +147,5 @@ int no_probe_tests(void)
 		cmocka_unit_test(test_nothing_there),
 	};
 
-	return cmocka_run_group_tests_name("no_probe", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("api/no_probe", tests, NULL, NULL);
 }
