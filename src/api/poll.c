@@ -65,12 +65,10 @@ EXPORT int vscsi_poll(struct vscsi_queue *queue, struct vscsi_completion *out, u
 		return poll_other(queue, out, max);
 	/* Loaded once, as it takes the line away from the device that writes it. */
 	ahead = split_ahead(&ioq->vq.ring);
-	if (likely(max) && likely(ioq->backoff == NO_SLOT)) {
-		if (!ahead)
-			return poll_empty(queue, out, max);
-		if (ahead == 1 && likely(ioq->vq.ring.published != ioq->vq.ring.last_used) &&
-		    likely(collect_plain(ioq, NULL, out, 1, (struct kind){0})))
-			return likely(--queue->budget) ? 1 : poll_due(queue);
-	}
-	return poll_path(queue, out, max);
+	if (unlikely(!max) || unlikely(ioq->backoff != NO_SLOT))
+		return poll_path(queue, out, max);
+	if (ahead == 1 && likely(ioq->vq.ring.published != ioq->vq.ring.last_used) &&
+	    likely(collect_plain(ioq, NULL, out, 1, (struct kind){0})))
+		return likely(--queue->budget) ? 1 : poll_due(queue);
+	return ahead ? poll_path(queue, out, max) : poll_empty(queue, out, max);
 }

@@ -13,7 +13,8 @@
 
 /*
  * Whether a request ended well: the first 12 bytes of the response are all zero (virtio 1.4,
- * 5.6.6.1), each read once, and all data was transferred. Nothing else of shared memory is read.
+ * 5.6.6.1), and all data was transferred. Nothing else of shared memory is read. Plain loads, which
+ * can be operands of other instructions: nothing but this comparison depends on what is read.
  */
 static inline bool is_good(const struct slot *slot, struct virtio_scsi_cmd_req *header,
 			   uint32_t used_len)
@@ -24,8 +25,8 @@ static inline bool is_good(const struct slot *slot, struct virtio_scsi_cmd_req *
 
 	if (unlikely(used_len < slot->expect) && used_len >= RESPONSE_LEAST)
 		return false;
-	sense = __atomic_load_n((const uint32_t *)(const void *)resp, __ATOMIC_RELAXED);
-	codes = __atomic_load_n((const uint64_t *)(const void *)&resp->resid, __ATOMIC_RELAXED);
+	memcpy(&sense, &resp->sense_len, sizeof(sense));
+	memcpy(&codes, &resp->resid, sizeof(codes));
 	return likely(!(sense | codes));
 }
 

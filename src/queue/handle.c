@@ -37,43 +37,67 @@ static struct ioq *find_shared(struct queue_set *set)
 	return best;
 }
 
-/* Takes a ring for a handle; NULL when none is left that the flags allow. */
-static struct ioq *take_ioq(struct queue_set *set, uint32_t flags, bool *shared)
+/* Makes the handle one of those that use the queue. */
+static void link_handle(struct vscsi_queue *queue)
 {
-	struct ioq *ioq = NULL;
+	struct ioq *ioq = queue->ioq;
 
+	queue->done = NO_SLOT;
+	queue->budget = queue->allowance = 1;
+	queue->next_handle = ioq->handles;
+	ioq->handles = queue;
+	ioq->users++;
+	ioq->exclusive = !queue->shared;
+	ioq_choose_path(ioq);
+}
+
+static void unlink_handle(struct vscsi_queue *queue)
+{
+	struct ioq *ioq = queue->ioq;
+	struct vscsi_queue **link = &ioq->handles;
+
+	while (*link != queue)
+		link = &(*link)->next_handle;
+	*link = queue->next_handle;
+	ioq->users--;
+	ioq->exclusive = false;
+}
+
+/* The fast path relies on it: all slots of an exclusive queue are its handle's. */
+static void own_slots(struct vscsi_queue *queue)
+{
+	unsigned i;
+
+	for (i = 0; i < queue->ioq->depth; i++)
+		queue->ioq->slots[i].owner = queue;
+}
+
+/* Takes a ring for a handle; false when none is left that the flags allow. */
+static bool take_ioq(struct queue_set *set, uint32_t flags, struct vscsi_queue *queue)
+{
 	pthread_mutex_lock(&set->lock);
 	if (!(flags & VSCSI_QUEUE_SHARED))
-		ioq = find_exclusive(set);
-	*shared = !ioq;
-	if (!ioq && !(flags & VSCSI_QUEUE_EXCLUSIVE))
-		ioq = find_shared(set);
-	if (ioq) {
-		ioq->users++;
-		ioq->checked += (flags & VSCSI_QUEUE_CHECK_THREAD) != 0;
-		ioq->exclusive = !*shared;
-		ioq_choose_path(ioq);
-	}
+		queue->ioq = find_exclusive(set);
+	queue->shared = !queue->ioq;
+	if (!queue->ioq && !(flags & VSCSI_QUEUE_EXCLUSIVE))
+		queue->ioq = find_shared(set);
+	if (queue->ioq)
+		link_handle(queue);
 	pthread_mutex_unlock(&set->lock);
-	return ioq;
+	return queue->ioq;
 }
 
 int queue_create_on(struct ioq *ioq, struct vscsi_queue **out)
 {
 	struct vscsi_queue *queue = calloc(1, sizeof(*queue));
-	unsigned i;
 
 	if (!queue)
 		return error_set(-ENOMEM, "out of memory");
 	queue->ioq = ioq;
 	queue->free_threaded = true;
 	queue->internal = true;
-	queue->done = NO_SLOT;
-	queue->budget = queue->allowance = 1;
-	ioq->users++;
-	ioq->exclusive = true;
-	for (i = 0; i < ioq->depth; i++)
-		ioq->slots[i].owner = queue;
+	link_handle(queue);
+	own_slots(queue);
 	*out = queue;
 	return 0;
 }
@@ -81,13 +105,14 @@ int queue_create_on(struct ioq *ioq, struct vscsi_queue **out)
 int queue_create(struct queue_set *set, uint32_t flags, bool internal, struct vscsi_queue **out)
 {
 	struct vscsi_queue *queue = calloc(1, sizeof(*queue));
-	struct ioq *ioq;
-	unsigned i;
 
 	if (!queue)
 		return error_set(-ENOMEM, "out of memory");
-	ioq = take_ioq(set, flags, &queue->shared);
-	if (!ioq) {
+	queue->free_threaded = flags & VSCSI_QUEUE_SHARED;
+	queue->check_thread = flags & VSCSI_QUEUE_CHECK_THREAD;
+	queue->internal = internal;
+	queue->owner = pthread_self();
+	if (!take_ioq(set, flags, queue)) {
 		free(queue);
 		return error_set(
 			-EBUSY,
@@ -95,20 +120,12 @@ int queue_create(struct queue_set *set, uint32_t flags, bool internal, struct vs
 			"close one, or open this one without VSCSI_QUEUE_EXCLUSIVE",
 			set->count);
 	}
-	queue->ioq = ioq;
-	queue->free_threaded = flags & VSCSI_QUEUE_SHARED;
-	queue->check_thread = flags & VSCSI_QUEUE_CHECK_THREAD;
-	queue->internal = internal;
-	queue->done = NO_SLOT;
-	queue->budget = queue->allowance = 1;
-	queue->owner = pthread_self();
-	if (queue->shared)
+	if (queue->shared) {
 		share_join(queue);
-	else
-		node_migrate(ioq->slots, ioq->depth * sizeof(struct slot));
-	/* The fast path relies on it: all slots of an exclusive queue are this handle's. */
-	for (i = 0; !queue->shared && i < ioq->depth; i++)
-		ioq->slots[i].owner = queue;
+	} else {
+		node_migrate(queue->ioq->slots, queue->ioq->depth * sizeof(struct slot));
+		own_slots(queue);
+	}
 	*out = queue;
 	return 0;
 }
@@ -123,10 +140,7 @@ void queue_destroy(struct vscsi_queue *queue)
 		share_quit(queue);
 	set = queue->ioq->set;
 	pthread_mutex_lock(&set->lock);
-	queue->ioq->users--;
-	queue->ioq->checked -= queue->check_thread;
-	queue->ioq->exclusive = false;
-	ioq_choose_path(queue->ioq);
+	unlink_handle(queue);
 	pthread_mutex_unlock(&set->lock);
 	free(queue);
 }
@@ -136,6 +150,7 @@ void queue_abandon(struct vscsi_queue *queue)
 	if (!queue)
 		return;
 	share_abandon(queue);
+	unlink_handle(queue);
 	free(queue);
 }
 

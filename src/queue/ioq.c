@@ -111,7 +111,6 @@ int ioq_create(struct queue_set *set, unsigned index, unsigned size, struct ioq 
 	ioq->indirect = queue_set_has(set, VIRTIO_RING_F_INDIRECT_DESC);
 	/* As a device that is yet to be started: DOWN without requests is DRAINED. */
 	atomic_store(&ioq->state, IOQ_DRAINED);
-	ioq_choose_path(ioq);
 	choose_geometry(ioq, size, set->max_segs);
 	err = virtq_init(&ioq->vq, set->transport, set->mem, index, size, features);
 	/* Now, as there may be no room for it when it is needed. */

@@ -222,12 +222,8 @@ struct slot {
 };
 _Static_assert(sizeof(struct slot) == CACHE_LINE, "a request's private part is one cache line");
 
-struct ioq_path;
-
 /**
  * struct ioq - A request queue
- * @path: the functions that take its requests and polls, chosen when its state changes; the one
- *	thing that the public calls ask
  * @vq: the virtqueue, which keeps its contents while the device is away
  * @slots: private parts, @depth of them, and one with NO_SHAPE that ends the list of free slots
  * @free: first free slot, @depth when there is none; the one freed last comes first, as its cache
@@ -250,13 +246,11 @@ struct ioq_path;
  * @kick_pending: a kick is to be sent once the lock is released
  * @lock: held by handles that share the queue; @share: what it guards for them
  * @state: enum ioq_state; @policy: enum inflight_policy, from when it was RUNNING last
- * @users: handles that use it; @checked: those of them with VSCSI_QUEUE_CHECK_THREAD;
- *	@exclusive: it belongs to one handle alone
+ * @handles: handles that use it, @users of them; @exclusive: it belongs to one handle alone
  * @counting: there are LUNs with credits
  * @next_vq: what the device has after a reconnect, until the queue's user switches to it
  */
 struct ioq {
-	_Atomic(const struct ioq_path *) path;
 	struct virtq vq;
 	struct slot *slots;
 	uint16_t free;
@@ -288,8 +282,8 @@ struct ioq {
 	struct share share;
 	_Atomic uint8_t state;
 	_Atomic uint8_t policy;
+	struct vscsi_queue *handles;
 	unsigned users;
-	unsigned checked;
 	bool exclusive;
 	atomic_bool counting;
 	struct virtq next_vq;
@@ -364,7 +358,9 @@ void ioq_set_state(struct ioq *ioq, enum ioq_state to);
 /* From now on requests may have SLOT_COUNTED; set->lock held. */
 void ioq_begin_counting(struct ioq *ioq);
 
-/* Chooses the path again: after a change of state, of counting, or of its users. */
+/*
+ * Chooses the paths of its handles again: after a change of state, or of counting; set->lock held.
+ */
 void ioq_choose_path(struct ioq *ioq);
 
 /* A slot's table, with @out segments for the device. */
