@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A request queue whose device was lost. Which requests the device had is known privately, by the
- * slots; what is sent again is what lies in them.
+ * A request queue whose device was lost. Which requests it had, and what they are, is known
+ * privately: a lost device may have written anything to the memory that it shared with us, so all
+ * that the next one reads there is written again.
  */
 #include <assert.h>
 #include <errno.h>
+#include <string.h>
 
 #include "queue/complete.h"
 #include "queue/resume.h"
@@ -111,23 +113,27 @@ static uint16_t list_first(struct ioq *ioq, uint16_t first, unsigned number)
 	slot_set_state(slot, SLOT_BACKOFF);
 	slot->due = (uint32_t)clock_ms();
 	slot->next = first;
-	slot_forget(slot);
 	return (uint16_t)number;
 }
 
 /*
- * Lists what is in flight in the order in which it was prepared, from its end: the ring still shows
- * what was pushed last. What it no longer shows is older than all the others. A device that wrote
- * over the ring has changed the order, which was never promised, and nothing else.
+ * Lists what is in flight in the order in which it was pushed, from its end. What shares its
+ * position with another request is older than all the others: the ring has wrapped since.
  */
 static uint16_t list_in_flight(struct ioq *ioq)
 {
+	const unsigned mask = ioq->vq.size - 1;
+	const unsigned next = virtq_next(&ioq->vq);
 	uint16_t first = ioq->backoff;
 	unsigned i;
 
+	memset(ioq->order, NO_SLOT & 0xff, ioq->vq.size * sizeof(*ioq->order));
+	for (i = 0; i < ioq->depth; i++) {
+		if (slot_in_ring(&ioq->slots[i]))
+			ioq->order[ioq->slots[i].pushed & mask] = (uint16_t)i;
+	}
 	for (i = 1; i <= ioq->vq.size; i++)
-		first = list_first(ioq, first,
-				   (unsigned)virtq_pushed(&ioq->vq, i) >> ioq->head_shift);
+		first = list_first(ioq, first, ioq->order[(next - i) & mask]);
 	for (i = ioq->depth; i-- > 0;)
 		first = list_first(ioq, first, i);
 	return first;
@@ -136,8 +142,12 @@ static uint16_t list_in_flight(struct ioq *ioq)
 /* Switches to the new virtqueue, with everything that is in flight to be sent again. */
 static void replay(struct ioq *ioq)
 {
+	unsigned i;
+
 	ioq->backoff = list_in_flight(ioq);
 	virtq_succeed(&ioq->vq, &ioq->next_vq);
+	for (i = 0; i < ioq->depth; i++)
+		slot_restore(ioq, &ioq->slots[i]);
 	ioq->progress.marked = false;
 }
 
