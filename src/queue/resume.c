@@ -8,9 +8,9 @@
 #include <errno.h>
 #include <string.h>
 
+#include "queue/call.h"
 #include "queue/complete.h"
 #include "queue/resume.h"
-#include "queue/share.h"
 #include "queue/timeout.h"
 #include "util/clock.h"
 
@@ -47,6 +47,41 @@ static bool is_undecided(const struct ioq *ioq)
 	return (state == IOQ_DOWN || state == IOQ_READY) && !ioq_continues(ioq);
 }
 
+/*
+ * Whether a used entry can be what a device wrote that had executed the request, and not what was
+ * left of the ring when it died: it has written a response, and no more than there is room for.
+ * Inside a batch of a device that works in order the batch's length counts.
+ */
+static bool is_plausible(const struct ioq *ioq, const struct slot *slot, uint32_t used_len)
+{
+	uint32_t room = sizeof(struct virtio_scsi_cmd_resp);
+	uint32_t len = used_len ? used_len : virtq_batch_len(&ioq->vq);
+
+	if (slot->expect > room)
+		room = slot->expect;
+	return len >= RESPONSE_LEAST && used_len <= room &&
+	       slot_response(slot)->response != RESPONSE_UNWRITTEN;
+}
+
+/*
+ * Takes what the device gave back before it was lost, for the handles that it belongs to. Whatever
+ * else the ring says stays in flight.
+ */
+static void take_used(struct ioq *ioq)
+{
+	int pending = virtq_pending(&ioq->vq);
+	struct ring_used used;
+	struct slot *slot;
+
+	for (; pending > 0 && !virtq_take_untracked(&ioq->vq, &used); pending--) {
+		slot = ioq_find(ioq, used.head);
+		if (!slot)
+			break;
+		if (is_plausible(ioq, slot, used.len))
+			slot_to_owner(slot, SLOT_DONE, used.len);
+	}
+}
+
 void ioq_drain(struct ioq *ioq)
 {
 	struct queue_set *set = ioq->set;
@@ -55,10 +90,7 @@ void ioq_drain(struct ioq *ioq)
 	if (!is_undecided(ioq) || pthread_mutex_trylock(&set->lock))
 		return;
 	if (is_undecided(ioq)) {
-		/*
-		 * What it gave back before it went is as good as ever; what is wrong stays there.
-		 */
-		share_take_used(ioq);
+		take_used(ioq);
 		for (i = 0; i < ioq->depth; i++) {
 			struct slot *slot = &ioq->slots[i];
 
@@ -117,8 +149,8 @@ static uint16_t list_first(struct ioq *ioq, uint16_t first, unsigned number)
 }
 
 /*
- * Lists what is in flight in the order in which it was pushed, from its end. What shares its
- * position with another request is older than all the others: the ring has wrapped since.
+ * Lists what is in flight in the order in which it was pushed, from its end. Of those that share a
+ * position, as the ring wrapped between them, all but one come first.
  */
 static uint16_t list_in_flight(struct ioq *ioq)
 {
@@ -139,6 +171,15 @@ static uint16_t list_in_flight(struct ioq *ioq)
 	return first;
 }
 
+/* Writes a request again, and its data where they are a copy of the library's own. */
+static void restore(struct ioq *ioq, struct slot *slot)
+{
+	slot_restore(ioq, slot);
+	if (slot_state(slot) == SLOT_BACKOFF && slot->owner->internal &&
+	    !(slot->flags & SLOT_NO_REPLAY))
+		call_copy_out((void *)(uintptr_t)slot->user_data);
+}
+
 /* Switches to the new virtqueue, with everything that is in flight to be sent again. */
 static void replay(struct ioq *ioq)
 {
@@ -147,7 +188,7 @@ static void replay(struct ioq *ioq)
 	ioq->backoff = list_in_flight(ioq);
 	virtq_succeed(&ioq->vq, &ioq->next_vq);
 	for (i = 0; i < ioq->depth; i++)
-		slot_restore(ioq, &ioq->slots[i]);
+		restore(ioq, &ioq->slots[i]);
 	ioq->progress.marked = false;
 }
 

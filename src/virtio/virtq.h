@@ -238,6 +238,17 @@ static inline int virtq_take_untracked(struct virtq *vq, struct ring_used *used)
 }
 
 /*
+ * The length that an in-order device gave for the batch that was taken last, or part of it, which
+ * stands for all chains in it; 0 where each chain has its own.
+ */
+static inline uint32_t virtq_batch_len(const struct virtq *vq)
+{
+	const struct order *order = virtq_is_packed(vq) ? &vq->packed.order : &vq->ring.order;
+
+	return order->len;
+}
+
+/*
  * Fast path for chains pushed untracked, after virtq_pending(): a reader that stays in registers,
  * virtq_read() for the next entry, unchecked (false if there is none), and virtq_read_end() with
  * the number taken. Not for IN_ORDER; for a packed ring only if each chain is one descriptor.
