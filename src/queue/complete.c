@@ -109,12 +109,19 @@ static void finish_replayed(const struct ioq *ioq, const struct slot *slot)
 	atomic_fetch_sub_explicit(&set->replayed, 1, memory_order_release);
 }
 
+/* Other commands write less of these. */
+static void clean_raw(struct slot *slot)
+{
+	slot->task_attr = 0;
+	memset(slot->cdb, 0, sizeof(slot->cdb));
+}
+
 void slot_finish(struct ioq *ioq, struct slot *slot)
 {
 	if (slot_state(slot) == SLOT_ABORTING)
 		timeout_ended(ioq, slot);
 	if (slot->flags & SLOT_RAW)
-		slot_clean(slot);
+		clean_raw(slot);
 	if (slot->flags & SLOT_REPLAYED)
 		finish_replayed(ioq, slot);
 	slot->tries = 0;

@@ -165,13 +165,15 @@ enum slot_state {
  */
 #define SHAPE(out, in) ((uint16_t)((out) << 5 | (in)))
 #define SHAPE_TABLE    SHAPE(31, 31)
+#define SHAPE_OUT(s)   ((unsigned)(s) >> 5 & 31)
+#define SHAPE_IN(s)    ((unsigned)(s)&31)
 #define SHAPE_10       (1u << 10) /* READ(10) or WRITE(10), as the segments say */
 #define SHAPE_16       (1u << 11) /* READ(16) or WRITE(16) */
 #define SHAPE_DIRECT   (1u << 12) /* the table lies in the ring */
 #define NO_SHAPE       UINT16_MAX
 
 /**
- * struct slot - The private part of a request, one cache line
+ * struct slot - The private part of a request
  * @header: the start of its place in DMA memory
  * @user_data: as given with the request
  * @lun: LUN of the request; NULL while it is FREE or PREPARED. Read by other threads too
@@ -187,8 +189,16 @@ enum slot_state {
  * @shape: SHAPE() and more
  * @head: its head in the ring
  * @next: next one in whatever list it is in
+ * @pushed: while in the ring, where it was pushed: virtq_next()
  * @state: enum slot_state; @flags: SLOT_*; @status: both, SLOT_STATUS()
  * @free: all of these in one store, for a slot that becomes free
+ * @lba: with SHAPE_10 or SHAPE_16, the first block
+ * @addr: where the device sees its data, if that is one segment
+ * @cdb, @task_attr: what the header has of these, without SHAPE_10 and SHAPE_16
+ * @parameters: bytes of an UNMAP's parameter list, else 0
+ *
+ * The first line is all that a completion needs. The second one, with ioq.copies, is what else a lost
+ * device may have overwritten in DMA memory: slot_restore() writes a request again from these.
  */
 struct slot {
 	struct virtio_scsi_cmd_req *header;
@@ -208,7 +218,10 @@ struct slot {
 	uint16_t head;
 	union {
 		struct {
-			uint16_t next;
+			union {
+				uint16_t next;
+				uint16_t pushed;
+			};
 			union {
 				struct {
 					uint8_t state;
@@ -219,8 +232,30 @@ struct slot {
 		};
 		uint32_t free;
 	};
+	uint64_t lba;
+	uint64_t addr;
+	uint8_t cdb[VIRTIO_SCSI_CDB_DEFAULT_SIZE];
+	uint8_t task_attr;
+	uint8_t parameters;
+	uint8_t pad[14];
 };
-_Static_assert(sizeof(struct slot) == CACHE_LINE, "a request's private part is one cache line");
+_Static_assert(offsetof(struct slot, lba) == CACHE_LINE && sizeof(struct slot) == 2 * CACHE_LINE,
+	       "a request's private part is two cache lines");
+
+/* A data segment as the device sees it. */
+struct segment {
+	uint64_t addr;
+	uint32_t len;
+};
+
+/*
+ * What the device reads of a request besides what struct slot has: its segments if they are more
+ * than one, first those for the device, or an UNMAP's parameter list.
+ */
+union slot_copy {
+	struct segment segments[SLOT_MAX_SEGS];
+	uint8_t parameters[SLOT_PARAM_BYTES];
+};
 
 /**
  * struct ioq - A request queue
@@ -235,6 +270,8 @@ _Static_assert(sizeof(struct slot) == CACHE_LINE, "a request's private part is o
  * @readable: its used entries can be read before they are taken: the ring is split and not in order
  * @packed: the same, and each chain is one descriptor of a packed ring
  * @memory: the slots' places in DMA memory; @iova: where the device sees them
+ * @copies: private copies of what is in them, @depth of them
+ * @order: room to sort by slot.pushed: as many numbers of slots as the ring has entries
  * @cache, @map: to translate addresses
  * @set: the queues of the device
  * @credit_at: where its credits are among those of a LUN, see credit.h
@@ -263,6 +300,8 @@ struct ioq {
 	bool packed;
 	char *memory;
 	uint64_t iova;
+	union slot_copy *copies;
+	uint16_t *order;
 	struct dma_cache cache;
 	const struct dma_map *map;
 	struct queue_set *set;
@@ -369,8 +408,19 @@ struct vring_desc *slot_table(const struct ioq *ioq, const struct slot *slot, un
 /* Formats a slot's table for @out segments to and @in segments from the device. */
 void slot_format(struct ioq *ioq, struct slot *slot, unsigned out, unsigned in);
 
-/* Cleans what a raw command left in the request header. */
-void slot_clean(struct slot *slot);
+/*
+ * Copies the rest of a formatted slot to DMA memory: @lun's address, CDB and attribute, data
+ * descriptors, parameters.
+ */
+void slot_write(struct ioq *ioq, struct slot *slot, const struct io_lun *lun);
+
+/**
+ * slot_restore - Write again everything that the device reads of a slot
+ *
+ * For a device that replaces one that was lost, and may have written anything to DMA memory. The
+ * slot's response stays as it is.
+ */
+void slot_restore(struct ioq *ioq, struct slot *slot);
 
 /* Acquire pairs with ioq_set_state(): a device was cut off before anybody sees its queues DOWN. */
 static inline enum ioq_state ioq_state(const struct ioq *ioq)
@@ -413,6 +463,12 @@ static inline size_t slot_place(unsigned number)
 static inline uint16_t slot_number(const struct ioq *ioq, const struct slot *slot)
 {
 	return (uint16_t)(slot - ioq->slots);
+}
+
+/* The private copy of what struct slot has no room for. */
+static inline union slot_copy *slot_copy(const struct ioq *ioq, const struct slot *slot)
+{
+	return &ioq->copies[slot_number(ioq, slot)];
 }
 
 static inline enum slot_state slot_state(const struct slot *slot)
@@ -537,12 +593,14 @@ static inline void slot_forget(const struct slot *slot)
 static inline void slot_push(struct ioq *ioq, struct slot *slot)
 {
 	slot_set_state(slot, SLOT_IN_RING);
+	slot->pushed = virtq_next(&ioq->vq);
 	virtq_push_untracked(&ioq->vq, slot->head);
 }
 
 /* The same for a request that was in it before. */
 static inline void slot_push_again(struct ioq *ioq, struct slot *slot)
 {
+	slot_forget(slot);
 	slot_poison(slot->header);
 	slot_push(ioq, slot);
 }
