@@ -182,19 +182,30 @@ bool queue_has_pending(struct vscsi_queue *queue)
 	return pending;
 }
 
-bool queue_backs_off(struct vscsi_queue *queue)
+unsigned queue_retry_ms(struct vscsi_queue *queue, unsigned most)
 {
 	struct ioq *ioq = queue->ioq;
-	bool any = false;
+	uint32_t now = (uint32_t)clock_ms();
+	bool running = ioq_running(ioq);
 	uint16_t at;
 
 	queue_lock(queue);
-	/* Those that are held back are sent when their LUN has been revalidated. */
-	for (at = ioq->backoff; at != NO_SLOT && !any; at = ioq->slots[at].next)
-		any = io_lun_state(slot_lun(&ioq->slots[at])) != LUN_SUSPECT ||
-		      slot_state(&ioq->slots[at]) == SLOT_LOST;
+	for (at = ioq->backoff; at != NO_SLOT; at = ioq->slots[at].next) {
+		const struct slot *slot = &ioq->slots[at];
+		enum lun_state lun = io_lun_state(slot_lun(slot));
+		int32_t left = (int32_t)(slot->due - now);
+
+		/* What is lost is there for its own handle alone. */
+		if (slot_state(slot) == SLOT_LOST || lun == LUN_GONE)
+			left = slot->owner == queue ? 0 : INT32_MAX;
+		/* Those that are held back are sent when their LUN has been revalidated. */
+		else if (!running || lun == LUN_SUSPECT)
+			left = INT32_MAX;
+		if (left < (int32_t)most)
+			most = left < 0 ? 0 : (unsigned)left;
+	}
 	queue_unlock(queue);
-	return any;
+	return most;
 }
 
 /* Ends a request early that the device has or that waits to be sent again. */
@@ -202,9 +213,7 @@ static void abort_slot(struct ioq *ioq, struct slot *slot, uint64_t now)
 {
 	if (slot_state(slot) != SLOT_IN_RING && slot_state(slot) != SLOT_BACKOFF)
 		return;
-	if (!(slot->flags & SLOT_SEEN))
-		slot_timer(ioq, slot)->seen_ms = now;
-	slot->flags |= SLOT_SEEN;
+	timeout_note_seen(ioq, slot, now);
 	/* In a ring that the device no longer has, where it waits to be sent again. */
 	if (slot_state(slot) == SLOT_IN_RING && ioq_is_drained(ioq))
 		slot_lose(ioq, slot, -ECANCELED);

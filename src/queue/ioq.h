@@ -153,6 +153,7 @@ enum slot_state {
 #define SLOT_SEEN      (1u << 4) /* it was in flight at a scan for late requests */
 #define SLOT_REPLAYED  (1u << 5) /* in flight when its device reconnected: queue_set.replayed */
 #define SLOT_ABORTED   (1u << 6) /* it is or was ABORTING: its timer has a result for it */
+#define SLOT_RESET     (1u << 7) /* in flight when the application reset its LUN */
 
 /* State and flags in one number, for one comparison. */
 #define SLOT_STATUS(state, flags) \
@@ -185,7 +186,8 @@ enum slot_state {
  * @used_len: bytes that it says it has written, while DONE
  * @due: from then on it is sent again, in milliseconds that wrap, while in BACKOFF
  * @retries: times that a raw command is sent again; others take their LUN's
- * @tries: times that it was sent again; 0 whenever the slot is free
+ * @tries: times that it was sent again, not counting those while the LUN was busy; 0 whenever the
+ *	slot is free
  * @shape: SHAPE() and more
  * @head: its head in the ring
  * @next: next one in whatever list it is in
@@ -280,6 +282,8 @@ union slot_copy {
  * @scan_at_ms: when to look for late requests next
  * @progress: up to when what the device returned has been taken, see timeout.c
  * @aborting: requests that are ABORTING
+ * @reset_noted: timeout_take_resets() has something to take
+ * @errors: rules that the device broke and that were put right; read by any thread
  * @kick_pending: a kick is to be sent once the lock is released
  * @lock: held by handles that share the queue; @share: what it guards for them
  * @state: enum ioq_state; @policy: enum inflight_policy, from when it was RUNNING last
@@ -316,6 +320,8 @@ struct ioq {
 		bool marked;
 	} progress;
 	atomic_uint aborting;
+	atomic_bool reset_noted;
+	_Atomic uint64_t errors;
 	atomic_bool kick_pending;
 	struct lock lock;
 	struct share share;
@@ -340,7 +346,7 @@ struct ioq {
  * @seg_max: data segments that a request may have (virtio 1.4, 5.6.4); @max_segs: as the
  *	application wants it, 0: as many as fit
  * @scan_ms: interval between looks for late requests; 0: nothing has a time limit
- * @errors: broken rules that were put right
+ * @report: requests that may have been executed are never sent again
  * @replayed: requests that were in flight when the device reconnected and are not returned yet
  * @answered: it has answered one of them
  * @zeroes: a block of zeros in DMA memory, for WRITE SAME
@@ -360,7 +366,7 @@ struct queue_set {
 	uint32_t seg_max;
 	uint32_t max_segs;
 	_Atomic uint32_t scan_ms;
-	_Atomic uint64_t errors;
+	bool report;
 	atomic_uint replayed;
 	atomic_bool answered;
 	void *zeroes;
@@ -445,6 +451,14 @@ static inline bool ioq_counting(const struct ioq *ioq)
 static inline bool ioq_continues(const struct ioq *ioq)
 {
 	return atomic_load_explicit(&ioq->policy, memory_order_relaxed) == INFLIGHT_CONTINUE;
+}
+
+/* Counts a rule that the device broke. One thread at a time does: that which polls. */
+static inline void ioq_count_error(struct ioq *ioq)
+{
+	uint64_t errors = atomic_load_explicit(&ioq->errors, memory_order_relaxed);
+
+	atomic_store_explicit(&ioq->errors, errors + 1, memory_order_relaxed);
 }
 
 /* Whether a feature was negotiated. Any thread, also while the device is away. */

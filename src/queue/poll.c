@@ -27,7 +27,7 @@ static unsigned deliver(struct ioq *ioq, struct slot *slot, uint32_t used_len,
 	slot->used_len = used_len;
 	if (slot_state(slot) == SLOT_LOST)
 		slot_fill_lost(ioq, slot, out);
-	else if (is_good(slot, slot->header, used_len))
+	else if (is_good(ioq, slot, slot->header, used_len))
 		fill_good(out, slot);
 	else if (!slot_decode(ioq, slot, out))
 		return 0;

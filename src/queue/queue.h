@@ -175,8 +175,11 @@ int queue_poll_away(struct vscsi_queue *queue, struct vscsi_completion *out, uns
 /* Whether queue_poll_away() has work to do or completions to return. */
 bool queue_has_pending(struct vscsi_queue *queue);
 
-/* Whether requests wait to be sent again, which polls do. */
-bool queue_backs_off(struct vscsi_queue *queue);
+/*
+ * Milliseconds until a request is to be sent again, which polls do; at most @most. 0: a poll has
+ * something to do.
+ */
+unsigned queue_retry_ms(struct vscsi_queue *queue, unsigned most);
 
 /**
  * queue_abort - Begin to end requests early
@@ -234,6 +237,9 @@ void queue_set_replay_only(struct queue_set *set);
 bool queue_set_continues(const struct queue_set *set);
 void queue_set_fork(struct queue_set *set);
 void queue_set_wake(struct queue_set *set);
+
+/* How many rules the device broke on all of them that were put right. Any thread. */
+uint64_t queue_set_errors(const struct queue_set *set);
 
 /* queue_set_lose() for one; set->lock held. */
 void ioq_lose(struct ioq *ioq, enum inflight_policy policy, bool stop);

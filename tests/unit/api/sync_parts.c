@@ -221,7 +221,7 @@ static void test_sentences(void **state)
 	} table[] = {
 		{MODEL_SENSE(3, 0x11), -EIO, "(3/11/00)"},
 		{{.status = 2, .used_len = RESPONSE_BYTES}, -EREMOTEIO, "status CHECK CONDITION"},
-		{{.status = 0x18, .used_len = RESPONSE_BYTES}, -EREMOTEIO, "RESERVATION CONFLICT"},
+		{{.status = 0x18, .used_len = RESPONSE_BYTES}, -EBADE, "RESERVATION CONFLICT"},
 		{{.response = 6, .used_len = RESPONSE_BYTES}, -EREMOTEIO, "the link from host"},
 		{{.response = 9, .used_len = RESPONSE_BYTES}, -EREMOTEIO, "no cause given"},
 		{{.response = 9,
@@ -231,13 +231,13 @@ static void test_sentences(void **state)
 		  .used_len = RESPONSE_BYTES},
 		 -EIO,
 		 "(3/11/00)"},
-		/* Sense that no status speaks of tells nothing. */
+		/* There are back-ends that leave the status unwritten then. */
 		{{.response = 9,
 		  .sense_len = 18,
 		  .sense = {0x70, 0, 3, [7] = 10, [12] = 0x11},
 		  .used_len = RESPONSE_BYTES},
-		 -EREMOTEIO,
-		 "no cause given"},
+		 -EIO,
+		 "(3/11/00)"},
 		{{.response = 0xff, .used_len = RESPONSE_BYTES}, -EPROTO, "without an answer"},
 	};
 	struct desk d;
@@ -256,6 +256,60 @@ static void test_sentences(void **state)
 		d.m->nsaid = 0;
 	}
 	desk_close(&d);
+}
+
+/*
+ * A flush with nothing to do ends well: nothing is wrong, or there is no cache and the command is
+ * not known. All else is a flush that failed.
+ */
+static void test_flush_without_a_cache(void **state)
+{
+	static const struct {
+		uint8_t data[24];
+		uint32_t len;
+	} pages[] = {{{3}, 4}, {{23, [4] = 0x08, 0x12}, 24}, {{23, [4] = 0x08, 0x12, 0x04}, 24}};
+	static const struct {
+		struct answer end;
+		int with_cache;
+		int without;
+	} rows[] = {
+		{{.used_len = RESPONSE_BYTES}, 0, 0},
+		{MODEL_SENSE(0, 0), 0, 0},
+		{MODEL_SENSE(5, 0x20), -EOPNOTSUPP, 0},
+		{MODEL_SENSE(3, 0x0c), -EIO, -EIO},
+		{MODEL_SENSE(4, 0x44), -EIO, -EIO},
+		{{.status = 2, .used_len = RESPONSE_BYTES}, -EREMOTEIO, -EREMOTEIO},
+		{{.response = 9, .used_len = RESPONSE_BYTES}, -EREMOTEIO, -EREMOTEIO},
+		{{.response = 3, .used_len = RESPONSE_BYTES}, -ENODEV, -ENODEV},
+	};
+	struct said said[] = {{.cdb = {SCSI_SYNC_CACHE_10, 0, 0}},
+			      {.cdb = {SCSI_MODE_SENSE_6, 8, 8}}};
+	unsigned i;
+
+	(void)state;
+	/* Without the page, without a cache, with one. */
+	for (i = 0; i < 3 * ARRAY_LEN(rows); i++) {
+		struct vscsi_command raw = {
+			.size = sizeof(raw), .cdb_len = 10, .cdb = {SCSI_SYNC_CACHE_10}};
+		const bool cache = i % 3 == 2;
+		const int result = cache ? rows[i / 3].with_cache : rows[i / 3].without;
+		struct desk d;
+
+		desk_init(&d);
+		said[0].end = rows[i / 3].end;
+		said[1].data = pages[i % 3].data;
+		said[1].len = pages[i % 3].len;
+		d.m->said = said;
+		d.m->nsaid = 2;
+		desk_open(&d, "");
+		if (vscsi_sync_flush(d.lun) != result)
+			fail_msg("row %u: %s", i, vscsi_last_error());
+		/* Whoever sends the command himself sees what was answered. */
+		if (rows[i / 3].end.status == 2)
+			assert_int_not_equal(vscsi_sync_command(d.lun, &raw, NULL), 0);
+		d.m->nsaid = 0;
+		desk_close(&d);
+	}
 }
 
 /* Limits of the calls that don't wait, one by one: nothing reaches the device. */
@@ -325,6 +379,7 @@ int sync_parts_tests(void)
 		cmocka_unit_test(test_compare_and_write_that_makes_no_sense),
 		cmocka_unit_test(test_segments_of_a_command),
 		cmocka_unit_test(test_sentences),
+		cmocka_unit_test(test_flush_without_a_cache),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_full),
 	};

@@ -138,33 +138,129 @@ static void test_function_before_any_request(void **state)
 	desk_close(&d);
 }
 
-/* Requests that a reset cancels come back through their queue, as cancelled. */
+/* How devices end what a reset hits. */
+static const struct answer cut_short[] = {
+	{.response = VIRTIO_SCSI_S_RESET, .used_len = RESPONSE_BYTES},
+	{.response = VIRTIO_SCSI_S_ABORTED, .used_len = RESPONSE_BYTES},
+	{.status = 0x40, .used_len = RESPONSE_BYTES},
+	MODEL_SENSE(0xb, 0), /* SPDK */
+	{.response = 0xff},
+};
+
+/* Polls until the device has a chain again. */
+static struct chain take_again(struct desk *d)
+{
+	struct chain chain;
+
+	while (!model_take(d->m, DESK_QUEUE, &chain))
+		desk_poll_nothing(d);
+	return chain;
+}
+
+/*
+ * Requests that our own reset cuts short come back through their queue, as cancelled. One that
+ * comes later and is cut short, by whomever, is sent again.
+ */
 static void test_reset_with_requests_out(void **state)
 {
+	struct vscsi_completion c;
+	struct chain chain;
 	struct desk d;
 	unsigned i;
+	unsigned k;
 
 	(void)state;
 	CONFORMS("R-SCSI-46", "R-SCSI-70");
 	desk_init(&d);
 	desk_open(&d, "");
 	d.m->held = UINT64_C(1) << DESK_QUEUE;
-	for (i = 0; i < 5; i++)
-		desk_read(&d, i);
+	for (k = 0; k < 2 * ARRAY_LEN(cut_short); k++) {
+		const struct answer *answer = &cut_short[k / 2];
+
+		for (i = 0; i < 5; i++)
+			desk_read(&d, i);
+		assert_int_equal(k % 2 ? vscsi_target_reset(d.dev, 1) : vscsi_lun_reset(d.lun), 0);
+		for (i = 0; i < 5; i++) {
+			chain = desk_take(&d);
+			model_answer(d.m, &chain, answer);
+		}
+		for (i = 0; i < 5; i++) {
+			c = desk_poll(&d);
+			assert_int_equal(c.user_data, i);
+			assert_int_equal(c.result, -ECANCELED);
+		}
+		desk_poll_nothing(&d);
+		desk_read(&d, 5);
+		chain = desk_take(&d);
+		if (answer->response != 0xff) {
+			model_answer(d.m, &chain, answer);
+			chain = take_again(&d);
+		}
+		model_serve_chain(d.m, &chain);
+		assert_int_equal(desk_poll(&d).result, 0);
+	}
+	desk_close(&d);
+}
+
+/* A reset with nothing in flight, and one of another LUN, cancel nothing. */
+static void test_reset_of_another(void **state)
+{
+	struct vscsi_lun *other;
+	struct chain chain;
+	struct desk d;
+	unsigned how;
+
+	(void)state;
+	desk_init(&d);
+	desk_open(&d, "");
+	assert_int_equal(vscsi_lun_open(d.dev, 0, 0, NULL, &other), 0);
+	d.m->held = UINT64_C(1) << DESK_QUEUE;
+	for (how = 0; how < 3; how++) {
+		if (how == 0)
+			assert_int_equal(vscsi_lun_reset(d.lun), 0);
+		desk_read(&d, how);
+		if (how == 1)
+			assert_int_equal(vscsi_lun_reset(other), 0);
+		if (how == 2)
+			assert_int_equal(vscsi_target_reset(d.dev, 0), 0);
+		chain = desk_take(&d);
+		model_answer(d.m, &chain, &cut_short[3]);
+		chain = take_again(&d);
+		model_serve_chain(d.m, &chain);
+		assert_int_equal(desk_poll(&d).result, 0);
+	}
+	assert_int_equal(vscsi_lun_close(other), 0);
+	desk_close(&d);
+}
+
+/* Another handle of the same LUN, on a queue that others share. */
+static void test_reset_through_another_handle(void **state)
+{
+	const struct vscsi_queue_opts opts = {.size = sizeof(opts), .flags = VSCSI_QUEUE_SHARED};
+	struct vscsi_completion c;
+	struct vscsi_queue *queue;
+	struct vscsi_lun *lun;
+	struct chain chain;
+	struct desk d;
+
+	(void)state;
+	desk_init(&d);
+	desk_open(&d, "");
+	assert_int_equal(vscsi_lun_open(d.dev, 1, 2, NULL, &lun), 0);
+	assert_int_equal(vscsi_queue_open(d.dev, &opts, &queue), 0);
+	d.m->held = UINT64_C(1) << DESK_SHARED;
+	assert_int_equal(vscsi_read(queue, lun, d.buf, 0, 1, 0, 7), 0);
+	assert_int_equal(vscsi_submit(queue), 0);
+	assert_true(model_take(d.m, DESK_SHARED, &chain));
 	assert_int_equal(vscsi_lun_reset(d.lun), 0);
-	for (i = 0; i < 5; i++) {
-		struct answer a = {.response = VIRTIO_SCSI_S_RESET, .used_len = RESPONSE_BYTES};
-		struct chain chain = desk_take(&d);
-
-		model_answer(d.m, &chain, &a);
-	}
-	for (i = 0; i < 5; i++) {
-		struct vscsi_completion c = desk_poll(&d);
-
-		assert_int_equal(c.user_data, i);
-		assert_int_equal(c.result, -ECANCELED);
-	}
-	desk_poll_nothing(&d);
+	model_answer(d.m, &chain, &cut_short[3]);
+	/* The library's own handle finds it, and leaves it to the one that it belongs to. */
+	assert_int_equal(vscsi_lun_reset(d.lun), 0);
+	assert_int_equal(vscsi_poll(queue, &c, 1), 1);
+	assert_int_equal(c.user_data, 7);
+	assert_int_equal(c.result, -ECANCELED);
+	assert_int_equal(vscsi_queue_close(queue), 0);
+	assert_int_equal(vscsi_lun_close(lun), 0);
 	desk_close(&d);
 }
 
@@ -177,6 +273,8 @@ int task_tests(void)
 		cmocka_unit_test(test_device_that_never_answers),
 		cmocka_unit_test(test_function_before_any_request),
 		cmocka_unit_test(test_reset_with_requests_out),
+		cmocka_unit_test(test_reset_of_another),
+		cmocka_unit_test(test_reset_through_another_handle),
 	};
 
 	return cmocka_run_group_tests_name("device/task", tests, NULL, NULL);

@@ -70,6 +70,8 @@ static int expected_of_status(unsigned status)
 	case 0x08: /* BUSY */
 	case 0x28: /* TASK SET FULL */
 		return -EBUSY;
+	case 0x18: /* RESERVATION CONFLICT */
+		return -EBADE;
 	case 0x40: /* TASK ABORTED */
 		return -ECANCELED;
 	default:

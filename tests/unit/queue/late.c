@@ -96,6 +96,7 @@ static void test_nothing_is_answered(void **state)
 static void test_abort_that_does_not_help(void **state)
 {
 	struct answer reset = {.response = VIRTIO_SCSI_S_RESET, .used_len = RESPONSE_BYTES};
+	struct vscsi_completion c;
 	unsigned response;
 
 	(void)state;
@@ -120,8 +121,13 @@ static void test_abort_that_does_not_help(void **state)
 		model_answer(d.m, &other, &reset);
 		answer_task(&d, &task, SUCCEEDED);
 		assert_int_equal(desk_poll(&d).result, -ETIMEDOUT);
-		/* What the reset hit besides was not late. */
-		assert_int_equal(desk_poll(&d).result, -ECANCELED);
+		/* What the reset hit besides was not late: it is sent again. */
+		pass(&d, 10);
+		other = desk_take(&d);
+		model_serve_chain(d.m, &other);
+		c = desk_poll(&d);
+		assert_int_equal(c.user_data, 8);
+		assert_int_equal(c.result, 0);
 		pass(&d, IO_MS);
 		assert_int_equal(model_waiting(d.m, 0), 0);
 		desk_close(&d);
@@ -202,7 +208,7 @@ static void test_answer_during_the_abort(void **state)
 	}
 }
 
-/* Commands that the abort ended say so in several ways; an error of their own stays. */
+/* Commands that the abort ended say so in many ways: they are late, whatever the device says. */
 static void test_what_an_aborted_request_says(void **state)
 {
 	static const struct {
@@ -214,8 +220,12 @@ static void test_what_an_aborted_request_says(void **state)
 		{{.response = 0xff}, -ETIMEDOUT},
 		{{.status = 0x40}, -ETIMEDOUT}, /* TASK ABORTED */
 		{{.status = 0x08}, -ETIMEDOUT}, /* BUSY: not sent again */
-		{{.response = VIRTIO_SCSI_S_BAD_TARGET}, -ENODEV},
-		{{.response = VIRTIO_SCSI_S_FAILURE}, -EREMOTEIO},
+		{{.response = VIRTIO_SCSI_S_BAD_TARGET}, -ETIMEDOUT},
+		{{.response = VIRTIO_SCSI_S_FAILURE}, -ETIMEDOUT},
+		{MODEL_SENSE(0xb, 0), -ETIMEDOUT},  /* as SPDK ends them */
+		{MODEL_SENSE(6, 0x29), -ETIMEDOUT}, /* not sent again */
+		{MODEL_SENSE(3, 0x11), -ETIMEDOUT},
+		{{.residual = 512}, -ETIMEDOUT},
 	};
 	unsigned i;
 
@@ -238,6 +248,64 @@ static void test_what_an_aborted_request_says(void **state)
 	}
 }
 
+/*
+ * What the reset of a LUN hits besides, and must not be executed twice, ends with its outcome
+ * unknown, as after a reset of the device.
+ */
+static void test_reset_hits_others(void **state)
+{
+	static const struct vscsi_command raw = {.size = sizeof(raw), .cdb_len = 6, .retries = 5};
+	static const struct answer answers[] = {
+		{.response = VIRTIO_SCSI_S_RESET, .used_len = RESPONSE_BYTES},
+		{.status = 0x40, .used_len = RESPONSE_BYTES},
+		MODEL_SENSE(0xb, 0),
+	};
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 2 * ARRAY_LEN(answers); i++) {
+		struct vscsi_completion c;
+		struct chain chains[2];
+		struct chain task;
+		struct desk d;
+
+		/* With "report" nothing that may have been executed is sent again. */
+		open_late(&d, i % 2 ? OPTIONS "&recovery=report" : OPTIONS);
+		chains[0] = late_read(&d);
+		if (i % 2)
+			desk_read(&d, 8);
+		else
+			assert_int_equal(vscsi_prepare_command(d.queue, d.lun, &raw, 8), 0);
+		assert_int_equal(vscsi_submit(d.queue), 0);
+		chains[1] = desk_take(&d);
+		task = take_task(&d, ABORT_TASK);
+		answer_task(&d, &task, REJECTED);
+		pass(&d, 10);
+		task = take_task(&d, LUN_RESET);
+		model_answer(d.m, &chains[0], &answers[i / 2]);
+		model_answer(d.m, &chains[1], &answers[i / 2]);
+		answer_task(&d, &task, SUCCEEDED);
+		assert_int_equal(desk_poll(&d).result, -ETIMEDOUT);
+		c = desk_poll(&d);
+		assert_int_equal(c.user_data, 8);
+		assert_int_equal(c.result, -ECONNRESET);
+		pass(&d, 10);
+		assert_int_equal(model_waiting(d.m, DESK_QUEUE), 0);
+		desk_close(&d);
+	}
+}
+
+/* Counts the lines that tell of a reset. */
+static void count_resets(void *ctx, int level, const char *line)
+{
+	(void)level;
+	if (strstr(line, "the LUN is reset")) {
+		(*(unsigned *)ctx)++;
+		assert_non_null(strstr(line, "LUN 1:2"));
+		assert_non_null(strstr(line, "(48)"));
+	}
+}
+
 #define MANY 64u
 
 /* Many late at once: four aborts at a time, one reset for all that those didn't help. */
@@ -247,6 +315,7 @@ static void test_many_at_once(void **state)
 	struct vscsi_completion c[MANY];
 	struct chain chains[MANY];
 	bool seen[MANY] = {false};
+	unsigned lines = 0;
 	struct chain task;
 	struct desk d;
 	unsigned i;
@@ -273,13 +342,16 @@ static void test_many_at_once(void **state)
 		assert_int_equal(c[0].user_data, i);
 		assert_int_equal(c[0].result, -ETIMEDOUT);
 	}
-	/* No answer to the next four; then one reset, though 48 are late. */
+	/* No answer to the next four; then one reset, and one line, though 48 are late. */
+	assert_int_equal(vscsi_set_log(VSCSI_LOG_WARN, count_resets, &lines), 0);
 	pass(&d, TASK_MS);
 	for (i = 0; i < 4; i++)
 		take_task(&d, ABORT_TASK);
 	task = take_task(&d, LUN_RESET);
 	pass(&d, 10);
 	assert_int_equal(model_waiting(d.m, 0), 0);
+	assert_int_equal(vscsi_set_log(VSCSI_LOG_WARN, NULL, NULL), 0);
+	assert_int_equal(lines, 1);
 	for (i = 16; i < MANY; i++)
 		model_answer(d.m, &chains[i], &reset);
 	answer_task(&d, &task, COMPLETE);
@@ -303,6 +375,7 @@ int late_tests(void)
 		cmocka_unit_test(test_reset_that_does_not_help),
 		cmocka_unit_test(test_answer_during_the_abort),
 		cmocka_unit_test(test_what_an_aborted_request_says),
+		cmocka_unit_test(test_reset_hits_others),
 		cmocka_unit_test(test_many_at_once),
 	};
 

@@ -28,10 +28,10 @@ static const struct {
 	/* not even the response fits into the used length */
 	{0, 12, -EBADMSG, DATA, 0},
 	{0, RESPONSE_BYTES, -EBADMSG, DATA, 0},
-	/* back-ends that never set the used length */
-	{0, 0, 0, 0, 0},
-	{0, 11, 0, 0, 0},
-	{7, 0, -EBADMSG, 7, 0},
+	/* back-ends that never set the used length: counted, and their answers count */
+	{0, 0, 0, 0, 1},
+	{0, 11, 0, 0, 1},
+	{7, 0, -EBADMSG, 7, 1},
 	/* more than there is room for */
 	{0, RESPONSE_BYTES + DATA + 1, 0, 0, 0},
 	{0, UINT32_MAX, 0, 0, 0},
