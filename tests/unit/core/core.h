@@ -111,6 +111,7 @@ int relapse_tests(void);
 int loop_tests(void);
 int identity_tests(void);
 int swap_tests(void);
+int verify_tests(void);
 int packed_tests(void);
 
 #endif

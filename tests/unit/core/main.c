@@ -31,6 +31,7 @@ int main(void)
 	failed += loop_tests();
 	failed += identity_tests();
 	failed += swap_tests();
+	failed += verify_tests();
 	failed += packed_tests();
 	failed += address_tests();
 	failed += open_tests();
