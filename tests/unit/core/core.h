@@ -96,6 +96,7 @@ int share_tests(void);
 int bell_tests(void);
 int hostile_tests(void);
 int event_tests(void);
+int event_list_tests(void);
 int flood_tests(void);
 int task_tests(void);
 int late_tests(void);

@@ -16,6 +16,7 @@ int main(void)
 	failed += bell_tests();
 	failed += hostile_tests();
 	failed += event_tests();
+	failed += event_list_tests();
 	failed += flood_tests();
 	failed += task_tests();
 	failed += late_tests();
