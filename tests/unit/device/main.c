@@ -16,5 +16,7 @@ int main(void)
 	failed += swap_tests();
 	failed += open_tests();
 	failed += config_tests();
+	failed += event_list_tests();
+	failed += verify_tests();
 	return failed != 0;
 }
