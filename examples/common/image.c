@@ -17,8 +17,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../../src/util/bits.h"
-
 #define USED      100
 #define NOT_OTHER 200
 
@@ -41,19 +39,16 @@ static int describe(char *error, int errnum, const char *format, ...)
 	return -errnum;
 }
 
-/* Tells which lock is in the way; whose it is can be known only of other kinds of locks. */
+/* Tells which lock is in the way. The kernel knows the owner of other kinds of locks only. */
 static int in_use(const char *path, int fd, bool writes, char *error)
 {
 	struct flock other = {.l_type = writes ? F_WRLCK : F_RDLCK, .l_whence = SEEK_SET};
-	char process[32] = "another program";
+	char owner[32] = "";
 
 	if (!fcntl(fd, F_OFD_GETLK, &other) && other.l_type != F_UNLCK && other.l_pid > 0)
-		snprintf(process, sizeof(process), "process %d", (int)other.l_pid);
-	if (writes && other.l_type == F_RDLCK)
-		return describe(error, EBUSY,
-				"%s is in use: %s has locked it, so it can't be written to", path,
-				process);
-	return describe(error, EBUSY, "%s is in use: %s has locked it for writing", path, process);
+		snprintf(owner, sizeof(owner), " by process %d", (int)other.l_pid);
+	return describe(error, EBUSY, "%s is in use: it is locked %s writing%s", path,
+			writes && other.l_type == F_RDLCK ? "against" : "for", owner);
 }
 
 static int set_lock(int fd, short type, off_t start, off_t len)
@@ -74,14 +69,15 @@ static bool permission_used(int fd, int n)
 
 static int lock(int fd, bool writes)
 {
-	static const int bytes[] = {USED + CONSISTENT_READ, NOT_OTHER + WRITE, NOT_OTHER + RESIZE};
-	unsigned i;
-	int ret = 0;
+	int ret;
 
 	if (writes)
 		return set_lock(fd, F_WRLCK, 0, 0);
-	for (i = 0; !ret && i < ARRAY_LEN(bytes); i++)
-		ret = set_lock(fd, F_RDLCK, bytes[i], 1);
+	ret = set_lock(fd, F_RDLCK, USED + CONSISTENT_READ, 1);
+	if (!ret)
+		ret = set_lock(fd, F_RDLCK, NOT_OTHER + WRITE, 1);
+	if (!ret)
+		ret = set_lock(fd, F_RDLCK, NOT_OTHER + RESIZE, 1);
 	/* In this order, so that of two programs at least one notices the other. */
 	if (!ret && (permission_used(fd, WRITE) || permission_used(fd, RESIZE)))
 		ret = -EAGAIN;

@@ -9,6 +9,7 @@ import random
 import resource
 import signal
 import socket
+import stat
 import struct
 import subprocess
 import threading
@@ -228,7 +229,7 @@ class Locks(TargetTest):
         process = self.started(self.rw)
         for lun in self.rw, self.ro:
             message = self.not_started(lun)
-            self.assertIn("disk.img is in use: another program has locked it", message)
+            self.assertIn("disk.img is in use: it is locked for writing", message)
         # The same through a link, and in one target.
         os.link(self.file, self.path("link"))
         self.not_started(f"--lun=0:0,file={self.path('link')}")
@@ -243,7 +244,7 @@ class Locks(TargetTest):
     def test_readers(self):
         first = self.started(self.ro)
         second = self.started(self.ro, self.ro.replace("0:0", "0:1"), name="w")
-        self.assertIn("can't be written", self.not_started(self.rw, name="x"))
+        self.assertIn("against writing", self.not_started(self.rw, name="x"))
         self.stopped(first)
         self.not_started(self.rw, name="x")
         self.stopped(second)
@@ -306,7 +307,7 @@ class Locks(TargetTest):
     def test_copy_from_an_image_in_use(self):
         process = self.started(self.rw, "--lun=0:1,ram=1M")
         message = self.refused("copy", "--to-disk", self.file, self.address, "0:1", status=1)
-        self.assertIn("locked it for writing", message)
+        self.assertIn("locked for writing", message)
         self.stopped(process)
         process = self.started(self.ro, "--lun=0:1,ram=1M")
         self.run_tool("copy", "--to-disk", self.file, self.address, "0:1")
@@ -314,22 +315,25 @@ class Locks(TargetTest):
         self.assertEqual(self.read("out.img"), self.data)
         self.stopped(process)
 
-    def loop_device(self):
-        """A block device with the image as its contents; skips the test without one."""
+    def attach(self, path, *where):
+        """Makes a file the contents of a loop device; skips the test without one."""
         try:
-            made = subprocess.run(["losetup", "--find", "--show", self.file],
+            made = subprocess.run(["losetup", *(where or ["--find"]), "--show", path],
                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                                   timeout=rig.LIMIT)
         except FileNotFoundError:
             self.skipTest("losetup is not installed")
         if made.returncode:
             self.skipTest("no loop device: " + made.stderr.strip())
-        device = made.stdout.strip()
-        self.addCleanup(subprocess.run, ["losetup", "--detach", device], check=True)
-        return device
+        return made.stdout.strip()
+
+    @staticmethod
+    def detach(device):
+        subprocess.run(["losetup", "--detach", device], check=True, timeout=rig.LIMIT)
 
     def test_block_device(self):
-        device = self.loop_device()
+        device = self.attach(self.file)
+        self.addCleanup(self.detach, device)
         lun = f"--lun=0:0,file={device}"
         for user in lun, lun + ",ro":
             process = self.started(user)
@@ -342,7 +346,35 @@ class Locks(TargetTest):
         for user in lun, lun + ",ro":
             self.assertIn("mounted", self.not_started(user))
         os.close(exclusive)
-        self.stopped(self.started(lun))
+        # The copy needs no O_CREAT and no O_TRUNC there.
+        other = self.image("other.img")
+        process = self.started(f"--lun=0:0,file={other}")
+        self.run_tool("copy", self.address, "0:0", device)
+        self.stopped(process)
+        with open(device, "rb") as file:
+            self.assertEqual(file.read(), self.read("other.img"))
+
+    def serial(self, path):
+        process = self.started(f"--lun=0:0,file={path}")
+        serial = self.info()[0]["serial"]
+        self.stopped(process)
+        return serial
+
+    def test_block_device_identity(self):
+        """A node by any name is one disk; what is attached to it later is another."""
+        device = self.attach(self.file)
+        try:
+            serial = self.serial(device)
+            os.symlink(device, self.path("link"))
+            self.assertEqual(self.serial(self.path("link")), serial)
+            os.mknod(self.path("node"), 0o600 | stat.S_IFBLK, os.stat(device).st_rdev)
+            self.assertEqual(self.serial(self.path("node")), serial)
+        finally:
+            self.detach(device)
+        self.attach(self.image("other.img"), device)
+        self.addCleanup(self.detach, device)
+        if os.path.exists(f"/sys/block/{os.path.basename(device)}/diskseq"):
+            self.assertNotEqual(self.serial(device), serial)
 
 
 class Sockets(TargetTest):
