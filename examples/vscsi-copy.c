@@ -16,6 +16,7 @@
 
 #include <vscsi/vscsi.h>
 
+#include "common/image.h"
 #include "common/text.h"
 
 #define DEPTH      32
@@ -217,13 +218,19 @@ static int open_disk(struct copy *copy, const char *address, uint32_t target, ui
 static int open_file(struct copy *copy)
 {
 	uint64_t disk = copy->info.blocks * copy->info.block_size;
+	char error[IMAGE_ERROR_LEN];
 	struct stat status;
 
 	/* The whole disk; in the other direction the file's size. */
 	copy->total = disk;
-	copy->fd = copy->to_disk ? open(copy->path, O_RDONLY | O_CLOEXEC)
-				 : open(copy->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-	if (copy->fd < 0 || fstat(copy->fd, &status))
+	/* A file that is in use, such as the image of this very disk, must not be truncated. */
+	copy->fd = image_open(copy->path, copy->to_disk ? O_RDONLY : O_WRONLY | O_CREAT | O_TRUNC,
+			      error);
+	if (copy->fd < 0) {
+		fprintf(stderr, "vscsi-copy: %s\n", error);
+		return copy->fd;
+	}
+	if (fstat(copy->fd, &status))
 		return fail(-errno, "opening", copy->path);
 	if (!copy->to_disk)
 		return 0;

@@ -11,12 +11,13 @@ from rig import ToolTest
 class Copy(ToolTest):
     # Not a multiple of the request size.
     size = (5 << 20) + 512 * 3
-    luns = ["0:0,file={folder}/disk.img", "0:1,ram=8M", "1:0,file={folder}/disk.img,ro"]
+    luns = ["0:0,file={folder}/disk.img", "0:1,ram=8M", "1:0,file={folder}/ro.img,ro"]
 
     def setUp(self):
         super().setUp()
         self.data = random.Random(1).randbytes(self.size)
-        self.write("disk.img", self.data)
+        for name in "disk.img", "ro.img", "in.img":
+            self.write(name, self.data)
         self.serve()
 
     def test_out(self):
@@ -30,7 +31,7 @@ class Copy(ToolTest):
         self.assertEqual(self.read("out.img"), self.data)
 
     def test_in_and_out_again(self):
-        self.run_tool("copy", "--to-disk", self.path("disk.img"), self.address, "0:1")
+        self.run_tool("copy", "--to-disk", self.path("in.img"), self.address, "0:1")
         self.run_tool("copy", self.address, "0:1", self.path("out.img"))
         self.assertEqual(self.read("out.img"), self.data + bytes((8 << 20) - self.size))
 
@@ -55,8 +56,8 @@ class Copy(ToolTest):
         self.assertEqual(self.read("disk.img"), self.data)
 
     def test_read_only_disk(self):
-        message = self.refused("copy", "--to-disk", self.path("disk.img"), self.address, "1:0",
-                                status=1)
+        message = self.refused("copy", "--to-disk", self.path("in.img"), self.address, "1:0",
+                               status=1)
         self.assertIn("Read-only", message)
 
     def test_a_full_file_system(self):
