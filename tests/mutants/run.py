@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Makes small wrong changes to the library, one at a time, and sees whether a test notices.
 
-run.py [--sample N] [--seed N] [--minutes N] [--only TEXT] [--jobs N] [--root DIR] [LIST...]
+run.py [--sample N] [--seed N] [--minutes N] [--only TEXT] [--jobs N] [--patience SECONDS]
+       [--root DIR] [LIST...]
 run.py --check [LIST...]    only sees whether each change still applies
 
 A LIST (default: all *.txt beside this program) has blocks separated by empty lines; lines that begin
@@ -43,8 +44,8 @@ BUILDS = {
     "plain": ["-Dbuildtype=plain", "-Doptimization=0", "-Ddebug=false", "-Db_ndebug=false"],
     "sanitized": ["-Dbuildtype=debug", "-Doptimization=1", "-Db_sanitize=address,undefined"],
 }
-# A test that passes without the change in T seconds has this long with it.
-PATIENCE, PATIENCE_TIMES = 30, 10
+# A test that passes without the change in T seconds has --patience and so many times T with it.
+TIMES = 10
 FAILED_CASE = re.compile(r"\[ +FAILED +\] (\S+)")
 BUILD_LIMIT = 1200
 SKIPPED = 77
@@ -110,7 +111,7 @@ def check(root, mutants):
             mutant.apply((root / mutant.file).read_text())
         except (Broken, OSError) as error:
             errors += 1
-            print(f"does not apply  {mutant}: {error}")
+            print(f"does not apply {mutant}: {error}")
     folders = {path.parent.relative_to(root).as_posix() for path in (root / "src").rglob("*.c")}
     for folder in sorted(folders - {str(pathlib.PurePath(mutant.file).parent) for mutant in mutants}):
         errors += 1
@@ -167,8 +168,8 @@ def run_test(test, folder, limit):
 class Worker:
     """A copy of the sources with its builds."""
 
-    def __init__(self, root, scratch):
-        self.scratch, self.root, self.dirs, self.limits = scratch, root, {}, {}
+    def __init__(self, root, scratch, patience):
+        self.scratch, self.patience, self.dirs, self.limits = scratch, patience, {}, {}
         self.source = scratch / "source"
         self.source.mkdir(parents=True, exist_ok=True)
         copy_tree(root, self.source)
@@ -213,7 +214,7 @@ class Worker:
             passed, why = run_test(test, self.dirs[build][0], test["timeout"] * 10)
             if not passed:
                 raise Broken(f"{name} fails without any change: {why}")
-            self.limits[build, name] = PATIENCE + PATIENCE_TIMES * (time.monotonic() - start)
+            self.limits[build, name] = self.patience + TIMES * (time.monotonic() - start)
         return self.limits[build, name]
 
     def judge(self, mutant):
@@ -269,6 +270,7 @@ def main():
     parser.add_argument("--minutes", type=float, default=24 * 60)
     parser.add_argument("--only", default="")
     parser.add_argument("--jobs", type=int, default=min(2, os.cpu_count() or 1))
+    parser.add_argument("--patience", type=float, default=30, help="seconds")
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--root", type=pathlib.Path, default=HERE.parent.parent)
     parser.add_argument("lists", nargs="*", type=pathlib.Path)
@@ -281,7 +283,7 @@ def main():
     chosen, verdicts, todo = choose(mutants, options), [], queue.Queue()
     for mutant in chosen:
         todo.put(mutant)
-    workers = [Worker(root, root / "build/mutants" / str(i)) for i in range(options.jobs)]
+    workers = [Worker(root, root / "build/mutants" / str(i), options.patience) for i in range(options.jobs)]
     threads = [threading.Thread(target=work, args=(worker, todo, verdicts, end)) for worker in workers]
     for thread in threads:
         thread.start()
