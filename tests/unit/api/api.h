@@ -11,6 +11,7 @@ int options_tests(void);
 int owner_tests(void);
 int shutdown_tests(void);
 int timeout_tests(void);
+int wait_tests(void);
 int watch_tests(void);
 
 #endif

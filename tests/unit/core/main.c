@@ -29,6 +29,7 @@ int main(void)
 	failed += recover_tests();
 	failed += relapse_tests();
 	failed += loop_tests();
+	failed += attempt_tests();
 	failed += identity_tests();
 	failed += swap_tests();
 	failed += packed_tests();
