@@ -17,5 +17,6 @@ int open_tests(void);
 int config_tests(void);
 int event_list_tests(void);
 int verify_tests(void);
+int attempt_tests(void);
 
 #endif

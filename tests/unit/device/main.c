@@ -18,5 +18,6 @@ int main(void)
 	failed += config_tests();
 	failed += event_list_tests();
 	failed += verify_tests();
+	failed += attempt_tests();
 	return failed != 0;
 }
