@@ -100,58 +100,6 @@ static void test_unanswered_is_not_stable(void **state)
 	desk_close(&d);
 }
 
-/* The real function, and at which attempt something else happens. */
-static int (*reopen_truly)(struct transport *t, bool keep);
-static struct model *swapped;
-static unsigned reopened;
-
-/* LUNs were verified, and the connection for their I/O fails. Then another disk is there. */
-static int reopen_and_swap(struct transport *t, bool keep)
-{
-	if (++reopened != 2)
-		return reopen_truly(t, keep);
-	swapped->serial = "SN43";
-	return error_set(-ECONNREFUSED, "no way to the device");
-}
-
-static void test_verified_on_another_connection(void **state)
-{
-	struct vscsi_completion done;
-	uint8_t before[MODEL_BLOCK];
-	struct chain chain;
-	struct desk d;
-	unsigned i;
-
-	(void)state;
-	loss_open(&d, "");
-	d.m->account = true;
-	memset(d.m->disk, 0x55, sizeof(before));
-	memcpy(before, d.m->disk, sizeof(before));
-	assert_int_equal(vscsi_write(d.queue, d.lun, d.buf, 0, 1, 0, 7), 0);
-	assert_int_equal(vscsi_submit(d.queue), 0);
-	desk_take(&d);
-	reopened = 0;
-	swapped = d.m;
-	reopen_truly = d.m->fake.ops.reopen;
-	d.m->fake.ops.reopen = reopen_and_swap;
-	loss_break(&d);
-	for (i = 0; i < 50 && (look(&d) != VSCSI_DEV_RUNNING || reopened < 3); i++)
-		clock_skip(100);
-	assert_true(reopened >= 3);
-	for (i = 0; i < 10; i++) {
-		clock_skip(100);
-		if (vscsi_poll(d.queue, &done, 1) == 1)
-			break;
-		while (model_take(d.m, DESK_QUEUE, &chain))
-			model_serve_chain(d.m, &chain);
-	}
-	assert_true(i < 10);
-	assert_int_equal(done.user_data, 7);
-	assert_int_equal(done.result, -ENODEV);
-	assert_memory_equal(d.m->disk, before, sizeof(before));
-	desk_close(&d);
-}
-
 /* What a device lacks that comes back, and what is said then. */
 static const struct less {
 	const char *name;
@@ -226,7 +174,6 @@ int attempt_tests(void)
 		cmocka_unit_test(test_the_last_attempt_is_at_the_limit),
 		cmocka_unit_test(test_the_last_attempt_has_time),
 		cmocka_unit_test(test_unanswered_is_not_stable),
-		cmocka_unit_test(test_verified_on_another_connection),
 		cmocka_unit_test(test_comes_back_with_less),
 		cmocka_unit_test(test_broken_transport),
 	};

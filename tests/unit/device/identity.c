@@ -52,6 +52,8 @@ static void open_with_hook(struct desk *d, const char *options, uint8_t opcode,
 {
 	happens = NULL;
 	loss_open(d, options);
+	/* The calls that wait here wait for the next attempt. */
+	clock_stop(false);
 	fatal = opcode;
 	happens = what;
 	d->m->held |= UINT64_C(1) << SHARED_QUEUE;
