@@ -285,7 +285,9 @@ static void start_ring(struct ring *ring)
 static uint32_t stop_ring(struct ring *ring)
 {
 	ring->started = false;
-	forget_account(ring);
+	/* Without the file it can't know what is in it. */
+	if (be.tracking)
+		forget_account(ring);
 	if (!ring->now.dev.holds)
 		return 0;
 	return ring->now.dev.packed ? device_position(&ring->now.dev) : ring->now.dev.seen;
