@@ -37,19 +37,19 @@ static uint64_t io_bytes(const struct job *job, const struct io *io)
 	return io->dir == DIR_SYNC ? 0 : (uint64_t)job->blocks * job->info.block_size;
 }
 
-/* The most specific cause: response, sense data or SCSI status; NULL if there is none. */
+/* The most specific cause: sense data, response or SCSI status; NULL if there is none. */
 static const char *cause(const struct vscsi_completion *done)
 {
 	/* There is no response, so nothing more specific than the errno. */
 	if (done->response == NO_RESPONSE)
 		return NULL;
+	if (done->sense_key)
+		return vscsi_sense_text(done->sense_key, done->asc, done->ascq);
 	/*
 	 * The response comes before the status, which may be undefined (virtio 1.4, 5.6.6.1.1).
 	 */
 	if (done->response)
 		return vscsi_response_text(done->response);
-	if (done->sense_key)
-		return vscsi_sense_text(done->sense_key, done->asc, done->ascq);
 	return done->status ? vscsi_status_text(done->status) : "no sense data";
 }
 

@@ -83,13 +83,14 @@ struct vscsi_mem;
  * Timeouts of requests
  *
  *   a request takes longer than io_timeout_ms    ABORT TASK is sent
- *   it has not come back task_timeout_ms later   its LUN is reset; other requests to the LUN
- *                                                complete with -ECANCELED
+ *   it has not come back task_timeout_ms later   its LUN is reset
  *   nor after another task_timeout_ms            the device is reset as by vscsi_dev_reset() or, if
  *                                                it can't be, fails
  *
- * The request completes with -ETIMEDOUT once the device can no longer access its buffer, unless its
- * own result arrives first. vscsi_poll(), vscsi_wait(), vscsi_queue_drain() and
+ * The request completes with -ETIMEDOUT once the device can no longer access its buffer, or with 0 if
+ * it succeeds after all. Other requests that a reset cuts short, this one or another client's, are
+ * treated as after a loss: they are sent again, but with -ECONNRESET those complete that must not be
+ * executed twice, and with recovery=report all. vscsi_poll(), vscsi_wait(), vscsi_queue_drain() and
  * vscsi_next_timeout_ms() check the requests of their queue. A thread that sleeps on
  * vscsi_queue_fd() is woken for this if a thread serves vscsi_dev_fd() by vscsi_dev_poll_events().
  * A request is found late at most a quarter of the smallest limit after its time, or half a second
@@ -221,7 +222,8 @@ struct vscsi_dev_option {
  * @protocol_features: vhost-user protocol features in use; 0 on other transports
  * @transport: scheme of the address, "vhost-user" or "pci"
  * @state: VSCSI_DEV_*
- * @errors: violations of the specification by the device that were tolerated
+ * @errors: violations of the specification by the device that were tolerated. A back-end that
+ *	never sets the used length makes one with each request
  * @reserved: 0
  */
 struct vscsi_dev_info {

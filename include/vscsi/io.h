@@ -99,7 +99,9 @@ int vscsi_writev(struct vscsi_queue *queue, struct vscsi_lun *lun, const struct 
 /**
  * vscsi_flush - Prepare a flush of the volatile write cache
  *
- * Covers every write whose completion was returned before this call. Sends SYNCHRONIZE CACHE.
+ * Covers every write whose completion was returned before this call. Sends SYNCHRONIZE CACHE. If a
+ * LUN without a volatile cache (VSCSI_LUN_WRITE_CACHE) rejects the command, or any LUN reports NO
+ * SENSE, there was nothing to do: the completion's result is 0.
  */
 int vscsi_flush(struct vscsi_queue *queue, struct vscsi_lun *lun, uint64_t user_data);
 

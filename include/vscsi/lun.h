@@ -37,8 +37,9 @@ struct vscsi_lun;
 /**
  * struct vscsi_lun_opts - How a LUN is opened; zero means default
  * @size: sizeof(struct vscsi_lun_opts)
- * @retries: times that a request is sent again on UNIT ATTENTION, BUSY and TASK SET FULL; default
- *	5, VSCSI_NO_RETRIES for none
+ * @retries: times that a request is sent again on UNIT ATTENTION, ABORTED COMMAND and resets by
+ *	others; default 5. On BUSY, TASK SET FULL and while the LUN becomes ready it is sent again
+ *	until its time limit. VSCSI_NO_RETRIES for neither
  * @timeout_ms: limit for a request, as vscsi_dev_opts.io_timeout_ms; default: the device's,
  *	VSCSI_NO_TIMEOUT for none
  * @flags: VSCSI_LUN_NO_PROBE or 0

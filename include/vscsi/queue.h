@@ -71,11 +71,13 @@ struct vscsi_queue_info {
  *	-EIO (medium or hardware error), -EREMOTEIO (the target refused or failed the command),
  *	-EOPNOTSUPP (the command is not supported), -EROFS, -ENODEV (no such target or LUN, or its
  *	address has another disk), -ENOMEDIUM, -ENOSPC, -EILSEQ (miscompare, protection
- *	information), -EBUSY (busy, becoming ready or UNIT ATTENTION, after the last retry),
- *	-ECANCELED (aborted or reset), -ETIMEDOUT (it took longer than its time limit), -EBADMSG (a
- *	short transfer), -EOVERFLOW (the command wanted more data than there was), -EPROTO (the
- *	device broke the rules), -ECONNRESET (the device was lost and the request is not sent again:
- *	it may or may not have been executed), -ENOTCONN (the device failed: likewise).
+ *	information), -EBADE (reservation conflict), -EBUSY (busy or becoming ready until the time
+ *	limit, or UNIT ATTENTION after the last retry: not executed), -ECANCELED (aborted or reset),
+ *	-ETIMEDOUT (it took longer than its time limit and was ended, whatever the device answered),
+ *	-EBADMSG (a short transfer), -EOVERFLOW (the command wanted more data than there was),
+ *	-EPROTO (the device broke the rules), -ECONNRESET (the device was lost, or a reset cut the
+ *	request short, and it is not sent again: it may or may not have been executed), -ENOTCONN
+ *	(the device failed: likewise).
  *	Never -EAGAIN, which only says that a queue is full
  * @residual: bytes of the data buffer that were not transferred
  * @status_qualifier: of the SCSI status
@@ -178,8 +180,8 @@ int vscsi_submit(struct vscsi_queue *queue);
  * @max: elements of @out, at least 1
  *
  * Each request is returned exactly once, and by then the device can no longer access its buffer.
- * Requests to be sent again (UNIT ATTENTION, BUSY) are submitted by this call, together with
- * anything prepared.
+ * Requests to be sent again (UNIT ATTENTION, BUSY, ABORTED COMMAND) are submitted by this call when
+ * they are due, together with anything prepared.
  *
  * By elapsed time, not by the number of calls, it also checks request timeouts and the connection,
  * and takes the next step of a reconnect. Each step is non-blocking; work that another thread is
@@ -257,8 +259,8 @@ int vscsi_next_timeout_ms(struct vscsi_queue *queue);
  * may sleep on a shared queue, and on one shared handle: each is woken when the handle has
  * completions, which another thread may already have collected. Wakes up in between to check
  * request timeouts and the connection, and to take the next step of a reconnect; before it returns
- * 0 it has checked the ring and all of these. While requests are to be sent again it returns after
- * a millisecond, because vscsi_poll() sends them.
+ * 0 it has checked the ring and all of these. It returns 1 as well when a request is due to be sent
+ * again, because vscsi_poll() sends it.
  *
  * The thread that owns the queue, or any thread with VSCSI_QUEUE_SHARED. Returns within
  * @timeout_ms, whatever the device or another thread does. Several system calls.

@@ -25,7 +25,11 @@ struct vscsi_queue;
 #define VSCSI_ATTR_ACA           3u
 
 /* vscsi_command.flags */
-#define VSCSI_COMMAND_REPEATABLE 1u /* may be executed twice: see VSCSI_RECOVERY_REPLAY */
+/*
+ * It may be executed twice: see VSCSI_RECOVERY_REPLAY. Others end with -ECONNRESET where the device
+ * is lost, or a reset cuts them short.
+ */
+#define VSCSI_COMMAND_REPEATABLE 1u
 
 /**
  * struct vscsi_command - A SCSI command
@@ -36,7 +40,7 @@ struct vscsi_queue;
  * @in: segments that receive data, NULL for none. Both at once need the INOUT feature
  * @out_count, @in_count: number of segments
  * @attr: VSCSI_ATTR_*; most commands use SIMPLE
- * @retries: times that it is sent again on UNIT ATTENTION, BUSY and TASK SET FULL; 0: never
+ * @retries: as vscsi_lun_opts.retries; 0: it is never sent again
  * @timeout_ms: limit in milliseconds, as vscsi_dev_opts.io_timeout_ms; 0: the LUN's,
  *	VSCSI_NO_TIMEOUT: none
  * @flags: VSCSI_COMMAND_*

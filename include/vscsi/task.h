@@ -23,9 +23,9 @@ struct vscsi_queue;
  * @user_data: as given with the request; applies to all requests that have it
  *
  * Sends ABORT TASK. The completion still arrives through vscsi_poll(), and until then the buffer
- * belongs to the device: its result is -ECANCELED, or as if there had been no abort if the request
- * finished first or the device refuses to abort it. A request that was not submitted yet is
- * submitted first.
+ * belongs to the device: its result is -ECANCELED, or 0 if it succeeded first, or as if there had
+ * been no abort if the device refuses to abort it. A request that was not submitted yet is submitted
+ * first.
  *
  * The thread that owns the queue, or any thread with VSCSI_QUEUE_SHARED. Never waits; O(depth);
  * system calls for kicks only.
@@ -39,8 +39,9 @@ int vscsi_abort(struct vscsi_queue *queue, uint64_t user_data);
  * vscsi_lun_reset - Reset a logical unit
  * @lun: the LUN; all requests to it, from all queues, are cancelled
  *
- * The requests' completions still arrive through vscsi_poll(), most with -ECANCELED; until then
- * their buffers belong to the device. Any thread. Waits at most vscsi_dev_opts.timeout_ms.
+ * The requests' completions still arrive through vscsi_poll(): with -ECANCELED if they were in
+ * flight when this was called and the reset cuts them short. Until then their buffers belong to the
+ * device. Any thread. Waits at most vscsi_dev_opts.timeout_ms.
  *
  * Return: 0; -EOPNOTSUPP (the device refuses the function); -ENODEV; -EBUSY (the device is busy, or
  * has answered none of the functions sent before); -ETIMEDOUT; -EIO (any other answer); -EPROTO

@@ -158,7 +158,7 @@ EXPORT int vscsi_dev_get_info(struct vscsi_dev *dev, struct vscsi_dev_info *out)
 		.depth = first->depth,
 		.max_segs = first->max_segs,
 		.state = public_state(dev),
-		.errors = atomic_load(&dev->queues.errors),
+		.errors = queue_set_errors(&dev->queues),
 	};
 
 	int err;

@@ -8,13 +8,21 @@
 
 #include "device/device.h"
 #include "queue/collect.h"
+#include "util/error.h"
 #include "util/export.h"
+
+/* What is logged on the way has the name of this call. */
+static int tend(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max, int ret)
+{
+	error_enter("vscsi_poll");
+	return device_poll(queue, out, max, ret);
+}
 
 NOINLINE int poll_empty(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max)
 {
 	int ret = queue_poll_empty(queue);
 
-	return likely(!ret) ? 0 : device_poll(queue, out, max, ret);
+	return likely(!ret) ? 0 : tend(queue, out, max, ret);
 }
 
 /* After one completion: there is nothing to write to @out. */
@@ -22,14 +30,14 @@ NOINLINE int poll_due(struct vscsi_queue *queue)
 {
 	int ret = queue_poll_due(queue, 1);
 
-	return likely(ret >= 0) ? ret : device_poll(queue, NULL, 0, ret);
+	return likely(ret >= 0) ? ret : tend(queue, NULL, 0, ret);
 }
 
 NOINLINE int poll_path(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max)
 {
 	int ret = queue_path(queue)->poll(queue, out, max);
 
-	return likely(ret >= 0) ? ret : device_poll(queue, out, max, ret);
+	return likely(ret >= 0) ? ret : tend(queue, out, max, ret);
 }
 
 /* Whether there is exactly one request, and it was taken. */
@@ -65,12 +73,10 @@ EXPORT int vscsi_poll(struct vscsi_queue *queue, struct vscsi_completion *out, u
 		return poll_other(queue, out, max);
 	/* Loaded once, as it takes the line away from the device that writes it. */
 	ahead = split_ahead(&ioq->vq.ring);
-	if (likely(max) && likely(ioq->backoff == NO_SLOT)) {
-		if (!ahead)
-			return poll_empty(queue, out, max);
-		if (ahead == 1 && likely(ioq->vq.ring.published != ioq->vq.ring.last_used) &&
-		    likely(collect_plain(ioq, NULL, out, 1, (struct kind){0})))
-			return likely(--queue->budget) ? 1 : poll_due(queue);
-	}
-	return poll_path(queue, out, max);
+	if (unlikely(!max) || unlikely(ioq->backoff != NO_SLOT))
+		return poll_path(queue, out, max);
+	if (ahead == 1 && likely(ioq->vq.ring.published != ioq->vq.ring.last_used) &&
+	    likely(collect_plain(ioq, NULL, out, 1, (struct kind){0})))
+		return likely(--queue->budget) ? 1 : poll_due(queue);
+	return ahead ? poll_path(queue, out, max) : poll_empty(queue, out, max);
 }

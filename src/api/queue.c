@@ -117,12 +117,13 @@ EXPORT int vscsi_next_timeout_ms(struct vscsi_queue *queue)
 	unsigned ms;
 	int err = queue_check(queue);
 
+	error_enter(__func__);
 	if (err)
 		return err;
 	device_tend(dev, queue);
 	if (queue_has_pending(queue) && !ioq_running(queue->ioq))
 		return 0;
-	ms = queue_backs_off(queue) ? 1 : device_next_ms(dev, queue, SLEEP_MS);
+	ms = device_next_ms(dev, queue, queue_retry_ms(queue, SLEEP_MS));
 	/* At least one, where another thread is busy with what is due. */
 	return ms ? (int)ms : 1;
 }

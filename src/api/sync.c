@@ -123,6 +123,7 @@ static int transfer(struct vscsi_lun *lun, char *in, const char *out, uint64_t b
 {
 	uint64_t most = (uint64_t)lun->io.max_blocks * lun->io.block_size;
 	struct part part = {.lun = lun, .flags = flags};
+	struct iovec source;
 	struct call *call;
 	uint64_t done;
 	int err;
@@ -140,8 +141,10 @@ static int transfer(struct vscsi_lun *lun, char *in, const char *out, uint64_t b
 
 		part.lba = (offset + done) / lun->io.block_size;
 		part.blocks = (uint32_t)(len / lun->io.block_size);
-		if (out)
-			memcpy(call->data, out + done, len);
+		source = (struct iovec){(void *)(uintptr_t)(out + done), len};
+		call->out = &source;
+		call->out_count = out != NULL;
+		call_copy_out(call);
 		err = run(call, out ? prepare_write : prepare_read, &part);
 		if (!err && in)
 			memcpy(in + done, call->data, len);
@@ -324,15 +327,15 @@ static uint64_t sum(const struct iovec *iov, unsigned count)
 	return bytes;
 }
 
-/* Copies between the caller's segments and one piece of memory. */
-static void copy(const struct iovec *iov, unsigned count, char *data, bool out)
+/* Copies to the caller's segments. */
+static void copy_in(const struct iovec *iov, unsigned count, const char *data)
 {
 	unsigned i;
 
 	for (i = 0; i < count; i++) {
 		if (!iov[i].iov_len)
 			continue;
-		memcpy(out ? data : iov[i].iov_base, out ? iov[i].iov_base : data, iov[i].iov_len);
+		memcpy(iov[i].iov_base, data, iov[i].iov_len);
 		data += iov[i].iov_len;
 	}
 }
@@ -374,10 +377,12 @@ static int sync_command(struct vscsi_lun *lun, const struct vscsi_command *user,
 	err = call_create(lun->dev->sync, bytes, bytes, &call);
 	if (err)
 		return err;
-	copy(command.out, command.out_count, call->data, true);
+	call->out = command.out;
+	call->out_count = command.out_count;
+	call_copy_out(call);
 	err = run(call, prepare_command, &part);
 	if (!err)
-		copy(command.in, command.in_count, call->data + out, false);
+		copy_in(command.in, command.in_count, call->data + out);
 	/* One that could not be sent has none: the call's error is all there is. */
 	if (completion && (!err || call->completion.result))
 		*completion = call->completion;

@@ -37,22 +37,25 @@ static int explain(struct vscsi_dev *dev, int err)
 }
 
 /*
- * Sends a function that names no single command (tag 0) and waits for its answer, at most the
- * device's time limit.
+ * Resets a LUN, or with LUN_EVERY a target, and waits for the answer, at most the device's time
+ * limit.
  *
  * Return: the response (5.6.6.2), 0 to 255; or a negative errno with its text set.
  */
-static int run(struct vscsi_dev *dev, uint32_t subtype, const uint8_t lun[8])
+static int run(struct vscsi_dev *dev, uint32_t subtype, unsigned target, unsigned number)
 {
 	uint64_t limit = clock_ms() + dev->opts.timeout_ms;
 	unsigned spins = 0;
+	uint8_t addr[8];
 	int tmf;
 	int ret;
 
 	ret = device_check(dev);
 	if (ret)
 		return ret;
-	tmf = control_send(dev, subtype, lun, 0, CONTROL_ALONE);
+	scsi_lun_encode(addr, target, number == LUN_EVERY ? 0 : number);
+	lun_table_note_reset(&dev->luns, target, number);
+	tmf = control_send(dev, subtype, addr, 0, CONTROL_ALONE, NULL);
 	if (tmf < 0)
 		return explain(dev, tmf);
 	control_hold(dev, tmf, true);
@@ -98,17 +101,16 @@ EXPORT int vscsi_lun_reset(struct vscsi_lun *lun)
 	if (io_lun_state(&lun->io) == LUN_GONE)
 		return error_set(-ENODEV, "LUN %u:%u is gone, or is another one now; close it",
 				 lun->io.target, lun->io.number);
-	return reset_result(run(lun->dev, VIRTIO_SCSI_T_TMF_LOGICAL_UNIT_RESET, lun->io.addr));
+	return reset_result(run(lun->dev, VIRTIO_SCSI_T_TMF_LOGICAL_UNIT_RESET, lun->io.target,
+				lun->io.number));
 }
 
 EXPORT int vscsi_target_reset(struct vscsi_dev *dev, unsigned target)
 {
-	uint8_t addr[8];
-
 	error_enter(__func__);
-	if (!scsi_lun_encode(addr, target, 0))
+	if (target > SCSI_MAX_TARGET)
 		return error_set(-EINVAL, "target %u: the largest is %u", target, SCSI_MAX_TARGET);
-	return reset_result(run(dev, VIRTIO_SCSI_T_TMF_I_T_NEXUS_RESET, addr));
+	return reset_result(run(dev, VIRTIO_SCSI_T_TMF_I_T_NEXUS_RESET, target, LUN_EVERY));
 }
 
 EXPORT int vscsi_dev_reset(struct vscsi_dev *dev)

@@ -12,13 +12,11 @@
 
 #include "device/device.h"
 #include "util/clock.h"
+#include "util/error.h"
 #include "util/export.h"
 
 /* Longest sleep without a look at the device: not every end of it shows on a descriptor. */
 #define SLEEP_MS 500u
-
-/* Longest sleep while requests wait to be sent again. */
-#define RETRY_MS 1u
 
 /* A descriptor that tells of the connection, or of an answer that a reconnect waits for; or -1. */
 static int watch_fd(struct vscsi_dev *dev)
@@ -36,6 +34,8 @@ static int watch_fd(struct vscsi_dev *dev)
 /* Whether vscsi_poll() is worth calling. Asks nothing of the device. */
 static bool has_work(struct vscsi_queue *queue)
 {
+	if (!queue_retry_ms(queue, 1))
+		return true;
 	if (queue->shared)
 		return share_check(queue) != 0;
 	return queue_pending(queue);
@@ -46,7 +46,7 @@ static bool spin(struct vscsi_queue *queue, uint64_t limit_ms)
 {
 	uint64_t end = clock_ns() + queue->spin_ns;
 
-	do {
+	for (;;) {
 		uint64_t now = clock_ns();
 
 		if (!ioq_running(queue->ioq))
@@ -55,17 +55,14 @@ static bool spin(struct vscsi_queue *queue, uint64_t limit_ms)
 			return true;
 		if (now >= end || now / 1000000 >= limit_ms)
 			return false;
-	} while (!queue_backs_off(queue));
-	return false;
+	}
 }
 
 /* How long to sleep at most. */
 static uint64_t sleep_ms(struct vscsi_queue *queue, uint64_t left)
 {
-	uint64_t ms = device_next_ms(device_of(queue), queue, SLEEP_MS);
+	uint64_t ms = device_next_ms(device_of(queue), queue, queue_retry_ms(queue, SLEEP_MS));
 
-	if (queue_backs_off(queue))
-		ms = RETRY_MS;
 	/* At least one, where another thread is busy with what is due. */
 	if (!ms)
 		ms = 1;
@@ -95,7 +92,6 @@ static int wait_until(struct vscsi_queue *queue, uint64_t limit)
 {
 	struct vscsi_dev *dev = device_of(queue);
 	int watch = watch_fd(dev);
-	bool slept = false;
 	bool woken = false;
 	bool last = false;
 
@@ -109,7 +105,7 @@ static int wait_until(struct vscsi_queue *queue, uint64_t limit)
 			return ret;
 		if (woken && !queue->shared)
 			return 1;
-		if (slept && queue_backs_off(queue))
+		if (!queue_retry_ms(queue, 1))
 			return 1;
 		now = clock_ms();
 		if (now >= limit && last)
@@ -123,7 +119,6 @@ static int wait_until(struct vscsi_queue *queue, uint64_t limit)
 		ret = sleep_once(queue, &watch, sleep_ms(queue, limit - now), &woken);
 		if (ret)
 			return ret;
-		slept = true;
 	}
 }
 
@@ -132,6 +127,7 @@ EXPORT int vscsi_wait(struct vscsi_queue *queue, int timeout_ms)
 	uint64_t limit = timeout_ms < 0 ? UINT64_MAX : clock_ms() + (uint64_t)timeout_ms;
 	int ret = queue_check(queue);
 
+	error_enter(__func__);
 	if (ret)
 		return ret;
 	if (queue->spin_ns && spin(queue, limit))

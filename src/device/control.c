@@ -251,7 +251,7 @@ void control_kick(struct vscsi_dev *dev)
 }
 
 int control_send(struct vscsi_dev *dev, uint32_t subtype, const uint8_t lun[8], uint64_t tag,
-		 uint64_t not_before)
+		 uint64_t not_before, bool *sent)
 {
 	struct virtio_scsi_ctrl_tmf_req request = {
 		.type = htole32(VIRTIO_SCSI_T_TMF),
@@ -259,6 +259,7 @@ int control_send(struct vscsi_dev *dev, uint32_t subtype, const uint8_t lun[8], 
 		.tag = htole64(tag),
 	};
 	struct control *control = dev->control;
+	bool fresh = false;
 	int ret;
 
 	memcpy(request.lun, lun, sizeof(request.lun));
@@ -268,12 +269,15 @@ int control_send(struct vscsi_dev *dev, uint32_t subtype, const uint8_t lun[8], 
 		ret = find_same(control, &request, not_before);
 	if (ret == -ENOENT) {
 		ret = find_free(control, is_abort(&request));
-		if (ret >= 0)
+		fresh = ret >= 0;
+		if (fresh)
 			put(control, (unsigned)ret, &request);
 	}
 	if (ret >= 0)
 		ret = TMF_NAME(control->tasks[ret].uses, (unsigned)ret);
 	pthread_mutex_unlock(&control->lock);
+	if (sent)
+		*sent = fresh;
 	return ret;
 }
 

@@ -7,6 +7,7 @@
 #ifndef DEVICE_CONTROL_H
 #define DEVICE_CONTROL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "virtio/virtq.h"
@@ -36,6 +37,7 @@ uint32_t control_resume_base(struct vscsi_dev *dev);
  * @tag: names the command of ABORT TASK; else 0
  * @not_before: in milliseconds of clock_ms(): the same function that was sent for others since then
  *	serves as well; CONTROL_ALONE: it doesn't
+ * @sent: receives whether one was sent for this call; NULL where that doesn't matter
  *
  * Any thread; takes a lock for a moment. control_kick() has to follow, where no queue is locked. No
  * text is set.
@@ -45,7 +47,7 @@ uint32_t control_resume_base(struct vscsi_dev *dev);
  * ring, which device_tend() acts on).
  */
 int control_send(struct vscsi_dev *dev, uint32_t subtype, const uint8_t lun[8], uint64_t tag,
-		 uint64_t not_before);
+		 uint64_t not_before, bool *sent);
 
 /* Notifies the device of what was sent. Any thread, with no queue locked. */
 void control_kick(struct vscsi_dev *dev);

@@ -78,6 +78,7 @@ int device_open(const char *where, const struct vscsi_dev_opts *opts, struct vsc
 	pthread_mutex_init(&dev->queues.lock, NULL);
 	lun_table_init(&dev->luns);
 	watch_init(&dev->watch);
+	dev->queues.report = opts->recovery == VSCSI_RECOVERY_REPORT;
 	dev->luns.timeout_ms = opts->timeout_ms;
 	dev->luns.io_timeout_ms = opts->io_timeout_ms;
 	dev->luns.lost = dev->failure;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The steps against a request that takes too long. */
 #include <errno.h>
+#include <string.h>
 
 #include "device/control.h"
 #include "device/escalate.h"
@@ -29,7 +30,6 @@ static const char *send(struct vscsi_dev *dev, struct ioq *ioq, struct slot *slo
 static const char *try_stronger(struct vscsi_dev *dev, struct ioq *ioq, struct slot *slot,
 				uint64_t now)
 {
-	const struct io_lun *lun = slot_lun(slot);
 	struct slot_timer *timer = slot_timer(ioq, slot);
 
 	if (timer->result == -ECANCELED) {
@@ -39,11 +39,23 @@ static const char *try_stronger(struct vscsi_dev *dev, struct ioq *ioq, struct s
 	if (timer->step >= STEP_RESET)
 		return "a request took too long and came back neither by ABORT TASK nor by a "
 		       "reset of its LUN";
-	log_warn("LUN %u:%u: ABORT TASK doesn't help against a request that takes too long: the "
-		 "LUN is reset",
-		 lun->target, lun->number);
 	enter(timer, STEP_RESET, now);
 	return send(dev, ioq, slot, now);
+}
+
+/* One line for all requests of the queue that the reset is sent for. */
+static void log_reset(const struct ioq *ioq, const struct io_lun *lun)
+{
+	unsigned count = 0;
+	unsigned i;
+
+	for (i = 0; i < ioq->depth; i++)
+		count += slot_state(&ioq->slots[i]) == SLOT_ABORTING &&
+			 slot_timer(ioq, &ioq->slots[i])->result == -ETIMEDOUT &&
+			 !memcmp(slot_lun(&ioq->slots[i])->addr, lun->addr, sizeof(lun->addr));
+	log_warn("LUN %u:%u: ABORT TASK doesn't help against requests that take too long (%u): "
+		 "the LUN is reset",
+		 lun->target, lun->number, count);
 }
 
 /*
@@ -53,15 +65,18 @@ static const char *try_stronger(struct vscsi_dev *dev, struct ioq *ioq, struct s
 static const char *send(struct vscsi_dev *dev, struct ioq *ioq, struct slot *slot, uint64_t now)
 {
 	struct slot_timer *timer = slot_timer(ioq, slot);
-	const uint8_t *addr = slot_lun(slot)->addr;
+	const struct io_lun *lun = slot_lun(slot);
+	bool reset = false;
 	int tmf;
 
 	if (timer->step == STEP_ABORT)
-		tmf = control_send(dev, VIRTIO_SCSI_T_TMF_ABORT_TASK, addr, slot_tag(ioq, slot),
-				   CONTROL_ALONE);
+		tmf = control_send(dev, VIRTIO_SCSI_T_TMF_ABORT_TASK, lun->addr,
+				   slot_tag(ioq, slot), CONTROL_ALONE, NULL);
 	else
-		tmf = control_send(dev, VIRTIO_SCSI_T_TMF_LOGICAL_UNIT_RESET, addr, 0,
-				   timer->seen_ms);
+		tmf = control_send(dev, VIRTIO_SCSI_T_TMF_LOGICAL_UNIT_RESET, lun->addr, 0,
+				   timer->seen_ms, &reset);
+	if (reset)
+		log_reset(ioq, lun);
 	/* No slot is free, or the device is away: later. */
 	if (tmf < 0)
 		return now >= timer->step_ms + dev->opts.task_timeout_ms

@@ -6,6 +6,8 @@
  *   ABORT          ABORT TASK            LUN_RESET; a request aborted by the application goes on
  *   LUN_RESET      LOGICAL UNIT RESET    the device is reset, as by vscsi_dev_reset()
  *
+ * Other requests that the reset of a LUN cuts short are sent again, as after a reset of the device.
+ *
  * Each step is taken by a poll of the request's queue and followed up by later ones; nothing waits.
  */
 #ifndef DEVICE_ESCALATE_H

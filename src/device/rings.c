@@ -238,6 +238,8 @@ int rings_renew(struct vscsi_dev *dev)
 		return 0;
 	if (dev->start.purpose == START_VERIFY)
 		return ioq_renew(dev->verify->ioq, dev->virtio.features);
+	/* The device before may have written to it, too. */
+	memset(set->zeroes, 0, MAX_BLOCK_SIZE);
 	err = control_renew(dev);
 	if (!err)
 		err = events_renew(dev);

@@ -17,8 +17,8 @@
 /* Descriptors below this are the standard streams, which the application may reopen at any time. */
 #define LOWEST_FD 3
 
-/* A queue with requests to be sent again is polled after so many milliseconds. */
-#define RETRY_MS 1u
+/* The shortest time of the timer, in milliseconds: 0 would stop it. */
+#define SOON_MS 1u
 
 /* epoll_event.data of the members; the first two are emptied by reading. */
 enum member { MEMBER_LIST, MEMBER_TIMER, MEMBER_CALL, MEMBER_CONNECTION, MEMBERS };
@@ -108,7 +108,7 @@ int watch_get(struct vscsi_dev *dev)
 		watch_renew(dev);
 		pthread_mutex_unlock(&dev->lock);
 	}
-	watch_due(dev, RETRY_MS);
+	watch_due(dev, SOON_MS);
 	return watch->set;
 }
 
@@ -190,9 +190,8 @@ void watch_due(struct vscsi_dev *dev, unsigned ms)
 
 	if (!watch_wanted(watch))
 		return;
-	/* Not 0, which would stop the timer. */
 	if (!ms)
-		ms = RETRY_MS;
+		ms = SOON_MS;
 	due = clock_ms() + ms;
 	if (due >= atomic_load_explicit(&watch->due_ms, memory_order_relaxed))
 		return;
@@ -249,16 +248,18 @@ void watch_queue_armed(struct vscsi_queue *queue)
 {
 	struct vscsi_dev *dev = device_of(queue);
 	struct ioq *ioq = queue->ioq;
+	uint64_t due;
 	unsigned ms;
 
 	if (!watch_wanted(&dev->watch))
 		return;
-	if (queue_backs_off(queue))
-		ms = RETRY_MS;
-	else if (ioq->aborting)
-		ms = timeout_interval(ioq, RETRY_MS);
-	else
+	ms = queue_retry_ms(queue, WATCH_MS);
+	if (ioq->aborting)
+		ms = timeout_interval(ioq, ms);
+	if (ms == WATCH_MS)
 		return;
-	atomic_store_explicit(&ioq->scan_at_ms, clock_ms() + ms, memory_order_relaxed);
+	due = clock_ms() + ms;
+	if (due < atomic_load_explicit(&ioq->scan_at_ms, memory_order_relaxed))
+		atomic_store_explicit(&ioq->scan_at_ms, due, memory_order_relaxed);
 	watch_due(dev, ms);
 }

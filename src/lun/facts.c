@@ -122,6 +122,7 @@ static void limit_requests(const struct lun_facts *facts, const struct vscsi_lun
 	SET(io->max_blocks, info->max_blocks);
 	SET(io->read_only, (flags & VSCSI_LUN_READ_ONLY) != 0);
 	SET(io->fua, (flags & VSCSI_LUN_FUA) != 0);
+	SET(io->write_cache, (flags & VSCSI_LUN_WRITE_CACHE) != 0);
 	SET(io->unmap, (flags & VSCSI_LUN_UNMAP) != 0);
 	SET(io->unmap_zeroes,
 	    (flags & VSCSI_LUN_ZERO_UNMAP) != 0 && facts->provisioning.write_same_16);

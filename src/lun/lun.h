@@ -229,6 +229,13 @@ bool lun_table_suspect(struct lun_table *table, unsigned target, unsigned number
 bool lun_table_remove(struct lun_table *table, unsigned target, unsigned number);
 void lun_table_recount(struct lun_table *table);
 
+/*
+ * The application is about to reset a LUN, or with LUN_EVERY a target: requests in flight to it end
+ * with -ECANCELED where that cuts them short. Any thread.
+ */
+#define LUN_EVERY UINT32_MAX
+void lun_table_note_reset(struct lun_table *table, unsigned target, unsigned number);
+
 /* How many LUNs are open. */
 unsigned lun_table_open(struct lun_table *table);
 

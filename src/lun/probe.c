@@ -173,17 +173,15 @@ static int end_capacity(struct lun_probe *probe, int err)
 
 /*
  * READ CAPACITY(16) comes first, because only this form reports thin provisioning and sizes beyond
- * 2 TiB. Old devices support only the short form.
+ * 2 TiB. Old devices support only the short form, and some answer nonsense to the long one.
  */
 static int take_capacity_16(struct lun_probe *probe, int err)
 {
 	struct query *q = &probe->query;
 
-	if (err && err != -ENOMEDIUM)
-		return 0;
 	if (!err)
 		err = scsi_capacity_parse_16(q->answer, q->received, &probe->facts.capacity);
-	return end_capacity(probe, err);
+	return err && err != -ENOMEDIUM ? 0 : end_capacity(probe, err);
 }
 
 static int take_capacity_10(struct lun_probe *probe, int err)

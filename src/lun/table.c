@@ -5,6 +5,7 @@
 #include <vscsi/device.h>
 
 #include "lun/table.h"
+#include "queue/timeout.h"
 
 void lun_table_init(struct lun_table *table)
 {
@@ -166,4 +167,16 @@ bool lun_table_remove(struct lun_table *table, unsigned target, unsigned number)
 	lun_table_count(table);
 	pthread_mutex_unlock(&table->lock);
 	return is_new;
+}
+
+void lun_table_note_reset(struct lun_table *table, unsigned target, unsigned number)
+{
+	struct vscsi_lun *lun;
+
+	pthread_mutex_lock(&table->lock);
+	for (lun = table->first; lun; lun = lun->next) {
+		if (lun->io.target == target && (number == LUN_EVERY || lun->io.number == number))
+			timeout_note_reset(table->queue->ioq->set, &lun->io);
+	}
+	pthread_mutex_unlock(&table->lock);
 }

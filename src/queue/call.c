@@ -49,6 +49,19 @@ void call_destroy(struct call *call)
 	free(call);
 }
 
+void call_copy_out(struct call *call)
+{
+	char *data = call->data;
+	unsigned i;
+
+	for (i = 0; i < call->out_count; i++) {
+		if (!call->out[i].iov_len)
+			continue;
+		memcpy(data, call->out[i].iov_base, call->out[i].iov_len);
+		data += call->out[i].iov_len;
+	}
+}
+
 void call_begin(struct call *call)
 {
 	atomic_store_explicit(&call->state, WAITING, memory_order_relaxed);

@@ -12,12 +12,15 @@
 #ifndef QUEUE_CALL_H
 #define QUEUE_CALL_H
 
+#include <sys/uio.h>
+
 #include "queue/queue.h"
 
 /**
  * struct call - A request and its data
  * @queue: handle that it is sent on
  * @data: DMA memory, @len bytes; NULL where @len is 0
+ * @out, @out_count: the caller's data for the device, of which @data has a copy; while it waits
  * @completion: how it ended, once call_is_done()
  * @state: which side frees it
  * @placeholder: of the LUN, once it is abandoned
@@ -26,6 +29,8 @@ struct call {
 	struct vscsi_queue *queue;
 	char *data;
 	uint64_t len;
+	const struct iovec *out;
+	unsigned out_count;
 	struct vscsi_completion completion;
 	atomic_int state;
 	struct io_lun placeholder;
@@ -42,6 +47,9 @@ int call_create(struct vscsi_queue *queue, uint64_t least, uint64_t wanted, stru
 
 /* Frees a call that was never sent, or is done. NULL is allowed. */
 void call_destroy(struct call *call);
+
+/* Copies the caller's data for the device: at first, and before they are sent again. */
+void call_copy_out(struct call *call);
 
 /* Before a request is prepared with call_user_data(); a call that is done may be sent again. */
 void call_begin(struct call *call);

@@ -13,20 +13,27 @@
 
 /*
  * Whether a request ended well: the first 12 bytes of the response are all zero (virtio 1.4,
- * 5.6.6.1), each read once, and all data was transferred. Nothing else of shared memory is read.
+ * 5.6.6.1), and all data was transferred. Nothing else of shared memory is read. Plain loads, which
+ * can be operands of other instructions: nothing but this comparison depends on what is read. A used
+ * length too short for any response is wrong, and counted: there are back-ends that never set it.
  */
-static inline bool is_good(const struct slot *slot, struct virtio_scsi_cmd_req *header,
-			   uint32_t used_len)
+static inline bool is_good(struct ioq *ioq, const struct slot *slot,
+			   struct virtio_scsi_cmd_req *header, uint32_t used_len)
 {
 	const struct virtio_scsi_cmd_resp *resp = header_response(header);
 	uint64_t codes;
 	uint32_t sense;
 
-	if (unlikely(used_len < slot->expect) && used_len >= RESPONSE_LEAST)
+	memcpy(&sense, &resp->sense_len, sizeof(sense));
+	memcpy(&codes, &resp->resid, sizeof(codes));
+	if (unlikely(sense | codes))
 		return false;
-	sense = __atomic_load_n((const uint32_t *)(const void *)resp, __ATOMIC_RELAXED);
-	codes = __atomic_load_n((const uint64_t *)(const void *)&resp->resid, __ATOMIC_RELAXED);
-	return likely(!(sense | codes));
+	if (likely(used_len >= slot->expect))
+		return true;
+	if (used_len >= RESPONSE_LEAST)
+		return false;
+	ioq_count_error(ioq);
+	return true;
 }
 
 static inline void fill_good(struct vscsi_completion *out, const struct slot *slot)
@@ -81,9 +88,10 @@ ALWAYS_INLINE unsigned collect_plain(struct ioq *ioq, const struct vscsi_queue *
 			break;
 		slot = &ioq->slots[used.head >> shift];
 		header = slot->header;
-		if (unlikely(slot->status != plain) || !is_good(slot, header, used.len))
+		if (unlikely(slot->status != plain) || (owner && slot->owner != owner) ||
+		    (shift && slot->head != used.head))
 			break;
-		if ((owner && slot->owner != owner) || (shift && slot->head != used.head))
+		if (!is_good(ioq, slot, header, used.len))
 			break;
 		if (counted)
 			credit_give(slot_lun(slot), ioq);

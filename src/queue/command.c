@@ -28,7 +28,6 @@ int queue_command(struct vscsi_queue *queue, struct io_lun *lun, const struct vs
 		  uint64_t user_data)
 {
 	struct request request;
-	struct virtio_scsi_cmd_req *header;
 	struct vscsi_command command;
 	struct slot *slot;
 	int err;
@@ -50,10 +49,9 @@ int queue_command(struct vscsi_queue *queue, struct io_lun *lun, const struct vs
 		err = -EOPNOTSUPP;
 	if (err)
 		return request_abandon(queue, lun, slot, err);
-	header = slot->header;
-	header->task_attr = (uint8_t)command.attr;
-	memset(header->cdb, 0, sizeof(header->cdb));
-	memcpy(header->cdb, command.cdb, command.cdb_len);
+	slot->task_attr = (uint8_t)command.attr;
+	memset(slot->cdb, 0, sizeof(slot->cdb));
+	memcpy(slot->cdb, command.cdb, command.cdb_len);
 	request_fill(queue->ioq, slot, lun, &request);
 	slot->flags |= SLOT_RAW;
 	slot_timer(queue->ioq, slot)->timeout_ms =

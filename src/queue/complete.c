@@ -15,8 +15,12 @@
 #include "scsi/sense.h"
 #include "util/clock.h"
 
-/* The delay before a busy LUN is asked again is 1 ms, doubled so often at most: below a second. */
-#define BUSY_DOUBLINGS 9u
+/*
+ * The longest delay before a request is sent again; the first is 1 ms, each is twice the one
+ * before. Short enough that requests beyond what a LUN takes at once find room soon after others
+ * ended.
+ */
+#define DELAY_MOST 128u
 
 /* Which changes of a request's state there are: the diagram of ioq.h. */
 static const uint8_t next_states[] = {
@@ -35,11 +39,6 @@ void slot_set_state(struct slot *slot, enum slot_state to)
 	assert(next_states[slot_state(slot)] & 1u << to);
 	(void)next_states;
 	slot->status = SLOT_STATUS(to, slot->flags & 0xff);
-}
-
-static void count_error(struct ioq *ioq)
-{
-	atomic_fetch_add_explicit(&ioq->set->errors, 1, memory_order_relaxed);
 }
 
 void slot_to_owner(struct slot *slot, enum slot_state state, uint32_t used_len)
@@ -109,15 +108,24 @@ static void finish_replayed(const struct ioq *ioq, const struct slot *slot)
 	atomic_fetch_sub_explicit(&set->replayed, 1, memory_order_release);
 }
 
+/* Other commands write less of these. */
+static void clean_raw(struct slot *slot)
+{
+	slot->task_attr = 0;
+	memset(slot->cdb, 0, sizeof(slot->cdb));
+}
+
 void slot_finish(struct ioq *ioq, struct slot *slot)
 {
 	if (slot_state(slot) == SLOT_ABORTING)
 		timeout_ended(ioq, slot);
 	if (slot->flags & SLOT_RAW)
-		slot_clean(slot);
+		clean_raw(slot);
 	if (slot->flags & SLOT_REPLAYED)
 		finish_replayed(ioq, slot);
 	slot->tries = 0;
+	if (slot->flags & SLOT_RETRIED)
+		slot_timer(ioq, slot)->delay_ms = 0;
 	if (slot->flags & SLOT_COUNTED)
 		credit_give(slot_lun(slot), ioq);
 	slot_forget(slot);
@@ -162,15 +170,6 @@ struct slot *backoff_take_lost(struct vscsi_queue *queue)
 	return NULL;
 }
 
-/* @delay: milliseconds. */
-static void send_again(struct ioq *ioq, struct slot *slot, uint32_t delay)
-{
-	backoff_append(ioq, slot);
-	slot->due += delay;
-	slot->tries++;
-	slot->flags |= SLOT_RETRIED;
-}
-
 unsigned backoff_push_due(struct ioq *ioq)
 {
 	uint16_t *link = &ioq->backoff;
@@ -195,10 +194,15 @@ unsigned backoff_push_due(struct ioq *ioq)
 	return pushed;
 }
 
-/* Copies sense out of shared memory; its length is a claim (virtio 1.4, 5.6.6.1). */
-static void copy_sense(struct ioq *ioq, const struct slot *slot, uint32_t claimed,
+/*
+ * Copies sense out of shared memory; its length is a claim (virtio 1.4, 5.6.6.1). Returns whether
+ * there is any.
+ */
+static bool copy_sense(struct ioq *ioq, const struct slot *slot, uint32_t claimed,
 		       struct vscsi_completion *out, struct scsi_sense *sense)
 {
+	bool valid;
+
 	const struct virtio_scsi_cmd_resp *resp = slot_response(slot);
 	uint8_t bytes[VIRTIO_SCSI_SENSE_DEFAULT_SIZE];
 	uint32_t room = sizeof(bytes);
@@ -208,15 +212,16 @@ static void copy_sense(struct ioq *ioq, const struct slot *slot, uint32_t claime
 		room = slot->used_len - RESPONSE_LEAST;
 	if (claimed > room) {
 		claimed = room;
-		count_error(ioq);
+		ioq_count_error(ioq);
 	}
 	memcpy(bytes, resp->sense, claimed);
-	scsi_sense_decode(bytes, claimed, sense);
+	valid = !scsi_sense_decode(bytes, claimed, sense);
 	out->sense_key = sense->key;
 	out->asc = sense->asc;
 	out->ascq = sense->ascq;
 	out->sense_len = (uint8_t)(claimed < sizeof(out->sense) ? claimed : sizeof(out->sense));
 	memcpy(out->sense, bytes, out->sense_len);
+	return valid;
 }
 
 /* How many bytes are missing: what the device says, or what its used length allows (2.7.8.3). */
@@ -226,7 +231,7 @@ static uint32_t find_residual(struct ioq *ioq, const struct slot *slot, uint32_t
 
 	if (claimed > slot_data_len(slot)) {
 		claimed = slot_data_len(slot);
-		count_error(ioq);
+		ioq_count_error(ioq);
 	}
 	/* A used length too short for any response comes from back-ends that never set it. */
 	if (good && slot->used_len >= RESPONSE_LEAST && slot->used_len < slot->expect)
@@ -272,31 +277,86 @@ static void note_absence(struct ioq *ioq, struct io_lun *lun)
 		notice_add(&ioq->set->notices, lun, SCSI_ASC_NO_SUCH_LUN, 0, lun->block_size);
 }
 
-/*
- * What another handle found is decoded when its own one polls: the device may have reconnected
- * since, without something that the request needs.
- */
-static bool may_send_again(const struct ioq *ioq, const struct slot *slot, const struct io_lun *lun)
+/* Whether a request must not be executed twice, and may have been when it is cut short. */
+static bool is_once_only(const struct ioq *ioq, const struct slot *slot)
 {
+	return (slot->flags & SLOT_NO_REPLAY) || ioq->set->report;
+}
+
+/* The delay before a request is sent again, in milliseconds: longer each time. */
+static uint32_t next_delay(const struct slot_timer *timer)
+{
+	if (!timer->delay_ms)
+		return 1;
+	return timer->delay_ms < DELAY_MOST ? 2 * timer->delay_ms : DELAY_MOST;
+}
+
+/*
+ * Whether a request is to be sent again. What another handle found is decoded when its own one
+ * polls: the device may have reconnected since, without something that the request needs. A busy
+ * LUN is asked for as long as the request may take, everything else only so many times.
+ */
+static bool may_send_again(struct ioq *ioq, struct slot *slot, enum scsi_retry retry)
+{
+	const struct io_lun *lun = slot_lun(slot);
 	uint16_t most = slot->flags & SLOT_RAW ? slot->retries : lun->retries;
 
-	return slot->tries < most && !(slot->flags & SLOT_ABORTED) &&
-	       io_lun_state(lun) != LUN_GONE && slot_is_possible(ioq, slot);
+	if (retry == SCSI_RETRY_NEVER || (slot->flags & SLOT_ABORTED) || !most ||
+	    io_lun_state(lun) == LUN_GONE || !slot_is_possible(ioq, slot))
+		return false;
+	if (retry == SCSI_RETRY_ABORTED && (is_once_only(ioq, slot) || (slot->flags & SLOT_RESET)))
+		return false;
+	if (retry != SCSI_RETRY_LATER && slot->tries >= most)
+		return false;
+	return retry == SCSI_RETRY_NOW ||
+	       timeout_allows(ioq, slot, next_delay(slot_timer(ioq, slot)));
 }
 
-/* A request that was to end keeps its own result if that was faster; else it has been cut short. */
-static int result_of_aborted(const struct ioq *ioq, const struct slot *slot, int result)
+static void send_again(struct ioq *ioq, struct slot *slot, enum scsi_retry retry)
 {
-	bool cut_short = result == -ECANCELED || result == -EBUSY;
+	struct slot_timer *timer = slot_timer(ioq, slot);
 
-	return cut_short ? slot_timer(ioq, slot)->result : result;
+	backoff_append(ioq, slot);
+	if (retry != SCSI_RETRY_NOW) {
+		timer->delay_ms = next_delay(timer);
+		slot->due += timer->delay_ms;
+	}
+	if (retry != SCSI_RETRY_LATER)
+		slot->tries++;
+	slot->flags = (uint8_t)((slot->flags | SLOT_RETRIED) & ~SLOT_RESET);
 }
 
-static bool decode_unwritten(struct ioq *ioq, const struct slot *slot, struct vscsi_completion *out)
+/*
+ * The result of a request that failed with @result. Whoever ended it determines that: its time
+ * limit, an abort or a reset by the application; or another, and then it is not known whether it
+ * was executed.
+ */
+static int failed_result(const struct ioq *ioq, const struct slot *slot, int result,
+			 enum scsi_retry retry)
 {
-	count_error(ioq);
+	if (slot->flags & SLOT_ABORTED)
+		return slot_timer(ioq, slot)->result;
+	if (retry != SCSI_RETRY_ABORTED)
+		return result;
+	if (slot->flags & SLOT_RESET)
+		return -ECANCELED;
+	return is_once_only(ioq, slot) ? -ECONNRESET : result;
+}
+
+/* The only request that moves no data, but for raw commands. */
+static bool is_flush(const struct slot *slot)
+{
+	return !(slot->flags & SLOT_RAW) && (slot->shape & SHAPE_TABLE) == SHAPE(0, 0);
+}
+
+static bool decode_unwritten(struct ioq *ioq, struct slot *slot, struct vscsi_completion *out)
+{
+	ioq_count_error(ioq);
+	timeout_take_resets(ioq);
 	out->residual = slot_data_len(slot);
-	out->result = slot->flags & SLOT_ABORTED ? slot_timer(ioq, slot)->result : -EPROTO;
+	out->result =
+		failed_result(ioq, slot, -EPROTO,
+			      slot->flags & SLOT_RESET ? SCSI_RETRY_ABORTED : SCSI_RETRY_NEVER);
 	return true;
 }
 
@@ -304,7 +364,9 @@ bool slot_decode(struct ioq *ioq, struct slot *slot, struct vscsi_completion *ou
 {
 	struct io_lun *lun = slot_lun(slot);
 	struct virtio_scsi_cmd_resp resp;
-	struct scsi_sense sense;
+	struct scsi_sense decoded;
+	const struct scsi_sense *sense;
+	enum scsi_retry retry;
 
 	memcpy(&resp, slot_response(slot), offsetof(struct virtio_scsi_cmd_resp, sense));
 	slot_forget(slot);
@@ -313,24 +375,30 @@ bool slot_decode(struct ioq *ioq, struct slot *slot, struct vscsi_completion *ou
 	out->response = resp.response;
 	if (resp.response == RESPONSE_UNWRITTEN)
 		return decode_unwritten(ioq, slot, out);
+	if (slot->used_len < RESPONSE_LEAST)
+		ioq_count_error(ioq);
 	out->status = resp.status;
 	out->status_qualifier = le16toh(resp.status_qualifier);
-	copy_sense(ioq, slot, le32toh(resp.sense_len), out, &sense);
-	if (sense.key == SCSI_KEY_UNIT_ATTENTION)
-		note_unit_attention(ioq, lun, &sense);
-	if (may_send_again(ioq, slot, lun) && scsi_retry(out->response, out->status, &sense)) {
-		unsigned doublings = slot->tries < BUSY_DOUBLINGS ? slot->tries : BUSY_DOUBLINGS;
-
-		send_again(ioq, slot, sense.key == SCSI_KEY_UNIT_ATTENTION ? 0 : 1u << doublings);
-		return false;
-	}
-	out->result = scsi_result(out->response, out->status, &sense);
+	sense = copy_sense(ioq, slot, le32toh(resp.sense_len), out, &decoded) ? &decoded : NULL;
+	if (sense && sense->key == SCSI_KEY_UNIT_ATTENTION)
+		note_unit_attention(ioq, lun, sense);
+	out->result = scsi_result(out->response, out->status, sense);
 	if (out->result == -ENODEV)
 		note_absence(ioq, lun);
-	if (slot->flags & SLOT_ABORTED)
-		out->result = result_of_aborted(ioq, slot, out->result);
+	retry = scsi_retry(out->response, out->status, sense);
+	if (retry == SCSI_RETRY_ABORTED)
+		timeout_take_resets(ioq);
+	if (may_send_again(ioq, slot, retry)) {
+		send_again(ioq, slot, retry);
+		return false;
+	}
+	if (out->result && is_flush(slot) &&
+	    scsi_flush_is_void(out->response, out->status, sense, lun->write_cache))
+		out->result = 0;
 	out->residual = find_residual(ioq, slot, le32toh(resp.resid), out->result == 0);
 	if (out->result == 0 && out->residual && !(slot->flags & SLOT_RAW))
 		out->result = -EBADMSG;
+	if (out->result)
+		out->result = failed_result(ioq, slot, out->result, retry);
 	return true;
 }

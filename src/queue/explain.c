@@ -11,22 +11,18 @@
 #include "scsi/sense.h"
 #include "util/error.h"
 
-/* Whether the result comes from the sense data, as in scsi_result(). */
-static bool sense_tells(const struct vscsi_completion *c)
-{
-	if (c->response == VIRTIO_SCSI_S_FAILURE)
-		return c->sense_len && c->status == SCSI_CHECK_CONDITION;
-	return c->sense_len && c->response == VIRTIO_SCSI_S_OK;
-}
-
-/* Why a request has no response from the device. */
-static const char *unanswered(int err)
+/* Why a request ended that has no response from the device, or whose result is not the device's. */
+static const char *unanswered(const struct vscsi_completion *c, int err)
 {
 	switch (err) {
 	case -ETIMEDOUT:
 		return "it took longer than its time limit and was ended";
 	case -ECONNRESET:
-		return "the device was lost with it, so that it may have been carried out or not";
+		return c->response == RESPONSE_UNWRITTEN
+			       ? "the device was lost with it, so that it may have been carried "
+				 "out or not"
+			       : "a reset cut it short, so that it may have been carried out or "
+				 "not";
 	case -ENODEV:
 		return "the LUN is gone, or is another one now; close it";
 	case -ECANCELED:
@@ -36,30 +32,42 @@ static const char *unanswered(int err)
 	}
 }
 
-/* The text for a result that comes from neither sense nor status, or NULL. */
+/* Whether the library determined the result, whatever the device answered: see slot_decode(). */
+static bool is_ours(const struct vscsi_completion *c, int err)
+{
+	return c->response == RESPONSE_UNWRITTEN || err == -ETIMEDOUT || err == -ECONNRESET ||
+	       err == -ECANCELED;
+}
+
+/* Whether the result comes from the sense data, as in scsi_result(). */
+static bool sense_tells(const struct vscsi_completion *c)
+{
+	if (c->response == VIRTIO_SCSI_S_OK)
+		return c->sense_len && c->status == SCSI_CHECK_CONDITION;
+	return c->sense_len && c->response == VIRTIO_SCSI_S_FAILURE;
+}
+
+/* The text for a result that doesn't come from sense data. */
 static const char *outcome(const struct vscsi_completion *c, int err)
 {
-	if (c->response == RESPONSE_UNWRITTEN || err == -ETIMEDOUT)
-		return unanswered(err);
-	return c->response ? scsi_response_text(c->response) : NULL;
+	if (is_ours(c, err))
+		return unanswered(c, err);
+	return c->response ? scsi_response_text(c->response) : strerror(-err);
 }
 
 int completion_explain(unsigned target, unsigned number, const struct vscsi_completion *c, int err,
 		       const char *what, const char *lost)
 {
-	const char *text = outcome(c, err);
-
 	if (err == -ENOTCONN)
 		return error_set(
 			err, "%s on LUN %u:%u: the device is lost: %s; close it and open it again",
 			what, target, number, lost);
-	if (sense_tells(c))
+	if (!is_ours(c, err) && sense_tells(c))
 		return error_set(err, "%s on LUN %u:%u: %s (%x/%02x/%02x)", what, target, number,
 				 scsi_sense_text(c->sense_key, c->asc, c->ascq), c->sense_key,
 				 c->asc, c->ascq);
-	if (!text && c->status)
+	if (!is_ours(c, err) && !c->response && c->status)
 		return error_set(err, "%s on LUN %u:%u: status %s", what, target, number,
 				 scsi_status_text(c->status));
-	return error_set(err, "%s on LUN %u:%u: %s", what, target, number,
-			 text ? text : strerror(-err));
+	return error_set(err, "%s on LUN %u:%u: %s", what, target, number, outcome(c, err));
 }

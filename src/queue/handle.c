@@ -37,43 +37,67 @@ static struct ioq *find_shared(struct queue_set *set)
 	return best;
 }
 
-/* Takes a ring for a handle; NULL when none is left that the flags allow. */
-static struct ioq *take_ioq(struct queue_set *set, uint32_t flags, bool *shared)
+/* Makes the handle one of those that use the queue. */
+static void link_handle(struct vscsi_queue *queue)
 {
-	struct ioq *ioq = NULL;
+	struct ioq *ioq = queue->ioq;
 
+	queue->done = NO_SLOT;
+	queue->budget = queue->allowance = 1;
+	queue->next_handle = ioq->handles;
+	ioq->handles = queue;
+	ioq->users++;
+	ioq->exclusive = !queue->shared;
+	ioq_choose_path(ioq);
+}
+
+static void unlink_handle(struct vscsi_queue *queue)
+{
+	struct ioq *ioq = queue->ioq;
+	struct vscsi_queue **link = &ioq->handles;
+
+	while (*link != queue)
+		link = &(*link)->next_handle;
+	*link = queue->next_handle;
+	ioq->users--;
+	ioq->exclusive = false;
+}
+
+/* The fast path relies on it: all slots of an exclusive queue are its handle's. */
+static void own_slots(struct vscsi_queue *queue)
+{
+	unsigned i;
+
+	for (i = 0; i < queue->ioq->depth; i++)
+		queue->ioq->slots[i].owner = queue;
+}
+
+/* Takes a ring for a handle; false when none is left that the flags allow. */
+static bool take_ioq(struct queue_set *set, uint32_t flags, struct vscsi_queue *queue)
+{
 	pthread_mutex_lock(&set->lock);
 	if (!(flags & VSCSI_QUEUE_SHARED))
-		ioq = find_exclusive(set);
-	*shared = !ioq;
-	if (!ioq && !(flags & VSCSI_QUEUE_EXCLUSIVE))
-		ioq = find_shared(set);
-	if (ioq) {
-		ioq->users++;
-		ioq->checked += (flags & VSCSI_QUEUE_CHECK_THREAD) != 0;
-		ioq->exclusive = !*shared;
-		ioq_choose_path(ioq);
-	}
+		queue->ioq = find_exclusive(set);
+	queue->shared = !queue->ioq;
+	if (!queue->ioq && !(flags & VSCSI_QUEUE_EXCLUSIVE))
+		queue->ioq = find_shared(set);
+	if (queue->ioq)
+		link_handle(queue);
 	pthread_mutex_unlock(&set->lock);
-	return ioq;
+	return queue->ioq;
 }
 
 int queue_create_on(struct ioq *ioq, struct vscsi_queue **out)
 {
 	struct vscsi_queue *queue = calloc(1, sizeof(*queue));
-	unsigned i;
 
 	if (!queue)
 		return error_set(-ENOMEM, "out of memory");
 	queue->ioq = ioq;
 	queue->free_threaded = true;
 	queue->internal = true;
-	queue->done = NO_SLOT;
-	queue->budget = queue->allowance = 1;
-	ioq->users++;
-	ioq->exclusive = true;
-	for (i = 0; i < ioq->depth; i++)
-		ioq->slots[i].owner = queue;
+	link_handle(queue);
+	own_slots(queue);
 	*out = queue;
 	return 0;
 }
@@ -81,13 +105,14 @@ int queue_create_on(struct ioq *ioq, struct vscsi_queue **out)
 int queue_create(struct queue_set *set, uint32_t flags, bool internal, struct vscsi_queue **out)
 {
 	struct vscsi_queue *queue = calloc(1, sizeof(*queue));
-	struct ioq *ioq;
-	unsigned i;
 
 	if (!queue)
 		return error_set(-ENOMEM, "out of memory");
-	ioq = take_ioq(set, flags, &queue->shared);
-	if (!ioq) {
+	queue->free_threaded = flags & VSCSI_QUEUE_SHARED;
+	queue->check_thread = flags & VSCSI_QUEUE_CHECK_THREAD;
+	queue->internal = internal;
+	queue->owner = pthread_self();
+	if (!take_ioq(set, flags, queue)) {
 		free(queue);
 		return error_set(
 			-EBUSY,
@@ -95,20 +120,12 @@ int queue_create(struct queue_set *set, uint32_t flags, bool internal, struct vs
 			"close one, or open this one without VSCSI_QUEUE_EXCLUSIVE",
 			set->count);
 	}
-	queue->ioq = ioq;
-	queue->free_threaded = flags & VSCSI_QUEUE_SHARED;
-	queue->check_thread = flags & VSCSI_QUEUE_CHECK_THREAD;
-	queue->internal = internal;
-	queue->done = NO_SLOT;
-	queue->budget = queue->allowance = 1;
-	queue->owner = pthread_self();
-	if (queue->shared)
+	if (queue->shared) {
 		share_join(queue);
-	else
-		node_migrate(ioq->slots, ioq->depth * sizeof(struct slot));
-	/* The fast path relies on it: all slots of an exclusive queue are this handle's. */
-	for (i = 0; !queue->shared && i < ioq->depth; i++)
-		ioq->slots[i].owner = queue;
+	} else {
+		node_migrate(queue->ioq->slots, queue->ioq->depth * sizeof(struct slot));
+		own_slots(queue);
+	}
 	*out = queue;
 	return 0;
 }
@@ -123,10 +140,7 @@ void queue_destroy(struct vscsi_queue *queue)
 		share_quit(queue);
 	set = queue->ioq->set;
 	pthread_mutex_lock(&set->lock);
-	queue->ioq->users--;
-	queue->ioq->checked -= queue->check_thread;
-	queue->ioq->exclusive = false;
-	ioq_choose_path(queue->ioq);
+	unlink_handle(queue);
 	pthread_mutex_unlock(&set->lock);
 	free(queue);
 }
@@ -136,6 +150,7 @@ void queue_abandon(struct vscsi_queue *queue)
 	if (!queue)
 		return;
 	share_abandon(queue);
+	unlink_handle(queue);
 	free(queue);
 }
 
@@ -167,19 +182,30 @@ bool queue_has_pending(struct vscsi_queue *queue)
 	return pending;
 }
 
-bool queue_backs_off(struct vscsi_queue *queue)
+unsigned queue_retry_ms(struct vscsi_queue *queue, unsigned most)
 {
 	struct ioq *ioq = queue->ioq;
-	bool any = false;
+	uint32_t now = (uint32_t)clock_ms();
+	bool running = ioq_running(ioq);
 	uint16_t at;
 
 	queue_lock(queue);
-	/* Those that are held back are sent when their LUN has been revalidated. */
-	for (at = ioq->backoff; at != NO_SLOT && !any; at = ioq->slots[at].next)
-		any = io_lun_state(slot_lun(&ioq->slots[at])) != LUN_SUSPECT ||
-		      slot_state(&ioq->slots[at]) == SLOT_LOST;
+	for (at = ioq->backoff; at != NO_SLOT; at = ioq->slots[at].next) {
+		const struct slot *slot = &ioq->slots[at];
+		enum lun_state lun = io_lun_state(slot_lun(slot));
+		int32_t left = (int32_t)(slot->due - now);
+
+		/* What is lost is there for its own handle alone. */
+		if (slot_state(slot) == SLOT_LOST || lun == LUN_GONE)
+			left = slot->owner == queue ? 0 : INT32_MAX;
+		/* Those that are held back are sent when their LUN has been revalidated. */
+		else if (!running || lun == LUN_SUSPECT)
+			left = INT32_MAX;
+		if (left < (int32_t)most)
+			most = left < 0 ? 0 : (unsigned)left;
+	}
 	queue_unlock(queue);
-	return any;
+	return most;
 }
 
 /* Ends a request early that the device has or that waits to be sent again. */
@@ -187,9 +213,7 @@ static void abort_slot(struct ioq *ioq, struct slot *slot, uint64_t now)
 {
 	if (slot_state(slot) != SLOT_IN_RING && slot_state(slot) != SLOT_BACKOFF)
 		return;
-	if (!(slot->flags & SLOT_SEEN))
-		slot_timer(ioq, slot)->seen_ms = now;
-	slot->flags |= SLOT_SEEN;
+	timeout_note_seen(ioq, slot, now);
 	/* In a ring that the device no longer has, where it waits to be sent again. */
 	if (slot_state(slot) == SLOT_IN_RING && ioq_is_drained(ioq))
 		slot_lose(ioq, slot, -ECANCELED);

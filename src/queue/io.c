@@ -23,7 +23,7 @@ int queue_flush(struct vscsi_queue *queue, struct io_lun *lun, uint64_t user_dat
 	if (err)
 		return err;
 	request_init(&request);
-	scsi_cdb_sync_cache(slot->header->cdb, lun->sync_cache_16);
+	scsi_cdb_sync_cache(slot->cdb, lun->sync_cache_16);
 	request_fill(queue->ioq, slot, lun, &request);
 	return request_commit(queue, lun, slot, user_data);
 }
@@ -53,11 +53,11 @@ int queue_unmap(struct vscsi_queue *queue, struct io_lun *lun, const struct vscs
 	err = request_begin(queue, lun, &slot);
 	if (err)
 		return err;
-	list = (uint8_t *)slot->header + SLOT_PARAM;
+	list = slot_copy(queue->ioq, slot)->parameters;
 	scsi_unmap_header(list, count);
 	for (i = 0; i < count; i++)
 		scsi_unmap_range(list, i, ranges[i].lba, ranges[i].blocks);
-	scsi_cdb_unmap(slot->header->cdb, count);
+	scsi_cdb_unmap(slot->cdb, count);
 	request_add_parameters(queue->ioq, &request, slot, SCSI_UNMAP_LIST_LEN(count));
 	request_fill(queue->ioq, slot, lun, &request);
 	return request_commit(queue, lun, slot, user_data);
@@ -85,8 +85,7 @@ int queue_write_zeroes(struct vscsi_queue *queue, struct io_lun *lun, uint64_t l
 	err = request_gather(queue->ioq, &request, &zeroes, 1, true);
 	if (err)
 		return request_abandon(queue, lun, slot, err);
-	scsi_cdb_write_same(slot->header->cdb, lba, blocks,
-			    SCSI_WS_16 | (unmap ? SCSI_WS_UNMAP : 0));
+	scsi_cdb_write_same(slot->cdb, lba, blocks, SCSI_WS_16 | (unmap ? SCSI_WS_UNMAP : 0));
 	request_fill(queue->ioq, slot, lun, &request);
 	return request_commit(queue, lun, slot, user_data);
 }
@@ -115,7 +114,7 @@ int queue_compare_and_write(struct vscsi_queue *queue, struct io_lun *lun, const
 	err = request_gather(queue->ioq, &request, iov, 2, true);
 	if (err)
 		return request_abandon(queue, lun, slot, err);
-	scsi_cdb_compare_and_write(slot->header->cdb, lba, (uint8_t)blocks, flags & VSCSI_IO_FUA);
+	scsi_cdb_compare_and_write(slot->cdb, lba, (uint8_t)blocks, flags & VSCSI_IO_FUA);
 	request_fill(queue->ioq, slot, lun, &request);
 	slot->flags |= SLOT_NO_REPLAY;
 	return request_commit(queue, lun, slot, user_data);

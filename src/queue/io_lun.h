@@ -52,6 +52,7 @@ enum lun_state {
  * @wide: it has blocks that only a 16-byte CDB can name: all its reads and writes have one
  * @read_only: writes are refused
  * @fua: FUA is known
+ * @write_cache: it says that it has a volatile cache
  * @unmap: UNMAP is known; @unmap_zeroes: WRITE SAME(16) may unmap, and unmapped blocks read as
  *	zeros
  * @sync_cache_16: it knows SYNCHRONIZE CACHE(16) only (ZBC)
@@ -59,7 +60,7 @@ enum lun_state {
  * @probe: a probe of the library's own: a UNIT ATTENTION is what it came to clear
  * @attention: with @probe: a unit attention that puts the identity in doubt was received. Set
  *	before the completion is returned, cleared by the owner
- * @retries: times that a request is sent again
+ * @retries: times that a request is sent again; 0: never, not even while it is busy
  * @timeout_ms: time that a request may take; 0: any
  * @max_zeroes_blocks, @max_caw_blocks, @max_unmap_ranges: as in struct vscsi_lun_info
  * @target, @number: its address in numbers
@@ -77,6 +78,7 @@ struct io_lun {
 	bool wide;
 	bool read_only;
 	bool fua;
+	bool write_cache;
 	bool unmap;
 	bool unmap_zeroes;
 	bool sync_cache_16;

@@ -9,6 +9,7 @@
 #include "queue/credit.h"
 #include "queue/queue.h"
 #include "queue/timeout.h"
+#include "scsi/cdb.h"
 #include "util/error.h"
 
 /* Bytes of a header and of a response as the device expects them (virtio 1.4, 5.6.6.1). */
@@ -63,7 +64,9 @@ static int allocate(struct ioq *ioq)
 		return error_set(-ENOMEM, "out of memory");
 	memset(ioq->slots, 0, (ioq->depth + 1u) * sizeof(struct slot));
 	ioq->timers = calloc(ioq->depth, sizeof(*ioq->timers));
-	if (!ioq->timers)
+	ioq->copies = calloc(ioq->depth, sizeof(*ioq->copies));
+	ioq->order = calloc(ioq->vq.size, sizeof(*ioq->order));
+	if (!ioq->timers || !ioq->copies || !ioq->order)
 		return error_set(-ENOMEM, "out of memory");
 	ioq->memory = dma_alloc(ioq->set->mem, bytes, PAGE_BYTES);
 	if (!ioq->memory)
@@ -111,7 +114,6 @@ int ioq_create(struct queue_set *set, unsigned index, unsigned size, struct ioq 
 	ioq->indirect = queue_set_has(set, VIRTIO_RING_F_INDIRECT_DESC);
 	/* As a device that is yet to be started: DOWN without requests is DRAINED. */
 	atomic_store(&ioq->state, IOQ_DRAINED);
-	ioq_choose_path(ioq);
 	choose_geometry(ioq, size, set->max_segs);
 	err = virtq_init(&ioq->vq, set->transport, set->mem, index, size, features);
 	/* Now, as there may be no room for it when it is needed. */
@@ -142,6 +144,8 @@ void ioq_destroy(struct ioq *ioq)
 	if (ioq->memory)
 		dma_free(ioq->set->mem, ioq->memory);
 	share_fini(&ioq->share);
+	free(ioq->order);
+	free(ioq->copies);
 	free(ioq->timers);
 	free(ioq->slots);
 	free(ioq);
@@ -263,8 +267,70 @@ void slot_format(struct ioq *ioq, struct slot *slot, unsigned out, unsigned in)
 	slot->shape = (uint16_t)(SHAPE(out, in) | (ioq->indirect ? 0 : SHAPE_DIRECT));
 }
 
-void slot_clean(struct slot *slot)
+/* The data segments, from the private copies. */
+static void write_segments(struct ioq *ioq, struct slot *slot, unsigned out, unsigned in)
 {
-	slot->header->task_attr = 0;
-	memset(slot->header->cdb, 0, sizeof(slot->header->cdb));
+	const struct segment one = {.addr = slot->addr,
+				    .len = slot->parameters ? slot->parameters
+							    : slot_data_len(slot)};
+	const struct segment *segments = slot_copy(ioq, slot)->segments;
+	struct vring_desc *data = slot_table(ioq, slot, out) + 1;
+	unsigned i;
+
+	if (out + in == 1)
+		segments = &one;
+	for (i = 0; i < out + in; i++) {
+		/* The response comes between the two kinds. */
+		struct vring_desc *desc = &data[i < out ? i : i + 1];
+
+		desc->addr = htole64(segments[i].addr);
+		desc->len = htole32(segments[i].len);
+	}
+}
+
+void slot_write(struct ioq *ioq, struct slot *slot, const struct io_lun *lun)
+{
+	struct virtio_scsi_cmd_req *header = slot->header;
+
+	memcpy(header->lun, lun->addr, sizeof(header->lun));
+	header->task_attr = slot->task_attr;
+	memcpy(header->cdb, slot->cdb, sizeof(header->cdb));
+	if (slot->parameters)
+		memcpy((char *)header + SLOT_PARAM, slot_copy(ioq, slot)->parameters,
+		       slot->parameters);
+	write_segments(ioq, slot, SHAPE_OUT(slot->shape), SHAPE_IN(slot->shape));
+}
+
+/* The CDB of a plain transfer, which has only its numbers in private memory. */
+static void restore_cdb(struct slot *slot, const struct io_lun *lun)
+{
+	const bool write = SHAPE_OUT(slot->shape);
+	/* A call that was abandoned has a LUN without blocks, and is not sent again. */
+	uint32_t blocks = lun->block_size ? slot_data_len(slot) / lun->block_size : 0;
+
+	if (slot->shape & SHAPE_10)
+		scsi_cdb_put_10(slot->cdb, write ? SCSI_WRITE_10 : SCSI_READ_10, 0,
+				(uint32_t)slot->lba, blocks);
+	else if (slot->shape & SHAPE_16)
+		scsi_cdb_put_16(slot->cdb, write ? SCSI_WRITE_16 : SCSI_READ_16, 0, slot->lba,
+				blocks);
+}
+
+void slot_restore(struct ioq *ioq, struct slot *slot)
+{
+	const uint16_t shape = slot->shape;
+	const struct io_lun *lun = slot_lun(slot);
+
+	memset(slot->header, 0, sizeof(*slot->header));
+	slot->header->tag = htole64(slot_tag(ioq, slot));
+	if (!lun) {
+		slot_forget(slot);
+		slot_poison(slot->header);
+		slot->shape = NO_SHAPE;
+		return;
+	}
+	restore_cdb(slot, lun);
+	slot_format(ioq, slot, SHAPE_OUT(shape), SHAPE_IN(shape));
+	slot->shape = shape;
+	slot_write(ioq, slot, lun);
 }

@@ -153,6 +153,7 @@ enum slot_state {
 #define SLOT_SEEN      (1u << 4) /* it was in flight at a scan for late requests */
 #define SLOT_REPLAYED  (1u << 5) /* in flight when its device reconnected: queue_set.replayed */
 #define SLOT_ABORTED   (1u << 6) /* it is or was ABORTING: its timer has a result for it */
+#define SLOT_RESET     (1u << 7) /* in flight when the application reset its LUN */
 
 /* State and flags in one number, for one comparison. */
 #define SLOT_STATUS(state, flags) \
@@ -165,13 +166,15 @@ enum slot_state {
  */
 #define SHAPE(out, in) ((uint16_t)((out) << 5 | (in)))
 #define SHAPE_TABLE    SHAPE(31, 31)
+#define SHAPE_OUT(s)   ((unsigned)(s) >> 5 & 31)
+#define SHAPE_IN(s)    ((unsigned)(s)&31)
 #define SHAPE_10       (1u << 10) /* READ(10) or WRITE(10), as the segments say */
 #define SHAPE_16       (1u << 11) /* READ(16) or WRITE(16) */
 #define SHAPE_DIRECT   (1u << 12) /* the table lies in the ring */
 #define NO_SHAPE       UINT16_MAX
 
 /**
- * struct slot - The private part of a request, one cache line
+ * struct slot - The private part of a request
  * @header: the start of its place in DMA memory
  * @user_data: as given with the request
  * @lun: LUN of the request; NULL while it is FREE or PREPARED. Read by other threads too
@@ -183,12 +186,21 @@ enum slot_state {
  * @used_len: bytes that it says it has written, while DONE
  * @due: from then on it is sent again, in milliseconds that wrap, while in BACKOFF
  * @retries: times that a raw command is sent again; others take their LUN's
- * @tries: times that it was sent again; 0 whenever the slot is free
+ * @tries: times that it was sent again, not counting those while the LUN was busy; 0 whenever the
+ *	slot is free
  * @shape: SHAPE() and more
  * @head: its head in the ring
  * @next: next one in whatever list it is in
+ * @pushed: while in the ring, where it was pushed: virtq_next()
  * @state: enum slot_state; @flags: SLOT_*; @status: both, SLOT_STATUS()
  * @free: all of these in one store, for a slot that becomes free
+ * @lba: with SHAPE_10 or SHAPE_16, the first block
+ * @addr: where the device sees its data, if that is one segment
+ * @cdb, @task_attr: what the header has of these, without SHAPE_10 and SHAPE_16
+ * @parameters: bytes of an UNMAP's parameter list, else 0
+ *
+ * The first line is all that a completion needs. The second one, with ioq.copies, is what else a lost
+ * device may have overwritten in DMA memory: slot_restore() writes a request again from these.
  */
 struct slot {
 	struct virtio_scsi_cmd_req *header;
@@ -208,7 +220,10 @@ struct slot {
 	uint16_t head;
 	union {
 		struct {
-			uint16_t next;
+			union {
+				uint16_t next;
+				uint16_t pushed;
+			};
 			union {
 				struct {
 					uint8_t state;
@@ -219,15 +234,33 @@ struct slot {
 		};
 		uint32_t free;
 	};
+	uint64_t lba;
+	uint64_t addr;
+	uint8_t cdb[VIRTIO_SCSI_CDB_DEFAULT_SIZE];
+	uint8_t task_attr;
+	uint8_t parameters;
+	uint8_t pad[14];
 };
-_Static_assert(sizeof(struct slot) == CACHE_LINE, "a request's private part is one cache line");
+_Static_assert(offsetof(struct slot, lba) == CACHE_LINE && sizeof(struct slot) == 2 * CACHE_LINE,
+	       "a request's private part is two cache lines");
 
-struct ioq_path;
+/* A data segment as the device sees it. */
+struct segment {
+	uint64_t addr;
+	uint32_t len;
+};
+
+/*
+ * What the device reads of a request besides what struct slot has: its segments if they are more
+ * than one, first those for the device, or an UNMAP's parameter list.
+ */
+union slot_copy {
+	struct segment segments[SLOT_MAX_SEGS];
+	uint8_t parameters[SLOT_PARAM_BYTES];
+};
 
 /**
  * struct ioq - A request queue
- * @path: the functions that take its requests and polls, chosen when its state changes; the one
- *	thing that the public calls ask
  * @vq: the virtqueue, which keeps its contents while the device is away
  * @slots: private parts, @depth of them, and one with NO_SHAPE that ends the list of free slots
  * @free: first free slot, @depth when there is none; the one freed last comes first, as its cache
@@ -239,6 +272,8 @@ struct ioq_path;
  * @readable: its used entries can be read before they are taken: the ring is split and not in order
  * @packed: the same, and each chain is one descriptor of a packed ring
  * @memory: the slots' places in DMA memory; @iova: where the device sees them
+ * @copies: private copies of what is in them, @depth of them
+ * @order: room to sort by slot.pushed: as many numbers of slots as the ring has entries
  * @cache, @map: to translate addresses
  * @set: the queues of the device
  * @credit_at: where its credits are among those of a LUN, see credit.h
@@ -247,16 +282,16 @@ struct ioq_path;
  * @scan_at_ms: when to look for late requests next
  * @progress: up to when what the device returned has been taken, see timeout.c
  * @aborting: requests that are ABORTING
+ * @reset_noted: timeout_take_resets() has something to take
+ * @errors: rules that the device broke and that were put right; read by any thread
  * @kick_pending: a kick is to be sent once the lock is released
  * @lock: held by handles that share the queue; @share: what it guards for them
  * @state: enum ioq_state; @policy: enum inflight_policy, from when it was RUNNING last
- * @users: handles that use it; @checked: those of them with VSCSI_QUEUE_CHECK_THREAD;
- *	@exclusive: it belongs to one handle alone
+ * @handles: handles that use it, @users of them; @exclusive: it belongs to one handle alone
  * @counting: there are LUNs with credits
  * @next_vq: what the device has after a reconnect, until the queue's user switches to it
  */
 struct ioq {
-	_Atomic(const struct ioq_path *) path;
 	struct virtq vq;
 	struct slot *slots;
 	uint16_t free;
@@ -269,6 +304,8 @@ struct ioq {
 	bool packed;
 	char *memory;
 	uint64_t iova;
+	union slot_copy *copies;
+	uint16_t *order;
 	struct dma_cache cache;
 	const struct dma_map *map;
 	struct queue_set *set;
@@ -283,13 +320,15 @@ struct ioq {
 		bool marked;
 	} progress;
 	atomic_uint aborting;
+	atomic_bool reset_noted;
+	_Atomic uint64_t errors;
 	atomic_bool kick_pending;
 	struct lock lock;
 	struct share share;
 	_Atomic uint8_t state;
 	_Atomic uint8_t policy;
+	struct vscsi_queue *handles;
 	unsigned users;
-	unsigned checked;
 	bool exclusive;
 	atomic_bool counting;
 	struct virtq next_vq;
@@ -307,7 +346,7 @@ struct ioq {
  * @seg_max: data segments that a request may have (virtio 1.4, 5.6.4); @max_segs: as the
  *	application wants it, 0: as many as fit
  * @scan_ms: interval between looks for late requests; 0: nothing has a time limit
- * @errors: broken rules that were put right
+ * @report: requests that may have been executed are never sent again
  * @replayed: requests that were in flight when the device reconnected and are not returned yet
  * @answered: it has answered one of them
  * @zeroes: a block of zeros in DMA memory, for WRITE SAME
@@ -327,7 +366,7 @@ struct queue_set {
 	uint32_t seg_max;
 	uint32_t max_segs;
 	_Atomic uint32_t scan_ms;
-	_Atomic uint64_t errors;
+	bool report;
 	atomic_uint replayed;
 	atomic_bool answered;
 	void *zeroes;
@@ -364,7 +403,9 @@ void ioq_set_state(struct ioq *ioq, enum ioq_state to);
 /* From now on requests may have SLOT_COUNTED; set->lock held. */
 void ioq_begin_counting(struct ioq *ioq);
 
-/* Chooses the path again: after a change of state, of counting, or of its users. */
+/*
+ * Chooses the paths of its handles again: after a change of state, or of counting; set->lock held.
+ */
 void ioq_choose_path(struct ioq *ioq);
 
 /* A slot's table, with @out segments for the device. */
@@ -373,8 +414,19 @@ struct vring_desc *slot_table(const struct ioq *ioq, const struct slot *slot, un
 /* Formats a slot's table for @out segments to and @in segments from the device. */
 void slot_format(struct ioq *ioq, struct slot *slot, unsigned out, unsigned in);
 
-/* Cleans what a raw command left in the request header. */
-void slot_clean(struct slot *slot);
+/*
+ * Copies the rest of a formatted slot to DMA memory: @lun's address, CDB and attribute, data
+ * descriptors, parameters.
+ */
+void slot_write(struct ioq *ioq, struct slot *slot, const struct io_lun *lun);
+
+/**
+ * slot_restore - Write again everything that the device reads of a slot
+ *
+ * For a device that replaces one that was lost, and may have written anything to DMA memory. The
+ * slot's response stays as it is.
+ */
+void slot_restore(struct ioq *ioq, struct slot *slot);
 
 /* Acquire pairs with ioq_set_state(): a device was cut off before anybody sees its queues DOWN. */
 static inline enum ioq_state ioq_state(const struct ioq *ioq)
@@ -401,6 +453,14 @@ static inline bool ioq_continues(const struct ioq *ioq)
 	return atomic_load_explicit(&ioq->policy, memory_order_relaxed) == INFLIGHT_CONTINUE;
 }
 
+/* Counts a rule that the device broke. One thread at a time does: that which polls. */
+static inline void ioq_count_error(struct ioq *ioq)
+{
+	uint64_t errors = atomic_load_explicit(&ioq->errors, memory_order_relaxed);
+
+	atomic_store_explicit(&ioq->errors, errors + 1, memory_order_relaxed);
+}
+
 /* Whether a feature was negotiated. Any thread, also while the device is away. */
 static inline bool queue_set_has(const struct queue_set *set, unsigned bit)
 {
@@ -417,6 +477,12 @@ static inline size_t slot_place(unsigned number)
 static inline uint16_t slot_number(const struct ioq *ioq, const struct slot *slot)
 {
 	return (uint16_t)(slot - ioq->slots);
+}
+
+/* The private copy of what struct slot has no room for. */
+static inline union slot_copy *slot_copy(const struct ioq *ioq, const struct slot *slot)
+{
+	return &ioq->copies[slot_number(ioq, slot)];
 }
 
 static inline enum slot_state slot_state(const struct slot *slot)
@@ -541,12 +607,14 @@ static inline void slot_forget(const struct slot *slot)
 static inline void slot_push(struct ioq *ioq, struct slot *slot)
 {
 	slot_set_state(slot, SLOT_IN_RING);
+	slot->pushed = virtq_next(&ioq->vq);
 	virtq_push_untracked(&ioq->vq, slot->head);
 }
 
 /* The same for a request that was in it before. */
 static inline void slot_push_again(struct ioq *ioq, struct slot *slot)
 {
+	slot_forget(slot);
 	slot_poison(slot->header);
 	slot_push(ioq, slot);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Which functions a queue's requests and polls go through. Chosen once, when the queue's state or
- * use changes; the public calls jump through the table and ask nothing else.
+ * Which functions a handle's requests and polls go through. Chosen once, when the state of its
+ * queue changes; the public calls jump through the table and ask nothing else.
  */
 #include <errno.h>
 
@@ -21,7 +21,7 @@ static const struct ioq_path path_direct = PATH(direct, submit_split);
 /* Each chain is one descriptor of a packed ring. */
 const struct ioq_path ioq_path_packed = PATH(packed, submit_packed);
 /* Several handles on a split ring with tables in the slots. */
-static const struct ioq_path path_shared = PATH(shared, submit_general);
+static const struct ioq_path path_shared = PATH(shared, submit_shared);
 /* Every layout, every state. */
 const struct ioq_path ioq_path_general = PATH(general, submit_general);
 
@@ -30,13 +30,15 @@ static const struct ioq_path ioq_path_checked = {
 	read_general, write_general, readv_general, writev_general, submit_checked, poll_checked,
 };
 
-static const struct ioq_path *choose(const struct ioq *ioq)
+static const struct ioq_path *choose(const struct vscsi_queue *queue)
 {
-	if (ioq->checked || ioq->set->forked)
+	const struct ioq *ioq = queue->ioq;
+
+	if (queue->check_thread || ioq->set->forked)
 		return &ioq_path_checked;
 	if (!ioq_running(ioq))
 		return &ioq_path_general;
-	if (!ioq->exclusive)
+	if (queue->shared)
 		return ioq->readable && ioq->indirect && !ioq_counting(ioq) ? &path_shared
 									    : &ioq_path_general;
 	if (ioq_counting(ioq))
@@ -48,7 +50,10 @@ static const struct ioq_path *choose(const struct ioq *ioq)
 
 void ioq_choose_path(struct ioq *ioq)
 {
-	atomic_store_explicit(&ioq->path, choose(ioq), memory_order_relaxed);
+	struct vscsi_queue *queue;
+
+	for (queue = ioq->handles; queue; queue = queue->next_handle)
+		atomic_store_explicit(&queue->path, choose(queue), memory_order_relaxed);
 }
 
 /* Kicks are counted for vscsi_queue_get_info(). */
@@ -77,6 +82,18 @@ int submit_packed(struct vscsi_queue *queue)
 	return packed_publish(&queue->ioq->vq.packed) ? queue_kick(queue) : 0;
 }
 
+int submit_shared(struct vscsi_queue *queue)
+{
+	struct ioq *ioq = queue->ioq;
+	bool kick;
+
+	lock_acquire(&ioq->lock);
+	kick = split_publish(&ioq->vq.ring);
+	lock_release(&ioq->lock);
+	/* A system call with the lock held would keep the others waiting. */
+	return unlikely(kick) ? queue_kick(queue) : 0;
+}
+
 /* On a queue whose device is away, the device is shown the requests when it reconnects. */
 int submit_general(struct vscsi_queue *queue)
 {
@@ -87,7 +104,6 @@ int submit_general(struct vscsi_queue *queue)
 	queue_lock(queue);
 	kick = virtq_publish(&queue->ioq->vq);
 	queue_unlock(queue);
-	/* A system call with the lock held would keep the others waiting. */
 	if (kick)
 		queue_kick(queue);
 	return 0;

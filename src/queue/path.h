@@ -27,6 +27,7 @@ PATH_RW(general);
 
 int submit_split(struct vscsi_queue *queue);
 int submit_packed(struct vscsi_queue *queue);
+int submit_shared(struct vscsi_queue *queue);
 int submit_general(struct vscsi_queue *queue);
 
 int submit_checked(struct vscsi_queue *queue);

@@ -27,7 +27,7 @@ static unsigned deliver(struct ioq *ioq, struct slot *slot, uint32_t used_len,
 	slot->used_len = used_len;
 	if (slot_state(slot) == SLOT_LOST)
 		slot_fill_lost(ioq, slot, out);
-	else if (is_good(slot, slot->header, used_len))
+	else if (is_good(ioq, slot, slot->header, used_len))
 		fill_good(out, slot);
 	else if (!slot_decode(ioq, slot, out))
 		return 0;
@@ -304,11 +304,10 @@ int poll_shared(struct vscsi_queue *queue, struct vscsi_completion *out, unsigne
 
 	lock_acquire(&ioq->lock);
 	if (likely(max && queue->done == NO_SLOT && !queue->armed) &&
-	    likely(ioq->backoff == NO_SLOT && !ioq_counting(ioq) && ioq_running(ioq)) &&
-	    virtq_has_one(&ioq->vq, false))
+	    likely(ioq->backoff == NO_SLOT && ioq_running(ioq)) && virtq_has_one(&ioq->vq, false))
 		count = collect_plain(ioq, queue, out, 1, (struct kind){0});
 	if (likely(count))
-		share_give(queue, 1);
+		share_give_one(queue);
 	lock_release(&ioq->lock);
 	if (unlikely(!count))
 		return poll_general(queue, out, max);

@@ -32,6 +32,8 @@
 
 /**
  * struct vscsi_queue - A handle on a request queue
+ * @path: the functions that take its requests and polls, the one thing that the public calls ask;
+ *	chosen when the state of @ioq changes
  * @ioq: the request queue
  * @shared: others may use @ioq too: lock it
  * @free_threaded: opened with VSCSI_QUEUE_SHARED: any thread may use it
@@ -44,6 +46,7 @@
  * @notifications: kicks that it sent
  * @spin_ns: how long vscsi_wait() polls before it sleeps
  * @done: first of the slots that other handles found completed for this one; @done_last: its end
+ * @next_handle: next one of @ioq
  * @next: next one of those that share @ioq; from here on, see share.h
  * @held: slots that it has; @reserve: those that it can always have
  * @waiters: threads in vscsi_wait(); @armed: vscsi_arm() asked for a wakeup; @wakeup_pending: it
@@ -52,6 +55,7 @@
  * @wakeup: what wakes it, once it has slept
  */
 struct vscsi_queue {
+	_Atomic(const struct ioq_path *) path;
 	struct ioq *ioq;
 	bool shared;
 	bool free_threaded;
@@ -65,6 +69,7 @@ struct vscsi_queue {
 	uint64_t polled_ms;
 	_Atomic uint64_t notifications;
 	uint64_t spin_ns;
+	struct vscsi_queue *next_handle;
 	struct vscsi_queue *next;
 	unsigned held;
 	unsigned reserve;
@@ -110,7 +115,7 @@ extern const struct ioq_path ioq_path_packed;
 /* Relaxed: a path that is no longer right for a queue finds so, at its device or its locks. */
 static inline const struct ioq_path *queue_path(const struct vscsi_queue *queue)
 {
-	return atomic_load_explicit(&queue->ioq->path, memory_order_relaxed);
+	return atomic_load_explicit(&queue->path, memory_order_relaxed);
 }
 
 /**
@@ -170,8 +175,11 @@ int queue_poll_away(struct vscsi_queue *queue, struct vscsi_completion *out, uns
 /* Whether queue_poll_away() has work to do or completions to return. */
 bool queue_has_pending(struct vscsi_queue *queue);
 
-/* Whether requests wait to be sent again, which polls do. */
-bool queue_backs_off(struct vscsi_queue *queue);
+/*
+ * Milliseconds until a request is to be sent again, which polls do; at most @most. 0: a poll has
+ * something to do.
+ */
+unsigned queue_retry_ms(struct vscsi_queue *queue, unsigned most);
 
 /**
  * queue_abort - Begin to end requests early
@@ -229,6 +237,9 @@ void queue_set_replay_only(struct queue_set *set);
 bool queue_set_continues(const struct queue_set *set);
 void queue_set_fork(struct queue_set *set);
 void queue_set_wake(struct queue_set *set);
+
+/* How many rules the device broke on all of them that were put right. Any thread. */
+uint64_t queue_set_errors(const struct queue_set *set);
 
 /* queue_set_lose() for one; set->lock held. */
 void ioq_lose(struct ioq *ioq, enum inflight_policy policy, bool stop);

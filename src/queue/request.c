@@ -137,6 +137,7 @@ void request_add_parameters(struct ioq *ioq, struct request *request, const stru
 {
 	struct piece *piece = &request->pieces[request->out++];
 
+	request->parameters = bytes;
 	piece->iova = ioq->iova + slot_place(slot_number(ioq, slot)) + SLOT_PARAM;
 	piece->len = bytes;
 	piece->region = 0;
@@ -145,23 +146,23 @@ void request_add_parameters(struct ioq *ioq, struct request *request, const stru
 void request_fill(struct ioq *ioq, struct slot *slot, const struct io_lun *lun,
 		  const struct request *request)
 {
-	struct vring_desc *data = slot_table(ioq, slot, request->out) + 1;
+	const unsigned count = request->out + request->in;
+	struct segment *segments = slot_copy(ioq, slot)->segments;
 	unsigned i;
 
-	if ((slot->shape & SHAPE_TABLE) != SHAPE(request->out, request->in))
-		slot_format(ioq, slot, request->out, request->in);
-	/* The CDB may be any now. */
-	slot->shape &= (uint16_t) ~(SHAPE_10 | SHAPE_16);
-	for (i = 0; i < request->out + request->in; i++) {
-		unsigned place = i < request->out ? i : i + 1;
-
-		data[place].addr = htole64(request->pieces[i].iova);
-		data[place].len = htole32((uint32_t)request->pieces[i].len);
-	}
-	memcpy(slot->header->lun, lun->addr, sizeof(lun->addr));
+	slot->parameters = (uint8_t)request->parameters;
+	slot->addr = request->pieces[0].iova;
+	for (i = 0; count > 1 && i < count; i++)
+		segments[i] = (struct segment){.addr = request->pieces[i].iova,
+					       .len = (uint32_t)request->pieces[i].len};
 	slot->out_len = (uint32_t)request->out_bytes;
 	slot->expect = RESPONSE_LEAST;
 	if (request->in_bytes)
 		slot->expect = (uint32_t)(sizeof(struct virtio_scsi_cmd_resp) + request->in_bytes);
 	atomic_store_explicit(&slot->regions, request->regions, memory_order_relaxed);
+	if ((slot->shape & SHAPE_TABLE) != SHAPE(request->out, request->in))
+		slot_format(ioq, slot, request->out, request->in);
+	/* The CDB may be any now. */
+	slot->shape &= (uint16_t) ~(SHAPE_10 | SHAPE_16);
+	slot_write(ioq, slot, lun);
 }

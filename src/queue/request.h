@@ -22,6 +22,7 @@ struct piece {
  * @out, @in: number of pieces for and from the device
  * @out_bytes, @in_bytes: their bytes
  * @regions: DMA regions that they are in
+ * @parameters: bytes of parameters, which are one of the pieces
  * @pieces: first those for the device, then those from it
  */
 struct request {
@@ -30,6 +31,7 @@ struct request {
 	uint64_t out_bytes;
 	uint64_t in_bytes;
 	uint64_t regions;
+	uint32_t parameters;
 	struct piece pieces[SLOT_MAX_SEGS];
 };
 
@@ -53,7 +55,7 @@ int request_abandon(struct vscsi_queue *queue, struct io_lun *lun, struct slot *
 int request_commit(struct vscsi_queue *queue, struct io_lun *lun, struct slot *slot,
 		   uint64_t user_data);
 
-/* Begins with a request that carries nothing; the pieces needn't be cleaned. */
+/* Begins with a request that carries nothing; the other pieces needn't be cleaned. */
 static inline void request_init(struct request *request)
 {
 	request->out = 0;
@@ -61,6 +63,8 @@ static inline void request_init(struct request *request)
 	request->out_bytes = 0;
 	request->in_bytes = 0;
 	request->regions = 0;
+	request->parameters = 0;
+	request->pieces[0].iova = 0;
 }
 
 /**
@@ -77,14 +81,14 @@ int request_gather(struct ioq *ioq, struct request *request, const struct iovec 
 		   unsigned iovcnt, bool out);
 
 /*
- * Adds the @bytes of parameters that were put at SLOT_PARAM of the slot, for the device. They don't
- * count as data: a device that says GOOD has had them, though SPDK has the residual of UNMAP say
+ * Adds the @bytes of parameters that are in the slot's copy, for the device. They don't count as
+ * data: a device that says GOOD has had them, though SPDK has the residual of UNMAP say
  * that it hasn't.
  */
 void request_add_parameters(struct ioq *ioq, struct request *request, const struct slot *slot,
 			    uint32_t bytes);
 
-/* Writes a request into its slot. The CDB is there already. */
+/* Writes a request into its slot. The CDB is in slot.cdb already. */
 void request_fill(struct ioq *ioq, struct slot *slot, const struct io_lun *lun,
 		  const struct request *request);
 

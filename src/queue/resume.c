@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A request queue whose device was lost. Which requests the device had is known privately, by the
- * slots; what is sent again is what lies in them.
+ * A request queue whose device was lost. Which requests it had, and what they are, is known
+ * privately: a lost device may have written anything to the memory that it shared with us, so all
+ * that the next one reads there is written again.
  */
 #include <assert.h>
 #include <errno.h>
+#include <string.h>
 
+#include "queue/call.h"
 #include "queue/complete.h"
 #include "queue/resume.h"
-#include "queue/share.h"
 #include "queue/timeout.h"
 #include "util/clock.h"
 
@@ -45,6 +47,41 @@ static bool is_undecided(const struct ioq *ioq)
 	return (state == IOQ_DOWN || state == IOQ_READY) && !ioq_continues(ioq);
 }
 
+/*
+ * Whether a used entry can be what a device wrote that had executed the request, and not what was
+ * left of the ring when it died: it has written a response, and no more than there is room for.
+ * Inside a batch of a device that works in order the batch's length counts.
+ */
+static bool is_plausible(const struct ioq *ioq, const struct slot *slot, uint32_t used_len)
+{
+	uint32_t room = sizeof(struct virtio_scsi_cmd_resp);
+	uint32_t len = used_len ? used_len : virtq_batch_len(&ioq->vq);
+
+	if (slot->expect > room)
+		room = slot->expect;
+	return len >= RESPONSE_LEAST && used_len <= room &&
+	       slot_response(slot)->response != RESPONSE_UNWRITTEN;
+}
+
+/*
+ * Takes what the device gave back before it was lost, for the handles that it belongs to. Whatever
+ * else the ring says stays in flight.
+ */
+static void take_used(struct ioq *ioq)
+{
+	int pending = virtq_pending(&ioq->vq);
+	struct ring_used used;
+	struct slot *slot;
+
+	for (; pending > 0 && !virtq_take_untracked(&ioq->vq, &used); pending--) {
+		slot = ioq_find(ioq, used.head);
+		if (!slot)
+			break;
+		if (is_plausible(ioq, slot, used.len))
+			slot_to_owner(slot, SLOT_DONE, used.len);
+	}
+}
+
 void ioq_drain(struct ioq *ioq)
 {
 	struct queue_set *set = ioq->set;
@@ -53,10 +90,7 @@ void ioq_drain(struct ioq *ioq)
 	if (!is_undecided(ioq) || pthread_mutex_trylock(&set->lock))
 		return;
 	if (is_undecided(ioq)) {
-		/*
-		 * What it gave back before it went is as good as ever; what is wrong stays there.
-		 */
-		share_take_used(ioq);
+		take_used(ioq);
 		for (i = 0; i < ioq->depth; i++) {
 			struct slot *slot = &ioq->slots[i];
 
@@ -111,33 +145,50 @@ static uint16_t list_first(struct ioq *ioq, uint16_t first, unsigned number)
 	slot_set_state(slot, SLOT_BACKOFF);
 	slot->due = (uint32_t)clock_ms();
 	slot->next = first;
-	slot_forget(slot);
 	return (uint16_t)number;
 }
 
 /*
- * Lists what is in flight in the order in which it was prepared, from its end: the ring still shows
- * what was pushed last. What it no longer shows is older than all the others. A device that wrote
- * over the ring has changed the order, which was never promised, and nothing else.
+ * Lists what is in flight in the order in which it was pushed, from its end. Of those that share a
+ * position, as the ring wrapped between them, all but one come first.
  */
 static uint16_t list_in_flight(struct ioq *ioq)
 {
+	const unsigned mask = ioq->vq.size - 1;
+	const unsigned next = virtq_next(&ioq->vq);
 	uint16_t first = ioq->backoff;
 	unsigned i;
 
+	memset(ioq->order, NO_SLOT & 0xff, ioq->vq.size * sizeof(*ioq->order));
+	for (i = 0; i < ioq->depth; i++) {
+		if (slot_in_ring(&ioq->slots[i]))
+			ioq->order[ioq->slots[i].pushed & mask] = (uint16_t)i;
+	}
 	for (i = 1; i <= ioq->vq.size; i++)
-		first = list_first(ioq, first,
-				   (unsigned)virtq_pushed(&ioq->vq, i) >> ioq->head_shift);
+		first = list_first(ioq, first, ioq->order[(next - i) & mask]);
 	for (i = ioq->depth; i-- > 0;)
 		first = list_first(ioq, first, i);
 	return first;
 }
 
+/* Writes a request again, and its data where they are a copy of the library's own. */
+static void restore(struct ioq *ioq, struct slot *slot)
+{
+	slot_restore(ioq, slot);
+	if (slot_state(slot) == SLOT_BACKOFF && slot->owner->internal &&
+	    !(slot->flags & SLOT_NO_REPLAY))
+		call_copy_out((void *)(uintptr_t)slot->user_data);
+}
+
 /* Switches to the new virtqueue, with everything that is in flight to be sent again. */
 static void replay(struct ioq *ioq)
 {
+	unsigned i;
+
 	ioq->backoff = list_in_flight(ioq);
 	virtq_succeed(&ioq->vq, &ioq->next_vq);
+	for (i = 0; i < ioq->depth; i++)
+		restore(ioq, &ioq->slots[i]);
 	ioq->progress.marked = false;
 }
 

@@ -134,3 +134,13 @@ void queue_set_wake(struct queue_set *set)
 	for (i = 0; i < set->count; i++)
 		virtq_fd_wake(&set->ioqs[i]->vq);
 }
+
+uint64_t queue_set_errors(const struct queue_set *set)
+{
+	uint64_t errors = 0;
+	unsigned i;
+
+	for (i = 0; i < set->count; i++)
+		errors += atomic_load_explicit(&set->ioqs[i]->errors, memory_order_relaxed);
+	return errors;
+}

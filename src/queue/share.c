@@ -89,7 +89,8 @@ unsigned share_depth(struct vscsi_queue *queue)
 	return depth;
 }
 
-bool share_take_used(struct ioq *ioq)
+/* Returns false when the device broke the ring. */
+static bool take_used(struct ioq *ioq)
 {
 	int pending = virtq_pending(&ioq->vq);
 	int err = pending < 0 ? pending : 0;
@@ -116,6 +117,6 @@ bool share_take_used(struct ioq *ioq)
  */
 void share_gather(struct ioq *ioq)
 {
-	while (share_take_used(ioq) && ioq->share.listed && virtq_arm(&ioq->vq))
+	while (take_used(ioq) && ioq->share.listed && virtq_arm(&ioq->vq))
 		;
 }

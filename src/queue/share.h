@@ -57,14 +57,8 @@ void share_fini(struct share *share);
 /* Slots that a handle can have at most, as others have their reserves. Takes the lock. */
 unsigned share_depth(struct vscsi_queue *queue);
 
-/*
- * Gives everything that the device returned to the handles that it belongs to; false when the
- * device broke the ring. With the lock held.
- */
-bool share_take_used(struct ioq *ioq);
-
 /**
- * share_gather - The same before a sleep
+ * share_gather - Give what the device returned to the handles that it belongs to, before a sleep
  *
  * With somebody asleep the device is asked for the next notification again. With the lock held, and
  * only while the queue is RUNNING. A rule that the device broke is left for the next poll to find.

@@ -123,21 +123,74 @@ static bool note_progress(struct ioq *ioq, uint64_t now)
 	return true;
 }
 
+/* Milliseconds that a request may take; 0: any. */
+static uint32_t limit_of(const struct ioq *ioq, const struct slot *slot)
+{
+	return slot->flags & SLOT_RAW ? slot_timer(ioq, slot)->timeout_ms
+				      : slot_lun(slot)->timeout_ms;
+}
+
+void timeout_note_seen(struct ioq *ioq, struct slot *slot, uint64_t now)
+{
+	if (slot->flags & SLOT_SEEN)
+		return;
+	slot->flags |= SLOT_SEEN;
+	slot_timer(ioq, slot)->seen_ms = now;
+}
+
+bool timeout_allows(struct ioq *ioq, struct slot *slot, uint32_t delay)
+{
+	uint64_t now = clock_ms();
+	uint32_t limit = limit_of(ioq, slot);
+
+	timeout_note_seen(ioq, slot, now);
+	return !limit || now + delay < slot_timer(ioq, slot)->seen_ms + limit;
+}
+
+void timeout_note_reset(struct queue_set *set, const struct io_lun *lun)
+{
+	unsigned i;
+	unsigned j;
+
+	for (i = 0; i < set->count; i++) {
+		struct ioq *ioq = set->ioqs[i];
+
+		for (j = 0; j < ioq->depth; j++) {
+			if (atomic_load_explicit(&ioq->slots[j].lun, memory_order_relaxed) == lun)
+				atomic_store_explicit(&ioq->timers[j].reset, true,
+						      memory_order_relaxed);
+		}
+		/* Release pairs with timeout_take_resets(). */
+		atomic_store_explicit(&ioq->reset_noted, true, memory_order_release);
+		atomic_store_explicit(&ioq->tend_at_ms, 0, memory_order_relaxed);
+	}
+}
+
+void timeout_take_resets(struct ioq *ioq)
+{
+	unsigned i;
+
+	if (!atomic_load_explicit(&ioq->reset_noted, memory_order_relaxed) ||
+	    !atomic_exchange_explicit(&ioq->reset_noted, false, memory_order_acquire))
+		return;
+	for (i = 0; i < ioq->depth; i++) {
+		struct slot *slot = &ioq->slots[i];
+
+		if (atomic_exchange_explicit(&ioq->timers[i].reset, false, memory_order_relaxed) &&
+		    (slot_in_ring(slot) || slot_state(slot) == SLOT_DONE))
+			slot->flags |= SLOT_RESET;
+	}
+}
+
 static void scan_slot(struct ioq *ioq, struct slot *slot, uint64_t now)
 {
-	const struct io_lun *lun = slot_lun(slot);
-	struct slot_timer *timer = slot_timer(ioq, slot);
 	uint32_t limit;
 
 	if (slot_state(slot) != SLOT_IN_RING && slot_state(slot) != SLOT_BACKOFF)
 		return;
-	if (!(slot->flags & SLOT_SEEN)) {
-		slot->flags |= SLOT_SEEN;
-		timer->seen_ms = now;
-		return;
-	}
-	limit = slot->flags & SLOT_RAW ? timer->timeout_ms : lun->timeout_ms;
-	if (limit && ioq->progress.taken_ms >= timer->seen_ms + limit)
+	timeout_note_seen(ioq, slot, now);
+	limit = limit_of(ioq, slot);
+	if (limit && ioq->progress.taken_ms >= slot_timer(ioq, slot)->seen_ms + limit)
 		timeout_abort(ioq, slot, now, -ETIMEDOUT);
 }
 
@@ -146,6 +199,11 @@ bool timeout_scan(struct vscsi_queue *queue, uint64_t now)
 	struct ioq *ioq = queue->ioq;
 	unsigned i;
 
+	if (atomic_load_explicit(&ioq->reset_noted, memory_order_relaxed)) {
+		queue_lock(queue);
+		timeout_take_resets(ioq);
+		queue_unlock(queue);
+	}
 	/* Neither limits nor an abort: there is nothing to look for. */
 	if (!atomic_load_explicit(&ioq->set->scan_ms, memory_order_relaxed) && !ioq->aborting)
 		return false;

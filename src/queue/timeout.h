@@ -20,6 +20,9 @@
  * @seen_ms: when its request was first seen in flight; valid with SLOT_SEEN
  * @timeout_ms: a raw command's own limit; valid with SLOT_RAW
  * @uses: counts the tags that the slot has had
+ * @delay_ms: how long it was held back last before it was sent again; 0: not yet
+ * @reset: its request was in flight when the application reset the LUN; set by other threads,
+ *	until timeout_take_resets()
  * @result: what the request ends with when it comes to no result of its own; valid while it is
  *	ABORTING or LOST, and so is the rest
  * @step: of the escalation; @step_ms: when it began; @tmf: the function in the control queue, or
@@ -29,6 +32,8 @@ struct slot_timer {
 	uint64_t seen_ms;
 	uint32_t timeout_ms;
 	uint32_t uses;
+	uint32_t delay_ms;
+	atomic_bool reset;
 	int result;
 	int tmf;
 	uint64_t step_ms;
@@ -43,6 +48,16 @@ struct slot_timer {
  * Return: the limit, 0 for none.
  */
 uint32_t timeout_set(struct queue_set *set, uint32_t ms, uint32_t otherwise);
+
+/* A request's time begins when it is first seen. Queue locked. */
+void timeout_note_seen(struct ioq *ioq, struct slot *slot, uint64_t now);
+
+/**
+ * timeout_allows - Check whether a request has time left
+ * @slot: it came back; its time begins now if no scan has seen it
+ * @delay: milliseconds that it would not be with the device
+ */
+bool timeout_allows(struct ioq *ioq, struct slot *slot, uint32_t delay);
 
 /**
  * timeout_scan - Look for late requests, if it is time to
@@ -65,6 +80,15 @@ uint32_t timeout_interval(const struct ioq *ioq, uint32_t most);
  * queue_kick_pending() has to follow, with the queue unlocked.
  */
 void timeout_abort(struct ioq *ioq, struct slot *slot, uint64_t now, int result);
+
+/*
+ * The application is about to reset a LUN: requests in flight to it get SLOT_RESET.
+ *
+ * timeout_note_reset - Note them in all queues. Any thread; @lun can't be closed meanwhile
+ * timeout_take_resets - Take over what was noted for a queue. Queue locked
+ */
+void timeout_note_reset(struct queue_set *set, const struct io_lun *lun);
+void timeout_take_resets(struct ioq *ioq);
 
 /* An ABORTING request goes on as if nothing had been: it could not be aborted. Queue locked. */
 void timeout_cancel(struct ioq *ioq, struct slot *slot);

@@ -54,9 +54,10 @@ int queue_transfer(struct vscsi_queue *queue, struct io_lun *lun, const struct i
 		err = -EINVAL;
 	if (err)
 		return request_abandon(queue, lun, slot, err);
-	shape = put_cdb(slot->header->cdb, lun, lba, blocks, flags & VSCSI_IO_FUA, write);
+	shape = put_cdb(slot->cdb, lun, lba, blocks, flags & VSCSI_IO_FUA, write);
 	request_fill(queue->ioq, slot, lun, &request);
 	slot->shape |= shape;
+	slot->lba = lba;
 	return request_commit(queue, lun, slot, user_data);
 }
 

@@ -42,12 +42,6 @@ struct order {
 int order_init(struct order *order, unsigned size);
 void order_fini(struct order *order);
 
-/* The head that was pushed @back pushes ago: 1 for the newest, up to the ring size. */
-static inline uint16_t order_pushed(const struct order *order, unsigned back)
-{
-	return order->fifo[(uint16_t)(order->next - back) & order->mask].head;
-}
-
 /* The id of the @number-th chain in flight, counted from 0, the oldest. */
 static inline RING_RACY_READ uint16_t order_id(const struct order *order, unsigned number)
 {

@@ -173,12 +173,3 @@ RING_RACY_READ uint16_t packed_resume_base(const struct packed_ring *ring)
 		walk_used(ring, &at, &bits);
 	return (uint16_t)(at | (bits ? EVENT_WRAP : 0));
 }
-
-uint16_t packed_pushed(const struct packed_ring *ring, unsigned back)
-{
-	unsigned at = ring->next >= back ? ring->next - back : ring->next + ring->size - back;
-
-	if (ring->in_order)
-		return order_pushed(&ring->order, back);
-	return le16toh(__atomic_load_n(&ring->desc[at].id, __ATOMIC_RELAXED));
-}

@@ -139,13 +139,6 @@ void packed_disarm(struct packed_ring *ring);
  */
 uint16_t packed_resume_base(const struct packed_ring *ring);
 
-/*
- * As split_pushed(), per descriptor: a chain of n descriptors is returned n times. Without IN_ORDER
- * a used descriptor hides the available one it overwrote; chains hidden this way are older than all
- * that are still visible.
- */
-uint16_t packed_pushed(const struct packed_ring *ring, unsigned back);
-
 /* Advances by @count entries and inverts the bits on wrap (2.8.1). */
 static inline void packed_step(const struct packed_ring *ring, uint16_t *at, uint16_t *bits,
 			       unsigned count)

@@ -83,12 +83,3 @@ void split_disarm(struct split_ring *ring)
 		__atomic_store_n(&ring->avail->flags, htole16(VRING_AVAIL_F_NO_INTERRUPT),
 				 __ATOMIC_RELAXED);
 }
-
-uint16_t split_pushed(const struct split_ring *ring, unsigned back)
-{
-	uint32_t slot = (uint32_t)(ring->next - back) & ring->mask;
-
-	if (ring->order.fifo)
-		return order_pushed(&ring->order, back);
-	return le16toh(__atomic_load_n(&ring->entries[slot], __ATOMIC_RELAXED));
-}

@@ -133,14 +133,6 @@ bool split_arm(struct split_ring *ring);
 void split_disarm(struct split_ring *ring);
 
 /**
- * split_pushed - The head that was pushed @back pushes ago: 1 for the newest, up to the size
- *
- * For use after the device is lost. Without IN_ORDER it is read from shared memory, which the
- * device may have overwritten: then the result is wrong, but harmless.
- */
-uint16_t split_pushed(const struct split_ring *ring, unsigned back);
-
-/**
  * split_push_untracked - split_push() without marking the head as in flight
  * @head: as for split_push()
  *

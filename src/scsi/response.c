@@ -40,7 +40,7 @@ static const struct outcome statuses[] = {
 	{SCSI_CHECK_CONDITION, -EREMOTEIO, "CHECK CONDITION"},
 	{SCSI_CONDITION_MET, 0, "CONDITION MET"},
 	{SCSI_BUSY, -EBUSY, "BUSY"},
-	{SCSI_RESERVATION_CONFLICT, -EREMOTEIO, "RESERVATION CONFLICT"},
+	{SCSI_RESERVATION_CONFLICT, -EBADE, "RESERVATION CONFLICT"},
 	{SCSI_TASK_SET_FULL, -EBUSY, "TASK SET FULL"},
 	{SCSI_ACA_ACTIVE, -EREMOTEIO, "ACA ACTIVE"},
 	{SCSI_TASK_ABORTED, -ECANCELED, "TASK ABORTED"},
@@ -134,24 +134,54 @@ static int result_of(const struct outcome *table, size_t count, uint8_t value)
 	return m ? m->result : -EREMOTEIO;
 }
 
-int scsi_result(uint8_t response, uint8_t status, const struct scsi_sense *sense)
+/* The sense data if it determines the result, or NULL. */
+static const struct scsi_sense *deciding(uint8_t response, uint8_t status,
+					 const struct scsi_sense *sense)
 {
-	bool has_sense = sense && status == SCSI_CHECK_CONDITION;
-	int result;
+	bool counts = response == VIRTIO_SCSI_S_FAILURE ||
+		      (response == VIRTIO_SCSI_S_OK && status == SCSI_CHECK_CONDITION);
 
-	if (response == VIRTIO_SCSI_S_OK && has_sense)
-		return sense_result(sense);
-	if (response == VIRTIO_SCSI_S_FAILURE && has_sense) {
-		/* Sense data can make FAILURE more specific, but not turn it into success. */
-		result = sense_result(sense);
-		return result ? result : -EREMOTEIO;
-	}
-	if (response != VIRTIO_SCSI_S_OK)
-		return result_of(responses, ARRAY_LEN(responses), response);
-	return result_of(statuses, ARRAY_LEN(statuses), status);
+	return counts ? sense : NULL;
 }
 
-bool scsi_retry(uint8_t response, uint8_t status, const struct scsi_sense *sense)
+int scsi_result(uint8_t response, uint8_t status, const struct scsi_sense *sense)
 {
-	return scsi_result(response, status, sense) == -EBUSY;
+	int result;
+
+	sense = deciding(response, status, sense);
+	if (!sense && response != VIRTIO_SCSI_S_OK)
+		return result_of(responses, ARRAY_LEN(responses), response);
+	if (!sense)
+		return result_of(statuses, ARRAY_LEN(statuses), status);
+	result = sense_result(sense);
+	/* Sense data can make FAILURE more specific, but not turn it into success. */
+	return !result && response == VIRTIO_SCSI_S_FAILURE ? -EREMOTEIO : result;
+}
+
+enum scsi_retry scsi_retry(uint8_t response, uint8_t status, const struct scsi_sense *sense)
+{
+	int result = scsi_result(response, status, sense);
+
+	sense = deciding(response, status, sense);
+	if (result == -EBUSY)
+		return sense && (sense->key == SCSI_KEY_UNIT_ATTENTION || sense->deferred)
+			       ? SCSI_RETRY_NOW
+			       : SCSI_RETRY_LATER;
+	/* Protection information that is wrong (ASC 10h) stays wrong. */
+	if (result == -ECANCELED ||
+	    (sense && sense->key == SCSI_KEY_ABORTED_COMMAND && result == -EREMOTEIO))
+		return SCSI_RETRY_ABORTED;
+	return SCSI_RETRY_NEVER;
+}
+
+bool scsi_flush_is_void(uint8_t response, uint8_t status, const struct scsi_sense *sense,
+			bool write_cache)
+{
+	sense = deciding(response, status, sense);
+	if (!sense || sense->deferred)
+		return false;
+	if (sense->key == SCSI_KEY_NO_SENSE)
+		return !sense->asc && !sense->ascq;
+	return !write_cache && sense->key == SCSI_KEY_ILLEGAL_REQUEST &&
+	       sense->asc != SCSI_ASC_NO_SUCH_LUN;
 }

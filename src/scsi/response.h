@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Maps a response to an errno, and tells whether the command may be sent again. The texts are
+ * Maps a response to an errno, and tells whether the command can be sent again. The texts are
  * vscsi_response_text() and vscsi_status_text() of <vscsi/scsi.h>.
  *
  * The virtio response comes first; the SCSI status counts only if the response is OK (virtio 1.4,
- * 5.6.6.1.1). One exception: some back-ends return FAILURE together with CHECK CONDITION and sense
- * data; then the sense data, which is more specific, determines the errno.
+ * 5.6.6.1.1). One exception: some back-ends return FAILURE together with sense data, most of them
+ * with CHECK CONDITION; then the sense data, which is more specific, determines the errno.
  *
  * | response, status, sense                                     | result       |
  * |-------------------------------------------------------------|--------------|
@@ -16,7 +16,8 @@
  * | BUSY (response or status), TASK SET FULL                    | -EBUSY       |
  * | UNIT ATTENTION; 2/04/01, 2/04/0A: becoming ready            | -EBUSY       |
  * | TRANSPORT, TARGET and NEXUS FAILURE, FAILURE, unknown       | -EREMOTEIO   |
- * | RESERVATION CONFLICT, ACA ACTIVE, unknown status            | -EREMOTEIO   |
+ * | RESERVATION CONFLICT                                        | -EBADE       |
+ * | ACA ACTIVE, unknown status                                  | -EREMOTEIO   |
  * | NOT READY, MEDIUM and HARDWARE ERROR, BLANK CHECK           | -EIO         |
  * | 2/3A: no medium                                             | -ENOMEDIUM   |
  * | 5/20/00: unknown command                                    | -EOPNOTSUPP  |
@@ -56,14 +57,30 @@ struct scsi_sense;
  */
 int scsi_result(uint8_t response, uint8_t status, const struct scsi_sense *sense);
 
+/* Whether a command can be sent again, and what its answer says about the time before. */
+enum scsi_retry {
+	SCSI_RETRY_NEVER,
+	SCSI_RETRY_NOW,     /* it was not executed: UNIT ATTENTION */
+	SCSI_RETRY_LATER,   /* it was not executed: BUSY, TASK SET FULL, becoming ready */
+	SCSI_RETRY_ABORTED, /* a reset or an abort cut it short: it may have been executed */
+};
+
 /**
- * scsi_retry - Check whether the command may be sent again
+ * scsi_retry - Check whether a command can be sent again
  *
- * Arguments as for scsi_result(). True only if the device did not execute the command, so that
- * sending it again executes it once: BUSY, TASK SET FULL, UNIT ATTENTION, becoming ready. The
- * caller limits the number of retries.
+ * Arguments as for scsi_result(). The caller limits the number of retries, or their time.
  */
-bool scsi_retry(uint8_t response, uint8_t status, const struct scsi_sense *sense);
+enum scsi_retry scsi_retry(uint8_t response, uint8_t status, const struct scsi_sense *sense);
+
+/**
+ * scsi_flush_is_void - Check whether a SYNCHRONIZE CACHE that failed had nothing to do
+ * @write_cache: the LUN says that it has a volatile cache
+ *
+ * The other arguments as for scsi_result(). True if the sense data reports no error (NO SENSE), or
+ * if a LUN without a volatile cache rejects the command (ILLEGAL REQUEST).
+ */
+bool scsi_flush_is_void(uint8_t response, uint8_t status, const struct scsi_sense *sense,
+			bool write_cache);
 
 /* Words for a response and a status: vscsi_response_text() and vscsi_status_text(). */
 const char *scsi_response_text(unsigned response);

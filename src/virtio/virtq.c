@@ -153,9 +153,8 @@ void virtq_succeed(struct virtq *vq, struct virtq *fresh)
 		fresh->packed = lost.packed;
 	else
 		fresh->ring = lost.ring;
-	/* Where chains lie in the ring they move with it; private ones stay where they are. */
+	/* What lies in a ring that the device could write to is not taken over. */
 	if (vq->format == VIRTQ_SPLIT) {
-		memcpy(fresh->chains, lost.chains, vq->size * sizeof(*lost.chains));
 		vq->chains = fresh->chains;
 		fresh->chains = lost.chains;
 	}
@@ -174,13 +173,6 @@ uint32_t virtq_resume_base(const struct virtq *vq)
 	/* Both halves: the account says how far it is from one to the other. */
 	place = packed_resume_base(&vq->packed);
 	return place | place << 16;
-}
-
-uint16_t virtq_pushed(const struct virtq *vq, unsigned back)
-{
-	if (virtq_is_packed(vq))
-		return packed_pushed(&vq->packed, back);
-	return split_pushed(&vq->ring, back);
 }
 
 int virtq_fd_clear(struct virtq *vq)

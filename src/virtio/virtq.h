@@ -76,7 +76,7 @@ int virtq_renew(struct virtq *vq, uint64_t features);
 
 /**
  * virtq_succeed - Go on with another virtqueue that the device has in the place of a lost one
- * @vq: the lost one; becomes the other, with nothing pushed, and keeps the chains in its table
+ * @vq: the lost one; becomes the other, with nothing pushed. The chains in its table are lost
  * @fresh: the other, of the same format, size and index, empty; becomes the lost one
  */
 void virtq_succeed(struct virtq *vq, struct virtq *fresh);
@@ -87,13 +87,6 @@ void virtq_succeed(struct virtq *vq, struct virtq *fresh);
  * it had taken besides is in its account (vhost-user, "Inflight I/O tracking").
  */
 uint32_t virtq_resume_base(const struct virtq *vq);
-
-/*
- * Which chain was pushed as the @back-th last, 1 to @size. Only a hint where the device can write
- * over it, in a ring that is not in order; chains that it doesn't show are older than those that it
- * shows.
- */
-uint16_t virtq_pushed(const struct virtq *vq, unsigned back);
 
 /**
  * virtq_start - Give it to the device, from index 0
@@ -123,6 +116,20 @@ static inline struct vring_desc *virtq_table(const struct virtq *vq)
 static inline bool virtq_is_packed(const struct virtq *vq)
 {
 	return vq->format >= VIRTQ_PACKED;
+}
+
+/*
+ * Where the next chain is pushed: kept with each chain, this gives the order of those in flight.
+ * Positions are equal modulo the ring's size once they wrap.
+ */
+static inline uint16_t virtq_next_as(const struct virtq *vq, enum virtq_format format)
+{
+	return format >= VIRTQ_PACKED ? vq->packed.next : vq->ring.next;
+}
+
+static inline uint16_t virtq_next(const struct virtq *vq)
+{
+	return virtq_next_as(vq, vq->format);
 }
 
 /* Adds a chain after those already pushed; the device can't see it yet. */
@@ -228,6 +235,17 @@ static inline int virtq_take_untracked(struct virtq *vq, struct ring_used *used)
 	*used = split_read(&reader);
 	split_read_end(&vq->ring, 1);
 	return 0;
+}
+
+/*
+ * The length that an in-order device gave for the batch that was taken last, or part of it, which
+ * stands for all chains in it; 0 where each chain has its own.
+ */
+static inline uint32_t virtq_batch_len(const struct virtq *vq)
+{
+	const struct order *order = virtq_is_packed(vq) ? &vq->packed.order : &vq->ring.order;
+
+	return order->len;
 }
 
 /*

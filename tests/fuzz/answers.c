@@ -7,7 +7,7 @@
 
 #include <vscsi/vscsi.h>
 
-#include "core/model.h"
+#include "harness/model.h"
 
 #define MOST 16u
 

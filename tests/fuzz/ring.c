@@ -12,7 +12,7 @@
 
 #include <vscsi/vscsi.h>
 
-#include "core/model.h"
+#include "harness/model.h"
 #include "virtio/device.h"
 
 #define EVENTS   1u

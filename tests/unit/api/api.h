@@ -3,13 +3,17 @@
 #ifndef TESTS_UNIT_API_API_H
 #define TESTS_UNIT_API_API_H
 
-#include "core.h"
+#include "harness/harness.h"
 
+int address_tests(void);
 int drain_tests(void);
+int lun_info_tests(void);
 int no_probe_tests(void);
 int options_tests(void);
 int owner_tests(void);
 int shutdown_tests(void);
+int sync_tests(void);
+int sync_parts_tests(void);
 int timeout_tests(void);
 int watch_tests(void);
 

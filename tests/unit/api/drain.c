@@ -85,5 +85,5 @@ int drain_tests(void)
 		cmocka_unit_test(test_time_is_limited),
 	};
 
-	return cmocka_run_group_tests_name("drain", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("api/drain", tests, NULL, NULL);
 }

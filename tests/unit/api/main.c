@@ -6,6 +6,10 @@ int main(void)
 {
 	int failed = 0;
 
+	failed += address_tests();
+	failed += lun_info_tests();
+	failed += sync_tests();
+	failed += sync_parts_tests();
 	failed += drain_tests();
 	failed += no_probe_tests();
 	failed += options_tests();

@@ -93,8 +93,10 @@ static void test_odd_block_size(void **state)
 {
 	static const uint8_t block[520] = {0xab, [519] = 0xcd};
 	static const uint8_t capacity[] = {[7] = 9, [10] = 2, 8, [31] = 0};
+	static const uint8_t capacity_10[] = {[3] = 9, [6] = 2, 8};
 	static const struct said said[] = {
 		{.cdb = {0x9e, 0x10}, .data = capacity, .len = sizeof(capacity)},
+		{.cdb = {0x25}, .data = capacity_10, .len = sizeof(capacity_10)},
 		{.cdb = {0x28}, .data = block, .len = sizeof(block)},
 	};
 	char data[sizeof(block)];
@@ -147,5 +149,5 @@ int no_probe_tests(void)
 		cmocka_unit_test(test_nothing_there),
 	};
 
-	return cmocka_run_group_tests_name("no_probe", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("api/no_probe", tests, NULL, NULL);
 }

@@ -171,5 +171,5 @@ int options_tests(void)
 		cmocka_unit_test(test_memory_says_why),
 	};
 
-	return cmocka_run_group_tests_name("options", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("api/options", tests, NULL, NULL);
 }

@@ -138,5 +138,5 @@ int owner_tests(void)
 		cmocka_unit_test(test_flags_that_contradict),
 	};
 
-	return cmocka_run_group_tests_name("owner", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("api/owner", tests, NULL, NULL);
 }

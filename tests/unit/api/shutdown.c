@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "api.h"
-#include "loss.h"
+#include "harness/loss.h"
 
 #define READS 5u
 
@@ -137,5 +137,5 @@ int shutdown_tests(void)
 		cmocka_unit_test(test_control_calls_end),
 	};
 
-	return cmocka_run_group_tests_name("shutdown", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("api/shutdown", tests, NULL, NULL);
 }

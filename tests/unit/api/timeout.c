@@ -115,5 +115,5 @@ int timeout_tests(void)
 		cmocka_unit_test(test_in_time),
 	};
 
-	return cmocka_run_group_tests_name("timeout", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("api/timeout", tests, NULL, NULL);
 }

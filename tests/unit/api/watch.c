@@ -14,7 +14,7 @@
 #include <linux/virtio_scsi.h>
 
 #include "api.h"
-#include "loss.h"
+#include "harness/loss.h"
 
 /* The device's timer, how often it was set, and to what. */
 static int timer_fd = -1;
@@ -368,5 +368,5 @@ int watch_tests(void)
 		cmocka_unit_test(test_request_that_was_refused),
 	};
 
-	return cmocka_run_group_tests_name("watch", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("api/watch", tests, NULL, NULL);
 }

@@ -18,7 +18,7 @@
 #include <vscsi/io.h>
 #include <vscsi/mem.h>
 
-#include "core/model.h"
+#include "harness/model.h"
 #include "lun/lun.h"
 #include "lun/scan.h"
 #include "queue/call.h"

@@ -28,11 +28,19 @@ static int response_result(unsigned response)
 	return -EREMOTEIO;
 }
 
+/* Commands that were cut short, and a device that is busy. */
+static enum scsi_retry response_retry(unsigned response)
+{
+	if (response == 2 || response == 4)
+		return SCSI_RETRY_ABORTED;
+	return response == 5 ? SCSI_RETRY_LATER : SCSI_RETRY_NEVER;
+}
+
 /* Whatever the status, especially GOOD. */
 static void response_decides_first(void **state)
 {
 	static const uint8_t statuses[] = {0x00, 0x04, 0x08, 0x18, 0x28, 0x40, 0xff};
-	struct scsi_sense recovered = sense(1, 0, 0);
+	struct scsi_sense medium = sense(3, 0x11, 0);
 	unsigned response;
 	size_t i;
 
@@ -45,8 +53,10 @@ static void response_decides_first(void **state)
 			int want = response_result(response);
 
 			assert_int_equal(scsi_result(r, statuses[i], NULL), want);
-			assert_int_equal(scsi_result(r, statuses[i], &recovered), want);
-			assert_int_equal(scsi_retry(r, statuses[i], NULL), response == 5);
+			/* Only FAILURE is refined by sense data. */
+			assert_int_equal(scsi_result(r, statuses[i], &medium),
+					 response == 9 ? -EIO : want);
+			assert_int_equal(scsi_retry(r, statuses[i], NULL), response_retry(r));
 		}
 	}
 }
@@ -59,17 +69,23 @@ static void status_decides_with_response_ok(void **state)
 	CONFORMS("R-SCSI-42");
 	for (status = 0; status < 256; status++) {
 		uint8_t s = (uint8_t)status;
-		bool busy = status == 0x08 || status == 0x28;
+		enum scsi_retry retry = SCSI_RETRY_NEVER;
 		int want = -EREMOTEIO;
 
 		if (status == 0x00 || status == 0x04)
 			want = 0;
-		if (busy)
+		if (status == 0x18)
+			want = -EBADE;
+		if (status == 0x08 || status == 0x28) {
 			want = -EBUSY;
-		if (status == 0x40)
+			retry = SCSI_RETRY_LATER;
+		}
+		if (status == 0x40) {
 			want = -ECANCELED;
+			retry = SCSI_RETRY_ABORTED;
+		}
 		assert_int_equal(scsi_result(0, s, NULL), want);
-		assert_int_equal(scsi_retry(0, s, NULL), busy);
+		assert_int_equal(scsi_retry(0, s, NULL), retry);
 	}
 }
 
@@ -106,19 +122,25 @@ static void sense_determines_the_result(void **state)
 		{0x7, 0x27, 0x07, -ENOSPC},    {0x7, 0x74, 0x71, -EREMOTEIO},
 		{0x8, 0x00, 0x00, -EIO},       {0x9, 0x80, 0x00, -EREMOTEIO},
 		{0xa, 0x00, 0x00, -EREMOTEIO}, {0xb, 0x10, 0x03, -EILSEQ},
-		{0xb, 0x47, 0x00, -EREMOTEIO}, {0xc, 0x00, 0x00, -EREMOTEIO},
-		{0xd, 0x00, 0x00, -ENOSPC},    {0xe, 0x1d, 0x00, -EILSEQ},
-		{0xf, 0x00, 0x00, -EREMOTEIO},
+		{0xb, 0x47, 0x00, -EREMOTEIO}, {0xb, 0x00, 0x00, -EREMOTEIO},
+		{0xc, 0x00, 0x00, -EREMOTEIO}, {0xd, 0x00, 0x00, -ENOSPC},
+		{0xe, 0x1d, 0x00, -EILSEQ},    {0xf, 0x00, 0x00, -EREMOTEIO},
 	};
 	size_t i;
 
 	(void)state;
 	for (i = 0; i < ARRAY_LEN(cases); i++) {
 		struct scsi_sense s = sense(cases[i].key, cases[i].asc, cases[i].ascq);
-		bool again = cases[i].result == -EBUSY;
+		enum scsi_retry retry = SCSI_RETRY_NEVER;
 
+		if (s.key == 6)
+			retry = SCSI_RETRY_NOW;
+		else if (cases[i].result == -EBUSY)
+			retry = SCSI_RETRY_LATER;
+		else if (s.key == 0xb && s.asc != 0x10)
+			retry = SCSI_RETRY_ABORTED;
 		assert_int_equal(scsi_result(0, 0x02, &s), cases[i].result);
-		assert_int_equal(scsi_retry(0, 0x02, &s), again);
+		assert_int_equal(scsi_retry(0, 0x02, &s), retry);
 	}
 }
 
@@ -126,7 +148,7 @@ static void check_condition_without_sense(void **state)
 {
 	(void)state;
 	assert_int_equal(scsi_result(0, 0x02, NULL), -EREMOTEIO);
-	assert_false(scsi_retry(0, 0x02, NULL));
+	assert_int_equal(scsi_retry(0, 0x02, NULL), SCSI_RETRY_NEVER);
 }
 
 static void failure_with_sense(void **state)
@@ -136,9 +158,11 @@ static void failure_with_sense(void **state)
 	(void)state;
 	CONFORMS("R-SCSI-53");
 	assert_int_equal(scsi_result(9, 0x02, &s), -EBUSY);
-	assert_true(scsi_retry(9, 0x02, &s));
+	assert_int_equal(scsi_retry(9, 0x02, &s), SCSI_RETRY_NOW);
 	s = sense(7, 0x27, 0);
 	assert_int_equal(scsi_result(9, 0x02, &s), -EROFS);
+	/* Whatever status comes with it: there are back-ends that leave it 0. */
+	assert_int_equal(scsi_result(9, 0x00, &s), -EROFS);
 	/* FAILURE is never a success. */
 	s = sense(1, 0x17, 0);
 	assert_int_equal(scsi_result(9, 0x02, &s), -EREMOTEIO);
@@ -157,12 +181,51 @@ static void deferred_sense(void **state)
 	(void)state;
 	s.deferred = true;
 	assert_int_equal(scsi_result(0, 0x02, &s), -EBUSY);
-	assert_true(scsi_retry(0, 0x02, &s));
+	assert_int_equal(scsi_retry(0, 0x02, &s), SCSI_RETRY_NOW);
 	for (key = 2; key < 16; key++) {
 		s.key = (uint8_t)key;
 		assert_int_equal(scsi_result(0, 0x02, &s), -EIO);
-		assert_false(scsi_retry(0, 0x02, &s));
+		assert_int_equal(scsi_retry(0, 0x02, &s), SCSI_RETRY_NEVER);
 	}
+}
+
+/* NO SENSE reports no error; a LUN without a cache may lack the command. Nothing else is hidden. */
+static void flush_with_nothing_to_do(void **state)
+{
+	static const struct {
+		uint8_t response;
+		uint8_t status;
+		uint8_t key;
+		uint8_t asc;
+		uint8_t ascq;
+		bool cached;
+		bool uncached;
+	} rows[] = {
+		{0, 0x02, 0, 0x00, 0, true, true},     {9, 0x02, 0, 0x00, 0, true, true},
+		{0, 0x02, 0, 0x5d, 0, false, false},   {0, 0x02, 5, 0x20, 0, false, true},
+		{9, 0x02, 5, 0x20, 0, false, true},    {0, 0x02, 5, 0x24, 0, false, true},
+		{0, 0x02, 5, 0x25, 0, false, false},   {0, 0x02, 3, 0x0c, 0, false, false},
+		{0, 0x02, 4, 0x44, 0, false, false},   {0, 0x02, 6, 0x29, 0, false, false},
+		{0, 0x02, 0xb, 0x00, 0, false, false}, {0, 0x08, 0, 0x00, 0, false, false},
+		{3, 0x02, 5, 0x20, 0, false, false},
+	};
+	struct scsi_sense deferred = {.deferred = true};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_LEN(rows); i++) {
+		struct scsi_sense s = sense(rows[i].key, rows[i].asc, rows[i].ascq);
+		uint8_t r = rows[i].response;
+
+		assert_int_equal(scsi_flush_is_void(r, rows[i].status, &s, true), rows[i].cached);
+		assert_int_equal(scsi_flush_is_void(r, rows[i].status, &s, false),
+				 rows[i].uncached);
+	}
+	/* No sense data at all is not NO SENSE; deferred sense is of a lost write. */
+	assert_false(scsi_flush_is_void(0, 0x02, NULL, false));
+	assert_false(scsi_flush_is_void(0, 0x02, &deferred, false));
+	deferred.key = 5;
+	assert_false(scsi_flush_is_void(0, 0x02, &deferred, false));
 }
 
 static void texts(void **state)
@@ -196,6 +259,7 @@ int run_response_tests(void)
 		cmocka_unit_test(check_condition_without_sense),
 		cmocka_unit_test(failure_with_sense),
 		cmocka_unit_test(deferred_sense),
+		cmocka_unit_test(flush_with_nothing_to_do),
 		cmocka_unit_test(texts),
 	};
 

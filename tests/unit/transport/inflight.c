@@ -253,7 +253,7 @@ static void start_anew(struct fx *fx)
 	assert_true(rig_tracked(fx->rig));
 }
 
-/* What core/recover.c does at the transport when the back-end is gone. */
+/* What queue/recover.c does at the transport when the back-end is gone. */
 static void come_back(struct fx *fx, bool keep)
 {
 	rig_hang_up(fx->rig);

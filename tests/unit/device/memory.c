@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Memory that joins and leaves while the device runs, and buffers that lie across its borders. */
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "device_tests.h"
+
+#define AREA (UINT64_C(64) << 10)
+
+/* Memory of two files that touch in this process. */
+struct areas {
+	char *base;
+	int fd[2];
+};
+
+static void areas_make(struct areas *a)
+{
+	unsigned i;
+
+	a->base = mmap(NULL, 2 * AREA, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	assert_ptr_not_equal(a->base, MAP_FAILED);
+	for (i = 0; i < 2; i++) {
+		a->fd[i] = memfd_create("area", MFD_CLOEXEC);
+		assert_int_equal(ftruncate(a->fd[i], (off_t)AREA), 0);
+		assert_ptr_equal(mmap(a->base + i * AREA, AREA, PROT_READ | PROT_WRITE,
+				      MAP_SHARED | MAP_FIXED, a->fd[i], 0),
+				 a->base + i * AREA);
+	}
+}
+
+static void areas_drop(struct areas *a)
+{
+	close(a->fd[0]);
+	close(a->fd[1]);
+	munmap(a->base, 2 * AREA);
+}
+
+static int add(struct desk *d, struct areas *a, unsigned i)
+{
+	return vscsi_mem_register(vscsi_dev_mem(d->dev), a->base + i * AREA, AREA, a->fd[i], 0);
+}
+
+static int drop(struct desk *d, struct areas *a, unsigned i)
+{
+	return vscsi_mem_unregister(vscsi_dev_mem(d->dev), a->base + i * AREA);
+}
+
+/* Reads a block into @buf and back out of the model's hands. */
+static void read_into(struct desk *d, char *buf)
+{
+	d->m->held = 0;
+	assert_int_equal(vscsi_read(d->queue, d->lun, buf, 0, 1, 0, 1), 0);
+	assert_int_equal(vscsi_submit(d->queue), 0);
+	assert_int_equal(desk_poll(d).result, 0);
+}
+
+static void test_memory_joins_a_running_device(void **state)
+{
+	struct areas a;
+	struct desk d;
+	unsigned live;
+
+	(void)state;
+	for (live = 0; live < 2; live++) {
+		areas_make(&a);
+		desk_init(&d);
+		d.m->fake.map_live = live;
+		d.m->disk[0] = 0x42;
+		desk_open(&d, "");
+		assert_int_equal(vscsi_read(d.queue, d.lun, a.base, 0, 1, 0, 1), -EFAULT);
+		read_into(&d, d.buf);
+		fake_forget(&d.m->fake);
+		assert_int_equal(add(&d, &a, 0), 0);
+		assert_int_equal(fake_count(&d.m->fake, FAKE_QUEUE_STOP), live ? 0 : 4);
+		read_into(&d, a.base);
+		assert_int_equal(a.base[0], 0x42);
+		assert_int_equal(vscsi_sync_flush(d.lun), 0);
+		assert_int_equal(vscsi_lun_reset(d.lun), 0);
+		assert_int_equal(drop(&d, &a, 0), 0);
+		assert_int_equal(fake_count(&d.m->fake, FAKE_QUEUE_START), live ? 0 : 8);
+		assert_int_equal(vscsi_read(d.queue, d.lun, a.base, 0, 1, 0, 1), -EFAULT);
+		read_into(&d, d.buf);
+		desk_close(&d);
+		areas_drop(&a);
+	}
+}
+
+/* Stopped all, changed, started all, each where it stood. */
+static void test_rings_are_stopped_for_the_change(void **state)
+{
+	static const enum fake_call order[] = {
+		FAKE_QUEUE_STOP,  FAKE_QUEUE_STOP,  FAKE_QUEUE_STOP,
+		FAKE_QUEUE_STOP,  FAKE_MEM_MAP,     FAKE_QUEUE_START,
+		FAKE_QUEUE_START, FAKE_QUEUE_START, FAKE_QUEUE_START,
+	};
+	struct areas a;
+	struct desk d;
+	unsigned i;
+
+	(void)state;
+	areas_make(&a);
+	desk_init(&d);
+	d.m->fake.map_live = false;
+	desk_open(&d, "");
+	for (i = 0; i < 300; i++)
+		read_into(&d, d.buf);
+	fake_forget(&d.m->fake);
+	assert_int_equal(add(&d, &a, 0), 0);
+	assert_int_equal(d.m->fake.logged, ARRAY_LEN(order));
+	for (i = 0; i < ARRAY_LEN(order); i++)
+		assert_int_equal(d.m->fake.log[i].call, order[i]);
+	/* The bases: @len of the start of each queue. */
+	for (i = 0; i < 4; i++)
+		assert_int_equal(d.m->fake.log[5 + i].len, d.m->rings[i].seen);
+	assert_int_equal(d.m->rings[DESK_QUEUE].seen, 300);
+	read_into(&d, a.base);
+	assert_int_equal(drop(&d, &a, 0), 0);
+	desk_close(&d);
+	areas_drop(&a);
+}
+
+static void test_memory_in_use_cannot_leave(void **state)
+{
+	struct chain chain;
+	struct areas a;
+	struct desk d;
+	unsigned live;
+
+	(void)state;
+	CONFORMS("R-HARD-15");
+	for (live = 0; live < 2; live++) {
+		areas_make(&a);
+		desk_init(&d);
+		d.m->fake.map_live = live;
+		desk_open(&d, "");
+		assert_int_equal(add(&d, &a, 0), 0);
+		assert_int_equal(add(&d, &a, 1), 0);
+		desk_hold(&d);
+		assert_int_equal(vscsi_read(d.queue, d.lun, a.base, 0, 1, 0, 1), 0);
+		/* Prepared is in use; what it doesn't use may go where the device allows that. */
+		assert_int_equal(drop(&d, &a, 0), -EBUSY);
+		assert_int_equal(drop(&d, &a, 1), live ? 0 : -EBUSY);
+		assert_int_equal(vscsi_submit(d.queue), 0);
+		assert_int_equal(drop(&d, &a, 0), -EBUSY);
+		chain = desk_take(&d);
+		model_serve_chain(d.m, &chain);
+		assert_int_equal(drop(&d, &a, 0), -EBUSY);
+		assert_int_equal(desk_poll(&d).result, 0);
+		assert_int_equal(drop(&d, &a, 0), 0);
+		assert_int_equal(drop(&d, &a, 1), live ? -ENOENT : 0);
+		desk_close(&d);
+		areas_drop(&a);
+	}
+}
+
+static void test_busy_device_takes_no_memory(void **state)
+{
+	struct chain chain;
+	struct areas a;
+	struct desk d;
+
+	(void)state;
+	areas_make(&a);
+	desk_init(&d);
+	d.m->fake.map_live = false;
+	desk_open(&d, "");
+	desk_hold(&d);
+	desk_read(&d, 1);
+	fake_forget(&d.m->fake);
+	assert_int_equal(add(&d, &a, 0), -EBUSY);
+	assert_int_equal(d.m->fake.logged, 0);
+	assert_int_equal(vscsi_read(d.queue, d.lun, a.base, 0, 1, 0, 1), -EFAULT);
+	chain = desk_take(&d);
+	model_serve_chain(d.m, &chain);
+	assert_int_equal(desk_poll(&d).result, 0);
+	assert_int_equal(add(&d, &a, 0), 0);
+	assert_int_equal(drop(&d, &a, 0), 0);
+	desk_close(&d);
+	areas_drop(&a);
+}
+
+/* Whatever step of a change fails, the device works as before, or is lost. */
+static void test_changes_that_fail(void **state)
+{
+	static const struct {
+		enum fake_call call;
+		unsigned skip;
+		bool lost;
+	} table[] = {{FAKE_MEM_MAP, 0, false},
+		     {FAKE_QUEUE_STOP, 0, false},
+		     {FAKE_QUEUE_STOP, 2, false},
+		     {FAKE_QUEUE_START, 0, true},
+		     {FAKE_QUEUE_START, 3, true}};
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_LEN(table); i++) {
+		struct vscsi_dev_info info = {.size = sizeof(info)};
+		struct areas a;
+		struct desk d;
+
+		areas_make(&a);
+		desk_init(&d);
+		d.m->fake.map_live = false;
+		desk_open(&d, "");
+		read_into(&d, d.buf);
+		d.m->fake.fail = table[i].call;
+		d.m->fake.fail_skip = table[i].skip;
+		d.m->fake.fail_err = -ECONNRESET;
+		assert_int_equal(add(&d, &a, 0), -ECONNRESET);
+		assert_int_equal(vscsi_dev_get_info(d.dev, &info), 0);
+		assert_int_equal(info.state, table[i].lost ? VSCSI_DEV_FAILED : VSCSI_DEV_RUNNING);
+		if (!table[i].lost) {
+			read_into(&d, d.buf);
+			assert_int_equal(add(&d, &a, 0), 0);
+			read_into(&d, a.base);
+			assert_int_equal(drop(&d, &a, 0), 0);
+		}
+		desk_close(&d);
+		areas_drop(&a);
+	}
+}
+
+static void test_memory_leaves_a_lost_device(void **state)
+{
+	struct areas a;
+	struct desk d;
+
+	(void)state;
+	areas_make(&a);
+	desk_init(&d);
+	desk_open(&d, "");
+	assert_int_equal(add(&d, &a, 0), 0);
+	d.m->fake.news = TRANSPORT_BROKEN;
+	vscsi_dev_poll_events(d.dev, NULL, 0);
+	assert_int_equal(drop(&d, &a, 0), 0);
+	assert_int_equal(add(&d, &a, 0), -ENOTCONN);
+	desk_close(&d);
+	areas_drop(&a);
+}
+
+/* A buffer across two regions is two descriptors, each inside its region. */
+static void test_buffer_across_a_border(void **state)
+{
+	static const char *const both[] = {"indirect=on", "indirect=off"};
+	unsigned i;
+
+	(void)state;
+	CONFORMS("R-VU-37");
+	for (i = 0; i < 2; i++) {
+		char *buf;
+		struct chain chain;
+		struct areas a;
+		struct desk d;
+
+		areas_make(&a);
+		desk_init(&d);
+		memset(d.m->disk, 0x61, 1024);
+		memset(d.m->disk + 700, 0x62, 324);
+		desk_open(&d, both[i]);
+		assert_int_equal(add(&d, &a, 0), 0);
+		buf = a.base + AREA - 700;
+		assert_int_equal(vscsi_read(d.queue, d.lun, buf, 0, 2, 0, 1), -EFAULT);
+		assert_int_equal(add(&d, &a, 1), 0);
+		desk_hold(&d);
+		assert_int_equal(vscsi_read(d.queue, d.lun, buf, 0, 2, 0, 1), 0);
+		assert_int_equal(vscsi_submit(d.queue), 0);
+		chain = desk_take(&d);
+		assert_int_equal(chain.nin, 3);
+		assert_int_equal(chain.in[1].iov_len, 700);
+		assert_int_equal(chain.in[2].iov_len, 324);
+		model_serve_chain(d.m, &chain);
+		/* Both count as used until it is back. */
+		assert_int_equal(drop(&d, &a, 0), -EBUSY);
+		assert_int_equal(drop(&d, &a, 1), -EBUSY);
+		assert_int_equal(desk_poll(&d).result, 0);
+		assert_memory_equal(buf, d.m->disk, 1024);
+		assert_int_equal(drop(&d, &a, 0), 0);
+		assert_int_equal(drop(&d, &a, 1), 0);
+		desk_close(&d);
+		areas_drop(&a);
+	}
+}
+
+int memory_tests(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_memory_joins_a_running_device),
+		cmocka_unit_test(test_rings_are_stopped_for_the_change),
+		cmocka_unit_test(test_memory_in_use_cannot_leave),
+		cmocka_unit_test(test_busy_device_takes_no_memory),
+		cmocka_unit_test(test_changes_that_fail),
+		cmocka_unit_test(test_memory_leaves_a_lost_device),
+		cmocka_unit_test(test_buffer_across_a_border),
+	};
+
+	return cmocka_run_group_tests_name("device/memory", tests, NULL, NULL);
+}

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Task management: what is sent, what the answers mean, and devices that never answer. */
+#include <errno.h>
+#include <string.h>
+
+#include <vscsi/error.h>
+
+#include "device_tests.h"
+
+static void test_bytes_of_the_functions(void **state)
+{
+	static const uint8_t lun_reset[TMF_BYTES] = {0, 0, 0, 0, 5, 0, 0, 0, 1, 1, 0x40, 2};
+	static const uint8_t target_reset[TMF_BYTES] = {0, 0, 0, 0, 4, 0, 0, 0, 1, 3};
+	struct desk d;
+
+	(void)state;
+	CONFORMS("R-SCSI-63", "R-SCSI-65");
+	desk_init(&d);
+	desk_open(&d, "");
+	assert_int_equal(vscsi_lun_reset(d.lun), 0);
+	assert_memory_equal(d.m->tmf, lun_reset, TMF_BYTES);
+	assert_int_equal(vscsi_target_reset(d.dev, 3), 0);
+	/* The LUN in it doesn't count, in whatever form it is there. */
+	assert_memory_equal(d.m->tmf, target_reset, 10);
+	assert_int_equal(d.m->tmf[11], 0);
+	assert_memory_equal(d.m->tmf + 12, target_reset + 12, 12);
+	desk_close(&d);
+}
+
+static int expected(unsigned response)
+{
+	switch (response) {
+	case 0:  /* FUNCTION COMPLETE */
+	case 10: /* FUNCTION SUCCEEDED */
+		return 0;
+	case 3:  /* BAD TARGET */
+	case 12: /* INCORRECT LUN */
+		return -ENODEV;
+	case 5: /* BUSY */
+		return -EBUSY;
+	case 11: /* FUNCTION REJECTED */
+		return -EOPNOTSUPP;
+	default:
+		return -EIO;
+	}
+}
+
+static void test_every_answer(void **state)
+{
+	unsigned response;
+	struct desk d;
+
+	(void)state;
+	CONFORMS("R-SCSI-67", "R-SCSI-68", "R-HARD-21");
+	desk_init(&d);
+	desk_open(&d, "");
+	for (response = 0; response < 256; response++) {
+		d.m->tmf_response = (uint8_t)response;
+		assert_int_equal(vscsi_lun_reset(d.lun), expected(response));
+		assert_int_equal(vscsi_target_reset(d.dev, 1), expected(response));
+		if (expected(response))
+			assert_non_null(strstr(vscsi_last_error(), "vscsi_target_reset"));
+	}
+	desk_close(&d);
+}
+
+/* An answer that wasn't written is not the one that was there before; lengths don't matter. */
+static void test_answer_that_was_not_written(void **state)
+{
+	struct chain chain;
+	struct desk d;
+	unsigned i;
+
+	(void)state;
+	CONFORMS("R-HARD-21");
+	desk_init(&d);
+	desk_open(&d, "timeout_ms=20");
+	for (i = 0; i < 30; i++)
+		assert_int_equal(vscsi_lun_reset(d.lun), 0);
+	d.m->held = MODEL_ALL;
+	assert_int_equal(vscsi_lun_reset(d.lun), -ETIMEDOUT);
+	assert_true(model_take(d.m, 0, &chain));
+	assert_int_equal(((uint8_t *)chain.in[0].iov_base)[0], 0xff);
+	model_give(d.m, &chain, 0);
+	model_release(d.m, 0);
+	assert_int_equal(vscsi_lun_reset(d.lun), 0);
+	desk_close(&d);
+}
+
+/* Places that the device never gave back stay its own; when none is left, that is said. */
+static void test_device_that_never_answers(void **state)
+{
+	struct chain chains[8];
+	uint8_t saved[TMF_BYTES];
+	struct desk d;
+	unsigned i;
+
+	(void)state;
+	CONFORMS("R-SCSI-73", "R-CLN-01", "R-CLN-03");
+	desk_init(&d);
+	desk_open(&d, "timeout_ms=10");
+	d.m->held = MODEL_ALL;
+	for (i = 0; i < 8; i++)
+		assert_int_equal(vscsi_target_reset(d.dev, i), -ETIMEDOUT);
+	assert_int_equal(vscsi_target_reset(d.dev, 8), -EBUSY);
+	/* Each is still as it was sent. */
+	for (i = 0; i < 8; i++) {
+		assert_true(model_take(d.m, 0, &chains[i]));
+		memcpy(saved, chains[i].out[0].iov_base, TMF_BYTES);
+		assert_int_equal(saved[9], i);
+	}
+	/* Late answers make room again, each for one. */
+	*(uint8_t *)chains[5].in[0].iov_base = 9;
+	model_give(d.m, &chains[5], 1);
+	assert_int_equal(vscsi_target_reset(d.dev, 99), -ETIMEDOUT);
+	assert_int_equal(vscsi_target_reset(d.dev, 99), -EBUSY);
+	for (i = 0; i < 8; i++) {
+		if (i != 5)
+			model_give(d.m, &chains[i], 1);
+	}
+	model_release(d.m, 0);
+	assert_int_equal(vscsi_target_reset(d.dev, 1), 0);
+	desk_close(&d);
+}
+
+/* The first thing that a device hears may be a function. */
+static void test_function_before_any_request(void **state)
+{
+	struct desk d;
+
+	(void)state;
+	CONFORMS("R-SCSI-24");
+	desk_init(&d);
+	assert_int_equal(desk_open_device(&d, ""), 0);
+	assert_int_equal(vscsi_target_reset(d.dev, 1), 0);
+	assert_int_equal(d.m->commands, 0);
+	desk_open_rest(&d);
+	desk_close(&d);
+}
+
+/* How devices end what a reset hits. */
+static const struct answer cut_short[] = {
+	{.response = VIRTIO_SCSI_S_RESET, .used_len = RESPONSE_BYTES},
+	{.response = VIRTIO_SCSI_S_ABORTED, .used_len = RESPONSE_BYTES},
+	{.status = 0x40, .used_len = RESPONSE_BYTES},
+	MODEL_SENSE(0xb, 0), /* SPDK */
+	{.response = 0xff},
+};
+
+/* Polls until the device has a chain again. */
+static struct chain take_again(struct desk *d)
+{
+	struct chain chain;
+
+	while (!model_take(d->m, DESK_QUEUE, &chain))
+		desk_poll_nothing(d);
+	return chain;
+}
+
+/*
+ * Requests that our own reset cuts short come back through their queue, as cancelled. One that
+ * comes later and is cut short, by whomever, is sent again.
+ */
+static void test_reset_with_requests_out(void **state)
+{
+	struct vscsi_completion c;
+	struct chain chain;
+	struct desk d;
+	unsigned i;
+	unsigned k;
+
+	(void)state;
+	CONFORMS("R-SCSI-46", "R-SCSI-70");
+	desk_init(&d);
+	desk_open(&d, "");
+	d.m->held = UINT64_C(1) << DESK_QUEUE;
+	for (k = 0; k < 2 * ARRAY_LEN(cut_short); k++) {
+		const struct answer *answer = &cut_short[k / 2];
+
+		for (i = 0; i < 5; i++)
+			desk_read(&d, i);
+		assert_int_equal(k % 2 ? vscsi_target_reset(d.dev, 1) : vscsi_lun_reset(d.lun), 0);
+		for (i = 0; i < 5; i++) {
+			chain = desk_take(&d);
+			model_answer(d.m, &chain, answer);
+		}
+		for (i = 0; i < 5; i++) {
+			c = desk_poll(&d);
+			assert_int_equal(c.user_data, i);
+			assert_int_equal(c.result, -ECANCELED);
+		}
+		desk_poll_nothing(&d);
+		desk_read(&d, 5);
+		chain = desk_take(&d);
+		if (answer->response != 0xff) {
+			model_answer(d.m, &chain, answer);
+			chain = take_again(&d);
+		}
+		model_serve_chain(d.m, &chain);
+		assert_int_equal(desk_poll(&d).result, 0);
+	}
+	desk_close(&d);
+}
+
+/* A reset with nothing in flight, and one of another LUN, cancel nothing. */
+static void test_reset_of_another(void **state)
+{
+	struct vscsi_lun *other;
+	struct chain chain;
+	struct desk d;
+	unsigned how;
+
+	(void)state;
+	desk_init(&d);
+	desk_open(&d, "");
+	assert_int_equal(vscsi_lun_open(d.dev, 0, 0, NULL, &other), 0);
+	d.m->held = UINT64_C(1) << DESK_QUEUE;
+	for (how = 0; how < 3; how++) {
+		if (how == 0)
+			assert_int_equal(vscsi_lun_reset(d.lun), 0);
+		desk_read(&d, how);
+		if (how == 1)
+			assert_int_equal(vscsi_lun_reset(other), 0);
+		if (how == 2)
+			assert_int_equal(vscsi_target_reset(d.dev, 0), 0);
+		chain = desk_take(&d);
+		model_answer(d.m, &chain, &cut_short[3]);
+		chain = take_again(&d);
+		model_serve_chain(d.m, &chain);
+		assert_int_equal(desk_poll(&d).result, 0);
+	}
+	assert_int_equal(vscsi_lun_close(other), 0);
+	desk_close(&d);
+}
+
+/* Another handle of the same LUN, on a queue that others share. */
+static void test_reset_through_another_handle(void **state)
+{
+	const struct vscsi_queue_opts opts = {.size = sizeof(opts), .flags = VSCSI_QUEUE_SHARED};
+	struct vscsi_completion c;
+	struct vscsi_queue *queue;
+	struct vscsi_lun *lun;
+	struct chain chain;
+	struct desk d;
+
+	(void)state;
+	desk_init(&d);
+	desk_open(&d, "");
+	assert_int_equal(vscsi_lun_open(d.dev, 1, 2, NULL, &lun), 0);
+	assert_int_equal(vscsi_queue_open(d.dev, &opts, &queue), 0);
+	d.m->held = UINT64_C(1) << DESK_SHARED;
+	assert_int_equal(vscsi_read(queue, lun, d.buf, 0, 1, 0, 7), 0);
+	assert_int_equal(vscsi_submit(queue), 0);
+	assert_true(model_take(d.m, DESK_SHARED, &chain));
+	assert_int_equal(vscsi_lun_reset(d.lun), 0);
+	model_answer(d.m, &chain, &cut_short[3]);
+	/* The library's own handle finds it, and leaves it to the one that it belongs to. */
+	assert_int_equal(vscsi_lun_reset(d.lun), 0);
+	assert_int_equal(vscsi_poll(queue, &c, 1), 1);
+	assert_int_equal(c.user_data, 7);
+	assert_int_equal(c.result, -ECANCELED);
+	assert_int_equal(vscsi_queue_close(queue), 0);
+	assert_int_equal(vscsi_lun_close(lun), 0);
+	desk_close(&d);
+}
+
+int task_tests(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_bytes_of_the_functions),
+		cmocka_unit_test(test_every_answer),
+		cmocka_unit_test(test_answer_that_was_not_written),
+		cmocka_unit_test(test_device_that_never_answers),
+		cmocka_unit_test(test_function_before_any_request),
+		cmocka_unit_test(test_reset_with_requests_out),
+		cmocka_unit_test(test_reset_of_another),
+		cmocka_unit_test(test_reset_through_another_handle),
+	};
+
+	return cmocka_run_group_tests_name("device/task", tests, NULL, NULL);
+}

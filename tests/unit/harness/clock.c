@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The clock of this program, by the linker's --wrap: the system's, put forward as a test likes, so
+ * that limits of minutes pass at once.
+ */
+#include <stdatomic.h>
+#include <time.h>
+
+#include "harness.h"
+
+static _Atomic uint64_t ahead_ms;
+
+int __real_clock_gettime(clockid_t id, struct timespec *ts);
+int __wrap_clock_gettime(clockid_t id, struct timespec *ts);
+
+int __wrap_clock_gettime(clockid_t id, struct timespec *ts)
+{
+	uint64_t ahead = atomic_load(&ahead_ms);
+	int ret = __real_clock_gettime(id, ts);
+
+	ts->tv_sec += (time_t)(ahead / 1000);
+	ts->tv_nsec += (long)(ahead % 1000) * 1000000;
+	if (ts->tv_nsec >= 1000000000) {
+		ts->tv_nsec -= 1000000000;
+		ts->tv_sec++;
+	}
+	return ret;
+}
+
+void clock_skip(uint64_t ms)
+{
+	atomic_fetch_add(&ahead_ms, ms);
+}

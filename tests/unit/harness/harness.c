@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The steps that most tests take. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness.h"
+
+void desk_init(struct desk *d)
+{
+	memset(d, 0, sizeof(*d));
+	d->m = malloc(sizeof(*d->m));
+	assert_non_null(d->m);
+	model_init(d->m);
+}
+
+int desk_open_device(struct desk *d, const char *options)
+{
+	char address[256];
+
+	snprintf(address, sizeof(address), "fake:model?queues=2&mem=4M%s%s", *options ? "&" : "",
+		 options);
+	return vscsi_dev_open(address, NULL, &d->dev);
+}
+
+void desk_open_rest(struct desk *d)
+{
+	const struct vscsi_queue_opts opts = {
+		.size = sizeof(opts),
+		.flags = VSCSI_QUEUE_EXCLUSIVE,
+	};
+
+	assert_int_equal(vscsi_lun_open(d->dev, 1, 2, NULL, &d->lun), 0);
+	assert_int_equal(vscsi_queue_open(d->dev, &opts, &d->queue), 0);
+	d->buf = vscsi_mem_alloc(vscsi_dev_mem(d->dev), DESK_BUF, 4096);
+	assert_non_null(d->buf);
+	memset(d->buf, 0, DESK_BUF);
+}
+
+void desk_open(struct desk *d, const char *options)
+{
+	int err = desk_open_device(d, options);
+
+	if (err)
+		fail_msg("%s", vscsi_last_error());
+	desk_open_rest(d);
+}
+
+void desk_close(struct desk *d)
+{
+	const char *broken;
+
+	if (d->dev) {
+		vscsi_mem_free(vscsi_dev_mem(d->dev), d->buf);
+		assert_int_equal(vscsi_lun_close(d->lun), 0);
+		assert_int_equal(vscsi_queue_close(d->queue), 0);
+		assert_int_equal(vscsi_dev_close(d->dev), 0);
+		assert_true(d->m->fake.closed);
+	}
+	assert_true(fake_status_only_grows(&d->m->fake));
+	model_fini(d->m);
+	broken = d->m->broken;
+	free(d->m);
+	assert_string_equal(broken ? broken : "none", "none");
+}
+
+void desk_hold(struct desk *d)
+{
+	d->m->held = MODEL_ALL;
+}
+
+void desk_hold_own(struct desk *d)
+{
+	d->m->held = MODEL_ALL & ~(UINT64_C(1) << DESK_SHARED);
+}
+
+void desk_read(struct desk *d, uint64_t user_data)
+{
+	assert_int_equal(vscsi_read(d->queue, d->lun, d->buf, 0, 1, 0, user_data), 0);
+	assert_int_equal(vscsi_submit(d->queue), 0);
+}
+
+struct chain desk_take(struct desk *d)
+{
+	struct chain chain;
+
+	assert_true(model_take(d->m, DESK_QUEUE, &chain));
+	return chain;
+}
+
+struct vscsi_completion desk_poll(struct desk *d)
+{
+	struct vscsi_completion c;
+
+	memset(&c, 0xa5, sizeof(c));
+	assert_int_equal(vscsi_poll(d->queue, &c, 1), 1);
+	return c;
+}
+
+void desk_poll_nothing(struct desk *d)
+{
+	struct vscsi_completion c;
+
+	assert_int_equal(vscsi_poll(d->queue, &c, 1), 0);
+}
+
+struct vscsi_completion desk_answer_read(struct desk *d, const struct answer *answer)
+{
+	struct chain chain;
+
+	desk_read(d, 0x1122334455667788);
+	chain = desk_take(d);
+	model_answer(d->m, &chain, answer);
+	return desk_poll(d);
+}
+
+uint64_t desk_errors(struct desk *d)
+{
+	struct vscsi_dev_info info = {.size = sizeof(info)};
+
+	assert_int_equal(vscsi_dev_get_info(d->dev, &info), 0);
+	return info.errors;
+}

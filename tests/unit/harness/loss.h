@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Losing a device and finding it again: the steps of the tests that do so more than once. */
+#ifndef TESTS_UNIT_HARNESS_LOSS_H
+#define TESTS_UNIT_HARNESS_LOSS_H
+
+#include "harness.h"
+
+/* Whether the device can't be reached, what is said then, and how often it was tried. */
+extern bool loss_away;
+extern int loss_error;
+extern unsigned loss_attempts;
+
+/* desk_open() of a device that can be connected to again; the chains of its queue are held. */
+void loss_open(struct desk *d, const char *options);
+
+/* Submits a read of this block, which is also its user_data. */
+void loss_read(struct desk *d, uint64_t lba);
+
+/* Answers that all went well. */
+void loss_answer(struct desk *d, const struct chain *chain);
+
+/* Answers the next chain, which has to be the read of this block, and polls for it. */
+void loss_serve(struct desk *d, uint64_t lba);
+
+/* The next look at the connection finds it broken. */
+void loss_break(struct desk *d);
+
+/* Looks for events, which drives the way back; none is kept. */
+void loss_look(struct desk *d);
+
+/* The device is lost, and can't be reached. */
+void loss_lose(struct desk *d);
+
+/* It can be reached, and is back. */
+void loss_find(struct desk *d);
+
+#endif

@@ -1,0 +1,438 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What doesn't fit: now, or never; and that nothing of it reaches the device. */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "queue_tests.h"
+
+/* Answers everything that is in the queue, and collects it. */
+static unsigned finish(struct desk *d)
+{
+	struct vscsi_completion c;
+	struct chain chain;
+	unsigned count = 0;
+
+	while (model_take(d->m, DESK_QUEUE, &chain))
+		model_serve_chain(d->m, &chain);
+	while (vscsi_poll(d->queue, &c, 1) == 1) {
+		assert_int_equal(c.result, 0);
+		count++;
+	}
+	return count;
+}
+
+static void expect_depth(const char *options, unsigned depth)
+{
+	unsigned count = 0;
+	struct desk d;
+
+	desk_init(&d);
+	d.m->fake.config.cmd_per_lun = UINT32_MAX;
+	d.m->fake.queue_max = 128;
+	desk_open(&d, options);
+	desk_hold(&d);
+	while (vscsi_read(d.queue, d.lun, d.buf, 0, 1, 0, count) == 0)
+		count++;
+	assert_int_equal(count, depth);
+	assert_int_equal(vscsi_read(d.queue, d.lun, d.buf, 0, 1, 0, 1), -EAGAIN);
+	assert_int_equal(vscsi_flush(d.queue, d.lun, 1), -EAGAIN);
+	assert_int_equal(vscsi_submit(d.queue), 0);
+	assert_int_equal(model_waiting(d.m, DESK_QUEUE), depth);
+	assert_int_equal(vscsi_read(d.queue, d.lun, d.buf, 0, 1, 0, 1), -EAGAIN);
+	assert_int_equal(finish(&d), depth);
+	assert_int_equal(vscsi_read(d.queue, d.lun, d.buf, 0, 1, 0, 1), 0);
+	assert_int_equal(vscsi_submit(d.queue), 0);
+	assert_int_equal(finish(&d), 1);
+	desk_close(&d);
+}
+
+static void test_a_queue_can_be_full(void **state)
+{
+	(void)state;
+	CONFORMS("R-SPLIT-19", "R-SCSI-12");
+	expect_depth("", 128);
+	expect_depth("queue_size=4", 4);
+	expect_depth("queue_size=64", 64);
+	/* Without indirect descriptors a request takes four entries of the ring. */
+	expect_depth("indirect=off", 32);
+	expect_depth("indirect=off&queue_size=4", 1);
+}
+
+/* Requests that one LUN has out through two queues at once. */
+static unsigned fill_both(struct desk *d, struct vscsi_queue *other)
+{
+	unsigned count = 0;
+
+	while (vscsi_read(count & 1 ? other : d->queue, d->lun, d->buf, 0, 1, 0, 1) == 0)
+		count++;
+	assert_int_equal(vscsi_flush(d->queue, d->lun, 1), -EAGAIN);
+	assert_int_equal(vscsi_flush(other, d->lun, 1), -EAGAIN);
+	vscsi_submit(d->queue);
+	vscsi_submit(other);
+	return count;
+}
+
+static void expect_cmd_per_lun(uint32_t limit)
+{
+	struct vscsi_lun_info info = {.size = sizeof(info)};
+	struct vscsi_completion c;
+	struct vscsi_queue *other;
+	struct vscsi_lun *zero;
+	struct chain chain;
+	struct desk d;
+	unsigned i;
+
+	desk_init(&d);
+	d.m->fake.config.cmd_per_lun = htole32(limit);
+	desk_open(&d, "");
+	assert_int_equal(vscsi_queue_open(d.dev, NULL, &other), 0);
+	assert_int_equal(vscsi_lun_open(d.dev, 0, 0, NULL, &zero), 0);
+	assert_int_equal(vscsi_lun_get_info(d.lun, &info), 0);
+	assert_int_equal(info.queue_limit, limit);
+	desk_hold(&d);
+	assert_int_equal(fill_both(&d, other), limit);
+	assert_int_equal(model_waiting(d.m, DESK_QUEUE) + model_waiting(d.m, 2), limit);
+	/* Another LUN has a limit of its own. */
+	assert_int_equal(vscsi_flush(d.queue, zero, 1), 0);
+	vscsi_submit(d.queue);
+	while (model_take(d.m, DESK_QUEUE, &chain) || model_take(d.m, 2, &chain))
+		model_serve_chain(d.m, &chain);
+	for (i = 0; i < limit + 1; i++)
+		assert_true(vscsi_poll(d.queue, &c, 1) == 1 || vscsi_poll(other, &c, 1) == 1);
+	/* What came back can be used again. */
+	desk_read(&d, 1);
+	assert_int_equal(finish(&d), 1);
+	assert_int_equal(vscsi_lun_close(zero), 0);
+	assert_int_equal(vscsi_queue_close(other), 0);
+	desk_close(&d);
+}
+
+static void test_a_lun_can_be_full(void **state)
+{
+	(void)state;
+	CONFORMS("R-SCSI-11");
+	expect_cmd_per_lun(1);
+	expect_cmd_per_lun(2);
+	expect_cmd_per_lun(7);
+}
+
+#define CROWD 3u
+
+/* Three queues of one LUN: each prepares, is served and polls, by turns that follow no order. */
+struct crowd {
+	struct desk d;
+	struct vscsi_queue *queues[CROWD];
+	unsigned out[CROWD];
+	unsigned limit;
+};
+
+static unsigned crowd_out(const struct crowd *c)
+{
+	return c->out[0] + c->out[1] + c->out[2];
+}
+
+static void crowd_prepare(struct crowd *c, unsigned i, unsigned count)
+{
+	struct iovec iov[2] = {{c->d.buf, 512}, {c->d.buf + 1024, 512}};
+	int err = 0;
+
+	for (; count && !err; count--) {
+		if (count % 5)
+			err = vscsi_read(c->queues[i], c->d.lun, c->d.buf, 0, 1, 0, i);
+		else
+			err = vscsi_readv(c->queues[i], c->d.lun, iov, 2, 0, 2, 0, i);
+		c->out[i] += !err;
+	}
+	assert_true(!err || err == -EAGAIN);
+	assert_true(crowd_out(c) <= c->limit);
+	assert_int_equal(vscsi_submit(c->queues[i]), 0);
+}
+
+static void crowd_finish(struct crowd *c, unsigned i, unsigned count)
+{
+	struct vscsi_completion done;
+	struct chain chain;
+
+	while (count-- && model_take(c->d.m, DESK_QUEUE + i, &chain))
+		model_serve_chain(c->d.m, &chain);
+	while (vscsi_poll(c->queues[i], &done, 1) == 1) {
+		assert_int_equal(done.result, 0);
+		assert_int_equal(done.user_data, i);
+		c->out[i]--;
+	}
+}
+
+static void expect_crowd(uint32_t limit, const char *options)
+{
+	struct crowd c = {.limit = limit};
+	unsigned random = 1;
+	unsigned step;
+	unsigned i;
+
+	desk_init(&c.d);
+	c.d.m->fake.config.cmd_per_lun = htole32(limit);
+	desk_open(&c.d, options);
+	c.queues[0] = c.d.queue;
+	for (i = 1; i < CROWD; i++)
+		assert_int_equal(vscsi_queue_open(c.d.dev, NULL, &c.queues[i]), 0);
+	desk_hold(&c.d);
+	for (step = 0; step < 3000; step++) {
+		random = random * 1103515245 + 12345;
+		i = (random >> 16) % CROWD;
+		crowd_prepare(&c, i, (random >> 20) % 90);
+		crowd_finish(&c, (random >> 18) % CROWD, (random >> 24) % 90);
+	}
+	/* What each can count on, and all of them together, whatever was before. */
+	for (i = 0; i < CROWD; i++)
+		crowd_finish(&c, i, UINT32_MAX);
+	assert_int_equal(crowd_out(&c), 0);
+	for (i = 0; i < CROWD; i++) {
+		crowd_prepare(&c, i, limit / (CROWD + 1));
+		assert_int_equal(c.out[i], limit / (CROWD + 1));
+	}
+	for (i = 0; i < CROWD; i++)
+		crowd_finish(&c, i, UINT32_MAX);
+	for (i = 1; i < CROWD; i++)
+		assert_int_equal(vscsi_queue_close(c.queues[i]), 0);
+	desk_close(&c.d);
+}
+
+static void test_several_queues_of_one_lun(void **state)
+{
+	(void)state;
+	CONFORMS("R-SCSI-11");
+	expect_crowd(3, "queues=4");
+	expect_crowd(40, "queues=4");
+	expect_crowd(100, "queues=4");
+	expect_crowd(60, "queues=4&indirect=off");
+}
+
+/* The limit may change between two LUNs: then one is counted, and the other is not. */
+static void test_a_limit_that_comes_late(void **state)
+{
+	struct vscsi_lun_info info = {.size = sizeof(info)};
+	struct vscsi_event event;
+	struct vscsi_lun *zero;
+	struct desk d;
+	unsigned i;
+
+	(void)state;
+	desk_init(&d);
+	d.m->fake.config.cmd_per_lun = UINT32_MAX;
+	desk_open(&d, "");
+	d.m->fake.config.cmd_per_lun = htole32(5);
+	d.m->fake.news = TRANSPORT_CONFIG;
+	vscsi_dev_poll_events(d.dev, &event, 1);
+	assert_int_equal(vscsi_lun_open(d.dev, 0, 0, NULL, &zero), 0);
+	assert_int_equal(vscsi_lun_get_info(zero, &info), 0);
+	assert_int_equal(info.queue_limit, 5);
+	desk_hold(&d);
+	for (i = 0; i < 12; i++) {
+		assert_int_equal(vscsi_read(d.queue, d.lun, d.buf, 0, 1, 0, i), 0);
+		assert_int_equal(vscsi_read(d.queue, zero, d.buf, 0, 1, 0, i), i < 5 ? 0 : -EAGAIN);
+	}
+	assert_int_equal(vscsi_submit(d.queue), 0);
+	assert_int_equal(finish(&d), 12 + 5);
+	assert_int_equal(vscsi_lun_close(zero), 0);
+	desk_close(&d);
+}
+
+/* A request that turned out to be impossible gives its credit back. */
+static void test_failures_do_not_eat_the_limit(void **state)
+{
+	struct iovec iov = {.iov_len = 512};
+	struct desk d;
+	unsigned i;
+
+	(void)state;
+	desk_init(&d);
+	d.m->fake.config.cmd_per_lun = htole32(2);
+	desk_open(&d, "");
+	desk_hold(&d);
+	for (i = 0; i < 200; i++) {
+		assert_int_equal(vscsi_read(d.queue, d.lun, &iov, 0, 1, 0, 1), -EFAULT);
+		assert_int_equal(vscsi_readv(d.queue, d.lun, &iov, 1, 0, 2, 0, 1), -EFAULT);
+	}
+	desk_read(&d, 1);
+	desk_read(&d, 1);
+	assert_int_equal(finish(&d), 2);
+	desk_close(&d);
+}
+
+/* @count segments of a block each that do not touch. */
+static int read_scattered(struct desk *d, unsigned count, bool out)
+{
+	struct iovec iov[MODEL_SEGS];
+	unsigned i;
+
+	for (i = 0; i < count; i++)
+		iov[i] = (struct iovec){d->buf + 1024 * i, 512};
+	return (out ? vscsi_writev : vscsi_readv)(d->queue, d->lun, iov, count, 0, count, 0, 1);
+}
+
+static void expect_segments(const char *options, uint32_t seg_max, unsigned segs)
+{
+	struct vscsi_dev_info info = {.size = sizeof(info)};
+	struct chain chain;
+	struct desk d;
+	int out;
+
+	desk_init(&d);
+	d.m->fake.config.seg_max = htole32(seg_max);
+	desk_open(&d, options);
+	assert_int_equal(vscsi_dev_get_info(d.dev, &info), 0);
+	assert_int_equal(info.max_segs, segs);
+	desk_hold(&d);
+	for (out = 0; out < 2; out++) {
+		assert_int_equal(read_scattered(&d, segs + 1, out), -E2BIG);
+		assert_int_equal(read_scattered(&d, segs + 20, out), -E2BIG);
+		vscsi_submit(d.queue);
+		assert_int_equal(model_waiting(d.m, DESK_QUEUE), 0);
+		assert_int_equal(read_scattered(&d, segs, out), 0);
+		vscsi_submit(d.queue);
+		chain = desk_take(&d);
+		assert_int_equal(out ? chain.nout : chain.nin, segs + 1);
+		model_serve_chain(d.m, &chain);
+		assert_int_equal(desk_poll(&d).result, 0);
+	}
+	desk_close(&d);
+}
+
+static void test_number_of_segments(void **state)
+{
+	(void)state;
+	CONFORMS("R-SCSI-13", "R-SPLIT-13");
+	expect_segments("", 1, 1);
+	expect_segments("", 2, 2);
+	expect_segments("", 64, 15);
+	expect_segments("", UINT32_MAX, 15);
+	expect_segments("max_segs=5", 64, 5);
+	expect_segments("indirect=off", 64, 2);
+	expect_segments("indirect=off&max_segs=6", 64, 6);
+	expect_segments("indirect=off&max_segs=6", 3, 3);
+	/* Indirect tables may not be longer than the ring either. */
+	expect_segments("queue_size=4", 64, 2);
+	expect_segments("queue_size=8", 64, 6);
+}
+
+static void test_memory_that_the_device_cannot_reach(void **state)
+{
+	struct vscsi_mem_stats stats = {.size = sizeof(stats)};
+	struct iovec iov[2];
+	struct desk d;
+	char *end;
+	char *own;
+
+	(void)state;
+	CONFORMS("R-VU-37");
+	desk_init(&d);
+	desk_open(&d, "");
+	desk_hold(&d);
+	own = malloc(4096);
+	assert_int_equal(vscsi_read(d.queue, d.lun, own, 0, 1, 0, 1), -EFAULT);
+	assert_int_equal(vscsi_write(d.queue, d.lun, own, 0, 1, 0, 1), -EFAULT);
+	assert_int_equal(vscsi_read(d.queue, d.lun, NULL, 0, 1, 0, 1), -EFAULT);
+	iov[0] = (struct iovec){d.buf, 512};
+	iov[1] = (struct iovec){own, 512};
+	assert_int_equal(vscsi_readv(d.queue, d.lun, iov, 2, 0, 2, 0, 1), -EFAULT);
+	/* A buffer that begins well and ends behind the pool. */
+	assert_int_equal(vscsi_mem_get_stats(vscsi_dev_mem(d.dev), &stats), 0);
+	end = (char *)(uintptr_t)(d.m->fake.regions[0].addr + d.m->fake.regions[0].len);
+	assert_int_equal(vscsi_read(d.queue, d.lun, end - 512, 0, 2, 0, 1), -EFAULT);
+	assert_int_equal(vscsi_read(d.queue, d.lun, end, 0, 1, 0, 1), -EFAULT);
+	free(own);
+	vscsi_submit(d.queue);
+	assert_int_equal(model_waiting(d.m, DESK_QUEUE), 0);
+	assert_int_equal(finish(&d), 0);
+	desk_close(&d);
+}
+
+static void test_arguments_that_make_no_sense(void **state)
+{
+	struct iovec iov;
+	struct desk d;
+
+	(void)state;
+	desk_init(&d);
+	desk_open(&d, "");
+	desk_hold(&d);
+	iov = (struct iovec){d.buf, 1024};
+	assert_int_equal(vscsi_read(d.queue, d.lun, d.buf, 0, 0, 0, 1), -EINVAL);
+	assert_int_equal(vscsi_read(d.queue, d.lun, d.buf, 0, 1, 1u << 31, 1), -EINVAL);
+	assert_int_equal(vscsi_read(d.queue, d.lun, d.buf, 0, 1, VSCSI_IO_FUA, 1), -EOPNOTSUPP);
+	assert_int_equal(vscsi_read(d.queue, d.lun, d.buf, 0, 1025, 0, 1), -E2BIG);
+	assert_int_equal(vscsi_read(d.queue, d.lun, d.buf, 0, UINT32_MAX, 0, 1), -E2BIG);
+	assert_int_equal(vscsi_readv(d.queue, d.lun, &iov, 1, 0, 1, 0, 1), -EINVAL);
+	assert_int_equal(vscsi_readv(d.queue, d.lun, &iov, 1, 0, 3, 0, 1), -EINVAL);
+	iov.iov_len = 1000;
+	assert_int_equal(vscsi_writev(d.queue, d.lun, &iov, 1, 0, 2, 0, 1), -EINVAL);
+	assert_int_equal(vscsi_readv(d.queue, d.lun, NULL, 0, 0, 1, 0, 1), -EINVAL);
+	vscsi_submit(d.queue);
+	assert_int_equal(model_waiting(d.m, DESK_QUEUE), 0);
+	desk_close(&d);
+}
+
+static void test_a_disk_that_is_read_only(void **state)
+{
+	struct desk d;
+
+	(void)state;
+	desk_init(&d);
+	d.m->mode = 0x80;
+	desk_open(&d, "");
+	assert_int_equal(vscsi_write(d.queue, d.lun, d.buf, 0, 1, 0, 1), -EROFS);
+	desk_read(&d, 1);
+	assert_int_equal(desk_poll(&d).result, 0);
+	desk_close(&d);
+}
+
+/* 5 GiB that are there and never touched: more than the 2^32 bytes that a chain may have. */
+static void test_more_than_a_chain_may_carry(void **state)
+{
+	const size_t bytes = (size_t)5 << 30;
+	struct iovec in = {.iov_len = bytes};
+	struct vscsi_command command = {
+		.size = sizeof(command), .cdb_len = 16, .in = &in, .in_count = 1};
+	struct desk d;
+	int fd;
+
+	(void)state;
+	CONFORMS("R-SPLIT-07");
+	desk_init(&d);
+	desk_open(&d, "");
+	fd = memfd_create("large", MFD_CLOEXEC);
+	assert_int_equal(ftruncate(fd, (off_t)bytes), 0);
+	in.iov_base = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+	assert_ptr_not_equal(in.iov_base, MAP_FAILED);
+	assert_int_equal(vscsi_mem_register(vscsi_dev_mem(d.dev), in.iov_base, bytes, fd, 0), 0);
+	close(fd);
+	desk_hold(&d);
+	assert_int_equal(vscsi_prepare_command(d.queue, d.lun, &command, 1), -E2BIG);
+	in.iov_len = UINT64_C(1) << 32;
+	assert_int_equal(vscsi_prepare_command(d.queue, d.lun, &command, 1), -E2BIG);
+	vscsi_submit(d.queue);
+	assert_int_equal(model_waiting(d.m, DESK_QUEUE), 0);
+	assert_int_equal(vscsi_mem_unregister(vscsi_dev_mem(d.dev), in.iov_base), 0);
+	munmap(in.iov_base, bytes);
+	desk_close(&d);
+}
+
+int limit_tests(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_a_queue_can_be_full),
+		cmocka_unit_test(test_a_lun_can_be_full),
+		cmocka_unit_test(test_several_queues_of_one_lun),
+		cmocka_unit_test(test_a_limit_that_comes_late),
+		cmocka_unit_test(test_failures_do_not_eat_the_limit),
+		cmocka_unit_test(test_number_of_segments),
+		cmocka_unit_test(test_memory_that_the_device_cannot_reach),
+		cmocka_unit_test(test_arguments_that_make_no_sense),
+		cmocka_unit_test(test_a_disk_that_is_read_only),
+		cmocka_unit_test(test_more_than_a_chain_may_carry),
+	};
+
+	return cmocka_run_group_tests_name("queue/limit", tests, NULL, NULL);
+}

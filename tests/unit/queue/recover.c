@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A device that is lost and comes back: in which order requests are sent again, which are not, and
+ * what it had given back before.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include <linux/virtio_config.h>
+
+#include "queue_tests.h"
+
+static bool can_reopen(struct transport *t)
+{
+	(void)t;
+	return true;
+}
+
+/* The same device in its first state; the library's regions are mapped as ever. */
+static int reopen(struct transport *t, bool keep)
+{
+	struct fake *fake = (struct fake *)t;
+
+	(void)keep;
+	memset(fake->started, 0, sizeof(fake->started));
+	fake->insist = 0;
+	return 0;
+}
+
+static void open_recoverable(struct desk *d, const char *options)
+{
+	desk_init(d);
+	d->m->fake.ops.can_reopen = can_reopen;
+	d->m->fake.ops.reopen = reopen;
+	desk_open(d, options);
+	/* The first queue answers, as the LUNs are recognized on it. */
+	d->m->held = UINT64_C(1) << DESK_QUEUE;
+}
+
+static void read_block(struct desk *d, uint64_t lba)
+{
+	assert_int_equal(vscsi_read(d->queue, d->lun, d->buf, lba, 1, 0, lba), 0);
+	assert_int_equal(vscsi_submit(d->queue), 0);
+}
+
+static uint64_t lba_of(const struct chain *chain)
+{
+	return chain_cdb(chain)[5];
+}
+
+/* The connection is found broken; the next attempt brings it back. */
+static void lose(struct desk *d)
+{
+	struct vscsi_event events[2];
+
+	d->m->fake.fail = FAKE_CHECK;
+	d->m->fake.fail_skip = 0;
+	d->m->fake.fail_err = -ENOTCONN;
+	assert_int_equal(vscsi_dev_poll_events(d->dev, events, 2), 2);
+	assert_int_equal(events[0].type, VSCSI_EVENT_LOST);
+	assert_int_equal(events[1].type, VSCSI_EVENT_BACK);
+}
+
+static void answer_good(struct desk *d, const struct chain *chain)
+{
+	struct answer good = model_good(chain);
+
+	model_answer(d->m, chain, &good);
+}
+
+/* Slots are used again in another order than requests are made: theirs is what counts. */
+static void test_order(void **state)
+{
+	static const char *const options[] = {"", "indirect=off", "event_idx=off"};
+	struct chain chains[8];
+	struct desk d;
+	unsigned round;
+	unsigned i;
+
+	(void)state;
+	CONFORMS("R-VU-104");
+	for (round = 0; round < ARRAY_LEN(options); round++) {
+		open_recoverable(&d, options[round]);
+		for (i = 0; i < 8; i++)
+			read_block(&d, i);
+		for (i = 0; i < 8; i++)
+			chains[i] = desk_take(&d);
+		for (i = 6; i > 2; i--) {
+			answer_good(&d, &chains[i]);
+			assert_int_equal(desk_poll(&d).user_data, i);
+		}
+		for (i = 8; i < 12; i++)
+			read_block(&d, i);
+		/* Nothing tells that the first ones were carried out: they are once more. */
+		lose(&d);
+		desk_poll_nothing(&d);
+		for (i = 0; i < 12; i++) {
+			struct chain chain;
+
+			if (i > 2 && i < 7)
+				continue;
+			chain = desk_take(&d);
+			assert_int_equal(lba_of(&chain), i);
+			answer_good(&d, &chain);
+			assert_int_equal(desk_poll(&d).user_data, i);
+		}
+		assert_int_equal(model_waiting(d.m, DESK_QUEUE), 0);
+		desk_close(&d);
+	}
+}
+
+/* More requests than the ring shows the last of: the oldest one comes first all the same. */
+static void test_the_oldest_is_first(void **state)
+{
+	struct chain oldest;
+	struct chain chain;
+	struct desk d;
+	unsigned i;
+
+	(void)state;
+	open_recoverable(&d, "queue_size=8");
+	read_block(&d, 1);
+	oldest = desk_take(&d);
+	assert_int_equal(lba_of(&oldest), 1);
+	for (i = 0; i < 20; i++) {
+		read_block(&d, 2);
+		chain = desk_take(&d);
+		answer_good(&d, &chain);
+		assert_int_equal(desk_poll(&d).user_data, 2);
+	}
+	read_block(&d, 3);
+	lose(&d);
+	desk_poll_nothing(&d);
+	for (i = 1; i <= 3; i += 2) {
+		chain = desk_take(&d);
+		assert_int_equal(lba_of(&chain), i);
+		answer_good(&d, &chain);
+		assert_int_equal(desk_poll(&d).user_data, i);
+	}
+	desk_close(&d);
+}
+
+/* It asks for a reset with one request done and one not: which is which can't be known. */
+static void test_needs_reset(void **state)
+{
+	struct vscsi_event events[2];
+	struct vscsi_completion done;
+	struct chain chain;
+	struct desk d;
+
+	(void)state;
+	CONFORMS("R-STAT-04", "R-STAT-05", "R-STAT-06");
+	open_recoverable(&d, "recovery=report");
+	read_block(&d, 1);
+	read_block(&d, 2);
+	chain = desk_take(&d);
+	d.m->fake.insist = VIRTIO_CONFIG_S_NEEDS_RESET;
+	d.m->fake.news = TRANSPORT_CONFIG;
+	while (vscsi_dev_poll_events(d.dev, events, 1) != 1 || events[0].type != VSCSI_EVENT_BACK)
+		assert_int_not_equal(events[0].type, VSCSI_EVENT_UNPLUGGED);
+	done = desk_poll(&d);
+	assert_int_equal(done.user_data, 1);
+	assert_int_equal(done.result, -ECONNRESET);
+	done = desk_poll(&d);
+	assert_int_equal(done.user_data, 2);
+	assert_int_equal(done.result, -ECONNRESET);
+	desk_poll_nothing(&d);
+	assert_int_equal(model_waiting(d.m, DESK_QUEUE), 0);
+	read_block(&d, 3);
+	chain = desk_take(&d);
+	assert_int_equal(lba_of(&chain), 3);
+	answer_good(&d, &chain);
+	assert_int_equal(desk_poll(&d).result, 0);
+	desk_close(&d);
+}
+
+/* Answers that were not polled yet when it went are as good as others. */
+static void test_answers_from_before(void **state)
+{
+	struct vscsi_completion done;
+	struct chain chains[3];
+	struct answer bad;
+	struct desk d;
+	unsigned i;
+
+	(void)state;
+	open_recoverable(&d, "recovery=report");
+	for (i = 0; i < 3; i++)
+		read_block(&d, i);
+	for (i = 0; i < 3; i++)
+		chains[i] = desk_take(&d);
+	answer_good(&d, &chains[2]);
+	bad = model_sense(&chains[0], 3, 0x11, 0); /* MEDIUM ERROR */
+	model_answer(d.m, &chains[0], &bad);
+	lose(&d);
+	done = desk_poll(&d);
+	assert_int_equal(done.user_data, 2);
+	assert_int_equal(done.result, 0);
+	done = desk_poll(&d);
+	assert_int_equal(done.user_data, 0);
+	assert_int_equal(done.sense_key, 3);
+	done = desk_poll(&d);
+	assert_int_equal(done.user_data, 1);
+	assert_int_equal(done.result, -ECONNRESET);
+	desk_close(&d);
+}
+
+/* Every ring that runs is kicked: a device may have missed what came before. */
+static void test_all_are_kicked(void **state)
+{
+	unsigned before[FAKE_QUEUES];
+	unsigned running = 0;
+	struct desk d;
+	unsigned i;
+
+	(void)state;
+	CONFORMS("R-VU-105");
+	open_recoverable(&d, "");
+	for (i = 0; i < FAKE_QUEUES; i++)
+		before[i] = d.m->fake.notified[i];
+	lose(&d);
+	for (i = 0; i < FAKE_QUEUES; i++) {
+		assert_int_equal(d.m->fake.notified[i] > before[i], d.m->fake.started[i]);
+		running += d.m->fake.started[i];
+	}
+	assert_true(running > 3);
+	desk_close(&d);
+}
+
+/* What breaks a rule isn't given another chance. */
+static void test_liars_are_not_looked_for(void **state)
+{
+	struct vscsi_completion done;
+	struct desk d;
+
+	(void)state;
+	open_recoverable(&d, "");
+	read_block(&d, 1);
+	desk_take(&d);
+	device_lie(&d.m->rings[DESK_QUEUE], 99, 0);
+	device_show(&d.m->rings[DESK_QUEUE]);
+	done = desk_poll(&d);
+	assert_int_equal(done.result, -ENOTCONN);
+	assert_int_equal(vscsi_poll(d.queue, &done, 1), -ENOTCONN);
+	desk_close(&d);
+}
+
+int recover_tests(void)
+{
+	const struct CMUnitTest recover[] = {
+		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_the_oldest_is_first),
+		cmocka_unit_test(test_needs_reset),
+		cmocka_unit_test(test_answers_from_before),
+		cmocka_unit_test(test_all_are_kicked),
+		cmocka_unit_test(test_liars_are_not_looked_for),
+	};
+
+	return cmocka_run_group_tests(recover, NULL, NULL);
+}

@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Sleeping on a queue: asked for one notification, woken by it, and not fooled by others. */
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "queue_tests.h"
+#include "harness/loss.h"
+#include "util/clock.h"
+
+/* Both ways to ask for a notification. */
+static const char *const both[] = {"event_idx=on", "event_idx=off"};
+
+/* A desk whose queue has a descriptor that the device signals. */
+static int open_signalled(struct desk *d, const char *options)
+{
+	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+
+	assert_true(fd >= 0);
+	desk_init(d);
+	d->m->fake.call_fds[DESK_QUEUE] = fd;
+	desk_open(d, options);
+	desk_hold(d);
+	return fd;
+}
+
+static void close_signalled(struct desk *d, int fd)
+{
+	desk_close(d);
+	close(fd);
+}
+
+static bool readable(int fd)
+{
+	struct pollfd pfd = {.fd = fd, .events = POLLIN};
+
+	return poll(&pfd, 1, 0) == 1;
+}
+
+static void complete_one(struct desk *d)
+{
+	struct chain chain = desk_take(d);
+
+	model_serve_chain(d->m, &chain);
+}
+
+static void test_silent_until_armed(void **state)
+{
+	unsigned i;
+
+	(void)state;
+	CONFORMS("R-SPLIT-21", "R-SPLIT-22", "R-SPLIT-23", "R-SPLIT-39");
+	for (i = 0; i < 2; i++) {
+		struct desk d;
+		int fd = open_signalled(&d, both[i]);
+
+		assert_int_equal(vscsi_queue_fd(d.queue), fd);
+		desk_read(&d, 1);
+		complete_one(&d);
+		assert_false(readable(fd));
+		/* It is there already: no sleep, and perhaps no notification. */
+		assert_int_equal(vscsi_arm(d.queue), 1);
+		assert_int_equal(desk_poll(&d).result, 0);
+		assert_int_equal(vscsi_arm(d.queue), 0);
+		desk_read(&d, 2);
+		assert_false(readable(fd));
+		complete_one(&d);
+		assert_true(readable(fd));
+		assert_int_equal(vscsi_wait(d.queue, -1), 1);
+		assert_int_equal(desk_poll(&d).result, 0);
+		/* After vscsi_wait() nothing is asked for any more. */
+		desk_read(&d, 3);
+		assert_int_equal(vscsi_wait(d.queue, 0), 0);
+		complete_one(&d);
+		assert_false(readable(fd));
+		assert_int_equal(desk_poll(&d).result, 0);
+		close_signalled(&d, fd);
+	}
+}
+
+/* A notification without cause, or several at once. */
+static void test_only_the_ring_tells(void **state)
+{
+	struct desk d;
+	int fd = open_signalled(&d, "");
+	unsigned i;
+
+	(void)state;
+	CONFORMS("R-NOTIF-01", "R-NOTIF-02", "R-SPLIT-24", "R-HARD-13");
+	eventfd_write(fd, 1000);
+	desk_poll_nothing(&d);
+	/* What was there before is emptied. */
+	assert_int_equal(vscsi_arm(d.queue), 0);
+	assert_false(readable(fd));
+	/* One that comes later wakes, and nothing is found; that is no error. */
+	eventfd_write(fd, 1);
+	assert_true(readable(fd));
+	desk_poll_nothing(&d);
+	assert_int_equal(vscsi_wait(d.queue, 1), 0);
+	assert_int_equal(vscsi_arm(d.queue), 0);
+	for (i = 0; i < 64; i++)
+		desk_read(&d, i);
+	for (i = 0; i < 64; i++)
+		complete_one(&d);
+	{
+		struct vscsi_completion c[64];
+		eventfd_t count;
+
+		assert_int_equal(eventfd_read(fd, &count), 0);
+		assert_int_equal(count, 1);
+		assert_int_equal(vscsi_poll(d.queue, c, 64), 64);
+	}
+	close_signalled(&d, fd);
+}
+
+static void test_queues_that_cannot_sleep(void **state)
+{
+	struct vscsi_queue *shared;
+	struct desk d;
+
+	(void)state;
+	desk_init(&d);
+	d.m->fake.call_fds[2] = 99;
+	desk_open(&d, "");
+	/* The transport has no descriptor for one, and the other is shared. */
+	assert_int_equal(vscsi_queue_fd(d.queue), -EOPNOTSUPP);
+	assert_int_equal(vscsi_arm(d.queue), -EOPNOTSUPP);
+	assert_int_equal(vscsi_wait(d.queue, 0), -EOPNOTSUPP);
+	d.m->fake.call_fds[2] = -1;
+	assert_int_equal(vscsi_queue_open(d.dev, NULL, &shared), 0);
+	assert_int_equal(vscsi_queue_fd(shared), -EOPNOTSUPP);
+	assert_int_equal(vscsi_arm(shared), -EOPNOTSUPP);
+	assert_int_equal(vscsi_wait(shared, 0), -EOPNOTSUPP);
+	assert_int_equal(vscsi_queue_close(shared), 0);
+	desk_close(&d);
+}
+
+/* A device that is lost wakes whoever waits for it: there are completions to be had. */
+static void test_lost_device_wakes(void **state)
+{
+	struct desk d;
+	int fd = open_signalled(&d, "");
+
+	(void)state;
+	desk_read(&d, 1);
+	assert_int_equal(vscsi_arm(d.queue), 0);
+	d.m->fake.news = TRANSPORT_BROKEN;
+	assert_int_equal(vscsi_wait(d.queue, 60000), 1);
+	assert_int_equal(desk_poll(&d).result, -ENOTCONN);
+	assert_int_equal(vscsi_wait(d.queue, 60000), 1);
+	assert_int_equal(vscsi_arm(d.queue), -ENOTCONN);
+	close_signalled(&d, fd);
+}
+
+/* A request that waits to be sent again needs polls, not notifications. */
+static void test_request_to_be_sent_again_wakes(void **state)
+{
+	struct answer busy = {.status = 0x08, .used_len = RESPONSE_BYTES};
+	struct desk d;
+	int fd = open_signalled(&d, "");
+	struct chain chain;
+
+	(void)state;
+	desk_read(&d, 1);
+	chain = desk_take(&d);
+	model_answer(d.m, &chain, &busy);
+	desk_poll_nothing(&d);
+	while (!model_take(d.m, DESK_QUEUE, &chain)) {
+		assert_int_equal(vscsi_wait(d.queue, 60000), 1);
+		desk_poll_nothing(&d);
+	}
+	model_serve_chain(d.m, &chain);
+	assert_int_equal(vscsi_wait(d.queue, 60000), 1);
+	assert_int_equal(desk_poll(&d).result, 0);
+	close_signalled(&d, fd);
+}
+
+/*
+ * While the device is looked for nobody is kept awake: the descriptor is silent until it is back or
+ * given up, and how long one may sleep is no more than until the next attempt.
+ */
+static void run_away(struct desk *d, struct vscsi_queue *queue, int fd, bool back)
+{
+	/* The library itself resumes a queue that is shared with it. */
+	const bool resumed = back && queue != d->queue;
+	struct vscsi_completion done;
+	unsigned i;
+
+	loss_lose(d);
+	assert_true(readable(fd));
+	/* What was in flight has to be decided about first. */
+	assert_int_equal(vscsi_arm(queue), 1);
+	assert_int_equal(vscsi_poll(queue, &done, 1), 0);
+	for (i = 0; i < 4; i++) {
+		int ms;
+
+		assert_int_equal(vscsi_arm(queue), 0);
+		assert_false(readable(fd));
+		ms = vscsi_next_timeout_ms(queue);
+		assert_in_range(ms, 1, 10 << (i + 1));
+		assert_false(readable(fd));
+		clock_skip((uint64_t)ms);
+	}
+	assert_int_equal(vscsi_arm(queue), 0);
+	loss_away = !back;
+	clock_skip(back ? 1000 : 2000);
+	if (resumed)
+		assert_in_range(vscsi_next_timeout_ms(queue), 1, 500);
+	else
+		assert_int_equal(vscsi_next_timeout_ms(queue), 0);
+	assert_true(readable(fd));
+	assert_int_equal(vscsi_arm(queue), resumed ? 0 : back ? 1 : -ENOTCONN);
+	assert_int_equal(vscsi_poll(queue, &done, 1), back ? 0 : 1);
+	if (back)
+		assert_int_equal(vscsi_arm(queue), 0);
+}
+
+static void test_asleep_while_it_is_away(void **state)
+{
+	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	struct desk d;
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		loss_open(&d, "recovery_ms=2000");
+		d.m->fake.call_fds[DESK_QUEUE] = fd;
+		loss_read(&d, 1);
+		run_away(&d, d.queue, fd, i == 0);
+		if (i == 0)
+			loss_serve(&d, 1);
+		desk_close(&d);
+	}
+	close(fd);
+}
+
+/* Two who share a queue don't wake each other by falling asleep; both hear that it is back. */
+static void test_two_asleep_while_it_is_away(void **state)
+{
+	const struct vscsi_queue_opts opts = {.size = sizeof(opts), .flags = VSCSI_QUEUE_SHARED};
+	int call = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	struct vscsi_completion done;
+	struct vscsi_queue *a;
+	struct vscsi_queue *b;
+	struct desk d;
+
+	(void)state;
+	loss_open(&d, "");
+	d.m->fake.call_fds[2] = call;
+	assert_int_equal(vscsi_queue_open(d.dev, &opts, &a), 0);
+	assert_int_equal(vscsi_queue_open(d.dev, &opts, &b), 0);
+	assert_int_equal(vscsi_arm(b), 0);
+	run_away(&d, a, vscsi_queue_fd(a), true);
+	loss_lose(&d);
+	assert_true(readable(vscsi_queue_fd(b)));
+	assert_int_equal(vscsi_poll(b, &done, 1), 0);
+	assert_int_equal(vscsi_arm(a), 0);
+	assert_int_equal(vscsi_arm(b), 0);
+	assert_false(readable(vscsi_queue_fd(a)));
+	assert_false(readable(vscsi_queue_fd(b)));
+	/* A third one gets it back, which wakes both. The library has resumed their queue. */
+	loss_away = false;
+	clock_skip(1000);
+	vscsi_next_timeout_ms(d.queue);
+	assert_true(readable(vscsi_queue_fd(a)));
+	assert_true(readable(vscsi_queue_fd(b)));
+	assert_int_equal(vscsi_arm(a), 0);
+	assert_int_equal(vscsi_arm(b), 0);
+	assert_int_equal(vscsi_queue_close(a), 0);
+	assert_int_equal(vscsi_queue_close(b), 0);
+	desk_close(&d);
+	close(call);
+}
+
+/* A loop that sleeps by itself sees that the connection is broken, and requests that are late. */
+static void test_what_sleepers_look_after(void **state)
+{
+	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	struct desk d;
+
+	(void)state;
+	loss_open(&d, "io_timeout_ms=800");
+	d.m->fake.call_fds[DESK_QUEUE] = fd;
+	loss_read(&d, 1);
+	assert_int_equal(vscsi_arm(d.queue), 0);
+	assert_in_range(vscsi_next_timeout_ms(d.queue), 1, 100);
+	clock_skip(101);
+	vscsi_next_timeout_ms(d.queue);
+	clock_skip(1000);
+	/* Late: it is aborted. */
+	vscsi_next_timeout_ms(d.queue);
+	assert_int_equal(d.m->tmf[4], 0);
+	assert_int_equal(d.m->tmf[8 + 1], 1);
+	assert_false(readable(fd));
+	loss_away = true;
+	loss_break(&d);
+	clock_skip(500);
+	assert_int_equal(vscsi_next_timeout_ms(d.queue), 0);
+	assert_true(readable(fd));
+	assert_int_equal(desk_poll(&d).result, -ETIMEDOUT);
+	loss_find(&d);
+	desk_poll_nothing(&d);
+	desk_close(&d);
+	close(fd);
+}
+
+#define ROUNDS 20000u
+
+/* A device that completes at any moment; it asserts nothing. */
+static void *complete_rounds(void *arg)
+{
+	uint64_t limit = clock_ns() + UINT64_C(20000000000);
+	struct desk *d = arg;
+	unsigned done = 0;
+	unsigned spins = 0;
+
+	while (done < ROUNDS && clock_ns() < limit) {
+		struct chain chain;
+
+		if (!model_take(d->m, DESK_QUEUE, &chain)) {
+			clock_relax(&spins);
+			continue;
+		}
+		model_serve_chain(d->m, &chain);
+		spins = 0;
+		done++;
+	}
+	return NULL;
+}
+
+/* One request at a time, and a sleep for each: 60 seconds would be a wake-up that was lost. */
+static void test_no_wake_up_is_lost(void **state)
+{
+	unsigned i;
+
+	(void)state;
+	CONFORMS("R-SPLIT-39", "R-MB-07");
+	for (i = 0; i < 2; i++) {
+		uint64_t limit = clock_ns() + UINT64_C(20000000000);
+		struct desk d;
+		int fd = open_signalled(&d, both[i]);
+		pthread_t thread;
+		unsigned done;
+
+		assert_int_equal(pthread_create(&thread, NULL, complete_rounds, &d), 0);
+		for (done = 0; done < ROUNDS && clock_ns() < limit; done++) {
+			struct vscsi_completion c;
+
+			assert_int_equal(vscsi_read(d.queue, d.lun, d.buf, done % 100, 1, 0, done),
+					 0);
+			assert_int_equal(vscsi_submit(d.queue), 0);
+			while (vscsi_poll(d.queue, &c, 1) == 0)
+				assert_int_equal(vscsi_wait(d.queue, 10000), 1);
+			assert_int_equal(c.user_data, done);
+		}
+		pthread_join(thread, NULL);
+		close_signalled(&d, fd);
+	}
+}
+
+int sleep_tests(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_silent_until_armed),
+		cmocka_unit_test(test_only_the_ring_tells),
+		cmocka_unit_test(test_queues_that_cannot_sleep),
+		cmocka_unit_test(test_lost_device_wakes),
+		cmocka_unit_test(test_request_to_be_sent_again_wakes),
+		cmocka_unit_test(test_asleep_while_it_is_away),
+		cmocka_unit_test(test_two_asleep_while_it_is_away),
+		cmocka_unit_test(test_what_sleepers_look_after),
+		cmocka_unit_test(test_no_wake_up_is_lost),
+	};
+
+	return cmocka_run_group_tests_name("queue/sleep", tests, NULL, NULL);
+}

@@ -1,0 +1,419 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Sleeping on a queue that is shared: who is woken, by what, and what the device is asked for. */
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "queue_tests.h"
+#include "util/clock.h"
+
+static struct vscsi_queue *open_queue(struct desk *d, uint32_t flags)
+{
+	const struct vscsi_queue_opts opts = {.size = sizeof(opts), .flags = flags};
+	struct vscsi_queue *queue;
+
+	assert_int_equal(vscsi_queue_open(d->dev, &opts, &queue), 0);
+	return queue;
+}
+
+static struct vscsi_queue_info info_of(struct vscsi_queue *queue)
+{
+	struct vscsi_queue_info info = {.size = sizeof(info)};
+
+	assert_int_equal(vscsi_queue_get_info(queue, &info), 0);
+	return info;
+}
+
+/* Two handles on the one shared queue, which has a descriptor that the device signals. */
+struct pair {
+	struct desk d;
+	struct vscsi_queue *a;
+	struct vscsi_queue *b;
+	int fd;
+};
+
+static void open_pair(struct pair *p, const char *options)
+{
+	p->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	assert_true(p->fd >= 0);
+	desk_init(&p->d);
+	p->d.m->fake.call_fds[2] = p->fd;
+	desk_open(&p->d, options);
+	p->a = open_queue(&p->d, VSCSI_QUEUE_SHARED);
+	p->b = open_queue(&p->d, VSCSI_QUEUE_SHARED);
+	desk_hold(&p->d);
+}
+
+static void close_pair(struct pair *p)
+{
+	assert_int_equal(vscsi_queue_close(p->a), 0);
+	assert_int_equal(vscsi_queue_close(p->b), 0);
+	desk_close(&p->d);
+	close(p->fd);
+}
+
+static bool readable(int fd)
+{
+	struct pollfd pfd = {.fd = fd, .events = POLLIN};
+
+	return poll(&pfd, 1, 0) == 1;
+}
+
+static void submit_one(struct pair *p, struct vscsi_queue *queue, uint64_t user_data)
+{
+	assert_int_equal(vscsi_read(queue, p->d.lun, p->d.buf, 0, 1, 0, user_data), 0);
+	assert_int_equal(vscsi_submit(queue), 0);
+}
+
+static void serve_one(struct pair *p)
+{
+	struct chain chain;
+
+	assert_true(model_take(p->d.m, 2, &chain));
+	model_serve_chain(p->d.m, &chain);
+}
+
+static void expect_one(struct vscsi_queue *queue, uint64_t user_data)
+{
+	struct vscsi_completion c;
+
+	assert_int_equal(vscsi_poll(queue, &c, 1), 1);
+	assert_int_equal(c.user_data, user_data);
+}
+
+/* The device's one notification is for both, and either may eat it. */
+static void test_another_finds_what_one_sleeps_for(void **state)
+{
+	struct vscsi_completion c;
+	struct pair p;
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		int fd;
+
+		open_pair(&p, i ? "event_idx=off" : "event_idx=on");
+		fd = vscsi_queue_fd(p.a);
+		assert_true(fd >= 0 && fd != p.fd && fd != vscsi_queue_fd(p.b));
+		assert_int_equal(vscsi_queue_fd(p.a), fd);
+		submit_one(&p, p.a, 1);
+		assert_int_equal(vscsi_arm(p.a), 0);
+		assert_false(readable(fd));
+		serve_one(&p);
+		assert_true(readable(fd));
+		/* The other one eats the notification and finds nothing of its own. */
+		assert_int_equal(vscsi_arm(p.b), 0);
+		assert_false(readable(p.fd));
+		assert_true(readable(fd));
+		assert_int_equal(vscsi_poll(p.b, &c, 1), 0);
+		/* Until they were polled the descriptor is for all threads of the handle. */
+		assert_int_equal(vscsi_arm(p.a), 1);
+		assert_true(readable(fd));
+		expect_one(p.a, 1);
+		/* The other still sleeps, and is asked for: the request was renewed behind that. */
+		assert_false(readable(vscsi_queue_fd(p.b)));
+		submit_one(&p, p.b, 2);
+		serve_one(&p);
+		assert_true(readable(vscsi_queue_fd(p.b)));
+		expect_one(p.b, 2);
+		close_pair(&p);
+	}
+}
+
+/*
+ * Whoever empties the device's descriptor hands over all that is in the ring, and rings for it.
+ */
+static void test_who_eats_the_notification_rings(void **state)
+{
+	struct pair p;
+
+	(void)state;
+	open_pair(&p, "");
+	submit_one(&p, p.b, 1);
+	submit_one(&p, p.b, 2);
+	submit_one(&p, p.a, 3);
+	assert_int_equal(vscsi_arm(p.a), 0);
+	serve_one(&p);
+	expect_one(p.b, 1);
+	serve_one(&p);
+	expect_one(p.b, 2);
+	serve_one(&p);
+	assert_true(readable(vscsi_queue_fd(p.a)));
+	assert_int_equal(vscsi_arm(p.b), 0);
+	assert_false(readable(p.fd));
+	assert_true(readable(vscsi_queue_fd(p.a)));
+	expect_one(p.a, 3);
+	close_pair(&p);
+}
+
+/* Of two threads on a handle one may poll what the other sleeps for: that ends with a ring. */
+static void test_a_poll_ends_another_threads_sleep(void **state)
+{
+	struct pair p;
+	eventfd_t count;
+
+	(void)state;
+	open_pair(&p, "");
+	submit_one(&p, p.a, 1);
+	assert_int_equal(vscsi_arm(p.a), 0);
+	serve_one(&p);
+	/* As if a third one had been just about to look. */
+	assert_int_equal(eventfd_read(p.fd, &count), 0);
+	assert_false(readable(vscsi_queue_fd(p.a)));
+	expect_one(p.a, 1);
+	assert_true(readable(vscsi_queue_fd(p.a)));
+	close_pair(&p);
+}
+
+/* Nobody sleeps, so nothing is asked: before the first request and after each that was granted. */
+static void test_shared_queue_is_silent_until_armed(void **state)
+{
+	struct pair p;
+	unsigned i;
+
+	(void)state;
+	CONFORMS("R-SPLIT-21", "R-SPLIT-23");
+	for (i = 0; i < 2; i++) {
+		open_pair(&p, i ? "event_idx=off" : "event_idx=on");
+		submit_one(&p, p.a, 1);
+		serve_one(&p);
+		assert_false(readable(p.fd));
+		assert_int_equal(vscsi_wait(p.a, 60000), 1);
+		expect_one(p.a, 1);
+		assert_int_equal(vscsi_wait(p.a, 0), 0);
+		submit_one(&p, p.a, 2);
+		serve_one(&p);
+		assert_false(readable(p.fd));
+		expect_one(p.a, 2);
+		assert_int_equal(vscsi_arm(p.a), 0);
+		submit_one(&p, p.a, 3);
+		serve_one(&p);
+		assert_true(readable(p.fd));
+		expect_one(p.a, 3);
+		assert_int_equal(vscsi_wait(p.b, 0), 0);
+		submit_one(&p, p.a, 4);
+		serve_one(&p);
+		assert_false(readable(p.fd));
+		expect_one(p.a, 4);
+		close_pair(&p);
+	}
+}
+
+/* The request of one thread is not taken back with the wait of another. */
+static void test_a_wait_leaves_others_wishes(void **state)
+{
+	struct pair p;
+
+	(void)state;
+	open_pair(&p, "");
+	submit_one(&p, p.a, 1);
+	assert_int_equal(vscsi_arm(p.a), 0);
+	assert_int_equal(vscsi_wait(p.a, 0), 0);
+	assert_int_equal(vscsi_wait(p.b, 0), 0);
+	serve_one(&p);
+	assert_true(readable(vscsi_queue_fd(p.a)));
+	expect_one(p.a, 1);
+	close_pair(&p);
+}
+
+/* The news may be read by one; all that sleep are told. */
+static void test_lost_device_wakes_all(void **state)
+{
+	struct vscsi_completion c;
+	struct pair p;
+
+	(void)state;
+	open_pair(&p, "");
+	submit_one(&p, p.a, 1);
+	assert_int_equal(vscsi_arm(p.a), 0);
+	assert_int_equal(vscsi_arm(p.b), 0);
+	p.d.m->fake.news = TRANSPORT_BROKEN;
+	assert_int_equal(vscsi_wait(p.b, 60000), 1);
+	assert_int_equal(vscsi_arm(p.b), -ENOTCONN);
+	assert_true(readable(vscsi_queue_fd(p.a)));
+	assert_int_equal(vscsi_poll(p.a, &c, 1), 1);
+	assert_int_equal(c.result, -ENOTCONN);
+	close_pair(&p);
+}
+
+/* While it spins, vscsi_wait() asks nothing, and needs no descriptor for what comes meanwhile. */
+static void test_spinning_asks_nothing(void **state)
+{
+	const uint32_t kinds[] = {VSCSI_QUEUE_EXCLUSIVE, VSCSI_QUEUE_SHARED};
+	struct vscsi_queue_opts opts = {.size = sizeof(opts), .spin_us = 1000};
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		struct vscsi_queue *queue;
+		struct chain chain;
+		struct desk d;
+
+		desk_init(&d);
+		desk_open(&d, "");
+		assert_int_equal(vscsi_queue_close(d.queue), 0);
+		opts.flags = kinds[i];
+		assert_int_equal(vscsi_queue_open(d.dev, &opts, &queue), 0);
+		desk_hold(&d);
+		assert_int_equal(vscsi_read(queue, d.lun, d.buf, 0, 1, 0, 7), 0);
+		assert_int_equal(vscsi_submit(queue), 0);
+		/* There is nothing to sleep on: that is found only when the polling is over. */
+		assert_int_equal(vscsi_wait(queue, 60000), -EOPNOTSUPP);
+		assert_true(model_take(d.m, 2 + info_of(queue).index, &chain));
+		model_serve_chain(d.m, &chain);
+		assert_int_equal(vscsi_wait(queue, 60000), 1);
+		expect_one(queue, 7);
+		assert_int_equal(vscsi_queue_close(queue), 0);
+		d.queue = open_queue(&d, 0);
+		desk_close(&d);
+	}
+}
+
+#define SLEEPERS 4
+#define EACH     3000u
+
+/* A thread that sleeps for each of its requests; others may poll what it sent: see @any. */
+struct sleeper {
+	struct desk *d;
+	struct vscsi_queue *queue;
+	pthread_t thread;
+	uint64_t number;
+	atomic_uint *any;
+	const char *wrong;
+};
+
+static atomic_bool ended;
+
+/* A device that completes at any moment, several at once at times; it asserts nothing. */
+static void *serve_rounds(void *arg)
+{
+	struct desk *d = arg;
+	unsigned spins = 0;
+
+	while (!atomic_load(&ended)) {
+		struct chain chain;
+
+		if (model_take(d->m, 2, &chain)) {
+			model_serve_chain(d->m, &chain);
+			spins = 0;
+		} else {
+			clock_relax(&spins);
+		}
+	}
+	return NULL;
+}
+
+/* Sleeps until one has come, to whatever thread of the handle. */
+static bool sleep_for(struct sleeper *s, unsigned sent)
+{
+	struct vscsi_completion c;
+
+	for (;;) {
+		int got = vscsi_poll(s->queue, &c, 1);
+
+		if (got < 0 || (got && c.result))
+			return false;
+		if (got && !s->any)
+			return c.user_data == (s->number << 32 | sent);
+		if (got)
+			atomic_fetch_add(&s->any[c.user_data], 1);
+		if (s->any && atomic_load(&s->any[s->number]) > sent)
+			return true;
+		/* On a handle of many another thread may have it by now: then there is an end. */
+		got = got ? 1 : vscsi_wait(s->queue, s->any ? 1 : 20000);
+		if (got != 1 && !(s->any && !got))
+			return false;
+	}
+}
+
+static void *sleep_rounds(void *arg)
+{
+	struct sleeper *s = arg;
+	unsigned sent;
+
+	for (sent = 0; sent < EACH && !s->wrong; sent++) {
+		uint64_t user_data = s->any ? s->number : s->number << 32 | sent;
+
+		if (vscsi_read(s->queue, s->d->lun, s->d->buf, 0, 1, 0, user_data) ||
+		    vscsi_submit(s->queue))
+			s->wrong = "a request was refused";
+		else if (!sleep_for(s, sent))
+			s->wrong = "a wake-up was lost, or a request";
+	}
+	return NULL;
+}
+
+static void run_sleepers(bool one_handle, uint32_t spin_us)
+{
+	struct vscsi_queue_opts opts = {.size = sizeof(opts), .flags = VSCSI_QUEUE_SHARED};
+	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	struct sleeper sleepers[SLEEPERS];
+	atomic_uint any[SLEEPERS] = {0};
+	pthread_t device;
+	struct desk d;
+	unsigned i;
+
+	desk_init(&d);
+	d.m->fake.call_fds[2] = fd;
+	desk_open(&d, "");
+	desk_hold(&d);
+	opts.spin_us = spin_us;
+	atomic_store(&ended, false);
+	for (i = 0; i < SLEEPERS; i++) {
+		sleepers[i] = (struct sleeper){.d = &d, .number = i};
+		sleepers[i].any = one_handle ? any : NULL;
+		sleepers[i].queue = sleepers[0].queue;
+		if (!i || !one_handle)
+			assert_int_equal(vscsi_queue_open(d.dev, &opts, &sleepers[i].queue), 0);
+	}
+	assert_int_equal(pthread_create(&device, NULL, serve_rounds, &d), 0);
+	for (i = 0; i < SLEEPERS; i++)
+		assert_int_equal(
+			pthread_create(&sleepers[i].thread, NULL, sleep_rounds, &sleepers[i]), 0);
+	for (i = 0; i < SLEEPERS; i++)
+		pthread_join(sleepers[i].thread, NULL);
+	atomic_store(&ended, true);
+	pthread_join(device, NULL);
+	for (i = 0; i < SLEEPERS; i++) {
+		assert_string_equal(sleepers[i].wrong ? sleepers[i].wrong : "none", "none");
+		if (!i || !one_handle)
+			assert_int_equal(vscsi_queue_close(sleepers[i].queue), 0);
+	}
+	desk_close(&d);
+	close(fd);
+}
+
+static void test_sleepers_with_a_handle_each(void **state)
+{
+	(void)state;
+	CONFORMS("R-MB-22", "R-SPLIT-39");
+	run_sleepers(false, 0);
+	run_sleepers(false, 20);
+}
+
+static void test_sleepers_on_one_handle(void **state)
+{
+	(void)state;
+	CONFORMS("R-MB-22");
+	run_sleepers(true, 0);
+}
+
+int wakeup_tests(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_another_finds_what_one_sleeps_for),
+		cmocka_unit_test(test_who_eats_the_notification_rings),
+		cmocka_unit_test(test_a_poll_ends_another_threads_sleep),
+		cmocka_unit_test(test_shared_queue_is_silent_until_armed),
+		cmocka_unit_test(test_a_wait_leaves_others_wishes),
+		cmocka_unit_test(test_lost_device_wakes_all),
+		cmocka_unit_test(test_spinning_asks_nothing),
+		cmocka_unit_test(test_sleepers_with_a_handle_each),
+		cmocka_unit_test(test_sleepers_on_one_handle),
+	};
+
+	return cmocka_run_group_tests_name("queue/wakeup", tests, NULL, NULL);
+}
