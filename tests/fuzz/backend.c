@@ -102,7 +102,6 @@ static int vary(void)
 		which = input_back(be.in);
 		disks_swap(which % BACKEND_LUNS, which & 0x80);
 	}
-	be.forgets = how & 64;
 	return how & 128 ? -errors[input_back(be.in) % ARRAY_LEN(errors)] : 0;
 }
 
@@ -111,24 +110,6 @@ static void close_fd(int *fd)
 	if (*fd >= 0)
 		close(*fd);
 	*fd = -1;
-}
-
-static void forget_account(struct ring *ring)
-{
-	device_detach(&ring->before.dev);
-	ring->accounted = false;
-}
-
-/* What one that dies leaves in the file, if it had one. */
-static void keep_account(struct ring *ring)
-{
-	forget_account(ring);
-	ring->before.dev = ring->now.dev;
-	ring->before.nheld = ring->now.nheld;
-	memcpy(ring->before.held, ring->now.held, ring->now.nheld * sizeof(struct held));
-	ring->accounted = true;
-	memset(&ring->now.dev, 0, sizeof(ring->now.dev));
-	ring->now.nheld = 0;
 }
 
 static void close_connection(void)
@@ -141,12 +122,10 @@ static void close_connection(void)
 	for (i = 0; i < BACKEND_RINGS; i++) {
 		close_fd(&be.rings[i].kick);
 		close_fd(&be.rings[i].call);
-		if (be.tracking && be.rings[i].started)
-			keep_account(&be.rings[i]);
 		be.rings[i].started = false;
+		be.rings[i].stopped = 0;
 	}
 	be.nregions = 0;
-	be.tracking = false;
 }
 
 void backend_begin(struct input *in, unsigned how)
@@ -167,10 +146,8 @@ void backend_end(void)
 	unsigned i;
 
 	close_connection();
-	for (i = 0; i < BACKEND_RINGS; i++) {
-		device_detach(&be.rings[i].now.dev);
-		forget_account(&be.rings[i]);
-	}
+	for (i = 0; i < BACKEND_RINGS; i++)
+		device_detach(&be.rings[i].dev);
 }
 
 int backend_connect(int end)
@@ -230,41 +207,16 @@ static bool is_mapped(const struct ring *ring, bool packed)
 	return parts == 3;
 }
 
-/*
- * Goes on where the back-end before stood, by the file: what was taken and not given back still is.
- * The driver has to say where the used ring ends.
- */
-static bool go_on(struct ring *ring)
-{
-	const struct ring_device *dev = &ring->before.dev;
-	uint32_t position = dev->packed ? device_position(dev) >> 16 : dev->used_idx;
-	uint32_t base = dev->packed ? ring->base >> 16 : ring->base;
-
-	if (!ring->accounted || !be.tracking)
-		return false;
-	/* A ring that was written over, or forgotten, goes on anywhere. */
-	be.ring_lied |= be.forgets;
-	if (be.ring_lied && (be.forgets || position != base))
-		return false;
-	MUST(position == base && dev->size == ring->num);
-	MUST(dev->desc == (void *)(uintptr_t)ring->addr.desc_user_addr);
-	device_detach(&ring->now.dev);
-	ring->now = ring->before;
-	memset(&ring->before.dev, 0, sizeof(ring->before.dev));
-	ring->accounted = false;
-	return true;
-}
-
 static void start_ring(struct ring *ring)
 {
-	struct ring_device *dev = &ring->now.dev;
+	struct ring_device *dev = &ring->dev;
 	bool packed = be.accepted & BIT(VIRTIO_F_RING_PACKED);
 
 	if (ring->started || !ring->num || !is_mapped(ring, packed))
 		return;
 	ring->started = true;
-	if (go_on(ring))
-		return;
+	/* Nobody knows what it had that is not its own: what is taken now may be taken twice. */
+	be.ring_lied |= ring->base != (packed ? 0x80008000 : 0) && ring->base != ring->stopped;
 	device_detach(dev);
 	dev->desc = (void *)(uintptr_t)ring->addr.desc_user_addr;
 	dev->driver = (void *)(uintptr_t)ring->addr.avail_user_addr;
@@ -277,7 +229,7 @@ static void start_ring(struct ring *ring)
 	dev->max_elems = BACKEND_ELEMS;
 	dev->translate = memory_at;
 	device_attach(dev);
-	ring->now.nheld = 0;
+	ring->nheld = 0;
 	device_move(dev, (uint16_t)ring->base,
 		    (uint16_t)(packed ? ring->base >> 16 : ring->base));
 }
@@ -285,17 +237,15 @@ static void start_ring(struct ring *ring)
 static uint32_t stop_ring(struct ring *ring)
 {
 	ring->started = false;
-	/* Without the file it can't know what is in it. */
-	if (be.tracking)
-		forget_account(ring);
-	if (!ring->now.dev.holds)
-		return 0;
-	return ring->now.dev.packed ? device_position(&ring->now.dev) : ring->now.dev.seen;
+	ring->stopped = 0;
+	if (ring->dev.holds)
+		ring->stopped = ring->dev.packed ? device_position(&ring->dev) : ring->dev.seen;
+	return ring->stopped;
 }
 
 void ring_call(struct ring *ring)
 {
-	if (device_show(&ring->now.dev) && ring->call >= 0)
+	if (device_show(&ring->dev) && ring->call >= 0)
 		eventfd_write(ring->call, 1);
 }
 
@@ -305,7 +255,7 @@ bool ring_take(struct ring *ring, struct held *held)
 	unsigned i;
 
 	held->nout = held->nin = 0;
-	if (!device_take(&ring->now.dev, &held->chain, elems))
+	if (!device_take(&ring->dev, &held->chain, elems))
 		return false;
 	for (i = 0; i < held->chain.count; i++) {
 		struct iovec iov = {elems[i].at, elems[i].len};
@@ -320,7 +270,6 @@ bool ring_take(struct ring *ring, struct held *held)
 
 static void serve_ring(struct ring *ring, unsigned index)
 {
-	struct work *work = &ring->now;
 	eventfd_t ignored;
 
 	if (!ring->started || index == 1)
@@ -328,11 +277,11 @@ static void serve_ring(struct ring *ring, unsigned index)
 	if (ring->kick >= 0)
 		eventfd_read(ring->kick, &ignored);
 	do {
-		while (work->nheld < BACKEND_HELD && ring_take(ring, &work->held[work->nheld])) {
-			work->nheld++;
+		while (ring->nheld < BACKEND_HELD && ring_take(ring, &ring->held[ring->nheld])) {
+			ring->nheld++;
 			disks_serve(ring, index);
 		}
-	} while (work->nheld < BACKEND_HELD && !work->dev.broken && !device_sleep(&work->dev));
+	} while (ring->nheld < BACKEND_HELD && !ring->dev.broken && !device_sleep(&ring->dev));
 }
 
 /* -- messages -- */
@@ -397,7 +346,6 @@ static void reset(void)
 	for (i = 0; i < BACKEND_RINGS; i++)
 		stop_ring(&be.rings[i]);
 	be.accepted = 0;
-	be.tracking = false;
 }
 
 /* What a message about rings does. Return: whether it was one. */
@@ -466,9 +414,6 @@ static void set_message(uint32_t request, const void *payload)
 		close_fd(&be.channel);
 		be.channel = take_fd();
 		break;
-	case VU_SET_INFLIGHT_FD:
-		be.tracking = true;
-		break;
 	case VU_RESET_DEVICE:
 		reset();
 		break;
@@ -483,7 +428,6 @@ static bool get_message(uint32_t request, const void *payload)
 	struct vu_config config = {.size = sizeof(be.config)};
 	struct vu_inflight inflight = {.size = AREA};
 	struct vhost_vring_state state;
-	unsigned i;
 
 	switch (request) {
 	case VU_GET_FEATURES:
@@ -506,8 +450,6 @@ static bool get_message(uint32_t request, const void *payload)
 		put(&config, sizeof(config));
 		return true;
 	case VU_GET_INFLIGHT_FD:
-		for (i = 0; i < BACKEND_RINGS; i++)
-			forget_account(&be.rings[i]);
 		be.gives_file = true;
 		put(&inflight, sizeof(inflight));
 		return true;
@@ -704,7 +646,7 @@ static uint8_t *byte_of(struct ring_device *dev, unsigned part, unsigned at)
 void backend_break(unsigned index, unsigned how, uint16_t a, uint32_t b)
 {
 	struct ring *ring = &be.rings[index % BACKEND_RINGS];
-	struct ring_device *dev = &ring->now.dev;
+	struct ring_device *dev = &ring->dev;
 
 	if (!ring->started || be.fd < 0)
 		return;
@@ -722,8 +664,8 @@ void backend_break(unsigned index, unsigned how, uint16_t a, uint32_t b)
 			device_show_idx(dev, a);
 		break;
 	case 2:
-		if (ring->now.nheld && ring->now.held[0].nout)
-			((uint8_t *)ring->now.held[0].out[0].iov_base)[a % 512] = (uint8_t)b;
+		if (ring->nheld && ring->held[0].nout)
+			((uint8_t *)ring->held[0].out[0].iov_base)[a % 512] = (uint8_t)b;
 		break;
 	default:
 		*byte_of(dev, b >> 8, a) = (uint8_t)b;
@@ -739,8 +681,8 @@ bool backend_has(const void *memory, size_t len)
 
 	backend_turn();
 	for (r = 2; be.fd >= 0 && r < BACKEND_RINGS; r++) {
-		for (i = 0; be.rings[r].started && i < be.rings[r].now.nheld; i++) {
-			const struct held *held = &be.rings[r].now.held[i];
+		for (i = 0; be.rings[r].started && i < be.rings[r].nheld; i++) {
+			const struct held *held = &be.rings[r].held[i];
 
 			for (k = 1; k < held->nin; k++) {
 				const char *at = held->in[k].iov_base;
@@ -763,8 +705,8 @@ const char *backend_broken(void)
 	unsigned i;
 
 	for (i = 0; !be.ring_lied && i < BACKEND_RINGS; i++) {
-		if (be.rings[i].now.dev.broken)
-			return be.rings[i].now.dev.broken;
+		if (be.rings[i].dev.broken)
+			return be.rings[i].dev.broken;
 	}
 	return NULL;
 }

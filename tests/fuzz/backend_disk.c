@@ -68,20 +68,19 @@ static struct virtio_scsi_cmd_resp *response_of(const struct held *held)
 /* Gives back and forgets a command. */
 static void give(struct ring *ring, unsigned which, uint32_t used)
 {
-	struct work *work = &ring->now;
-	struct device_chain chain = work->held[which].chain;
+	struct device_chain chain = ring->held[which].chain;
 
-	work->nheld--;
-	memmove(&work->held[which], &work->held[which + 1],
-		(work->nheld - which) * sizeof(work->held[0]));
-	if (ring->started && device_give(&work->dev, &chain, used))
+	ring->nheld--;
+	memmove(&ring->held[which], &ring->held[which + 1],
+		(ring->nheld - which) * sizeof(ring->held[0]));
+	if (ring->started && device_give(&ring->dev, &chain, used))
 		ring_call(ring);
 }
 
 static void end_with(struct ring *ring, unsigned which, const struct disk_end *end,
 		     uint8_t response)
 {
-	const struct held *held = &ring->now.held[which];
+	const struct held *held = &ring->held[which];
 	struct virtio_scsi_cmd_resp *resp = response_of(held);
 	uint64_t in = disk_room(held->in, held->nin) - RESPONSE;
 	uint64_t all = in + disk_room(held->out, held->nout) - HEADER;
@@ -148,7 +147,7 @@ static struct disk_end execute(const struct held *held, const uint8_t *header)
 
 static void answer(struct ring *ring, unsigned which)
 {
-	const struct held *held = &ring->now.held[which];
+	const struct held *held = &ring->held[which];
 	const uint8_t *header = held->nout ? held->out[0].iov_base : NULL;
 	struct disk_end end = {.status = 0};
 	uint8_t response = VIRTIO_SCSI_S_OK;
@@ -173,7 +172,7 @@ static void answer_lie(struct ring *ring, unsigned which, unsigned how)
 		{0xe, 0x1d, 0}, {5, 0x24, 0}, {5, 0x25, 0}, {1, 0, 0},
 	};
 	static const uint8_t statuses[] = {0x08, 0x18, 0x28, 0x30, 0x40, 0x04};
-	struct held *held = &ring->now.held[which];
+	struct held *held = &ring->held[which];
 	struct virtio_scsi_cmd_resp *resp = response_of(held);
 	struct disk_end end = {.status = 0};
 	struct iovec data;
@@ -232,12 +231,11 @@ static bool concerns(const struct virtio_scsi_ctrl_tmf_req *tmf, const struct he
 static void abort_some(struct ring *ring, const struct virtio_scsi_ctrl_tmf_req *tmf)
 {
 	const struct disk_end end = {.status = 0};
-	struct work *work = &ring->now;
 	unsigned i;
 
-	for (i = ring->started ? work->nheld : 0; i-- > 0;) {
-		if (concerns(tmf, &work->held[i]) && response_of(&work->held[i]) &&
-		    (!work->dev.in_order || i == 0))
+	for (i = ring->started ? ring->nheld : 0; i-- > 0;) {
+		if (concerns(tmf, &ring->held[i]) && response_of(&ring->held[i]) &&
+		    (!ring->dev.in_order || i == 0))
 			end_with(ring, i, &end, VIRTIO_SCSI_S_ABORTED);
 	}
 }
@@ -245,8 +243,8 @@ static void abort_some(struct ring *ring, const struct virtio_scsi_ctrl_tmf_req 
 /* Done before it is answered (virtio 1.4, 5.6.6.2). */
 static void manage(struct ring *control)
 {
-	unsigned last = control->now.nheld - 1;
-	struct held *held = &control->now.held[last];
+	unsigned last = control->nheld - 1;
+	struct held *held = &control->held[last];
 	struct virtio_scsi_ctrl_tmf_req tmf;
 	unsigned lie = backend_lie(&be.disk_lies);
 	unsigned r;
@@ -282,20 +280,19 @@ static bool is_question(const struct held *held)
 
 void disks_serve(struct ring *ring, unsigned index)
 {
-	struct work *work = &ring->now;
-	unsigned last = work->nheld - 1;
+	unsigned last = ring->nheld - 1;
 	unsigned lie;
 
 	if (index == 0) {
 		manage(ring);
 		return;
 	}
-	if (be.hold && (!is_question(&work->held[last]) || work->dev.in_order))
+	if (be.hold && (!is_question(&ring->held[last]) || ring->dev.in_order))
 		return;
 	lie = backend_lie(&be.disk_lies);
 	if (lie == SILENCE)
 		return;
-	if (work->dev.in_order)
+	if (ring->dev.in_order)
 		last = 0;
 	if (lie)
 		answer_lie(ring, last, lie);
@@ -308,9 +305,9 @@ void backend_give(unsigned which, bool lie)
 	unsigned r = 2 + which % (BACKEND_RINGS - 2);
 	struct ring *ring = &be.rings[r];
 
-	if (!ring->started || be.fd < 0 || !ring->now.nheld)
+	if (!ring->started || be.fd < 0 || !ring->nheld)
 		return;
-	which = ring->now.dev.in_order ? 0 : which / (BACKEND_RINGS - 2) % ring->now.nheld;
+	which = ring->dev.in_order ? 0 : which / (BACKEND_RINGS - 2) % ring->nheld;
 	if (lie)
 		answer_lie(ring, which, input_back(be.in));
 	else
@@ -332,6 +329,6 @@ void backend_event(uint32_t event, unsigned lun, uint32_t reason)
 		e->lun[2] = 0x40;
 		e->lun[3] = (uint8_t)lun;
 	}
-	if (device_give(&ring->now.dev, &held.chain, e ? sizeof(*e) : 0))
+	if (device_give(&ring->dev, &held.chain, e ? sizeof(*e) : 0))
 		ring_call(ring);
 }

@@ -22,19 +22,12 @@ struct held {
 	struct iovec in[BACKEND_ELEMS];
 };
 
-/* Where a ring stands, and the commands that were taken from it and not answered. */
-struct work {
-	struct ring_device dev;
-	struct held held[BACKEND_HELD];
-	unsigned nheld;
-};
-
 /**
  * struct ring - One ring
  * @num, @base, @addr: as the driver set them
  * @started: it is served
- * @now: by this back-end
- * @before: what the file says of the one before; @accounted: there is that
+ * @stopped: where it stood when it was stopped
+ * @held: what was taken and not answered, in its order
  */
 struct ring {
 	int kick;
@@ -43,9 +36,10 @@ struct ring {
 	uint32_t base;
 	struct vhost_vring_addr addr;
 	bool started;
-	bool accounted;
-	struct work now;
-	struct work before;
+	uint32_t stopped;
+	struct ring_device dev;
+	struct held held[BACKEND_HELD];
+	unsigned nheld;
 };
 
 /* When the next lie is due. */
@@ -60,8 +54,6 @@ struct lies {
  * @fd, @channel, @err: main socket, its own channel, what tells of a broken ring; -1: none
  * @features, @protocol, @queues, @slots, @config: what it offers
  * @acked, @accepted, @status, @regions: what the driver set
- * @forgets: this connection doesn't know what the one before had
- * @tracking: it has a file for what is in flight
  * @reply, @gives_file, @dies: the answer to the message in hand
  * @fds: what came with it
  * @hold: commands are kept
@@ -81,8 +73,6 @@ struct backend {
 	uint64_t acked;
 	uint64_t accepted;
 	uint8_t status;
-	bool forgets;
-	bool tracking;
 	struct vu_region regions[64];
 	unsigned nregions;
 	uint8_t reply[256];

@@ -552,6 +552,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	if (t.registered)
 		MUST(!vscsi_mem_unregister(mem, extra));
+	if (backend_broken())
+		fprintf(stderr, "the driver broke a rule: %s\n", backend_broken());
 	MUST(!backend_broken());
 	backend_end();
 	kernel_end();
