@@ -50,12 +50,12 @@ static void offer(unsigned how)
 	be.protocol = BIT(VU_PROTOCOL_MQ) | BIT(VU_PROTOCOL_REPLY_ACK) | BIT(VU_PROTOCOL_CONFIG) |
 		      BIT(VU_PROTOCOL_BACKEND_REQ) | BIT(VU_PROTOCOL_STATUS) |
 		      BIT(VU_PROTOCOL_RESET_DEVICE);
-	if (how & BACKEND_TRACKS)
+	if (how & BACKEND_TRACKS && getenv("TRACKS"))
 		be.protocol |= BIT(VU_PROTOCOL_INFLIGHT_SHMFD);
 	if (how & BACKEND_SLOTS)
 		be.protocol |= BIT(VU_PROTOCOL_CONFIGURE_MEM_SLOTS);
 	be.queues = BACKEND_RINGS;
-	be.slots = 8;
+	be.slots = 16;
 	be.config = (struct virtio_scsi_config){
 		.num_queues = htole32(BACKEND_RINGS - 2),
 		.seg_max = htole32(BACKEND_SEGS),
@@ -79,7 +79,7 @@ static int vary(void)
 	};
 	static const uint8_t protocol[] = {
 		VU_PROTOCOL_MQ,           VU_PROTOCOL_REPLY_ACK,      VU_PROTOCOL_BACKEND_REQ,
-		VU_PROTOCOL_CONFIG,       VU_PROTOCOL_INFLIGHT_SHMFD, VU_PROTOCOL_RESET_DEVICE,
+		VU_PROTOCOL_CONFIG,       VU_PROTOCOL_CONFIG, VU_PROTOCOL_RESET_DEVICE,
 		VU_PROTOCOL_CONFIGURE_MEM_SLOTS, VU_PROTOCOL_STATUS,
 	};
 	static const int errors[] = {ECONNREFUSED, EAGAIN, ENOENT, EACCES};
@@ -215,8 +215,12 @@ static void start_ring(struct ring *ring)
 	if (ring->started || !ring->num || !is_mapped(ring, packed))
 		return;
 	ring->started = true;
+	/* It was only stopped for a moment. */
+	if (ring->base && ring->base == ring->stopped && dev->size == ring->num &&
+	    dev->desc == (void *)(uintptr_t)ring->addr.desc_user_addr)
+		return;
 	/* Nobody knows what it had that is not its own: what is taken now may be taken twice. */
-	be.ring_lied |= ring->base != (packed ? 0x80008000 : 0) && ring->base != ring->stopped;
+	be.ring_lied |= ring->base != (packed ? 0x80008000 : 0);
 	device_detach(dev);
 	dev->desc = (void *)(uintptr_t)ring->addr.desc_user_addr;
 	dev->driver = (void *)(uintptr_t)ring->addr.avail_user_addr;
@@ -672,24 +676,32 @@ void backend_break(unsigned index, unsigned how, uint16_t a, uint32_t b)
 	}
 }
 
+/* A used entry that was a lie gives back what has its id. */
+static bool is_in(const struct ring *ring, const struct held *held, const char *from, size_t len)
+{
+	unsigned i;
+
+	if (!ring->dev.holds[held->chain.id].descs)
+		return false;
+	for (i = 1; i < held->nin; i++) {
+		const char *at = held->in[i].iov_base;
+
+		if (from < at + held->in[i].iov_len && at < from + len)
+			return true;
+	}
+	return false;
+}
+
 bool backend_has(const void *memory, size_t len)
 {
-	const char *from = memory;
 	unsigned r;
 	unsigned i;
-	unsigned k;
 
 	backend_turn();
 	for (r = 2; be.fd >= 0 && r < BACKEND_RINGS; r++) {
 		for (i = 0; be.rings[r].started && i < be.rings[r].nheld; i++) {
-			const struct held *held = &be.rings[r].held[i];
-
-			for (k = 1; k < held->nin; k++) {
-				const char *at = held->in[k].iov_base;
-
-				if (from < at + held->in[k].iov_len && at < from + len)
-					return true;
-			}
+			if (is_in(&be.rings[r], &be.rings[r].held[i], memory, len))
+				return true;
 		}
 	}
 	return false;

@@ -25,6 +25,8 @@
 #define BYTES    (BLOCKS * BACKEND_BLOCK)
 #define BATCH    16u
 #define STEP_MS  20u
+#define REGIONS  12u /* more than a table takes */
+#define REGION   16384u
 #define MARK     0xee /* in buffers that were returned */
 
 /* A request; @data: none of it, what the device reads, or what it writes. */
@@ -45,15 +47,13 @@ static struct {
 	struct request requests[REQUESTS];
 	unsigned made;
 	unsigned inflight;
-	bool registered;
+	bool registered[REGIONS];
 } t;
 
 static struct vscsi_mem *mem;
 static uint8_t *buffers;
-static uint8_t *extra; /* memory that is registered now and then */
+static uint8_t *extra; /* regions that are registered now and then */
 static int extra_fd;
-
-#define EXTRA_BYTES 65536u
 
 static bool is_errno(int err)
 {
@@ -70,8 +70,8 @@ static struct request *begin(unsigned queue, unsigned lun, int data)
 
 	*r = (struct request){.queue = queue, .lun = lun, .data = data};
 	r->buf = buffers + (size_t)t.made * BYTES;
-	if (t.registered && t.made & 1 && t.made / 2 < EXTRA_BYTES / BYTES)
-		r->buf = extra + (size_t)(t.made / 2) * BYTES;
+	if (t.made < REGIONS && t.registered[t.made])
+		r->buf = extra + (size_t)t.made * REGION;
 	for (i = 0; i < BLOCKS; i++)
 		r->buf[(size_t)i * BACKEND_BLOCK] = (uint8_t)(data == WRITTEN ? t.disks[lun] : 0);
 	return r;
@@ -301,17 +301,17 @@ static void manage(uint8_t how)
 	MUST(is_errno(err));
 }
 
-static void change_memory(void)
+static void change_memory(unsigned which)
 {
+	uint8_t *region = extra + (size_t)which * REGION;
 	int err;
 
-	if (!t.registered)
-		err = vscsi_mem_register(mem, extra, EXTRA_BYTES, extra_fd, 0);
+	if (t.registered[which])
+		err = vscsi_mem_unregister(mem, region);
 	else
-		err = vscsi_mem_unregister(mem, extra);
+		err = vscsi_mem_register(mem, region, REGION, extra_fd, (uint64_t)which * REGION);
 	MUST(is_errno(err));
-	if (!err)
-		t.registered = !t.registered;
+	t.registered[which] ^= !err;
 }
 
 static void look_at_device(uint8_t how)
@@ -437,7 +437,7 @@ static void step(void)
 		manage(input_u8(&t.in));
 		break;
 	case 12:
-		change_memory();
+		change_memory(input_u8(&t.in) % REGIONS);
 		break;
 	case 13:
 	case 14:
@@ -528,8 +528,8 @@ static void make_memory(void)
 	MUST(!vscsi_mem_create(&opts, &mem));
 	buffers = vscsi_mem_alloc(mem, (size_t)REQUESTS * BYTES, 4096);
 	extra_fd = memfd_create("extra", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	MUST(buffers && extra_fd >= 0 && !ftruncate(extra_fd, EXTRA_BYTES));
-	extra = mmap(NULL, EXTRA_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, extra_fd, 0);
+	MUST(buffers && extra_fd >= 0 && !ftruncate(extra_fd, REGIONS * REGION));
+	extra = mmap(NULL, REGIONS * REGION, PROT_READ | PROT_WRITE, MAP_SHARED, extra_fd, 0);
 	MUST(extra != MAP_FAILED);
 }
 
@@ -538,6 +538,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static const struct kernel_hooks hooks = {backend_turn, backend_connect};
 	struct vscsi_mem_stats before = {.size = sizeof(before)};
 	struct vscsi_mem_stats after = {.size = sizeof(after)};
+	unsigned i;
 
 	make_memory();
 	memset(&t, 0, sizeof(t));
@@ -550,8 +551,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			step();
 		close_all();
 	}
-	if (t.registered)
-		MUST(!vscsi_mem_unregister(mem, extra));
+	for (i = 0; i < REGIONS; i++) {
+		if (t.registered[i])
+			change_memory(i);
+	}
 	if (backend_broken())
 		fprintf(stderr, "the driver broke a rule: %s\n", backend_broken());
 	MUST(!backend_broken());
