@@ -38,6 +38,9 @@ void backend_turn(void);
 /* Cuts the connection, as by a kill. */
 void backend_die(void);
 
+/* Executes what it has, without a word about it. */
+void backend_work(void);
+
 /* Whether commands are kept until backend_give(), but for those that open a LUN. */
 void backend_hold(bool hold);
 

@@ -145,14 +145,22 @@ static struct disk_end execute(const struct held *held, const uint8_t *header)
 	return disk_execute(&disk, cdb, &io);
 }
 
+/* The header of a command that has one, and a response. */
+static const uint8_t *header_of(const struct held *held)
+{
+	if (!held->nout || held->out[0].iov_len != HEADER || !response_of(held))
+		return NULL;
+	return held->out[0].iov_base;
+}
+
 static void answer(struct ring *ring, unsigned which)
 {
+	const uint8_t *header = header_of(&ring->held[which]);
 	const struct held *held = &ring->held[which];
-	const uint8_t *header = held->nout ? held->out[0].iov_base : NULL;
 	struct disk_end end = {.status = 0};
 	uint8_t response = VIRTIO_SCSI_S_OK;
 
-	if (!header || held->out[0].iov_len != HEADER || !response_of(held)) {
+	if (!header) {
 		give(ring, which, 0);
 		return;
 	}
@@ -217,10 +225,10 @@ static void answer_lie(struct ring *ring, unsigned which, unsigned how)
 /* Whether a task management function is about a command. */
 static bool concerns(const struct virtio_scsi_ctrl_tmf_req *tmf, const struct held *held)
 {
-	const uint8_t *header = held->nout ? held->out[0].iov_base : NULL;
+	const uint8_t *header = header_of(held);
 	uint32_t subtype = le32toh(tmf->subtype);
 
-	if (!header || held->out[0].iov_len != HEADER)
+	if (!header)
 		return false;
 	if (subtype == VIRTIO_SCSI_T_TMF_ABORT_TASK)
 		return !memcmp(header + 8, &tmf->tag, sizeof(tmf->tag));
@@ -234,8 +242,7 @@ static void abort_some(struct ring *ring, const struct virtio_scsi_ctrl_tmf_req 
 	unsigned i;
 
 	for (i = ring->started ? ring->nheld : 0; i-- > 0;) {
-		if (concerns(tmf, &ring->held[i]) && response_of(&ring->held[i]) &&
-		    (!ring->dev.in_order || i == 0))
+		if (concerns(tmf, &ring->held[i]) && (!ring->dev.in_order || i == 0))
 			end_with(ring, i, &end, VIRTIO_SCSI_S_ABORTED);
 	}
 }
@@ -262,6 +269,21 @@ static void manage(struct ring *control)
 	give(control, last, 1);
 }
 
+void backend_work(void)
+{
+	unsigned r;
+	unsigned i;
+
+	for (r = 2; r < BACKEND_RINGS; r++) {
+		for (i = 0; be.rings[r].started && i < be.rings[r].nheld; i++) {
+			const struct held *held = &be.rings[r].held[i];
+
+			if (header_of(held) && !header_of(held)[1])
+				execute(held, header_of(held));
+		}
+	}
+}
+
 void backend_hold(bool hold)
 {
 	be.hold = hold;
@@ -270,9 +292,9 @@ void backend_hold(bool hold)
 /* Those that ask what a LUN is are answered at once: opening it isn't the point. */
 static bool is_question(const struct held *held)
 {
-	const uint8_t *header = held->nout ? held->out[0].iov_base : NULL;
+	const uint8_t *header = header_of(held);
 
-	if (!header || held->out[0].iov_len != HEADER)
+	if (!header)
 		return false;
 	return header[19] == 0x12 || header[19] == 0x00 || header[19] == 0x25 ||
 	       header[19] == 0x9e || header[19] == 0x1a || header[19] == 0xa0;

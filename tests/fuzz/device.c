@@ -393,8 +393,12 @@ static void back_end_step(unsigned what)
 	case 6:
 		backend_signal_error();
 		break;
-	default:
+	case 7:
 		break_ring();
+		break;
+	default:
+		backend_work();
+		backend_die();
 	}
 }
 
@@ -444,7 +448,7 @@ static void step(void)
 		look_at_device(input_u8(&t.in));
 		break;
 	default:
-		back_end_step(what - 15u > 7 ? 3 : what - 15u);
+		back_end_step(what - 15u);
 	}
 }
 
