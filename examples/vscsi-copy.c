@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * vscsi-copy: copies a whole disk to a file, or a file to a disk. Many requests are in flight, each
- * with its own buffer in DMA memory; the file is read and written in between.
+ * with its own buffer in DMA memory. The file is read and written in its order, so that it may be a
+ * pipe.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +18,9 @@
 
 #include <vscsi/vscsi.h>
 
+#include "common/image.h"
 #include "common/text.h"
+#include "common/tool.h"
 
 #define DEPTH      32
 #define CHUNK      (256u * 1024)
@@ -26,11 +30,13 @@
 struct chunk {
 	unsigned char *buf;
 	uint64_t offset;
-	uint32_t bytes;
+	uint32_t bytes; /* to the disk: of the file, in @buf */
+	bool done;      /* the disk has returned it */
 };
 
 struct copy {
 	bool to_disk;
+	bool pipe; /* the size of the file is not known */
 	const char *path;
 	int fd;
 	struct vscsi_dev *dev;
@@ -38,14 +44,16 @@ struct copy {
 	struct vscsi_queue *queue;
 	struct vscsi_lun_info info;
 	unsigned char *buffers;
-	struct chunk chunks[DEPTH];
-	unsigned idle[DEPTH]; /* indices of chunks that are not in flight */
-	unsigned idle_count;
+	struct chunk chunks[DEPTH]; /* a ring */
+	unsigned oldest;            /* of those started and not finished; modulo DEPTH */
+	unsigned next;              /* to be started; modulo DEPTH */
 	uint32_t chunk_bytes;
-	uint64_t total;
+	uint64_t total;   /* of a pipe, at most */
 	uint64_t started; /* this and the next two are in bytes */
 	uint64_t finished;
 	uint64_t shown;
+	int error;       /* the first one, which was printed */
+	unsigned failed; /* requests that failed after it */
 };
 
 static int fail(int ret, const char *what, const char *name)
@@ -60,75 +68,121 @@ static int library_fail(int ret)
 	return ret;
 }
 
-/* Transfers all of @chunk from or to the file. A short file was truncated in the meantime. */
-static int file_move(const struct copy *copy, const struct chunk *chunk)
+/* At the end of the file. A file that is not a pipe was truncated in the meantime. */
+static int end_of_file(struct copy *copy, const struct chunk *chunk)
 {
-	uint32_t moved = 0;
+	if (!copy->pipe)
+		return fail(-ENODATA, "reading", copy->path);
+	if (chunk->bytes % copy->info.block_size) {
+		fprintf(stderr, "vscsi-copy: %s ends within a block of %u bytes\n", copy->path,
+			copy->info.block_size);
+		return -EINVAL;
+	}
+	copy->total = copy->started + chunk->bytes;
+	return 0;
+}
+
+/* Fills a chunk from the file. Returns 0, -EAGAIN if a pipe is empty, or an error. */
+static int load(struct copy *copy, struct chunk *chunk)
+{
+	struct pollfd input = {.fd = copy->fd, .events = POLLIN};
+	uint64_t left = copy->total - copy->started;
+	uint32_t bytes = left < copy->chunk_bytes ? (uint32_t)left : copy->chunk_bytes;
 	ssize_t ret;
 
-	while (moved < chunk->bytes) {
-		if (copy->to_disk)
-			ret = pread(copy->fd, chunk->buf + moved, chunk->bytes - moved,
-				    (off_t)(chunk->offset + moved));
-		else
-			ret = pwrite(copy->fd, chunk->buf + moved, chunk->bytes - moved,
-				     (off_t)(chunk->offset + moved));
-		/* Interrupted by a signal. */
-		if (ret < 0 && errno == EINTR)
-			continue;
-		if (ret <= 0)
-			return fail(ret ? -errno : -ENODATA, copy->to_disk ? "reading" : "writing",
-				    copy->path);
-		moved += (uint32_t)ret;
+	while (chunk->bytes < bytes) {
+		/* The disk needs polling while it has requests, and now and then in any case. */
+		if (copy->pipe && poll(&input, 1, copy->next != copy->oldest ? 0 : 100) <= 0)
+			return -EAGAIN;
+		ret = read(copy->fd, chunk->buf + chunk->bytes, bytes - chunk->bytes);
+		if (ret < 0 && (errno == EINTR || errno == EAGAIN))
+			return -EAGAIN;
+		if (ret < 0)
+			return fail(-errno, "reading", copy->path);
+		if (!ret)
+			return end_of_file(copy, chunk);
+		chunk->bytes += (uint32_t)ret;
 	}
 	return 0;
 }
 
-/* Returns 0, -EAGAIN if the disk accepts no more requests now, or an error that was printed. */
+static int store(const struct copy *copy, const struct chunk *chunk)
+{
+	struct pollfd output = {.fd = copy->fd, .events = POLLOUT};
+	uint32_t stored = 0;
+	ssize_t ret;
+
+	while (stored < chunk->bytes) {
+		ret = write(copy->fd, chunk->buf + stored, chunk->bytes - stored);
+		/* Standard output may have been made non-blocking by another process. */
+		if (ret < 0 && errno == EAGAIN)
+			poll(&output, 1, -1);
+		else if (ret < 0 && errno != EINTR)
+			return fail(-errno, "writing", copy->path);
+		if (ret > 0)
+			stored += (uint32_t)ret;
+	}
+	return 0;
+}
+
+/* Returns 0, -EAGAIN if the disk or the file is not ready, or an error that was printed. */
 static int start_chunk(struct copy *copy)
 {
-	unsigned number = copy->idle[copy->idle_count - 1];
+	unsigned number = copy->next % DEPTH;
 	struct chunk *chunk = &copy->chunks[number];
-	uint64_t left = copy->total - copy->started, lba;
+	uint64_t left, lba = copy->started / copy->info.block_size;
 	uint32_t blocks;
-	int ret = 0;
+	int ret = copy->to_disk ? load(copy, chunk) : 0;
 
+	left = copy->total - copy->started;
+	if (ret || !left)
+		return ret;
 	chunk->offset = copy->started;
 	chunk->bytes = left < copy->chunk_bytes ? (uint32_t)left : copy->chunk_bytes;
-	lba = chunk->offset / copy->info.block_size;
 	blocks = chunk->bytes / copy->info.block_size;
-	if (copy->to_disk) {
-		ret = file_move(copy, chunk);
-		if (ret)
-			return ret;
+	if (copy->to_disk)
 		ret = vscsi_write(copy->queue, copy->lun, chunk->buf, lba, blocks, 0, number);
-	} else {
+	else
 		ret = vscsi_read(copy->queue, copy->lun, chunk->buf, lba, blocks, 0, number);
-	}
-	/* After -EAGAIN the slot stays idle, and the file is read again later. */
+	/* After -EAGAIN the chunk keeps what was read from the file. */
 	if (ret)
 		return ret == -EAGAIN ? ret : fail(ret, "preparing a request to", "the disk");
-	copy->idle_count--;
+	copy->next++;
 	copy->started += chunk->bytes;
 	return 0;
 }
 
-static int finish_chunk(struct copy *copy, const struct vscsi_completion *done)
+static void take_completion(struct copy *copy, const struct vscsi_completion *done)
 {
 	struct chunk *chunk = &copy->chunks[done->user_data];
 
-	copy->idle[copy->idle_count++] = (unsigned)done->user_data;
-	if (done->result) {
-		fprintf(stderr, "vscsi-copy: the disk failed at byte %" PRIu64 ": %s%s%s\n",
-			chunk->offset, strerror(-done->result), done->sense_key ? ": " : "",
-			done->sense_key ? vscsi_sense_text(done->sense_key, done->asc, done->ascq)
-					: "");
-		return done->result;
+	chunk->done = true;
+	if (!done->result)
+		return;
+	/* One message: what made one fail will make all fail that are in flight. */
+	if (copy->error) {
+		copy->failed++;
+		return;
 	}
-	if (!copy->to_disk && file_move(copy, chunk))
-		return -EIO;
-	copy->finished += chunk->bytes;
-	return 0;
+	copy->error = done->result;
+	fprintf(stderr, "vscsi-copy: the disk failed at byte %" PRIu64 ": %s%s%s\n", chunk->offset,
+		strerror(-done->result), done->sense_key ? ": " : "",
+		done->sense_key ? vscsi_sense_text(done->sense_key, done->asc, done->ascq) : "");
+}
+
+/* Finishes chunks in the order of the file. */
+static void finish_chunks(struct copy *copy)
+{
+	struct chunk *chunk = &copy->chunks[copy->oldest % DEPTH];
+
+	while (copy->oldest != copy->next && chunk->done) {
+		if (!copy->to_disk && !copy->error)
+			copy->error = store(copy, chunk);
+		copy->finished += chunk->bytes;
+		chunk->bytes = 0;
+		chunk->done = false;
+		chunk = &copy->chunks[++copy->oldest % DEPTH];
+	}
 }
 
 /* Overwrites its line, every 16 MiB and at the end, and only on a terminal. */
@@ -142,8 +196,9 @@ static void show_progress(struct copy *copy)
 		return;
 	/* Not for each completion: terminals are slow. */
 	copy->shown = copy->finished;
-	fprintf(stderr, "\r%s of %s%s", text_human(done, copy->finished),
-		text_human(total, copy->total), copy->finished == copy->total ? "\n" : " ");
+	fprintf(stderr, "\r%s of %s%s%s", text_human(done, copy->finished),
+		copy->pipe ? "at most " : "", text_human(total, copy->total),
+		copy->finished == copy->total ? "\n" : " ");
 }
 
 static int transfer(struct copy *copy)
@@ -152,33 +207,66 @@ static int transfer(struct copy *copy)
 	int ret = 0, count, i;
 
 	/* After an error too, wait for the rest: the buffers belong to the device until then. */
-	while (copy->idle_count < DEPTH || (!ret && copy->started < copy->total)) {
-		while (!ret && copy->idle_count && copy->started < copy->total)
+	while (copy->oldest != copy->next || (!copy->error && copy->started < copy->total)) {
+		while (!ret && !copy->error && copy->next - copy->oldest < DEPTH &&
+		       copy->started < copy->total)
 			ret = start_chunk(copy);
-		if (ret == -EAGAIN)
-			ret = 0;
+		if (ret && ret != -EAGAIN && !copy->error)
+			copy->error = ret;
+		ret = 0;
 		/* Ignore errors: a lost device is reported by the completions. */
 		vscsi_submit(copy->queue);
 		count = vscsi_poll(copy->queue, done, DEPTH);
-		if (count < 0)
-			return fail(count, "waiting for", "the disk");
-		for (i = 0; i < count; i++) {
-			int failed = finish_chunk(copy, &done[i]);
-
-			ret = ret ? ret : failed;
+		if (count < 0) {
+			if (!copy->error)
+				copy->error = fail(count, "waiting for", "the disk");
+			break;
 		}
+		for (i = 0; i < count; i++)
+			take_completion(copy, &done[i]);
+		finish_chunks(copy);
 		show_progress(copy);
 	}
-	return ret;
+	if (copy->failed)
+		fprintf(stderr, "vscsi-copy: %u other requests failed too\n", copy->failed);
+	return copy->error;
+}
+
+/* Makes the copy survive a power failure; a pipe has nothing to flush. */
+static int flush(const struct copy *copy)
+{
+	struct stat status;
+
+	if (copy->to_disk)
+		return vscsi_sync_flush(copy->lun) ? library_fail(-EIO) : 0;
+	if (fstat(copy->fd, &status))
+		return fail(-errno, "examining", copy->path);
+	if ((S_ISREG(status.st_mode) || S_ISBLK(status.st_mode)) && fsync(copy->fd))
+		return fail(-errno, "flushing", copy->path);
+	return 0;
+}
+
+/* A pipe that has more than the disk has room for. */
+static int check_end(const struct copy *copy)
+{
+	char byte;
+
+	if (!copy->pipe || copy->total < copy->info.blocks * copy->info.block_size ||
+	    read(copy->fd, &byte, 1) != 1)
+		return 0;
+	fprintf(stderr, "vscsi-copy: %s has more than the %" PRIu64 " bytes of the disk\n",
+		copy->path, copy->total);
+	return -EFBIG;
 }
 
 static int open_disk(struct copy *copy, const char *address, uint32_t target, uint32_t lun)
 {
+	int ret = vscsi_dev_open(address, NULL, &copy->dev);
 	uint64_t most;
 	unsigned i;
 
-	if (vscsi_dev_open(address, NULL, &copy->dev))
-		return library_fail(-EIO);
+	if (ret)
+		return library_fail(ret);
 	if (vscsi_lun_open(copy->dev, target, lun, NULL, &copy->lun)) {
 		library_fail(-ENODEV);
 		fprintf(stderr, "vscsi-copy: 'vscsi-info %s' lists the logical units\n", address);
@@ -207,48 +295,87 @@ static int open_disk(struct copy *copy, const char *address, uint32_t target, ui
 			(size_t)DEPTH * copy->chunk_bytes);
 		return -ENOMEM;
 	}
-	for (i = 0; i < DEPTH; i++) {
+	for (i = 0; i < DEPTH; i++)
 		copy->chunks[i].buf = copy->buffers + (size_t)i * copy->chunk_bytes;
-		copy->idle[copy->idle_count++] = i;
-	}
 	return 0;
+}
+
+/* A file that is in use, such as the image of this very disk, must not be truncated. */
+static int open_named(struct copy *copy)
+{
+	char error[IMAGE_ERROR_LEN];
+	int fd;
+
+	if (!strcmp(copy->path, "-")) {
+		copy->path = copy->to_disk ? "standard input" : "standard output";
+		fd = fcntl(copy->to_disk ? STDIN_FILENO : STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+		return fd < 0 ? fail(-errno, "opening", copy->path) : fd;
+	}
+	fd = image_open(copy->path, copy->to_disk ? O_RDONLY : O_WRONLY | O_CREAT | O_TRUNC, error);
+	if (fd < 0)
+		fprintf(stderr, "vscsi-copy: %s\n", error);
+	return fd;
 }
 
 static int open_file(struct copy *copy)
 {
 	uint64_t disk = copy->info.blocks * copy->info.block_size;
 	struct stat status;
+	off_t position;
 
 	/* The whole disk; in the other direction the file's size. */
 	copy->total = disk;
-	copy->fd = copy->to_disk ? open(copy->path, O_RDONLY | O_CLOEXEC)
-				 : open(copy->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-	if (copy->fd < 0 || fstat(copy->fd, &status))
+	copy->fd = open_named(copy);
+	if (copy->fd < 0)
+		return copy->fd;
+	if (fstat(copy->fd, &status))
 		return fail(-errno, "opening", copy->path);
 	if (!copy->to_disk)
 		return 0;
-	copy->total = (uint64_t)status.st_size;
-	if (!S_ISREG(status.st_mode) || copy->total > disk || copy->total % copy->info.block_size) {
+	copy->pipe = !S_ISREG(status.st_mode);
+	if (copy->pipe)
+		return 0;
+	/* Standard input may be somewhere in its file. */
+	position = lseek(copy->fd, 0, SEEK_CUR);
+	copy->total = position < status.st_size ? (uint64_t)(status.st_size - position) : 0;
+	if (copy->total > disk || copy->total % copy->info.block_size) {
 		fprintf(stderr,
-			"vscsi-copy: %s must be a file of at most %" PRIu64 " bytes, in whole "
-			"blocks of %u; it has %" PRIu64 "\n",
+			"vscsi-copy: %s must have at most %" PRIu64 " bytes, in whole blocks of "
+			"%u; it has %" PRIu64 "\n",
 			copy->path, disk, copy->info.block_size, copy->total);
-		return -EINVAL;
+		return -EFBIG;
 	}
 	return 0;
 }
 
+/* Where the report goes: not to what receives the disk's data. */
+static FILE *report_file(const struct copy *copy)
+{
+	struct stat out, file;
+
+	if (!copy->to_disk && !fstat(STDOUT_FILENO, &out) && !fstat(copy->fd, &file) &&
+	    out.st_dev == file.st_dev && out.st_ino == file.st_ino)
+		return stderr;
+	return stdout;
+}
+
 static int run(struct copy *copy, const char *address, uint32_t target, uint32_t lun)
 {
+	FILE *report = stdout;
 	int ret = open_disk(copy, address, target, lun);
+	/* Only of the address. */
+	const bool wrong_usage = ret == -EINVAL;
 
 	if (!ret)
 		ret = open_file(copy);
-	if (!ret)
+	if (!ret) {
+		report = report_file(copy);
 		ret = transfer(copy);
-	/* Flush, so that the copy survives a power failure. */
-	if (!ret && copy->to_disk && vscsi_sync_flush(copy->lun))
-		ret = library_fail(-EIO);
+	}
+	if (!ret)
+		ret = flush(copy);
+	if (!ret)
+		ret = check_end(copy);
 	if (copy->fd >= 0 && close(copy->fd) && !ret)
 		ret = fail(-errno, "closing", copy->path);
 	/* In reverse order of creation; each may be NULL. */
@@ -258,40 +385,63 @@ static int run(struct copy *copy, const char *address, uint32_t target, uint32_t
 	vscsi_lun_close(copy->lun);
 	vscsi_dev_close(copy->dev);
 	if (!ret)
-		printf("%" PRIu64 " bytes copied\n", copy->finished);
+		fprintf(report, "%" PRIu64 " bytes copied\n", copy->finished);
+	if (wrong_usage)
+		return EXIT_USAGE;
 	return ret ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
+static const char help[] =
+	"usage: vscsi-copy [--log=LEVEL] ADDRESS TARGET:LUN FILE\n"
+	"       vscsi-copy [--log=LEVEL] --to-disk FILE ADDRESS TARGET:LUN\n"
+	"Copies a whole disk to FILE; with --to-disk, FILE to the start of the disk, whose\n"
+	"contents are lost. ADDRESS is as for vscsi-info.\n"
+	"  FILE            - is standard output or, with --to-disk, standard input\n"
+	"  --to-disk FILE  copy in the other direction\n"
+	"  --log=LEVEL     " TOOL_LOG_VALUES ": messages of the library on stderr;\n"
+	"                  default: VSCSI_LOG of the environment, or warn\n"
+	"  --help          print this text\n"
+	"  --version       print the library's version\n"
+	"Exit status: 0 success, 1 I/O error, 2 usage error.\n";
+
 static int usage(const char *wrong)
 {
-	FILE *to = wrong ? stderr : stdout;
-
-	if (wrong)
-		fprintf(to, "vscsi-copy: %s\n", wrong);
-	fputs("usage: vscsi-copy ADDRESS TARGET:LUN FILE\n"
-	      "       vscsi-copy --to-disk FILE ADDRESS TARGET:LUN\n"
-	      "Copies a whole disk to FILE; with --to-disk, FILE to the start of the disk,\n"
-	      "whose contents are lost. ADDRESS is as for vscsi-info.\n"
-	      "Exit status: 0 success, 1 I/O error, 2 usage error.\n",
-	      to);
-	return wrong ? EXIT_USAGE : EXIT_SUCCESS;
+	fprintf(stderr, "vscsi-copy: %s; see --help\n", wrong);
+	return EXIT_USAGE;
 }
 
-int main(int argc, char **argv)
+static int parse(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{"to-disk", required_argument, NULL, 't'}, {"help", no_argument, NULL, 'h'}, {0}};
+		{"to-disk", required_argument, NULL, 't'},
+		{"log", required_argument, NULL, 'l'},
+		{"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, 'V'},
+		{0},
+	};
 	struct copy copy = {.fd = -1};
 	uint32_t target, lun;
 	int option;
 
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (option == 'h')
-			return usage(NULL);
-		if (option != 't')
+		switch (option) {
+		case 't':
+			copy.to_disk = true;
+			copy.path = optarg;
+			break;
+		case 'l':
+			if (tool_log(optarg))
+				return EXIT_USAGE;
+			break;
+		case 'h':
+			fputs(help, stdout);
+			return EXIT_SUCCESS;
+		case 'V':
+			printf("vscsi-copy %s\n", vscsi_version());
+			return EXIT_SUCCESS;
+		default:
 			return usage("unknown option, or its value is missing");
-		copy.to_disk = true;
-		copy.path = optarg;
+		}
 	}
 	if (argc - optind != (copy.to_disk ? 2 : 3))
 		return usage("wrong number of arguments");
@@ -300,4 +450,10 @@ int main(int argc, char **argv)
 	if (!copy.to_disk)
 		copy.path = argv[optind + 2];
 	return run(&copy, argv[optind], target, lun);
+}
+
+int main(int argc, char **argv)
+{
+	tool_begin("vscsi-copy");
+	return tool_end(parse(argc, argv));
 }

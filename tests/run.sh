@@ -11,11 +11,11 @@ usage() {
 	cat <<-TEXT
 	usage: tests/run.sh [--quick | --long]
 
-	  --quick  no guest, valgrind, ThreadSanitizer, fuzzers: what to run while working
+	  --quick  no guest, valgrind, ThreadSanitizer, fuzzers, mutants: what to run while working
 	  --long   gives the property tests more rounds (VSCSI_TEST_LONG=1), each fuzzer an hour
 	           instead of 30 seconds (VSCSI_FUZZ_SECONDS), and the soak test ten minutes
 	           instead of none (VSCSI_SOAK_SECONDS); measures coverage, and fails below 90%
-	           of branches
+	           of branches; tries all mutants instead of eight
 	  --help   this text
 
 	Builds: build/test (gcc, AddressSanitizer and UndefinedBehaviorSanitizer), build/test-plain
@@ -30,6 +30,7 @@ quick=false
 fuzz=false
 multiplier=3 # of time limits: machines of continuous integration are slow, and shared
 limit=900
+mutants=(--sample 8 --minutes 3)
 case "${1-}" in
 "") ;;
 --quick) quick=true ;;
@@ -38,6 +39,7 @@ case "${1-}" in
 	export VSCSI_SOAK_SECONDS="${VSCSI_SOAK_SECONDS:-600}"
 	multiplier=10
 	limit=86400
+	mutants=()
 	;;
 --help) usage; exit 0 ;;
 *) echo "tests/run.sh: unknown option $1; see tests/run.sh --help" >&2; exit 2 ;;
@@ -179,6 +181,13 @@ if $fuzz && build test-fuzz clang -Dbuildtype=debugoptimized -Dfuzz=true \
 	-Db_sanitize=address,undefined -Db_lundef=false; then
 	run test-fuzz --suite fuzz --verbose
 	grep -E '^fuzz-[a-z]+: ' build/test-fuzz/meson-test.log
+fi
+
+# Small wrong changes to the library, each of which some test must notice.
+if ! $quick; then
+	heading "mutants ${mutants[*]}"
+	tests/mutants/run.py "${mutants[@]}" ||
+		python3 tests/summary.py --broken "$results" "mutants"
 fi
 
 if [ -n "${VSCSI_TEST_LONG-}" ]; then

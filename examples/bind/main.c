@@ -12,6 +12,8 @@
 
 #include <vscsi/vscsi.h>
 
+#include "common/tool.h"
+
 #define MAX_ROOT 1024u /* leaves room for the longest path below it */
 
 static const char help[] =
@@ -27,9 +29,10 @@ static const char help[] =
 	"  --root DIR   for tests: use /sys, /proc and /dev below DIR\n"
 	"  --help       print this text\n"
 	"  --version    print the library's version\n"
-	"Exit status: 0 success; 1 kernel error; 2 usage error; 3 no such function, or not a\n"
-	"virtio-scsi function; 4 in use; 5 the machine is not ready: no vfio-pci, no IOMMU,\n"
-	"IOMMU group shared with a function of another driver, or no permission.\n";
+	"Exit status: 0 success; 1 kernel error, or the output can't be written; 2 usage error;\n"
+	"3 no such function, or not a virtio-scsi function; 4 in use; 5 the machine is not ready:\n"
+	"no vfio-pci, no IOMMU, IOMMU group shared with a function of another driver, or no\n"
+	"permission.\n";
 
 static int list(const char *root, bool json)
 {
@@ -55,7 +58,7 @@ static int run(const char *root, bool json, char **words, unsigned count)
 		    "--help");
 }
 
-int main(int argc, char **argv)
+static int parse(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{"json", no_argument, NULL, 'j'},
@@ -89,4 +92,10 @@ int main(int argc, char **argv)
 	if (strlen(root) > MAX_ROOT)
 		return fail(STATUS_USAGE, "the path of the root directory is too long");
 	return run(root, json, argv + optind, (unsigned)(argc - optind));
+}
+
+int main(int argc, char **argv)
+{
+	tool_begin("vscsi-bind");
+	return tool_end(parse(argc, argv));
 }

@@ -82,8 +82,10 @@ static int collect_units(struct vscsi_dev *dev, struct report *report,
 		return ret;
 	}
 	report->units = calloc(1, sizeof(*report->units));
-	if (!report->units)
+	if (!report->units) {
+		fprintf(stderr, "vscsi-info: no memory for a logical unit\n");
 		return -ENOMEM;
+	}
 	report->count = 1;
 	report->units[0].addr = *one;
 	ret = query_unit(dev, &report->units[0]);

@@ -79,7 +79,7 @@ void text_unit(const struct unit *unit);
  *
  * Prints one JSON object: "version", "address", "device", "luns".
  *
- * Return: 0 or -ENOMEM.
+ * Return: 0, or -ENOMEM with a message on stderr.
  */
 int json_print(const struct report *report);
 

@@ -152,6 +152,8 @@ int json_print(const struct report *report)
 	text = bad ? NULL : json_object_to_json_string_ext(out, JSON_C_TO_STRING_PRETTY);
 	if (text)
 		printf("%s\n", text);
+	else
+		fprintf(stderr, "vscsi-info: no memory for the JSON object\n");
 	json_object_put(out);
 	return text ? 0 : -ENOMEM;
 }

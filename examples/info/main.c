@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "common/text.h"
+#include "common/tool.h"
 
 #define EXIT_USAGE 2
 
@@ -20,7 +21,7 @@ struct settings {
 };
 
 static const char help[] =
-	"usage: vscsi-info [--json] [--verbose] ADDRESS [TARGET:LUN]\n"
+	"usage: vscsi-info [--json] [--verbose] [--log=LEVEL] ADDRESS [TARGET:LUN]\n"
 	"       vscsi-info --options\n"
 	"Lists the logical units of a virtio-scsi device, or all properties of one.\n"
 	"  ADDRESS      vhost-user:PATH, the socket of a back-end; options after a '?',\n"
@@ -29,9 +30,12 @@ static const char help[] =
 	"  --json       print a JSON object instead\n"
 	"  --verbose    also print features, limits and all properties of each unit\n"
 	"  --options    list the options of an address\n"
+	"  --log=LEVEL  " TOOL_LOG_VALUES ": messages of the library on\n"
+	"               stderr; default: VSCSI_LOG of the environment, or warn\n"
 	"  --help       print this text\n"
 	"  --version    print the library's version\n"
-	"Exit status: 0 success, 1 the device or a unit can't be reached, 2 usage error.\n";
+	"Exit status: 0 success; 1 the device or a unit can't be reached, or the output can't be\n"
+	"written; 2 usage error.\n";
 
 static int list_options(void)
 {
@@ -86,12 +90,16 @@ static int run(const char *address, const char *unit, const struct settings *set
 	return ret;
 }
 
-int main(int argc, char **argv)
+static int parse(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{"json", no_argument, NULL, 'j'},    {"verbose", no_argument, NULL, 'v'},
-		{"options", no_argument, NULL, 'o'}, {"help", no_argument, NULL, 'h'},
-		{"version", no_argument, NULL, 'V'}, {0},
+		{"json", no_argument, NULL, 'j'},
+		{"verbose", no_argument, NULL, 'v'},
+		{"options", no_argument, NULL, 'o'},
+		{"log", required_argument, NULL, 'l'},
+		{"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, 'V'},
+		{0},
 	};
 	struct settings settings = {0};
 	int option;
@@ -106,6 +114,10 @@ int main(int argc, char **argv)
 			break;
 		case 'o':
 			return list_options();
+		case 'l':
+			if (tool_log(optarg))
+				return EXIT_USAGE;
+			break;
 		case 'h':
 			fputs(help, stdout);
 			return EXIT_SUCCESS;
@@ -123,4 +135,10 @@ int main(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	return run(argv[optind], argc - optind == 2 ? argv[optind + 1] : NULL, &settings);
+}
+
+int main(int argc, char **argv)
+{
+	tool_begin("vscsi-info");
+	return tool_end(parse(argc, argv));
 }

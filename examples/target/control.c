@@ -9,13 +9,13 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "../../src/util/bits.h"
 #include "crash.h"
 #include "error.h"
-#include "listen.h"
 
 #define ANSWER_MAX 1024
 
@@ -162,47 +162,100 @@ static int run_line(struct device *d, char *line, char *answer)
 			 line);
 }
 
-/* Executes one line. Returns false if the reply can't be sent. */
-static bool answer_line(struct control_client *c, char *line)
+/* Adds a reply, for which there is room. */
+static void reply(struct control_client *c, const char *text)
+{
+	c->reply_len += (size_t)sprintf(c->replies + c->reply_len, "%s\n", text);
+}
+
+/* Executes one line. */
+static void execute(struct control_client *c, char *line)
 {
 	char answer[ANSWER_MAX] = "ok";
-	size_t len;
 
 	if (run_line(c->device, line, answer))
-		snprintf(answer, sizeof(answer) - 1, "error: %s", last_error());
-	len = strlen(answer);
-	answer[len++] = '\n';
-	return send(c->watch.fd, answer, len, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)len;
+		snprintf(answer, sizeof(answer), "error: %s", last_error());
+	reply(c, answer);
+}
+
+/* Removes the first @len of the @have bytes at @buffer. Returns how many are left. */
+static size_t consume(char *buffer, size_t have, size_t len)
+{
+	memmove(buffer, buffer + len, have - len);
+	return have - len;
 }
 
 /*
- * A line may arrive in parts, and several lines at once. A client that sends too long a line, or
- * does not read its replies, is disconnected: the target never waits for it.
+ * Executes the complete lines while there is room for replies. Too long a line ends the connection.
+ * Returns whether a line is left.
  */
-static void on_line(struct watch *w)
+static bool execute_lines(struct control_client *c)
 {
-	struct control_client *c = w->owner;
 	char *end;
+
+	while ((end = memchr(c->line, '\n', c->have)) || c->have == sizeof(c->line)) {
+		if (c->reply_len + ANSWER_MAX + 1 > sizeof(c->replies))
+			return true;
+		if (!end) {
+			reply(c, "error: the command is too long");
+			c->have = 0;
+			c->ended = true;
+			return false;
+		}
+		*end++ = '\0';
+		execute(c, c->line);
+		c->have = consume(c->line, c->have, (size_t)(end - c->line));
+	}
+	return false;
+}
+
+/* A line may arrive in parts, and several lines at once. */
+static void receive(struct control_client *c)
+{
 	ssize_t n;
 
-	n = recv(w->fd, c->line + c->have, sizeof(c->line) - c->have, MSG_DONTWAIT);
+	if (c->ended || c->have == sizeof(c->line))
+		return;
+	n = recv(c->watch.fd, c->line + c->have, sizeof(c->line) - c->have, MSG_DONTWAIT);
+	if (n > 0)
+		c->have += (size_t)n;
+	else if (!n || (errno != EAGAIN && errno != EINTR))
+		c->ended = true;
+}
+
+/* The commands of a client that has disconnected are executed too, and the replies dropped. */
+static void send_replies(struct control_client *c)
+{
+	ssize_t n;
+
+	n = send(c->watch.fd, c->replies, c->reply_len, MSG_NOSIGNAL | MSG_DONTWAIT);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
-	if (n <= 0)
-		goto drop;
-	c->have += (size_t)n;
-	while ((end = memchr(c->line, '\n', c->have))) {
-		*end++ = '\0';
-		if (!answer_line(c, c->line))
-			goto drop;
-		c->have -= (size_t)(end - c->line);
-		memmove(c->line, end, c->have);
-	}
-	if (c->have < sizeof(c->line))
-		return;
+	c->reply_len = consume(c->replies, c->reply_len, n < 0 ? c->reply_len : (size_t)n);
+}
 
-drop:
-	loop_remove(&c->device->loop, w);
+/*
+ * The target never waits for a client. If one doesn't read its replies, no more of its commands are
+ * received once the buffers for both are full; the kernel keeps the rest.
+ */
+static void on_client_ready(struct watch *w)
+{
+	struct control_client *c = w->owner;
+	uint32_t events = 0;
+	bool left;
+
+	receive(c);
+	left = execute_lines(c);
+	send_replies(c);
+	if (c->ended && !left && !c->reply_len) {
+		loop_remove(&c->device->loop, w);
+		return;
+	}
+	if (!c->ended && c->have < sizeof(c->line))
+		events |= EPOLLIN;
+	if (left || c->reply_len)
+		events |= EPOLLOUT;
+	loop_change(&c->device->loop, w, events);
 }
 
 /* Closes a connection that exceeds the limit at once. */
@@ -220,7 +273,9 @@ static void on_client(struct watch *w)
 		client = &c->clients[i];
 		if (client->watch.fd >= 0)
 			continue;
+		client->ended = false;
 		client->have = 0;
+		client->reply_len = 0;
 		if (loop_add(&c->device->loop, &client->watch, fd))
 			break;
 		return;
@@ -232,34 +287,21 @@ static void on_client(struct watch *w)
 int control_open(struct control *c, struct device *d, const char *path)
 {
 	unsigned int i;
-	int rc;
-	int fd;
 
-	*c = (struct control){.device = d, .watch = {-1, on_client, c}};
+	c->device = d;
+	c->listener.watch = (struct watch){-1, on_client, c};
 	for (i = 0; i < CONTROL_CLIENTS; i++) {
-		c->clients[i].watch = (struct watch){-1, on_line, &c->clients[i]};
+		c->clients[i].watch = (struct watch){-1, on_client_ready, &c->clients[i]};
 		c->clients[i].device = d;
 	}
-	if (!path)
-		return 0;
-	fd = listen_at(path);
-	if (fd < 0)
-		return fd;
-	rc = loop_add(&d->loop, &c->watch, fd);
-	if (rc) {
-		close(fd);
-		unlink(path);
-	}
-	return rc;
+	return path ? listener_open(&c->listener, &d->loop, path) : 0;
 }
 
 void control_close(struct control *c)
 {
 	unsigned int i;
 
-	if (c->watch.fd >= 0)
-		unlink(c->device->options.control_path);
+	listener_close(&c->listener, &c->device->loop);
 	for (i = 0; i < CONTROL_CLIENTS; i++)
 		loop_remove(&c->device->loop, &c->clients[i].watch);
-	loop_remove(&c->device->loop, &c->watch);
 }

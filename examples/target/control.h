@@ -6,21 +6,26 @@
 #define TARGET_CONTROL_H
 
 #include "device.h"
+#include "listen.h"
 
-#define CONTROL_CLIENTS 8    /* further connections are closed */
-#define CONTROL_LINE    1024 /* longest command in bytes */
+#define CONTROL_CLIENTS 8     /* further connections are closed */
+#define CONTROL_LINE    1024  /* longest command in bytes */
+#define CONTROL_REPLIES 65536 /* bytes of replies that wait for the client to read them */
 
 /* A connection, or a free entry. */
 struct control_client {
 	struct watch watch; /* fd -1: free */
 	struct device *device;
-	char line[CONTROL_LINE]; /* the command received so far */
-	size_t have;             /* its length */
+	bool ended;              /* nothing more is received */
+	char line[CONTROL_LINE]; /* received, not executed; the last command may be incomplete */
+	size_t have;             /* bytes of it */
+	char replies[CONTROL_REPLIES]; /* not sent yet */
+	size_t reply_len;
 };
 
 /* The listening socket and its clients. */
 struct control {
-	struct watch watch; /* the listening socket */
+	struct listener listener;
 	struct device *device;
 	struct control_client clients[CONTROL_CLIENTS];
 };

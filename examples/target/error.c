@@ -1,14 +1,25 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The error text, and warnings.
+ * The error text, and messages.
  */
 #include "error.h"
 
+#include <fcntl.h>
+#include <poll.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define MESSAGE_MAX 1024 /* less than PIPE_BUF, so a pipe takes all of a line or nothing */
 
 /* The target has one thread, so one buffer is enough. */
 static char error_buffer[512];
+
+static int error_fd = STDERR_FILENO;
+static int output_fd = STDOUT_FILENO;
+static unsigned long dropped; /* warnings since the last one that was written */
 
 /* Too long a text is truncated. */
 int set_error(int errnum, const char *fmt, ...)
@@ -26,13 +37,68 @@ const char *last_error(void)
 	return error_buffer;
 }
 
+/*
+ * A non-blocking descriptor of the same pipe or terminal. O_NONBLOCK can't be set for @fd, which
+ * other processes use too.
+ */
+static int non_blocking(int fd)
+{
+	char path[32];
+	struct stat st;
+	int own;
+
+	if (fstat(fd, &st) || !(S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode)))
+		return fd;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	own = open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	return own < 0 ? fd : own;
+}
+
+void messages_open(void)
+{
+	error_fd = non_blocking(STDERR_FILENO);
+	output_fd = non_blocking(STDOUT_FILENO);
+}
+
+/* For what non_blocking() couldn't open again, sockets for example, poll() has to suffice. */
+static bool put_line(int fd, char *line, size_t len)
+{
+	struct pollfd pfd = {.fd = fd, .events = POLLOUT};
+
+	if (len > MESSAGE_MAX - 1)
+		len = MESSAGE_MAX - 1;
+	line[len++] = '\n';
+	return poll(&pfd, 1, 0) == 1 && pfd.revents & POLLOUT &&
+	       write(fd, line, len) == (ssize_t)len;
+}
+
 void warn(const char *fmt, ...)
 {
+	char line[MESSAGE_MAX];
 	va_list args;
+	int n;
+
+	n = snprintf(line, sizeof(line), "vscsi-target: ");
+	if (dropped)
+		n += snprintf(line + n, sizeof(line) - (size_t)n, "(%lu messages were dropped) ",
+			      dropped);
+	va_start(args, fmt);
+	n += vsnprintf(line + n, sizeof(line) - (size_t)n, fmt, args);
+	va_end(args);
+	if (put_line(error_fd, line, (size_t)n))
+		dropped = 0;
+	else
+		dropped++;
+}
+
+void announce(const char *fmt, ...)
+{
+	char line[MESSAGE_MAX];
+	va_list args;
+	int n;
 
 	va_start(args, fmt);
-	fputs("vscsi-target: ", stderr);
-	vfprintf(stderr, fmt, args);
-	fputc('\n', stderr);
+	n = vsnprintf(line, sizeof(line), fmt, args);
 	va_end(args);
+	put_line(output_fd, line, (size_t)n);
 }

@@ -35,6 +35,14 @@ int loop_add(struct loop *l, struct watch *w, int fd)
 	return 0;
 }
 
+/* Can't fail for a watched descriptor. */
+void loop_change(struct loop *l, struct watch *w, uint32_t events)
+{
+	struct epoll_event ev = {.events = events, .data.ptr = w};
+
+	epoll_ctl(l->epoll_fd, EPOLL_CTL_MOD, w->fd, &ev);
+}
+
 /*
  * Removed from epoll before closing: if a client also has it open, epoll would keep reporting it.
  */

@@ -6,6 +6,8 @@
 #ifndef TARGET_LOOP_H
 #define TARGET_LOOP_H
 
+#include <stdint.h>
+
 struct watch {
 	int fd; /* -1: not watched */
 	void (*ready)(struct watch *w);
@@ -27,6 +29,12 @@ void loop_close(struct loop *l);
  * @w is owned by the caller and must live until loop_remove. Returns 0 or a negative errno.
  */
 int loop_add(struct loop *l, struct watch *w, int fd);
+
+/*
+ * loop_change - call @w->ready when its descriptor is ready for @events (EPOLLIN, EPOLLOUT; 0: only
+ * when the peer has closed it). It is watched already, for EPOLLIN at first.
+ */
+void loop_change(struct loop *l, struct watch *w, uint32_t events);
 
 /* loop_remove - stop watching and close the descriptor. Does nothing if it is not watched. */
 void loop_remove(struct loop *l, struct watch *w);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "identity.h"
 
 /* Where the unit with this number is, or would be inserted. */
 static struct lun **slot_of(struct lun_table *t, uint8_t target, uint16_t number)
@@ -31,32 +32,29 @@ struct lun *lun_find(const struct lun_table *t, uint8_t target, uint16_t number)
 	return lun && lun->number == number ? lun : NULL;
 }
 
-/* FNV-1a. */
-static uint64_t hash(uint64_t h, const char *s)
-{
-	while (*s)
-		h = (h ^ (uint8_t)*s++) * UINT64_C(0x100000001b3);
-	return h;
-}
-
 /*
- * The name is the same in every process that serves the same unit, so that a client recognizes it
- * after a restart. A file is the same disk wherever it is served; memory is not.
+ * The names are the same in every process that serves the same disk, so that a client can tell it
+ * from others after a restart. A file is the same disk at any address and in any process. A disk
+ * without a file is named after its address and the socket.
  */
-static void name_unit(struct lun *lun, const struct lun_spec *spec, const char *place)
+static void name_unit(struct lun *lun, const struct lun_spec *spec, uint64_t place)
 {
-	uint64_t h = UINT64_C(0xcbf29ce484222325);
-	const char *what = spec->kind == STORE_FILE ? spec->path : place;
+	const uint8_t address[3] = {spec->target, (uint8_t)(spec->number >> 8),
+				    (uint8_t)spec->number};
+	uint64_t identity = lun->store->identity;
 
+	if (!identity)
+		identity = identity_add(place, address, sizeof(address));
 	if (*spec->serial)
 		strcpy(lun->serial, spec->serial);
 	else
-		snprintf(lun->serial, sizeof(lun->serial), "%08x%02x%04x",
-			 (uint32_t)hash(h, what ? what : ""), spec->target, spec->number);
-	/*
-	 * NAA 3h: locally assigned (SPC-4, "NAA designator format").
-	 */
-	lun->naa = hash(h, lun->serial) >> 4 | UINT64_C(3) << 60;
+		snprintf(lun->serial, sizeof(lun->serial), "%016llx",
+			 (unsigned long long)(spec->naa ? spec->naa : identity));
+	lun->naa = spec->naa;
+	/* NAA 3h: locally assigned (SPC-4, "NAA designator format"). */
+	if (!lun->naa)
+		lun->naa = identity_add(IDENTITY_START, lun->serial, strlen(lun->serial)) >> 4 |
+			   UINT64_C(3) << 60;
 }
 
 static int open_store(const struct lun_spec *spec, struct store **out)
@@ -69,6 +67,20 @@ static int open_store(const struct lun_spec *spec, struct store **out)
 	default:
 		return store_null_open(spec->size, out);
 	}
+}
+
+/* Bytes after the last whole block could not be accessed. */
+static int check_size(const struct lun *lun, uint64_t size)
+{
+	uint64_t rest = size % lun->block_size;
+
+	if (size && !rest)
+		return 0;
+	return set_error(EINVAL,
+			 "LUN %d:%d would have %llu bytes, which is not a multiple of its block "
+			 "size %u: the next larger multiple is %llu",
+			 lun->target, lun->number, (unsigned long long)size, lun->block_size,
+			 (unsigned long long)(size - rest + lun->block_size));
 }
 
 /* The unit is added to the table when nothing can fail any more. */
@@ -90,17 +102,13 @@ int lun_add(struct lun_table *t, const struct lun_spec *spec)
 	lun->target = spec->target;
 	lun->number = spec->number;
 	lun->block_size = spec->block_size;
-	/* Bytes after the last whole block are not accessible. */
 	lun->blocks = lun->store->size / spec->block_size;
 	lun->read_only = spec->read_only;
 	lun->thin = spec->thin;
 	name_unit(lun, spec, t->place);
-	if (!lun->blocks) {
-		rc = set_error(EINVAL, "LUN %d:%d would hold %llu bytes, less than one block of %u",
-			       lun->target, lun->number, (unsigned long long)lun->store->size,
-			       lun->block_size);
+	rc = check_size(lun, lun->store->size);
+	if (rc)
 		goto close_store;
-	}
 	lun_attention(lun, UA_POWER_ON);
 	lun->next = *slot;
 	*slot = lun;
@@ -140,13 +148,11 @@ int lun_resize(struct lun_table *t, uint8_t target, uint16_t number, uint64_t si
 
 	if (!lun)
 		return set_error(ENOENT, "LUN %d:%d does not exist", target, number);
-	if (size < lun->block_size)
-		return set_error(EINVAL, "LUN %d:%d cannot be smaller than its block of %u bytes",
-				 target, number, lun->block_size);
-	rc = lun->store->ops->resize(lun->store, size);
+	rc = check_size(lun, size);
+	if (!rc)
+		rc = lun->store->ops->resize(lun->store, size);
 	if (rc)
 		return rc;
-	/* Bytes after the last whole block are not accessible. */
 	lun->blocks = size / lun->block_size;
 	lun_attention(lun, UA_CAPACITY_CHANGED);
 	return 0;

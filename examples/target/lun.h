@@ -35,7 +35,8 @@ struct lun_spec {
 	bool read_only;
 	bool thin;
 	uint32_t block_size;
-	char serial[SERIAL_MAX + 1]; /* empty: derived from address and path */
+	char serial[SERIAL_MAX + 1]; /* empty: derived from @naa or from the file */
+	uint64_t naa;                /* 0: derived from the serial number */
 };
 
 struct lun {
@@ -48,14 +49,14 @@ struct lun {
 	bool thin;
 	bool stopped; /* by START STOP UNIT */
 	char serial[SERIAL_MAX + 1];
-	uint64_t naa; /* NAA identifier, derived from the serial number */
+	uint64_t naa; /* NAA identifier */
 	struct store *store;
 	uint16_t attentions[ATTENTIONS]; /* pending, oldest first */
 	unsigned int attention_count;
 };
 
 struct lun_table {
-	const char *place; /* the socket path, part of default serial numbers; may be NULL */
+	uint64_t place; /* identity of the socket, for serial numbers of disks without a file */
 	struct lun *targets[MAX_TARGETS]; /* lists sorted by number; NULL: no such target */
 };
 

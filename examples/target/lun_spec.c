@@ -82,6 +82,19 @@ static int set_store(struct lun_spec *spec, enum store_kind kind, bool *seen)
 	return 0;
 }
 
+/* The formats with 8 bytes: IEEE extended, locally assigned, IEEE registered (SPC-4). */
+static int set_wwn(struct lun_spec *spec, const char *value)
+{
+	if (strlen(value) != 16 || strspn(value, "0123456789abcdefABCDEF") != 16 ||
+	    !strchr("235", *value))
+		return set_error(EINVAL,
+				 "'%s' is not a worldwide name (expected 16 hexadecimal digits, "
+				 "the first of which is 2, 3 or 5)",
+				 value);
+	spec->naa = strtoull(value, NULL, 16);
+	return 0;
+}
+
 /* One "key=value" of a description; @value is "" without '='. */
 static int set_key(struct lun_spec *spec, const char *key, const char *value, bool *store)
 {
@@ -97,6 +110,8 @@ static int set_key(struct lun_spec *spec, const char *key, const char *value, bo
 	}
 	if (!strcmp(key, "serial"))
 		return set_text(spec->serial, sizeof(spec->serial), "a serial number", value);
+	if (!strcmp(key, "wwn"))
+		return set_wwn(spec, value);
 	if (!strcmp(key, "ro") && !*value)
 		spec->read_only = true;
 	else if (!strcmp(key, "thin") && !*value)
@@ -109,7 +124,7 @@ static int set_key(struct lun_spec *spec, const char *key, const char *value, bo
 		return set_error(
 			EINVAL,
 			"'%s%s%s' is not a LUN property (expected file=, ram=, null=, ro, thin, "
-			"block=512|4096, serial=)",
+			"block=512|4096, serial=, wwn=)",
 			key, *value ? "=" : "", value);
 	return 0;
 }

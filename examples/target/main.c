@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "../common/stdio.h"
 #include "control.h"
 #include "device.h"
 #include "error.h"
@@ -26,7 +27,7 @@ struct server {
 	struct device device;
 	struct session session;
 	struct control control;
-	struct watch listener;
+	struct listener listener;
 	struct watch signals;
 	bool listening;         /* the listening socket is watched */
 	unsigned int turns;     /* iterations of polling */
@@ -62,8 +63,9 @@ static void on_connect(struct watch *w)
 }
 
 /*
- * Signals are received through a descriptor, so never inside a request. SIGPIPE is ignored: writing
- * to a client's descriptor returns an error.
+ * Signals are received through a descriptor, so never inside a request. Two are ignored, because
+ * writing returns an error too: SIGPIPE for a client's descriptor, SIGXFSZ for a file that exceeds
+ * the limit of "ulimit -f".
  */
 static int watch_signals(struct server *v)
 {
@@ -76,6 +78,7 @@ static int watch_signals(struct server *v)
 	sigaddset(&set, SIGTERM);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
 	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (fd < 0)
 		return set_error(errno, "cannot wait for signals: %s", strerror(errno));
@@ -90,22 +93,14 @@ static int open_front(struct server *v)
 {
 	const struct options *o = &v->device.options;
 	int rc;
-	int fd;
 
 	if (!o->socket_path)
 		return session_open(&v->session, o->fd);
-	fd = listen_at(o->socket_path);
-	if (fd < 0)
-		return fd;
-	rc = loop_add(&v->device.loop, &v->listener, fd);
-	if (rc) {
-		close(fd);
-		unlink(o->socket_path);
+	rc = listener_open(&v->listener, &v->device.loop, o->socket_path);
+	if (rc)
 		return rc;
-	}
 	v->listening = true;
-	printf("listening on %s\n", o->socket_path);
-	fflush(stdout);
+	announce("listening on %s", o->socket_path);
 	return 0;
 }
 
@@ -114,9 +109,9 @@ static bool await_client(struct server *v)
 {
 	if (v->session.watch.fd >= 0 || v->listening)
 		return true;
-	if (v->listener.fd < 0)
+	if (v->listener.watch.fd < 0)
 		return false;
-	v->listening = !loop_add(&v->device.loop, &v->listener, v->listener.fd);
+	v->listening = !loop_add(&v->device.loop, &v->listener.watch, v->listener.watch.fd);
 	return v->listening;
 }
 
@@ -156,17 +151,14 @@ static void serve(struct server *v)
 static void close_front(struct server *v)
 {
 	session_free(&v->session);
-	if (v->listener.fd < 0)
-		return;
-	unlink(v->device.options.socket_path);
-	loop_remove(&v->device.loop, &v->listener);
+	listener_close(&v->listener, &v->device.loop);
 }
 
 static int run(struct server *v)
 {
 	int rc;
 
-	v->listener = (struct watch){-1, on_connect, v};
+	v->listener.watch = (struct watch){-1, on_connect, v};
 	v->signals = (struct watch){-1, on_signal, v};
 	rc = loop_open(&v->device.loop);
 	if (rc)
@@ -196,6 +188,8 @@ int main(int argc, char **argv)
 	struct server *v = &server;
 	int rc;
 
+	stdio_open_missing();
+	messages_open();
 	rc = options_parse(argc, argv, &v->device.options, &v->device.luns);
 	if (!rc)
 		rc = run(v);

@@ -151,7 +151,10 @@ static bool reply(struct session *s, struct message *m, uint32_t size)
 	if (m->answer_fd >= 0)
 		close(m->answer_fd);
 	m->answer_fd = -1;
-	return sent == (ssize_t)(sizeof(m->header) + size);
+	if (sent == (ssize_t)(sizeof(m->header) + size))
+		return true;
+	warn("client dropped: it does not read replies");
+	return false;
 }
 
 /* Handles a complete message. Returns false if the client must be disconnected. */

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "identity.h"
 
 static const char help[] =
 	"Usage: vscsi-target --socket=PATH --lun=T:L,STORE... [OPTION...]\n"
@@ -28,7 +29,8 @@ static const char help[] =
 	"      ro              read-only\n"
 	"      thin            thin provisioned: UNMAP frees space\n"
 	"      block=512|4096  block size (512)\n"
-	"      serial=TEXT     serial number\n"
+	"      serial=TEXT     serial number (derived from the file's device and inode)\n"
+	"      wwn=HEX         worldwide name, 16 digits (derived from the serial number)\n"
 	"  --queues=N          number of request queues, 1 to 254 (8)\n"
 	"  --queue-size=N      largest ring accepted, 2 to 32768 (1024)\n"
 	"  --mode=eventfd|poll wait for kicks, or poll the rings (eventfd)\n"
@@ -227,6 +229,6 @@ int options_parse(int argc, char **argv, struct options *o, struct lun_table *lu
 	}
 	if (!rc)
 		rc = check(o, argc, count);
-	luns->place = o->socket_path;
+	luns->place = o->socket_path ? identity_path(o->socket_path) : identity_fd(o->fd);
 	return rc ? rc : add_luns(argc, argv, luns);
 }

@@ -115,18 +115,36 @@ void run_report_luns(struct scsi_task *t)
 	t->in_done = r.done;
 }
 
-/* One entry of the list of all commands (SPC-4, "All_commands parameter data format"). */
-static void add_command(struct report *r, const struct scsi_op *op)
+#define TIMEOUTS_LEN 12
+
+/* RCTD: timeouts descriptors are requested. */
+static bool with_timeouts(const struct scsi_task *t)
 {
-	uint8_t d[8] = {0};
+	return t->cdb[2] & 0x80;
+}
+
+/* 0 seconds: no timeout is indicated (SPC-4, "Command timeouts descriptor format"). */
+static void put_timeouts(uint8_t *d)
+{
+	memset(d, 0, TIMEOUTS_LEN);
+	put_be16(d, TIMEOUTS_LEN - 2);
+}
+
+/* One entry of the list of all commands (SPC-4, "All_commands parameter data format"). */
+static void add_command(struct report *r, const struct scsi_op *op, bool timeouts)
+{
+	uint8_t d[8 + TIMEOUTS_LEN] = {0};
 
 	d[0] = op->opcode;
 	if (op->action >= 0) {
 		put_be16(d + 2, (uint16_t)op->action);
 		d[5] = 0x01; /* SERVACTV */
 	}
+	if (timeouts)
+		d[5] |= 0x02; /* CTDP */
 	put_be16(d + 6, op->cdb_len);
-	report_add(r, d, sizeof(d));
+	put_timeouts(d + 8);
+	report_add(r, d, timeouts ? sizeof(d) : 8);
 }
 
 static bool exists(const struct scsi_task *t, const struct scsi_op *op)
@@ -144,11 +162,11 @@ static void report_all(struct scsi_task *t)
 
 	for (i = 0; (op = scsi_op_at(i)); i++)
 		n += exists(t, op);
-	put_be32(head, n * 8);
+	put_be32(head, n * (8 + (with_timeouts(t) ? TIMEOUTS_LEN : 0)));
 	report_add(&r, head, sizeof(head));
 	for (i = 0; (op = scsi_op_at(i)); i++)
 		if (exists(t, op))
-			add_command(&r, op);
+			add_command(&r, op, with_timeouts(t));
 	t->in_done = r.done;
 }
 
@@ -157,7 +175,8 @@ static void report_one(struct scsi_task *t, uint8_t opcode, uint16_t action)
 {
 	const uint8_t cdb[2] = {opcode, (uint8_t)(action & 0x1f)};
 	const struct scsi_op *op = action < 32 ? scsi_op_find(cdb) : NULL;
-	uint8_t d[4 + 16] = {0};
+	uint8_t d[4 + 16 + TIMEOUTS_LEN] = {0};
+	size_t len;
 
 	if (!op || !exists(t, op)) {
 		d[1] = 1; /* not supported */
@@ -170,19 +189,13 @@ static void report_one(struct scsi_task *t, uint8_t opcode, uint16_t action)
 	/* Usage data contains the value of the service action. */
 	if (op->action >= 0)
 		d[5] = (uint8_t)((d[5] & 0xe0) | op->action);
-	task_reply(t, d, 4u + op->cdb_len);
-}
-
-/* Opcodes with service actions use other reporting options (SPC-4). */
-static bool has_actions(uint8_t opcode)
-{
-	const struct scsi_op *op;
-	unsigned int i;
-
-	for (i = 0; (op = scsi_op_at(i)); i++)
-		if (op->opcode == opcode)
-			return op->action >= 0;
-	return false;
+	len = 4u + op->cdb_len;
+	if (with_timeouts(t)) {
+		d[1] |= 0x80; /* CTDP */
+		put_timeouts(d + len);
+		len += TIMEOUTS_LEN;
+	}
+	task_reply(t, d, len);
 }
 
 void run_report_opcodes(struct scsi_task *t)
@@ -195,13 +208,13 @@ void run_report_opcodes(struct scsi_task *t)
 		report_all(t);
 		return;
 	case 1: /* by opcode; not for one with service actions */
-		if (has_actions(opcode))
+		if (scsi_op_has_actions(opcode))
 			task_fail_field(t, true, 2, 2);
 		else
 			report_one(t, opcode, 0);
 		return;
 	case 2: /* by opcode and service action; not for one without */
-		if (!has_actions(opcode) && scsi_op_find((const uint8_t[]){opcode, 0}))
+		if (!scsi_op_has_actions(opcode) && scsi_op_find((const uint8_t[]){opcode, 0}))
 			task_fail_field(t, true, 2, 2);
 		else
 			report_one(t, opcode, action);

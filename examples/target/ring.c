@@ -43,6 +43,7 @@ int ring_start(struct ring *r)
 	if (rc)
 		return rc;
 	r->called_valid = false;
+	r->uncalled = 0;
 	r->broken = false;
 	r->started = true;
 	r->pending = true; /* there is no kick for requests made available before */
@@ -137,6 +138,7 @@ static void publish(struct ring *r, const struct chain *c, uint32_t written)
 		r->ops->inflight->link(r, c->slots);
 	crash_point(CRASH_LINKED);
 	r->ops->push(r, c, written);
+	r->uncalled += c->slots;
 	crash_point(CRASH_SHOWN);
 	if (r->inflight.part)
 		r->ops->inflight->clear(r);
@@ -167,13 +169,18 @@ static void show_batch(struct ring *r)
 
 bool ring_call(struct ring *r)
 {
+	bool wanted;
+
 	show_batch(r);
 	/*
 	 * What was pushed must be visible before the driver's event is read: the driver sets it and
 	 * then checks for used entries (virtio 1.4, 2.7.7.2, 2.8.22).
 	 */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	if (!r->ops->wants_call(r) || r->call_fd < 0)
+	wanted = r->ops->wants_call(r);
+	r->called_valid = true;
+	r->uncalled = 0;
+	if (!wanted || r->call_fd < 0)
 		return false;
 	/* If the counter is full, a notification is pending already. */
 	eventfd_write(r->call_fd, 1);

@@ -40,8 +40,11 @@ struct ring_ops {
 	 * whole batch.
 	 */
 	void (*push)(struct ring *r, const struct chain *c, uint32_t written);
-	/* Whether the driver asked for a notification of what was pushed since the last call. */
-	bool (*wants_call)(struct ring *r);
+	/*
+	 * Whether the driver asked for a notification of what was pushed since the last call: of
+	 * r->uncalled slots, or, if !r->called_valid, of anything.
+	 */
+	bool (*wants_call)(const struct ring *r);
 	/* Enable or disable kicks from the driver. */
 	void (*enable_kicks)(struct ring *r, bool on);
 	/* Whether pop would return a request. */
@@ -88,9 +91,8 @@ struct ring {
 	uint16_t next_used;
 	bool avail_wrap; /* packed rings only */
 	bool used_wrap;
-	uint16_t called_used; /* next_used at the last wants_call */
-	bool called_wrap;
-	bool called_valid;
+	bool called_valid; /* wants_call was asked since the start */
+	uint32_t uncalled; /* slots returned since then; can be more than the ring has */
 	struct {
 		uint16_t id; /* of the last request */
 		uint16_t slots;

@@ -194,43 +194,41 @@ static void packed_push(struct ring *r, const struct chain *c, uint32_t written)
 	packed_step(r, &r->next_used, &r->used_wrap, c->slots);
 }
 
+/* A position as a number below two ring sizes: 0 to num - 1 while the wrap counter is 1. */
+static uint32_t position(const struct ring *r, uint16_t at, bool wrap)
+{
+	return at + (wrap ? 0 : r->num);
+}
+
 /*
- * Whether advancing from @from to @to passed the event. Positions are counted from the start of the
- * ring in the wrap of @to; an event in the other wrap is one ring size lower (2.8.10).
+ * Whether the slots returned since the last check include the event's (2.8.10). While requests are
+ * executed the driver reuses slots, so these can be several rings full.
  */
 static bool passed(const struct ring *r, uint16_t event, bool event_wrap)
 {
-	uint16_t at = event;
-	uint16_t from = r->called_used;
+	uint32_t used = position(r, r->next_used, r->used_wrap);
+	uint32_t ago = used + 2 * r->num - position(r, event, event_wrap);
 
-	if (event_wrap != r->used_wrap)
-		at = (uint16_t)(at - r->num);
-	if (r->called_wrap != r->used_wrap)
-		from = (uint16_t)(from - r->num);
-	return vring_need_event(at, r->next_used, from);
+	if (ago > 2 * r->num)
+		ago -= 2 * r->num;
+	/* 1 is the slot returned last, 2 * num the one that is returned next. */
+	return ago <= r->uncalled;
 }
 
-static bool packed_wants_call(struct ring *r)
+static bool packed_wants_call(const struct ring *r)
 {
 	uint32_t word = le32toh(__atomic_load_n((uint32_t *)r->driver, __ATOMIC_RELAXED));
 	uint16_t place = (uint16_t)word;
-	bool wants;
 
 	switch (word >> 16 & 3) {
 	case EVENT_DISABLE:
-		wants = false;
-		break;
+		return false;
 	case EVENT_AT_DESC:
-		wants = !r->event_idx || !r->called_valid ||
-			passed(r, place & BASE_SLOT, place & BASE_WRAP);
-		break;
+		return !r->event_idx || !r->called_valid ||
+		       passed(r, place & BASE_SLOT, place & BASE_WRAP);
 	default:
-		wants = true;
+		return true;
 	}
-	r->called_used = r->next_used;
-	r->called_wrap = r->used_wrap;
-	r->called_valid = true;
-	return wants;
 }
 
 static void packed_enable_kicks(struct ring *r, bool on)

@@ -173,22 +173,19 @@ static void split_push(struct ring *r, const struct chain *c, uint32_t written)
 	__atomic_store_n(&used->idx, htole16(r->next_used), __ATOMIC_RELEASE);
 }
 
-static bool split_wants_call(struct ring *r)
+static bool split_wants_call(const struct ring *r)
 {
-	uint16_t old = r->called_used;
-	bool known = r->called_valid;
 	uint16_t event;
 
-	if (known && old == r->next_used)
+	if (r->called_valid && !r->uncalled)
 		return false;
-	r->called_used = r->next_used;
-	r->called_valid = true;
 	if (!r->event_idx)
 		return !(load16(&avail_of(r)->flags, __ATOMIC_RELAXED) &
 			 VRING_AVAIL_F_NO_INTERRUPT);
 	event = load16(used_event_of(r), __ATOMIC_RELAXED);
 	/* After a start it is unknown what the driver was notified of: notify (2.7.7.2). */
-	return !known || vring_need_event(event, r->next_used, old);
+	return !r->called_valid || r->uncalled > UINT16_MAX ||
+	       vring_need_event(event, r->next_used, (uint16_t)(r->next_used - r->uncalled));
 }
 
 static void split_enable_kicks(struct ring *r, bool on)

@@ -80,6 +80,11 @@ void scsi_run(struct scsi_task *t)
 		task_fail(t, KEY_ILLEGAL_REQUEST, ASC_LUN_NOT_SUPPORTED);
 		return;
 	}
+	/* The service action is a field of the CDB, unlike the opcode (SPC-4). */
+	if (!t->op && scsi_op_has_actions(t->cdb[0]) && t->to == TO_LUN) {
+		task_fail_field(t, true, 1, 4);
+		return;
+	}
 	if (!t->op || !answers(t)) {
 		task_fail(t, KEY_ILLEGAL_REQUEST, ASC_INVALID_OPCODE);
 		return;

@@ -96,7 +96,7 @@ static const struct scsi_op ops[] = {
 	{0xa0, -1, 12, EARLY, length_6_32, run_report_luns, {0xa0, 0, 0xff, 0, 0, 0, LBA4}},
 	/* MAINTENANCE IN: REPORT SUPPORTED OPERATION CODES */
 	{0xa3, 0x0c, 12, 0, length_6_32, run_report_opcodes,
-	 {0xa3, 0x1f, 0x07, 0xff, 0xff, 0xff, LBA4}},
+	 {0xa3, 0x1f, 0x87, 0xff, 0xff, 0xff, LBA4}},
 	/* READ(12), WRITE(12), VERIFY(12) */
 	{0xa8, -1, 12, READS, length_blocks, run_read, {0xa8, 0x18, LBA4, LBA4, 0x3f}},
 	{0xaa, -1, 12, WRITES, length_blocks, run_write, {0xaa, 0x18, LBA4, LBA4, 0x3f}},
@@ -122,6 +122,16 @@ const struct scsi_op *scsi_op_find(const uint8_t *cdb)
 		return &ops[i];
 	}
 	return NULL;
+}
+
+bool scsi_op_has_actions(uint8_t opcode)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_LEN(ops); i++)
+		if (ops[i].opcode == opcode)
+			return ops[i].action >= 0;
+	return false;
 }
 
 const struct scsi_op *scsi_op_at(unsigned int i)

@@ -34,6 +34,12 @@ struct scsi_op {
 /* scsi_op_find - the entry for a CDB of at least two bytes, or NULL. */
 const struct scsi_op *scsi_op_find(const uint8_t *cdb);
 
+/*
+ * scsi_op_has_actions - whether commands with this opcode are told apart by a service action; false
+ * if there are none.
+ */
+bool scsi_op_has_actions(uint8_t opcode);
+
 /* scsi_op_at - entry @i of the table, NULL after the last. */
 const struct scsi_op *scsi_op_at(unsigned int i);
 

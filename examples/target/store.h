@@ -19,7 +19,10 @@ struct store_ops {
 	int (*read)(struct store *s, struct sgl *to, uint64_t at, size_t len);
 	/* Write @len bytes of @from at @at, and advance @from. */
 	int (*write)(struct store *s, struct sgl *from, uint64_t at, size_t len);
-	/* Make all earlier writes durable. */
+	/*
+	 * Make all earlier writes durable. Once this has failed, some of them may be lost, and it
+	 * fails until the store is opened again.
+	 */
 	int (*flush)(struct store *s);
 	/* Zero a range; with @free_space also deallocate it, if possible. */
 	int (*zero)(struct store *s, uint64_t at, uint64_t len, bool free_space);
@@ -32,13 +35,14 @@ struct store_ops {
 struct store {
 	const struct store_ops *ops;
 	uint64_t size;       /* bytes */
+	uint64_t identity;   /* of the file, see identity.h; 0: not in a file */
 	bool volatile_cache; /* writes are durable only after a flush */
 };
 
 /*
  * store_file_open - use an existing regular file or block device.
- * Opens @path, read-only if @read_only. Returns 0 and the store in *@out, or a negative errno with
- * the error text set. Release it with ops->close().
+ * Opens @path, read-only if @read_only, and locks it, see image.h. Returns 0 and the store in
+ * *@out, or a negative errno with the error text set. Release it with ops->close().
  */
 int store_file_open(const char *path, bool read_only, struct store **out);
 

@@ -15,13 +15,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../common/image.h"
 #include "error.h"
+#include "identity.h"
 
 #define PIECES_PER_CALL 256
 
 struct store_file {
 	struct store base;
 	int fd;
+	int flush_error; /* of the first failed flush */
+	char path[];     /* as given, for messages */
 };
 
 static int file_of(struct store *s)
@@ -89,10 +93,26 @@ static int file_write(struct store *s, struct sgl *from, uint64_t at, size_t len
 	return move(s, from, at, len, true);
 }
 
-/* Data only: file times don't matter. */
+/*
+ * Data only: file times don't matter. After a failure the kernel may drop what it could not write
+ * and report success the next time, so the error is kept.
+ */
 static int file_flush(struct store *s)
 {
-	return fdatasync(file_of(s)) ? -errno : 0;
+	struct store_file *f = (struct store_file *)s;
+	int rc;
+
+	if (f->flush_error)
+		return f->flush_error;
+	do
+		rc = fdatasync(f->fd);
+	while (rc && errno == EINTR);
+	if (!rc)
+		return 0;
+	f->flush_error = -errno;
+	warn("writes to %s may be lost, and it can't be flushed until it is opened again: %s",
+	     f->path, strerror(errno));
+	return f->flush_error;
 }
 
 /* Slow fallback, for file systems that support neither of the modes that file_zero tries. */
@@ -171,32 +191,43 @@ static int size_of(int fd, uint64_t *size)
 
 /*
  * Writes go to the page cache, which is why the unit reports a volatile cache: unflushed data
- * survives the process but not the machine.
+ * survives the process but not the machine. O_NONBLOCK: opening a pipe must not wait.
  */
 int store_file_open(const char *path, bool read_only, struct store **out)
 {
+	char error[IMAGE_ERROR_LEN];
 	struct store_file *f;
-	uint64_t size;
 	int rc;
 	int fd;
 
-	fd = open(path, (read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC);
+	fd = image_open(path, (read_only ? O_RDONLY : O_RDWR) | O_NONBLOCK, error);
 	if (fd < 0)
-		return set_error(errno, "cannot open %s for %s: %s", path,
-				 read_only ? "reading" : "reading and writing", strerror(errno));
-	rc = size_of(fd, &size);
-	if (rc) {
-		close(fd);
-		return set_error(-rc, "%s is neither a regular file nor a block device: %s", path,
-				 strerror(-rc));
-	}
-	f = calloc(1, sizeof(*f));
+		return set_error(-fd, "%s", error);
+	f = calloc(1, sizeof(*f) + strlen(path) + 1);
 	if (!f) {
-		close(fd);
-		return set_error(ENOMEM, "no memory left to open %s", path);
+		rc = set_error(ENOMEM, "no memory left to open %s", path);
+		goto close_file;
 	}
-	f->base = (struct store){.ops = &file_ops, .size = size, .volatile_cache = true};
+	f->base = (struct store){.ops = &file_ops, .volatile_cache = true};
+	f->base.identity = identity_fd(fd);
 	f->fd = fd;
+	strcpy(f->path, path);
+	rc = size_of(fd, &f->base.size);
+	if (rc) {
+		set_error(-rc, "%s is neither a regular file nor a block device: %s", path,
+			  strerror(-rc));
+		goto free_store;
+	}
+	if (!f->base.identity) {
+		rc = set_error(EIO, "cannot determine device and inode of %s", path);
+		goto free_store;
+	}
 	*out = &f->base;
 	return 0;
+
+free_store:
+	free(f);
+close_file:
+	close(fd);
+	return rc;
 }

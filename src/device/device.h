@@ -95,6 +95,7 @@ struct control;
  * @sync: shared handle on the first request queue, for requests of the library's own
  * @verify: handle on a queue of its own with the first request virtqueue's number: LUNs are
  *	verified on it before the device continues with requests in flight; NULL where it never does
+ * @stand_ins: the device has these for control and event queue meanwhile
  * @start: the start sequence; @reconnect: what there is to know about reconnecting
  * @watch: the descriptor of vscsi_dev_fd()
  * @fork: in the list of what a child process must not use: @queues.forked
@@ -117,6 +118,7 @@ struct vscsi_dev {
 	struct control *control;
 	struct vscsi_queue *sync;
 	struct vscsi_queue *verify;
+	struct virtq stand_ins[VQ_REQUEST];
 	struct start start;
 	struct reconnect reconnect;
 	struct watch watch;

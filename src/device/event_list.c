@@ -78,6 +78,11 @@ static struct vscsi_lun_addr *find_known(const struct event_list *list, unsigned
 	return bsearch(&key, list->known, list->known_count, sizeof(key), compare);
 }
 
+static void ask_for_scan(struct event_list *list)
+{
+	list->rescan = list->scan_news = true;
+}
+
 /*
  * For an event that the list has no room for. A LUN that isn't known will be new to the application
  * once the scan has found it.
@@ -87,7 +92,7 @@ static void keep_for_later(struct event_list *list, const struct vscsi_event *ev
 	struct vscsi_lun_addr *known = find_known(list, event->target, event->lun);
 
 	if (!known) {
-		list->rescan = true;
+		ask_for_scan(list);
 		return;
 	}
 	known->reserved |= PENDING(event->type);
@@ -150,7 +155,7 @@ static void unplug(struct event_list *list, unsigned target, unsigned lun)
 	add(list, VSCSI_EVENT_UNPLUGGED, target, lun, 0);
 	if (told && known)
 		forget(list, known);
-	list->rescan = true;
+	ask_for_scan(list);
 }
 
 /*
@@ -172,7 +177,7 @@ static unsigned add_differences(struct event_list *list, const struct vscsi_lun_
 						   : compare(&list->known[i], &now[j]);
 
 		if (order && !has_room(list, VSCSI_EVENT_PLUGGED)) {
-			list->rescan = true;
+			ask_for_scan(list);
 			break;
 		}
 		if (order < 0)
@@ -254,19 +259,16 @@ static void add_pending(struct event_list *list)
 	}
 }
 
-/* Tells of what is new. Both fail only where nothing would change. With the lock held. */
-static void tell(struct event_list *list)
+static bool has_news(const struct event_list *list)
 {
-	if (list->tell_fd >= 0 && (list->count || list->pending || list->rescan))
-		eventfd_write(list->tell_fd, 1);
+	return list->count || list->pending || list->scan_news;
 }
 
-static void be_quiet(struct event_list *list)
+/* Tells of what is new. Fails only where nothing would change. With the lock held. */
+static void tell(struct event_list *list)
 {
-	eventfd_t count;
-
-	if (list->tell_fd >= 0)
-		eventfd_read(list->tell_fd, &count);
+	if (list->tell_fd >= 0 && has_news(list))
+		eventfd_write(list->tell_fd, 1);
 }
 
 void event_list_tell(struct event_list *list, int fd)
@@ -300,8 +302,22 @@ void event_list_unplug(struct event_list *list, unsigned target, unsigned lun)
 void event_list_want_scan(struct event_list *list)
 {
 	pthread_mutex_lock(&list->lock);
-	list->rescan = true;
+	ask_for_scan(list);
 	tell(list);
+	pthread_mutex_unlock(&list->lock);
+}
+
+void event_list_retry_scan(struct event_list *list)
+{
+	pthread_mutex_lock(&list->lock);
+	list->rescan = true;
+	pthread_mutex_unlock(&list->lock);
+}
+
+void event_list_begin_look(struct event_list *list)
+{
+	pthread_mutex_lock(&list->lock);
+	list->scan_news = false;
 	pthread_mutex_unlock(&list->lock);
 }
 
@@ -311,7 +327,7 @@ bool event_list_take_scan(struct event_list *list)
 
 	pthread_mutex_lock(&list->lock);
 	rescan = list->rescan;
-	list->rescan = false;
+	list->rescan = list->scan_news = false;
 	pthread_mutex_unlock(&list->lock);
 	return rescan;
 }
@@ -340,6 +356,7 @@ int event_list_learn(struct event_list *list, struct vscsi_lun_addr *found, unsi
 unsigned event_list_take(struct event_list *list, struct vscsi_event *out, unsigned max)
 {
 	unsigned count = 0;
+	eventfd_t ignored;
 
 	pthread_mutex_lock(&list->lock);
 	while (count < max) {
@@ -351,11 +368,10 @@ unsigned event_list_take(struct event_list *list, struct vscsi_event *out, unsig
 		list->head = (list->head + 1) % EVENT_LIST_SIZE;
 		list->count--;
 	}
-	/* A scan that failed is tried again with the next call, and not at once. */
-	if (list->count || list->pending)
-		tell(list);
-	else
-		be_quiet(list);
+	/* What another thread has told since is not taken back. */
+	tell(list);
+	if (list->tell_fd >= 0 && !has_news(list))
+		eventfd_read(list->tell_fd, &ignored);
 	pthread_mutex_unlock(&list->lock);
 	return count;
 }

@@ -18,10 +18,11 @@
  * struct event_list - The list; all calls take @lock for a moment, any thread
  * @fifo, @head, @count: events that were not returned yet
  * @rescan: something was lost or a target changed: a scan has to tell
+ * @scan_news: that came since the application began to look the last time
  * @known, @known_count: LUNs as the last scan found them, sorted; their reserved field has the
  *	events that the list had no room for
  * @pending: some of them have such
- * @tell_fd: eventfd that is readable while there are events, or since a scan is wanted; -1: none
+ * @tell_fd: eventfd that is readable while there are events, or @scan_news; -1: none
  */
 struct event_list {
 	pthread_mutex_t lock;
@@ -29,6 +30,7 @@ struct event_list {
 	unsigned head;
 	unsigned count;
 	bool rescan;
+	bool scan_news;
 	struct vscsi_lun_addr *known;
 	unsigned known_count;
 	bool pending;
@@ -48,8 +50,13 @@ void event_list_add(struct event_list *list, unsigned type, unsigned target, uns
 /* A LUN has gone without a scan to say so: what has its address now is PLUGGED by the next one. */
 void event_list_unplug(struct event_list *list, unsigned target, unsigned lun);
 
-/* Asks for a scan; takes that request. */
+/*
+ * Asks for a scan; asks for one at the next look, and not before; takes that request.
+ * event_list_begin_look() is called before a look at it: what is asked for later is news.
+ */
 void event_list_want_scan(struct event_list *list);
+void event_list_retry_scan(struct event_list *list);
+void event_list_begin_look(struct event_list *list);
 bool event_list_take_scan(struct event_list *list);
 
 /*

@@ -128,6 +128,11 @@ void events_note(struct vscsi_dev *dev, unsigned type)
 	event_list_add(&dev->events->list, type, 0, 0, 0);
 }
 
+void events_begin_look(struct vscsi_dev *dev)
+{
+	event_list_begin_look(&dev->events->list);
+}
+
 void events_tell(struct vscsi_dev *dev, int fd)
 {
 	event_list_tell(&dev->events->list, fd);
@@ -358,8 +363,10 @@ int events_rescan(struct vscsi_dev *dev)
 		if (!event_list_take_scan(&events->list))
 			return 0;
 		err = scan_begin(&dev->luns, &events->scan);
-		if (err)
+		if (err) {
+			event_list_retry_scan(&events->list);
 			return err;
+		}
 	}
 	ret = scan_step(events->scan, &found);
 	if (ret == -EINPROGRESS)
@@ -367,7 +374,7 @@ int events_rescan(struct vscsi_dev *dev)
 	scan_end(events->scan);
 	events->scan = NULL;
 	if (ret < 0) {
-		event_list_want_scan(&events->list);
+		event_list_retry_scan(&events->list);
 		return ret;
 	}
 	compare_open(dev, found, (unsigned)ret);

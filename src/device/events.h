@@ -70,6 +70,9 @@ void events_note(struct vscsi_dev *dev, unsigned type);
 /* Replaces the list of known LUNs by what a scan found; takes @found over, which was malloc()ed. */
 void events_set_known(struct vscsi_dev *dev, struct vscsi_lun_addr *found, unsigned count);
 
+/* Before a look at everything that may be due for events: what comes later is told. Any thread. */
+void events_begin_look(struct vscsi_dev *dev);
+
 /* An eventfd that tells of events, see event_list_tell(). Any thread. */
 void events_tell(struct vscsi_dev *dev, int fd);
 

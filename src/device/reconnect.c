@@ -127,6 +127,7 @@ void reconnect_begin(struct vscsi_dev *dev, const char *why, enum inflight_polic
 				 ? START_VERIFY
 				 : START_FRESH);
 	dev->start.stop = stop;
+	dev->start.continue_ms = 0;
 	set_limits(reconnect, left);
 	device_set_state(dev, DEV_RECONNECTING);
 	queue_set_wake(&dev->queues);

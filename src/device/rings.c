@@ -83,18 +83,26 @@ static int create_request_queues(struct vscsi_dev *dev)
 	return err;
 }
 
-/* The queue for verifying LUNs, where the device may ever continue with requests in flight. */
+/*
+ * The queue for verifying LUNs, where the device may ever continue with requests in flight, and
+ * virtqueues to stand in for control and event queue meanwhile.
+ */
 static int create_verify(struct vscsi_dev *dev)
 {
 	struct queue_set *set = &dev->queues;
 	struct ioq *ioq;
 	unsigned size;
-	int err;
+	unsigned i;
+	int err = 0;
 
 	if (!set->doubled || !dev->virtio.transport->ops->tracked ||
 	    (dev->opts.recovery && dev->opts.recovery != VSCSI_RECOVERY_EXACT))
 		return 0;
-	err = choose_size(dev, VQ_REQUEST, VERIFY_QUEUE_SIZE, &size);
+	for (i = 0; i < VQ_REQUEST && !err; i++)
+		err = virtq_init(&dev->stand_ins[i], set->transport, dev->mem, i, VERIFY_QUEUE_SIZE,
+				 set->features);
+	if (!err)
+		err = choose_size(dev, VQ_REQUEST, VERIFY_QUEUE_SIZE, &size);
 	if (err)
 		return err;
 	set->doubled = false;
@@ -156,6 +164,8 @@ void rings_destroy(struct vscsi_dev *dev)
 		queue_destroy(dev->verify);
 	}
 	ioq_destroy(verify);
+	for (i = 0; i < VQ_REQUEST; i++)
+		virtq_fini(&dev->stand_ins[i]);
 	for (i = 0; set->ioqs && i < set->count; i++)
 		ioq_destroy(set->ioqs[i]);
 	free(set->ioqs);
@@ -228,20 +238,30 @@ int rings_check(struct vscsi_dev *dev)
 	return err ? err : check_sizes(dev);
 }
 
+/* Those that only verify; what the device continues with stays as it is. */
+static int renew_verify(struct vscsi_dev *dev)
+{
+	int err = ioq_renew(dev->verify->ioq, dev->virtio.features);
+	unsigned i;
+
+	for (i = 0; i < VQ_REQUEST && !err; i++)
+		err = virtq_renew(&dev->stand_ins[i], dev->virtio.features);
+	return err;
+}
+
 int rings_renew(struct vscsi_dev *dev)
 {
 	struct queue_set *set = &dev->queues;
 	unsigned i;
-	int err;
+	int err = 0;
 
-	if (dev->start.purpose == START_CONTINUE)
-		return 0;
-	if (dev->start.purpose == START_VERIFY)
-		return ioq_renew(dev->verify->ioq, dev->virtio.features);
 	/* The device before may have written to it, too. */
 	memset(set->zeroes, 0, MAX_BLOCK_SIZE);
-	err = control_renew(dev);
-	if (!err)
+	if (dev->start.purpose == START_VERIFY)
+		err = renew_verify(dev);
+	if (dev->start.purpose == START_FRESH)
+		err = control_renew(dev);
+	if (dev->start.purpose == START_FRESH && !err)
 		err = events_renew(dev);
 	for (i = 0; i < set->usable && !err; i++)
 		err = virtq_renew(&set->ioqs[i]->next_vq, dev->virtio.features);
@@ -282,13 +302,19 @@ struct virtq *rings_at(struct vscsi_dev *dev, unsigned index)
 	return ioq_device_vq(dev->queues.ioqs[index - VQ_REQUEST]);
 }
 
-/* What a run of the start sequence gives the device for a virtqueue. */
+/*
+ * What a run of the start sequence gives the device for a virtqueue: all of them are started even
+ * where one is used, as there are back-ends that serve none before they have all.
+ */
 static struct virtq *vq_to_start(struct vscsi_dev *dev, unsigned index)
 {
+	const bool verify = dev->start.purpose == START_VERIFY;
 	struct ioq *ioq;
 
 	if (index < VQ_REQUEST)
-		return rings_at(dev, index);
+		return verify ? &dev->stand_ins[index] : rings_at(dev, index);
+	if (verify && index == VQ_REQUEST)
+		return &dev->verify->ioq->vq;
 	ioq = dev->queues.ioqs[index - VQ_REQUEST];
 	if (dev->start.purpose == START_OPEN)
 		return &ioq->vq;
@@ -306,11 +332,6 @@ int rings_start(struct vscsi_dev *dev, unsigned index)
 	if (index == VQ_CONTROL)
 		return virtq_resume(vq, control_resume_base(dev));
 	return virtq_resume(vq, virtq_resume_base(vq));
-}
-
-int rings_start_verify(struct vscsi_dev *dev)
-{
-	return virtq_start(&dev->verify->ioq->vq);
 }
 
 bool rings_verify_begin(struct vscsi_dev *dev)

@@ -24,10 +24,9 @@ int rings_start(struct vscsi_dev *dev, unsigned index);
 void rings_destroy(struct vscsi_dev *dev);
 
 /*
- * The virtqueue on which LUNs are verified: start it; let requests on it, true when that is new;
- * end it and whatever is on it, once the device is cut off from it.
+ * The virtqueue on which LUNs are verified: let requests on it, true when that is new; end it and
+ * whatever is on it, once the device was reset or cut off.
  */
-int rings_start_verify(struct vscsi_dev *dev);
 bool rings_verify_begin(struct vscsi_dev *dev);
 void rings_end_verify(struct vscsi_dev *dev);
 

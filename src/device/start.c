@@ -21,16 +21,27 @@
 #define RESTARTED 1
 
 /*
- * How long LUNs may take to report their identity before requests are replayed rather than
- * continued.
+ * How long LUNs may take to report their identity, and a device that was reached to get as far as
+ * continuing, before requests are replayed rather than continued. Never longer than half of the
+ * time that it may still be away.
  */
-#define VERIFY_MS 1000u
+#define VERIFY_MS   1000u
+#define CONTINUE_MS 10000u
 
 void start_begin(struct vscsi_dev *dev, enum start_purpose purpose)
 {
 	dev->start.purpose = purpose;
 	dev->start.step = 0;
 	dev->start.ring = 0;
+}
+
+/* Until when to wait for something with this limit: replaying needs time, too. */
+static uint64_t time_for(const struct vscsi_dev *dev, uint64_t now, unsigned ms)
+{
+	uint64_t limit = dev->reconnect.limit_ms;
+	uint64_t half = limit > now ? (limit - now) / 2 : 0;
+
+	return now + (half < ms ? half : ms);
 }
 
 /*
@@ -79,13 +90,30 @@ static int stop(struct vscsi_dev *dev)
 	return 0;
 }
 
+static int reconnect(struct vscsi_dev *dev)
+{
+	uint64_t now;
+	int err;
+
+	/* Over this connection LUNs were verified: another one may lead to another device. */
+	if (dev->start.purpose == START_CONTINUE)
+		return 0;
+	err = virtio_reopen(&dev->virtio, dev->start.purpose == START_VERIFY);
+	if (err || dev->start.purpose == START_FRESH)
+		return err;
+	now = clock_ms();
+	if (!dev->start.continue_ms)
+		dev->start.continue_ms = time_for(dev, now, CONTINUE_MS);
+	return 0;
+}
+
 static int connect(struct vscsi_dev *dev)
 {
 	struct transport_opts opts;
 	int err;
 
 	if (dev->start.purpose != START_OPEN)
-		return virtio_reopen(&dev->virtio, continues(dev));
+		return reconnect(dev);
 	err = config_transport_opts(&dev->opts, dev->start.where, &opts);
 	return err ? err : virtio_open(&dev->virtio, dev->start.where, &opts);
 }
@@ -95,11 +123,11 @@ static int negotiate(struct vscsi_dev *dev)
 	struct virtio_request request = config_features(dev, continues(dev));
 	int err = virtio_negotiate(&dev->virtio, &request);
 
-	if (err == -EOPNOTSUPP && dev->start.purpose == START_VERIFY)
+	if (err == -EOPNOTSUPP && continues(dev))
 		return replay_instead(dev, "the device lacks features that they were made for");
 	if (err)
 		return err;
-	if (dev->start.purpose == START_VERIFY && !virtio_tracked(&dev->virtio))
+	if (continues(dev) && !virtio_tracked(&dev->virtio))
 		return replay_instead(dev, "the device no longer tracks them");
 	return 0;
 }
@@ -125,10 +153,12 @@ static int prepare_rings(struct vscsi_dev *dev)
 
 	if (dev->start.purpose == START_OPEN)
 		return rings_create(dev);
+	/* The device was reset since LUNs were verified. */
+	rings_end_verify(dev);
 	err = rings_check(dev);
 	if (err)
 		return err;
-	if (dev->start.purpose == START_VERIFY && dev->queues.usable != usable)
+	if (continues(dev) && dev->queues.usable != usable)
 		return replay_instead(dev, "the device has another number of queues");
 	return rings_renew(dev);
 }
@@ -146,8 +176,6 @@ static int start_rings(struct vscsi_dev *dev)
 	unsigned count = VQ_REQUEST + dev->queues.usable;
 	int err = 0;
 
-	if (dev->start.purpose == START_VERIFY)
-		return rings_start_verify(dev);
 	while (dev->start.ring < count && !err) {
 		err = rings_start(dev, dev->start.ring);
 		dev->start.ring += err == 0;
@@ -163,8 +191,9 @@ static int run(struct vscsi_dev *dev)
 }
 
 /*
- * Before the device continues with requests in flight, its LUNs are verified over a connection of
- * their own: what it had begun would go to another disk otherwise.
+ * Before the device continues with requests in flight, its LUNs are verified on virtqueues of their
+ * own: what it had begun would go to another disk otherwise. Then it is reset, and continues over
+ * the same connection.
  */
 static int verify(struct vscsi_dev *dev)
 {
@@ -175,7 +204,7 @@ static int verify(struct vscsi_dev *dev)
 	if (dev->start.purpose != START_VERIFY)
 		return 0;
 	if (rings_verify_begin(dev))
-		dev->start.verify_ms = clock_ms() + VERIFY_MS;
+		dev->start.verify_ms = time_for(dev, clock_ms(), VERIFY_MS);
 	do {
 		doubts = events_revalidate(dev, dev->verify, &lost);
 		if (lost)
@@ -185,7 +214,6 @@ static int verify(struct vscsi_dev *dev)
 		return -EINPROGRESS;
 	if (doubts)
 		return replay_instead(dev, "a LUN doesn't report its identity");
-	rings_end_verify(dev);
 	start_begin(dev, START_CONTINUE);
 	return RESTARTED;
 }
@@ -219,6 +247,8 @@ const char *start_step_name(const struct vscsi_dev *dev)
 
 int start_advance(struct vscsi_dev *dev)
 {
+	if (continues(dev) && dev->start.continue_ms && clock_ms() >= dev->start.continue_ms)
+		replay_instead(dev, "the device doesn't get as far as continuing with them");
 	while (dev->start.step < ARRAY_LEN(steps)) {
 		int ret = steps[dev->start.step].take(dev);
 

@@ -16,8 +16,8 @@ struct vscsi_dev;
 enum start_purpose {
 	START_OPEN,     /* the first connection */
 	START_FRESH,    /* a new connection with new virtqueues */
-	START_VERIFY,   /* one on which LUNs are verified, and nothing else */
-	START_CONTINUE, /* one on which the device continues with its virtqueues */
+	START_VERIFY,   /* one with virtqueues on which LUNs are verified, and nothing else */
+	START_CONTINUE, /* the same connection, and the virtqueues that were there before */
 };
 
 /**
@@ -27,6 +27,8 @@ enum start_purpose {
  * @step: index of the step that is next; @ring: of the ring that is started next, within its step
  * @stop: the old connection is there: the device on it is to be stopped first
  * @verify_ms: deadline for verifying LUNs
+ * @continue_ms: deadline for continuing with requests in flight, from when the device was first
+ *	reached since it was lost; 0: it was not yet
  */
 struct start {
 	enum start_purpose purpose;
@@ -35,6 +37,7 @@ struct start {
 	unsigned ring;
 	bool stop;
 	uint64_t verify_ms;
+	uint64_t continue_ms;
 };
 
 /* Begins a run; one that is under way is forgotten. */

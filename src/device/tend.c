@@ -236,6 +236,7 @@ int device_poll_events(struct vscsi_dev *dev, struct vscsi_event *out, unsigned 
 	int err = 0;
 
 	watch_clear(dev);
+	events_begin_look(dev);
 	atomic_store_explicit(&dev->check_at_ms, 0, memory_order_relaxed);
 	device_tend(dev, NULL);
 	busy = pthread_mutex_trylock(&dev->lock);

@@ -7,6 +7,8 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <linux/virtio_config.h>
 #include <linux/virtio_ring.h>
@@ -335,6 +337,35 @@ static void replaced_disks(void **state)
 	lose_disks(f, "--lun=0:4,ram=1M", "--lun=0:3,ram=1M");
 }
 
+/* A restart with another spelling of the path is the same disk; a copy at the same path is not. */
+static void one_file_by_any_path(void **state)
+{
+	static const char *const spellings[] = {"--lun=0:0,file=./disk.img",
+						"--lun=0:0,file=inner/../disk.img",
+						"--lun=0:0,file=inner/link", FILE_LUN};
+	struct fixture *f = *state;
+	unsigned i;
+	char *data;
+
+	assert_int_equal(mkdir("inner", 0700), 0);
+	start_file(f, "?recovery=replay");
+	assert_int_equal(link("disk.img", "inner/link"), 0);
+	data = alloc_dma(f, DEPTH * 512);
+	for (i = 0; i < ARRAY_LEN(spellings); i++) {
+		die_with_writes(f, f->queue, data, DEPTH);
+		START(f, spellings[i]);
+		collect_all(f->queue, DEPTH, 0, false);
+		assert_written(f, data, DEPTH);
+		assert_works(f);
+	}
+	make_file("copy.img", 16 * MIB);
+	die_with_writes(f, f->queue, data, DEPTH);
+	assert_int_equal(rename("copy.img", "disk.img"), 0);
+	START(f, FILE_LUN);
+	collect_all(f->queue, DEPTH, -ENODEV, false);
+	stop_all(f);
+}
+
 /* A thread in a synchronous call only notices the delay. */
 static void *write_and_flush(void *arg)
 {
@@ -394,19 +425,13 @@ static void close_while_reconnecting(void **state)
 int main(void)
 {
 	static const struct CMUnitTest recovery[] = {
-		TEST(policy_replay),
-		TEST(submit_while_reconnecting),
-		TEST(policy_report),
-		TEST(replay_only_repeatable),
-		TEST(recovery_time_expires),
-		TEST(shared_handles),
-		TEST(changed_features),
-		TEST(required_features_missing),
-		TEST(fewer_queues),
-		TEST(application_reset),
-		TEST(replaced_disks),
-		TEST(synchronous_calls),
-		TEST(close_while_reconnecting),
+		TEST(policy_replay),         TEST(submit_while_reconnecting),
+		TEST(policy_report),         TEST(replay_only_repeatable),
+		TEST(recovery_time_expires), TEST(shared_handles),
+		TEST(changed_features),      TEST(required_features_missing),
+		TEST(fewer_queues),          TEST(application_reset),
+		TEST(replaced_disks),        TEST(one_file_by_any_path),
+		TEST(synchronous_calls),     TEST(close_while_reconnecting),
 	};
 
 	return RUN_TESTS(recovery);

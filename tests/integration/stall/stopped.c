@@ -114,9 +114,10 @@ static void loop_step(bool sleep)
 
 static void begin(struct fixture *f, const char *recovery)
 {
-	static const char *const args[] = {FILE_LUN, NULL};
+	static const char *const args[] = {"--lun=0:0,file=other.img", NULL};
 
 	make_file("disk.img", 16 * MIB);
+	make_file("other.img", 16 * MIB);
 	START(f, FILE_LUN);
 	target_start(&f->second, "second", args);
 	open_user(&stopped, &f->target, recovery);

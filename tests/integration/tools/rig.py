@@ -62,13 +62,20 @@ class ToolTest(unittest.TestCase):
             self.target.kill()
             self.target.stdout.close()
 
-    def run_tool(self, name, *arguments, status=0):
+    def run_tool(self, name, *arguments, status=0, environment=None, **options):
         """Runs a program; returns its stdout and stderr."""
-        done = subprocess.run([program(name), *arguments], stdin=subprocess.DEVNULL,
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                              timeout=LIMIT)
+        options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE,
+                   "stderr": subprocess.PIPE, "text": True} | options
+        done = subprocess.run([program(name), *arguments], timeout=LIMIT, check=False,
+                              env=os.environ | (environment or {}), **options)
         self.assertEqual(done.returncode, status, f"{arguments}:\n{done.stdout}{done.stderr}")
         return done.stdout, done.stderr
+
+    def notices_full_output(self, name, *arguments):
+        """Each must fail, and say so once, if its standard output can't be written."""
+        with open("/dev/full", "w") as full:
+            _, err = self.run_tool(name, *arguments, status=1, stdout=full)
+        self.assertRegex(err, "^vscsi-[a-z]+: writing [^:]+(: No space left on device| failed)\n$")
 
     def refused(self, name, *arguments, status=2):
         """As run_tool(), for a run that must fail; returns the error message."""

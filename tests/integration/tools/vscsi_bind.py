@@ -122,6 +122,10 @@ class List(Tree):
         self.assertIn("no virtio-scsi", self.tool("list")[0])
         self.assertEqual(json.loads(self.tool("list", "--json")[0])["functions"], [])
 
+    def test_full_output(self):
+        for words in ["list"], ["list", "--json"], ["--help"], ["--version"]:
+            self.notices_full_output("bind", "--root", self.folder, *words)
+
     def test_no_sysfs(self):
         out, message = self.run_tool("bind", "--root", self.path("none"), "list", status=5)
         self.assertEqual(out, "")
@@ -152,7 +156,7 @@ class Take(Tree):
         self.put("sys/class/block/sda1/holders/md0")
         self.refused_with(4, "/dev/sda1", "/dev/md0")
 
-    def test_use_that_nobody_can_tell(self):
+    def test_use_that_is_unknown(self):
         self.remove("dev/sda")
         self.refused_with(1, "/dev/sda", "can't determine")
 

@@ -1,22 +1,44 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """vscsi-copy in both directions, and the two example programs."""
 
+import ctypes
 import os
+import platform
 import random
+import struct
+import subprocess
 import unittest
 
-from rig import ToolTest
+from rig import LIMIT, ToolTest, program
+
+FSYNC = {"x86_64": 74, "aarch64": 82}
+
+
+def fail_fsync():
+    """For the process that calls it, fsync() fails with EIO: a filter of system calls."""
+    code = b"".join(struct.pack("HBBI", *line) for line in (
+        (0x20, 0, 0, 0),                           # load the number
+        (0x15, 0, 1, FSYNC[platform.machine()]),   # if it is this one,
+        (0x06, 0, 0, 0x00050000 | 5),              # return this error,
+        (0x06, 0, 0, 0x7fff0000)))                 # else allow it
+    buffer = ctypes.create_string_buffer(code)
+    program_ = struct.pack("HxxxxxxP", 4, ctypes.addressof(buffer))
+    prctl = ctypes.CDLL(None, use_errno=True).prctl
+    if prctl(38, 1, 0, 0, 0) or prctl(22, 2, ctypes.c_char_p(program_), 0, 0):
+        raise OSError(ctypes.get_errno(), "prctl")
 
 
 class Copy(ToolTest):
     # Not a multiple of the request size.
     size = (5 << 20) + 512 * 3
-    luns = ["0:0,file={folder}/disk.img", "0:1,ram=8M", "1:0,file={folder}/disk.img,ro"]
+    luns = ["0:0,file={folder}/disk.img", "0:1,ram=8M", "1:0,file={folder}/ro.img,ro",
+            "2:0,null=1G"]
 
     def setUp(self):
         super().setUp()
         self.data = random.Random(1).randbytes(self.size)
-        self.write("disk.img", self.data)
+        for name in "disk.img", "ro.img", "in.img":
+            self.write(name, self.data)
         self.serve()
 
     def test_out(self):
@@ -30,7 +52,7 @@ class Copy(ToolTest):
         self.assertEqual(self.read("out.img"), self.data)
 
     def test_in_and_out_again(self):
-        self.run_tool("copy", "--to-disk", self.path("disk.img"), self.address, "0:1")
+        self.run_tool("copy", "--to-disk", self.path("in.img"), self.address, "0:1")
         self.run_tool("copy", self.address, "0:1", self.path("out.img"))
         self.assertEqual(self.read("out.img"), self.data + bytes((8 << 20) - self.size))
 
@@ -55,23 +77,129 @@ class Copy(ToolTest):
         self.assertEqual(self.read("disk.img"), self.data)
 
     def test_read_only_disk(self):
-        message = self.refused("copy", "--to-disk", self.path("disk.img"), self.address, "1:0",
-                                status=1)
+        message = self.refused("copy", "--to-disk", self.path("in.img"), self.address, "1:0",
+                               status=1)
         self.assertIn("Read-only", message)
 
     def test_a_full_file_system(self):
         self.assertIn("/dev/full", self.refused("copy", self.address, "0:0", "/dev/full", status=1))
+
+    def run_copy(self, *arguments, status=0, **options):
+        """As run_tool(), with binary output."""
+        out, err = self.run_tool("copy", *arguments, status=status, text=False, **options)
+        return out, err.decode()
+
+    def test_to_standard_output(self):
+        for name in "-", "/dev/stdout":
+            out, err = self.run_copy(self.address, "0:0", name)
+            self.assertEqual(out, self.data)
+            self.assertEqual(err, f"{self.size} bytes copied\n")
+        self.assertFalse(os.path.exists("-"))
+
+    def test_to_the_end_of_standard_output(self):
+        self.write("out.img", b"before")
+        with open(self.path("out.img"), "ab") as file:
+            self.run_copy(self.address, "0:0", "-", stdout=file)
+        self.assertEqual(self.read("out.img"), b"before" + self.data)
+
+    def test_from_standard_input(self):
+        """A pipe, with all of the data or a piece at a time; and the rest of a file."""
+        out, err = self.run_copy("--to-disk", "-", self.address, "0:1", input=self.data, stdin=None)
+        self.assertEqual((out, err), (b"%d bytes copied\n" % self.size, ""))
+        self.run_tool("copy", self.address, "0:1", self.path("out.img"))
+        self.assertEqual(self.read("out.img"), self.data + bytes((8 << 20) - self.size))
+        with open(self.path("disk.img"), "rb") as file:
+            file.seek(512)
+            out, _ = self.run_copy("--to-disk=-", self.address, "0:1", stdin=file)
+        self.assertEqual(out, b"%d bytes copied\n" % (self.size - 512))
+        copy = subprocess.Popen([program("copy"), "--to-disk", "-", self.address, "0:1"],
+                                stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        for at in range(0, 3 << 10, 700):
+            copy.stdin.write(self.data[at:min(at + 700, 3 << 10)])
+            copy.stdin.flush()
+        out, _ = copy.communicate(timeout=LIMIT)
+        self.assertEqual(out, b"3072 bytes copied\n")
+        self.run_tool("copy", self.address, "0:1", self.path("out.img"))
+        self.assertEqual(self.read("out.img")[:3 << 10], self.data[:3 << 10])
+
+    def test_input_that_does_not_fit(self):
+        for data, message in ((b"x" * 1000, "within a block of 512 bytes"),
+                              (bytes((8 << 20) + 1), "more than the 8388608 bytes")):
+            out, err = self.run_copy("--to-disk", "-", self.address, "0:1", input=data, stdin=None,
+                                     status=1)
+            self.assertEqual(out, b"")
+            self.assertIn(message, err)
+        # The size of a file is known before anything is written.
+        large = self.write("large", b"x" * (self.size + 512))
+        with open(large, "rb") as file:
+            self.run_copy("--to-disk", "-", self.address, "0:0", stdin=file, status=1)
+        self.assertEqual(self.read("disk.img"), self.data)
+
+    def test_input_that_fills_the_disk(self):
+        data = self.data + bytes((8 << 20) - self.size)
+        out, _ = self.run_copy("--to-disk", "-", self.address, "0:1", input=data, stdin=None)
+        self.assertEqual(out, b"8388608 bytes copied\n")
+
+    def test_file_is_flushed(self):
+        """Only then it has been copied."""
+        for name in self.path("out.img"), "-":
+            with open(self.path("stdout"), "wb") as file:
+                _, err = self.run_copy(self.address, "0:0", name, status=1,
+                                       stdout=file, preexec_fn=fail_fsync)
+            self.assertIn("flushing", err)
+            self.assertIn("Input/output error", err)
+            self.assertNotIn(b"copied", self.read("stdout"))
+        # A pipe can't be flushed, and need not be.
+        out, _ = self.run_copy(self.address, "0:0", "-", preexec_fn=fail_fsync)
+        self.assertEqual(out, self.data)
+
+    def test_closed_descriptors(self):
+        """Neither the report nor an error becomes part of the copy."""
+        for closed in (0,), (1,), (2,), (0, 1, 2):
+            self.run_copy(self.address, "0:0", self.path("out.img"), status=int(1 in closed),
+                          stdin=None, preexec_fn=lambda: [os.close(fd) for fd in closed])
+            self.assertEqual(self.read("out.img"), self.data)
+        _, err = self.run_copy(self.address, "0:0", "-", status=1, preexec_fn=lambda: os.close(1))
+        self.assertIn("standard output: Bad file descriptor", err)
+        _, err = self.run_copy("--to-disk", "-", self.address, "0:1", status=1, stdin=None,
+                               preexec_fn=lambda: os.close(0))
+        self.assertIn("standard input: Bad file descriptor", err)
+
+    def test_full_output(self):
+        for words in ([self.address, "0:0", self.path("out.img")], ["--help"], ["--version"],
+                      [self.address, "0:0", "-"]):
+            self.notices_full_output("copy", *words)
+
+    def test_lost_disk(self):
+        """One message says that it failed, one why, and one counts the rest."""
+        copy = subprocess.Popen(
+            [program("copy"), self.address + "?recovery=off", "2:0", "-"],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.addCleanup(copy.kill)
+        # The pipe is smaller than the disk.
+        self.assertEqual(copy.stdout.read(4096), bytes(4096))
+        self.target.kill()
+        _, err = copy.communicate(timeout=LIMIT)
+        lines = err.decode().splitlines()
+        self.assertEqual(copy.returncode, 1)
+        self.assertLessEqual(len(lines), 3, err)
+        self.assertRegex(lines[0], "vscsi-copy: the device is lost: .+")
+        self.assertRegex(lines[1], r"the disk failed at byte \d+: Transport endpoint is not")
+        self.assertRegex(lines[2], r"vscsi-copy: \d+ other requests failed too")
 
     def test_wrong_usage(self):
         self.refused("copy")
         self.refused("copy", self.address, "0:0")
         self.refused("copy", self.address, "0", "file")
         self.refused("copy", "--from-disk", self.address, "0:0", "file")
+        self.refused("copy", "carrier-pigeon:x", "0:0", "file")
+        self.refused("copy", "--log=loud", self.address, "0:0", "file")
         self.refused("copy", self.address, "0:9", self.path("out.img"), status=1)
         self.assertFalse(os.path.exists(self.path("out.img")))
 
     def test_help(self):
         self.assertIn("--to-disk", self.run_tool("copy", "--help")[0])
+        self.assertRegex(self.run_tool("copy", "--version")[0], r"^vscsi-copy \d+\.\d+\.\d+\n$")
 
     def test_example_read_block(self):
         out, _ = self.run_tool("read_block", self.address)

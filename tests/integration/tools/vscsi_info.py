@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """vscsi-info: the table, one unit, JSON, and errors."""
 
+import itertools
 import json
 import os
 import shutil
@@ -65,6 +66,32 @@ class Info(ToolTest):
             message = self.refused("info", self.address, unit, status=1)
             self.assertIn(unit, message)
             self.assertIn("lists the logical units", message)
+
+
+    def test_full_output(self):
+        for words in ([self.address], ["--json", self.address], ["--verbose", self.address],
+                      [self.address, "0:0"], ["--options"], ["--help"], ["--version"]):
+            self.notices_full_output("info", *words)
+
+    def test_closed_descriptors(self):
+        """What it opens doesn't become its output, and it doesn't believe in what it printed."""
+        for closed in itertools.product((False, True), repeat=3):
+            with self.subTest(closed):
+                _, err = self.run_tool(
+                    "info", self.address, status=int(closed[1]), stdin=None,
+                    preexec_fn=lambda: [os.close(fd) for fd in range(3) if closed[fd]])
+                if closed[1] and not closed[2]:
+                    self.assertIn("Bad file descriptor", err)
+
+    def test_log(self):
+        def log(*options, **environment):
+            return self.run_tool("info", *options, self.address, environment=environment)[1]
+
+        self.assertIn("vscsi-info: vscsi_dev_scan: ", log("--log=debug"))
+        self.assertIn("vscsi-info: vscsi_dev_scan: ", log(VSCSI_LOG="debug"))
+        self.assertEqual(log("--log=error", VSCSI_LOG="debug"), "")
+        self.assertEqual(log(VSCSI_LOG=""), "")
+        self.assertIn("error|warn|info|debug", self.refused("info", "--log=loud", self.address))
 
 
 class InfoAlone(ToolTest):

@@ -140,9 +140,11 @@ static void test_numbers_of_bytes(void **state)
 		     {"1T", UINT64_C(1) << 40},
 		     {"16777215T", UINT64_C(16777215) << 40},
 		     {"18446744073709551615", UINT64_MAX}};
-	static const char *const bad[] = {
-		"",   "0",    "-1", "+1", " 1",  "1 ",        "1KB",
-		"1X", "1.5M", "K",  "0x", "1KK", "16777216T", "18446744073709551616"};
+	static const char *const bad[] = {"",          "0",         "-1",
+					  "+1",        " 1",        "1 ",
+					  "1KB",       "1X",        "1.5M",
+					  "K",         "0x",        "1KK",
+					  "16777216T", "16777217T", "18446744073709551616"};
 	char address[64];
 	struct vscsi_dev_opts o;
 	unsigned i;

@@ -15,6 +15,7 @@ int shutdown_tests(void);
 int sync_tests(void);
 int sync_parts_tests(void);
 int timeout_tests(void);
+int wait_tests(void);
 int watch_tests(void);
 
 #endif

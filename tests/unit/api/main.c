@@ -16,6 +16,7 @@ int main(void)
 	failed += owner_tests();
 	failed += shutdown_tests();
 	failed += timeout_tests();
+	failed += wait_tests();
 	failed += watch_tests();
 	return failed != 0;
 }

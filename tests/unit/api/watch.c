@@ -82,6 +82,16 @@ static int begin(struct desk *d)
 	return fd;
 }
 
+/* An event of the model's. */
+static void send_event(void *ctx)
+{
+	static const uint8_t addr[8] = {1, 1, 0x40, 2};
+	struct desk *d = ctx;
+
+	assert_true(
+		model_event(d->m, VIRTIO_SCSI_T_TRANSPORT_RESET, addr, VIRTIO_SCSI_EVT_RESET_HARD));
+}
+
 /* Gives a virtqueue of the model a descriptor to signal. */
 static int give_call_fd(struct desk *d, unsigned queue)
 {
@@ -355,9 +365,30 @@ static void test_request_that_was_refused(void **state)
 	close(call);
 }
 
+/* Of an event that comes between the look at the ring and arming it no notification tells. */
+static void test_event_before_arming(void **state)
+{
+	struct vscsi_event event;
+	struct desk d;
+	int call;
+
+	(void)state;
+	desk_init(&d);
+	call = give_call_fd(&d, 1);
+	desk_open(&d, "");
+	begin(&d);
+	desk_before_arm(send_event, &d);
+	assert_int_equal(vscsi_dev_poll_events(d.dev, &event, 1), 1);
+	assert_int_equal(event.type, VSCSI_EVENT_RESET);
+	collect(&d, 0);
+	close(call);
+	desk_close(&d);
+}
+
 int watch_tests(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_event_before_arming),
 		cmocka_unit_test(test_one_descriptor),
 		cmocka_unit_test(test_event_queue),
 		cmocka_unit_test(test_collected_by_another),

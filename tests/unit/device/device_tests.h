@@ -15,5 +15,8 @@ int identity_tests(void);
 int swap_tests(void);
 int open_tests(void);
 int config_tests(void);
+int event_list_tests(void);
+int verify_tests(void);
+int attempt_tests(void);
 
 #endif

@@ -412,9 +412,33 @@ static void test_scan_goes_to_the_last(void **state)
 	desk_close(&d);
 }
 
+/* A buffer that comes back as it was posted brings nothing, and not the event before. */
+static void test_buffer_that_was_not_written(void **state)
+{
+	struct vscsi_event event;
+	struct chain chain;
+	struct desk d;
+	unsigned i;
+
+	(void)state;
+	CONFORMS("R-HARD-22");
+	open_scanned(&d);
+	/* Every buffer has had an event. */
+	for (i = 0; i < 16; i++)
+		assert_int_equal(tell(&d, 1, 1, 2, 0, &event), 1);
+	d.m->held = 1u << 1;
+	for (i = 0; i < 16; i++) {
+		assert_true(model_take(d.m, 1, &chain));
+		model_give(d.m, &chain, i % 2 ? 16 : 0);
+		assert_int_equal(hear(&d, &event, 1), 0);
+	}
+	desk_close(&d);
+}
+
 int event_tests(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_buffer_that_was_not_written),
 		cmocka_unit_test(test_parameter_changes),
 		cmocka_unit_test(test_reset_of_a_lun),
 		cmocka_unit_test(test_luns_that_come_and_go),

@@ -140,6 +140,38 @@ static void test_used_index_that_jumps(void **state)
 	}
 }
 
+/* A request that was prepared and never submitted is answered, and answered well. */
+static void test_completion_of_what_was_not_submitted(void **state)
+{
+	static const char *const layouts[] = {"", "indirect=off"};
+	unsigned i;
+
+	(void)state;
+	CONFORMS("R-HARD-03");
+	for (i = 0; i < ARRAY_LEN(layouts); i++) {
+		struct vscsi_completion c;
+		struct chain chain;
+		struct desk d;
+
+		desk_init(&d);
+		desk_open(&d, layouts[i]);
+		desk_hold(&d);
+		desk_read(&d, 1);
+		chain = desk_take(&d);
+		model_serve_chain(d.m, &chain);
+		desk_poll(&d);
+		/* The slot freed last is used first. */
+		assert_int_equal(vscsi_read(d.queue, d.lun, d.buf, 0, 1, 0, 2), 0);
+		memset(chain.in[0].iov_base, 0, 12);
+		device_lie(&d.m->rings[DESK_QUEUE], chain.head, RESPONSE_BYTES + 512);
+		device_show(&d.m->rings[DESK_QUEUE]);
+		c = desk_poll(&d);
+		assert_int_equal(c.user_data, 2);
+		assert_int_equal(c.result, -ENOTCONN);
+		desk_close(&d);
+	}
+}
+
 /* A request comes back on the queue that it went out on, or the ring is broken. */
 static void test_completion_on_another_queue(void **state)
 {
@@ -317,6 +349,7 @@ int hostile_tests(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_used_ids_that_cannot_be),
 		cmocka_unit_test(test_used_index_that_jumps),
+		cmocka_unit_test(test_completion_of_what_was_not_submitted),
 		cmocka_unit_test(test_completion_on_another_queue),
 		cmocka_unit_test(test_good_completions_before_the_bad_one),
 		cmocka_unit_test(test_broken_event_queue),

@@ -16,5 +16,8 @@ int main(void)
 	failed += swap_tests();
 	failed += open_tests();
 	failed += config_tests();
+	failed += event_list_tests();
+	failed += verify_tests();
+	failed += attempt_tests();
 	return failed != 0;
 }

@@ -64,7 +64,83 @@ static void test_every_answer(void **state)
 	desk_close(&d);
 }
 
-/* An answer that wasn't written is not the one that was there before; lengths don't matter. */
+/* How a device gives its answers back: written or not, and with which used length. */
+static struct {
+	bool written;
+	uint32_t len;
+} answering;
+
+static void give_answer_back(void *ctx, enum fake_call call, unsigned queue)
+{
+	struct model *m = ctx;
+	struct chain chain;
+
+	model_hook(m, call, queue);
+	if (call != FAKE_NOTIFY || !model_take(m, 0, &chain))
+		return;
+	if (answering.written)
+		*(uint8_t *)chain.in[0].iov_base = 0;
+	model_give(m, &chain, answering.len);
+}
+
+/*
+ * An answer is one byte, which says by itself whether it was written: used lengths don't count, as
+ * there are back-ends that never set them.
+ */
+static void test_lengths_of_answers(void **state)
+{
+	static const uint32_t lengths[] = {0, 1, 2, 5, 108, UINT32_MAX};
+	struct desk d;
+	unsigned i;
+
+	(void)state;
+	CONFORMS("R-HARD-21");
+	desk_init(&d);
+	desk_open(&d, "event_idx=off");
+	d.m->held = 1;
+	d.m->fake.hook = give_answer_back;
+	for (i = 0; i < 2 * ARRAY_LEN(lengths); i++) {
+		answering.len = lengths[i / 2];
+		answering.written = true;
+		assert_int_equal(vscsi_lun_reset(d.lun), 0);
+		answering.written = false;
+		assert_int_equal(vscsi_lun_reset(d.lun), -EIO);
+	}
+	d.m->fake.hook = model_hook;
+	desk_close(&d);
+}
+
+/* Answers, and then many others are sent before the caller looks for its answer. */
+static void answer_amid_others(void *ctx, enum fake_call call, unsigned queue)
+{
+	struct desk *d = ctx;
+	unsigned i;
+
+	model_hook(d->m, call, queue);
+	if (call != FAKE_NOTIFY || queue != 0 || d->m->tmf_response)
+		return;
+	d->m->tmf_response = 11; /* FUNCTION REJECTED */
+	for (i = 0; i < 20; i++)
+		assert_int_equal(vscsi_target_reset(d->dev, i), -EOPNOTSUPP);
+}
+
+static void test_answer_amid_others(void **state)
+{
+	struct desk d;
+
+	(void)state;
+	desk_init(&d);
+	desk_open(&d, "");
+	d.m->fake.hook = answer_amid_others;
+	d.m->fake.ctx = &d;
+	assert_int_equal(vscsi_lun_reset(d.lun), 0);
+	assert_int_equal(d.m->tmf_response, 11);
+	d.m->fake.hook = model_hook;
+	d.m->fake.ctx = d.m;
+	desk_close(&d);
+}
+
+/* An answer that wasn't written is not the one that was there before. */
 static void test_answer_that_was_not_written(void **state)
 {
 	struct chain chain;
@@ -72,7 +148,6 @@ static void test_answer_that_was_not_written(void **state)
 	unsigned i;
 
 	(void)state;
-	CONFORMS("R-HARD-21");
 	desk_init(&d);
 	desk_open(&d, "timeout_ms=20");
 	for (i = 0; i < 30; i++)
@@ -269,6 +344,8 @@ int task_tests(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_bytes_of_the_functions),
 		cmocka_unit_test(test_every_answer),
+		cmocka_unit_test(test_lengths_of_answers),
+		cmocka_unit_test(test_answer_amid_others),
 		cmocka_unit_test(test_answer_that_was_not_written),
 		cmocka_unit_test(test_device_that_never_answers),
 		cmocka_unit_test(test_function_before_any_request),

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "harness.h"
+#include "ring/split.h"
 
 void desk_init(struct desk *d)
 {
@@ -50,6 +51,7 @@ void desk_close(struct desk *d)
 {
 	const char *broken;
 
+	clock_stop(false);
 	if (d->dev) {
 		vscsi_mem_free(vscsi_dev_mem(d->dev), d->buf);
 		assert_int_equal(vscsi_lun_close(d->lun), 0);
@@ -120,4 +122,27 @@ uint64_t desk_errors(struct desk *d)
 
 	assert_int_equal(vscsi_dev_get_info(d->dev, &info), 0);
 	return info.errors;
+}
+
+/* By the linker's --wrap: what happens just before the library asks for a notification. */
+static void (*before_arm)(void *ctx);
+static void *before_arm_ctx;
+
+bool __real_split_arm(struct split_ring *ring);
+bool __wrap_split_arm(struct split_ring *ring);
+
+bool __wrap_split_arm(struct split_ring *ring)
+{
+	void (*call)(void *ctx) = before_arm;
+
+	before_arm = NULL;
+	if (call)
+		call(before_arm_ctx);
+	return __real_split_arm(ring);
+}
+
+void desk_before_arm(void (*call)(void *ctx), void *ctx)
+{
+	before_arm = call;
+	before_arm_ctx = ctx;
 }

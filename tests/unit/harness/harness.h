@@ -80,7 +80,16 @@ struct vscsi_completion desk_answer_read(struct desk *d, const struct answer *an
 /* What the device did that it should not have, and was put right. */
 uint64_t desk_errors(struct desk *d);
 
-/* Puts this program's clock forward. */
+/* Calls this once, just before the library asks for a notification on a split ring. */
+void desk_before_arm(void (*call)(void *ctx), void *ctx);
+
+/*
+ * Stops this program's clock, so that time passes by clock_skip() alone, and lets it go on. For
+ * tests of which the machine's load would decide otherwise. desk_close() lets it go on.
+ */
+void clock_stop(bool stop);
+
+/* Puts it forward. */
 void clock_skip(uint64_t ms);
 
 #endif

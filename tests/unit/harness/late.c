@@ -52,6 +52,7 @@ void open_late(struct desk *d, const char *options)
 	desk_init(d);
 	desk_open(d, options);
 	desk_hold(d);
+	clock_stop(true);
 }
 
 struct chain late_read(struct desk *d)

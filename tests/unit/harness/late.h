@@ -31,7 +31,7 @@ void answer_task(struct desk *d, const struct chain *chain, uint8_t response);
 /* Completes a request as one that was aborted. */
 void give_aborted(struct desk *d, const struct chain *chain);
 
-/* Opens a device that answers nothing by itself once it is open. */
+/* Opens a device that answers nothing by itself once it is open; the clock is stopped. */
 void open_late(struct desk *d, const char *options);
 
 /* A read with user_data 7 that the device has, and that took too long. */

@@ -37,15 +37,22 @@ static bool tracked(struct transport *t)
 	return m->account;
 }
 
-void loss_open(struct desk *d, const char *options)
+void loss_prepare(struct desk *d)
 {
 	loss_away = false;
 	loss_error = -ECONNREFUSED;
-	desk_init(d);
+	loss_attempts = 0;
 	d->m->fake.ops.can_reopen = can_reopen;
 	d->m->fake.ops.reopen = reopen;
 	d->m->fake.ops.tracked = tracked;
+}
+
+void loss_open(struct desk *d, const char *options)
+{
+	desk_init(d);
+	loss_prepare(d);
 	desk_open(d, options);
+	clock_stop(true);
 	d->m->held = UINT64_C(1) << DESK_QUEUE;
 }
 

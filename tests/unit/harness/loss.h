@@ -10,7 +10,13 @@ extern bool loss_away;
 extern int loss_error;
 extern unsigned loss_attempts;
 
-/* desk_open() of a device that can be connected to again; the chains of its queue are held. */
+/* Makes the model, after desk_init(), one that can be connected to again. */
+void loss_prepare(struct desk *d);
+
+/*
+ * desk_open() of a device that can be connected to again; the chains of its queue are held, and
+ * time passes by clock_skip() alone.
+ */
 void loss_open(struct desk *d, const char *options);
 
 /* Submits a read of this block, which is also its user_data. */

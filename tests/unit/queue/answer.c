@@ -168,6 +168,53 @@ static void test_lengths_of_sense(void **state)
 	desk_close(&d);
 }
 
+/* Sense beyond what the device says it has written is none: it was there before. */
+static void test_sense_beyond_the_used_length(void **state)
+{
+	static const struct {
+		uint32_t used_len;
+		uint32_t claimed;
+		unsigned kept;
+	} table[] = {
+		{12, 18, 0},
+		{13, 18, 1},
+		{12 + 13, 18, 13},
+		{12 + 18, 18, 18},
+		{12 + 18, 96, 18},
+		{12 + 39, UINT32_MAX, 39},
+		{RESPONSE_BYTES, 18, 18},
+		{UINT32_MAX, 18, 18},
+		/* Back-ends that never set it: no answer is that short. */
+		{0, 18, 18},
+		{11, 18, 18},
+	};
+	struct desk d;
+	unsigned i;
+
+	(void)state;
+	CONFORMS("R-HARD-17", "R-SPLIT-35");
+	open_without_retries(&d);
+	for (i = 0; i < ARRAY_LEN(table); i++) {
+		struct vscsi_completion c;
+		struct chain chain;
+		struct answer a;
+
+		desk_read(&d, i);
+		chain = desk_take(&d);
+		a = model_sense(&chain, 3, 0x11, 0x0b);
+		a.sense_len = table[i].claimed;
+		a.used_len = table[i].used_len;
+		model_answer(d.m, &chain, &a);
+		c = desk_poll(&d);
+		assert_int_equal(c.sense_len, table[i].kept);
+		assert_int_equal(c.sense_key, table[i].kept > 2 ? 3 : 0);
+		assert_int_equal(c.asc, table[i].kept > 12 ? 0x11 : 0);
+		assert_int_equal(c.ascq, table[i].kept > 13 ? 0x0b : 0);
+		assert_int_equal(c.result, table[i].kept > 2 ? -EIO : -EREMOTEIO);
+	}
+	desk_close(&d);
+}
+
 /* Back-ends that say FAILURE beside CHECK CONDITION exist: the caller gets the sense. */
 static void test_sense_beside_a_failing_response(void **state)
 {
@@ -287,6 +334,7 @@ int answer_tests(void)
 		cmocka_unit_test(test_every_status),
 		cmocka_unit_test(test_bytes_of_a_response),
 		cmocka_unit_test(test_lengths_of_sense),
+		cmocka_unit_test(test_sense_beyond_the_used_length),
 		cmocka_unit_test(test_sense_beside_a_failing_response),
 		cmocka_unit_test(test_response_that_was_not_written),
 		cmocka_unit_test(test_response_byte_alone),

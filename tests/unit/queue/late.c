@@ -306,6 +306,57 @@ static void count_resets(void *ctx, int level, const char *line)
 	}
 }
 
+/*
+ * The abort is answered, and before anybody looks its slot serves other functions: their answers
+ * are not the abort's, which is sent again.
+ */
+static void test_answer_whose_slot_was_used_again(void **state)
+{
+	struct chain chain;
+	struct chain task;
+	struct desk d;
+	unsigned i;
+
+	(void)state;
+	open_late(&d, OPTIONS);
+	chain = late_read(&d);
+	task = take_task(&d, ABORT_TASK);
+	answer_task(&d, &task, COMPLETE);
+	d.m->tmf_response = REJECTED;
+	model_release(d.m, 0);
+	for (i = 0; i < 16; i++)
+		assert_int_equal(vscsi_target_reset(d.dev, i), -EOPNOTSUPP);
+	d.m->held |= 1;
+	pass(&d, 10);
+	take_task(&d, ABORT_TASK);
+	give_aborted(&d, &chain);
+	assert_int_equal(desk_poll(&d).result, -ETIMEDOUT);
+	desk_close(&d);
+}
+
+/* A reset of the LUN that was sent before the request was says nothing about it. */
+static void test_reset_from_before(void **state)
+{
+	struct chain chain;
+	struct chain task;
+	struct desk d;
+
+	(void)state;
+	open_late(&d, OPTIONS);
+	model_release(d.m, 0);
+	assert_int_equal(vscsi_lun_reset(d.lun), 0);
+	d.m->held |= 1;
+	clock_skip(10);
+	chain = late_read(&d);
+	task = take_task(&d, ABORT_TASK);
+	answer_task(&d, &task, REJECTED);
+	pass(&d, 10);
+	take_task(&d, LUN_RESET);
+	give_aborted(&d, &chain);
+	assert_int_equal(desk_poll(&d).result, -ETIMEDOUT);
+	desk_close(&d);
+}
+
 #define MANY 64u
 
 /* Many late at once: four aborts at a time, one reset for all that those didn't help. */
@@ -376,6 +427,8 @@ int late_tests(void)
 		cmocka_unit_test(test_answer_during_the_abort),
 		cmocka_unit_test(test_what_an_aborted_request_says),
 		cmocka_unit_test(test_reset_hits_others),
+		cmocka_unit_test(test_answer_whose_slot_was_used_again),
+		cmocka_unit_test(test_reset_from_before),
 		cmocka_unit_test(test_many_at_once),
 	};
 

@@ -34,6 +34,7 @@ static void test_whose_limit_counts(void **state)
 	assert_int_equal(vscsi_lun_open(d.dev, 0, 0, &opts, &brief), 0);
 	opts.timeout_ms = VSCSI_NO_TIMEOUT;
 	assert_int_equal(vscsi_lun_open(d.dev, 0, 0, &opts, &patient), 0);
+	clock_stop(true);
 	desk_hold(&d);
 	send_command(&d, brief, 0, 0);
 	send_command(&d, patient, 0, 1);
@@ -127,6 +128,7 @@ static void expect_found(uint32_t most)
 	desk_init(&d);
 	d.m->fake.config.cmd_per_lun = htole32(most);
 	desk_open(&d, OPTIONS);
+	clock_stop(true);
 	desk_hold(&d);
 	desk_read(&d, 7);
 	late = desk_take(&d);
@@ -169,6 +171,7 @@ static void test_late_on_a_shared_queue(void **state)
 	desk_open(&d, OPTIONS);
 	assert_int_equal(vscsi_queue_open(d.dev, &opts, &a), 0);
 	assert_int_equal(vscsi_queue_open(d.dev, &opts, &b), 0);
+	clock_stop(true);
 	desk_hold(&d);
 	assert_int_equal(vscsi_read(a, d.lun, d.buf, 0, 1, 0, 7), 0);
 	assert_int_equal(vscsi_submit(a), 0);

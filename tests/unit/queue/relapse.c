@@ -115,6 +115,7 @@ static void run_left_behind(uint64_t blocks)
 	struct desk d;
 
 	loss_open(&d, "timeout_ms=50");
+	clock_stop(false);
 	memset(before, 0, sizeof(before));
 	memset(data, 0xaa, sizeof(data));
 	loss_lose(&d);

@@ -401,9 +401,36 @@ static void test_sleepers_on_one_handle(void **state)
 	run_sleepers(true, 0);
 }
 
+static void serve_pair(void *ctx)
+{
+	serve_one(ctx);
+}
+
+/* What completes between the look at the ring and arming it is signalled to nobody. */
+static void test_completion_before_arming(void **state)
+{
+	struct pair p;
+
+	(void)state;
+	open_pair(&p, "");
+	submit_one(&p, p.a, 1);
+	desk_before_arm(serve_pair, &p);
+	assert_int_equal(vscsi_arm(p.a), 1);
+	expect_one(p.a, 1);
+	/* Another handle's: this one may sleep, and the other one is woken. */
+	assert_int_equal(vscsi_arm(p.b), 0);
+	submit_one(&p, p.b, 2);
+	desk_before_arm(serve_pair, &p);
+	assert_int_equal(vscsi_arm(p.a), 0);
+	assert_true(readable(vscsi_queue_fd(p.b)));
+	expect_one(p.b, 2);
+	close_pair(&p);
+}
+
 int wakeup_tests(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_completion_before_arming),
 		cmocka_unit_test(test_another_finds_what_one_sleeps_for),
 		cmocka_unit_test(test_who_eats_the_notification_rings),
 		cmocka_unit_test(test_a_poll_ends_another_threads_sleep),

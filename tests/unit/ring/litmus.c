@@ -254,11 +254,12 @@ static void driver_reads(struct litmus *t)
 		read_split(t);
 }
 
-static void read_one_split(struct litmus *t)
+/* @ahead: as vscsi_poll() itself does; else as polls of other layouts. */
+static void read_one_split(struct litmus *t, bool ahead)
 {
 	const struct vring_used_elem *reader = split_reader(&t->split);
 
-	while (!split_has_one(&t->split))
+	while (ahead ? split_ahead(&t->split) != 1 : !split_has_one(&t->split))
 		sched_yield();
 	read_answer(t, split_read(&reader));
 	split_read_end(&t->split, 1);
@@ -284,7 +285,16 @@ static void driver_reads_one(struct litmus *t)
 	if (t->is_packed)
 		read_one_packed(t);
 	else
-		read_one_split(t);
+		read_one_split(t, false);
+}
+
+static void driver_reads_ahead(struct litmus *t)
+{
+	publish(t, true);
+	if (t->is_packed)
+		read_one_packed(t);
+	else
+		read_one_split(t, true);
 }
 
 static const struct {
@@ -299,6 +309,7 @@ static const struct {
 	{"take", device_answers, driver_takes, MOST, false},
 	{"read", device_answers, driver_reads, MOST, false},
 	{"read-one", device_answers, driver_reads_one, 1, false},
+	{"read-ahead", device_answers, driver_reads_ahead, 1, false},
 	{"in-order", device_answers_batch, driver_takes, MOST, true},
 };
 
@@ -389,7 +400,8 @@ int main(int argc, char **argv)
 		run(&t, programs[i].device, programs[i].driver);
 		return 0;
 	}
-	fprintf(stderr, "usage: %s split|packed request|recycle|take|read|read-one|in-order\n",
+	fprintf(stderr,
+		"usage: %s split|packed request|recycle|take|read|read-one|read-ahead|in-order\n",
 		argv[0]);
 	return 2;
 }

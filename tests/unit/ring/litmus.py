@@ -7,7 +7,8 @@ litmus.py STRONG WEAK_RELEASE WEAK_ACQUIRE
 The ring as it is must be clean. Without its releases what is published races with what was written
 and read before; without its acquires what is taken back races with what the device wrote.
 
-CONFORMS("R-MB-02", "R-SPLIT-33"): request; CONFORMS("R-MB-06"): take, read, read-one, in-order;
+CONFORMS("R-MB-02", "R-SPLIT-33"): request; CONFORMS("R-MB-06"): take, and as
+polls do, read, read-one, read-ahead, in-order;
 CONFORMS("R-MB-09"): recycle.
 On packed rings CONFORMS("R-MB-10", "R-PACK-33"), CONFORMS("R-MB-13") and CONFORMS("R-MB-16").
 """
@@ -20,7 +21,7 @@ RACE = 66
 SKIP = 77
 
 SENT = {"request", "recycle"}
-TAKEN = {"take", "read", "read-one", "in-order"}
+TAKEN = {"take", "read", "read-one", "read-ahead", "in-order"}
 PROGRAMS = sorted(SENT | TAKEN)
 
 # Which of the programs must race in which build, for each format.
