@@ -8,6 +8,7 @@
 #include <vscsi/vscsi.h>
 
 #include "harness/model.h"
+#include "kernel.h"
 
 #define MOST 16u
 
@@ -131,15 +132,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct vscsi_dev_opts opts = {
 		.size = sizeof(opts), .queues = 1, .queue_size = 32, .timeout_ms = 20};
-	struct model *m = malloc(sizeof(*m));
+	static const struct kernel_hooks nobody;
+	static struct model model;
+	struct model *m = &model;
 	struct vscsi_mem_stats before = {.size = sizeof(before)};
 	struct vscsi_mem_stats after = {.size = sizeof(after)};
 	struct vscsi_dev *dev;
 
-	MUST(m);
 	opts.mem = pool();
 	MUST(!vscsi_mem_get_stats(opts.mem, &before));
-	model_init(m);
+	model_renew(m);
+	kernel_begin(&nobody);
 	liar.in = (struct input){data, size};
 	liar.model = m;
 	liar.honest = m->fake.hook;
@@ -154,6 +157,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	MUST(!vscsi_mem_get_stats(opts.mem, &after));
 	MUST(after.used == before.used);
 	model_fini(m);
-	free(m);
+	kernel_end();
 	return 0;
 }

@@ -7,10 +7,10 @@
 #include "fuzz.h"
 
 #include <sys/eventfd.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "kernel.h"
 #include "target/fault.h"
 #include "target/session.h"
 
@@ -24,9 +24,11 @@ static struct {
 	struct session session;
 	int fd; /* the client's end */
 	int memory;
-	uint8_t *shared;
 	int kicks[RINGS];
 } t;
+
+/* Memory that the client shares. */
+static uint8_t shared[SHARED] __attribute__((aligned(4096)));
 
 /* One message; it has to be taken or refused at once, as nothing here waits. */
 static void send_message(uint32_t request, uint32_t flags, const void *payload, uint32_t size,
@@ -92,7 +94,7 @@ static void hand_over_area(bool used)
 		.size = SHARED - AREA, .offset = AREA, .queues = RINGS, .entries = 16};
 
 	if (used)
-		input_take(&t.in, t.shared + AREA, 640);
+		input_take(&t.in, shared + AREA, 640);
 	send_message(MSG_SET_INFLIGHT_FD, MSG_VERSION, &area, sizeof(area), sizeof(area), &t.memory,
 		     1);
 }
@@ -149,7 +151,7 @@ static void scribble(void)
 	uint8_t len = input_u8(&t.in) % 64;
 
 	if (at + len <= SHARED)
-		input_take(&t.in, t.shared + at, len);
+		input_take(&t.in, shared + at, len);
 }
 
 /* A request as it should be, in ring 2, entry 0 on, to be spoilt by what follows or came before. */
@@ -161,10 +163,10 @@ static void request_honest(void)
 		uint16_t flags;
 		uint16_t next;
 	} desc[3] = {{0x8000, 51, 1, 1}, {0x8100, 108, 3, 2}, {0x9000, 512, 2, 0}};
-	uint16_t *avail = (void *)(t.shared + 2 * 4096 + 1024);
-	uint8_t *head = t.shared + 0x8000;
+	uint16_t *avail = (void *)(shared + 2 * 4096 + 1024);
+	uint8_t *head = shared + 0x8000;
 
-	memcpy(t.shared + 2 * 4096, desc, sizeof(desc));
+	memcpy(shared + 2 * 4096, desc, sizeof(desc));
 	memset(head, 0, 51);
 	head[0] = 1;
 	head[2] = 0x40;
@@ -224,12 +226,10 @@ static void set_up(void)
 	MUST(!lun_spec_parse("0:0,ram=64K", &spec) && !lun_add(&t.device.luns, &spec));
 	MUST(!lun_spec_parse("1:1,ram=64K,thin", &spec) && !lun_add(&t.device.luns, &spec));
 	session_init(&t.session, &t.device);
-	MUST(!socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair));
+	kernel_pair(pair);
 	t.fd = pair[1];
-	t.memory = memfd_create("client", MFD_CLOEXEC);
-	MUST(t.memory >= 0 && !ftruncate(t.memory, SHARED));
-	t.shared = mmap(NULL, SHARED, PROT_READ | PROT_WRITE, MAP_SHARED, t.memory, 0);
-	MUST(t.shared != MAP_FAILED);
+	memset(shared, 0, SHARED);
+	t.memory = kernel_file(shared, SHARED);
 	for (i = 0; i < RINGS; i++)
 		t.kicks[i] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	MUST(!session_open(&t.session, pair[0]));
@@ -244,17 +244,18 @@ static void take_down(void)
 	loop_close(&t.device.loop);
 	for (i = 0; i < RINGS; i++)
 		close(t.kicks[i]);
-	munmap(t.shared, SHARED);
 	close(t.memory);
 	close(t.fd);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	static const struct kernel_hooks nobody;
 	uint8_t how;
 
 	memset(&t, 0, sizeof(t));
 	t.in = (struct input){data, size};
+	kernel_begin(&nobody);
 	set_up();
 	how = input_u8(&t.in);
 	if (how & 1)
@@ -262,5 +263,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	while (t.in.left && t.session.watch.fd >= 0)
 		step();
 	take_down();
+	kernel_end();
 	return 0;
 }

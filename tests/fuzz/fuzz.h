@@ -66,4 +66,10 @@ static inline uint32_t input_u32(struct input *in)
 	return v;
 }
 
+/* From the back, for a second reader that doesn't shift what the first one gets. */
+static inline uint8_t input_back(struct input *in)
+{
+	return in->left ? in->at[--in->left] : 0;
+}
+
 #endif

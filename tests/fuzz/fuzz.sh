@@ -9,12 +9,14 @@ home=$(dirname "$program")
 name=$(basename "$program")
 corpus=$home/corpus/$name
 log=$home/$name.log
+# What is undefined ends the program too.
+export UBSAN_OPTIONS=${UBSAN_OPTIONS-halt_on_error=1:print_stacktrace=1}
 mkdir -p "$corpus" "$home/found"
 
 # The targets print what the library and the tools say, which is much: only the fuzzer's own is
 # kept.
 timeout $((seconds + 120)) "$program" -max_total_time="$seconds" -timeout=20 -max_len=4096 \
-	-rss_limit_mb=3000 -close_fd_mask=3 -print_final_stats=1 \
+	-rss_limit_mb=3000 -entropic=0 -close_fd_mask=3 -print_final_stats=1 \
 	-artifact_prefix="$home/found/$name-" "$corpus" "$seeds" >"$log" 2>&1
 status=$?
 if [ $status -ne 0 ]; then

@@ -5,6 +5,7 @@
  */
 #include "fuzz.h"
 
+#include "kernel.h"
 #include "pci/model.h"
 
 static struct {
@@ -112,9 +113,12 @@ static void drive(struct transport *t)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const struct transport_opts opts = {.timeout_ms = 1};
-	struct model *m = model_standard();
+	static const struct kernel_hooks nobody;
 	struct transport *t;
+	struct model *m;
 
+	kernel_begin(&nobody);
+	m = model_standard();
 	evil.in = (struct input){data, size};
 	evil.honest = m->bus.ops;
 	evil.ops = *evil.honest;
@@ -129,5 +133,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		t->ops->close(t);
 	}
 	model_free(m);
+	kernel_end();
 	return 0;
 }

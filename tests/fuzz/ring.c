@@ -13,6 +13,7 @@
 #include <vscsi/vscsi.h>
 
 #include "harness/model.h"
+#include "kernel.h"
 #include "virtio/device.h"
 
 #define EVENTS   1u
@@ -242,20 +243,26 @@ static void finish(void)
 	MUST(!t.inflight);
 }
 
+static struct vscsi_mem *pool(void)
+{
+	const struct vscsi_mem_opts ordinary = {
+		.size = sizeof(ordinary), .flags = VSCSI_MEM_ORDINARY, .bytes = 2 << 20};
+	static struct vscsi_mem *mem;
+
+	if (!mem)
+		MUST(!vscsi_mem_create(&ordinary, &mem));
+	return mem;
+}
+
 static void open_all(void)
 {
 	const struct vscsi_queue_opts exclusive = {.size = sizeof(exclusive),
 						   .flags = VSCSI_QUEUE_EXCLUSIVE};
-	const struct vscsi_mem_opts ordinary = {
-		.size = sizeof(ordinary), .flags = VSCSI_MEM_ORDINARY, .bytes = 2 << 20};
 	struct vscsi_dev_opts opts = {
 		.size = sizeof(opts), .queues = 2, .queue_size = 32, .timeout_ms = 1000};
-	static struct vscsi_mem *mem;
 	uint8_t how = input_u8(&t.in);
 
-	if (!mem)
-		MUST(!vscsi_mem_create(&ordinary, &mem));
-	opts.mem = mem;
+	opts.mem = pool();
 	opts.indirect = how & 1 ? VSCSI_OFF : VSCSI_ON;
 	opts.event_idx = how & 2 ? VSCSI_OFF : VSCSI_ON;
 	if (how & 0x20)
@@ -265,7 +272,7 @@ static void open_all(void)
 	MUST(!vscsi_dev_open("fake:ring", &opts, &t.dev));
 	MUST(!vscsi_lun_open(t.dev, 1, 2, NULL, &t.lun));
 	MUST(!vscsi_queue_open(t.dev, &exclusive, &t.queue));
-	t.buf = vscsi_mem_alloc(mem, BLOCKS * MODEL_BLOCK, 64);
+	t.buf = vscsi_mem_alloc(opts.mem, BLOCKS * MODEL_BLOCK, 64);
 	MUST(t.buf);
 }
 
@@ -279,18 +286,22 @@ static void close_all(void)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	static const struct kernel_hooks nobody;
+	static struct model model;
+
 	memset(&t, 0, sizeof(t));
 	t.in = (struct input){data, size};
-	t.model = malloc(sizeof(*t.model));
-	MUST(t.model);
-	model_init(t.model);
+	t.model = &model;
+	model_renew(&model);
+	pool();
+	kernel_begin(&nobody);
 	open_all();
 	t.model->held = UINT64_C(1) << QUEUE | 2;
 	while (t.in.left)
 		step();
 	finish();
 	close_all();
-	model_fini(t.model);
-	free(t.model);
+	model_fini(&model);
+	kernel_end();
 	return 0;
 }

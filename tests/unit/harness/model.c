@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The device: chains in, answers out. What a disk says to a command is in tests/device. */
 #include <endian.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -385,7 +386,13 @@ void model_hook(void *ctx, enum fake_call call, unsigned queue)
 
 void model_init(struct model *m)
 {
-	memset(m, 0, sizeof(*m));
+	memset(m->disk, 0, sizeof(m->disk));
+	model_renew(m);
+}
+
+void model_renew(struct model *m)
+{
+	memset(m->rings, 0, offsetof(struct model, disk) - offsetof(struct model, rings));
 	pthread_mutex_init(&m->lock, NULL);
 	fake_init(&m->fake);
 	/* This device has split rings only, and gives chains back as it likes. */

@@ -97,7 +97,6 @@ struct model {
 	uint64_t blocks;
 	uint32_t block_size;
 	uint32_t max_transfer;
-	uint8_t disk[MODEL_BLOCKS * MODEL_BLOCK];
 	const struct said *said;
 	unsigned nsaid;
 	unsigned tables;
@@ -108,6 +107,7 @@ struct model {
 	bool account;
 	const char *broken;
 	pthread_mutex_t lock;
+	uint8_t disk[MODEL_BLOCKS * MODEL_BLOCK];
 };
 
 /*
@@ -115,6 +115,9 @@ struct model {
  * doesn't offer packed rings, nor to use chains in order, unless fake.ops.features is given both.
  */
 void model_init(struct model *m);
+
+/* The same of one that was used before, with what is on its disks. */
+void model_renew(struct model *m);
 
 /* Ends it, after checking that it found no fault with the driver. */
 void model_fini(struct model *m);

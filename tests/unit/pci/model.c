@@ -26,7 +26,11 @@ static void live_on(struct model *m)
 static void note(struct model *m, enum model_access access, unsigned bar, uint64_t offset,
 		 unsigned width, uint64_t value)
 {
-	assert_true(m->logged < MODEL_LOG);
+	if (m->logged == m->log_room) {
+		m->log_room = 2 * m->log_room + 64;
+		m->log = realloc(m->log, m->log_room * sizeof(*m->log));
+		assert_non_null(m->log);
+	}
 	m->log[m->logged++] = (struct model_entry){access, bar, offset, width, value};
 }
 
@@ -434,6 +438,7 @@ struct transport *model_attach(struct model *m)
 
 void model_free(struct model *m)
 {
+	free(m->log);
 	free(m);
 }
 

@@ -30,7 +30,6 @@
 #define MODEL_DEVICE  0x2000u
 #define MODEL_NOTIFY  0x3000u /* up to the BAR's end */
 #define MODEL_QUEUES  300u
-#define MODEL_LOG     65536u
 
 #define COMMON(field) offsetof(struct virtio_pci_common_cfg, field)
 
@@ -124,8 +123,9 @@ struct model {
 	bool dead;
 	bool leaving;
 	bool closed;
-	struct model_entry log[MODEL_LOG];
+	struct model_entry *log;
 	unsigned logged;
+	unsigned log_room;
 };
 
 /* A function without capabilities; model_standard() adds those that QEMU's has. 6 virtqueues. */

@@ -124,8 +124,8 @@ struct fake {
 	void (*hook)(void *ctx, enum fake_call call, unsigned queue);
 	void *ctx;
 	pthread_mutex_t lock;
-	struct fake_entry log[FAKE_LOG];
 	unsigned logged;
+	struct fake_entry log[FAKE_LOG];
 };
 
 /* Makes a device that offers all there is, with four request queues of 128 entries. */
