@@ -98,7 +98,9 @@ static enum inflight_policy choose_policy(struct vscsi_dev *dev, enum inflight_p
 	if (dev->opts.recovery == VSCSI_RECOVERY_REPORT)
 		return INFLIGHT_REPORT;
 	/* A reset that was carried out has ended the tracking. */
-	return best == INFLIGHT_CONTINUE && !virtio_tracked(&dev->virtio) ? INFLIGHT_REPLAY : best;
+	if (best == INFLIGHT_CONTINUE && (!dev->verify || !virtio_tracked(&dev->virtio)))
+		return INFLIGHT_REPLAY;
+	return best;
 }
 
 void reconnect_begin(struct vscsi_dev *dev, const char *why, enum inflight_policy best, bool stop)

@@ -334,6 +334,19 @@ void rig_settle(struct rig *rig)
 	rig_unlock(rig);
 }
 
+void rig_become(struct rig *rig, const struct rig_opts *opts)
+{
+	struct rig_opts now = *opts;
+
+	rig_lock(rig);
+	now.path = rig->opts.path;
+	now.on_chain = rig->opts.on_chain;
+	now.ctx = rig->opts.ctx;
+	rig->opts = now;
+	rig_unlock(rig);
+	rig_hang_up(rig);
+}
+
 const char *rig_address(struct rig *rig)
 {
 	return rig->address;

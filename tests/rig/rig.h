@@ -127,6 +127,7 @@ struct rig_chain {
  * @slots: answer to GET_MAX_MEM_SLOTS
  * @config: configuration space
  * @start_on_kick: a ring starts with the first kick instead of with SET_VRING_KICK
+ * @together: no ring is served before so many of them run, from 0 on
  * @on_chain: called by the rig's thread for every chain after a kick. It completes the chain with
  * 	rig_put() or
  *	rig_complete(), now or later. NULL: the test takes chains itself with rig_take()
@@ -140,6 +141,7 @@ struct rig_opts {
 	uint64_t slots;
 	struct virtio_scsi_config config;
 	bool start_on_kick;
+	unsigned together;
 	void (*on_chain)(struct rig *rig, unsigned queue, const struct rig_chain *chain, void *ctx);
 	void *ctx;
 };
@@ -177,6 +179,13 @@ const char *rig_address(struct rig *rig);
 
 /* Tells that the socket of rig_address() has found an owner, who closes it. */
 void rig_taken(struct rig *rig);
+
+/**
+ * rig_become - End the connection; what the front-end meets next time is another kind of back-end
+ * @rig: the rig, listening on a path
+ * @opts: what kind; the path, @on_chain and @ctx stay as they are
+ */
+void rig_become(struct rig *rig, const struct rig_opts *opts);
 
 /* The front-end's end of the socket; -1 when listening on a path. */
 int rig_socket(struct rig *rig);

@@ -253,6 +253,17 @@ uint32_t ring_base(const struct ring *ring)
 	return ring->dev.packed ? device_position(&ring->dev) : ring->dev.seen;
 }
 
+static bool all_run(struct rig *rig)
+{
+	unsigned i;
+
+	for (i = 0; i < rig->opts.together; i++) {
+		if (!rig_running(rig, i))
+			return false;
+	}
+	return true;
+}
+
 /*
  * Serves what is there, asks to be told of more, and looks once again, so that no kick is missed.
  */
@@ -265,7 +276,7 @@ void ring_kicked(struct rig *rig, unsigned queue)
 	if (rig->opts.start_on_kick && ring->have_addr)
 		ring->started = true;
 	rig_changed(rig);
-	if (!rig->opts.on_chain || !ring->started || !ring->enabled)
+	if (!rig->opts.on_chain || !ring->started || !ring->enabled || !all_run(rig))
 		return;
 	do {
 		while (!rig->violated && rig_take(rig, queue, &chain))

@@ -162,13 +162,28 @@ static void test_each_connection_is_verified(void **state)
 	desk_close(&d);
 }
 
+/* From now on the disk is busy, whatever it is asked. */
+static void answer_busy(struct desk *d)
+{
+	struct answer busy;
+	struct chain chain;
+
+	while (model_take(d->m, DESK_SHARED, &chain)) {
+		busy = model_good(&chain);
+		busy.status = BUSY;
+		model_answer(d->m, &chain, &busy);
+	}
+}
+
 /* Steps of 10 ms until requests are replayed instead, which begins with another connection. */
-static unsigned time_to_replay(struct desk *d)
+static unsigned time_to_replay(struct desk *d, void (*meanwhile)(struct desk *d))
 {
 	const unsigned before = loss_attempts;
 	unsigned ms;
 
 	for (ms = 0; ms < 60000 && loss_attempts == before; ms += 10) {
+		if (meanwhile)
+			meanwhile(d);
 		clock_skip(10);
 		loss_look(d);
 	}
@@ -206,7 +221,7 @@ static void test_no_answer(void **state)
 			loss_look(&d);
 			assert_int_equal(state_of(&d), VSCSI_DEV_RECONNECTING);
 		}
-		assert_in_range(time_to_replay(&d), table[i].least, table[i].most);
+		assert_in_range(time_to_replay(&d, NULL), table[i].least, table[i].most);
 		answer_questions(&d);
 		loss_find(&d);
 		desk_poll_nothing(&d);
@@ -218,8 +233,6 @@ static void test_no_answer(void **state)
 /* The disk is busy: the question waits to be asked again, and is ended with its connection. */
 static void test_questions_in_backoff(void **state)
 {
-	struct answer busy;
-	struct chain chain;
 	struct desk d;
 	unsigned i;
 
@@ -227,14 +240,9 @@ static void test_questions_in_backoff(void **state)
 	open_tracked(&d, "");
 	loss_read(&d, 1);
 	for (i = 0; i < 3; i++) {
+		/* There is one question: none is left of the time before. */
 		begin_to_verify(&d);
-		assert_true(model_take(d.m, DESK_SHARED, &chain));
-		busy = model_good(&chain);
-		busy.status = BUSY;
-		model_answer(d.m, &chain, &busy);
-		loss_look(&d);
-		assert_int_equal(model_waiting(d.m, DESK_SHARED), 0);
-		assert_in_range(time_to_replay(&d), 900, 1100);
+		assert_in_range(time_to_replay(&d, answer_busy), 900, 1100);
 		/* It is asked anew, once, beside a scan. */
 		assert_int_equal(model_waiting(d.m, DESK_SHARED), 2);
 		answer_questions(&d);
@@ -292,6 +300,40 @@ static void test_ended_meanwhile(void **state)
 	}
 }
 
+/* Rings that have become too small are none; larger ones do as well. */
+static void test_sizes_of_rings_when_it_is_back(void **state)
+{
+	static const char *const options[] = {"", "recovery=replay", "recovery=report"};
+	static const int sizes[] = {0, 4, 127, 128, 256};
+	struct vscsi_completion done;
+	struct desk d;
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_LEN(options) * ARRAY_LEN(sizes); i++) {
+		const int size = sizes[i % ARRAY_LEN(sizes)];
+
+		open_tracked(&d, options[i / ARRAY_LEN(sizes)]);
+		lose(&d);
+		d.m->fake.queue_max = size;
+		loss_away = false;
+		clock_skip(20);
+		if (size < 128) {
+			assert_int_equal(vscsi_dev_poll_events(d.dev, NULL, 0), -ENOTCONN);
+			assert_non_null(
+				strstr(vscsi_last_error(), "lacks what is in use: it came"));
+			assert_int_equal(vscsi_poll(d.queue, &done, 1), -ENOTCONN);
+		} else {
+			loss_look(&d);
+			assert_int_equal(state_of(&d), VSCSI_DEV_RUNNING);
+			desk_poll_nothing(&d);
+			loss_read(&d, 1);
+			loss_serve(&d, 1);
+		}
+		desk_close(&d);
+	}
+}
+
 int verify_tests(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -302,6 +344,7 @@ int verify_tests(void)
 		cmocka_unit_test(test_questions_in_backoff),
 		cmocka_unit_test(test_lun_closed_meanwhile),
 		cmocka_unit_test(test_ended_meanwhile),
+		cmocka_unit_test(test_sizes_of_rings_when_it_is_back),
 	};
 
 	return cmocka_run_group_tests_name("device/verify", tests, NULL, NULL);
