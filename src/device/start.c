@@ -13,44 +13,13 @@
 #include "device/events.h"
 #include "device/memory.h"
 #include "device/rings.h"
-#include "util/clock.h"
 #include "util/error.h"
-#include "util/log.h"
-
-/* What a step returns that has begun another run instead of going on with this one. */
-#define RESTARTED 1
-
-/*
- * How long LUNs may take to report their identity before requests are replayed rather than
- * continued.
- */
-#define VERIFY_MS 1000u
 
 void start_begin(struct vscsi_dev *dev, enum start_purpose purpose)
 {
 	dev->start.purpose = purpose;
 	dev->start.step = 0;
 	dev->start.ring = 0;
-}
-
-/*
- * A device that doesn't track requests in flight any more, or has other disks or features, can't
- * continue with them: they are sent again to one that has what that needs.
- */
-static int replay_instead(struct vscsi_dev *dev, const char *why)
-{
-	log_warn("requests in flight are replayed: %s", why);
-	virtio_disconnect(&dev->virtio);
-	rings_end_verify(dev);
-	lun_table_suspect_again(&dev->luns);
-	queue_set_replay_only(&dev->queues);
-	start_begin(dev, START_FRESH);
-	return RESTARTED;
-}
-
-static bool continues(const struct vscsi_dev *dev)
-{
-	return dev->start.purpose == START_VERIFY || dev->start.purpose == START_CONTINUE;
 }
 
 /*
@@ -85,23 +54,16 @@ static int connect(struct vscsi_dev *dev)
 	int err;
 
 	if (dev->start.purpose != START_OPEN)
-		return virtio_reopen(&dev->virtio, continues(dev));
+		return virtio_reopen(&dev->virtio);
 	err = config_transport_opts(&dev->opts, dev->start.where, &opts);
 	return err ? err : virtio_open(&dev->virtio, dev->start.where, &opts);
 }
 
 static int negotiate(struct vscsi_dev *dev)
 {
-	struct virtio_request request = config_features(dev, continues(dev));
-	int err = virtio_negotiate(&dev->virtio, &request);
+	struct virtio_request request = config_features(dev);
 
-	if (err == -EOPNOTSUPP && dev->start.purpose == START_VERIFY)
-		return replay_instead(dev, "the device lacks features that they were made for");
-	if (err)
-		return err;
-	if (dev->start.purpose == START_VERIFY && !virtio_tracked(&dev->virtio))
-		return replay_instead(dev, "the device no longer tracks them");
-	return 0;
+	return virtio_negotiate(&dev->virtio, &request);
 }
 
 /* A reconnected device is shown its memory when its first ring starts. */
@@ -120,22 +82,17 @@ static int map_memory(struct vscsi_dev *dev)
 
 static int prepare_rings(struct vscsi_dev *dev)
 {
-	unsigned usable = dev->queues.usable;
 	int err;
 
 	if (dev->start.purpose == START_OPEN)
 		return rings_create(dev);
 	err = rings_check(dev);
-	if (err)
-		return err;
-	if (dev->start.purpose == START_VERIFY && dev->queues.usable != usable)
-		return replay_instead(dev, "the device has another number of queues");
-	return rings_renew(dev);
+	return err ? err : rings_renew(dev);
 }
 
 static int track(struct vscsi_dev *dev)
 {
-	if (dev->start.purpose == START_VERIFY || !device_can_reconnect(dev))
+	if (dev->opts.recovery != VSCSI_RECOVERY_EXACT || !device_can_reconnect(dev))
 		return 0;
 	return rings_track(dev);
 }
@@ -146,48 +103,16 @@ static int start_rings(struct vscsi_dev *dev)
 	unsigned count = VQ_REQUEST + dev->queues.usable;
 	int err = 0;
 
-	if (dev->start.purpose == START_VERIFY)
-		return rings_start_verify(dev);
 	while (dev->start.ring < count && !err) {
 		err = rings_start(dev, dev->start.ring);
 		dev->start.ring += err == 0;
 	}
-	if (err == -EIO && dev->start.purpose == START_CONTINUE)
-		return replay_instead(dev, "the device refuses to continue with them");
 	return err;
 }
 
 static int run(struct vscsi_dev *dev)
 {
 	return virtio_run(&dev->virtio);
-}
-
-/*
- * Before the device continues with requests in flight, its LUNs are verified over a connection of
- * their own: what it had begun would go to another disk otherwise.
- */
-static int verify(struct vscsi_dev *dev)
-{
-	unsigned looks = LOOKS;
-	unsigned lost;
-	unsigned doubts;
-
-	if (dev->start.purpose != START_VERIFY)
-		return 0;
-	if (rings_verify_begin(dev))
-		dev->start.verify_ms = clock_ms() + VERIFY_MS;
-	do {
-		doubts = events_revalidate(dev, dev->verify, &lost);
-		if (lost)
-			return replay_instead(dev, "a LUN is gone or another one");
-	} while (doubts && --looks && device_pump_on(dev->verify) > 0);
-	if (doubts && clock_ms() < dev->start.verify_ms)
-		return -EINPROGRESS;
-	if (doubts)
-		return replay_instead(dev, "a LUN doesn't report its identity");
-	rings_end_verify(dev);
-	start_begin(dev, START_CONTINUE);
-	return RESTARTED;
 }
 
 static int read_config(struct vscsi_dev *dev)
@@ -209,7 +134,6 @@ static const struct {
 	{"tracking requests in flight", track},
 	{"starting virtqueues", start_rings},
 	{"setting DRIVER_OK", run},
-	{"verifying LUNs", verify},
 };
 
 const char *start_step_name(const struct vscsi_dev *dev)
@@ -224,7 +148,7 @@ int start_advance(struct vscsi_dev *dev)
 
 		if (ret < 0)
 			return ret;
-		dev->start.step += ret == 0;
+		dev->start.step++;
 	}
 	return 0;
 }

@@ -53,7 +53,7 @@ ALWAYS_INLINE bool is_plain(const struct vscsi_queue *queue, const struct io_lun
 
 /* The data descriptors of a slot that has its shape. */
 ALWAYS_INLINE struct vring_desc *data_descs(const struct ioq *ioq, const struct slot *slot,
-					   struct layout l)
+					    struct layout l)
 {
 	if (!l.direct)
 		return header_data(slot->header);
@@ -128,10 +128,10 @@ ALWAYS_INLINE bool put_one(struct vscsi_queue *queue, struct io_lun *lun, const 
 }
 
 /*
- * Writes a segment's data descriptor and its private copy, if it lies in the region used last and is not empty.
- * Addresses are counted from the end of the region, so that one compare finds what is empty, goes
- * beyond it, or wraps. Segments that touch stay as they are: looking for them costs more than it
- * saves.
+ * Writes a segment's data descriptor and its private copy, if it lies in the region used last and
+ * is not empty. Addresses are counted from the end of the region, so that one compare finds what is
+ * empty, goes beyond it, or wraps. Segments that touch stay as they are: looking for them costs
+ * more than it saves.
  */
 ALWAYS_INLINE bool put_segment(const struct dma_cache *cache, struct vring_desc *data,
 			       struct segment *copy, const struct iovec *iov)

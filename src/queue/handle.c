@@ -58,26 +58,6 @@ static struct ioq *take_ioq(struct queue_set *set, uint32_t flags, bool *shared)
 	return ioq;
 }
 
-int queue_create_on(struct ioq *ioq, struct vscsi_queue **out)
-{
-	struct vscsi_queue *queue = calloc(1, sizeof(*queue));
-	unsigned i;
-
-	if (!queue)
-		return error_set(-ENOMEM, "out of memory");
-	queue->ioq = ioq;
-	queue->free_threaded = true;
-	queue->internal = true;
-	queue->done = NO_SLOT;
-	queue->budget = queue->allowance = 1;
-	ioq->users++;
-	ioq->exclusive = true;
-	for (i = 0; i < ioq->depth; i++)
-		ioq->slots[i].owner = queue;
-	*out = queue;
-	return 0;
-}
-
 int queue_create(struct queue_set *set, uint32_t flags, bool internal, struct vscsi_queue **out)
 {
 	struct vscsi_queue *queue = calloc(1, sizeof(*queue));

@@ -85,8 +85,7 @@ int queue_write_zeroes(struct vscsi_queue *queue, struct io_lun *lun, uint64_t l
 	err = request_gather(queue->ioq, &request, &zeroes, 1, true);
 	if (err)
 		return request_abandon(queue, lun, slot, err);
-	scsi_cdb_write_same(slot->cdb, lba, blocks,
-			    SCSI_WS_16 | (unmap ? SCSI_WS_UNMAP : 0));
+	scsi_cdb_write_same(slot->cdb, lba, blocks, SCSI_WS_16 | (unmap ? SCSI_WS_UNMAP : 0));
 	request_fill(queue->ioq, slot, lun, &request);
 	return request_commit(queue, lun, slot, user_data);
 }
