@@ -53,19 +53,25 @@ struct vscsi_mem;
  *   recovery   read, write, flush,     compare-and-write, raw commands    cost
  *              unmap, write_zeroes     (unless ..._REPEATABLE)
  *   REPLAY     resent, in order        complete with -ECONNRESET          none
- *   EXACT      continued               continued                          in-flight tracking in the
+ *   EXACT      resent, in order        complete with -ECONNRESET          in-flight tracking in the
  *                                                                         back-end, 12 to 17 % of
  *                                                                         its rate
  *   REPORT     complete with           complete with -ECONNRESET          none
  *              -ECONNRESET
  *   OFF        complete with -ENOTCONN; the device fails at once          none
  *
- * EXACT needs a vhost-user back-end with the INFLIGHT_SHMFD protocol feature, which records
- * requests in flight in a file that outlives it. Each request completes once; one that was
- * executed, but not yet recorded as completed when the back-end died, is executed twice. After a
- * device reset, or if a LUN is missing or is another disk after the reconnect, EXACT acts as
- * REPLAY. If the device itself asks for a reset (virtio 1.4, 2.1.1), all requests in flight
- * complete with -ECONNRESET in every mode.
+ * -ECONNRESET means: the outcome is unknown. A request that is resent may be executed twice: the
+ * lost device may have executed it without reporting that. If the device itself asks for a reset
+ * (virtio 1.4, 2.1.1), all requests in flight complete with -ECONNRESET.
+ *
+ * A lost device may have written anything to the memory that it shared with this process before it
+ * was lost. Nothing there is trusted afterwards: rings, command headers and descriptors are written
+ * again from private memory before the next device reads them. Only the data are not, if they are
+ * in DMA memory of the application.
+ *
+ * EXACT insists on a vhost-user back-end that tracks its requests in flight (INFLIGHT_SHMFD), for
+ * back-ends that need this. What one back-end tracked isn't handed to the next: it lies in memory
+ * that the first may have overwritten, and the library knows its requests itself.
  *
  * The library has no thread of its own. vscsi_poll(), vscsi_wait(), vscsi_next_timeout_ms(),
  * vscsi_dev_poll_events() and the sync calls advance the reconnect, one non-blocking step per call.
@@ -140,7 +146,7 @@ struct vscsi_mem;
  *	the device and the ring allow
  * @timeout_ms: limit for each answer of the device to a control message, and for each command that
  *	a call of sync.h sends, in milliseconds; default 30000
- * @recovery: VSCSI_RECOVERY_*; default: EXACT if the back-end supports it, otherwise REPLAY
+ * @recovery: VSCSI_RECOVERY_*; default: REPLAY
  * @mem: pool for rings and bounce buffers; NULL: a pool of the device's own, of @mem_bytes bytes
  *	(default 16 MiB, ordinary pages if there are no hugepages)
  * @mem_bytes: bytes of the device's own pool

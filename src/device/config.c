@@ -143,16 +143,11 @@ static void request_laid_out(const struct vscsi_dev *dev, struct virtio_request 
 	request(out, bit, how);
 }
 
-struct virtio_request config_features(const struct vscsi_dev *dev, bool same)
+struct virtio_request config_features(const struct vscsi_dev *dev)
 {
 	const struct vscsi_dev_opts *o = &dev->opts;
 	struct virtio_request out = {0, 0};
 
-	/* Requests in flight were made for all of them (vhost-user, "Inflight I/O tracking"). */
-	if (same) {
-		out.want = out.must = atomic_load(&dev->queues.features);
-		return out;
-	}
 	request_laid_out(dev, &out, VIRTIO_RING_F_INDIRECT_DESC, o->indirect);
 	request_laid_out(dev, &out, VIRTIO_F_RING_PACKED, o->packed);
 	request_laid_out(dev, &out, VIRTIO_F_IN_ORDER, o->in_order);
@@ -163,14 +158,6 @@ struct virtio_request config_features(const struct vscsi_dev *dev, bool same)
 	request(&out, VIRTIO_F_NOTIFICATION_DATA, o->notify_data);
 	request(&out, VIRTIO_F_NOTIF_CONFIG_DATA, o->notify_config);
 	return out;
-}
-
-/* Whether the device is to track requests in flight, as VSCSI_ON, OFF or DEFAULT. */
-static uint32_t tracking(const struct vscsi_dev_opts *opts)
-{
-	if (opts->recovery == VSCSI_RECOVERY_EXACT)
-		return VSCSI_ON;
-	return opts->recovery ? VSCSI_OFF : VSCSI_DEFAULT;
 }
 
 /* Options that the transport doesn't have can't be asked for. */
@@ -196,7 +183,7 @@ int config_transport_opts(const struct vscsi_dev_opts *o, const char *where,
 		{o->reset_device, "reset_device"},
 		{o->status, "status"},
 		{o->backend_req, "backend_req"},
-		{tracking(o), "inflight"},
+		{o->recovery == VSCSI_RECOVERY_EXACT ? VSCSI_ON : VSCSI_OFF, "inflight"},
 	};
 	unsigned i;
 

@@ -14,8 +14,8 @@
  */
 int config_read(struct vscsi_dev *dev);
 
-/* The features to ask for; @same: exactly those that it had before. */
-struct virtio_request config_features(const struct vscsi_dev *dev, bool same);
+/* The features to ask for. */
+struct virtio_request config_features(const struct vscsi_dev *dev);
 
 /* The options of a connection: 0, or -EINVAL for one that the transport doesn't have. */
 int config_transport_opts(const struct vscsi_dev_opts *opts, const char *where,

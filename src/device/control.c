@@ -73,16 +73,6 @@ struct virtq *control_virtq(struct vscsi_dev *dev)
 	return &dev->control->vq;
 }
 
-uint32_t control_resume_base(struct vscsi_dev *dev)
-{
-	uint32_t base;
-
-	pthread_mutex_lock(&dev->control->lock);
-	base = virtq_resume_base(&dev->control->vq);
-	pthread_mutex_unlock(&dev->control->lock);
-	return base;
-}
-
 static void prepare_slots(struct vscsi_dev *dev, struct control *control)
 {
 	struct dma_cache cache = {.table = NULL};

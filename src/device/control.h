@@ -23,9 +23,8 @@ int control_create(struct vscsi_dev *dev);
 int control_renew(struct vscsi_dev *dev);
 void control_destroy(struct vscsi_dev *dev);
 
-/* The control virtqueue, to start and stop; and its position when a device is lost. */
+/* The control virtqueue, to start and stop. */
 struct virtq *control_virtq(struct vscsi_dev *dev);
-uint32_t control_resume_base(struct vscsi_dev *dev);
 
 /* For control_send(): only a function of its own will do. */
 #define CONTROL_ALONE UINT64_MAX

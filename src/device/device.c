@@ -114,7 +114,6 @@ static void cut_off(struct vscsi_dev *dev)
 	if (!*dev->failure)
 		snprintf(dev->failure, sizeof(dev->failure), "it is being closed");
 	virtio_close(&dev->virtio);
-	rings_end_verify(dev);
 	device_set_state(dev, DEV_CLOSED);
 	queue_set_kill(&dev->queues);
 	pthread_mutex_unlock(&dev->lock);

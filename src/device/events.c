@@ -316,24 +316,19 @@ static void note_change(struct event_list *list, const struct lun_change *change
 		event_list_add(list, change->type, change->target, change->number, change->code);
 }
 
-unsigned events_revalidate(struct vscsi_dev *dev, struct vscsi_queue *queue, unsigned *lost)
+unsigned events_revalidate(struct vscsi_dev *dev)
 {
 	struct lun_change changes[CHANGES];
 	unsigned doubts;
 	unsigned count;
 	unsigned i;
 
-	*lost = 0;
-	dev->luns.revalidate_queue = queue;
 	do {
 		count = 0;
 		doubts = lun_table_revalidate(&dev->luns, clock_ms(), dev->reconnect.missing_ms,
 					      changes, CHANGES, &count);
-		for (i = 0; i < count; i++) {
+		for (i = 0; i < count; i++)
 			note_change(&dev->events->list, &changes[i]);
-			*lost += changes[i].type == VSCSI_EVENT_UNPLUGGED ||
-				 changes[i].type == VSCSI_EVENT_CHANGED;
-		}
 	} while (count == CHANGES);
 	return doubts;
 }

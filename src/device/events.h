@@ -37,14 +37,8 @@ void events_look(struct vscsi_dev *dev);
 /* Acts on unit attentions that queues have found. Locked. */
 void events_take_notices(struct vscsi_dev *dev);
 
-/**
- * events_revalidate - Go on with revalidating LUNs in doubt. Locked; never waits
- * @queue: the library's handle to ask them on
- * @lost: receives how many turned out to be gone or others
- *
- * Return: how many are still in doubt.
- */
-unsigned events_revalidate(struct vscsi_dev *dev, struct vscsi_queue *queue, unsigned *lost);
+/* Goes on with revalidating LUNs in doubt. Locked; never waits. Returns how many still are. */
+unsigned events_revalidate(struct vscsi_dev *dev);
 
 /**
  * events_rescan - Begin a scan if one is wanted, and go on with it. Locked; never waits

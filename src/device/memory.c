@@ -92,7 +92,7 @@ static int change(struct vscsi_dev *dev, const struct dma_region *region, uint64
 	 * error text stays that of the caller's failure.
 	 */
 	if (err == -ENOTCONN && device_running(dev))
-		reconnect_begin(dev, error_text(), INFLIGHT_CONTINUE, false);
+		reconnect_begin(dev, error_text(), INFLIGHT_REPLAY, false);
 	if (err == -EPROTO && device_running(dev))
 		device_fail(dev, error_text());
 	pthread_mutex_unlock(&dev->lock);

@@ -93,16 +93,6 @@ static void fail_unstable(struct vscsi_dev *dev, const char *why)
 	device_fail(dev, text);
 }
 
-static enum inflight_policy choose_policy(struct vscsi_dev *dev, enum inflight_policy best)
-{
-	if (dev->opts.recovery == VSCSI_RECOVERY_REPORT)
-		return INFLIGHT_REPORT;
-	/* A reset that was carried out has ended the tracking. */
-	if (best == INFLIGHT_CONTINUE && (!dev->verify || !virtio_tracked(&dev->virtio)))
-		return INFLIGHT_REPLAY;
-	return best;
-}
-
 void reconnect_begin(struct vscsi_dev *dev, const char *why, enum inflight_policy best, bool stop)
 {
 	struct reconnect *reconnect = &dev->reconnect;
@@ -120,16 +110,14 @@ void reconnect_begin(struct vscsi_dev *dev, const char *why, enum inflight_polic
 		return;
 	}
 	log_warn("the device is lost, reconnecting: %s", why);
-	best = choose_policy(dev, best);
+	if (dev->opts.recovery == VSCSI_RECOVERY_REPORT)
+		best = INFLIGHT_REPORT;
 	if (!stop)
 		virtio_disconnect(&dev->virtio);
 	queue_set_lose(&dev->queues, best, stop);
 	lun_table_suspect_all(&dev->luns);
-	start_begin(dev, best == INFLIGHT_CONTINUE && queue_set_continues(&dev->queues)
-				 ? START_VERIFY
-				 : START_FRESH);
+	start_begin(dev, START_FRESH);
 	dev->start.stop = stop;
-	dev->start.continue_ms = 0;
 	set_limits(reconnect, left);
 	device_set_state(dev, DEV_RECONNECTING);
 	queue_set_wake(&dev->queues);
@@ -182,9 +170,6 @@ static void try_again_later(struct vscsi_dev *dev, int err, const char *why)
 	char text[256];
 
 	reconnect->trying = false;
-	rings_end_verify(dev);
-	/* Whatever a LUN was on this connection, it may be another one on the next. */
-	lun_table_suspect_again(&dev->luns);
 	if (is_final(err)) {
 		snprintf(text, sizeof(text), "%s%s",
 			 err == -ENODEV ? "" : "it came back and lacks what is in use: ", why);
@@ -198,7 +183,7 @@ static void try_again_later(struct vscsi_dev *dev, int err, const char *why)
 		return;
 	}
 	log_info("the device is not back yet: %s", why);
-	start_begin(dev, queue_set_continues(&dev->queues) ? START_VERIFY : START_FRESH);
+	start_begin(dev, START_FRESH);
 	schedule_attempt(reconnect, now);
 }
 

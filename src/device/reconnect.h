@@ -4,9 +4,9 @@
  * asks for events takes the next step of the start sequence (start.h) when one is due.
  *
  * While the device is away each request queue keeps its requests, new ones can be prepared, and
- * nobody but its user touches it. A device that tracks requests in flight continues with the same
- * virtqueues, after it was verified that it has the same disks; any other one gets new ones
- * (ioq.next_vq), and the user of a queue switches to its own at its next poll.
+ * nobody but its user touches it. The device that reconnects gets new virtqueues (ioq.next_vq), and
+ * the user of a queue switches to its own at its next poll. LUNs are revalidated on these before
+ * anything is sent to them.
  */
 #ifndef DEVICE_RECONNECT_H
 #define DEVICE_RECONNECT_H

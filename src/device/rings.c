@@ -7,8 +7,6 @@
 #include "device/control.h"
 #include "device/events.h"
 #include "device/rings.h"
-#include "queue/call.h"
-#include "queue/complete.h"
 #include "util/error.h"
 
 /*
@@ -16,9 +14,6 @@
  * 1,024, 51 with 4,096 (tests/bench rate, AMD EPYC); and each takes 500 bytes of the pool.
  */
 #define DEFAULT_QUEUE_SIZE 128u
-
-/* Entries of the virtqueue on which LUNs are verified: a few questions at a time. */
-#define VERIFY_QUEUE_SIZE 16u
 
 /* One request queue for each CPU that we may use, and the one that is kept for sharing. */
 static unsigned useful_queues(void)
@@ -83,39 +78,6 @@ static int create_request_queues(struct vscsi_dev *dev)
 	return err;
 }
 
-/*
- * The queue for verifying LUNs, where the device may ever continue with requests in flight, and
- * virtqueues to stand in for control and event queue meanwhile.
- */
-static int create_verify(struct vscsi_dev *dev)
-{
-	struct queue_set *set = &dev->queues;
-	struct ioq *ioq;
-	unsigned size;
-	unsigned i;
-	int err = 0;
-
-	if (!set->doubled || !dev->virtio.transport->ops->tracked ||
-	    (dev->opts.recovery && dev->opts.recovery != VSCSI_RECOVERY_EXACT))
-		return 0;
-	for (i = 0; i < VQ_REQUEST && !err; i++)
-		err = virtq_init(&dev->stand_ins[i], set->transport, dev->mem, i, VERIFY_QUEUE_SIZE,
-				 set->features);
-	if (!err)
-		err = choose_size(dev, VQ_REQUEST, VERIFY_QUEUE_SIZE, &size);
-	if (err)
-		return err;
-	set->doubled = false;
-	err = ioq_create(set, VQ_REQUEST, size, &ioq);
-	set->doubled = true;
-	if (err)
-		return err;
-	err = queue_create_on(ioq, &dev->verify);
-	if (err)
-		ioq_destroy(ioq);
-	return err;
-}
-
 int rings_create(struct vscsi_dev *dev)
 {
 	unsigned wanted = dev->opts.queues ? dev->opts.queues : useful_queues();
@@ -136,8 +98,6 @@ int rings_create(struct vscsi_dev *dev)
 		err = events_create(dev);
 	if (!err)
 		err = create_request_queues(dev);
-	if (!err)
-		err = create_verify(dev);
 	if (err)
 		return err;
 	set->zeroes = dma_alloc(dev->mem, MAX_BLOCK_SIZE, 4096);
@@ -146,26 +106,19 @@ int rings_create(struct vscsi_dev *dev)
 	memset(set->zeroes, 0, MAX_BLOCK_SIZE);
 	dev->luns.limits.slots = set->count * set->ioqs[0]->depth;
 	err = queue_create(set, VSCSI_QUEUE_SHARED, true, &dev->sync);
-	dev->luns.queue = dev->luns.revalidate_queue = dev->sync;
+	dev->luns.queue = dev->sync;
 	return err;
 }
 
 void rings_destroy(struct vscsi_dev *dev)
 {
 	struct queue_set *set = &dev->queues;
-	struct ioq *verify = dev->verify ? dev->verify->ioq : NULL;
 	unsigned i;
 
-	if (set->forked) {
+	if (set->forked)
 		queue_abandon(dev->sync);
-		queue_abandon(dev->verify);
-	} else {
+	else
 		queue_destroy(dev->sync);
-		queue_destroy(dev->verify);
-	}
-	ioq_destroy(verify);
-	for (i = 0; i < VQ_REQUEST; i++)
-		virtq_fini(&dev->stand_ins[i]);
 	for (i = 0; set->ioqs && i < set->count; i++)
 		ioq_destroy(set->ioqs[i]);
 	free(set->ioqs);
@@ -238,30 +191,16 @@ int rings_check(struct vscsi_dev *dev)
 	return err ? err : check_sizes(dev);
 }
 
-/* Those that only verify; what the device continues with stays as it is. */
-static int renew_verify(struct vscsi_dev *dev)
-{
-	int err = ioq_renew(dev->verify->ioq, dev->virtio.features);
-	unsigned i;
-
-	for (i = 0; i < VQ_REQUEST && !err; i++)
-		err = virtq_renew(&dev->stand_ins[i], dev->virtio.features);
-	return err;
-}
-
 int rings_renew(struct vscsi_dev *dev)
 {
 	struct queue_set *set = &dev->queues;
 	unsigned i;
-	int err = 0;
+	int err;
 
 	/* The device before may have written to it, too. */
 	memset(set->zeroes, 0, MAX_BLOCK_SIZE);
-	if (dev->start.purpose == START_VERIFY)
-		err = renew_verify(dev);
-	if (dev->start.purpose == START_FRESH)
-		err = control_renew(dev);
-	if (dev->start.purpose == START_FRESH && !err)
+	err = control_renew(dev);
+	if (!err)
 		err = events_renew(dev);
 	for (i = 0; i < set->usable && !err; i++)
 		err = virtq_renew(&set->ioqs[i]->next_vq, dev->virtio.features);
@@ -287,7 +226,7 @@ int rings_track(struct vscsi_dev *dev)
 {
 	int err = virtio_track(&dev->virtio, VQ_REQUEST + dev->queues.usable, largest_ring(dev));
 
-	if (err || virtio_tracked(&dev->virtio) || dev->opts.recovery != VSCSI_RECOVERY_EXACT)
+	if (err || virtio_tracked(&dev->virtio))
 		return err;
 	return error_set(-EOPNOTSUPP, "the device gives no file to track requests in flight; "
 				      "use recovery=replay or recovery=report");
@@ -302,72 +241,20 @@ struct virtq *rings_at(struct vscsi_dev *dev, unsigned index)
 	return ioq_device_vq(dev->queues.ioqs[index - VQ_REQUEST]);
 }
 
-/*
- * What a run of the start sequence gives the device for a virtqueue: all of them are started even
- * where one is used, as there are back-ends that serve none before they have all.
- */
+/* What a run of the start sequence gives the device for a virtqueue. */
 static struct virtq *vq_to_start(struct vscsi_dev *dev, unsigned index)
 {
-	const bool verify = dev->start.purpose == START_VERIFY;
 	struct ioq *ioq;
 
 	if (index < VQ_REQUEST)
-		return verify ? &dev->stand_ins[index] : rings_at(dev, index);
-	if (verify && index == VQ_REQUEST)
-		return &dev->verify->ioq->vq;
+		return rings_at(dev, index);
 	ioq = dev->queues.ioqs[index - VQ_REQUEST];
 	if (dev->start.purpose == START_OPEN)
 		return &ioq->vq;
-	/* Of a queue that has not resumed since the loss before, that is the one it got then. */
-	return dev->start.purpose == START_CONTINUE && ioq_continues(ioq) ? &ioq->vq
-									  : &ioq->next_vq;
+	return &ioq->next_vq;
 }
 
 int rings_start(struct vscsi_dev *dev, unsigned index)
 {
-	struct virtq *vq = vq_to_start(dev, index);
-
-	if (dev->start.purpose != START_CONTINUE)
-		return virtq_start(vq);
-	if (index == VQ_CONTROL)
-		return virtq_resume(vq, control_resume_base(dev));
-	return virtq_resume(vq, virtq_resume_base(vq));
-}
-
-bool rings_verify_begin(struct vscsi_dev *dev)
-{
-	struct ioq *ioq = dev->verify->ioq;
-	bool new = ioq_state(ioq) == IOQ_DRAINED;
-
-	pthread_mutex_lock(&dev->queues.lock);
-	if (new) {
-		ioq_set_state(ioq, IOQ_RESUMING);
-		ioq_set_state(ioq, IOQ_RUNNING);
-	}
-	pthread_mutex_unlock(&dev->queues.lock);
-	return new;
-}
-
-void rings_end_verify(struct vscsi_dev *dev)
-{
-	struct vscsi_completion done[VERIFY_QUEUE_SIZE];
-	struct ioq *ioq;
-	unsigned i;
-	int count;
-
-	if (!dev->verify || ioq_state(dev->verify->ioq) != IOQ_RUNNING)
-		return;
-	ioq = dev->verify->ioq;
-	pthread_mutex_lock(&dev->queues.lock);
-	ioq_lose(ioq, INFLIGHT_REPORT, false);
-	pthread_mutex_unlock(&dev->queues.lock);
-	/* Nothing is sent again on the next connection. */
-	for (i = 0; i < ioq->depth; i++) {
-		if (slot_state(&ioq->slots[i]) == SLOT_BACKOFF)
-			backoff_lose(ioq, &ioq->slots[i], -ECONNRESET);
-	}
-	do {
-		count = queue_poll_away(dev->verify, done, VERIFY_QUEUE_SIZE);
-		call_deliver_all(done, count);
-	} while (count > 0 || ioq_state(ioq) == IOQ_DOWN);
+	return virtq_start(vq_to_start(dev, index));
 }

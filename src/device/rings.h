@@ -9,8 +9,8 @@
  * rings_create - Make all virtqueues, at the opening
  * rings_check - Check that a reconnected device is large enough for what is in use
  * rings_renew - Empty those that it starts again
- * rings_track - Have it track requests in flight, where that is possible
- * rings_start - Start virtqueue @index: new, or at its old position if the device continues with it
+ * rings_track - Have it track requests in flight, with recovery=exact
+ * rings_start - Start virtqueue @index
  *
  * Locked. Return: 0; -EINPROGRESS, to be called again; or a negative errno with its text set.
  */
@@ -22,13 +22,6 @@ int rings_start(struct vscsi_dev *dev, unsigned index);
 
 /* Frees all of them, once the device is cut off. */
 void rings_destroy(struct vscsi_dev *dev);
-
-/*
- * The virtqueue on which LUNs are verified: let requests on it, true when that is new; end it and
- * whatever is on it, once the device was reset or cut off.
- */
-bool rings_verify_begin(struct vscsi_dev *dev);
-void rings_end_verify(struct vscsi_dev *dev);
 
 /* The virtqueue with that number that the device has. */
 struct virtq *rings_at(struct vscsi_dev *dev, unsigned index);

@@ -13,55 +13,13 @@
 #include "device/events.h"
 #include "device/memory.h"
 #include "device/rings.h"
-#include "util/clock.h"
 #include "util/error.h"
-#include "util/log.h"
-
-/* What a step returns that has begun another run instead of going on with this one. */
-#define RESTARTED 1
-
-/*
- * How long LUNs may take to report their identity, and a device that was reached to get as far as
- * continuing, before requests are replayed rather than continued. Never longer than half of the
- * time that it may still be away.
- */
-#define VERIFY_MS   1000u
-#define CONTINUE_MS 10000u
 
 void start_begin(struct vscsi_dev *dev, enum start_purpose purpose)
 {
 	dev->start.purpose = purpose;
 	dev->start.step = 0;
 	dev->start.ring = 0;
-}
-
-/* Until when to wait for something with this limit: replaying needs time, too. */
-static uint64_t time_for(const struct vscsi_dev *dev, uint64_t now, unsigned ms)
-{
-	uint64_t limit = dev->reconnect.limit_ms;
-	uint64_t half = limit > now ? (limit - now) / 2 : 0;
-
-	return now + (half < ms ? half : ms);
-}
-
-/*
- * A device that doesn't track requests in flight any more, or has other disks or features, can't
- * continue with them: they are sent again to one that has what that needs.
- */
-static int replay_instead(struct vscsi_dev *dev, const char *why)
-{
-	log_warn("requests in flight are replayed: %s", why);
-	virtio_disconnect(&dev->virtio);
-	rings_end_verify(dev);
-	lun_table_suspect_again(&dev->luns);
-	queue_set_replay_only(&dev->queues);
-	start_begin(dev, START_FRESH);
-	return RESTARTED;
-}
-
-static bool continues(const struct vscsi_dev *dev)
-{
-	return dev->start.purpose == START_VERIFY || dev->start.purpose == START_CONTINUE;
 }
 
 /*
@@ -90,46 +48,22 @@ static int stop(struct vscsi_dev *dev)
 	return 0;
 }
 
-static int reconnect(struct vscsi_dev *dev)
-{
-	uint64_t now;
-	int err;
-
-	/* Over this connection LUNs were verified: another one may lead to another device. */
-	if (dev->start.purpose == START_CONTINUE)
-		return 0;
-	err = virtio_reopen(&dev->virtio, dev->start.purpose == START_VERIFY);
-	if (err || dev->start.purpose == START_FRESH)
-		return err;
-	now = clock_ms();
-	if (!dev->start.continue_ms)
-		dev->start.continue_ms = time_for(dev, now, CONTINUE_MS);
-	return 0;
-}
-
 static int connect(struct vscsi_dev *dev)
 {
 	struct transport_opts opts;
 	int err;
 
 	if (dev->start.purpose != START_OPEN)
-		return reconnect(dev);
+		return virtio_reopen(&dev->virtio);
 	err = config_transport_opts(&dev->opts, dev->start.where, &opts);
 	return err ? err : virtio_open(&dev->virtio, dev->start.where, &opts);
 }
 
 static int negotiate(struct vscsi_dev *dev)
 {
-	struct virtio_request request = config_features(dev, continues(dev));
-	int err = virtio_negotiate(&dev->virtio, &request);
+	struct virtio_request request = config_features(dev);
 
-	if (err == -EOPNOTSUPP && continues(dev))
-		return replay_instead(dev, "the device lacks features that they were made for");
-	if (err)
-		return err;
-	if (continues(dev) && !virtio_tracked(&dev->virtio))
-		return replay_instead(dev, "the device no longer tracks them");
-	return 0;
+	return virtio_negotiate(&dev->virtio, &request);
 }
 
 /* A reconnected device is shown its memory when its first ring starts. */
@@ -148,24 +82,17 @@ static int map_memory(struct vscsi_dev *dev)
 
 static int prepare_rings(struct vscsi_dev *dev)
 {
-	unsigned usable = dev->queues.usable;
 	int err;
 
 	if (dev->start.purpose == START_OPEN)
 		return rings_create(dev);
-	/* The device was reset since LUNs were verified. */
-	rings_end_verify(dev);
 	err = rings_check(dev);
-	if (err)
-		return err;
-	if (continues(dev) && dev->queues.usable != usable)
-		return replay_instead(dev, "the device has another number of queues");
-	return rings_renew(dev);
+	return err ? err : rings_renew(dev);
 }
 
 static int track(struct vscsi_dev *dev)
 {
-	if (dev->start.purpose == START_VERIFY || !device_can_reconnect(dev))
+	if (dev->opts.recovery != VSCSI_RECOVERY_EXACT || !device_can_reconnect(dev))
 		return 0;
 	return rings_track(dev);
 }
@@ -180,42 +107,12 @@ static int start_rings(struct vscsi_dev *dev)
 		err = rings_start(dev, dev->start.ring);
 		dev->start.ring += err == 0;
 	}
-	if (err == -EIO && dev->start.purpose == START_CONTINUE)
-		return replay_instead(dev, "the device refuses to continue with them");
 	return err;
 }
 
 static int run(struct vscsi_dev *dev)
 {
 	return virtio_run(&dev->virtio);
-}
-
-/*
- * Before the device continues with requests in flight, its LUNs are verified on virtqueues of their
- * own: what it had begun would go to another disk otherwise. Then it is reset, and continues over
- * the same connection.
- */
-static int verify(struct vscsi_dev *dev)
-{
-	unsigned looks = LOOKS;
-	unsigned lost;
-	unsigned doubts;
-
-	if (dev->start.purpose != START_VERIFY)
-		return 0;
-	if (rings_verify_begin(dev))
-		dev->start.verify_ms = time_for(dev, clock_ms(), VERIFY_MS);
-	do {
-		doubts = events_revalidate(dev, dev->verify, &lost);
-		if (lost)
-			return replay_instead(dev, "a LUN is gone or another one");
-	} while (doubts && --looks && device_pump_on(dev->verify) > 0);
-	if (doubts && clock_ms() < dev->start.verify_ms)
-		return -EINPROGRESS;
-	if (doubts)
-		return replay_instead(dev, "a LUN doesn't report its identity");
-	start_begin(dev, START_CONTINUE);
-	return RESTARTED;
 }
 
 static int read_config(struct vscsi_dev *dev)
@@ -237,7 +134,6 @@ static const struct {
 	{"tracking requests in flight", track},
 	{"starting virtqueues", start_rings},
 	{"setting DRIVER_OK", run},
-	{"verifying LUNs", verify},
 };
 
 const char *start_step_name(const struct vscsi_dev *dev)
@@ -247,14 +143,12 @@ const char *start_step_name(const struct vscsi_dev *dev)
 
 int start_advance(struct vscsi_dev *dev)
 {
-	if (continues(dev) && dev->start.continue_ms && clock_ms() >= dev->start.continue_ms)
-		replay_instead(dev, "the device doesn't get as far as continuing with them");
 	while (dev->start.step < ARRAY_LEN(steps)) {
 		int ret = steps[dev->start.step].take(dev);
 
 		if (ret < 0)
 			return ret;
-		dev->start.step += ret == 0;
+		dev->start.step++;
 	}
 	return 0;
 }

@@ -14,10 +14,8 @@ struct vscsi_dev;
 
 /* What a run of the sequence is for. */
 enum start_purpose {
-	START_OPEN,     /* the first connection */
-	START_FRESH,    /* a new connection with new virtqueues */
-	START_VERIFY,   /* one with virtqueues on which LUNs are verified, and nothing else */
-	START_CONTINUE, /* the same connection, and the virtqueues that were there before */
+	START_OPEN,  /* the first connection */
+	START_FRESH, /* after a loss or a reset: new virtqueues */
 };
 
 /**
@@ -26,9 +24,6 @@ enum start_purpose {
  * @where: address to connect to, while opening
  * @step: index of the step that is next; @ring: of the ring that is started next, within its step
  * @stop: the old connection is there: the device on it is to be stopped first
- * @verify_ms: deadline for verifying LUNs
- * @continue_ms: deadline for continuing with requests in flight, from when the device was first
- *	reached since it was lost; 0: it was not yet
  */
 struct start {
 	enum start_purpose purpose;
@@ -36,8 +31,6 @@ struct start {
 	unsigned step;
 	unsigned ring;
 	bool stop;
-	uint64_t verify_ms;
-	uint64_t continue_ms;
 };
 
 /* Begins a run; one that is under way is forgotten. */

@@ -36,7 +36,6 @@ void device_fail(struct vscsi_dev *dev, const char *why)
 	log_error("the device is lost: %s", why);
 	/* Before anybody may take buffers back. */
 	virtio_disconnect(&dev->virtio);
-	rings_end_verify(dev);
 	device_set_state(dev, DEV_FAILED);
 	queue_set_kill(&dev->queues);
 	queue_set_wake(&dev->queues);

@@ -65,7 +65,7 @@ static void check(struct vscsi_dev *dev)
 	if (err == -EPROTO)
 		device_fail(dev, error_text());
 	else if (err)
-		reconnect_begin(dev, error_text(), INFLIGHT_CONTINUE, false);
+		reconnect_begin(dev, error_text(), INFLIGHT_REPLAY, false);
 	if (err)
 		return;
 	if (what & VIRTIO_CHANGED)
@@ -81,12 +81,11 @@ static void check(struct vscsi_dev *dev)
 static void revalidate(struct vscsi_dev *dev)
 {
 	unsigned looks = LOOKS;
-	unsigned lost;
 
 	/* After a reconnect this also resumes the queue that they are asked on. */
 	device_pump(dev);
 	do {
-		if (!events_revalidate(dev, dev->sync, &lost))
+		if (!events_revalidate(dev))
 			queue_set_wake(&dev->queues);
 	} while (lun_table_doubts(&dev->luns) && --looks && device_pump(dev) > 0);
 }

@@ -58,7 +58,6 @@ struct lun_limits {
  * @first: list of open LUNs
  * @opening: list of LUNs being opened
  * @queue: the library's own handle; this folder sends all its commands on it
- * @revalidate_queue: the handle that LUNs are revalidated on: @queue, or one of another connection
  * @timeout_ms: time limit for each command of this folder
  * @io_timeout_ms: vscsi_dev_opts.io_timeout_ms
  * @lost: why the device failed, for error texts. The text may change, the pointer must not
@@ -75,7 +74,6 @@ struct lun_table {
 	struct vscsi_lun *first;
 	struct vscsi_lun *opening;
 	struct vscsi_queue *queue;
-	struct vscsi_queue *revalidate_queue;
 	uint32_t timeout_ms;
 	uint32_t io_timeout_ms;
 	const char *lost;
@@ -212,8 +210,6 @@ void lun_refresh_end(struct lun_refresh *refresh);
  *
  * lun_table_suspect_all - The device was lost: PRESENT becomes SUSPECT, and table->losses is
  *	incremented. Call it before requests can be sent again
- * lun_table_suspect_again - The same for the next connection after a loss, which may lead to other
- *	disks: what was found on the one before doesn't count
  * lun_table_suspect - A unit attention arrived, or a rescan found a LUN at the address: PRESENT and
  *	GONE become SUSPECT, and a revalidation in progress restarts. Returns whether one is open
  * lun_table_remove - The LUN was removed: it is GONE. Returns whether this is new to the
@@ -224,7 +220,6 @@ void lun_refresh_end(struct lun_refresh *refresh);
  * to lun_table_suspect(), and call lun_table_recount() if some were lost.
  */
 void lun_table_suspect_all(struct lun_table *table);
-void lun_table_suspect_again(struct lun_table *table);
 bool lun_table_suspect(struct lun_table *table, unsigned target, unsigned number);
 bool lun_table_remove(struct lun_table *table, unsigned target, unsigned number);
 void lun_table_recount(struct lun_table *table);

@@ -231,7 +231,7 @@ static bool is_raw(const struct lun_table *table, const struct vscsi_lun *lun)
 /* Begins a probe if it is due. Return: whether this LUN is being probed. */
 static bool begin(struct round *round, struct vscsi_lun *lun)
 {
-	struct vscsi_queue *queue = round->table->revalidate_queue;
+	struct vscsi_queue *queue = round->table->queue;
 
 	/* One that was sent on another connection will not be answered. */
 	if (lun->probing && !lun->stale && lun->probe->query.queue == queue)
@@ -332,7 +332,7 @@ unsigned lun_table_revalidate(struct lun_table *table, uint64_t now, uint64_t mi
 	};
 
 	*count = 0;
-	if (!ioq_running(table->revalidate_queue->ioq))
+	if (!ioq_running(table->queue->ioq))
 		return lun_table_doubts(table);
 	/* The caller keeps the error text of what it was called for. */
 	error_keep(true);
@@ -341,7 +341,7 @@ unsigned lun_table_revalidate(struct lun_table *table, uint64_t now, uint64_t mi
 	pthread_mutex_unlock(&table->lock);
 	error_keep(false);
 	if (round.unsent)
-		query_submit(table->revalidate_queue);
+		query_submit(table->queue);
 	*count = round.count;
 	return lun_table_doubts(table);
 }

@@ -63,10 +63,11 @@ void lun_table_doubt(struct vscsi_lun *lun)
 	lun->missing_until = 0;
 }
 
-void lun_table_suspect_again(struct lun_table *table)
+void lun_table_suspect_all(struct lun_table *table)
 {
 	struct vscsi_lun *lun;
 
+	atomic_fetch_add_explicit(&table->losses, 1, memory_order_relaxed);
 	pthread_mutex_lock(&table->lock);
 	for (lun = table->first; lun; lun = lun->next) {
 		if (io_lun_state(&lun->io) == LUN_GONE)
@@ -77,12 +78,6 @@ void lun_table_suspect_again(struct lun_table *table)
 	}
 	lun_table_count(table);
 	pthread_mutex_unlock(&table->lock);
-}
-
-void lun_table_suspect_all(struct lun_table *table)
-{
-	atomic_fetch_add_explicit(&table->losses, 1, memory_order_relaxed);
-	lun_table_suspect_again(table);
 }
 
 bool lun_table_suspect(struct lun_table *table, unsigned target, unsigned number)

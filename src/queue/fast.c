@@ -130,10 +130,10 @@ ALWAYS_INLINE bool put_one(struct vscsi_queue *queue, struct io_lun *lun, const 
 }
 
 /*
- * Writes a segment's data descriptor and its private copy, if it lies in the region used last and is not empty.
- * Addresses are counted from the end of the region, so that one compare finds what is empty, goes
- * beyond it, or wraps. Segments that touch stay as they are: looking for them costs more than it
- * saves.
+ * Writes a segment's data descriptor and its private copy, if it lies in the region used last and
+ * is not empty. Addresses are counted from the end of the region, so that one compare finds what is
+ * empty, goes beyond it, or wraps. Segments that touch stay as they are: looking for them costs
+ * more than it saves.
  */
 ALWAYS_INLINE bool put_segment(const struct dma_cache *cache, struct vring_desc *data,
 			       struct segment *copy, const struct iovec *iov)

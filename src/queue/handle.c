@@ -87,21 +87,6 @@ static bool take_ioq(struct queue_set *set, uint32_t flags, struct vscsi_queue *
 	return queue->ioq;
 }
 
-int queue_create_on(struct ioq *ioq, struct vscsi_queue **out)
-{
-	struct vscsi_queue *queue = calloc(1, sizeof(*queue));
-
-	if (!queue)
-		return error_set(-ENOMEM, "out of memory");
-	queue->ioq = ioq;
-	queue->free_threaded = true;
-	queue->internal = true;
-	link_handle(queue);
-	own_slots(queue);
-	*out = queue;
-	return 0;
-}
-
 int queue_create(struct queue_set *set, uint32_t flags, bool internal, struct vscsi_queue **out)
 {
 	struct vscsi_queue *queue = calloc(1, sizeof(*queue));

@@ -157,16 +157,6 @@ void ioq_begin_counting(struct ioq *ioq)
 	ioq_choose_path(ioq);
 }
 
-int ioq_renew(struct ioq *ioq, uint64_t features)
-{
-	unsigned i;
-
-	/* The descriptors that slots are formatted with lay in the ring. */
-	for (i = 0; i < ioq->depth; i++)
-		ioq->slots[i].shape = NO_SHAPE;
-	return virtq_renew(&ioq->vq, features);
-}
-
 bool ioq_uses_regions(const struct ioq *ioq, uint64_t regions)
 {
 	unsigned i;

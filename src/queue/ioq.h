@@ -28,8 +28,7 @@
  * RESUMING, the way back of these two when it is lost once more, and DEAD. A thread that uses the
  * queue makes the others, from its polls: DOWN -> DRAINED and READY -> RESUMING when it has decided
  * what becomes of the requests in flight, RESUMING -> RUNNING when it has switched to the new
- * virtqueue; READY -> RUNNING where the device continues with the same one. All with queue_set.lock
- * held.
+ * virtqueue. All with queue_set.lock held.
  *
  * States of a request
  *
@@ -130,9 +129,8 @@ enum ioq_state {
 
 /* What becomes of requests in flight when the device is lost. */
 enum inflight_policy {
-	INFLIGHT_REPORT,   /* they end as 'outcome unknown' */
-	INFLIGHT_REPLAY,   /* they are sent again, those that may be */
-	INFLIGHT_CONTINUE, /* they stay: the device continues with the same virtqueue */
+	INFLIGHT_REPORT, /* they end as 'outcome unknown' */
+	INFLIGHT_REPLAY, /* they are sent again, those that may be */
 };
 
 enum slot_state {
@@ -199,8 +197,8 @@ enum slot_state {
  * @cdb, @task_attr: what the header has of these, without SHAPE_10 and SHAPE_16
  * @parameters: bytes of an UNMAP's parameter list, else 0
  *
- * The first line is all that a completion needs. The second one, with ioq.copies, is what else a lost
- * device may have overwritten in DMA memory: slot_restore() writes a request again from these.
+ * A completion needs the first line only. The second one, with ioq.copies, has what else a lost
+ * device may have overwritten in DMA memory: see slot_restore().
  */
 struct slot {
 	struct virtio_scsi_cmd_req *header;
@@ -250,10 +248,7 @@ struct segment {
 	uint32_t len;
 };
 
-/*
- * What the device reads of a request besides what struct slot has: its segments if they are more
- * than one, first those for the device, or an UNMAP's parameter list.
- */
+/* The rest: segments if they are more than one, those for the device first, or an UNMAP's list. */
 union slot_copy {
 	struct segment segments[SLOT_MAX_SEGS];
 	uint8_t parameters[SLOT_PARAM_BYTES];
@@ -386,9 +381,6 @@ struct queue_set {
 int ioq_create(struct queue_set *set, unsigned index, unsigned size, struct ioq **out);
 void ioq_destroy(struct ioq *ioq);
 
-/* Empties the virtqueue of a queue that has nothing in flight: 0, or -ENOMEM with its text set. */
-int ioq_renew(struct ioq *ioq, uint64_t features);
-
 /*
  * Whether a request in flight uses a region of the set. Any thread; requests prepared before count.
  */
@@ -414,10 +406,7 @@ struct vring_desc *slot_table(const struct ioq *ioq, const struct slot *slot, un
 /* Formats a slot's table for @out segments to and @in segments from the device. */
 void slot_format(struct ioq *ioq, struct slot *slot, unsigned out, unsigned in);
 
-/*
- * Copies the rest of a formatted slot to DMA memory: @lun's address, CDB and attribute, data
- * descriptors, parameters.
- */
+/* Copies the rest of a formatted slot to DMA memory; it is for @lun. */
 void slot_write(struct ioq *ioq, struct slot *slot, const struct io_lun *lun);
 
 /**
@@ -446,11 +435,6 @@ static inline bool ioq_running(const struct ioq *ioq)
 static inline bool ioq_counting(const struct ioq *ioq)
 {
 	return atomic_load_explicit(&ioq->counting, memory_order_relaxed);
-}
-
-static inline bool ioq_continues(const struct ioq *ioq)
-{
-	return atomic_load_explicit(&ioq->policy, memory_order_relaxed) == INFLIGHT_CONTINUE;
 }
 
 /* Counts a rule that the device broke. One thread at a time does: that which polls. */

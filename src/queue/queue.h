@@ -129,9 +129,6 @@ static inline const struct ioq_path *queue_path(const struct vscsi_queue *queue)
  */
 int queue_create(struct queue_set *set, uint32_t flags, bool internal, struct vscsi_queue **out);
 
-/* The same on a ring that is not among those of the set, for callers that take turns by a lock. */
-int queue_create_on(struct ioq *ioq, struct vscsi_queue **out);
-
 void queue_destroy(struct vscsi_queue *queue);
 
 /* The same in a child process: frees the handle, and leaves all that the parent has as it is. */
@@ -220,11 +217,9 @@ bool queue_pending(struct vscsi_queue *queue);
  *
  * queue_set_lose - The device is lost; @stop: it still has to be stopped
  * queue_set_stopped - It was, or was cut off
- * queue_set_ready - It has virtqueues for all usable queues again: next_vq, or those that continue
+ * queue_set_ready - It has virtqueues for all usable queues again: next_vq
  * queue_set_run - It has them for the first time, and nothing is in flight
  * queue_set_kill - It failed
- * queue_set_replay_only - It can't continue with requests in flight: they are sent again
- * queue_set_continues - Whether it is to continue with any
  * queue_set_fork - This is a child process: every call for the queues ends with -ECHILD
  * queue_set_wake - Wakes the threads that sleep on a queue, after its state changed
  */
@@ -233,16 +228,11 @@ void queue_set_stopped(struct queue_set *set);
 void queue_set_ready(struct queue_set *set);
 void queue_set_run(struct queue_set *set);
 void queue_set_kill(struct queue_set *set);
-void queue_set_replay_only(struct queue_set *set);
-bool queue_set_continues(const struct queue_set *set);
 void queue_set_fork(struct queue_set *set);
 void queue_set_wake(struct queue_set *set);
 
 /* How many rules the device broke on all of them that were put right. Any thread. */
 uint64_t queue_set_errors(const struct queue_set *set);
-
-/* queue_set_lose() for one; set->lock held. */
-void ioq_lose(struct ioq *ioq, enum inflight_policy policy, bool stop);
 
 /* The virtqueue that the device has, to which the queue's user may still have to switch. */
 struct virtq *ioq_device_vq(struct ioq *ioq);

@@ -20,7 +20,7 @@ static const uint8_t next_states[] = {
 	[IOQ_STOPPING] = 1u << IOQ_DOWN | 1u << IOQ_DEAD,
 	[IOQ_DOWN] = 1u << IOQ_DRAINED | 1u << IOQ_READY | 1u << IOQ_DEAD,
 	[IOQ_DRAINED] = 1u << IOQ_RESUMING | 1u << IOQ_DEAD,
-	[IOQ_READY] = 1u << IOQ_RESUMING | 1u << IOQ_RUNNING | 1u << IOQ_DOWN | 1u << IOQ_DEAD,
+	[IOQ_READY] = 1u << IOQ_RESUMING | 1u << IOQ_DOWN | 1u << IOQ_DEAD,
 	[IOQ_RESUMING] = 1u << IOQ_RUNNING | 1u << IOQ_DRAINED | 1u << IOQ_DEAD,
 	[IOQ_DEAD] = 0,
 };
@@ -44,7 +44,7 @@ static bool is_undecided(const struct ioq *ioq)
 {
 	enum ioq_state state = ioq_state(ioq);
 
-	return (state == IOQ_DOWN || state == IOQ_READY) && !ioq_continues(ioq);
+	return state == IOQ_DOWN || state == IOQ_READY;
 }
 
 /*
@@ -108,8 +108,6 @@ bool ioq_has_pending(const struct ioq *ioq)
 	case IOQ_STOPPING:
 	case IOQ_DRAINED:
 		return false;
-	case IOQ_DOWN:
-		return !ioq_continues(ioq);
 	default:
 		return true;
 	}
@@ -192,38 +190,15 @@ static void replay(struct ioq *ioq)
 	ioq->progress.marked = false;
 }
 
-/* Continues with the virtqueue that the device has again. Aborts start again. */
-static void continue_ring(struct ioq *ioq)
-{
-	const uint64_t now = clock_ms();
-	unsigned i;
-
-	for (i = 0; i < ioq->depth; i++) {
-		struct slot *slot = &ioq->slots[i];
-
-		if (!slot_in_ring(slot))
-			continue;
-		mark_replayed(ioq, slot);
-		ioq->timers[i].step = 0;
-		ioq->timers[i].tmf = NO_TMF;
-		ioq->timers[i].step_ms = now;
-	}
-}
-
 void ioq_resume(struct ioq *ioq, bool *kick)
 {
 	struct queue_set *set = ioq->set;
-	bool same;
 
 	*kick = false;
 	if (pthread_mutex_trylock(&set->lock))
 		return;
-	same = ioq_state(ioq) == IOQ_READY && ioq_continues(ioq);
-	if (same || ioq_state(ioq) == IOQ_RESUMING) {
-		if (same)
-			continue_ring(ioq);
-		else
-			replay(ioq);
+	if (ioq_state(ioq) == IOQ_RESUMING) {
+		replay(ioq);
 		ioq_set_state(ioq, IOQ_RUNNING);
 		backoff_push_due(ioq);
 		*kick = virtq_publish(&ioq->vq);

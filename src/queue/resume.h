@@ -37,8 +37,8 @@ bool slot_is_possible(const struct ioq *ioq, const struct slot *slot);
  * ioq_resume - Switch to the virtqueue that the device has now, and send again what is in flight
  * @kick: receives whether virtq_kick() has to follow
  *
- * RUNNING then, if the queue was RESUMING, or READY to continue with the same virtqueue. Does
- * nothing where another thread is changing the states of queues: the next poll tries again.
+ * RUNNING then, if the queue was RESUMING. Does nothing where another thread is changing the states
+ * of queues: the next poll tries again.
  */
 void ioq_resume(struct ioq *ioq, bool *kick);
 

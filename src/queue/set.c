@@ -17,13 +17,13 @@ static enum ioq_state state_when_lost(enum ioq_state state, bool stop)
 	}
 }
 
-void ioq_lose(struct ioq *ioq, enum inflight_policy policy, bool stop)
+static void lose(struct ioq *ioq, enum inflight_policy policy, bool stop)
 {
 	enum ioq_state from = ioq_state(ioq);
 	enum ioq_state to = state_when_lost(from, stop);
 
 	/* A queue that has not resumed since the loss before has nothing new in flight. */
-	if (from == IOQ_RUNNING || (from == IOQ_READY && ioq_continues(ioq)))
+	if (from == IOQ_RUNNING)
 		atomic_store(&ioq->policy, policy);
 	if (to != from)
 		ioq_set_state(ioq, to);
@@ -35,7 +35,7 @@ void queue_set_lose(struct queue_set *set, enum inflight_policy policy, bool sto
 
 	pthread_mutex_lock(&set->lock);
 	for (i = 0; i < set->count; i++)
-		ioq_lose(set->ioqs[i], policy, stop);
+		lose(set->ioqs[i], policy, stop);
 	pthread_mutex_unlock(&set->lock);
 }
 
@@ -87,33 +87,10 @@ void queue_set_kill(struct queue_set *set)
 	pthread_mutex_unlock(&set->lock);
 }
 
-void queue_set_replay_only(struct queue_set *set)
-{
-	unsigned i;
-
-	pthread_mutex_lock(&set->lock);
-	for (i = 0; i < set->count; i++) {
-		if (ioq_continues(set->ioqs[i]))
-			atomic_store(&set->ioqs[i]->policy, INFLIGHT_REPLAY);
-	}
-	pthread_mutex_unlock(&set->lock);
-}
-
-bool queue_set_continues(const struct queue_set *set)
-{
-	unsigned i;
-
-	for (i = 0; i < set->usable; i++) {
-		if (ioq_continues(set->ioqs[i]))
-			return true;
-	}
-	return false;
-}
-
 struct virtq *ioq_device_vq(struct ioq *ioq)
 {
 	enum ioq_state state = ioq_state(ioq);
-	bool next = (state == IOQ_READY || state == IOQ_RESUMING) && !ioq_continues(ioq);
+	bool next = state == IOQ_READY || state == IOQ_RESUMING;
 
 	return next ? &ioq->next_vq : &ioq->vq;
 }

@@ -8,7 +8,7 @@
  * Never does: allocate or map DMA memory, kick a device, wait, or interpret what a chain carries.
  * It trusts nothing that it reads from shared memory: each word is loaded once and checked.
  *
- * Locking: none. One thread at a time per ring; the exceptions are marked RING_RACY_READ.
+ * Locking: none. One thread at a time per ring.
  */
 #ifndef RING_COMMON_H
 #define RING_COMMON_H
@@ -18,13 +18,6 @@
 
 /* Largest ring size (virtio 1.4, 2.7, 2.8.10.1). */
 #define RING_MAX_SIZE 32768u
-
-/*
- * For functions that another thread may call while the ring's owner takes chains from it: only
- * packed_resume_base() needs this, after the device is lost. Each field is read in one access and
- * every value it can have is a valid index, so a race can only give an outdated base.
- */
-#define RING_RACY_READ __attribute__((no_sanitize("thread")))
 
 /**
  * struct ring_used - A used chain

@@ -37,7 +37,7 @@ void order_push(struct order *order, uint16_t id, uint16_t head)
 	order->position[id] = order->next++;
 }
 
-RING_RACY_READ unsigned order_batch(const struct order *order, uint16_t id)
+unsigned order_batch(const struct order *order, uint16_t id)
 {
 	uint16_t position = order->position[id];
 	uint16_t before = (uint16_t)(position - order->first);

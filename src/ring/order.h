@@ -42,12 +42,6 @@ struct order {
 int order_init(struct order *order, unsigned size);
 void order_fini(struct order *order);
 
-/* The id of the @number-th chain in flight, counted from 0, the oldest. */
-static inline RING_RACY_READ uint16_t order_id(const struct order *order, unsigned number)
-{
-	return order->fifo[(uint16_t)(order->first + number) & order->mask].id;
-}
-
 /* Records that a chain was pushed. @id is less than the size and not in flight. */
 void order_push(struct order *order, uint16_t id, uint16_t head);
 

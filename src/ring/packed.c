@@ -133,43 +133,24 @@ void packed_disarm(struct packed_ring *ring)
 	store_event(ring->driver, 0, VRING_PACKED_EVENT_FLAG_DISABLE);
 }
 
-/* Walks used descriptors that were not taken yet and returns how many chains they complete. */
-static RING_RACY_READ int walk_used(const struct packed_ring *ring, uint16_t *at, uint16_t *bits)
+int packed_ready(const struct packed_ring *ring)
 {
+	uint16_t at = ring->used;
+	uint16_t bits = ring->used_bits;
 	int ready = 0;
 
-	*at = ring->used;
-	*bits = ring->used_bits;
+	if (ring->in_order)
+		return 1;
 	while (ready < ring->in_flight) {
-		const struct vring_packed_desc *desc = &ring->desc[*at];
+		const struct vring_packed_desc *desc = &ring->desc[at];
 		/* Acquire: as in packed_is_used(). */
 		uint16_t flags = le16toh(__atomic_load_n(&desc->flags, __ATOMIC_ACQUIRE));
 		uint16_t id = le16toh(__atomic_load_n(&desc->id, __ATOMIC_RELAXED));
 
-		if ((flags & PACKED_BITS) != *bits || id >= ring->size || !ring->count[id])
+		if ((flags & PACKED_BITS) != bits || id >= ring->size || !ring->count[id])
 			break;
-		packed_step(ring, at, bits, ring->count[id]);
+		packed_step(ring, &at, &bits, ring->count[id]);
 		ready++;
 	}
 	return ready;
-}
-
-int packed_ready(const struct packed_ring *ring)
-{
-	uint16_t bits;
-	uint16_t at;
-
-	return ring->in_order ? 1 : walk_used(ring, &at, &bits);
-}
-
-RING_RACY_READ uint16_t packed_resume_base(const struct packed_ring *ring)
-{
-	uint16_t bits;
-	uint16_t at;
-
-	if (ring->in_order)
-		packed_walk_batches(ring, &at, &bits);
-	else
-		walk_used(ring, &at, &bits);
-	return (uint16_t)(at | (bits ? EVENT_WRAP : 0));
 }

@@ -112,9 +112,6 @@ bool packed_wants_kick(const struct packed_ring *ring);
 /* Slow path of packed_take(), with VIRTIO_F_IN_ORDER. */
 int packed_take_in_order(struct packed_ring *ring, struct ring_used *used);
 
-/* packed_resume_base() with VIRTIO_F_IN_ORDER: walks the batches that the device has used. */
-void packed_walk_batches(const struct packed_ring *ring, uint16_t *at, uint16_t *bits);
-
 /**
  * packed_arm - Request a notification for the next used chain
  *
@@ -132,12 +129,6 @@ int packed_ready(const struct packed_ring *ring);
 
 /* Disables notifications. The device may still send some. */
 void packed_disarm(struct packed_ring *ring);
-
-/*
- * Index after the last valid used descriptor, with its wrap counter in the highest bit: where a
- * device that was lost resumes. May be called from any thread.
- */
-uint16_t packed_resume_base(const struct packed_ring *ring);
 
 /* Advances by @count entries and inverts the bits on wrap (2.8.1). */
 static inline void packed_step(const struct packed_ring *ring, uint16_t *at, uint16_t *bits,

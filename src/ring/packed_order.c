@@ -34,33 +34,3 @@ int packed_take_in_order(struct packed_ring *ring, struct ring_used *used)
 		packed_retire(ring, order_take(&ring->order, used));
 	return err;
 }
-
-/* Size of the batch that the used descriptor at @at completes; 0 if it is not valid. */
-static RING_RACY_READ unsigned batch_at(const struct packed_ring *ring, uint16_t at, uint16_t bits)
-{
-	const struct vring_packed_desc *desc = &ring->desc[at];
-	/* Acquire: as in packed_is_used(). */
-	uint16_t flags = le16toh(__atomic_load_n(&desc->flags, __ATOMIC_ACQUIRE));
-	uint16_t id = le16toh(__atomic_load_n(&desc->id, __ATOMIC_RELAXED));
-	unsigned batch;
-
-	if ((flags & PACKED_BITS) != bits || id >= ring->size)
-		return 0;
-	batch = order_batch(&ring->order, id);
-	return batch <= ring->in_flight ? batch : 0;
-}
-
-RING_RACY_READ void packed_walk_batches(const struct packed_ring *ring, uint16_t *at,
-					uint16_t *bits)
-{
-	unsigned batch = ring->order.completed;
-	unsigned i = 0;
-
-	*at = ring->used;
-	*bits = ring->used_bits;
-	do {
-		for (; i < batch; i++)
-			packed_step(ring, at, bits, ring->count[order_id(&ring->order, i)]);
-		batch = i < ring->in_flight ? batch_at(ring, *at, *bits) : 0;
-	} while (batch > i);
-}

@@ -148,14 +148,13 @@ static inline size_t transport_device_bytes(const struct transport_queue *queue)
  * @reopen: connect again to what open() connected to, whatever is left of the connection
  * 	before; not
  *	while another operation is in progress. Queues are stopped then, what was mapped is mapped
- *	by the time that the next one starts, and file descriptors that were handed out stay. @keep:
- *	so does the account of track(). -ENODEV: there will be nothing to connect to any more;
- *	-EOPNOTSUPP, -ENOSPC: what there is lacks something
- * @track: have the device track its requests in flight where the memory outlives it.
+ *	by the time that the next one starts, and file descriptors that were handed out stay.
+ *	-ENODEV: there will be nothing to connect to any more; -EOPNOTSUPP, -ENOSPC: what there is
+ *	lacks something
+ * @track: have the device track its requests in flight in memory that outlives it.
  *	Between set_features() and the first queue_start(), on each connection where that is wanted;
- *	@count: virtqueues, @size: entries of the largest. After reopen() with @keep the device goes
- *	on by the account that there is; a reset forgets it otherwise. It may have none to give.
- *	NULL where there never is one
+ *	@count: virtqueues, @size: entries of the largest. reopen() and a reset forget the account.
+ *	The device may have none to give. NULL where there never is one
  * @tracked: whether there is one, and the device reads it
  * @hand_back: leave what the address handed over to the caller: close() then cuts it off, but it
  *	stays the caller's. NULL where nothing can be handed over
@@ -198,7 +197,7 @@ struct transport_ops {
 	void (*disconnect)(struct transport *t);
 	int (*wait_ready)(struct transport *t, int timeout_ms);
 	bool (*can_reopen)(struct transport *t);
-	int (*reopen)(struct transport *t, bool keep);
+	int (*reopen)(struct transport *t);
 	int (*track)(struct transport *t, unsigned count, unsigned size);
 	bool (*tracked)(struct transport *t);
 	void (*hand_back)(struct transport *t);

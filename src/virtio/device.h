@@ -144,15 +144,14 @@ static inline bool virtio_can_reopen(struct virtio_dev *dev)
 
 /**
  * virtio_reopen - Connect to the same device again; virtio_negotiate() has to follow
- * @keep: the record of requests in flight stays, see virtio_track()
  *
  * Return: 0, or a negative errno; then it may be tried again.
  */
-static inline int virtio_reopen(struct virtio_dev *dev, bool keep)
+static inline int virtio_reopen(struct virtio_dev *dev)
 {
 	dev->steps = NULL;
 	dev->found = 0;
-	return dev->transport->ops->reopen(dev->transport, keep);
+	return dev->transport->ops->reopen(dev->transport);
 }
 
 /* Has the device track its requests in flight, as struct transport_ops has it for @track. */

@@ -164,17 +164,6 @@ void virtq_succeed(struct virtq *vq, struct virtq *fresh)
 	fresh->started = false;
 }
 
-uint32_t virtq_resume_base(const struct virtq *vq)
-{
-	uint32_t place;
-
-	if (!virtq_is_packed(vq))
-		return le16toh(__atomic_load_n(&vq->ring.used->idx, __ATOMIC_ACQUIRE));
-	/* Both halves: the account says how far it is from one to the other. */
-	place = packed_resume_base(&vq->packed);
-	return place | place << 16;
-}
-
 int virtq_fd_clear(struct virtq *vq)
 {
 	const struct transport_ops *ops = vq->transport->ops;

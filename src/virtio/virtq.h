@@ -81,13 +81,6 @@ int virtq_renew(struct virtq *vq, uint64_t features);
  */
 void virtq_succeed(struct virtq *vq, struct virtq *fresh);
 
-/*
- * The position of the device when it was lost, as far as the ring shows: what virtq_resume() begins
- * at with a device that tracks requests in flight. Up to there it has given back everything; what
- * it had taken besides is in its account (vhost-user, "Inflight I/O tracking").
- */
-uint32_t virtq_resume_base(const struct virtq *vq);
-
 /**
  * virtq_start - Give it to the device, from index 0
  * virtq_pause - Take it back for a moment; chains stay where they are

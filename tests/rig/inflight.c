@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The area in which a back-end keeps account of what it has in flight (vhost-user, "Inflight I/O
- * tracking"), as far as the front-end has a part in it: it asks for the file, keeps it, and hands
- * it back on each connection. The account itself would be nobody's business but the back-end's, so
- * there is none; the file is full of garbage, which has to stay as it is.
+ * tracking"), as far as the front-end has a part in it: it asks for the file and hands it back, to
+ * no other connection. The account itself would be nobody's business but the back-end's, so there
+ * is none; the file is full of garbage, which has to stay as it is.
  */
 #include <string.h>
 #include <sys/mman.h>
@@ -125,7 +125,7 @@ int inflight_take(struct rig *rig, const struct message *m)
 	    p.entries != area->entries || p.padding)
 		rig_violate(rig, "SET_INFLIGHT_FD with other numbers than were given");
 	if (area->stale)
-		rig_violate(rig, "an in-flight area from before a reset");
+		rig_violate(rig, "an in-flight area from before a reset or a loss");
 	for (i = 0; i < area->queues && i < RIG_MAX_RINGS; i++) {
 		if (rig->rings[i].call < 0)
 			rig_violate(rig, "SET_INFLIGHT_FD before SET_VRING_CALL of ring %u", i);
@@ -152,9 +152,10 @@ void inflight_reset(struct rig *rig)
 	rig->area.set = false;
 }
 
+/* A back-end that died may have written anything into it. */
 void inflight_hang_up(struct rig *rig)
 {
-	rig->area.set = false;
+	inflight_reset(rig);
 }
 
 bool rig_tracked(struct rig *rig)

@@ -163,12 +163,11 @@ static bool pci_can_reopen(struct transport *t)
 }
 
 /* A reset from outside has turned memory space off; the reset that follows does all the rest. */
-static int pci_reopen(struct transport *t, bool keep)
+static int pci_reopen(struct transport *t)
 {
 	struct pci_function *f = pci_of(t);
 	int ret;
 
-	(void)keep;
 	f->resetting = false;
 	if (f->bus->ops->leaving(f->bus))
 		return error_set(-ENODEV, "%s is being taken away or reported a fatal error",

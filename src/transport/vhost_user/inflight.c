@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The back-end's record of its requests in flight, in a file that we keep for it: one that starts
- * again finds in it what the one before had begun (vhost-user, "Inflight I/O tracking"). It is the
- * back-end's own; nothing here looks into it.
+ * The back-end's record of its requests in flight, in a file that we keep for it (vhost-user,
+ * "Inflight I/O tracking"). It is the back-end's own; nothing here looks into it. Each connection
+ * gets a new one: a back-end may have written anything into it while it died, so it is no base for
+ * the next one to execute requests from.
  */
 #include <errno.h>
 #include <sys/stat.h>
@@ -17,7 +18,6 @@ void vu_inflight_drop(struct vu *vu)
 	if (vu->inflight_fd >= 0)
 		close(vu->inflight_fd);
 	vu->inflight_fd = -1;
-	vu->inflight_kept = false;
 }
 
 /* The next back-end maps what is named here: a part that isn't there would be its end. */
@@ -56,8 +56,6 @@ static int ask(struct vu *vu, void *arg)
 	int fd = -1;
 	int ret;
 
-	if (vu->inflight_fd >= 0)
-		return 0;
 	ret = vu_get_fd(vu, &message, &answer, sizeof(answer), &fd);
 	if (!ret && answer.size && fd >= 0 && !lies_in_file(&answer, fd))
 		ret = vu_fail(vu,
@@ -99,7 +97,6 @@ int vu_track(struct transport *t, unsigned count, unsigned size)
 
 	if (!vu_has(vu, VU_PROTOCOL_INFLIGHT_SHMFD))
 		return 0;
-	vu->inflight_kept = false;
 	return vu_run_steps(vu, steps, ARRAY_LEN(steps), &extent);
 }
 

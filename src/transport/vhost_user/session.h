@@ -134,7 +134,6 @@ struct vu_channel {
  * @running: rings that are started
  * @inflight, @inflight_fd: the back-end's record of requests in flight, which is its own: it is
  *	never looked into. -1: there is none
- * @inflight_kept: it outlives the next reset
  * @vrings: all of them
  */
 struct vu {
@@ -171,7 +170,6 @@ struct vu {
 	unsigned running;
 	struct vu_inflight inflight;
 	int inflight_fd;
-	bool inflight_kept;
 	struct vu_vring vrings[VU_MAX_VRINGS];
 };
 

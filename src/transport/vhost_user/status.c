@@ -44,8 +44,7 @@ static int forget_state(struct vu *vu, void *arg)
 	vu->accepted = false;
 	vu->status = 0;
 	/* What was in flight is not any more (vhost-user, GET_INFLIGHT_FD). */
-	if (!vu->inflight_kept)
-		vu_inflight_drop(vu);
+	vu_inflight_drop(vu);
 	return 0;
 }
 

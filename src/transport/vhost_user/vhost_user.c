@@ -147,16 +147,14 @@ static bool vu_can_reopen(struct transport *t)
 }
 
 /* A new connection repeats the whole handshake (vhost-user, "Communication", SET_OWNER). */
-static int vu_reopen(struct transport *t, bool keep)
+static int vu_reopen(struct transport *t)
 {
 	struct vu *vu = vu_of(t);
 	int ret;
 
 	if (!vu_busy(vu)) {
 		forget_connection(vu);
-		vu->inflight_kept = keep;
-		if (!keep)
-			vu_inflight_drop(vu);
+		vu_inflight_drop(vu);
 	}
 	ret = vu_handshake(vu);
 	return ret && ret != -EINPROGRESS ? vu_fail(vu, ret) : ret;

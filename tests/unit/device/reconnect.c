@@ -38,8 +38,7 @@ static unsigned find_slowly(struct desk *d, unsigned step_ms)
 }
 
 /*
- * The device takes the request that kills it and dies. One that keeps no account answers a newer
- * one before; the model's account can't tell the two.
+ * The device takes the request that kills it, answers a newer one, and dies.
  */
 static void die_of_poison(struct desk *d)
 {
@@ -49,23 +48,20 @@ static void die_of_poison(struct desk *d)
 	desk_poll_nothing(d);
 	chain = desk_take(d);
 	assert_int_equal(chain_cdb(&chain)[5], POISON);
-	if (!d->m->account) {
-		loss_read(d, 1);
-		loss_serve(d, 1);
-	}
+	loss_read(d, 1);
+	loss_serve(d, 1);
 	loss_break(d);
 	assert_int_equal(vscsi_dev_poll_events(d->dev, &event, 1), 1);
 }
 
-/* @account: it stays outstanding; else it is sent again. */
-static void run_poison(bool account)
+static void test_poison_ends_at_the_limit(void **state)
 {
 	struct vscsi_completion done;
 	unsigned deaths = 0;
 	struct desk d;
 
+	(void)state;
 	loss_open(&d, "recovery_ms=1000");
-	d.m->account = account;
 	loss_read(&d, POISON);
 	while (state_of(&d) == VSCSI_DEV_RUNNING && deaths < 100) {
 		die_of_poison(&d);
@@ -80,13 +76,6 @@ static void run_poison(bool account)
 	assert_int_equal(vscsi_dev_reset(d.dev), -ENOTCONN);
 	assert_non_null(strstr(vscsi_last_error(), "1000 ms in all"));
 	desk_close(&d);
-}
-
-static void test_poison_ends_at_the_limit(void **state)
-{
-	(void)state;
-	run_poison(false);
-	run_poison(true);
 }
 
 /* Without a limit it is for ever, but not at full speed; what was answered ends that. */

@@ -16,25 +16,16 @@ static bool can_reopen(struct transport *t)
 	return true;
 }
 
-static int reopen(struct transport *t, bool keep)
+static int reopen(struct transport *t)
 {
 	struct fake *fake = (struct fake *)t;
 
-	(void)keep;
 	loss_attempts++;
 	if (loss_away)
 		return error_set(loss_error, "no way to the device");
 	memset(fake->started, 0, sizeof(fake->started));
 	fake->insist = 0;
 	return 0;
-}
-
-static bool tracked(struct transport *t)
-{
-	struct fake *fake = (struct fake *)t;
-	struct model *m = fake->ctx;
-
-	return m->account;
 }
 
 void loss_prepare(struct desk *d)
@@ -44,7 +35,6 @@ void loss_prepare(struct desk *d)
 	loss_attempts = 0;
 	d->m->fake.ops.can_reopen = can_reopen;
 	d->m->fake.ops.reopen = reopen;
-	d->m->fake.ops.tracked = tracked;
 }
 
 void loss_open(struct desk *d, const char *options)

@@ -350,7 +350,7 @@ static void start(struct model *m, unsigned index)
 
 	if (ring->desc == queue->desc && queue->base == base_of(ring) && !fresh)
 		return;
-	if (!fresh && !m->account)
+	if (!fresh)
 		return broken(m, "R-VU-54: a ring was started in the middle");
 	device_detach(ring);
 	ring->desc = queue->desc;

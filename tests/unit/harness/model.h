@@ -82,7 +82,6 @@ struct said {
  * @commands: commands answered by itself
  * @unanswered: the command that it takes and never answers, counted from 1; 0: none
  * @tmf: the last task management function; @tmf_response: what it is answered
- * @account: it keeps account of what is in flight, so that rings go on where they stood
  * @broken: a rule that the driver broke, NULL while it behaves
  * @lock: guards all of it: kicks come from any thread
  */
@@ -104,7 +103,6 @@ struct model {
 	unsigned unanswered;
 	uint8_t tmf[TMF_BYTES];
 	uint8_t tmf_response;
-	bool account;
 	const char *broken;
 	pthread_mutex_t lock;
 	uint8_t disk[MODEL_BLOCKS * MODEL_BLOCK];

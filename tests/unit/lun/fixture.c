@@ -93,7 +93,6 @@ struct fixture *fixture_new(void)
 	assert_non_null(f->buf);
 	lun_table_init(&f->table);
 	f->table.queue = f->queue;
-	f->table.revalidate_queue = f->queue;
 	f->table.timeout_ms = 30000;
 	f->table.io_timeout_ms = 30000;
 	f->table.lost = "it hung up";

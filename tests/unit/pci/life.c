@@ -299,9 +299,7 @@ static void test_gone(void **state)
 		assert_int_equal(pci_ops.check(t, &what), -ENOTCONN);
 		assert_int_equal(pci_ops.can_reopen(t), how == 3);
 		/* One that is wanted back will never be there again, which ends the search. */
-		assert_int_equal(pci_ops.reopen(t, false), how == 3   ? 0
-							   : how == 2 ? -ENODEV
-								      : -ENOTCONN);
+		assert_int_equal(pci_ops.reopen(t), how == 3 ? 0 : how == 2 ? -ENODEV : -ENOTCONN);
 		/* One that was reset is started again from the beginning. */
 		if (how == 3) {
 			assert_int_equal(virtio_negotiate(&dev, &everything), 0);

@@ -150,7 +150,7 @@ static void test_cut_off(void **state)
 	pci_ops.notify(dev.transport, 2, 0);
 	assert_int_equal(m->logged, logged);
 	m->status_stays = 0;
-	assert_int_equal(virtio_reopen(&dev, false), 0);
+	assert_int_equal(virtio_reopen(&dev), 0);
 	run(&dev, memory);
 	/* In the middle of a reset: what comes next writes the status anew. */
 	m->status_stays = 5;

@@ -17,11 +17,10 @@ static bool can_reopen(struct transport *t)
 }
 
 /* The same device in its first state; the library's regions are mapped as ever. */
-static int reopen(struct transport *t, bool keep)
+static int reopen(struct transport *t)
 {
 	struct fake *fake = (struct fake *)t;
 
-	(void)keep;
 	memset(fake->started, 0, sizeof(fake->started));
 	fake->insist = 0;
 	return 0;

@@ -26,8 +26,8 @@ static void answer_busy(struct desk *d)
 }
 
 /*
- * A queue that nobody polls hasn't gone over to its fresh ring when the device is lost once more,
- * with an account this time: the ring from before the first loss is not the device's any more.
+ * A queue that nobody polls hasn't gone over to its fresh ring when the device is lost once more:
+ * the ring from before the first loss is not the device's any more.
  */
 static void test_a_queue_that_slept_through_a_loss(void **state)
 {
@@ -40,7 +40,6 @@ static void test_a_queue_that_slept_through_a_loss(void **state)
 	chain = desk_take(&d);
 	loss_lose(&d);
 	loss_find(&d);
-	d.m->account = true;
 	loss_lose(&d);
 	loss_find(&d);
 	desk_poll_nothing(&d);
@@ -67,7 +66,6 @@ static void test_a_ring_of_the_past_stays_there(void **state)
 	done = desk_poll(&d);
 	assert_int_equal(done.result, -ECONNRESET);
 	loss_find(&d);
-	d.m->account = true;
 	loss_lose(&d);
 	loss_find(&d);
 	assert_int_equal(model_waiting(d.m, DESK_QUEUE), 0);

@@ -381,107 +381,6 @@ static void test_arm_in_the_middle_of_a_batch(void **state)
 	bed_close(&b);
 }
 
-static void assert_stands_where_it_is(const struct bed *b)
-{
-	assert_int_equal(packed_resume_base(&b->packed),
-			 b->dev.used_idx | (b->dev.used_wrap ? WRAP : 0));
-}
-
-/* Where the device stands doesn't depend on how much of its batches was taken. */
-static void test_stood_behind_batches(void **state)
-{
-	const struct bed_opts opts = {.size = 8, .run = 2, .packed = true, .in_order = true};
-	struct device_chain taken[4];
-	struct bed_chain chain;
-	struct ring_used used;
-	unsigned round;
-	struct bed b;
-	unsigned i;
-
-	(void)state;
-	CONFORMS("R-ORD-08");
-	bed_open(&b, &opts);
-	for (round = 0; round < 5; round++) {
-		for (i = 0; i < 4; i++)
-			bed_push(&b, 1 + i % 2);
-		bed_publish(&b);
-		for (i = 0; i < 4; i++) {
-			assert_true(bed_device_take(&b, &chain));
-			bed_answer(&chain);
-			taken[i] = chain.chain;
-		}
-		assert_stands_where_it_is(&b);
-		/* Two batches: two chains of three descriptors, and one; the last is out. */
-		device_give_batch(&b.dev, taken, 2, 77);
-		assert_stands_where_it_is(&b);
-		device_give(&b.dev, &taken[2], 77);
-		for (i = 0; i < 3; i++) {
-			assert_stands_where_it_is(&b);
-			assert_true(bed_reap(&b, &used));
-		}
-		assert_stands_where_it_is(&b);
-		device_give(&b.dev, &taken[3], 77);
-		assert_true(bed_reap(&b, &used));
-		assert_stands_where_it_is(&b);
-	}
-	bed_close(&b);
-}
-
-/* The same out of order, with chains of different lengths in the ring; ready ones are counted. */
-static void test_stood_behind_long_chains(void **state)
-{
-	const struct bed_opts opts = {.size = 16, .run = 4, .packed = true};
-	struct bed_chain taken[4];
-	struct ring_used used;
-	unsigned round;
-	struct bed b;
-	unsigned i;
-
-	(void)state;
-	bed_open(&b, &opts);
-	for (round = 0; round < 5; round++) {
-		for (i = 0; i < 4; i++)
-			bed_push(&b, 4 - i);
-		bed_publish(&b);
-		for (i = 0; i < 4; i++)
-			assert_true(bed_device_take(&b, &taken[i]));
-		for (i = 0; i < 4; i++) {
-			assert_int_equal(packed_ready(&b.packed), i);
-			assert_stands_where_it_is(&b);
-			bed_give(&b, &taken[i ^ 1], 8);
-		}
-		for (i = 4; i > 0; i--) {
-			assert_int_equal(packed_ready(&b.packed), i);
-			assert_stands_where_it_is(&b);
-			assert_true(bed_reap(&b, &used));
-		}
-		assert_stands_where_it_is(&b);
-	}
-	bed_close(&b);
-}
-
-/* A device that gives back a chain that was pushed and not published stands where it was. */
-static void test_stood_before_what_was_not_published(void **state)
-{
-	const struct bed_opts opts = {.size = 8, .run = 1, .packed = true, .in_order = true};
-	struct vring_packed_desc *desc;
-	struct bed b;
-	uint16_t base;
-	uint16_t late;
-
-	(void)state;
-	bed_open(&b, &opts);
-	bed_push(&b, 1);
-	bed_publish(&b);
-	late = bed_push(&b, 1);
-	base = packed_resume_base(&b.packed);
-	desc = &((struct vring_packed_desc *)(void *)b.other)[0];
-	desc->id = htole16(late);
-	desc->flags = htole16(PACKED_BITS);
-	assert_int_equal(packed_resume_base(&b.packed), base);
-	bed_close(&b);
-}
-
 int packed_tests(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -498,9 +397,6 @@ int packed_tests(void)
 		cmocka_unit_test(test_arm_names_the_next_entry),
 		cmocka_unit_test(test_arm_without_event_index),
 		cmocka_unit_test(test_arm_in_the_middle_of_a_batch),
-		cmocka_unit_test(test_stood_behind_batches),
-		cmocka_unit_test(test_stood_behind_long_chains),
-		cmocka_unit_test(test_stood_before_what_was_not_published),
 	};
 
 	return cmocka_run_group_tests_name("ring/packed", tests, NULL, NULL);

@@ -246,7 +246,7 @@ static void test_bit_30_is_gone_on_the_next_connection(void **state)
 	assert_int_equal(fx.t->ops->protocol(fx.t), fx.ropts.protocol);
 	rig_hang_up(fx.rig);
 	rig_plan(fx.rig, RIG_GET_FEATURES, RIG_FAULT_VALUE, fx.ropts.features & ~RIG_F_PROTOCOL);
-	assert_int_equal(fx.t->ops->reopen(fx.t, false), 0);
+	assert_int_equal(fx.t->ops->reopen(fx.t), 0);
 	assert_int_equal(fx.t->ops->protocol(fx.t), 0);
 	assert_int_equal(rig_seen(fx.rig, RIG_GET_PROTOCOL_FEATURES), 1);
 	assert_int_equal(rig_seen(fx.rig, RIG_SET_PROTOCOL_FEATURES), 1);

@@ -132,7 +132,7 @@ static void reopen_with(struct fx *fx, uint32_t request, uint64_t value)
 		assert_int_equal(fx_map(fx, i), 0);
 	rig_hang_up(fx->rig);
 	rig_plan(fx->rig, request, RIG_FAULT_VALUE, value);
-	assert_int_equal(fx->t->ops->reopen(fx->t, false), 0);
+	assert_int_equal(fx->t->ops->reopen(fx->t), 0);
 	assert_int_equal(fx->t->ops->set_features(fx->t, FX_WANT), 0);
 }
 
@@ -180,7 +180,7 @@ static void test_memory_after_a_failed_handshake(void **state)
 	for (i = 0; i < FX_AREAS - 1; i++)
 		assert_int_equal(fx_map(&fx, i), 0);
 	rig_plan(fx.rig, RIG_GET_FEATURES, RIG_FAULT_CLOSE, 0);
-	assert_int_equal(fx.t->ops->reopen(fx.t, false), -ENOTCONN);
+	assert_int_equal(fx.t->ops->reopen(fx.t), -ENOTCONN);
 	assert_int_equal(fx_map(&fx, FX_AREAS - 1), -ENOTCONN);
 	assert_int_not_equal(fx.t->ops->mem_unmap(fx.t, &fx.areas[1], fx.iova[1]), 0);
 	fx_down(&fx);

@@ -50,7 +50,7 @@ struct run {
 static int reopen(struct run *r, unsigned arg)
 {
 	(void)arg;
-	return r->fx.t->ops->reopen(r->fx.t, false);
+	return r->fx.t->ops->reopen(r->fx.t);
 }
 
 static int set_status(struct run *r, unsigned status)
