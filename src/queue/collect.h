@@ -13,8 +13,9 @@
 
 /*
  * Whether a request ended well: the first 12 bytes of the response are all zero (virtio 1.4,
- * 5.6.6.1), each read once, and all data was transferred. Nothing else of shared memory is read. A used
- * length too short for any response is wrong, and counted: there are back-ends that never set it.
+ * 5.6.6.1), each read once, and all data was transferred. Nothing else of shared memory is read. A
+ * used length too short for any response is wrong, and counted: there are back-ends that never set
+ * it.
  */
 static inline bool is_good(struct ioq *ioq, const struct slot *slot,
 			   struct virtio_scsi_cmd_req *header, uint32_t used_len)

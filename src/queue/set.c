@@ -99,6 +99,18 @@ void queue_set_replay_only(struct queue_set *set)
 	pthread_mutex_unlock(&set->lock);
 }
 
+void queue_set_doubt(struct queue_set *set)
+{
+	unsigned i;
+
+	pthread_mutex_lock(&set->lock);
+	for (i = 0; i < set->count; i++) {
+		if (atomic_load(&set->ioqs[i]->policy) != INFLIGHT_REPORT)
+			atomic_store(&set->ioqs[i]->policy, INFLIGHT_READS);
+	}
+	pthread_mutex_unlock(&set->lock);
+}
+
 bool queue_set_continues(const struct queue_set *set)
 {
 	unsigned i;
