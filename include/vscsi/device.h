@@ -67,7 +67,7 @@ struct vscsi_mem;
  * REPLAY. If the device itself asks for a reset (virtio 1.4, 2.1.1), all requests in flight
  * complete with -ECONNRESET in every mode.
  *
- * A back-end process that hangs and is given up may go on later, and carry out old requests after
+ * A back-end process that hangs and is abandoned may go on later, and carry out old requests after
  * newer ones. Where it is known to be alive when another process has taken its place (a vhost-user
  * socket tells, unless the process is in another PID namespace), only reads and flushes in flight
  * are sent again; the others complete with -ECONNRESET. End that process before writing the same
@@ -96,9 +96,11 @@ struct vscsi_mem;
  * The request completes with -ETIMEDOUT once the device can no longer access its buffer, or with 0
  * if it succeeds after all. Other requests that a reset cuts short, this one or another client's,
  * are treated as after a loss: they are sent again, but with -ECONNRESET those complete that must
- * not be executed twice, and with recovery=report all. vscsi_poll(), vscsi_wait(), vscsi_queue_drain() and
- * vscsi_next_timeout_ms() check the requests of their queue. A thread that sleeps on
- * vscsi_queue_fd() is woken for this if a thread serves vscsi_dev_fd() by vscsi_dev_poll_events().
+ * not be executed twice, and with recovery=report all.
+ *
+ * vscsi_poll(), vscsi_wait(), vscsi_queue_drain() and vscsi_next_timeout_ms() check the requests of
+ * their queue. A thread that sleeps on vscsi_queue_fd() is woken for this if a thread serves
+ * vscsi_dev_fd() by vscsi_dev_poll_events().
  * A request is found late at most a quarter of the smallest limit after its time, or half a second
  * if that is less.
  *

@@ -80,7 +80,7 @@ static int stop(struct vscsi_dev *dev)
 }
 
 /*
- * Connects again. A process that was given up because it hangs may go on later, and carry out what
+ * Connects again. A process that was abandoned because it hangs may go on later, and carry out what
  * was in flight after what follows it: writes among that are not sent again.
  */
 static int reconnect(struct vscsi_dev *dev)
@@ -89,7 +89,7 @@ static int reconnect(struct vscsi_dev *dev)
 
 	if (err || !virtio_outlived(&dev->virtio))
 		return err;
-	log_warn("the back-end that was given up still runs, and may carry out what was in flight: "
+	log_warn("the back-end that was abandoned still runs, and may carry out what was in flight: "
 		 "only reads are sent again");
 	queue_set_doubt(&dev->queues);
 	return continues(dev) ? replay_instead(dev, "the process that has them still runs") : 0;

@@ -60,8 +60,8 @@ static void mark_replayed(struct ioq *ioq, struct slot *slot)
 }
 
 /*
- * What was in flight at the loss ends, or stays to be sent again. That only reads are sent again may
- * turn out later: those that stayed are looked at once more then. Returns how many ended.
+ * What was in flight at the loss ends, or stays to be sent again. That only reads are sent again
+ * may turn out later: those that stayed are looked at once more then. Returns how many ended.
  */
 static unsigned decide(struct ioq *ioq, bool stayed)
 {
