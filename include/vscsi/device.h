@@ -73,6 +73,12 @@ struct vscsi_mem;
  * back-ends that need this. What one back-end tracked isn't handed to the next: it lies in memory
  * that the first may have overwritten, and the library knows its requests itself.
  *
+ * A back-end process that hangs and is abandoned may go on later, and carry out old requests after
+ * newer ones. Where it is known to be alive when another process has taken its place (a vhost-user
+ * socket tells, unless the process is in another PID namespace), only reads and flushes in flight
+ * are sent again; the others complete with -ECONNRESET. End that process before writing the same
+ * blocks again.
+ *
  * The library has no thread of its own. vscsi_poll(), vscsi_wait(), vscsi_next_timeout_ms(),
  * vscsi_dev_poll_events() and the sync calls advance the reconnect, one non-blocking step per call.
  * Attempts are made at once, then after pauses that grow from 10 ms to a second. Request timeouts
@@ -93,12 +99,14 @@ struct vscsi_mem;
  *   nor after another task_timeout_ms            the device is reset as by vscsi_dev_reset() or, if
  *                                                it can't be, fails
  *
- * The request completes with -ETIMEDOUT once the device can no longer access its buffer, or with 0 if
- * it succeeds after all. Other requests that a reset cuts short, this one or another client's, are
- * treated as after a loss: they are sent again, but with -ECONNRESET those complete that must not be
- * executed twice, and with recovery=report all. vscsi_poll(), vscsi_wait(), vscsi_queue_drain() and
- * vscsi_next_timeout_ms() check the requests of their queue. A thread that sleeps on
- * vscsi_queue_fd() is woken for this if a thread serves vscsi_dev_fd() by vscsi_dev_poll_events().
+ * The request completes with -ETIMEDOUT once the device can no longer access its buffer, or with 0
+ * if it succeeds after all. Other requests that a reset cuts short, this one or another client's,
+ * are treated as after a loss: they are sent again, but with -ECONNRESET those complete that must
+ * not be executed twice, and with recovery=report all.
+ *
+ * vscsi_poll(), vscsi_wait(), vscsi_queue_drain() and vscsi_next_timeout_ms() check the requests of
+ * their queue. A thread that sleeps on vscsi_queue_fd() is woken for this if a thread serves
+ * vscsi_dev_fd() by vscsi_dev_poll_events().
  * A request is found late at most a quarter of the smallest limit after its time, or half a second
  * if that is less.
  *

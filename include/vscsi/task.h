@@ -24,8 +24,8 @@ struct vscsi_queue;
  *
  * Sends ABORT TASK. The completion still arrives through vscsi_poll(), and until then the buffer
  * belongs to the device: its result is -ECANCELED, or 0 if it succeeded first, or as if there had
- * been no abort if the device refuses to abort it. A request that was not submitted yet is submitted
- * first.
+ * been no abort if the device refuses to abort it. A request that was not submitted yet is
+ * submitted first.
  *
  * The thread that owns the queue, or any thread with VSCSI_QUEUE_SHARED. Never waits; O(depth);
  * system calls for kicks only.

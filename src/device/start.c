@@ -14,6 +14,7 @@
 #include "device/memory.h"
 #include "device/rings.h"
 #include "util/error.h"
+#include "util/log.h"
 
 void start_begin(struct vscsi_dev *dev, enum start_purpose purpose)
 {
@@ -48,13 +49,30 @@ static int stop(struct vscsi_dev *dev)
 	return 0;
 }
 
+/*
+ * Connects again. A process that was abandoned because it hangs may go on later, and carry out what
+ * was in flight after what follows it: writes among that are not sent again.
+ */
+static int reconnect(struct vscsi_dev *dev)
+{
+	int err = virtio_reopen(&dev->virtio);
+
+	if (err || !virtio_outlived(&dev->virtio))
+		return err;
+	log_warn(
+		"the back-end that was abandoned still runs, and may carry out what was in flight: "
+		"only reads are sent again");
+	queue_set_doubt(&dev->queues);
+	return 0;
+}
+
 static int connect(struct vscsi_dev *dev)
 {
 	struct transport_opts opts;
 	int err;
 
 	if (dev->start.purpose != START_OPEN)
-		return virtio_reopen(&dev->virtio);
+		return reconnect(dev);
 	err = config_transport_opts(&dev->opts, dev->start.where, &opts);
 	return err ? err : virtio_open(&dev->virtio, dev->start.where, &opts);
 }

@@ -130,6 +130,7 @@ enum ioq_state {
 /* What becomes of requests in flight when the device is lost. */
 enum inflight_policy {
 	INFLIGHT_REPORT, /* they end as 'outcome unknown' */
+	INFLIGHT_READS,  /* reads and flushes are sent again, the others end so */
 	INFLIGHT_REPLAY, /* they are sent again, those that may be */
 };
 

@@ -220,6 +220,7 @@ bool queue_pending(struct vscsi_queue *queue);
  * queue_set_ready - It has virtqueues for all usable queues again: next_vq
  * queue_set_run - It has them for the first time, and nothing is in flight
  * queue_set_kill - It failed
+ * queue_set_doubt - Another one may still carry out what was in flight: only reads are sent again
  * queue_set_fork - This is a child process: every call for the queues ends with -ECHILD
  * queue_set_wake - Wakes the threads that sleep on a queue, after its state changed
  */
@@ -228,6 +229,7 @@ void queue_set_stopped(struct queue_set *set);
 void queue_set_ready(struct queue_set *set);
 void queue_set_run(struct queue_set *set);
 void queue_set_kill(struct queue_set *set);
+void queue_set_doubt(struct queue_set *set);
 void queue_set_fork(struct queue_set *set);
 void queue_set_wake(struct queue_set *set);
 

@@ -36,8 +36,11 @@ void ioq_set_state(struct ioq *ioq, enum ioq_state to)
 /* Whether a request may not be sent again: it may have been executed, or nobody wants it. */
 static bool is_once_only(const struct ioq *ioq, const struct slot *slot)
 {
-	return atomic_load(&ioq->policy) == INFLIGHT_REPORT ||
-	       (slot->flags & (SLOT_NO_REPLAY | SLOT_ABORTED));
+	enum inflight_policy policy = (enum inflight_policy)atomic_load(&ioq->policy);
+
+	if (policy == INFLIGHT_REPORT || (slot->flags & (SLOT_NO_REPLAY | SLOT_ABORTED)))
+		return true;
+	return policy == INFLIGHT_READS && (slot->shape & SHAPE(31, 0));
 }
 
 static bool is_undecided(const struct ioq *ioq)
@@ -82,21 +85,50 @@ static void take_used(struct ioq *ioq)
 	}
 }
 
+/* Until it is returned, the device that reconnected has not shown that it survives it. */
+static void mark_replayed(struct ioq *ioq, struct slot *slot)
+{
+	/* Its time starts again, on a device that nobody has reset. */
+	slot->flags &= (uint8_t) ~(SLOT_SEEN | SLOT_RESET);
+	if (slot->flags & SLOT_REPLAYED)
+		return;
+	slot->flags |= SLOT_REPLAYED | SLOT_RETRIED;
+	atomic_fetch_add_explicit(&ioq->set->replayed, 1, memory_order_relaxed);
+}
+
+/*
+ * What was in flight at the loss ends, or stays to be sent again. That only reads are sent again
+ * may turn out later: those that stayed are looked at once more then. Returns how many ended.
+ */
+static unsigned decide(struct ioq *ioq, bool stayed)
+{
+	unsigned count = 0;
+	unsigned i;
+
+	for (i = 0; i < ioq->depth; i++) {
+		struct slot *slot = &ioq->slots[i];
+
+		if (!slot_in_ring(slot) || (stayed && !(slot->flags & SLOT_REPLAYED)))
+			continue;
+		if (is_once_only(ioq, slot)) {
+			slot_lose(ioq, slot, slot_lost_result(ioq, slot));
+			count++;
+		} else {
+			mark_replayed(ioq, slot);
+		}
+	}
+	return count;
+}
+
 void ioq_drain(struct ioq *ioq)
 {
 	struct queue_set *set = ioq->set;
-	unsigned i;
 
 	if (!is_undecided(ioq) || pthread_mutex_trylock(&set->lock))
 		return;
 	if (is_undecided(ioq)) {
 		take_used(ioq);
-		for (i = 0; i < ioq->depth; i++) {
-			struct slot *slot = &ioq->slots[i];
-
-			if (slot_in_ring(slot) && is_once_only(ioq, slot))
-				slot_lose(ioq, slot, slot_lost_result(ioq, slot));
-		}
+		decide(ioq, false);
 		ioq_set_state(ioq, ioq_state(ioq) == IOQ_DOWN ? IOQ_DRAINED : IOQ_RESUMING);
 	}
 	pthread_mutex_unlock(&set->lock);
@@ -119,17 +151,6 @@ bool slot_is_possible(const struct ioq *ioq, const struct slot *slot)
 
 	/* (virtio 1.4, 5.6.6.1.1) */
 	return !both_ways || queue_set_has(ioq->set, VIRTIO_SCSI_F_INOUT);
-}
-
-/* Until it is returned, the device that reconnected has not shown that it survives it. */
-static void mark_replayed(struct ioq *ioq, struct slot *slot)
-{
-	/* Its time starts again. */
-	slot->flags &= (uint8_t)~SLOT_SEEN;
-	if (slot->flags & SLOT_REPLAYED)
-		return;
-	slot->flags |= SLOT_REPLAYED | SLOT_RETRIED;
-	atomic_fetch_add_explicit(&ioq->set->replayed, 1, memory_order_relaxed);
 }
 
 /* Puts a request that is in flight, and not listed yet, before all that are. */
@@ -197,7 +218,8 @@ void ioq_resume(struct ioq *ioq, bool *kick)
 	*kick = false;
 	if (pthread_mutex_trylock(&set->lock))
 		return;
-	if (ioq_state(ioq) == IOQ_RESUMING) {
+	/* What ends only now is returned first. */
+	if (ioq_state(ioq) == IOQ_RESUMING && !decide(ioq, true)) {
 		replay(ioq);
 		ioq_set_state(ioq, IOQ_RUNNING);
 		backoff_push_due(ioq);

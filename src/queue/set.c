@@ -87,6 +87,18 @@ void queue_set_kill(struct queue_set *set)
 	pthread_mutex_unlock(&set->lock);
 }
 
+void queue_set_doubt(struct queue_set *set)
+{
+	unsigned i;
+
+	pthread_mutex_lock(&set->lock);
+	for (i = 0; i < set->count; i++) {
+		if (atomic_load(&set->ioqs[i]->policy) != INFLIGHT_REPORT)
+			atomic_store(&set->ioqs[i]->policy, INFLIGHT_READS);
+	}
+	pthread_mutex_unlock(&set->lock);
+}
+
 struct virtq *ioq_device_vq(struct ioq *ioq)
 {
 	enum ioq_state state = ioq_state(ioq);

@@ -151,6 +151,9 @@ static inline size_t transport_device_bytes(const struct transport_queue *queue)
  *	by the time that the next one starts, and file descriptors that were handed out stay.
  *	-ENODEV: there will be nothing to connect to any more; -EOPNOTSUPP, -ENOSPC: what there is
  *	lacks something
+ * @outlived: after reopen(): whether a process other than the one connected now was cut off with
+ *	queues running, and still lives: it may yet carry out what they had. Asked once after each
+ *	reopen(), and forgotten. NULL where a device that is cut off can't
  * @track: have the device track its requests in flight in memory that outlives it.
  *	Between set_features() and the first queue_start(), on each connection where that is wanted;
  *	@count: virtqueues, @size: entries of the largest. reopen() and a reset forget the account.
@@ -198,6 +201,7 @@ struct transport_ops {
 	int (*wait_ready)(struct transport *t, int timeout_ms);
 	bool (*can_reopen)(struct transport *t);
 	int (*reopen)(struct transport *t);
+	bool (*outlived)(struct transport *t);
 	int (*track)(struct transport *t, unsigned count, unsigned size);
 	bool (*tracked)(struct transport *t);
 	void (*hand_back)(struct transport *t);

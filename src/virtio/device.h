@@ -154,6 +154,14 @@ static inline int virtio_reopen(struct virtio_dev *dev)
 	return dev->transport->ops->reopen(dev->transport);
 }
 
+/* Whether another process may still carry out requests, see @outlived of struct transport_ops. */
+static inline bool virtio_outlived(struct virtio_dev *dev)
+{
+	const struct transport_ops *ops = dev->transport->ops;
+
+	return ops->outlived && ops->outlived(dev->transport);
+}
+
 /* Has the device track its requests in flight, as struct transport_ops has it for @track. */
 static inline int virtio_track(struct virtio_dev *dev, unsigned count, unsigned size)
 {

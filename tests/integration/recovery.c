@@ -422,16 +422,62 @@ static void close_while_reconnecting(void **state)
 	close_all(f);
 }
 
+/*
+ * A target hangs and is reset, which it doesn't answer; meanwhile another process has taken its
+ * place. It may go on, so its writes are not sent again; reads and flushes are.
+ */
+static void replaced_while_it_hangs(void **state)
+{
+	static const char *const same[] = {"--lun=0:0,ram=1M,serial=SAME", NULL};
+	struct fixture *f = *state;
+	int results[3] = {0};
+	char *data;
+
+	target_start(&f->target, "first", same);
+	open_disk(f, "?recovery=replay&timeout_ms=1000&recovery_ms=120000");
+	data = alloc_dma(f, 2 * 512);
+	target_start(&f->second, "second", same);
+	assert_int_equal(rename(f->second.socket, f->target.socket), 0);
+	target_freeze(&f->target);
+	prepare_writes(f, f->queue, data, 1);
+	assert_int_equal(vscsi_read(f->queue, f->lun, data + 512, 1, 1, 0, 1), 0);
+	assert_int_equal(vscsi_flush(f->queue, f->lun, 2), 0);
+	assert_int_equal(vscsi_submit(f->queue), 0);
+	if (vscsi_dev_reset(f->dev))
+		fail_msg("%s", vscsi_last_error());
+	collect_results(f->queue, 3, results);
+	assert_int_equal(results[0], -ECONNRESET);
+	assert_int_equal(results[1], 0);
+	assert_int_equal(results[2], 0);
+	assert_works(f);
+	/* The one that serves now is reset like any other. */
+	prepare_writes(f, f->queue, data, 1);
+	assert_int_equal(vscsi_dev_reset(f->dev), 0);
+	collect_all(f->queue, 1, 0, false);
+	close_all(f);
+	target_thaw(&f->target);
+	assert_true(target_stop(&f->target));
+	assert_true(target_stop(&f->second));
+}
+
 int main(void)
 {
 	static const struct CMUnitTest recovery[] = {
-		TEST(policy_replay),         TEST(submit_while_reconnecting),
-		TEST(policy_report),         TEST(replay_only_repeatable),
-		TEST(recovery_time_expires), TEST(shared_handles),
-		TEST(changed_features),      TEST(required_features_missing),
-		TEST(fewer_queues),          TEST(application_reset),
-		TEST(replaced_disks),        TEST(one_file_by_any_path),
-		TEST(synchronous_calls),     TEST(close_while_reconnecting),
+		TEST(policy_replay),
+		TEST(submit_while_reconnecting),
+		TEST(policy_report),
+		TEST(replay_only_repeatable),
+		TEST(recovery_time_expires),
+		TEST(shared_handles),
+		TEST(changed_features),
+		TEST(required_features_missing),
+		TEST(fewer_queues),
+		TEST(application_reset),
+		TEST(replaced_disks),
+		TEST(one_file_by_any_path),
+		TEST(replaced_while_it_hangs),
+		TEST(synchronous_calls),
+		TEST(close_while_reconnecting),
 	};
 
 	return RUN_TESTS(recovery);

@@ -124,6 +124,8 @@ struct vu_channel {
  * @status: device status, where the back-end doesn't keep it
  * @config_changed: the back-end announced it and check() didn't report it yet
  * @table_stale: the back-end may have forgotten the memory table
+ * @left, @left_pid: the process that was cut off last with rings running, a pidfd and its number;
+ *	-1: there is none
  * @err: eventfd that the back-end signals when a ring fails, one for all rings
  * @channel: the back-end's own channel
  * @slots: most regions that the back-end takes, where it has CONFIGURE_MEM_SLOTS
@@ -160,6 +162,8 @@ struct vu {
 	uint8_t status;
 	bool config_changed;
 	bool table_stale;
+	int left;
+	pid_t left_pid;
 	int err;
 	struct vu_channel channel;
 	unsigned slots;
@@ -229,6 +233,15 @@ int vu_connect(struct vu *vu, void *arg);
  * Return: @err.
  */
 int vu_fail(struct vu *vu, int err);
+
+/* -- peer.c -- */
+
+/* Before the connection is ended: keeps the process in mind where rings run, or forgets it. */
+void vu_peer_note(struct vu *vu);
+void vu_peer_forget(struct vu *vu);
+
+/* As struct transport_ops has it. */
+bool vu_outlived(struct transport *t);
 
 /* -- wire.c -- */
 

@@ -121,6 +121,7 @@ int vu_connect(struct vu *vu, void *arg)
 int vu_fail(struct vu *vu, int err)
 {
 	if (vu->fd >= 0) {
+		vu_peer_note(vu);
 		/*
 		 * The caller of open() may hold the socket too; the back-end is to see the end now.
 		 */

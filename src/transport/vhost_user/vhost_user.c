@@ -38,6 +38,7 @@ static struct vu *new_session(const struct transport_opts *opts)
 	vu->channel.fd = vu->channel.theirs = -1;
 	vu->exchange.fd = -1;
 	vu->inflight_fd = -1;
+	vu->left = -1;
 	vu->opts = *opts;
 	vu->timeout_ms = opts->timeout_ms;
 	vu->guest_base = opts->guest_base;
@@ -57,6 +58,7 @@ static void destroy(struct vu *vu)
 	vu_channel_close(vu);
 	vu_inflight_drop(vu);
 	vu_vrings_free(vu);
+	vu_peer_forget(vu);
 	if (vu->err >= 0)
 		close(vu->err);
 	if (vu->fd >= 0 && vu->owned)
@@ -228,6 +230,7 @@ const struct transport_ops vhost_user_ops = {
 	.wait_ready = vu_wait_ready,
 	.can_reopen = vu_can_reopen,
 	.reopen = vu_reopen,
+	.outlived = vu_outlived,
 	.track = vu_track,
 	.tracked = vu_tracked,
 	.hand_back = vu_hand_back,

@@ -5,6 +5,7 @@
  * the search.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -197,6 +198,51 @@ static void test_lost_over_memory(void **state)
 	}
 }
 
+/* Keeps the line of the call that finds that the device can't be reached. */
+static void keep_line(void *ctx, int level, const char *line)
+{
+	(void)level;
+	if (!strncmp(line, "vscsi_", 6) && strstr(line, "no way to the device"))
+		snprintf(ctx, 64, "%s", line);
+}
+
+/* A line that is logged on the data path has the name of the call that is in progress. */
+static void test_log_names_the_call(void **state)
+{
+	static const char *const names[] = {
+		"vscsi_poll: ", "vscsi_wait: ", "vscsi_next_timeout_ms: ", "vscsi_pread: "};
+	struct vscsi_completion c;
+	char line[64] = "";
+	char block[512];
+	struct desk d;
+	unsigned i;
+
+	(void)state;
+	loss_open(&d, "timeout_ms=20&recovery_ms=4294967295");
+	loss_lose(&d);
+	assert_int_equal(vscsi_set_log(VSCSI_LOG_DEBUG, keep_line, line), 0);
+	for (i = 0; i < ARRAY_LEN(names); i++) {
+		line[0] = 0;
+		while (!line[0]) {
+			clock_skip(1000);
+			if (i == 0)
+				vscsi_poll(d.queue, &c, 1);
+			else if (i == 1)
+				vscsi_wait(d.queue, 1);
+			else if (i == 2)
+				vscsi_next_timeout_ms(d.queue);
+			else
+				vscsi_pread(d.lun, block, 512, 0);
+		}
+		assert_memory_equal(line, names[i], strlen(names[i]));
+		/* A control call in between leaves no name behind. */
+		assert_int_equal(vscsi_lun_close(NULL), 0);
+	}
+	assert_int_equal(vscsi_set_log(VSCSI_LOG_DEBUG, NULL, NULL), 0);
+	loss_find(&d);
+	desk_close(&d);
+}
+
 int reconnect_tests(void)
 {
 	const struct CMUnitTest loop[] = {
@@ -206,6 +252,7 @@ int reconnect_tests(void)
 		cmocka_unit_test(test_resets_are_no_losses),
 		cmocka_unit_test(test_taken_away_while_looked_for),
 		cmocka_unit_test(test_lost_over_memory),
+		cmocka_unit_test(test_log_names_the_call),
 	};
 
 	return cmocka_run_group_tests(loop, NULL, NULL);

@@ -139,6 +139,77 @@ static void test_the_oldest_is_first(void **state)
 	desk_close(&d);
 }
 
+/* As transport.h has it, once. */
+static bool outlives;
+
+static bool outlived(struct transport *t)
+{
+	bool lives = outlives;
+
+	(void)t;
+	outlives = false;
+	return lives;
+}
+
+/*
+ * Another process may still carry out what was in flight: writes among that end with their outcome
+ * unknown, whether the loss was noticed by a poll before or not. Reads and flushes go on, and so
+ * does what comes later.
+ */
+static void test_process_that_lives_on(void **state)
+{
+	const struct vscsi_range range = {.lba = 4, .blocks = 1};
+	unsigned how;
+
+	(void)state;
+	for (how = 0; how < 4; how++) {
+		struct vscsi_completion c;
+		struct vscsi_event event;
+		unsigned good = 0;
+		unsigned ends = 0;
+		struct chain chain;
+		struct desk d;
+
+		open_recoverable(&d, how & 2 ? "packed=off" : "recovery=replay");
+		d.m->fake.ops.outlived = outlived;
+		assert_int_equal(vscsi_write(d.queue, d.lun, d.buf, 1, 1, 0, 1), 0);
+		assert_int_equal(vscsi_unmap(d.queue, d.lun, &range, 1, 1), 0);
+		assert_int_equal(vscsi_write_zeroes(d.queue, d.lun, 5, 1, 0, 1), 0);
+		assert_int_equal(vscsi_flush(d.queue, d.lun, 2), 0);
+		read_block(&d, 2);
+		outlives = true;
+		d.m->fake.fail = FAKE_CHECK;
+		d.m->fake.fail_skip = 0;
+		d.m->fake.fail_err = -ENOTCONN;
+		/* The poll that notices the loss, or one after the device is back. */
+		if (how & 1)
+			clock_skip(10);
+		else
+			lose(&d);
+		while (good < 2 || ends < 3) {
+			if (vscsi_poll(d.queue, &c, 1)) {
+				assert_int_equal(c.result, c.user_data == 1 ? -ECONNRESET : 0);
+				good += c.user_data == 2;
+				ends += c.user_data == 1;
+			} else if (model_take(d.m, DESK_QUEUE, &chain)) {
+				assert_true(lba_of(&chain) == 2 || chain_cdb(&chain)[0] == 0x35);
+				answer_good(&d, &chain);
+			}
+		}
+		while (vscsi_dev_poll_events(d.dev, &event, 1) > 0)
+			;
+		/* The next loss has nothing to do with it. */
+		assert_int_equal(vscsi_write(d.queue, d.lun, d.buf, 1, 1, 0, 3), 0);
+		assert_int_equal(vscsi_submit(d.queue), 0);
+		lose(&d);
+		desk_poll_nothing(&d);
+		chain = desk_take(&d);
+		answer_good(&d, &chain);
+		assert_int_equal(desk_poll(&d).result, 0);
+		desk_close(&d);
+	}
+}
+
 /* It asks for a reset with one request done and one not: which is which can't be known. */
 static void test_needs_reset(void **state)
 {
@@ -249,6 +320,7 @@ int recover_tests(void)
 	const struct CMUnitTest recover[] = {
 		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_the_oldest_is_first),
+		cmocka_unit_test(test_process_that_lives_on),
 		cmocka_unit_test(test_needs_reset),
 		cmocka_unit_test(test_answers_from_before),
 		cmocka_unit_test(test_all_are_kicked),

@@ -87,6 +87,7 @@ int failure_tests(void);
 int nowait_tests(void);
 int inflight_tests(void);
 int socket_tests(void);
+int peer_tests(void);
 int rig_tests(void);
 
 #endif

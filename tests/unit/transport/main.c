@@ -14,6 +14,7 @@ int main(void)
 	failed += config_tests();
 	failed += channel_tests();
 	failed += socket_tests();
+	failed += peer_tests();
 	failed += failure_tests();
 	failed += inflight_tests();
 	failed += nowait_tests();

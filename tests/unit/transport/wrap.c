@@ -25,6 +25,8 @@ ssize_t __real_recvmsg(int fd, struct msghdr *msg, int flags);
 ssize_t __wrap_recvmsg(int fd, struct msghdr *msg, int flags);
 int __real_connect(int fd, const struct sockaddr *addr, socklen_t len);
 int __wrap_connect(int fd, const struct sockaddr *addr, socklen_t len);
+int __real_getsockopt(int fd, int level, int option, void *value, socklen_t *len);
+int __wrap_getsockopt(int fd, int level, int option, void *value, socklen_t *len);
 int __real_poll(struct pollfd *fds, nfds_t n, int timeout);
 int __wrap_poll(struct pollfd *fds, nfds_t n, int timeout);
 int __real_nanosleep(const struct timespec *time, struct timespec *left);
@@ -107,9 +109,18 @@ int __wrap_connect(int fd, const struct sockaddr *addr, socklen_t len)
 	return __real_connect(fd, addr, len);
 }
 
+int __wrap_getsockopt(int fd, int level, int option, void *value, socklen_t *len)
+{
+	int ret = __real_getsockopt(fd, level, option, value, len);
+
+	if (!ret && option == SO_PEERCRED && wraps.peer)
+		((struct ucred *)value)->pid = wraps.peer > 0 ? wraps.peer : 0;
+	return ret;
+}
+
 int __wrap_poll(struct pollfd *fds, nfds_t n, int timeout)
 {
-	return strikes(true) ? -1 : __real_poll(fds, n, timeout);
+	return strikes(timeout != 0) ? -1 : __real_poll(fds, n, timeout);
 }
 
 int __wrap_nanosleep(const struct timespec *time, struct timespec *left)

@@ -13,9 +13,11 @@
 /**
  * struct wraps - What happens to the calls of this thread
  * @limit: bytes that sendmsg() and recvmsg() move at most; 0: no limit
- * @err: errno with which every third sendmsg(), recvmsg() and poll() fails; 0: none does
+ * @err: errno with which every third sendmsg(), recvmsg() and poll() that may wait fails; 0: none
+ *	does
  * @no_waiting: calls that could wait are counted instead of made
  * @waits: how many there were
+ * @peer: the process at the other end of every socket; -1: not known; 0: who it is
  * @clock_ns: added to the monotonic clock
  */
 struct wraps {
@@ -23,6 +25,7 @@ struct wraps {
 	int err;
 	bool no_waiting;
 	unsigned waits;
+	pid_t peer;
 	uint64_t clock_ns;
 };
 
