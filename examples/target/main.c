@@ -194,6 +194,9 @@ int main(int argc, char **argv)
 	if (!rc)
 		rc = run(v);
 	lun_table_close(&v->device.luns);
+	/* The output of --help and --list-features. */
+	if (rc >= 0 && fflush(stdout))
+		rc = set_error(errno, "cannot write to standard output: %s", strerror(errno));
 	if (rc < 0) {
 		warn("%s", last_error());
 		return 2;

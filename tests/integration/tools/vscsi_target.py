@@ -100,7 +100,9 @@ class Surroundings(TargetTest):
         data = self.read("disk.img")
         for closed in [0], [1], [2], [0, 1], [1, 2], [0, 1, 2]:
             with self.subTest(closed):
-                process = self.started(f"--lun=0:0,file={image}", preexec_fn=closing(*closed))
+                with open(self.path("log"), "wb") as log:
+                    process = self.started(f"--lun=0:0,file={image}", stdout=log, stderr=log,
+                                           preexec_fn=closing(*closed))
                 for descriptor in closed:
                     self.assertEqual(os.readlink(f"/proc/{process.pid}/fd/{descriptor}"),
                                      "/dev/null")
@@ -108,6 +110,14 @@ class Surroundings(TargetTest):
                 self.run_tool("copy", self.address, "0:0", self.path("out.img"))
                 self.stopped(process)
                 self.assertEqual(self.read("disk.img"), data)
+
+    def test_output_that_is_lost(self):
+        for option in "--help", "--list-features":
+            with open("/dev/full", "wb") as full:
+                done = subprocess.run([rig.program("target"), option], stdout=full,
+                                      stderr=subprocess.PIPE, text=True, timeout=rig.LIMIT)
+            self.assertEqual(done.returncode, 2)
+            self.assertIn("cannot write", done.stderr)
 
     def test_file_size_limit(self):
         """A write beyond "ulimit -f" fails, and the target lives."""
@@ -482,10 +492,10 @@ class Control(TargetTest):
 
     def test_half_closed(self):
         with self.connect("control") as control:
-            control.sendall(b"stat\n" * 1000)
+            control.sendall(b"stat\n" * 5000)
             control.shutdown(socket.SHUT_WR)
             with control.makefile() as file:
-                self.assertEqual(len(file.readlines()), 1000)
+                self.assertEqual(len(file.readlines()), 5000)
 
     def test_too_long(self):
         with self.connect("control") as control, control.makefile() as file:

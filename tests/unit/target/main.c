@@ -86,6 +86,7 @@ int main(void)
 		return 1;
 	}
 	failed += commands_tests();
+	failed += control_tests();
 	failed += flush_tests();
 	failed += lun_tests();
 	failed += notify_tests();

@@ -44,6 +44,7 @@ struct scsi_task command(struct lun *lun, const uint8_t *cdb, void *data, size_t
 void expect_sense(const struct scsi_task *t, uint8_t key, uint16_t asc);
 
 int commands_tests(void);
+int control_tests(void);
 int flush_tests(void);
 int lun_tests(void);
 int notify_tests(void);
