@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Parses and formats sizes, numbers and unit addresses. Callers print the errors, because only they
+ * Parses numbers and unit addresses, and formats sizes. Callers print the errors, because only they
  * know which option it was.
  */
 #include "text.h"
@@ -38,34 +38,6 @@ int text_number(const char *text, uint64_t *value)
 	if (*rest)
 		return -EINVAL;
 	*value = number;
-	return 0;
-}
-
-int text_size(const char *text, uint64_t *bytes)
-{
-	static const char units[] = "kmgt";
-	const char *rest, *unit;
-	uint64_t number;
-	unsigned shift;
-	int ret = digits(text, &number, &rest);
-
-	if (ret)
-		return ret;
-	if (!*rest) {
-		*bytes = number;
-		return 0;
-	}
-	unit = strchr(units, tolower((unsigned char)*rest));
-	if (!unit)
-		return -EINVAL;
-	if (rest[1] && strcmp(rest + 1, "iB") != 0)
-		return -EINVAL;
-	/* Powers of 1024, in the order of the list. */
-	shift = 10 * (unsigned)(unit - units + 1);
-	/* Would overflow. */
-	if (number > UINT64_MAX >> shift)
-		return -ERANGE;
-	*bytes = number << shift;
 	return 0;
 }
 

@@ -21,16 +21,6 @@
 int text_number(const char *text, uint64_t *value);
 
 /*
- * text_size - Parse a number of bytes
- * @text: a number with an optional suffix k, m, g or t in either case, with or without "iB": powers
- *	of 1024
- * @bytes: receives it
- *
- * Return: see text_number().
- */
-int text_size(const char *text, uint64_t *bytes);
-
-/*
  * text_lun - Parse the address of a logical unit
  * @text: "TARGET:LUN", 0:0 to 255:16383
  * @target, @lun: receive the numbers

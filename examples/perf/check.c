@@ -5,8 +5,6 @@
 #include "options.h"
 
 #include <errno.h>
-#include <stdbool.h>
-#include <string.h>
 
 static int bad(const struct job_options *job, const char *what)
 {
@@ -17,7 +15,7 @@ static int bad(const struct job_options *job, const char *what)
 static int check_verify(const struct job_options *job)
 {
 	if (job->verify_only && !job->verify)
-		return bad(job, "verify_only needs verify=crc32c or verify=pattern");
+		return bad(job, "verify_only needs verify=crc32c or verify=compare");
 	if (!job->verify)
 		return 0;
 	if (!(job->rw & RW_WRITE))
@@ -32,6 +30,19 @@ static int check_verify(const struct job_options *job)
 	return 0;
 }
 
+static int check_cpus(const struct job_options *job)
+{
+	cpu_set_t cpus;
+	int ret = job->cpus_allowed[0] ? cpus_parse(job->cpus_allowed, &cpus) : 0;
+
+	if (ret)
+		fprintf(stderr, "vscsi-perf: job '%s': cpus_allowed=%s: %s\n", job->name,
+			job->cpus_allowed,
+			ret == -ENODEV ? "this machine has no such CPU"
+				       : "expected numbers and ranges, such as 0,5,8-15");
+	return ret ? -EINVAL : 0;
+}
+
 static int check_job(const struct job_options *job)
 {
 	if (!job->address[0])
@@ -40,26 +51,16 @@ static int check_job(const struct job_options *job)
 		return bad(job, "time_based needs a runtime");
 	if (job->iodepth_batch > job->iodepth)
 		return bad(job, "iodepth_batch is larger than iodepth");
-	return check_verify(job);
-}
-
-/* Whether two jobs write the same blocks, so that each would find the other's data. */
-static bool overlap(const struct job_options *one, const struct job_options *other)
-{
-	uint64_t one_end = one->size ? one->offset + one->size : UINT64_MAX;
-	uint64_t other_end = other->size ? other->offset + other->size : UINT64_MAX;
-
-	if (!(one->verify && other->rw & (RW_WRITE | RW_TRIM)))
-		return false;
-	return !strcmp(one->address, other->address) && one->lun == other->lun &&
-	       one->offset < other_end && other->offset < one_end;
+	if (job->rate && job->rate_iops)
+		return bad(job, "give either rate or rate_iops");
+	return check_cpus(job) ? -EINVAL : check_verify(job);
 }
 
 int settings_check(const struct settings *settings)
 {
 	const struct job_options *jobs = settings->jobs;
 	uint64_t threads = 0;
-	unsigned i, k;
+	unsigned i;
 	int ret;
 
 	for (i = 0; i < settings->count; i++) {
@@ -67,14 +68,6 @@ int settings_check(const struct settings *settings)
 		if (ret)
 			return ret;
 		threads += jobs[i].numjobs;
-		/* With a stonewall in between they run one after the other. */
-		for (k = i + 1; k < settings->count && !jobs[k].stonewall; k++) {
-			if (overlap(&jobs[i], &jobs[k]) || overlap(&jobs[k], &jobs[i]))
-				return bad(&jobs[k],
-					   "it writes to a region that another job verifies; give "
-					   "them separate regions (offset, size) or "
-					   "stonewall");
-		}
 	}
 	/* Checked before anything is allocated. */
 	if (threads > MAX_JOBS)

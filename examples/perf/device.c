@@ -9,7 +9,7 @@
 #define DEFAULT_DEPTH 128
 #define MOST_QUEUES   254
 #define LEAST_BYTES   (16ull << 20) /* 8 hugepages of 2 MiB */
-#define SPARE_BYTES   (2ull << 20)
+#define EXTRA_BYTES   (2ull << 20)
 #define SLOT_BYTES    1024ull /* more than the library needs per request of a queue */
 
 static uint32_t round_up_power(uint64_t value)
@@ -52,7 +52,7 @@ int device_open(struct job_list *list, struct job *job)
 		if (!strcmp(list->jobs[i]->options->address, address))
 			add_requirements(&opts, list->jobs[i]->options);
 	}
-	opts.mem_bytes += SPARE_BYTES + (opts.queues + 2ull) * SLOT_BYTES *
+	opts.mem_bytes += EXTRA_BYTES + (opts.queues + 2ull) * SLOT_BYTES *
 						(opts.queue_size ? opts.queue_size : DEFAULT_DEPTH);
 	/* More than 8 small hugepages would need large ones, which most machines don't have. */
 	if (opts.mem_bytes < LEAST_BYTES)

@@ -39,6 +39,19 @@ static int prepare(struct job *job, const struct io *io, void *buf, uint32_t num
 	}
 }
 
+/* Whether rate or rate_iops lets the request start now. Each kind has the whole rate, as in fio. */
+static bool is_due(const struct job *job, const struct io *io, uint64_t now)
+{
+	const struct job_options *options = job->options;
+	double rate = (double)options->rate_iops;
+
+	if (options->rate)
+		rate = (double)options->rate / (double)options->bs;
+	if (rate <= 0 || io->dir == DIR_SYNC || job->source != workload_next)
+		return true;
+	return (double)job->paced[io->dir] < rate * (double)(now - job->began) / 1e9;
+}
+
 /* Return: whether a request was prepared. One that can't start now stays in job->next_io. */
 static bool start_one(struct job *job, uint64_t now)
 {
@@ -53,7 +66,7 @@ static bool start_one(struct job *job, uint64_t now)
 	}
 	job->have_ahead = true;
 	/* Keep the selected request, so that waiting does not change what is written where. */
-	if (!workload_ready(job, io))
+	if (!is_due(job, io, now) || !workload_ready(job, io))
 		return false;
 	if (io->dir == DIR_WRITE && io->generation)
 		verify_fill(&job->verifier, slot->buf, job->first_lba + io->piece * job->blocks,
@@ -74,22 +87,15 @@ static bool start_one(struct job *job, uint64_t now)
 	slot->begun = now;
 	if (!job->stats.dir[io->dir].start)
 		job->stats.dir[io->dir].start = now;
-	job->paced++;
+	job->paced[io->dir]++;
 	job->idle_count--;
 	job->batch[job->batch_count++] = number;
 	return true;
 }
 
-/* With rate_iops, limits requests to the rate since the start. */
-static bool may_start(const struct job *job, uint64_t now)
+static bool may_start(const struct job *job)
 {
-	uint64_t rate = job->options->rate_iops;
-
-	if (job->ending || job->exhausted || !job->idle_count)
-		return false;
-	if (!rate || job->source != workload_next)
-		return true;
-	return (double)job->paced < (double)rate * (double)(now - job->began) / 1e9;
+	return !job->ending && !job->exhausted && job->idle_count;
 }
 
 static void start_batch(struct job *job)
@@ -97,14 +103,14 @@ static void start_batch(struct job *job)
 	uint64_t most = job->options->iodepth_batch, now;
 	uint32_t i;
 
-	if (job->ending || job->exhausted || !job->idle_count)
+	if (!may_start(job))
 		return;
 	now = clock_now();
 	job->batch_count = 0;
 	/*
 	 * One timestamp per batch: taking it costs as much as preparing a request.
 	 */
-	while ((!most || job->batch_count < most) && may_start(job, now) && start_one(job, now))
+	while ((!most || job->batch_count < most) && may_start(job) && start_one(job, now))
 		;
 	if (!job->batch_count)
 		return;
@@ -144,7 +150,7 @@ static bool check_time(struct job *job, uint64_t now, uint64_t *last)
 		job->ending = true;
 	if (!job->counting && now - job->began >= options->ramp_time) {
 		job_count_from(job, now);
-		job->paced = 0;
+		memset(job->paced, 0, sizeof(job->paced));
 	}
 	if (job->source == workload_next && job->counting && options->runtime &&
 	    now - job->began >= options->runtime)
@@ -254,13 +260,38 @@ static void report_end(struct job *job)
 	pthread_mutex_unlock(&job->run->lock);
 }
 
+/* Restricts the calling thread to cpus_allowed, which the kernel would do partially. */
+static int choose_cpus(struct job *job)
+{
+	const char *text = job->options->cpus_allowed;
+	cpu_set_t wanted, allowed;
+	int ret;
+
+	if (!text[0])
+		return 0;
+	cpus_parse(text, &wanted);
+	ret = pthread_setaffinity_np(pthread_self(), sizeof(wanted), &wanted);
+	if (!ret)
+		ret = pthread_getaffinity_np(pthread_self(), sizeof(allowed), &allowed);
+	if (!ret && !CPU_EQUAL(&wanted, &allowed))
+		ret = EINVAL;
+	if (ret)
+		job_fail(job, -ret,
+			 "cpus_allowed=%s: not all of these CPUs are available to this process",
+			 text);
+	return ret;
+}
+
 void *job_main(void *arg)
 {
 	struct job *job = arg;
-	int ret = vscsi_queue_open(job->dev, NULL, &job->queue);
+	int ret = choose_cpus(job);
 
-	if (ret)
-		job_fail(job, ret, "%s", vscsi_last_error());
+	if (!ret) {
+		ret = vscsi_queue_open(job->dev, NULL, &job->queue);
+		if (ret)
+			job_fail(job, ret, "%s", vscsi_last_error());
+	}
 	wait_for_go(job->run);
 	if (!ret)
 		run_job(job);

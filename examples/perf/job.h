@@ -60,6 +60,7 @@ struct job {
 
 	uint64_t first_lba; /* region: @pieces pieces of @blocks blocks */
 	uint64_t pieces;
+	uint64_t amount; /* pieces to transfer unless time_based, also more than there are */
 	uint32_t blocks;
 	uint64_t seed;
 	unsigned char *buffers; /* DMA memory */
@@ -80,7 +81,7 @@ struct job {
 	uint64_t dice;
 	uint64_t issued;
 	uint64_t limit;
-	uint64_t paced; /* requests since @began, for rate_iops */
+	uint64_t paced[DIR_COUNT]; /* requests since @began, for rate and rate_iops */
 	uint64_t writes_since_flush;
 	uint64_t began;  /* start of this phase, the ramp excluded */
 	uint32_t *marks; /* with verify, one per piece: see workload.c */

@@ -7,6 +7,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct reader {
@@ -15,6 +16,7 @@ struct reader {
 	struct job_options *section;
 	const char *path;
 	unsigned line;
+	bool stonewall; /* before the next job */
 };
 
 static char *strip(char *text)
@@ -50,6 +52,35 @@ static int bad_line(const struct reader *reader, const char *what)
 	return -EINVAL;
 }
 
+/*
+ * Replaces each ${NAME} by the environment variable, by nothing if it is not set, as fio does.
+ * Return: false if @out is too small.
+ */
+static bool expand(const char *text, char *out, size_t room)
+{
+	const char *end, *value;
+	char name[MAX_NAME];
+	int len;
+
+	while (*text) {
+		end = strncmp(text, "${", 2) ? NULL : strchr(text, '}');
+		if (end && end - text - 2 < (int)sizeof(name)) {
+			snprintf(name, sizeof(name), "%.*s", (int)(end - text - 2), text + 2);
+			value = getenv(name);
+			len = snprintf(out, room, "%s", value ? value : "");
+			text = end + 1;
+		} else {
+			len = snprintf(out, room, "%c", *text++);
+		}
+		if (len < 0 || (size_t)len >= room)
+			return false;
+		out += len;
+		room -= (size_t)len;
+	}
+	*out = 0;
+	return true;
+}
+
 static int begin_section(struct reader *reader, char *text)
 {
 	size_t len = strlen(text);
@@ -57,24 +88,32 @@ static int begin_section(struct reader *reader, char *text)
 	if (len < 3 || text[len - 1] != ']')
 		return bad_line(reader, "a section name must be between '[' and ']'");
 	text[len - 1] = 0;
-	/* Options in [global] change the defaults of all sections after it. */
-	if (!strcmp(text + 1, "global")) {
+	/* Changes the defaults of all sections after it. fio too compares only this much. */
+	if (!strncmp(text + 1, "global", 6)) {
 		reader->section = &reader->base;
 		return 0;
 	}
 	if (len - 2 >= MAX_NAME)
 		return bad_line(reader, "the section's name is too long");
 	reader->section = settings_add(reader->settings, &reader->base, text + 1);
-	return reader->section ? 0 : -EINVAL;
+	if (!reader->section)
+		return -EINVAL;
+	if (reader->stonewall)
+		reader->section->stonewall = 1;
+	reader->stonewall = false;
+	return 0;
 }
 
 static int read_line(struct reader *reader, char *line)
 {
-	char where[MAX_TEXT + 16];
-	char *text = strip(line);
+	char where[MAX_TEXT + 16], option[2 * MAX_TEXT];
+	char *text;
 
 	reader->line++;
-	if (!*text || *text == '#' || *text == ';')
+	/* Anywhere, as in fio. What an environment variable contains is no comment. */
+	line[strcspn(line, "#;")] = 0;
+	text = strip(line);
+	if (!*text)
 		return 0;
 	if (*text == '[')
 		return begin_section(reader, text);
@@ -82,12 +121,19 @@ static int read_line(struct reader *reader, char *line)
 		return bad_line(reader, "an option before the first [section]");
 	join(text);
 	snprintf(where, sizeof(where), "%s:%u", reader->path, reader->line);
-	return option_set(reader->section, NULL, where, text);
+	if (!expand(text, option, sizeof(option)))
+		return bad_line(reader, "the line is too long");
+	return option_set(reader->section, NULL, where, option);
 }
 
 int jobfile_read(struct settings *settings, const char *path)
 {
-	struct reader reader = {.settings = settings, .base = settings->global, .path = path};
+	struct reader reader = {
+		.settings = settings,
+		.base = settings->global,
+		.path = path,
+		.stonewall = settings->files++ > 0,
+	};
 	unsigned before = settings->count;
 	char line[2 * MAX_TEXT];
 	FILE *file = fopen(path, "re");

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/tool.h"
 #include "crc32c.h"
 #include "report.h"
 
@@ -39,19 +40,34 @@ static FILE *open_output(const struct run_options *options)
 	return out;
 }
 
-/* Prints errors to stderr too, because the report may be read only by a program. */
+static bool is_same_error(const struct job *one, const struct job *other)
+{
+	return one->error == other->error && one->dev == other->dev;
+}
+
+/*
+ * Prints errors to stderr too, because the report may be read only by a program. One failure of a
+ * device is one message, however many threads it ends.
+ */
 static bool print_errors(const struct job_list *list)
 {
-	const struct job *job;
+	struct job *const *jobs = list->jobs;
+	unsigned i, k, others;
 	bool any = false;
-	unsigned i;
 
 	for (i = 0; i < list->count; i++) {
-		job = list->jobs[i];
-		if (!job->error)
+		for (k = 0; k < i && !is_same_error(jobs[k], jobs[i]); k++)
+			;
+		if (!jobs[i]->error || k < i)
 			continue;
-		fprintf(stderr, "vscsi-perf: job '%s': %s\n", job->options->name, job->error_text);
 		any = true;
+		for (others = 0, k = i + 1; k < list->count; k++)
+			others += is_same_error(jobs[k], jobs[i]);
+		fprintf(stderr, "vscsi-perf: job '%s': %s", jobs[i]->options->name,
+			jobs[i]->error_text);
+		if (others)
+			fprintf(stderr, "; %u other threads had the same error", others);
+		fputc('\n', stderr);
 	}
 	return any;
 }
@@ -60,19 +76,24 @@ static bool print_errors(const struct job_list *list)
 static void warn_depth(const struct job_list *list)
 {
 	struct vscsi_dev_info info = {.size = sizeof(info)};
-	unsigned i;
+	const char *first = NULL;
+	unsigned i, threads = 0, depth = 0;
 
 	for (i = 0; i < list->count; i++) {
 		const struct job_options *options = list->jobs[i]->options;
 
-		if (list->jobs[i]->clone || vscsi_dev_get_info(list->jobs[i]->dev, &info) ||
-		    info.depth >= options->iodepth)
+		if (vscsi_dev_get_info(list->jobs[i]->dev, &info) || info.depth >= options->iodepth)
 			continue;
+		if (!threads++) {
+			first = options->name;
+			depth = info.depth;
+		}
+	}
+	if (threads)
 		fprintf(stderr,
 			"vscsi-perf: job '%s': a queue of this device has room for %u requests, "
-			"fewer than iodepth\n",
-			options->name, info.depth);
-	}
+			"fewer than iodepth (%u threads)\n",
+			first, depth, threads);
 }
 
 static int run(struct settings *settings, struct job_list *list, FILE *out)
@@ -96,7 +117,7 @@ static int run(struct settings *settings, struct job_list *list, FILE *out)
 	return caught_signal ? 128 + caught_signal : EXIT_SUCCESS;
 }
 
-int main(int argc, char **argv)
+static int measure(int argc, char **argv)
 {
 	struct settings *settings = malloc(sizeof(*settings));
 	struct job_list *list = calloc(1, sizeof(*list));
@@ -109,6 +130,8 @@ int main(int argc, char **argv)
 	}
 	crc32c_init();
 	ret = cmdline_read(settings, argc, argv);
+	if (!ret && settings->run.log[0])
+		ret = tool_log(settings->run.log);
 	if (ret) {
 		ret = ret < 0 ? EXIT_USAGE : EXIT_SUCCESS;
 		goto out_free;
@@ -116,11 +139,20 @@ int main(int argc, char **argv)
 	out = open_output(&settings->run);
 	ret = out ? run(settings, list, out) : EXIT_FAILURE;
 	/* Writing may fail only at the close. */
-	if (out && out != stdout && fclose(out))
+	if (out && out != stdout && fclose(out)) {
+		fprintf(stderr, "vscsi-perf: closing %s: %s\n", settings->run.output,
+			strerror(errno));
 		ret = EXIT_FAILURE;
+	}
 	list_release(list);
 out_free:
 	free(list);
 	free(settings);
 	return ret;
+}
+
+int main(int argc, char **argv)
+{
+	tool_begin("vscsi-perf");
+	return tool_end(measure(argc, argv));
 }

@@ -5,6 +5,7 @@
 #include "options.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 
 static char fold(char c)
@@ -100,11 +101,46 @@ static int set_text(const struct perf_option *option, char *field, const char *v
 	return 0;
 }
 
+/* Whether @words, of which each is between two of @separator, or at an end, has one. */
+static bool contains(const char *words, char separator, const char *word)
+{
+	size_t len = strlen(word);
+	const char *at;
+
+	for (at = strstr(words, word); len && at; at = strstr(at + 1, word)) {
+		if ((at == words || at[-1] == separator) && (!at[len] || at[len] == separator))
+			return true;
+	}
+	return false;
+}
+
+/* None may be ignored that would change what is written or measured. */
+static int set_ignored(const struct ignored_option *option, const char *where, const char *name,
+		       const char *value)
+{
+	/* An option without a value sets a flag. */
+	if (option->values && !contains(option->values, ',', value ? value : "1")) {
+		fprintf(stderr, "%s: fio's '%s=%s' is not supported (expected %s)\n", where, name,
+			value ? value : "1", option->values);
+		return -EINVAL;
+	}
+	fprintf(stderr, "%s: fio's '%s' has no effect here and is ignored\n", where, name);
+	return 0;
+}
+
 static int unknown(const char *where, const char *name)
 {
 	const struct perf_option *nearest = option_nearest(name);
+	char folded[MAX_NAME];
+	size_t i;
 
-	if (nearest)
+	for (i = 0; name[i]; i++)
+		folded[i] = fold(name[i]);
+	folded[i] = 0;
+	if (contains(perf_unsupported, ' ', folded))
+		fprintf(stderr, "%s: fio's '%s' is not supported; see vscsi-perf --help\n", where,
+			name);
+	else if (nearest)
 		fprintf(stderr, "%s: unknown option '%s'; did you mean '%s'?\n", where, name,
 			nearest->name);
 	else
@@ -132,16 +168,16 @@ int option_set(struct job_options *job, struct run_options *run, const char *whe
 {
 	const char *value = strchr(text, '=');
 	size_t len = value ? (size_t)(value - text) : strlen(text);
+	const struct ignored_option *ignored = option_ignored(text, len);
 	const struct perf_option *option = option_find(text, len);
 	char name[MAX_NAME], *field;
 	uint64_t number = 0;
 	int ret;
 
 	snprintf(name, sizeof(name), "%.*s", (int)len, text);
-	if (!option && option_ignored(text, len)) {
-		fprintf(stderr, "%s: fio's '%s' has no effect here and is ignored\n", where, name);
-		return 0;
-	}
+	value = value ? value + 1 : NULL;
+	if (!option && ignored)
+		return set_ignored(ignored, where, name, value);
 	if (!option)
 		return unknown(where, name);
 	if (option->run_offset != NO_OFFSET && !run) {
@@ -151,7 +187,6 @@ int option_set(struct job_options *job, struct run_options *run, const char *whe
 	/* The only place where an entry is converted to a field; a test checks the table. */
 	field = option->run_offset != NO_OFFSET ? (char *)run + option->run_offset
 						: (char *)job + option->job_offset;
-	value = value ? value + 1 : NULL;
 	ret = is_text(option) ? set_text(option, field, value)
 			      : option_parse(option, value, &number);
 	if (ret)
@@ -195,7 +230,8 @@ void options_help(FILE *to)
 	}
 	fputs("  --help\n        print this text\n"
 	      "  --version\n        print the library's version\n"
-	      "Exit status: 0 success, 1 I/O or verification failed, 2 usage error, 128 plus the\n"
-	      "signal number after a signal, after printing the results so far.\n",
+	      "Exit status: 0 success; 1 I/O or verification failed, or the results can't be\n"
+	      "written; 2 usage error; 128 plus the signal number after a signal, after printing\n"
+	      "the results so far.\n",
 	      to);
 }

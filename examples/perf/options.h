@@ -6,6 +6,7 @@
 #ifndef EXAMPLES_PERF_OPTIONS_H
 #define EXAMPLES_PERF_OPTIONS_H
 
+#include <sched.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -19,7 +20,7 @@
 /* job_options.verify */
 #define VERIFY_NONE    0u
 #define VERIFY_CRC32C  1u /* check the checksum in each block's header */
-#define VERIFY_PATTERN 2u /* compare every byte */
+#define VERIFY_COMPARE 2u /* compare every byte */
 
 /* run_options.output_format is a set of these. */
 #define FORMAT_NORMAL 1u
@@ -36,6 +37,13 @@
 #define MAX_TEXT 512
 
 /*
+ * A percentage of the disk, 1 to 100, where a number of bytes is expected. No disk has that many
+ * bytes: MAX_BYTES is the limit of those.
+ */
+#define MAX_BYTES      ((uint64_t)INT64_MAX)
+#define PERCENT(value) (UINT64_MAX - 100 + (value))
+
+/*
  * A job section. Every value is a 64-bit number or a string, so that the table can set it by its
  * offset; sizes are in bytes, times in nanoseconds, and 0 means no limit for limits.
  */
@@ -49,25 +57,31 @@ struct job_options {
 	uint64_t iodepth_batch;              /* 0: as many as possible */
 	uint64_t iodepth_batch_complete_max; /* 0: iodepth */
 	uint64_t numjobs;
-	uint64_t size;
+	uint64_t size; /* these two, and the increment, may be a PERCENT() */
 	uint64_t offset;
 	uint64_t offset_increment;
+	uint64_t filesize;
+	uint64_t io_size;
 	uint64_t number_ios;
 	uint64_t runtime;
 	uint64_t time_based;
 	uint64_t ramp_time;
 	uint64_t rwmixread; /* percent */
+	uint64_t norandommap;
+	uint64_t rate; /* bytes per second */
 	uint64_t rate_iops;
 	uint64_t fsync;
-	uint64_t timeout; /* 0: as given in the address */
+	uint64_t request_timeout; /* 0: as given in the address */
 	uint64_t verify;
 	uint64_t do_verify;
 	uint64_t verify_only;
 	uint64_t verify_fatal;
 	uint64_t continue_on_error;
-	uint64_t randseed; /* 0: a new one for each run */
+	uint64_t randseed; /* 0: a new one for each run, or with randrepeat the same */
+	uint64_t randrepeat;
 	uint64_t group_reporting;
 	uint64_t stonewall;
+	char cpus_allowed[MAX_TEXT]; /* "": any; cpus_parse() */
 };
 
 /* Options for the whole run; only on the command line. */
@@ -76,6 +90,7 @@ struct run_options {
 	uint64_t output_format;
 	uint64_t status_interval;
 	uint64_t eta;
+	char log[MAX_TEXT]; /* "": as in the environment */
 };
 
 /* All options: of the run, and one element of @jobs per section. */
@@ -84,6 +99,7 @@ struct settings {
 	struct job_options global; /* defaults of the next section */
 	struct job_options jobs[MAX_JOBS];
 	unsigned count;
+	unsigned files; /* job files that were read */
 };
 
 /* How an option is parsed. */
@@ -91,9 +107,10 @@ enum option_kind {
 	OPTION_TEXT,
 	OPTION_NAME,  /* a string of at most MAX_NAME bytes */
 	OPTION_LUN,   /* TARGET:LUN */
-	OPTION_SIZE,  /* bytes with optional k, m, g, t */
+	OPTION_SIZE,  /* bytes with optional k, m, g, t, p */
+	OPTION_SHARE, /* the same, or a percentage of the disk */
 	OPTION_COUNT, /* an integer */
-	OPTION_TIME,  /* seconds, or with suffix us, ms, s, m, h */
+	OPTION_TIME,  /* seconds, or with suffix us, ms, s, m, h, d */
 	OPTION_FLAG,  /* 0 or 1; 1 if there is no value */
 	OPTION_WORD,  /* one of @words */
 	OPTION_WORDS, /* a comma-separated list of @words, or-ed */
@@ -122,16 +139,20 @@ struct perf_option {
 #define NO_OFFSET SIZE_MAX
 
 /*
- * A fio option about its own engines, files and clocks. Job files contain them, but they have no
- * effect here.
+ * A fio option that has no effect here, or none with certain values. Job files contain it, and it
+ * is ignored with these values only: none is ignored that would change what fio writes or measures.
  */
 struct ignored_option {
 	const char *name;
-	int flag; /* needs no value */
+	int flag;           /* needs no value */
+	const char *values; /* separated by commas; NULL: any */
 };
 
 /* Terminated by a NULL name. */
 extern const struct ignored_option perf_ignored[];
+
+/* Names of other options of fio, which are errors. Each is between two spaces. */
+extern const char perf_unsupported[];
 
 /* Terminated by a NULL name. */
 extern const struct perf_option perf_options[];
@@ -186,6 +207,15 @@ int option_set(struct job_options *job, struct run_options *run, const char *whe
  */
 int option_parse(const struct perf_option *option, const char *text, uint64_t *value);
 
+/*
+ * cpus_parse - Parse a list of CPUs
+ * @text: numbers and ranges separated by commas, such as "0,5,8-15"
+ * @set: receives them
+ *
+ * Return: 0, or -EINVAL; -ENODEV if the machine has no such CPU.
+ */
+int cpus_parse(const char *text, cpu_set_t *set);
+
 /* Writes the limits of the option, such as ", 1 to 256", or "". */
 void option_range(const struct perf_option *option, char *text, size_t len);
 
@@ -213,7 +243,10 @@ struct job_options *settings_add(struct settings *settings, const struct job_opt
  * jobfile_read - Read a job file
  * @settings: receives its sections, after those already there
  * @path: an INI file in fio's format: [global] has defaults for the sections that follow, every
- *	other [name] is a job; lines that start with '#' or ';' are comments
+ *	other [name] is a job; '#' or ';' begins a comment, anywhere; ${NAME} is replaced by the
+ *	environment variable, or by nothing
+ *
+ * As in fio, the first job of a second file waits for the jobs of the first (stonewall).
  *
  * Return: 0; -EINVAL for invalid contents, or the error of opening it, with a message on stderr.
  */

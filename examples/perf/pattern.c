@@ -27,19 +27,19 @@ static void begin_round(struct pattern *pattern)
 	pattern->step = random_next(&pattern->seed) | 1;
 }
 
-void pattern_init(struct pattern *pattern, uint64_t count, uint64_t random, uint64_t seed)
+void pattern_init(struct pattern *pattern, uint64_t count, enum pattern_order order, uint64_t seed)
 {
 	unsigned bits = count > 1 ? 64 - (unsigned)__builtin_clzll(count - 1) : 0;
 
 	pattern->count = count;
-	pattern->random = random;
+	pattern->order = order;
 	pattern->seed = seed;
 	pattern->mask = bits < 64 ? (1ull << bits) - 1 : UINT64_MAX;
 	pattern->shift = bits / 2 + 1;
 	begin_round(pattern);
 }
 
-static uint64_t random_position(struct pattern *pattern)
+static uint64_t shuffled_position(struct pattern *pattern)
 {
 	uint64_t position;
 
@@ -56,9 +56,13 @@ uint64_t pattern_next(struct pattern *pattern)
 {
 	uint64_t position;
 
+	if (pattern->order == PATTERN_RANDOM)
+		return random_next(&pattern->seed) % pattern->count;
 	if (pattern->done == pattern->count)
 		begin_round(pattern);
-	position = pattern->random ? random_position(pattern) : pattern->done;
+	position = pattern->done;
+	if (pattern->order == PATTERN_SHUFFLED)
+		position = shuffled_position(pattern);
 	pattern->done++;
 	return position;
 }

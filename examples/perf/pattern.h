@@ -1,19 +1,25 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The order in which a job accesses its region. A random order visits every position once before
- * any a second time, without a table of visited ones, and is the same for the same seed.
+ * The order in which a job accesses its region. A shuffled order visits every position once before
+ * any a second time, without a table of visited ones. For the same seed it is the same.
  */
 #ifndef EXAMPLES_PERF_PATTERN_H
 #define EXAMPLES_PERF_PATTERN_H
 
 #include <stdint.h>
 
+enum pattern_order {
+	PATTERN_SEQUENTIAL,
+	PATTERN_SHUFFLED,
+	PATTERN_RANDOM, /* each position is independent of the others */
+};
+
 struct pattern {
-	uint64_t count;  /* positions, at least 1 */
-	uint64_t done;   /* positions visited in this round */
-	uint64_t random; /* 0: sequential */
+	uint64_t count; /* positions, at least 1 */
+	uint64_t done;  /* positions visited in this round */
+	enum pattern_order order;
 	uint64_t seed;
-	uint64_t mask; /* this and the rest: random order, see pattern.c */
+	uint64_t mask; /* this and the rest: shuffled order, see pattern.c */
 	uint64_t state;
 	uint64_t step;
 	unsigned shift;
@@ -30,9 +36,9 @@ uint64_t random_next(uint64_t *state);
 /*
  * pattern_init - Start an order
  * @count: positions, at least 1
- * @random: 0: 0, 1, 2 ...; otherwise shuffled by @seed
+ * @order: PATTERN_SEQUENTIAL is 0, 1, 2 ...; the others depend on @seed
  */
-void pattern_init(struct pattern *pattern, uint64_t count, uint64_t random, uint64_t seed);
+void pattern_init(struct pattern *pattern, uint64_t count, enum pattern_order order, uint64_t seed);
 
 /* Return: the next position, 0 to count - 1. After the last, a new round starts, shuffled again. */
 uint64_t pattern_next(struct pattern *pattern);

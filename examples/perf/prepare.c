@@ -12,6 +12,8 @@
 
 #include "workload.h"
 
+#define REPEATED_SEED 0x5eed /* with randrepeat */
+
 static int no_memory(const struct job *job)
 {
 	fprintf(stderr,
@@ -53,7 +55,7 @@ static int add_jobs(struct job_list *list, struct settings *settings)
 		struct job_options *options = &settings->jobs[i];
 
 		if (!options->randseed)
-			options->randseed = seed;
+			options->randseed = options->randrepeat ? REPEATED_SEED : seed;
 		group += i && options->stonewall;
 		for (clone = 0; !ret && clone < options->numjobs; clone++)
 			ret = add_job(list, options, group, clone);
@@ -68,7 +70,7 @@ static int open_unit(struct job *job)
 	struct vscsi_lun_opts opts = {
 		.size = sizeof(opts),
 		/* Round up: 0 would mean the default. */
-		.timeout_ms = (uint32_t)((job->options->timeout + 999999) / 1000000),
+		.timeout_ms = (uint32_t)((job->options->request_timeout + 999999) / 1000000),
 	};
 	int ret = vscsi_lun_open(job->dev, target, lun, &opts, &job->lun);
 
@@ -151,13 +153,16 @@ int list_prepare(struct job_list *list, struct settings *settings)
 
 	for (i = 0; !ret && i < list->count; i++)
 		ret = device_open(list, list->jobs[i]);
+	for (i = 0; !ret && i < list->count; i++) {
+		ret = open_unit(list->jobs[i]);
+		ret = ret ? ret : job_fit(list->jobs[i]);
+	}
+	ret = ret ? ret : list_fit(list);
 	/* Buffers last, after everything else was checked. */
 	for (i = 0; !ret && i < list->count; i++) {
 		struct job *job = list->jobs[i];
 
-		ret = open_unit(job);
-		ret = ret ? ret : job_fit(job);
-		ret = ret ? ret : take_tables(job);
+		ret = take_tables(job);
 		ret = ret ? ret : allocate_buffers(job);
 		if (!ret)
 			workload_init(job);

@@ -33,12 +33,20 @@ struct job_list {
 int list_prepare(struct job_list *list, struct settings *settings);
 
 /*
- * job_fit - Compute a job's region on its disk
- * @job: with options, clone and info set; the region is filled in
+ * job_fit - Compute a job's region on its disk, and how much of it is transferred
+ * @job: with options, clone and info set; the rest is filled in
  *
  * Return: 0, or -EINVAL with a message on stderr.
  */
 int job_fit(struct job *job);
+
+/*
+ * list_fit - Check that no job writes to a region that another one verifies at the same time
+ * @list: its jobs' regions are known
+ *
+ * Return: 0, or -EINVAL with a message on stderr.
+ */
+int list_fit(const struct job_list *list);
 
 /*
  * device_open - Open the device of a job, or find it among those open

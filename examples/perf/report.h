@@ -57,7 +57,7 @@ int report_json(FILE *out, const struct results *results);
  * @out: stdout or the output file
  * @format: FORMAT_*
  *
- * Return: 0, -ENOMEM, or -EIO if writing to @out failed; with a message on stderr.
+ * Return: 0, -ENOMEM, or the error of writing to @out; with a message on stderr.
  */
 int report_write(FILE *out, uint64_t format, const struct job_list *list, struct run *run);
 

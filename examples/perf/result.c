@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "common/tool.h"
+
 const double shown_percentiles[] = {1,  5,  10, 20, 30,   40,   50,    60,    70,
 				    80, 90, 95, 99, 99.5, 99.9, 99.95, 99.99, -1};
 
@@ -91,9 +93,5 @@ int report_write(FILE *out, uint64_t format, const struct job_list *list, struct
 	if (format & FORMAT_JSON)
 		ret = report_json(out, &results);
 	results_free(&results);
-	if (fflush(out) || ferror(out)) {
-		fprintf(stderr, "vscsi-perf: the results could not be written\n");
-		return -EIO;
-	}
-	return ret;
+	return ret ? ret : tool_flush(out, "the results");
 }

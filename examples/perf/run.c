@@ -40,7 +40,6 @@ static unsigned start_threads(struct job *const *jobs, unsigned count, struct ru
 
 	for (i = 0; i < count; i++) {
 		jobs[i]->run = run;
-		/* Default attributes: use taskset or similar to choose the CPUs. */
 		ret = pthread_create(&jobs[i]->thread, NULL, job_main, jobs[i]);
 		if (ret) {
 			fprintf(stderr, "vscsi-perf: thread %u of %u could not be started: %s\n",

@@ -8,31 +8,67 @@
 #include <inttypes.h>
 #include <stdbool.h>
 #include <string.h>
+#include <strings.h>
+#include <unistd.h>
 
 #include "common/text.h"
 
-static int parse_time(const char *text, uint64_t *ns)
+/* Units in any case; the first one applies to a number without one, as in fio. */
+static const struct option_word time_units[] = {
+	{"", 1000000000},         {"us", 1000},      {"usec", 1000},        {"ms", 1000000},
+	{"msec", 1000000},        {"s", 1000000000}, {"m", 60000000000ull}, {"h", 3600000000000ull},
+	{"d", 86400000000000ull}, {NULL, 0},
+};
+
+/* fio takes "kib" for 1000 bytes; it is an error here, because most people mean 1024. */
+static const struct option_word size_units[] = {
+	{"", 1},
+	{"k", 1ull << 10},
+	{"kb", 1ull << 10},
+	{"m", 1ull << 20},
+	{"mb", 1ull << 20},
+	{"g", 1ull << 30},
+	{"gb", 1ull << 30},
+	{"t", 1ull << 40},
+	{"tb", 1ull << 40},
+	{"p", 1ull << 50},
+	{"pb", 1ull << 50},
+	{NULL, 0},
+};
+
+static int parse_with_unit(const struct option_word *unit, const char *text, uint64_t *value)
 {
-	static const struct option_word units[] = {
-		{"us", 1000},          {"ms", 1000000},         {"s", 1000000000},
-		{"m", 60000000000ull}, {"h", 3600000000000ull}, {NULL, 0},
-	};
-	/* Without a suffix it is in seconds, as in fio. */
-	const struct option_word *unit = &units[2];
-	size_t len = strspn(text, "0123456789");
+	bool hex = text[0] == '0' && (text[1] | 0x20) == 'x';
+	size_t len = hex ? strlen(text) : strspn(text, "0123456789");
 	char digits[24];
 
 	if (len >= sizeof(digits))
 		return -EINVAL;
 	memcpy(digits, text, len);
 	digits[len] = 0;
-	if (text[len]) {
-		for (unit = units; unit->word && strcmp(unit->word, text + len) != 0; unit++)
-			;
-	}
-	if (!unit->word || text_number(digits, ns) || __builtin_mul_overflow(*ns, unit->value, ns))
+	while (unit->word && strcasecmp(unit->word, text + len) != 0)
+		unit++;
+	if (!unit->word || text_number(digits, value) ||
+	    __builtin_mul_overflow(*value, unit->value, value))
 		return -EINVAL;
 	return 0;
+}
+
+/* Return: whether @text is a percentage; otherwise @value is unchanged. */
+static bool parse_percent(const char *text, uint64_t *value)
+{
+	size_t len = strlen(text);
+	char digits[4];
+	uint64_t percent;
+
+	if (len < 2 || len > sizeof(digits) || text[len - 1] != '%')
+		return false;
+	memcpy(digits, text, len - 1);
+	digits[len - 1] = 0;
+	if (text_number(digits, &percent) || !percent || percent > 100)
+		return false;
+	*value = PERCENT(percent);
+	return true;
 }
 
 static int parse_word(const struct option_word *words, const char *text, size_t len,
@@ -75,10 +111,12 @@ static int parse_amount(const struct perf_option *option, const char *text, uint
 {
 	int ret;
 
-	if (option->kind == OPTION_SIZE)
-		ret = text_size(text, value);
+	if (option->kind == OPTION_SHARE && parse_percent(text, value))
+		return 0;
+	if (option->kind == OPTION_SIZE || option->kind == OPTION_SHARE)
+		ret = parse_with_unit(size_units, text, value);
 	else if (option->kind == OPTION_TIME)
-		ret = parse_time(text, value);
+		ret = parse_with_unit(time_units, text, value);
 	else
 		ret = text_number(text, value);
 	return ret || *value < option->min || *value > option->max ? -EINVAL : 0;
@@ -97,6 +135,7 @@ int option_parse(const struct perf_option *option, const char *text, uint64_t *v
 	case OPTION_LUN:
 		return parse_lun(text, value);
 	case OPTION_SIZE:
+	case OPTION_SHARE:
 	case OPTION_COUNT:
 	case OPTION_TIME:
 		return parse_amount(option, text, value);
@@ -112,6 +151,35 @@ int option_parse(const struct perf_option *option, const char *text, uint64_t *v
 	}
 }
 
+int cpus_parse(const char *text, cpu_set_t *set)
+{
+	const long cpus = sysconf(_SC_NPROCESSORS_CONF);
+	unsigned first, last;
+	int used;
+
+	CPU_ZERO(set);
+	do {
+		/* At most four digits: larger numbers would overflow. */
+		if (*text < '0' || *text > '9' || sscanf(text, "%4u%n", &first, &used) != 1)
+			return -EINVAL;
+		text += used;
+		last = first;
+		if (*text == '-') {
+			text++;
+			if (*text < '0' || *text > '9' || sscanf(text, "%4u%n", &last, &used) != 1)
+				return -EINVAL;
+			text += used;
+		}
+		if (last < first)
+			return -EINVAL;
+		if (last >= CPU_SETSIZE || last >= cpus)
+			return -ENODEV;
+		for (; first <= last; first++)
+			CPU_SET(first, set);
+	} while (*text++ == ',');
+	return text[-1] ? -EINVAL : 0;
+}
+
 void option_print(const struct perf_option *option, uint64_t value, char *text, size_t len)
 {
 	const struct option_word *word = option->words;
@@ -122,6 +190,12 @@ void option_print(const struct perf_option *option, uint64_t value, char *text, 
 		return;
 	case OPTION_TIME:
 		snprintf(text, len, "%" PRIu64 "us", value / 1000);
+		return;
+	case OPTION_SHARE:
+		if (value > MAX_BYTES)
+			snprintf(text, len, "%" PRIu64 "%%", value - PERCENT(0));
+		else
+			snprintf(text, len, "%" PRIu64, value);
 		return;
 	case OPTION_WORD:
 		while (word->word && word->value != value)

@@ -116,7 +116,7 @@ static int check_block(const struct verifier *verifier, const unsigned char *blo
 	if (le32toh(header.generation) != generation)
 		return snprintf(text, len, "is stale: it contains generation %u, the last was %u",
 				le32toh(header.generation), generation);
-	at = verifier->mode == VERIFY_PATTERN ? first_difference(verifier, block, lba, generation)
+	at = verifier->mode == VERIFY_COMPARE ? first_difference(verifier, block, lba, generation)
 					      : 0;
 	return at ? snprintf(text, len, "is corrupted: byte %u differs", at) : 0;
 }

@@ -11,7 +11,7 @@
 /* The header of each block, little-endian; the rest of the block is random. */
 struct verify_header {
 	uint32_t magic;
-	uint32_t crc; /* of everything after this field; 0 with verify=pattern */
+	uint32_t crc; /* of everything after this field; 0 with verify=compare */
 	uint64_t lba;
 	uint64_t seed;       /* of the run that wrote it */
 	uint32_t generation; /* how often the run has written the block, from 1 */
@@ -20,7 +20,7 @@ struct verify_header {
 
 struct verifier {
 	uint64_t seed;
-	uint64_t mode;       /* VERIFY_CRC32C or VERIFY_PATTERN */
+	uint64_t mode;       /* VERIFY_CRC32C or VERIFY_COMPARE */
 	uint32_t block_size; /* at least 512 */
 	uint64_t checked;    /* blocks */
 	uint64_t bad;

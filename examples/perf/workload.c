@@ -38,14 +38,17 @@ static void mark_written(struct job *job)
 void workload_init(struct job *job)
 {
 	const struct job_options *options = job->options;
+	enum pattern_order order = PATTERN_SEQUENTIAL;
 	uint64_t seed = job->seed;
 	unsigned dir;
 
+	if (options->rw & RW_RANDOM)
+		order = options->norandommap ? PATTERN_RANDOM : PATTERN_SHUFFLED;
+
 	job->dice = random_next(&seed);
 	for (dir = 0; dir < DIR_COUNT; dir++)
-		pattern_init(&job->order[dir], job->pieces, options->rw & RW_RANDOM,
-			     random_next(&seed));
-	job->limit = options->time_based ? UINT64_MAX : job->pieces;
+		pattern_init(&job->order[dir], job->pieces, order, random_next(&seed));
+	job->limit = options->time_based ? UINT64_MAX : job->amount;
 	if (options->number_ios && options->number_ios < job->limit)
 		job->limit = options->number_ios;
 	if (options->verify_only)

@@ -2,6 +2,7 @@
 """vscsi-perf with a target: results, job files, JSON, errors, signals."""
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -12,10 +13,11 @@ from rig import LIMIT, ToolTest, program
 
 class Perf(ToolTest):
     luns = ["0:0,ram=4M", "0:1,null=1G", "0:2,ram=1M,thin", "0:3,null=1G,ro",
-            "0:4,null=1G,block=4096"]
+            "0:4,null=1G,block=4096", "0:5,file={folder}/disk.img"]
 
     def setUp(self):
         super().setUp()
+        self.write("disk.img", b"x" * (4 << 20))
         self.serve()
 
     def perf(self, *options, status=0):
@@ -73,10 +75,102 @@ class Perf(ToolTest):
         self.assertGreater(in_flight, 2)
 
     def test_rate(self):
-        job, = self.measure("--lun=0:1", "--rw=read", "--iodepth=4", "--rate_iops=1000",
-                            "--runtime=1", "--time_based")
-        self.assertLess(job["read"]["total_ios"], 1010)
-        self.assertGreater(job["read"]["total_ios"], 100)
+        for rate in "--rate_iops=1000", "--rate=4000k":
+            job, = self.measure("--lun=0:1", "--rw=read", "--iodepth=4", rate, "--runtime=1",
+                                "--time_based")
+            self.assertLess(job["read"]["total_ios"], 1010)
+            self.assertGreater(job["read"]["total_ios"], 100)
+
+    def test_rate_of_a_mix(self):
+        """As in fio, each kind of request has the whole rate."""
+        job, = self.measure("--lun=0:1", "--rw=randrw", "--iodepth=4", "--rate_iops=20",
+                            "--runtime=2", "--time_based")
+        for kind in "read", "write":
+            self.assertLessEqual(job[kind]["total_ios"], 42)
+        self.assertGreater(job["read"]["total_ios"] + job["write"]["total_ios"], 45)
+
+    def written(self):
+        """Which 4 KiB of the file were written."""
+        data = self.read("disk.img")
+        return [i for i in range(len(data) >> 12) if data[i << 12:(i + 1) << 12] != b"x" * 4096]
+
+    def test_what_a_job_file_bounds(self):
+        """Options that bound in fio what is written do so here."""
+        for options, expected in (
+                ("filesize=64k", range(16)),
+                ("filesize=64k\noffset=16k", range(4, 16)),
+                ("filesize=64k\nsize=16k", range(4)),
+                ("size=10%", range(102)),
+                ("offset=50%\nsize=16k", range(512, 516)),
+                ("offset=95%\nsize=10%", range(973, 1024)),
+                ("filesize=64k\nsize=50%", range(8)),
+                ("offset_increment=25%\nnumjobs=2\nsize=16k", [*range(4), *range(256, 260)]),
+                ("io_size=16k", range(4)),
+                ("size=${KIB}k # not 64k", range(8)),
+                ("size=64k;filesize=1m", range(16)),
+                ("size=64k\nverify=0", range(16)),
+                ("number_ios=3", range(3))):
+            with self.subTest(options):
+                with open(self.path("disk.img"), "r+b") as file:
+                    file.write(b"x" * (4 << 20))
+                path = self.write("job.fio", f"[job]\nrw=write\nlun=0:5\n{options}\n")
+                self.run_tool("perf", "--address=" + self.address, path,
+                              environment={"KIB": "32"})
+                self.assertEqual(self.written(), list(expected))
+
+    def test_what_fio_would_do_and_this_does_not(self):
+        """Nothing is ignored that would change what is written."""
+        for option in ("loops=2", "fill_device=1", "create_only=1", "readonly", "zonesize=64k",
+                       "bsrange=4k-8k", "bs=4k,8k", "filesize=64k-1m", "nrfiles=4", "size=1MiB",
+                       "ioengine=null", "verify_pattern=0x55", "verify=md5", "verify=pattern",
+                       "trim_percentage=50", "io_size=50%", "rw=write:64k", "rw=trimwrite",
+                       "thinktime=1", "include other.fio", "direct=0"):
+            with self.subTest(option):
+                path = self.write("job.fio", f"[job]\nrw=write\nlun=0:5\n{option}\n")
+                message = self.refused("perf", "--address=" + self.address, path)
+                self.assertIn("job.fio:4: ", message)
+                self.assertIn(re.match("[a-z_]+", option)[0], message)
+                self.assertNotIn("did you mean", message)
+                self.assertEqual(len(message.splitlines()), 1)
+        self.assertEqual(self.written(), [])
+
+    def test_timeout_is_runtime(self):
+        path = self.write("job.fio", "[job]\nlun=0:1\ntime_based\ntimeout=1\n")
+        job, = self.measure(path)
+        self.assertGreaterEqual(job["read"]["runtime"], 990)
+        self.assertEqual(job["job options"]["request_timeout"], "0us")
+
+    def test_same_order_in_each_run(self):
+        def seed(*options):
+            return self.measure("--number_ios=1", *options)[0]["job options"]["randseed"]
+
+        self.assertEqual(seed("--randrepeat=1"), seed("--randrepeat=1"))
+        self.assertNotEqual(seed("--randrepeat=0"), seed("--randrepeat=0"))
+        self.assertEqual(seed("--randrepeat=1", "--randseed=7"), "7")
+
+    def test_order_without_a_map(self):
+        self.perf("--rw=randwrite", "--lun=0:5", "--norandommap", "--randseed=3")
+        # 63 of 100 are expected.
+        self.assertGreater(len(self.written()), 500)
+        self.assertLess(len(self.written()), 800)
+
+    def test_cpus(self):
+        cpu = max(os.sched_getaffinity(0))
+        running = subprocess.Popen(
+            [program("perf"), "--address=" + self.address, "--lun=0:1", "--runtime=50",
+             "--time_based", "--status-interval=500ms", "--numjobs=2", f"--cpus_allowed={cpu}"],
+            stdout=subprocess.PIPE, text=True)
+        self.addCleanup(running.stdout.close)
+        self.addCleanup(running.kill)
+        while "Run status" not in running.stdout.readline():
+            self.assertIsNone(running.poll())
+        allowed = [os.sched_getaffinity(int(thread))
+                   for thread in os.listdir(f"/proc/{running.pid}/task")]
+        running.send_signal(signal.SIGINT)
+        running.communicate(timeout=LIMIT)
+        self.assertEqual(allowed.count({cpu}) if len(os.sched_getaffinity(0)) > 1 else 2, 2)
+        message = self.refused("perf", "--address=" + self.address, "--cpus_allowed=0,9999")
+        self.assertIn("no such CPU", message)
 
     def test_threads(self):
         jobs = self.measure("--rw=randread", "--numjobs=3", "--iodepth=2")
@@ -124,7 +218,7 @@ filename=0:2
 ioengine=libaio
 direct=1
 thread
-norandommap
+softrandommap
 gtod_reduce=0
 [job]
 rw=randread
@@ -147,7 +241,14 @@ rw=randread
         self.assertRegex(text, r"99\.99th=\[")
         self.assertRegex(text, r"(?m)^Run status group 0 \(all jobs\):$")
         json.loads(text[text.index("\n{") :])
-        self.refused("perf", "--address=" + self.address, "--output=/dev/full", status=1)
+        message = self.refused("perf", "--address=" + self.address, "--output=/dev/full", status=1)
+        self.assertIn("No space left", message)
+
+    def test_full_output(self):
+        for words in ([], ["--output-format=json"], ["--output-format=normal,json"],
+                      ["--status-interval=500ms", "--time_based", "--runtime=2"],
+                      ["--help"], ["--version"]):
+            self.notices_full_output("perf", "--address=" + self.address, *words)
 
     def test_progress_line(self):
         _, err = self.perf("--lun=0:1", "--runtime=1", "--time_based", "--eta=always")
@@ -196,11 +297,19 @@ rw=randread
                 self.stop()
                 self.serve()
 
-    def lose_target(self, option, message):
+    def test_loss_of_many_threads_is_few_lines(self):
+        """And says why, also without the errors of requests."""
+        err = self.lose_target("recovery_ms=200", "not connected", "--numjobs=16", "--iodepth=8",
+                               "--group_reporting")
+        self.assertLessEqual(len(err.splitlines()), 3, err)
+        self.assertRegex(err, "the device is lost: it did not come back in 200 ms: .+")
+        self.assertIn("15 other threads had the same error", err)
+
+    def lose_target(self, option, message, *options):
         running = subprocess.Popen(
             [program("perf"), f"--address={self.address}?{option}", "--lun=0:1", "--rw=randread",
              "--runtime=50", "--time_based", "--status-interval=500ms", "--iodepth=4",
-             "--continue_on_error=all"],
+             "--continue_on_error=all", *options],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.addCleanup(running.kill)
         while "Run status" not in running.stdout.readline():
@@ -209,10 +318,12 @@ rw=randread
         out, err = running.communicate(timeout=LIMIT)
         self.assertEqual(running.returncode, 1, out + err)
         self.assertIn(message, err)
+        self.assertIn("vscsi-perf: the device is lost", err)
         report = out[out.rindex("groupid=0"):]
         self.assertIn(message, report)
         self.assertGreater(int(re.search(r"  read: .* (\d+) requests", report)[1]), 0)
         self.assertIn("Run status group 0", report)
+        return err
 
     def test_settings_that_do_not_fit(self):
         def refused(*options):
@@ -235,7 +346,7 @@ rw=randread
         address = self.address + "?timeout_ms=500&task_timeout_ms=200"
         perf = subprocess.Popen(
             [program("perf"), "--address=" + address, "--rw=randread", "--runtime=300",
-             "--time_based=1", "--timeout=200ms", "--eta=never", "--status-interval=100ms"],
+             "--time_based=1", "--request_timeout=200ms", "--eta=never", "--status-interval=100ms"],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         try:
             self.assertTrue(perf.stdout.readline())
@@ -262,8 +373,8 @@ class PerfAlone(ToolTest):
         self.assertIn("'rwmixread'", message)
 
     def test_a_name_like_no_other_has_no_nearest(self):
-        message = self.refused("perf", "--bsrange=4k-8k")
-        self.assertIn("'bsrange'", message)
+        message = self.refused("perf", "--quadrature=4k-8k")
+        self.assertIn("'quadrature'", message)
         self.assertNotIn("did you mean", message)
 
     def test_wrong_values_say_what_is_taken(self):
@@ -271,7 +382,7 @@ class PerfAlone(ToolTest):
         self.assertIn("BYTES", self.refused("perf", "--bs=big"))
         self.assertIn("TARGET:LUN", self.refused("perf", "--lun=1"))
         self.assertIn("expected N, 1 to 256", self.refused("perf", "--numjobs=300"))
-        self.assertIn("BYTES, 1 to 1073741824", self.refused("perf", "--bs=2g"))
+        self.assertIn("1 to 1073741824", self.refused("perf", "--bs=2g"))
 
     def test_a_target_that_never_answers(self):
         import socket

@@ -37,13 +37,13 @@ class Verify(ToolTest):
             file.write(data)
 
     def test_write_and_read_back(self):
-        for method in "crc32c", "pattern":
+        for method in "crc32c", "compare":
             out, _ = self.perf("--rw=randwrite", "--verify=" + method)
             self.assertIn(f"verify: {SIZE // BLOCK} blocks of 512 bytes checked, 0 bad", out)
             self.assertIn("  read: ", out)
 
     def test_write_now_verify_later(self):
-        options = ("--rw=write", "--verify=pattern", "--randseed=3", "--bs=8k", "--numjobs=2",
+        options = ("--rw=write", "--verify=compare", "--randseed=3", "--bs=8k", "--numjobs=2",
                    "--group_reporting")
         self.perf(*options, "--do_verify=0")
         before = self.read("disk.img")
@@ -60,7 +60,7 @@ class Verify(ToolTest):
     def test_finds_a_flipped_bit(self):
         def flip(data):
             data[100 * BLOCK + 333] ^= 1
-        for method in "crc32c", "pattern":
+        for method in "crc32c", "compare":
             output = self.write_and_damage(flip, "--verify=" + method)
             self.assertIn("block 100 is corrupted", output)
             self.assertIn("checked, 1 bad", output)
@@ -97,6 +97,14 @@ class Verify(ToolTest):
         self.assertIn(f"checked, {SIZE // BLOCK} bad", output)
         output = self.write_and_damage(zero, "--verify_fatal")
         self.assertNotIn(f"checked, {SIZE // BLOCK} bad", output)
+
+    def test_jobs_that_disturb_each_other(self):
+        writers = ("--rw=write", "--verify=crc32c", "--name=one", "--size=50%", "--name=two")
+        _, err = self.perf(*writers, status=2)
+        self.assertIn("another job verifies", err)
+        self.assertEqual(self.read("disk.img"), bytes(SIZE))
+        self.perf(*writers, "--offset=50%")
+        self.perf(*writers, "--stonewall")
 
     def test_another_seed_is_another_run(self):
         self.perf("--rw=write", "--verify=crc32c", "--randseed=7")

@@ -2,6 +2,7 @@
 /* Options: consistency of the table, valid and invalid values, the command line. */
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "perf.h"
 
@@ -42,6 +43,8 @@ static void test_table_entries_are_complete(void **state)
 		assert_ptr_equal(option_find(option->name, strlen(option->name)), option);
 		if (option->alias)
 			assert_ptr_equal(option_find(option->alias, strlen(option->alias)), option);
+		/* Larger ones would be percentages. */
+		assert_true(option->kind != OPTION_SHARE || option->max <= MAX_BYTES);
 		if (option->kind >= OPTION_SIZE && option->kind <= OPTION_TIME)
 			assert_true(option->initial >= option->min &&
 				    option->initial <= option->max);
@@ -54,7 +57,16 @@ static void test_values(void **state)
 	expect("bs", "4096", 4096);
 	expect("bs", "4k", 4096);
 	expect("size", "2G", 2ull << 30);
-	expect("size", "1MiB", 1 << 20);
+	expect("size", "1MB", 1 << 20);
+	expect("size", "1p", 1ull << 50);
+	expect("size", "10%", PERCENT(10));
+	expect("offset", "100%", PERCENT(100));
+	expect("filesize", "1m", 1 << 20);
+	expect("verify", "0", VERIFY_NONE);
+	expect("continue_on_error", "1", 1);
+	expect("timeout", "5", 5000000000);
+	expect("runtime", "1D", 86400000000000);
+	expect("runtime", "3msec", 3000000);
 	expect("offset", "0x10", 16);
 	expect("lun", "3:17", 3 << 16 | 17);
 	expect("runtime", "5", 5000000000);
@@ -79,6 +91,21 @@ static void test_invalid_values(void **state)
 	expect_invalid("bs", NULL);
 	expect_invalid("size", "99999999999999999999");
 	expect_invalid("size", "99999999999999T");
+	expect_invalid("size", "18446744073709551615");
+	expect_invalid("size", "0%");
+	expect_invalid("size", "101%");
+	expect_invalid("size", "1.5%");
+	expect_invalid("size", "%");
+	/* In fio, 1000 * 1000. */
+	expect_invalid("size", "1MiB");
+	expect_invalid("size", "1z");
+	expect_invalid("filesize", "1m-2m");
+	expect_invalid("filesize", "10%");
+	expect_invalid("bs", "4k,8k");
+	expect_invalid("rate", "1m,500k");
+	expect_invalid("verify", "md5");
+	/* In fio, it needs verify_pattern. */
+	expect_invalid("verify", "pattern");
 	expect_invalid("lun", "0");
 	expect_invalid("lun", "256:0");
 	expect_invalid("lun", "0:16384");
@@ -125,17 +152,86 @@ static void test_ranges(void **state)
 	assert_range("rw", "");
 }
 
-/* No name is in both tables. */
-static void test_ignored_options(void **state)
+/* No name is in two tables. */
+static void test_names_of_fio(void **state)
 {
 	const struct ignored_option *option;
+	const char *name = perf_unsupported + 1;
+	size_t len;
 
 	(void)state;
 	for (option = perf_ignored; option->name; option++)
 		assert_null(option_find(option->name, strlen(option->name)));
+	for (; *name; name += len + 1) {
+		len = strcspn(name, " ");
+		assert_in_range(len, 2, MAX_NAME - 1);
+		assert_null(option_find(name, len));
+		assert_null(option_ignored(name, len));
+	}
 	assert_non_null(option_ignored("ioengine=libaio", strlen("ioengine")));
 	assert_non_null(option_ignored("gtod-reduce", strlen("gtod-reduce")));
-	assert_null(option_ignored("rate", strlen("rate")));
+}
+
+static void assert_set(const char *text, int expected)
+{
+	struct job_options job = {.bs = 4096};
+	const struct job_options before = job;
+
+	assert_int_equal(option_set(&job, NULL, "test", text), expected);
+	assert_memory_equal(&job, &before, sizeof(job));
+}
+
+/* Only what makes no difference to what is written or measured. */
+static void test_ignored_values(void **state)
+{
+	(void)state;
+	assert_set("ioengine=io_uring", 0);
+	assert_set("direct", 0);
+	assert_set("direct=1", 0);
+	assert_set("buffered=0", 0);
+	assert_set("nrfiles=1", 0);
+	assert_set("sync=none", 0);
+	assert_set("unlink", 0);
+	assert_set("ioengine=null", -EINVAL);
+	assert_set("ioengine", -EINVAL);
+	assert_set("ioengine=", -EINVAL);
+	assert_set("ioengine=io_uring,libaio", -EINVAL);
+	assert_set("direct=0", -EINVAL);
+	assert_set("buffered", -EINVAL);
+	assert_set("nrfiles=4", -EINVAL);
+	assert_set("loops=2", -EINVAL);
+	assert_set("refill_buffers", -EINVAL);
+	assert_set("kb_base=1000", -EINVAL);
+	assert_set("bsrange=4k-8k", -EINVAL);
+	assert_set("create_only=1", -EINVAL);
+}
+
+static void assert_cpus(const char *text, int expected, unsigned count)
+{
+	cpu_set_t set;
+
+	assert_int_equal(cpus_parse(text, &set), expected);
+	if (!expected)
+		assert_int_equal(CPU_COUNT(&set), count);
+}
+
+static void test_cpus(void **state)
+{
+	(void)state;
+	assert_cpus("0", 0, 1);
+	assert_cpus("0-0,0", 0, 1);
+	if (sysconf(_SC_NPROCESSORS_CONF) > 1)
+		assert_cpus("1,0-1", 0, 2);
+	assert_cpus("9999", -ENODEV, 0);
+	assert_cpus("0-9999", -ENODEV, 0);
+	assert_cpus("", -EINVAL, 0);
+	assert_cpus("0,", -EINVAL, 0);
+	assert_cpus("0-", -EINVAL, 0);
+	assert_cpus("1-0", -EINVAL, 0);
+	assert_cpus("-1", -EINVAL, 0);
+	assert_cpus("all", -EINVAL, 0);
+	assert_cpus("0x1", -EINVAL, 0);
+	assert_cpus("99999999999", -ENODEV, 0);
 }
 
 static void test_printed_values_read_back(void **state)
@@ -151,6 +247,10 @@ static void test_printed_values_read_back(void **state)
 		option_print(option, option->initial, text, sizeof(text));
 		assert_int_equal(option_parse(option, text, &value), 0);
 		assert_int_equal(value, option->initial);
+		if (option->kind != OPTION_SHARE)
+			continue;
+		option_print(option, PERCENT(7), text, sizeof(text));
+		assert_string_equal(text, "7%");
 	}
 }
 
@@ -205,7 +305,9 @@ static void test_invalid_command_lines(void **state)
 		{"p", "--address=a", "--rw=rw", "--verify_only", "--verify=crc32c", "--randseed=1",
 		 NULL},
 		{"p", "--address=a", "--numjobs=200", "--name=x", "--name=y", NULL},
-		{"p", "--address=a", "--rw=write", "--verify=crc32c", "--name=x", "--name=y", NULL},
+		{"p", "--address=a", "--rate=1m", "--rate_iops=10", NULL},
+		{"p", "--address=a", "--cpus_allowed=9999", NULL},
+		{"p", "--address=a", "--cpus_allowed=one", NULL},
 		{"p", "--address=a", "no such file", NULL},
 	};
 	unsigned i;
@@ -213,19 +315,6 @@ static void test_invalid_command_lines(void **state)
 	(void)state;
 	for (i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
 		assert_true(read_line(lines[i]) < 0);
-}
-
-static void test_separate_verifying_jobs(void **state)
-{
-	char *apart[] = {"p",         "--address=a", "--rw=write", "--verify=crc32c",
-			 "--size=1m", "--name=x",    "--name=y",   "--offset=1m",
-			 NULL};
-	char *later[] = {"p",        "--address=a", "--rw=write",  "--verify=crc32c",
-			 "--name=x", "--name=y",    "--stonewall", NULL};
-
-	(void)state;
-	assert_int_equal(read_line(apart), 0);
-	assert_int_equal(read_line(later), 0);
 }
 
 int options_tests(void)
@@ -236,12 +325,13 @@ int options_tests(void)
 		cmocka_unit_test(test_invalid_values),
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_ranges),
-		cmocka_unit_test(test_ignored_options),
+		cmocka_unit_test(test_names_of_fio),
+		cmocka_unit_test(test_ignored_values),
+		cmocka_unit_test(test_cpus),
 		cmocka_unit_test(test_printed_values_read_back),
 		cmocka_unit_test(test_sections_begin_at_name),
 		cmocka_unit_test(test_without_a_name_there_is_one_job),
 		cmocka_unit_test(test_invalid_command_lines),
-		cmocka_unit_test(test_separate_verifying_jobs),
 	};
 
 	return cmocka_run_group_tests_name("options", tests, NULL, NULL);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Orders visit every position once per round. */
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,7 +37,7 @@ static void test_random_visits_each_position_once(void **state)
 	(void)state;
 	for (i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
 		for (seed = 0; seed < 5; seed++) {
-			pattern_init(&pattern, counts[i], 1, seed);
+			pattern_init(&pattern, counts[i], PATTERN_SHUFFLED, seed);
 			memset(before, 0xff, sizeof(before));
 			check_round(&pattern, before);
 			check_round(&pattern, before);
@@ -51,10 +52,10 @@ static void test_rounds_and_seeds_differ(void **state)
 
 	(void)state;
 	memset(before, 0xff, sizeof(before));
-	pattern_init(&pattern, 1000, 1, 1);
+	pattern_init(&pattern, 1000, PATTERN_SHUFFLED, 1);
 	check_round(&pattern, before);
 	assert_true(check_round(&pattern, before) < 50);
-	pattern_init(&pattern, 1000, 1, 2);
+	pattern_init(&pattern, 1000, PATTERN_SHUFFLED, 2);
 	assert_true(check_round(&pattern, before) < 50);
 }
 
@@ -64,9 +65,9 @@ static void test_same_seed_same_order(void **state)
 	struct pattern pattern;
 
 	(void)state;
-	pattern_init(&pattern, 1000, 1, 7);
+	pattern_init(&pattern, 1000, PATTERN_SHUFFLED, 7);
 	check_round(&pattern, before);
-	pattern_init(&pattern, 1000, 1, 7);
+	pattern_init(&pattern, 1000, PATTERN_SHUFFLED, 7);
 	assert_int_equal(check_round(&pattern, before), 1000);
 }
 
@@ -77,7 +78,7 @@ static void test_random_is_not_nearly_in_order(void **state)
 	uint64_t last = 0, position;
 
 	(void)state;
-	pattern_init(&pattern, 4096, 1, 3);
+	pattern_init(&pattern, 4096, PATTERN_SHUFFLED, 3);
 	for (i = 0; i < 4096; i++) {
 		position = pattern_next(&pattern);
 		steps += position - last < 8;
@@ -92,9 +93,31 @@ static void test_sequence_begins_again(void **state)
 	unsigned i;
 
 	(void)state;
-	pattern_init(&pattern, 3, 0, 9);
+	pattern_init(&pattern, 3, PATTERN_SEQUENTIAL, 9);
 	for (i = 0; i < 9; i++)
 		assert_int_equal(pattern_next(&pattern), i % 3);
+}
+
+/* With norandommap: some positions again, before others, and the same for the same seed. */
+static void test_random_positions(void **state)
+{
+	struct pattern pattern, again;
+	bool seen[100] = {false};
+	unsigned i, different = 0;
+	uint64_t position;
+
+	(void)state;
+	pattern_init(&pattern, 100, PATTERN_RANDOM, 4);
+	pattern_init(&again, 100, PATTERN_RANDOM, 4);
+	for (i = 0; i < 100; i++) {
+		position = pattern_next(&pattern);
+		assert_in_range(position, 0, 99);
+		assert_int_equal(pattern_next(&again), position);
+		different += !seen[position];
+		seen[position] = true;
+	}
+	/* 63 are expected. */
+	assert_in_range(different, 50, 76);
 }
 
 int pattern_tests(void)
@@ -105,6 +128,7 @@ int pattern_tests(void)
 		cmocka_unit_test(test_same_seed_same_order),
 		cmocka_unit_test(test_random_is_not_nearly_in_order),
 		cmocka_unit_test(test_sequence_begins_again),
+		cmocka_unit_test(test_random_positions),
 	};
 
 	return cmocka_run_group_tests_name("pattern", tests, NULL, NULL);

@@ -48,7 +48,7 @@ static void test_good_blocks_are_good(void **state)
 	uint64_t mode;
 
 	(void)state;
-	for (mode = VERIFY_CRC32C; mode <= VERIFY_PATTERN; mode++) {
+	for (mode = VERIFY_CRC32C; mode <= VERIFY_COMPARE; mode++) {
 		struct verifier verifier = begin(mode);
 
 		assert_int_equal(verify_check(&verifier, blocks, LBA, BLOCKS, 3), 0);
@@ -64,9 +64,9 @@ static void test_every_flipped_byte_is_found(void **state)
 	unsigned i;
 
 	(void)state;
-	for (mode = VERIFY_CRC32C; mode <= VERIFY_PATTERN; mode++) {
-		/* verify=pattern ignores checksum and block size in the header. */
-		for (i = mode == VERIFY_PATTERN ? sizeof(struct verify_header) : 4; i < BLOCK;
+	for (mode = VERIFY_CRC32C; mode <= VERIFY_COMPARE; mode++) {
+		/* verify=compare ignores checksum and block size in the header. */
+		for (i = mode == VERIFY_COMPARE ? sizeof(struct verify_header) : 4; i < BLOCK;
 		     i++) {
 			verifier = begin(mode);
 			blocks[2 * BLOCK + i] ^= 0x10;
@@ -90,7 +90,7 @@ static void test_misplaced_blocks_are_found(void **state)
 	uint64_t mode;
 
 	(void)state;
-	for (mode = VERIFY_CRC32C; mode <= VERIFY_PATTERN; mode++) {
+	for (mode = VERIFY_CRC32C; mode <= VERIFY_COMPARE; mode++) {
 		verifier = begin(mode);
 		memcpy(blocks + BLOCK, blocks, BLOCK);
 		expect_bad(&verifier, 1,
@@ -105,7 +105,7 @@ static void test_stale_blocks_are_found(void **state)
 	uint64_t mode;
 
 	(void)state;
-	for (mode = VERIFY_CRC32C; mode <= VERIFY_PATTERN; mode++) {
+	for (mode = VERIFY_CRC32C; mode <= VERIFY_COMPARE; mode++) {
 		verifier = begin(mode);
 		verify_fill(&verifier, blocks + 3 * BLOCK, LBA + 3, 1, 2);
 		expect_bad(&verifier, 1,

@@ -16,7 +16,7 @@ static int begin(void **state)
 {
 	(void)state;
 	options = (struct job_options){.rw = RW_READ, .rwmixread = 50};
-	job = (struct job){.options = &options, .pieces = PLACES, .seed = 5};
+	job = (struct job){.options = &options, .pieces = PLACES, .amount = PLACES, .seed = 5};
 	memset(marks, 0, sizeof(marks));
 	return 0;
 }
