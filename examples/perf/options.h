@@ -68,6 +68,7 @@ struct job_options {
 	uint64_t ramp_time;
 	uint64_t rwmixread; /* percent */
 	uint64_t norandommap;
+	uint64_t refill_buffers;
 	uint64_t rate; /* bytes per second */
 	uint64_t rate_iops;
 	uint64_t fsync;

@@ -200,7 +200,7 @@ static void test_ignored_values(void **state)
 	assert_set("buffered", -EINVAL);
 	assert_set("nrfiles=4", -EINVAL);
 	assert_set("loops=2", -EINVAL);
-	assert_set("refill_buffers", -EINVAL);
+	assert_set("scramble_buffers", -EINVAL);
 	assert_set("kb_base=1000", -EINVAL);
 	assert_set("bsrange=4k-8k", -EINVAL);
 	assert_set("create_only=1", -EINVAL);
