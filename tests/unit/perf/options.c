@@ -101,6 +101,7 @@ static void test_invalid_values(void **state)
 	expect_invalid("size", "1z");
 	expect_invalid("filesize", "1m-2m");
 	expect_invalid("filesize", "10%");
+	expect_invalid("filesize", "0");
 	expect_invalid("bs", "4k,8k");
 	expect_invalid("rate", "1m,500k");
 	expect_invalid("verify", "md5");
