@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <vscsi/vscsi.h>
 
@@ -42,7 +43,8 @@ static void print_line(void *ctx, int level, const char *line)
 		repeats++;
 	} else {
 		print_repeats();
-		fprintf(stderr, "%s: %s\n", tool, line);
+		/* On a terminal, there may be a progress line. */
+		fprintf(stderr, "%s%s: %s\n", isatty(STDERR_FILENO) ? "\r\033[K" : "", tool, line);
 		snprintf(last, sizeof(last), "%s", line);
 		last_time = now.tv_sec;
 	}

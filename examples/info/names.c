@@ -85,6 +85,6 @@ const char *type_name(uint32_t type)
 const char *state_name(uint32_t state)
 {
 	if (state == VSCSI_DEV_RECONNECTING)
-		return "recovering";
+		return "reconnecting";
 	return state == VSCSI_DEV_RUNNING ? "running" : "failed";
 }

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
+#include <stdbool.h>
 
 static int misfit(const struct job *job, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
@@ -93,8 +94,9 @@ static int fit_region(const struct job *job, uint64_t *start, uint64_t *bytes)
 	const struct job_options *options = job->options;
 	uint64_t disk = job->info.blocks * job->info.block_size, size = options->size;
 	uint64_t step = offset_bytes(job, options->offset_increment);
+	bool limited = options->filesize != MAX_BYTES;
 
-	if (options->filesize > disk)
+	if (limited && options->filesize > disk)
 		return misfit(job, "filesize exceeds the disk (%" PRIu64 " bytes)", disk);
 	/* Check for overflow: these are user input. */
 	if (__builtin_mul_overflow(step, job->clone, start) ||
@@ -106,7 +108,7 @@ static int fit_region(const struct job *job, uint64_t *start, uint64_t *bytes)
 			      "offset and offset_increment must be multiples of its block "
 			      "size, %u",
 			      job->info.block_size);
-	if (options->filesize) {
+	if (limited) {
 		if (*start >= options->filesize)
 			return misfit(job, "offset exceeds filesize");
 		disk = options->filesize;
@@ -133,13 +135,13 @@ static uint64_t amount(const struct job *job)
 
 	if (options->io_size)
 		return options->io_size / options->bs;
-	return options->filesize && size && size < job->pieces ? size : job->pieces;
+	return options->filesize != MAX_BYTES && size && size < job->pieces ? size : job->pieces;
 }
 
 int job_fit(struct job *job)
 {
 	const struct job_options *options = job->options;
-	uint64_t start, bytes;
+	uint64_t start = 0, bytes = 0;
 	int ret = fit_blocks(job);
 
 	if (!ret)

@@ -71,6 +71,8 @@ static bool start_one(struct job *job, uint64_t now)
 	if (io->dir == DIR_WRITE && io->generation)
 		verify_fill(&job->verifier, slot->buf, job->first_lba + io->piece * job->blocks,
 			    job->blocks, io->generation);
+	else if (io->dir == DIR_WRITE && job->options->refill_buffers)
+		random_fill(&job->contents, slot->buf, job->options->bs);
 	ret = prepare(job, io, slot->buf, number);
 	/* The ring is full, or the disk's limit is reached, to which other threads count too. */
 	if (ret == -EAGAIN)

@@ -79,6 +79,7 @@ struct job {
 	bool counting;  /* the ramp is over */
 	struct pattern order[DIR_COUNT];
 	uint64_t dice;
+	uint64_t contents; /* random, of what is written without verification */
 	uint64_t issued;
 	uint64_t limit;
 	uint64_t paced[DIR_COUNT]; /* requests since @began, for rate and rate_iops */

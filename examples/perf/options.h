@@ -60,7 +60,7 @@ struct job_options {
 	uint64_t size; /* these two, and the increment, may be a PERCENT() */
 	uint64_t offset;
 	uint64_t offset_increment;
-	uint64_t filesize;
+	uint64_t filesize; /* MAX_BYTES: not given; 0 would be a mistake, not the whole disk */
 	uint64_t io_size;
 	uint64_t number_ios;
 	uint64_t runtime;
@@ -68,6 +68,7 @@ struct job_options {
 	uint64_t ramp_time;
 	uint64_t rwmixread; /* percent */
 	uint64_t norandommap;
+	uint64_t refill_buffers;
 	uint64_t rate; /* bytes per second */
 	uint64_t rate_iops;
 	uint64_t fsync;

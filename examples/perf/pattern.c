@@ -7,6 +7,8 @@
  */
 #include "pattern.h"
 
+#include <string.h>
+
 #define FACTOR   0x5851f42d4c957f2dull /* 1 modulo 4 */
 #define SCRAMBLE 0x9e3779b97f4a7c15ull /* odd, so that the multiplication is a bijection */
 
@@ -18,6 +20,17 @@ uint64_t random_next(uint64_t *state)
 	mixed = (mixed ^ mixed >> 30) * 0xbf58476d1ce4e5b9ull;
 	mixed = (mixed ^ mixed >> 27) * 0x94d049bb133111ebull;
 	return mixed ^ mixed >> 31;
+}
+
+void random_fill(uint64_t *state, void *out, size_t bytes)
+{
+	unsigned char *at = out;
+	uint64_t word;
+
+	for (; bytes >= sizeof(word); bytes -= sizeof(word), at += sizeof(word)) {
+		word = random_next(state);
+		memcpy(at, &word, sizeof(word));
+	}
 }
 
 static void begin_round(struct pattern *pattern)

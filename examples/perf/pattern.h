@@ -6,6 +6,7 @@
 #ifndef EXAMPLES_PERF_PATTERN_H
 #define EXAMPLES_PERF_PATTERN_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 enum pattern_order {
@@ -32,6 +33,13 @@ struct pattern {
  * Return: 64 bits; not suitable for cryptography.
  */
 uint64_t random_next(uint64_t *state);
+
+/*
+ * random_fill - Fill memory with data that are neither compressible nor zero
+ * @state: as for random_next()
+ * @bytes: rounded down to a multiple of 8
+ */
+void random_fill(uint64_t *state, void *out, size_t bytes);
 
 /*
  * pattern_init - Start an order

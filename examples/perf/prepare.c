@@ -87,18 +87,6 @@ static int open_unit(struct job *job)
 	return vscsi_lun_get_info(job->lun, &job->info);
 }
 
-/* Fills the buffers with data that is neither compressible nor zero. */
-static void fill_random(struct job *job, size_t bytes)
-{
-	uint64_t state = job->seed, word;
-	size_t at;
-
-	for (at = 0; at + sizeof(word) <= bytes; at += sizeof(word)) {
-		word = random_next(&state);
-		memcpy(job->buffers + at, &word, sizeof(word));
-	}
-}
-
 /* Allocates the buffers in one block, which needs the fewest segments. */
 static int allocate_buffers(struct job *job)
 {
@@ -116,7 +104,8 @@ static int allocate_buffers(struct job *job)
 			job->options->name, depth, job->options->bs);
 		return -ENOMEM;
 	}
-	fill_random(job, bytes);
+	job->contents = job->seed;
+	random_fill(&job->contents, job->buffers, bytes);
 	for (i = 0; i < depth; i++)
 		job->slots[i].buf = job->buffers + i * job->options->bs;
 	return 0;

@@ -120,7 +120,20 @@ static void print_rest(FILE *out, const struct result *result)
 			stats->verify_checked, result->block_size, stats->verify_bad);
 }
 
-static void print_result(FILE *out, const struct result *result)
+/* Whether an earlier entry, of the same device, has the same error. */
+static bool is_repeated_error(const struct results *results, const struct result *result)
+{
+	const struct result *at;
+
+	for (at = results->entry; at < result; at++) {
+		if (at->error == result->error &&
+		    !strcmp(at->options->address, result->options->address))
+			return true;
+	}
+	return false;
+}
+
+static void print_result(FILE *out, const struct results *results, const struct result *result)
 {
 	const struct job_options *options = result->options;
 	char rw[16];
@@ -133,7 +146,7 @@ static void print_result(FILE *out, const struct result *result)
 		options->name, result->group, result->threads, -result->error, rw, options->bs,
 		options->iodepth, (unsigned)(options->lun >> 16), (unsigned)(options->lun & 0xffff),
 		options->address, options->randseed);
-	if (result->error_text)
+	if (result->error_text && !is_repeated_error(results, result))
 		fprintf(out, "  error: %s\n", result->error_text);
 	for (i = 0; i < DIR_COUNT; i++)
 		print_dir(out, &result->stats.dir[i], dir_names[i]);
@@ -174,7 +187,7 @@ void report_text(FILE *out, const struct results *results)
 	unsigned i;
 
 	for (i = 0; i < results->count; i++)
-		print_result(out, &results->entry[i]);
+		print_result(out, results, &results->entry[i]);
 	for (i = 0; i < results->count; i++) {
 		if (!i || results->entry[i].group != results->entry[i - 1].group)
 			print_group(out, results, results->entry[i].group);

@@ -154,6 +154,14 @@ class Perf(ToolTest):
         self.assertGreater(len(self.written()), 500)
         self.assertLess(len(self.written()), 800)
 
+    def test_contents(self):
+        """Buffers are filled once, or with refill_buffers for each write."""
+        for options, expected in ([], 2), (["--refill_buffers"], 1024):
+            self.perf("--rw=write", "--lun=0:5", "--iodepth=2", *options)
+            data = self.read("disk.img")
+            pieces = {data[at:at + 4096] for at in range(0, len(data), 4096)}
+            self.assertEqual(len(pieces), expected)
+
     def test_cpus(self):
         cpu = max(os.sched_getaffinity(0))
         running = subprocess.Popen(
@@ -304,6 +312,22 @@ rw=randread
         self.assertLessEqual(len(err.splitlines()), 3, err)
         self.assertRegex(err, "the device is lost: it did not come back in 200 ms: .+")
         self.assertIn("15 other threads had the same error", err)
+
+    def test_an_error_is_reported_once(self):
+        """The other threads have its number."""
+        address = self.address + "?recovery=off"
+        running = subprocess.Popen(
+            [program("perf"), "--address=" + address, "--lun=0:1", "--runtime=50", "--time_based",
+             "--numjobs=3", "--status-interval=500ms"], stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL, text=True)
+        self.addCleanup(running.kill)
+        while "Run status" not in running.stdout.readline():
+            self.assertIsNone(running.poll())
+        self.target.kill()
+        out, _ = running.communicate(timeout=LIMIT)
+        entries = out.split("(groupid=0, jobs=1): ")[-3:]
+        self.assertEqual([entry[:8] for entry in entries], ["err=107:"] * 3)
+        self.assertEqual(["  error: " in entry for entry in entries], [True, False, False])
 
     def lose_target(self, option, message, *options):
         running = subprocess.Popen(

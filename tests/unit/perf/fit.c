@@ -72,7 +72,9 @@ static void test_share_of_the_disk(void **state)
 	assert_int_equal(job.first_lba, 512);
 	assert_int_equal(job.pieces, 64);
 	/* A disk too large to multiply its size by 100. */
-	options = (struct job_options){.bs = 1ull << 30, .size = PERCENT(50)};
+	options.bs = 1ull << 30;
+	options.size = PERCENT(50);
+	options.offset_increment = 0;
 	job.clone = 0;
 	job.info.blocks = 1ull << 54;
 	job.info.max_blocks = 1u << 31;

@@ -101,6 +101,7 @@ static void test_invalid_values(void **state)
 	expect_invalid("size", "1z");
 	expect_invalid("filesize", "1m-2m");
 	expect_invalid("filesize", "10%");
+	expect_invalid("filesize", "0");
 	expect_invalid("bs", "4k,8k");
 	expect_invalid("rate", "1m,500k");
 	expect_invalid("verify", "md5");
@@ -200,7 +201,7 @@ static void test_ignored_values(void **state)
 	assert_set("buffered", -EINVAL);
 	assert_set("nrfiles=4", -EINVAL);
 	assert_set("loops=2", -EINVAL);
-	assert_set("refill_buffers", -EINVAL);
+	assert_set("scramble_buffers", -EINVAL);
 	assert_set("kb_base=1000", -EINVAL);
 	assert_set("bsrange=4k-8k", -EINVAL);
 	assert_set("create_only=1", -EINVAL);
