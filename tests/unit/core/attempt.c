@@ -37,7 +37,7 @@ static void test_the_last_attempt_is_at_the_limit(void **state)
 	unsigned ms;
 
 	(void)state;
-	loss_open(&d, "recovery_ms=1000");
+	loss_open_stopped(&d, "recovery_ms=1000");
 	loss_lose(&d);
 	for (ms = 0; ms < 990; ms += 10) {
 		clock_skip(10);
@@ -59,7 +59,7 @@ static void test_the_last_attempt_has_time(void **state)
 	unsigned i;
 
 	(void)state;
-	loss_open(&d, "recovery_ms=1000");
+	loss_open_stopped(&d, "recovery_ms=1000");
 	loss_lose(&d);
 	clock_skip(1000);
 	loss_away = false;
@@ -83,7 +83,7 @@ static void test_unanswered_is_not_stable(void **state)
 	struct desk d;
 
 	(void)state;
-	loss_open(&d, "recovery_ms=1500");
+	loss_open_stopped(&d, "recovery_ms=1500");
 	loss_read(&d, 1);
 	desk_take(&d);
 	loss_lose(&d);
@@ -122,7 +122,7 @@ static void test_verified_on_another_connection(void **state)
 	unsigned i;
 
 	(void)state;
-	loss_open(&d, "");
+	loss_open_stopped(&d, "");
 	d.m->account = true;
 	memset(d.m->disk, 0x55, sizeof(before));
 	memcpy(before, d.m->disk, sizeof(before));
@@ -211,7 +211,7 @@ static void test_broken_transport(void **state)
 	struct desk d;
 
 	(void)state;
-	loss_open(&d, "");
+	loss_open_stopped(&d, "");
 	loss_break(&d);
 	d.m->fake.fail_err = -EPROTO;
 	assert_int_equal(look(&d), VSCSI_DEV_FAILED);

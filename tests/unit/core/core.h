@@ -119,6 +119,7 @@ int recover_tests(void);
 int relapse_tests(void);
 int loop_tests(void);
 int attempt_tests(void);
+int replay_tests(void);
 int identity_tests(void);
 int swap_tests(void);
 int packed_tests(void);

@@ -30,6 +30,7 @@ int main(void)
 	failed += relapse_tests();
 	failed += loop_tests();
 	failed += attempt_tests();
+	failed += replay_tests();
 	failed += identity_tests();
 	failed += swap_tests();
 	failed += packed_tests();

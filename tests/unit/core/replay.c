@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What becomes of requests in flight, and of what is known of their time, when a device is lost. */
+#include <errno.h>
+#include <string.h>
+
+#include "loss.h"
+
+/* No request was aborted; VIRTIO_SCSI_T_TMF_ABORT_TASK is 0. */
+#define NO_TASK 0xff
+
+/* Looks at the time without taking a completion. */
+static void look_at_time(struct desk *d, uint64_t ms)
+{
+	struct vscsi_completion done;
+	unsigned i;
+
+	clock_skip(ms);
+	for (i = 0; i < 100; i++)
+		assert_int_equal(vscsi_poll(d->queue, &done, 0), 0);
+}
+
+/* The time of a request that is sent again starts again. */
+static void test_time_starts_again(void **state)
+{
+	struct chain chain;
+	struct desk d;
+
+	(void)state;
+	loss_open_stopped(&d, "io_timeout_ms=4000&task_timeout_ms=60000");
+	loss_read(&d, 1);
+	desk_take(&d);
+	look_at_time(&d, 300);
+	look_at_time(&d, 3000);
+	loss_lose(&d);
+	loss_find(&d);
+	d.m->tmf[4] = NO_TASK;
+	desk_poll_nothing(&d);
+	chain = desk_take(&d);
+	look_at_time(&d, 300);
+	look_at_time(&d, 3000);
+	look_at_time(&d, 300);
+	assert_int_equal(d.m->tmf[4], NO_TASK);
+	look_at_time(&d, 2000);
+	look_at_time(&d, 300);
+	assert_int_equal(d.m->tmf[4], 0);
+	loss_answer(&d, &chain);
+	assert_int_equal(desk_poll(&d).result, 0);
+	desk_close(&d);
+}
+
+/*
+ * Completions lay in the ring that was lost, at a high index. In the new one, which begins at 0, a
+ * request that the device keeps is late all the same, however slowly others are polled.
+ */
+static void test_time_goes_on_in_a_new_ring(void **state)
+{
+	struct chain late;
+	struct chain chain;
+	struct desk d;
+	unsigned i;
+
+	(void)state;
+	loss_open_stopped(&d, "io_timeout_ms=2000&task_timeout_ms=60000");
+	for (i = 0; i < 100; i++) {
+		loss_read(&d, 9);
+		loss_serve(&d, 9);
+	}
+	loss_read(&d, 1);
+	chain = desk_take(&d);
+	loss_read(&d, 2);
+	desk_take(&d);
+	loss_answer(&d, &chain);
+	look_at_time(&d, 300);
+	loss_lose(&d);
+	assert_int_equal(desk_poll(&d).user_data, 1);
+	loss_find(&d);
+	desk_poll_nothing(&d);
+	late = desk_take(&d);
+	d.m->tmf[4] = NO_TASK;
+	for (i = 0; i < 40 && d.m->tmf[4] == NO_TASK; i++) {
+		loss_read(&d, 3);
+		chain = desk_take(&d);
+		loss_answer(&d, &chain);
+		look_at_time(&d, 300);
+		assert_int_equal(desk_poll(&d).user_data, 3);
+	}
+	assert_int_equal(d.m->tmf[4], 0);
+	loss_answer(&d, &late);
+	assert_int_equal(desk_poll(&d).user_data, 2);
+	desk_close(&d);
+}
+
+/* A raw command is sent again only if its caller says that this is harmless. */
+static void test_raw_commands(void **state)
+{
+	struct vscsi_command command = {.size = sizeof(command), .cdb_len = 6};
+	struct vscsi_completion done;
+	struct chain chain;
+	struct desk d;
+
+	(void)state;
+	loss_open_stopped(&d, "recovery=replay");
+	assert_int_equal(vscsi_prepare_command(d.queue, d.lun, &command, 1), 0);
+	command.flags = VSCSI_COMMAND_REPEATABLE;
+	assert_int_equal(vscsi_prepare_command(d.queue, d.lun, &command, 2), 0);
+	assert_int_equal(vscsi_submit(d.queue), 0);
+	loss_lose(&d);
+	done = desk_poll(&d);
+	assert_int_equal(done.user_data, 1);
+	assert_int_equal(done.result, -ECONNRESET);
+	desk_poll_nothing(&d);
+	loss_find(&d);
+	desk_poll_nothing(&d);
+	chain = desk_take(&d);
+	assert_int_equal(model_waiting(d.m, DESK_QUEUE), 0);
+	loss_answer(&d, &chain);
+	done = desk_poll(&d);
+	assert_int_equal(done.user_data, 2);
+	assert_int_equal(done.result, 0);
+	desk_close(&d);
+}
+
+/* A call gave up a write that the device had: a device that comes back isn't sent it again. */
+static void test_abandoned_write(void **state)
+{
+	uint8_t before[MODEL_BLOCK];
+	char data[MODEL_BLOCK];
+	struct chain chain;
+	struct desk d;
+
+	(void)state;
+	loss_open_stopped(&d, "timeout_ms=50");
+	memset(data, 0xaa, sizeof(data));
+	memset(before, 0, sizeof(before));
+	d.m->held |= UINT64_C(1) << DESK_SHARED;
+	clock_stop(false);
+	assert_int_equal(vscsi_pwrite(d.lun, data, sizeof(data), 0, 0), -ETIMEDOUT);
+	clock_stop(true);
+	assert_true(model_take(d.m, DESK_SHARED, &chain));
+	d.m->held &= ~(UINT64_C(1) << DESK_SHARED);
+	loss_lose(&d);
+	loss_find(&d);
+	loss_look(&d);
+	assert_memory_equal(d.m->disk, before, sizeof(before));
+	desk_close(&d);
+}
+
+/*
+ * The device comes back to go on with what is in flight, and is lost before the queue is polled.
+ * The next one keeps no account: what is in flight is sent again.
+ */
+static void test_lost_again_without_account(void **state)
+{
+	struct desk d;
+
+	(void)state;
+	loss_open_stopped(&d, "");
+	d.m->account = true;
+	loss_read(&d, 1);
+	desk_take(&d);
+	loss_lose(&d);
+	loss_find(&d);
+	d.m->account = false;
+	loss_lose(&d);
+	loss_find(&d);
+	desk_poll_nothing(&d);
+	loss_serve(&d, 1);
+	desk_close(&d);
+}
+
+/* A device writes over the available ring before it dies: all that is lost is the order. */
+static void test_ring_written_over(void **state)
+{
+	struct vring_avail *avail;
+	struct desk d;
+	unsigned i;
+
+	(void)state;
+	CONFORMS("R-HARD-06");
+	loss_open_stopped(&d, "");
+	for (i = 1; i < 4; i++) {
+		loss_read(&d, i);
+		desk_take(&d);
+	}
+	avail = d.m->fake.queues[DESK_QUEUE].driver;
+	memset(avail->ring, 0xfe, 128 * sizeof(avail->ring[0]));
+	loss_lose(&d);
+	loss_find(&d);
+	desk_poll_nothing(&d);
+	for (i = 1; i < 4; i++) {
+		struct chain chain = desk_take(&d);
+
+		loss_answer(&d, &chain);
+		assert_int_equal(desk_poll(&d).result, 0);
+	}
+	desk_close(&d);
+}
+
+int replay_tests(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_time_starts_again),
+		cmocka_unit_test(test_time_goes_on_in_a_new_ring),
+		cmocka_unit_test(test_raw_commands),
+		cmocka_unit_test(test_abandoned_write),
+		cmocka_unit_test(test_lost_again_without_account),
+		cmocka_unit_test(test_ring_written_over),
+	};
+
+	return cmocka_run_group_tests_name("core/replay", tests, NULL, NULL);
+}
