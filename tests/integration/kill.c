@@ -21,6 +21,13 @@
 #define BLOCK   4096u
 #define LUN     "--lun=0:0,file=disk.img,block=4096"
 
+/*
+ * How long a thread may take to complete a request: a multiple of every limit of the library, each
+ * of which is 30 s or less, so that a request that exceeds one of them is told from one that is
+ * lost.
+ */
+#define PATIENCE_MS (6 * TIMEOUT_MS)
+
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define KILLS 20u
 #else
@@ -37,7 +44,7 @@ struct job {
 /*
  * struct worker - A thread, its queue and its part of the disk
  * @raw: some writes are raw commands that may not be repeated
- * @done: completed requests; read by the first thread
+ * @done: completed requests, and @done_ms when the last one did; read by the first thread
  * @stop: set by the first thread
  * @error: error message, or NULL
  * @data: DEPTH blocks of DMA memory
@@ -51,6 +58,7 @@ struct worker {
 	bool raw;
 	uint64_t random;
 	_Atomic uint64_t done;
+	_Atomic uint64_t done_ms;
 	atomic_bool stop;
 	const char *error;
 	char *data;
@@ -147,6 +155,7 @@ static void check_completion(struct worker *w, const struct vscsi_completion *do
 	w->taken[job->block] = false;
 	w->inflight--;
 	atomic_fetch_add(&w->done, 1);
+	atomic_store(&w->done_ms, now_ms());
 }
 
 /* Keeps all jobs busy until stopped, and ends when the last one has completed. */
@@ -167,7 +176,7 @@ static void work(struct worker *w, struct vscsi_queue *queue)
 			w->error = "a poll failed";
 		for (i = 0; (int)i < got && !w->error; i++)
 			check_completion(w, &done[i]);
-		if (!got && vscsi_wait(queue, TIMEOUT_MS) != 1)
+		if (!got && vscsi_wait(queue, PATIENCE_MS) != 1)
 			w->error = "a request did not complete in time";
 	}
 }
@@ -191,7 +200,7 @@ static void *worker_main(void *arg)
 /* Waits until each thread has this many more completions. */
 static void await_progress(struct worker *workers, uint64_t more)
 {
-	uint64_t limit = now_ms() + TIMEOUT_MS;
+	uint64_t limit = now_ms() + PATIENCE_MS;
 	const struct timespec pause = {.tv_nsec = 200000};
 	uint64_t goals[THREADS];
 	unsigned i;
@@ -201,7 +210,12 @@ static void await_progress(struct worker *workers, uint64_t more)
 	for (i = 0; i < THREADS; i++) {
 		while (atomic_load(&workers[i].done) < goals[i] && !workers[i].error) {
 			if (now_ms() > limit)
-				fail_msg("thread %u does not continue", i);
+				fail_msg("thread %u does not continue: %llu ms since its last "
+					 "completion, number %llu",
+					 i,
+					 (unsigned long long)(now_ms() -
+							      atomic_load(&workers[i].done_ms)),
+					 (unsigned long long)atomic_load(&workers[i].done));
 			nanosleep(&pause, NULL);
 		}
 	}
@@ -265,6 +279,7 @@ static void start_workers(struct fixture *f, struct worker *workers, uint64_t se
 		workers[i].number = i;
 		workers[i].raw = raw;
 		workers[i].random = seed + i * 2;
+		workers[i].done_ms = now_ms();
 		workers[i].data = alloc_dma(f, DEPTH * BLOCK);
 		assert_int_equal(pthread_create(&workers[i].thread, NULL, worker_main, &workers[i]),
 				 0);

@@ -219,9 +219,88 @@ static void test_broken_transport(void **state)
 	desk_close(&d);
 }
 
+/* The back-end's rings can't begin where they were: what is in flight is sent again, at once. */
+static int reopen_and_refuse(struct transport *t, bool keep)
+{
+	struct fake *fake = (struct fake *)t;
+
+	if (++reopened == 2) {
+		fake->fail = FAKE_QUEUE_START;
+		fake->fail_skip = 3;
+		fake->fail_err = -EIO;
+	}
+	return reopen_truly(t, keep);
+}
+
+static void test_refuses_to_continue(void **state)
+{
+	struct desk d;
+
+	(void)state;
+	loss_open_stopped(&d, "");
+	d.m->account = true;
+	loss_read(&d, 1);
+	desk_take(&d);
+	reopened = 0;
+	reopen_truly = d.m->fake.ops.reopen;
+	d.m->fake.ops.reopen = reopen_and_refuse;
+	loss_break(&d);
+	assert_int_equal(look(&d), VSCSI_DEV_RUNNING);
+	assert_int_equal(reopened, 3);
+	desk_poll_nothing(&d);
+	loss_serve(&d, 1);
+	desk_close(&d);
+}
+
+/* LUNs are slow to report who they are: the device goes on with what is in flight after that. */
+static void test_slow_to_be_verified(void **state)
+{
+	const void *ring;
+	struct desk d;
+
+	(void)state;
+	loss_open_stopped(&d, "");
+	d.m->account = true;
+	loss_read(&d, 1);
+	desk_take(&d);
+	ring = d.m->fake.queues[DESK_QUEUE].desc;
+	d.m->held |= UINT64_C(1) << DESK_SHARED;
+	loss_break(&d);
+	assert_int_equal(look(&d), VSCSI_DEV_RECONNECTING);
+	clock_skip(100);
+	assert_int_equal(look(&d), VSCSI_DEV_RECONNECTING);
+	model_release(d.m, DESK_SHARED);
+	assert_int_equal(look(&d), VSCSI_DEV_RUNNING);
+	desk_poll_nothing(&d);
+	/* With the same ring: a request that is sent again gets another one. */
+	assert_ptr_equal(d.m->fake.queues[DESK_QUEUE].desc, ring);
+	loss_serve(&d, 1);
+	desk_close(&d);
+}
+
+/* Events have become longer: the buffers have not. */
+static void test_longer_events(void **state)
+{
+	struct chain chain;
+	struct desk d;
+
+	(void)state;
+	loss_open_stopped(&d, "");
+	loss_lose(&d);
+	d.m->fake.config.event_info_size = htole32(4096);
+	d.m->held |= 1u << 1;
+	loss_find(&d);
+	assert_true(model_take(d.m, 1, &chain));
+	assert_in_range(chain.in[0].iov_len, 16, 64);
+	desk_close(&d);
+}
+
 int attempt_tests(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_refuses_to_continue),
+		cmocka_unit_test(test_slow_to_be_verified),
+		cmocka_unit_test(test_longer_events),
 		cmocka_unit_test(test_the_last_attempt_is_at_the_limit),
 		cmocka_unit_test(test_the_last_attempt_has_time),
 		cmocka_unit_test(test_unanswered_is_not_stable),
