@@ -121,7 +121,7 @@ static int sleep_once(struct vscsi_queue *queue)
 	int ret;
 
 	do {
-		ret = vscsi_wait(queue, 10000);
+		ret = vscsi_wait(queue, 120000);
 	} while (ret == -EINTR);
 	assert_int_not_equal(ret, 0);
 	return ret < 0 ? ret : 0;
@@ -274,9 +274,9 @@ const struct scenario io_scenarios[] = {
 	{"configuration change", setup_changed, poll_events, CHANNEL, SMALL},
 	{"resets", setup_all, reset_all, CHANNEL, SMALL},
 	{"reconnect", setup_gone, reconnect, PATH | RETRIED,
-	 SMALL "&recovery=replay&recovery_ms=200"},
+	 SMALL "&recovery=replay&recovery_ms=60000"},
 	{"reconnect with in-flight tracking", setup_gone_tracked, reconnect, PATH | RETRIED,
-	 SMALL "&recovery=exact&recovery_ms=200"},
+	 SMALL "&recovery=exact&recovery_ms=60000"},
 	{"abort", setup_kept, abort_one, NO_TEXT | CHANNEL, SMALL},
 };
 const unsigned io_scenario_count = ARRAY_LEN(io_scenarios);

@@ -21,13 +21,6 @@
 #define BLOCK   4096u
 #define LUN     "--lun=0:0,file=disk.img,block=4096"
 
-/*
- * How long a thread may take to complete a request: a multiple of every limit of the library, each
- * of which is 30 s or less, so that a request that exceeds one of them is told from one that is
- * lost.
- */
-#define PATIENCE_MS (6 * TIMEOUT_MS)
-
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define KILLS 20u
 #else
@@ -176,7 +169,7 @@ static void work(struct worker *w, struct vscsi_queue *queue)
 			w->error = "a poll failed";
 		for (i = 0; (int)i < got && !w->error; i++)
 			check_completion(w, &done[i]);
-		if (!got && vscsi_wait(queue, PATIENCE_MS) != 1)
+		if (!got && vscsi_wait(queue, TIMEOUT_MS) != 1)
 			w->error = "a request did not complete in time";
 	}
 }
@@ -200,7 +193,7 @@ static void *worker_main(void *arg)
 /* Waits until each thread has this many more completions. */
 static void await_progress(struct worker *workers, uint64_t more)
 {
-	uint64_t limit = now_ms() + PATIENCE_MS;
+	uint64_t limit = now_ms() + TIMEOUT_MS;
 	const struct timespec pause = {.tv_nsec = 200000};
 	uint64_t goals[THREADS];
 	unsigned i;
