@@ -274,9 +274,9 @@ const struct scenario io_scenarios[] = {
 	{"configuration change", setup_changed, poll_events, CHANNEL, SMALL},
 	{"resets", setup_all, reset_all, CHANNEL, SMALL},
 	{"reconnect", setup_gone, reconnect, PATH | RETRIED,
-	 SMALL "&recovery=replay&recovery_ms=60000"},
+	 SMALL "&recovery=replay&recovery_ms=200"},
 	{"reconnect with in-flight tracking", setup_gone_tracked, reconnect, PATH | RETRIED,
-	 SMALL "&recovery=exact&recovery_ms=60000"},
+	 SMALL "&recovery=exact&recovery_ms=200"},
 	{"abort", setup_kept, abort_one, NO_TEXT | CHANNEL, SMALL},
 };
 const unsigned io_scenario_count = ARRAY_LEN(io_scenarios);

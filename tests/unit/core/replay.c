@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include <linux/virtio_config.h>
+
 #include "loss.h"
 
 /* No request was aborted; VIRTIO_SCSI_T_TMF_ABORT_TASK is 0. */
@@ -196,6 +198,99 @@ static void test_ring_written_over(void **state)
 	desk_close(&d);
 }
 
+/* Without tracking every ring begins anew, wherever the one before it was. */
+static void run_fresh_rings(bool packed)
+{
+	const uint32_t base = packed ? 0x80008000 : 0;
+	struct vscsi_completion done;
+	struct chain chain;
+	struct desk d;
+	unsigned i;
+
+	desk_init(&d);
+	if (packed)
+		d.m->fake.ops.features |= BIT(VIRTIO_F_RING_PACKED);
+	loss_prepare(&d);
+	desk_open(&d, "recovery=report");
+	clock_stop(true);
+	d.m->held = UINT64_C(1) << DESK_QUEUE;
+	for (i = 0; i < 5; i++) {
+		loss_read(&d, i);
+		loss_serve(&d, i);
+	}
+	loss_read(&d, 7);
+	desk_take(&d);
+	/* What is left there would be seen. */
+	for (i = 0; i < FAKE_QUEUES; i++)
+		d.m->fake.queues[i].base = 0x1234;
+	loss_lose(&d);
+	done = desk_poll(&d);
+	assert_int_equal(done.user_data, 7);
+	assert_int_equal(done.result, -ECONNRESET);
+	loss_find(&d);
+	desk_poll_nothing(&d);
+	for (i = 0; i < FAKE_QUEUES; i++) {
+		if (d.m->fake.started[i])
+			assert_int_equal(d.m->fake.queues[i].base, base);
+	}
+	assert_true(d.m->fake.started[DESK_QUEUE]);
+	loss_read(&d, 8);
+	chain = desk_take(&d);
+	loss_answer(&d, &chain);
+	assert_int_equal(desk_poll(&d).result, 0);
+	desk_close(&d);
+}
+
+static void test_fresh_rings(void **state)
+{
+	(void)state;
+	CONFORMS("R-VU-102");
+	run_fresh_rings(false);
+	run_fresh_rings(true);
+}
+
+/*
+ * The device is to stop and doesn't answer: what it has stays its own until the connection was
+ * ended.
+ */
+static void test_stop_without_an_answer(void **state)
+{
+	struct vscsi_completion done;
+	struct vscsi_event event;
+	struct desk d;
+	unsigned i;
+
+	(void)state;
+	CONFORMS("R-VU-68");
+	loss_open_stopped(&d, "recovery=report");
+	loss_read(&d, 1);
+	desk_take(&d);
+	d.m->fake.pending = FAKE_SET_STATUS;
+	d.m->fake.pending_times = 5;
+	d.m->fake.fail = FAKE_SET_STATUS;
+	d.m->fake.fail_skip = 0;
+	d.m->fake.fail_err = -ETIMEDOUT;
+	d.m->fake.news = TRANSPORT_BROKEN;
+	assert_int_equal(vscsi_dev_poll_events(d.dev, &event, 1), 1);
+	assert_int_equal(event.type, VSCSI_EVENT_LOST);
+	for (i = 0; i < 50; i++) {
+		int count = vscsi_poll(d.queue, &done, 1);
+
+		if (count)
+			break;
+		clock_skip(10);
+	}
+	assert_true(i > 2 && i < 50);
+	assert_true(fake_count(&d.m->fake, FAKE_DISCONNECT) > 0);
+	assert_int_equal(done.user_data, 1);
+	assert_int_equal(done.result, -ECONNRESET);
+	loss_find(&d);
+	desk_poll_nothing(&d);
+	loss_read(&d, 2);
+	loss_serve(&d, 2);
+	desk_close(&d);
+}
+
 int replay_tests(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -205,6 +300,8 @@ int replay_tests(void)
 		cmocka_unit_test(test_abandoned_write),
 		cmocka_unit_test(test_lost_again_without_account),
 		cmocka_unit_test(test_ring_written_over),
+		cmocka_unit_test(test_fresh_rings),
+		cmocka_unit_test(test_stop_without_an_answer),
 	};
 
 	return cmocka_run_group_tests_name("core/replay", tests, NULL, NULL);
