@@ -96,7 +96,7 @@ static void test_silence_at_each_message(void **state)
 {
 	CONFORMS("R-VU-110", "R-VU-112");
 	(void)state;
-	/* Number 2, SET_PROTOCOL_FEATURES, alone has no answer: then nothing but load takes long. */
+	/* Number 2, SET_PROTOCOL_FEATURES, alone has no answer: then only load takes long. */
 	assert_in_range(fail_everywhere(RIG_FAULT_DROP, 0, 0, 50, -ETIMEDOUT), 0, 1);
 	assert_int_equal(life_with(2, RIG_FAULT_DROP, 0, 0, 60000), 0);
 }
