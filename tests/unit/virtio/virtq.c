@@ -226,9 +226,24 @@ static void test_no_memory_for_a_ring(void **state)
 	queue_bench_close(&q);
 }
 
+/* The base of a packed ring has both positions, each with its wrap counter. */
+static void test_where_a_ring_continues(void **state)
+{
+	struct queue_bench q;
+
+	(void)state;
+	queue_bench_open(&q, 16, 0);
+	assert_int_equal(virtq_resume_base(&q.vq), 0);
+	queue_bench_close(&q);
+	queue_bench_open(&q, 16, VIRTIO_BIT(VIRTIO_F_RING_PACKED));
+	assert_int_equal(virtq_resume_base(&q.vq), 0x80008000);
+	queue_bench_close(&q);
+}
+
 int virtq_tests(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_where_a_ring_continues),
 		cmocka_unit_test(test_transport_gets_aligned_parts),
 		cmocka_unit_test(test_pause_and_resume),
 		cmocka_unit_test(test_transport_says_no),
