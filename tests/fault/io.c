@@ -121,7 +121,7 @@ static int sleep_once(struct vscsi_queue *queue)
 	int ret;
 
 	do {
-		ret = vscsi_wait(queue, 10000);
+		ret = vscsi_wait(queue, 120000);
 	} while (ret == -EINTR);
 	assert_int_not_equal(ret, 0);
 	return ret < 0 ? ret : 0;

@@ -253,6 +253,11 @@ static bool run_once(const struct fault *fault, unsigned call_number)
 	fault_arm(fault, call_number);
 	err = now.scenario->run(&w);
 	injected = fault_disarm();
+	/* It took longer than the device may be away, as the machine is busy. */
+	if (!injected && err == -ENOTCONN && now.scenario->flags & RETRIED && is_lost(&w)) {
+		end_world(&w);
+		return run_once(fault, call_number);
+	}
 	if (injected && now.scenario->flags & RETRIED)
 		check_retried(&w, err, old_text);
 	else if (injected)

@@ -39,7 +39,7 @@ struct job {
 
 /*
  * struct worker - A thread, its queue and its part of the disk
- * @done: completed requests; read by the first thread
+ * @done: completed requests, and @done_ms when the last one did; read by the first thread
  * @stop: set by the first thread
  * @error: error message, or NULL
  * @data: DMA memory, two blocks for each request
@@ -53,6 +53,7 @@ struct worker {
 	unsigned number;
 	uint64_t random;
 	_Atomic uint64_t done;
+	_Atomic uint64_t done_ms;
 	atomic_bool stop;
 	const char *error;
 	char *data;
@@ -172,6 +173,7 @@ static void check_completion(struct worker *w, const struct vscsi_completion *do
 	w->taken[job->block] = false;
 	w->inflight--;
 	atomic_fetch_add(&w->done, 1);
+	atomic_store(&w->done_ms, now_ms());
 }
 
 /* Keeps all jobs busy until stopped, and ends when the last one has completed. */
@@ -226,7 +228,12 @@ static void await_progress(struct worker *workers, uint64_t more)
 	for (i = 0; i < THREADS; i++) {
 		while (atomic_load(&workers[i].done) < goals[i] && !workers[i].error) {
 			if (now_ms() > limit)
-				fail_msg("thread %u does not continue", i);
+				fail_msg("thread %u does not continue: %llu ms since its last "
+					 "completion, number %llu",
+					 i,
+					 (unsigned long long)(now_ms() -
+							      atomic_load(&workers[i].done_ms)),
+					 (unsigned long long)atomic_load(&workers[i].done));
 			nanosleep(&pause, NULL);
 		}
 	}
@@ -289,6 +296,7 @@ static void start_workers(struct fixture *f, struct worker *workers, uint64_t se
 		workers[i].f = f;
 		workers[i].number = i;
 		workers[i].random = seed + i * 2;
+		workers[i].done_ms = now_ms();
 		workers[i].data = alloc_dma(f, 2 * DEPTH * BLOCK);
 		assert_int_equal(pthread_create(&workers[i].thread, NULL, worker_main, &workers[i]),
 				 0);

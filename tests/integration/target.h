@@ -11,8 +11,11 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Timeout for everything that must happen; far longer than it ever takes. */
-#define TIMEOUT_MS 30000
+/*
+ * Timeout for everything that must happen: far longer than it ever takes, and four times the
+ * longest limit of the library, so that what exceeds that is told from what never happens.
+ */
+#define TIMEOUT_MS 120000
 
 /* Maximum number of arguments of a target. */
 #define TARGET_ARGS 32

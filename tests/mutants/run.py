@@ -51,6 +51,10 @@ BUILD_LIMIT = 1200
 SKIPPED = 77
 
 
+# Process groups of tests that run.
+RUNNING = set()
+
+
 class Broken(Exception):
     """What keeps a change from being tried."""
 
@@ -138,6 +142,19 @@ def copy_tree(root, to):
         copy.unlink()
 
 
+def kill_group(pid):
+    try:
+        os.killpg(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
+def interrupted(_number, _frame):
+    for pid in list(RUNNING):
+        kill_group(pid)
+    os._exit(1)
+
+
 def run_test(test, folder, limit):
     """Whether a test passes, and what it said of the first case that fails."""
     said = []
@@ -145,11 +162,10 @@ def run_test(test, folder, limit):
                                stderr=subprocess.STDOUT, text=True, errors="replace",
                                env=dict(os.environ, **test["env"]), start_new_session=True)
 
+    RUNNING.add(process.pid)
+
     def end():
-        try:
-            os.killpg(process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
+        kill_group(process.pid)
 
     timer = threading.Timer(limit, lambda: (said.append(f"took longer than {limit:.0f} s"), end()))
     timer.start()
@@ -160,6 +176,7 @@ def run_test(test, folder, limit):
             break
     end()
     process.wait()
+    RUNNING.discard(process.pid)
     timer.cancel()
     passed = not said and process.returncode in (0, SKIPPED)
     return passed, said[0] if said else f"exit status {process.returncode}"
@@ -279,6 +296,8 @@ def main():
     mutants = [mutant for path in options.lists or sorted(HERE.glob("*.txt")) for mutant in parse(path)]
     if options.check:
         return 0 if check(root, mutants) else 1
+    signal.signal(signal.SIGINT, interrupted)
+    signal.signal(signal.SIGTERM, interrupted)
     end = time.monotonic() + 60 * options.minutes
     chosen, verdicts, todo = choose(mutants, options), [], queue.Queue()
     for mutant in chosen:

@@ -3,6 +3,7 @@
  * Lies and floods of events. Their contents are looked at with distrust, what the application has
  * to fetch is bounded, and what is true in the end is what it hears.
  */
+#include "clock.h"
 #include "liar.h"
 
 #include <errno.h>
@@ -10,7 +11,7 @@
 #include <stdatomic.h>
 
 #define MISSED   0x80000000u
-#define LIMIT_MS 20000u /* for what is waited for */
+#define LIMIT_MS 120000u /* for what is waited for */
 
 /* Where no event is expected, the device has to go on; where the type is known, it is told. */
 struct event_lie {
@@ -217,7 +218,12 @@ static void plugged_and_unplugged(void **state)
 static bool silent_on_report_luns(struct liar *liar, unsigned queue, const struct rig_chain *chain,
 				  const uint8_t *cdb)
 {
-	return cdb[0] == 0xa0 && liar_keep(liar, queue, chain, cdb);
+	if (cdb[0] != 0xa0)
+		return false;
+	liar_keep(liar, queue, chain, cdb);
+	/* Its limit passes now that it is here, and not before. */
+	clock_skip(601000);
+	return true;
 }
 
 static void scan_without_an_answer(void **state)
@@ -226,7 +232,7 @@ static void scan_without_an_answer(void **state)
 	struct vscsi_event events[8];
 	int heard;
 
-	liar->options = "?timeout_ms=200";
+	liar->options = "?timeout_ms=600000";
 	open_scanned(liar);
 	liar->lie = silent_on_report_luns;
 	liar->luns = 2;

@@ -203,7 +203,9 @@ int liar_open(struct liar *liar)
 
 void liar_up(struct liar *liar)
 {
-	if ((!liar->dev && liar_open(liar)) || vscsi_lun_open(liar->dev, 0, 0, NULL, &liar->lun) ||
+	const struct vscsi_lun_opts opts = {.size = sizeof(opts), .timeout_ms = liar->timeout_ms};
+
+	if ((!liar->dev && liar_open(liar)) || vscsi_lun_open(liar->dev, 0, 0, &opts, &liar->lun) ||
 	    vscsi_queue_open(liar->dev, NULL, &liar->queue))
 		fail_msg("%s", vscsi_last_error());
 	liar->buf = vscsi_mem_alloc(vscsi_dev_mem(liar->dev), LIAR_BUF, 0);
@@ -224,7 +226,7 @@ uint64_t now_ms(void)
 {
 	struct timespec ts;
 
-	clock_gettime(CLOCK_MONOTONIC, &ts);
+	clock_gettime(CLOCK_BOOTTIME, &ts);
 	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 

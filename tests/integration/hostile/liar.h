@@ -41,6 +41,7 @@
  * struct liar - The disk and its user
  * @opts: change it before liar_open()
  * @options: of the address, "?name=value&..." or ""
+ * @timeout_ms: limit of requests to LUN 0:0 as liar_up() opens it, 0: the device's
  * @rig: the back-end, once it is started
  * @lie: asked first about every command; whether it has answered. NULL: no lies. Rig's thread
  * @ctx: for @lie
@@ -56,6 +57,7 @@
 struct liar {
 	struct rig_opts opts;
 	const char *options;
+	uint32_t timeout_ms;
 	struct rig *rig;
 	bool (*_Atomic lie)(struct liar *liar, unsigned queue, const struct rig_chain *chain,
 			    const uint8_t *cdb);
@@ -134,7 +136,7 @@ void liar_expect_lost(struct liar *liar, unsigned count, const char *why);
 bool liar_runs(struct liar *liar);
 uint64_t liar_errors(struct liar *liar);
 
-/* Milliseconds of a clock that is never set. */
+/* Milliseconds of a clock that is never set, nor put forward by a test. */
 uint64_t now_ms(void);
 
 /* The table's line: what the device did and what came of it. */

@@ -45,9 +45,13 @@ static void test_requests_complete_once(void **state)
 	struct desk d;
 
 	(void)state;
+	CONFORMS("R-CLN-04");
 	desk_init(&d);
 	desk_open(&d, "");
 	prepare_reads(&d);
+	/* Nothing is closed below a request. */
+	assert_int_equal(vscsi_queue_close(d.queue), -EBUSY);
+	assert_int_equal(vscsi_lun_close(d.lun), -EBUSY);
 	assert_int_equal(vscsi_dev_shutdown(d.dev), 0);
 	/* The device can reach nothing any more before anything completes. */
 	assert_int_equal(fake_count(&d.m->fake, FAKE_DISCONNECT), 1);

@@ -38,7 +38,7 @@ static void test_the_last_attempt_is_at_the_limit(void **state)
 	unsigned ms;
 
 	(void)state;
-	loss_open(&d, "recovery_ms=1000");
+	loss_open_stopped(&d, "recovery_ms=1000");
 	loss_lose(&d);
 	for (ms = 0; ms < 990; ms += 10) {
 		clock_skip(10);
@@ -60,7 +60,7 @@ static void test_the_last_attempt_has_time(void **state)
 	unsigned i;
 
 	(void)state;
-	loss_open(&d, "recovery_ms=1000");
+	loss_open_stopped(&d, "recovery_ms=1000");
 	loss_lose(&d);
 	clock_skip(1000);
 	loss_away = false;
@@ -84,7 +84,7 @@ static void test_unanswered_is_not_stable(void **state)
 	struct desk d;
 
 	(void)state;
-	loss_open(&d, "recovery_ms=1500");
+	loss_open_stopped(&d, "recovery_ms=1500");
 	loss_read(&d, 1);
 	desk_take(&d);
 	loss_lose(&d);
@@ -165,7 +165,7 @@ static void test_broken_transport(void **state)
 	struct desk d;
 
 	(void)state;
-	loss_open(&d, "");
+	loss_open_stopped(&d, "");
 	loss_break(&d);
 	d.m->fake.fail_err = -EPROTO;
 	assert_int_equal(look(&d), VSCSI_DEV_FAILED);
@@ -173,9 +173,27 @@ static void test_broken_transport(void **state)
 	desk_close(&d);
 }
 
+/* Events have become longer: the buffers have not. */
+static void test_longer_events(void **state)
+{
+	struct chain chain;
+	struct desk d;
+
+	(void)state;
+	loss_open_stopped(&d, "");
+	loss_lose(&d);
+	d.m->fake.config.event_info_size = htole32(4096);
+	d.m->held |= 1u << 1;
+	loss_find(&d);
+	assert_true(model_take(d.m, 1, &chain));
+	assert_in_range(chain.in[0].iov_len, 16, 64);
+	desk_close(&d);
+}
+
 int attempt_tests(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_longer_events),
 		cmocka_unit_test(test_the_last_attempt_is_at_the_limit),
 		cmocka_unit_test(test_the_last_attempt_has_time),
 		cmocka_unit_test(test_unanswered_is_not_stable),

@@ -300,9 +300,26 @@ static void test_nothing_is_written_under_load(void **state)
 	desk_close(&d);
 }
 
+/* max_sectors counts 512 bytes, whatever the blocks are (virtio 1.4, 5.6.4). */
+static void test_sectors_are_512_bytes(void **state)
+{
+	struct vscsi_lun_info info = {.size = sizeof(info)};
+	struct desk d;
+
+	(void)state;
+	desk_init(&d);
+	d.m->block_size = 4096;
+	d.m->fake.config.max_sectors = htole32(64);
+	desk_open(&d, "");
+	assert_int_equal(vscsi_lun_get_info(d.lun, &info), 0);
+	assert_int_equal(info.max_blocks, 8);
+	desk_close(&d);
+}
+
 int config_tests(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_sectors_are_512_bytes),
 		cmocka_unit_test(test_layout),
 		cmocka_unit_test(test_numbers_of_queues),
 		cmocka_unit_test(test_limits_that_cannot_be),

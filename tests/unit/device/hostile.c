@@ -140,6 +140,35 @@ static void test_used_index_that_jumps(void **state)
 	}
 }
 
+/* Ids in the middle of a direct chain, with an answer that looks good and without one. */
+static void test_ids_inside_a_chain(void **state)
+{
+	unsigned i;
+
+	(void)state;
+	CONFORMS("R-HARD-02");
+	for (i = 0; i < 2; i++) {
+		struct vscsi_completion c;
+		struct chain chain;
+		struct desk d;
+
+		desk_init(&d);
+		d.m->fake.config.cmd_per_lun = htole32(UINT32_MAX);
+		desk_open(&d, "indirect=off");
+		desk_hold(&d);
+		desk_read(&d, 1);
+		chain = desk_take(&d);
+		if (i)
+			memset(chain.in[0].iov_base, 0, 12);
+		device_lie(&d.m->rings[DESK_QUEUE], chain.head + 1u, RESPONSE_BYTES + 512);
+		device_show(&d.m->rings[DESK_QUEUE]);
+		c = desk_poll(&d);
+		assert_int_equal(c.user_data, 1);
+		assert_int_equal(c.result, -ENOTCONN);
+		desk_close(&d);
+	}
+}
+
 /* A request that was prepared and never submitted is answered, and answered well. */
 static void test_completion_of_what_was_not_submitted(void **state)
 {
@@ -154,6 +183,8 @@ static void test_completion_of_what_was_not_submitted(void **state)
 		struct desk d;
 
 		desk_init(&d);
+		/* Not counted, so that the shortest path is taken. */
+		d.m->fake.config.cmd_per_lun = htole32(UINT32_MAX);
 		desk_open(&d, layouts[i]);
 		desk_hold(&d);
 		desk_read(&d, 1);
@@ -349,6 +380,7 @@ int hostile_tests(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_used_ids_that_cannot_be),
 		cmocka_unit_test(test_used_index_that_jumps),
+		cmocka_unit_test(test_ids_inside_a_chain),
 		cmocka_unit_test(test_completion_of_what_was_not_submitted),
 		cmocka_unit_test(test_completion_on_another_queue),
 		cmocka_unit_test(test_good_completions_before_the_bad_one),

@@ -62,7 +62,7 @@ static void test_poison_ends_at_the_limit(void **state)
 	struct desk d;
 
 	(void)state;
-	loss_open(&d, "recovery_ms=1000");
+	loss_open_stopped(&d, "recovery_ms=1000");
 	loss_read(&d, POISON);
 	while (state_of(&d) == VSCSI_DEV_RUNNING && deaths < 100) {
 		die_of_poison(&d);
@@ -87,7 +87,7 @@ static void test_poison_without_limit(void **state)
 	unsigned i;
 
 	(void)state;
-	loss_open(&d, "recovery_ms=4294967295");
+	loss_open_stopped(&d, "recovery_ms=4294967295");
 	loss_read(&d, POISON);
 	for (i = 0; i < 10; i++) {
 		die_of_poison(&d);
@@ -110,7 +110,7 @@ static void test_short_lives(void **state)
 	unsigned i;
 
 	(void)state;
-	loss_open(&d, "");
+	loss_open_stopped(&d, "");
 	for (i = 0; i < 8; i++) {
 		loss_lose(&d);
 		loss_away = false;
@@ -131,7 +131,7 @@ static void test_resets_are_no_losses(void **state)
 	unsigned i;
 
 	(void)state;
-	loss_open(&d, "");
+	loss_open_stopped(&d, "");
 	for (i = 0; i < 8; i++) {
 		loss_lose(&d);
 		loss_away = false;
@@ -151,7 +151,7 @@ static void test_taken_away_while_looked_for(void **state)
 	struct desk d;
 
 	(void)state;
-	loss_open(&d, "recovery_ms=4294967295");
+	loss_open_stopped(&d, "recovery_ms=4294967295");
 	loss_read(&d, 1);
 	loss_lose(&d);
 	desk_poll_nothing(&d);
@@ -179,7 +179,7 @@ static void test_lost_over_memory(void **state)
 			mmap(NULL, AREA, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
 		assert_ptr_not_equal(area, MAP_FAILED);
-		loss_open(&d, "");
+		loss_open_stopped(&d, "");
 		loss_read(&d, 1);
 		loss_away = true;
 		d.m->fake.fail = FAKE_MEM_MAP;

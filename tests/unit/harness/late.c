@@ -13,6 +13,7 @@ void poll_long(struct desk *d)
 /* Several times after it, as what one look begins the next goes on with. */
 void pass(struct desk *d, uint64_t ms)
 {
+	clock_stop(true);
 	poll_long(d);
 	clock_skip(ms);
 	poll_long(d);
@@ -52,7 +53,6 @@ void open_late(struct desk *d, const char *options)
 	desk_init(d);
 	desk_open(d, options);
 	desk_hold(d);
-	clock_stop(true);
 }
 
 struct chain late_read(struct desk *d)

@@ -20,7 +20,7 @@
 /* Polls as often as it takes to look at the clock; nothing may come. */
 void poll_long(struct desk *d);
 
-/* Lets time pass, and polls before and after it. */
+/* Lets time pass, from then on in no other way, and polls before and after it. */
 void pass(struct desk *d, uint64_t ms);
 
 /* The next function in the control queue, which has to be there and of that kind. */
@@ -31,7 +31,7 @@ void answer_task(struct desk *d, const struct chain *chain, uint8_t response);
 /* Completes a request as one that was aborted. */
 void give_aborted(struct desk *d, const struct chain *chain);
 
-/* Opens a device that answers nothing by itself once it is open; the clock is stopped. */
+/* Opens a device that answers nothing by itself once it is open. */
 void open_late(struct desk *d, const char *options);
 
 /* A read with user_data 7 that the device has, and that took too long. */

@@ -42,8 +42,13 @@ void loss_open(struct desk *d, const char *options)
 	desk_init(d);
 	loss_prepare(d);
 	desk_open(d, options);
-	clock_stop(true);
 	d->m->held = UINT64_C(1) << DESK_QUEUE;
+}
+
+void loss_open_stopped(struct desk *d, const char *options)
+{
+	loss_open(d, options);
+	clock_stop(true);
 }
 
 void loss_read(struct desk *d, uint64_t lba)

@@ -13,11 +13,11 @@ extern unsigned loss_attempts;
 /* Makes the model, after desk_init(), one that can be connected to again. */
 void loss_prepare(struct desk *d);
 
-/*
- * desk_open() of a device that can be connected to again; the chains of its queue are held, and
- * time passes by clock_skip() alone.
- */
+/* desk_open() of a device that can be connected to again; the chains of its queue are held. */
 void loss_open(struct desk *d, const char *options);
+
+/* The same, and then time passes by clock_skip() alone: calls that wait have no end. */
+void loss_open_stopped(struct desk *d, const char *options);
 
 /* Submits a read of this block, which is also its user_data. */
 void loss_read(struct desk *d, uint64_t lba);

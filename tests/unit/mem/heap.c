@@ -169,6 +169,9 @@ static void test_stats(void **state)
 	assert_int_equal(heap_alloc(heap, 100, 0), BASE);
 	assert_int_equal(heap_alloc(heap, 64, 0), BASE + 128);
 	assert_int_equal(heap_free(heap, BASE), 0);
+	/* Less than the peak was. */
+	assert_int_equal(heap_alloc(heap, 64, 0), BASE);
+	assert_int_equal(heap_free(heap, BASE), 0);
 	heap_get_stats(heap, &stats);
 	assert_int_equal(stats.used, 64);
 	assert_int_equal(stats.peak, 192);

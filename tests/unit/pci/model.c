@@ -7,6 +7,7 @@
 
 #include <linux/pci_regs.h>
 
+#include "fence.h"
 #include "model.h"
 
 static struct model *model_of(struct pci_bus *bus)
@@ -32,6 +33,14 @@ static void note(struct model *m, enum model_access access, unsigned bar, uint64
 		assert_non_null(m->log);
 	}
 	m->log[m->logged++] = (struct model_entry){access, bar, offset, width, value};
+}
+
+/* The model of which fences are noted: the one made last. */
+static struct model *noted;
+
+void model_fence(int order)
+{
+	note(noted, FENCE, MODEL_BAR, (uint64_t)order, 0, 0);
 }
 
 static int config_read(struct pci_bus *bus, unsigned offset, unsigned width, uint32_t *value)
@@ -347,6 +356,7 @@ struct model *model_new(void)
 	unsigned i;
 
 	assert_non_null(m);
+	noted = m;
 	m->bus = (struct pci_bus){
 		.ops = &model_ops,
 		.name = "0000:00:05.0",

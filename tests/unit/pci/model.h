@@ -42,12 +42,13 @@ enum model_access {
 	DMA_MAP,
 	DMA_UNMAP,
 	RESET,
+	FENCE,
 };
 
 struct model_entry {
 	enum model_access access;
 	unsigned bar;
-	uint64_t offset; /* or IOVA, or number of vectors */
+	uint64_t offset; /* or IOVA, or number of vectors, or order of the fence */
 	unsigned width;
 	uint64_t value;
 };

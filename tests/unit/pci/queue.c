@@ -75,6 +75,25 @@ static void test_order_of_registers(void **state)
 	bench_close(&b);
 }
 
+/*
+ * The ring was filled in before; a fence that no store passes orders that before the device is told
+ * of it.
+ */
+static void test_fence_before_enabling(void **state)
+{
+	struct bench b;
+	int fence;
+
+	(void)state;
+	CONFORMS("R-MB-17");
+	bench_open(&b, model_standard());
+	assert_int_equal(start(&b, 3, 16), 0);
+	fence = model_find(b.m, FENCE, __ATOMIC_SEQ_CST, 0);
+	assert_true(fence > model_find(b.m, BAR_WRITE, COMMON(queue_used_hi), 0));
+	assert_int_equal(model_find(b.m, BAR_WRITE, COMMON(queue_enable), 0), fence + 1);
+	bench_close(&b);
+}
+
 static void test_sizes(void **state)
 {
 	struct bench b;
@@ -216,6 +235,7 @@ int queue_tests(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_order_of_registers),
+		cmocka_unit_test(test_fence_before_enabling),
 		cmocka_unit_test(test_sizes),
 		cmocka_unit_test(test_enabling),
 		cmocka_unit_test(test_where_a_queue_is_kicked),

@@ -200,6 +200,7 @@ static void test_abort_of_one_that_waits(void **state)
 
 	(void)state;
 	open_late(&d, "");
+	clock_stop(true);
 	desk_read(&d, 7);
 	chain = desk_take(&d);
 	model_answer(d.m, &chain, &busy);

@@ -419,9 +419,42 @@ static void test_more_than_a_chain_may_carry(void **state)
 	desk_close(&d);
 }
 
+/* Segments that don't fit, where the slot is formatted for so many and the region is known. */
+static void test_vectors_on_the_fast_path(void **state)
+{
+	struct iovec iov[2];
+	struct chain chain;
+	struct desk d;
+	char *end;
+
+	(void)state;
+	desk_init(&d);
+	desk_open(&d, "");
+	desk_hold(&d);
+	end = (char *)(uintptr_t)(d.m->fake.regions[0].addr + d.m->fake.regions[0].len);
+	iov[0] = (struct iovec){d.buf, 512};
+	iov[1] = (struct iovec){d.buf + 4096, 512};
+	assert_int_equal(vscsi_readv(d.queue, d.lun, iov, 2, 0, 2, 0, 1), 0);
+	vscsi_submit(d.queue);
+	chain = desk_take(&d);
+	model_serve_chain(d.m, &chain);
+	assert_int_equal(desk_poll(&d).result, 0);
+	assert_int_equal(vscsi_readv(d.queue, d.lun, iov, 2, 0, 1, 0, 1), -EINVAL);
+	assert_int_equal(vscsi_readv(d.queue, d.lun, iov, 2, 0, 3, 0, 1), -EINVAL);
+	iov[1] = (struct iovec){end - 512, 1024};
+	assert_int_equal(vscsi_readv(d.queue, d.lun, iov, 2, 0, 3, 0, 1), -EFAULT);
+	iov[1] = (struct iovec){end, 512};
+	assert_int_equal(vscsi_readv(d.queue, d.lun, iov, 2, 0, 2, 0, 1), -EFAULT);
+	iov[1] = (struct iovec){d.buf, (size_t)-512};
+	assert_int_not_equal(vscsi_readv(d.queue, d.lun, iov, 2, 0, 2, 0, 1), 0);
+	assert_int_equal(model_waiting(d.m, DESK_QUEUE), 0);
+	desk_close(&d);
+}
+
 int limit_tests(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_vectors_on_the_fast_path),
 		cmocka_unit_test(test_a_queue_can_be_full),
 		cmocka_unit_test(test_a_lun_can_be_full),
 		cmocka_unit_test(test_several_queues_of_one_lun),

@@ -21,5 +21,6 @@ int main(void)
 	failed += recover_tests();
 	failed += relapse_tests();
 	failed += packed_tests();
+	failed += replay_tests();
 	return failed != 0;
 }

@@ -20,5 +20,6 @@ int sleep_tests(void);
 int recover_tests(void);
 int relapse_tests(void);
 int packed_tests(void);
+int replay_tests(void);
 
 #endif

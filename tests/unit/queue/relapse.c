@@ -82,7 +82,7 @@ static void test_abort_of_one_that_waits(void **state)
 	struct desk d;
 
 	(void)state;
-	loss_open(&d, "");
+	loss_open_stopped(&d, "");
 	loss_read(&d, 1);
 	answer_busy(&d);
 	loss_read(&d, 2);
@@ -113,7 +113,6 @@ static void run_left_behind(uint64_t blocks)
 	struct desk d;
 
 	loss_open(&d, "timeout_ms=50");
-	clock_stop(false);
 	memset(before, 0, sizeof(before));
 	memset(data, 0xaa, sizeof(data));
 	loss_lose(&d);
@@ -146,7 +145,7 @@ static void test_left_behind_while_it_waits(void **state)
 	struct desk d;
 
 	(void)state;
-	loss_open(&d, "");
+	loss_open_stopped(&d, "");
 	loss_read(&d, 1);
 	answer_busy(&d);
 	queue_detach(d.queue, 1, &placeholder);
@@ -177,7 +176,7 @@ static void test_both_ways_while_away(void **state)
 	struct desk d;
 
 	(void)state;
-	loss_open(&d, "");
+	loss_open_stopped(&d, "");
 	out = (struct iovec){d.buf, 512};
 	in = (struct iovec){d.buf + 512, 512};
 	loss_lose(&d);
@@ -256,7 +255,7 @@ static void test_given_up_in_the_middle_of_a_poll(void **state)
 	struct desk d;
 
 	(void)state;
-	loss_open(&d, "recovery_ms=200");
+	loss_open_stopped(&d, "recovery_ms=200");
 	first = open_shared(&d);
 	second = open_shared(&d);
 	d.m->held = MODEL_ALL;
@@ -388,7 +387,7 @@ static void test_busy_and_then_a_stranger(void **state)
 	struct desk d;
 
 	(void)state;
-	loss_open(&d, "");
+	loss_open_stopped(&d, "");
 	queue = open_shared(&d);
 	other = open_shared(&d);
 	memset(d.m->disk, 0x55, sizeof(before));

@@ -449,9 +449,39 @@ static void test_many_are_sent_again(void **state)
 	desk_close(&d);
 }
 
+/* A busy LUN is asked again after 1, 2, 4 ... milliseconds, and no sooner. */
+static void test_pauses_grow(void **state)
+{
+	struct chain chain;
+	unsigned pause;
+	struct desk d;
+
+	(void)state;
+	desk_init(&d);
+	desk_open(&d, "");
+	desk_hold_own(&d);
+	clock_stop(true);
+	desk_read(&d, 1);
+	for (pause = 1; pause <= 8; pause *= 2) {
+		chain = desk_take(&d);
+		refuse(&d, &chain, BUSY);
+		desk_poll_nothing(&d);
+		clock_skip(pause - 1);
+		desk_poll_nothing(&d);
+		assert_int_equal(model_waiting(d.m, DESK_QUEUE), 0);
+		clock_skip(1);
+		desk_poll_nothing(&d);
+	}
+	chain = desk_take(&d);
+	model_serve_chain(d.m, &chain);
+	assert_int_equal(desk_poll(&d).result, 0);
+	desk_close(&d);
+}
+
 int retry_tests(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_pauses_grow),
 		cmocka_unit_test(test_retries_are_bounded),
 		cmocka_unit_test(test_busy_for_ever),
 		cmocka_unit_test(test_busy_is_not_counted),

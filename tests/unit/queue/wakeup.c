@@ -427,9 +427,37 @@ static void test_completion_before_arming(void **state)
 	close_pair(&p);
 }
 
+#define MANY 20u
+
+/* One thread empties the device's descriptor, and wakes all whose completions came. */
+static void test_more_waiters_than_are_woken_at_once(void **state)
+{
+	struct vscsi_queue *queues[MANY];
+	struct pair p;
+	unsigned i;
+
+	(void)state;
+	open_pair(&p, "");
+	for (i = 0; i < MANY; i++) {
+		queues[i] = open_queue(&p.d, VSCSI_QUEUE_SHARED);
+		submit_one(&p, queues[i], i);
+		assert_int_equal(vscsi_arm(queues[i]), 0);
+	}
+	for (i = 0; i < MANY; i++)
+		serve_one(&p);
+	assert_int_equal(vscsi_arm(p.a), 0);
+	for (i = 0; i < MANY; i++) {
+		assert_true(readable(vscsi_queue_fd(queues[i])));
+		expect_one(queues[i], i);
+		assert_int_equal(vscsi_queue_close(queues[i]), 0);
+	}
+	close_pair(&p);
+}
+
 int wakeup_tests(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_more_waiters_than_are_woken_at_once),
 		cmocka_unit_test(test_completion_before_arming),
 		cmocka_unit_test(test_another_finds_what_one_sleeps_for),
 		cmocka_unit_test(test_who_eats_the_notification_rings),

@@ -108,9 +108,31 @@ static void test_fields_are_little_endian(void **state)
 	bed_close(&b);
 }
 
+/* Entries are read in one piece as far as the end of the ring. */
+static void test_runs_end_with_the_ring(void **state)
+{
+	const struct bed_opts opts = {.size = 8, .run = 1, .packed = true};
+	struct bed b;
+
+	(void)state;
+	bed_open_split(&b, 8, false);
+	assert_int_equal(split_run(&b.split, 8), 8);
+	bed_wind(&b, 6);
+	assert_int_equal(split_run(&b.split, 8), 2);
+	assert_int_equal(split_run(&b.split, 1), 1);
+	bed_close(&b);
+	bed_open(&b, &opts);
+	assert_int_equal(packed_run(&b.packed, 8), 8);
+	bed_wind(&b, 6);
+	assert_int_equal(packed_run(&b.packed, 8), 2);
+	assert_int_equal(packed_run(&b.packed, 1), 1);
+	bed_close(&b);
+}
+
 int layout_tests(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_runs_end_with_the_ring),
 		cmocka_unit_test(test_parts_are_aligned_and_do_not_overlap),
 		cmocka_unit_test(test_start_zeroes_the_ring_and_nothing_else),
 		cmocka_unit_test(test_event_fields_lie_behind_the_rings),

@@ -5,16 +5,17 @@
 #include <unistd.h>
 
 #include "fixture.h"
+#include "transport/vhost_user/session.h"
 #include "transport/vhost_user/vhost_user.h"
 
 #define RING_SPACE 8192 /* of one ring in area 0 */
-#define TEST_LIMIT 60   /* seconds that one test may take */
+#define TEST_LIMIT 170  /* seconds that one test may take */
 
 struct fx fx_new(void)
 {
 	return (struct fx){
 		.ropts = rig_defaults(),
-		.topts = {.timeout_ms = 5000},
+		.topts = {.timeout_ms = 60000},
 	};
 }
 
@@ -55,6 +56,11 @@ void fx_connect(struct fx *fx)
 {
 	fx_up(fx);
 	assert_int_equal(fx_open(fx), 0);
+}
+
+void fx_hurry(struct fx *fx)
+{
+	vu_of(fx->t)->timeout_ms = 50;
 }
 
 int fx_map(struct fx *fx, unsigned i)

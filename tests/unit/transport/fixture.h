@@ -64,6 +64,12 @@ int fx_start(struct fx *fx, unsigned index);
 /* fx_connect(), fx_prepare() and rings 0 to @rings - 1, all of which has to work. */
 void fx_run(struct fx *fx, unsigned rings);
 
+/*
+ * From now on answers are waited for for a moment only: for one that the back-end was told not to
+ * give. All before has the time that it needs, however busy the machine is.
+ */
+void fx_hurry(struct fx *fx);
+
 /* Shows area @i. */
 int fx_map(struct fx *fx, unsigned i);
 

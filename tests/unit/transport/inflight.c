@@ -4,9 +4,11 @@
  * the answer, handing it back. The rig judges numbers, order, and that it stays as it is.
  */
 #include <errno.h>
+#include <fcntl.h>
 
 #include <vscsi/error.h>
 
+#include "transport/vhost_user/session.h"
 #include "fixture.h"
 
 #define RINGS 5u
@@ -45,6 +47,8 @@ static void run(struct fx *fx)
 	assert_int_equal(fx_prepare(fx), 0);
 	assert_int_equal(track(fx), 0);
 	assert_true(tracked(fx));
+	/* Another thread may start a program at any moment. */
+	assert_true(fcntl(vu_of(fx->t)->inflight_fd, F_GETFD) & FD_CLOEXEC);
 	start_all(fx);
 	assert_true(rig_tracked(fx->rig));
 }
@@ -145,9 +149,10 @@ static void answered(enum rig_kind kind, uint64_t arg, int want)
 {
 	struct fx fx = fx_tracked();
 
-	fx.topts.timeout_ms = kind == RIG_FAULT_DROP ? 50 : 5000;
 	fx_connect(&fx);
 	assert_int_equal(fx_prepare(&fx), 0);
+	if (kind == RIG_FAULT_DROP)
+		fx_hurry(&fx);
 	rig_plan(fx.rig, RIG_GET_INFLIGHT_FD, kind, arg);
 	assert_int_equal(track(&fx), want);
 	assert_false(tracked(&fx));

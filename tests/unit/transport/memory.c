@@ -348,8 +348,8 @@ static void wait_for_table(uint64_t off, uint32_t request)
 	struct fx fx = fx_new();
 
 	fx.topts.protocol_off = off;
-	fx.topts.timeout_ms = 50;
 	fx_connect(&fx);
+	fx_hurry(&fx);
 	rig_plan(fx.rig, request, RIG_FAULT_DELAY, 0);
 	assert_int_equal(fx_map(&fx, 0), -ETIMEDOUT);
 	rig_release(fx.rig);

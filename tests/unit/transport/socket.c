@@ -153,6 +153,12 @@ static void test_descriptors_that_are_no_socket(void **state)
 	assert_int_equal(try(where, 50), -EINVAL);
 	close(pair[0]);
 	close(pair[1]);
+	/* A number that would do, with something after it. */
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	snprintf(where, sizeof(where), "fd=%dx", pair[0]);
+	assert_int_equal(try(where, 50), -EINVAL);
+	close(pair[0]);
+	close(pair[1]);
 }
 
 static void test_ownership_of_a_handed_over_socket(void **state)
