@@ -384,6 +384,15 @@ static void expect_poison(struct liar *liar)
 	life.mute = false;
 }
 
+/* More often than the control queue has entries. */
+static void reset_often(struct liar *liar)
+{
+	unsigned i;
+
+	for (i = 0; i < 20; i++)
+		assert_int_equal(vscsi_lun_reset(liar->lun), 0);
+}
+
 /* Control queue, event queue, and the queue of the sync calls. */
 static void expect_the_rest_works(struct liar *liar)
 {
@@ -391,10 +400,8 @@ static void expect_the_rest_works(struct liar *liar)
 	uint64_t limit = now_ms() + 30000;
 	struct vscsi_event event = {.type = 0};
 	char own[BLOCK];
-	unsigned i;
 
-	for (i = 0; i < 20; i++)
-		assert_int_equal(vscsi_lun_reset(liar->lun), 0);
+	reset_often(liar);
 	assert_true(liar_event(liar, VIRTIO_SCSI_T_PARAM_CHANGE, addr, 0x092a,
 			       sizeof(struct virtio_scsi_event)));
 	while (event.type != VSCSI_EVENT_RESIZED) {
@@ -444,6 +451,7 @@ static void run(struct liar *liar, const char *path, const char *format, const c
 	int results[REQUESTS];
 
 	up(liar, path, format, policy);
+	reset_often(liar);
 	warm(liar, WARM);
 	fill(liar);
 	scribble_and_die(liar, with);
