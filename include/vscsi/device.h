@@ -45,7 +45,8 @@ struct vscsi_mem;
  *
  * A device fails at once, RUNNING -> FAILED, if it breaks the rules of its rings or protocol, if
  * recovery is OFF, if its connected socket was handed over ("vhost-user:fd=N"), or if it is a PCI
- * function that is removed.
+ * function that is removed. A broken ring is no failure but a loss if the connection ends within a
+ * second: a process that dies may write over its rings first.
  *
  * While RECONNECTING, new requests are accepted into free slots and submitted after the reconnect.
  * Requests in flight at the time of the loss may or may not have been executed:

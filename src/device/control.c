@@ -16,16 +16,12 @@
 #include "util/clock.h"
 #include "util/error.h"
 
-#define RING_SIZE 16u
-#define TMF_SLOTS (RING_SIZE / 2)
+#define TMF_SLOTS 8u
 
 /* How callers name a function: its slot, and how often that was used before. */
 #define TMF_USES(tmf)     ((unsigned)(tmf) / TMF_SLOTS)
 #define TMF_SLOT(tmf)     ((unsigned)(tmf) % TMF_SLOTS)
 #define TMF_NAME(uses, i) ((int)(((uses) % (INT_MAX / TMF_SLOTS)) * TMF_SLOTS + (i)))
-
-/* Aborts leave places for what is stronger, even when the device answers none of them. */
-#define ABORTS_MOST (TMF_SLOTS / 2)
 
 /* One function in DMA memory: what the device reads, then what it writes, in lines of their own. */
 struct tmf_slot {
@@ -56,7 +52,7 @@ struct task {
  * struct control - The control queue of a device
  * @vq: control virtqueue; slot i has descriptors 2i and 2i + 1
  * @memory: the slots in DMA memory
- * @tasks: what is in them
+ * @tasks: what is in them, @slots of them
  * @kick_pending: control_kick() has to follow
  * @lock: guards it all; held for moments only, as threads that poll take it
  */
@@ -64,6 +60,7 @@ struct control {
 	struct virtq vq;
 	struct tmf_slot *memory;
 	struct task tasks[TMF_SLOTS];
+	unsigned slots;
 	atomic_bool kick_pending;
 	pthread_mutex_t lock;
 };
@@ -81,7 +78,7 @@ static void prepare_slots(struct vscsi_dev *dev, struct control *control)
 	unsigned i;
 
 	memset(control->memory, 0, sizeof(struct tmf_slot) * TMF_SLOTS);
-	for (i = 0; i < TMF_SLOTS; i++) {
+	for (i = 0; i < control->slots; i++) {
 		struct vring_desc *desc = &virtq_table(&control->vq)[2 * i];
 
 		dma_translate(dev->queues.map, &cache, &control->memory[i], sizeof(struct tmf_slot),
@@ -96,7 +93,7 @@ static void prepare_slots(struct vscsi_dev *dev, struct control *control)
 	}
 }
 
-int control_create(struct vscsi_dev *dev)
+int control_create(struct vscsi_dev *dev, unsigned size)
 {
 	struct control *control = calloc(1, sizeof(*control));
 	int err;
@@ -105,7 +102,8 @@ int control_create(struct vscsi_dev *dev)
 		return error_set(-ENOMEM, "out of memory");
 	dev->control = control;
 	pthread_mutex_init(&control->lock, NULL);
-	err = virtq_init(&control->vq, dev->virtio.transport, dev->mem, VQ_CONTROL, RING_SIZE,
+	control->slots = size / 2 < TMF_SLOTS ? size / 2 : TMF_SLOTS;
+	err = virtq_init(&control->vq, dev->virtio.transport, dev->mem, VQ_CONTROL, size,
 			 dev->virtio.features);
 	if (err)
 		return err;
@@ -205,7 +203,7 @@ static int find_free(const struct control *control, bool abort)
 	unsigned aborts = 0;
 	unsigned i;
 
-	for (i = TMF_SLOTS; i-- > 0;) {
+	for (i = control->slots; i-- > 0;) {
 		const struct task *task = &control->tasks[i];
 
 		aborts += task->in_flight && is_abort(&task->request);
@@ -213,7 +211,8 @@ static int find_free(const struct control *control, bool abort)
 		    (found < 0 || task->sent_ms <= control->tasks[found].sent_ms))
 			found = (int)i;
 	}
-	return abort && aborts >= ABORTS_MOST ? -EBUSY : found;
+	/* Aborts leave slots for what is stronger, even when the device answers none of them. */
+	return abort && aborts >= control->slots / 2 ? -EBUSY : found;
 }
 
 /* Puts a function into a slot and shows it to the device. */

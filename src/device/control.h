@@ -14,8 +14,11 @@
 
 struct vscsi_dev;
 
-/* Makes the control queue: 0 and @dev->control, or a negative errno with its text set. */
-int control_create(struct vscsi_dev *dev);
+/*
+ * Makes the control queue with so many entries: 0 and @dev->control, or a negative errno with its
+ * text set.
+ */
+int control_create(struct vscsi_dev *dev, unsigned size);
 /*
  * Empties it for a reconnected device: 0 or -ENOMEM. Functions that were never answered are
  * forgotten: -ESTALE. Device locked.

@@ -18,7 +18,8 @@
 #include "util/clock.h"
 #include "util/error.h"
 
-#define RING_SIZE 16u /* 10 to 15 buffers are enough (5.6.6.3) */
+/* 10 to 15 are enough (5.6.6.3). */
+#define BUFFERS 16u
 
 /* Changes of LUNs that are taken over at once. */
 #define CHANGES 8u
@@ -27,7 +28,7 @@
  * struct events - Events of a device
  * @vq: event virtqueue; a buffer's number is its head. It, @buffers and @scan are used with the
  *	device locked
- * @buffers: DMA memory, RING_SIZE times @stride bytes
+ * @buffers: DMA memory, @count times @stride bytes
  * @kick_pending: the device is to be notified of buffers
  * @scan: a scan under way
  * @list: events for the application
@@ -35,6 +36,7 @@
 struct events {
 	struct virtq vq;
 	char *buffers;
+	unsigned count;
 	uint32_t stride;
 	atomic_bool kick_pending;
 	struct scan *scan;
@@ -58,8 +60,8 @@ static void post_buffers(struct vscsi_dev *dev, struct events *events)
 	/* The device may have grown; the buffers have not. */
 	if (size > events->stride)
 		size = events->stride;
-	memset(events->buffers, 0, (size_t)events->stride * RING_SIZE);
-	for (i = 0; i < RING_SIZE; i++) {
+	memset(events->buffers, 0, (size_t)events->stride * events->count);
+	for (i = 0; i < events->count; i++) {
 		struct vring_desc *desc = &virtq_table(&events->vq)[i];
 		char *buffer = events->buffers + (size_t)events->stride * i;
 
@@ -72,7 +74,7 @@ static void post_buffers(struct vscsi_dev *dev, struct events *events)
 	virtq_publish(&events->vq);
 }
 
-int events_create(struct vscsi_dev *dev)
+int events_create(struct vscsi_dev *dev, unsigned size)
 {
 	struct events *events = calloc(1, sizeof(*events));
 	int err;
@@ -81,12 +83,13 @@ int events_create(struct vscsi_dev *dev)
 		return error_set(-ENOMEM, "out of memory");
 	dev->events = events;
 	event_list_init(&events->list);
-	err = virtq_init(&events->vq, dev->virtio.transport, dev->mem, VQ_EVENT, RING_SIZE,
+	events->count = size < BUFFERS ? size : BUFFERS;
+	err = virtq_init(&events->vq, dev->virtio.transport, dev->mem, VQ_EVENT, size,
 			 dev->virtio.features);
 	if (err)
 		return err;
 	events->stride = (uint32_t)align_up(dev->limits.event_size, CACHE_LINE);
-	events->buffers = dma_alloc(dev->mem, (size_t)events->stride * RING_SIZE, 0);
+	events->buffers = dma_alloc(dev->mem, (size_t)events->stride * events->count, 0);
 	if (!events->buffers)
 		return error_set(-ENOMEM, "no room for event buffers in the DMA memory; "
 					  "give the device a larger pool");

@@ -15,8 +15,11 @@ struct vscsi_event;
 struct vscsi_lun_addr;
 struct vscsi_queue;
 
-/* Makes the event queue with its buffers posted: 0 and @dev->events, or a negative errno. */
-int events_create(struct vscsi_dev *dev);
+/*
+ * Makes the event queue with so many entries and its buffers posted: 0 and @dev->events, or a
+ * negative errno.
+ */
+int events_create(struct vscsi_dev *dev, unsigned size);
 /* Empties it, with its buffers posted again, for a reconnected device: 0 or -ENOMEM. Locked. */
 int events_renew(struct vscsi_dev *dev);
 void events_destroy(struct vscsi_dev *dev);

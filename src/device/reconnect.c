@@ -78,6 +78,7 @@ static void set_limits(struct reconnect *reconnect, uint64_t left)
 	reconnect->limit_ms = reconnect->lost_ms + left;
 	reconnect->missing_ms = reconnect->limit_ms;
 	reconnect->trying = false;
+	reconnect->broken_ms = 0;
 	schedule_attempt(reconnect, reconnect->lost_ms);
 }
 

@@ -28,6 +28,7 @@ struct vscsi_dev;
  * @pause_ms: between that and the one after it; longer each time, also from one loss to the next
  *	while the device has not proved stable
  * @trying: an attempt is under way; @began_ms: since when
+ * @broken_ms: since when a ring of the running device has been broken; 0: none is
  */
 struct reconnect {
 	uint64_t lost_ms;
@@ -38,6 +39,7 @@ struct reconnect {
 	_Atomic uint64_t due_ms;
 	unsigned pause_ms;
 	uint64_t began_ms;
+	uint64_t broken_ms;
 	bool trying;
 };
 

@@ -4,6 +4,8 @@
 #include <sched.h>
 #include <stdlib.h>
 
+#include <linux/virtio_config.h>
+
 #include "device/control.h"
 #include "device/events.h"
 #include "device/rings.h"
@@ -14,6 +16,9 @@
  * 1,024, 51 with 4,096 (tests/bench rate, AMD EPYC); and each takes 500 bytes of the pool.
  */
 #define DEFAULT_QUEUE_SIZE 128u
+
+/* Control and event queue: a few functions, and 10 to 15 buffers are enough (5.6.6.3). */
+#define OTHER_QUEUE_SIZE 16u
 
 /* One request queue for each CPU that we may use, and the one that is kept for sharing. */
 static unsigned useful_queues(void)
@@ -59,9 +64,30 @@ static int choose_size(struct vscsi_dev *dev, unsigned index, uint32_t most, uns
 	return 0;
 }
 
+static uint32_t wanted_size(const struct vscsi_dev *dev)
+{
+	return dev->opts.queue_size ? dev->opts.queue_size : DEFAULT_QUEUE_SIZE;
+}
+
+/*
+ * The record of requests in flight has one size for all rings, by which back-ends count positions
+ * of packed rings: all of them have that size then.
+ */
+static int create_other_queues(struct vscsi_dev *dev)
+{
+	const bool same = dev->opts.recovery == VSCSI_RECOVERY_EXACT &&
+			  queue_set_has(&dev->queues, VIRTIO_F_RING_PACKED);
+	unsigned size = OTHER_QUEUE_SIZE;
+	int err = same ? choose_size(dev, VQ_REQUEST, wanted_size(dev), &size) : 0;
+
+	if (!err)
+		err = control_create(dev, size);
+	return err ? err : events_create(dev, size);
+}
+
 static int create_request_queues(struct vscsi_dev *dev)
 {
-	uint32_t most = dev->opts.queue_size ? dev->opts.queue_size : DEFAULT_QUEUE_SIZE;
+	uint32_t most = wanted_size(dev);
 	struct queue_set *set = &dev->queues;
 	unsigned size;
 	unsigned i;
@@ -93,9 +119,7 @@ int rings_create(struct vscsi_dev *dev)
 	set->seg_max = dev->limits.seg_max;
 	set->max_segs = dev->opts.max_segs;
 	set->doubled = device_can_reconnect(dev);
-	err = control_create(dev);
-	if (!err)
-		err = events_create(dev);
+	err = create_other_queues(dev);
 	if (!err)
 		err = create_request_queues(dev);
 	if (err)

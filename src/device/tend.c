@@ -22,6 +22,9 @@
 /* Between two looks for the answer of a LUN that is revalidated or scanned. */
 #define ANSWER_MS 1u
 
+/* How long a back-end may take to die after it has broken a ring, in milliseconds. */
+#define DYING_MS 1000u
+
 /* Completions of the library's own handle that are fetched at once. */
 #define BATCH 16u
 
@@ -90,6 +93,22 @@ static void revalidate(struct vscsi_dev *dev)
 	} while (lun_table_doubts(&dev->luns) && --looks && device_pump(dev) > 0);
 }
 
+/*
+ * A ring on which the device broke a rule. A back-end that dies may have written over it before:
+ * for a while its connection may still end, which makes this a loss like any other. Nothing is
+ * taken from the ring meanwhile.
+ */
+static void judge_ring(struct vscsi_dev *dev, const char *rule, uint64_t now)
+{
+	if (!dev->reconnect.broken_ms)
+		dev->reconnect.broken_ms = now;
+	check(dev);
+	if (!device_running(dev))
+		return;
+	if (!device_can_reconnect(dev) || now >= dev->reconnect.broken_ms + DYING_MS)
+		device_fail(dev, rule);
+}
+
 static void tend_running(struct vscsi_dev *dev, uint64_t now)
 {
 	const char *rule;
@@ -108,7 +127,7 @@ static void tend_running(struct vscsi_dev *dev, uint64_t now)
 	if (!rule && device_running(dev))
 		rule = virtq_rule(events_virtq(dev));
 	if (rule)
-		device_fail(dev, rule);
+		judge_ring(dev, rule, now);
 	if (device_running(dev) && lun_table_doubts(&dev->luns))
 		revalidate(dev);
 }
@@ -131,12 +150,12 @@ void device_tend_locked(struct vscsi_dev *dev)
 }
 
 /* A ring that the device broke; another thread may have found the same. Locked. */
-static void check_ring(struct vscsi_dev *dev, struct ioq *ioq)
+static void check_ring(struct vscsi_dev *dev, struct ioq *ioq, uint64_t now)
 {
 	const char *rule = ioq_running(ioq) ? virtq_rule(&ioq->vq) : NULL;
 
 	if (rule)
-		device_fail(dev, rule);
+		judge_ring(dev, rule, now);
 }
 
 void device_tend(struct vscsi_dev *dev, struct vscsi_queue *queue)
@@ -149,7 +168,7 @@ void device_tend(struct vscsi_dev *dev, struct vscsi_queue *queue)
 	if (pthread_mutex_trylock(&dev->lock))
 		return;
 	if (queue && device_running(dev))
-		check_ring(dev, queue->ioq);
+		check_ring(dev, queue->ioq, now);
 	if (why && device_running(dev) && ioq_running(queue->ioq))
 		reconnect_begin(dev, why, INFLIGHT_REPLAY, true);
 	device_tend_locked(dev);

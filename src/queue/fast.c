@@ -2,7 +2,7 @@
 /*
  * The fast paths of reads and writes: one template for one buffer and one for several segments,
  * made for each layout with everything that makes the layout a constant. They call nothing. Counted
- * with gcc 12 on x86-64: 61 instructions for a read of one buffer on a split ring.
+ * with gcc 12 on x86-64: 67 instructions for a read of one buffer on a split ring.
  */
 #include "queue/credit.h"
 #include "queue/fair.h"
@@ -139,12 +139,15 @@ ALWAYS_INLINE bool put_segment(const struct dma_cache *cache, struct vring_desc 
 			       struct segment *copy, const struct iovec *iov)
 {
 	uint64_t at = (uintptr_t)iov->iov_base - cache->bias;
+	uint32_t len = (uint32_t)iov->iov_len;
 
 	if (unlikely(at < cache->biased_start) || unlikely(at + iov->iov_len <= at))
 		return false;
-	*copy = (struct segment){.addr = at + cache->biased_delta, .len = (uint32_t)iov->iov_len};
-	data->addr = htole64(copy->addr);
-	data->len = htole32(copy->len);
+	at += cache->biased_delta;
+	copy->addr = at;
+	copy->len = len;
+	data->addr = htole64(at);
+	data->len = htole32(len);
 	return true;
 }
 

@@ -243,10 +243,10 @@ struct slot {
 _Static_assert(offsetof(struct slot, lba) == CACHE_LINE && sizeof(struct slot) == 2 * CACHE_LINE,
 	       "a request's private part is two cache lines");
 
-/* A data segment as the device sees it. */
+/* A data segment as the device sees it. The types are those of descriptors, not of an iovec. */
 struct segment {
-	uint64_t addr;
-	uint32_t len;
+	__u64 addr;
+	__u32 len;
 };
 
 /* The rest: segments if they are more than one, those for the device first, or an UNMAP's list. */

@@ -42,6 +42,12 @@ struct order {
 int order_init(struct order *order, unsigned size);
 void order_fini(struct order *order);
 
+/* The id of the oldest chain. */
+static inline uint16_t order_first(const struct order *order)
+{
+	return order->fifo[order->first & order->mask].id;
+}
+
 /* Records that a chain was pushed. @id is less than the size and not in flight. */
 void order_push(struct order *order, uint16_t id, uint16_t head);
 

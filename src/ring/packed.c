@@ -133,6 +133,21 @@ void packed_disarm(struct packed_ring *ring)
 	store_event(ring->driver, 0, VRING_PACKED_EVENT_FLAG_DISABLE);
 }
 
+bool packed_is_overwritten(const struct packed_ring *ring, uint16_t id, bool batch)
+{
+	const struct vring_packed_desc *desc;
+	uint16_t bits = ring->used_bits;
+	uint16_t at = ring->used;
+	uint16_t next;
+
+	packed_step(ring, &at, &bits, ring->count[id]);
+	desc = &ring->desc[at];
+	next = le16toh(__atomic_load_n(&desc->id, __ATOMIC_RELAXED));
+	if ((le16toh(__atomic_load_n(&desc->flags, __ATOMIC_RELAXED)) & PACKED_BITS) != bits)
+		return false;
+	return batch || next == id || next >= ring->size || !ring->count[next];
+}
+
 int packed_ready(const struct packed_ring *ring)
 {
 	uint16_t at = ring->used;

@@ -109,6 +109,13 @@ void packed_push_any(struct packed_ring *ring, const struct vring_desc *chain, u
 /* Slow path of packed_publish(): whether the device asked for a notification of this batch. */
 bool packed_wants_kick(const struct packed_ring *ring);
 
+/*
+ * Whether the descriptor after chain @id, the next to take, says that it is used for something else
+ * than another chain in flight; @batch: more chains are used with this one. So does a ring full of
+ * zeros, which a device that dies may leave: chain 0 would be used.
+ */
+bool packed_is_overwritten(const struct packed_ring *ring, uint16_t id, bool batch);
+
 /* Slow path of packed_take(), with VIRTIO_F_IN_ORDER. */
 int packed_take_in_order(struct packed_ring *ring, struct ring_used *used);
 
@@ -408,8 +415,11 @@ static inline int packed_take(struct packed_ring *ring, struct ring_used *used)
 	used->head = id;
 	used->len = le32toh(__atomic_load_n(&desc->len, __ATOMIC_RELAXED));
 	/* Without WRITE the length is undefined (2.8.4). */
-	if (unlikely(!(flags & VRING_DESC_F_WRITE)))
+	if (unlikely(!(flags & VRING_DESC_F_WRITE))) {
+		if (packed_is_overwritten(ring, id, false))
+			return packed_mark_broken(ring, "a used id is not in flight (2.8.6)");
 		used->len = 0;
+	}
 	packed_retire(ring, id);
 	return 0;
 }

@@ -9,6 +9,7 @@
 static int open_batch(struct packed_ring *ring)
 {
 	const struct vring_packed_desc *desc = &ring->desc[ring->used];
+	const struct order *order = &ring->order;
 	unsigned count;
 	uint16_t flags;
 	uint32_t len;
@@ -18,9 +19,14 @@ static int open_batch(struct packed_ring *ring)
 		return 1;
 	id = le16toh(__atomic_load_n(&desc->id, __ATOMIC_RELAXED));
 	len = le32toh(__atomic_load_n(&desc->len, __ATOMIC_RELAXED));
-	count = id >= ring->size ? 0 : order_batch(&ring->order, id);
-	/* Chains pushed and not published yet are not in flight. */
-	if (!count || count > ring->in_flight)
+	count = id >= ring->size ? 0 : order_batch(order, id);
+	/*
+	 * Chains pushed and not published yet are not in flight. Inside a batch no descriptor but
+	 * the first is written.
+	 */
+	if (!count || count > ring->in_flight ||
+	    (!(flags & VRING_DESC_F_WRITE) &&
+	     packed_is_overwritten(ring, order_first(order), count > 1)))
 		return packed_mark_broken(ring, "a used id is not in flight (2.8.8)");
 	order_complete(&ring->order, count, flags & VRING_DESC_F_WRITE ? len : 0);
 	return 0;

@@ -143,6 +143,10 @@ void inflight_ring(struct rig *rig, unsigned index)
 	if (area->set && (index >= area->queues || rig->rings[index].size > area->entries))
 		rig_violate(rig, "ring %u of %u entries has no place in the in-flight area", index,
 			    rig->rings[index].size);
+	/* One built on DPDK counts the positions of a packed ring by the area. */
+	if (area->set && (rig->features & RIG_F_PACKED) && rig->rings[index].size != area->entries)
+		rig_violate(rig, "packed ring %u has %u entries, the in-flight area %u", index,
+			    rig->rings[index].size, area->entries);
 }
 
 /* What was in flight is not any more (vhost-user, GET_INFLIGHT_FD). */

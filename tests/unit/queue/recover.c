@@ -297,21 +297,49 @@ static void test_all_are_kicked(void **state)
 	desk_close(&d);
 }
 
-/* What breaks a rule isn't given another chance. */
+static void break_ring(struct desk *d)
+{
+	open_recoverable(d, "");
+	read_block(d, 1);
+	desk_take(d);
+	device_lie(&d->m->rings[DESK_QUEUE], 99, 0);
+	device_show(&d->m->rings[DESK_QUEUE]);
+	desk_poll_nothing(d);
+	clock_skip(999);
+	desk_poll_nothing(d);
+}
+
+/* One that broke a rule and lives on isn't given another chance. */
 static void test_liars_are_not_looked_for(void **state)
 {
 	struct vscsi_completion done;
 	struct desk d;
 
 	(void)state;
-	open_recoverable(&d, "");
-	read_block(&d, 1);
-	desk_take(&d);
-	device_lie(&d.m->rings[DESK_QUEUE], 99, 0);
-	device_show(&d.m->rings[DESK_QUEUE]);
+	break_ring(&d);
+	clock_skip(1);
 	done = desk_poll(&d);
 	assert_int_equal(done.result, -ENOTCONN);
 	assert_int_equal(vscsi_poll(d.queue, &done, 1), -ENOTCONN);
+	desk_close(&d);
+}
+
+/* One that did so as it died is lost like any other. */
+static void test_broken_by_one_that_dies(void **state)
+{
+	struct answer good;
+	struct chain chain;
+	struct desk d;
+
+	(void)state;
+	break_ring(&d);
+	lose(&d);
+	desk_poll_nothing(&d);
+	chain = desk_take(&d);
+	assert_int_equal(lba_of(&chain), 1);
+	good = model_good(&chain);
+	model_answer(d.m, &chain, &good);
+	assert_int_equal(desk_poll(&d).result, 0);
 	desk_close(&d);
 }
 
@@ -325,6 +353,7 @@ int recover_tests(void)
 		cmocka_unit_test(test_answers_from_before),
 		cmocka_unit_test(test_all_are_kicked),
 		cmocka_unit_test(test_liars_are_not_looked_for),
+		cmocka_unit_test(test_broken_by_one_that_dies),
 	};
 
 	return cmocka_run_group_tests(recover, NULL, NULL);
