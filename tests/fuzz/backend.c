@@ -50,7 +50,7 @@ static void offer(unsigned how)
 	be.protocol = BIT(VU_PROTOCOL_MQ) | BIT(VU_PROTOCOL_REPLY_ACK) | BIT(VU_PROTOCOL_CONFIG) |
 		      BIT(VU_PROTOCOL_BACKEND_REQ) | BIT(VU_PROTOCOL_STATUS) |
 		      BIT(VU_PROTOCOL_RESET_DEVICE);
-	if (how & BACKEND_TRACKS && getenv("TRACKS"))
+	if (how & BACKEND_TRACKS)
 		be.protocol |= BIT(VU_PROTOCOL_INFLIGHT_SHMFD);
 	if (how & BACKEND_SLOTS)
 		be.protocol |= BIT(VU_PROTOCOL_CONFIGURE_MEM_SLOTS);
@@ -78,9 +78,14 @@ static int vary(void)
 		VIRTIO_F_VERSION_1,          VU_F_PROTOCOL_FEATURES,
 	};
 	static const uint8_t protocol[] = {
-		VU_PROTOCOL_MQ,           VU_PROTOCOL_REPLY_ACK,      VU_PROTOCOL_BACKEND_REQ,
-		VU_PROTOCOL_CONFIG,       VU_PROTOCOL_CONFIG, VU_PROTOCOL_RESET_DEVICE,
-		VU_PROTOCOL_CONFIGURE_MEM_SLOTS, VU_PROTOCOL_STATUS,
+		VU_PROTOCOL_MQ,
+		VU_PROTOCOL_REPLY_ACK,
+		VU_PROTOCOL_BACKEND_REQ,
+		VU_PROTOCOL_CONFIG,
+		VU_PROTOCOL_INFLIGHT_SHMFD,
+		VU_PROTOCOL_RESET_DEVICE,
+		VU_PROTOCOL_CONFIGURE_MEM_SLOTS,
+		VU_PROTOCOL_STATUS,
 	};
 	static const int errors[] = {ECONNREFUSED, EAGAIN, ENOENT, EACCES};
 	uint8_t how = input_back(be.in);
@@ -193,7 +198,8 @@ static bool is_mapped(const struct ring *ring, bool packed)
 {
 	const uint64_t at[] = {ring->addr.desc_user_addr, ring->addr.avail_user_addr,
 			       ring->addr.used_user_addr};
-	const uint64_t bytes[] = {16 * (uint64_t)ring->num, packed ? 4 : 6 + 2 * (uint64_t)ring->num,
+	const uint64_t bytes[] = {16 * (uint64_t)ring->num,
+				  packed ? 4 : 6 + 2 * (uint64_t)ring->num,
 				  packed ? 4 : 6 + 8 * (uint64_t)ring->num};
 	unsigned parts = 0;
 	unsigned i;
@@ -234,8 +240,7 @@ static void start_ring(struct ring *ring)
 	dev->translate = memory_at;
 	device_attach(dev);
 	ring->nheld = 0;
-	device_move(dev, (uint16_t)ring->base,
-		    (uint16_t)(packed ? ring->base >> 16 : ring->base));
+	device_move(dev, (uint16_t)ring->base, (uint16_t)(packed ? ring->base >> 16 : ring->base));
 }
 
 static uint32_t stop_ring(struct ring *ring)
@@ -662,8 +667,7 @@ void backend_break(unsigned index, unsigned how, uint16_t a, uint32_t b)
 		break;
 	case 1:
 		if (dev->packed)
-			device_write(dev, a % dev->size, (uint16_t)(b >> 16), b,
-				     (uint16_t)b);
+			device_write(dev, a % dev->size, (uint16_t)(b >> 16), b, (uint16_t)b);
 		else
 			device_show_idx(dev, a);
 		break;

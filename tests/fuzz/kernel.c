@@ -17,7 +17,7 @@
 #include "fuzz.h"
 #include "kernel.h"
 
-#define FIRST   4096  /* number of the first descriptor: out of libc's way */
+#define FIRST   4096 /* number of the first descriptor: out of libc's way */
 #define FDS     1024u
 #define OBJECTS 1024u
 #define ROOM    16384u /* bytes that a socket holds */
@@ -92,7 +92,7 @@ static struct {
 	unsigned open;          /* objects in use */
 } k;
 
-#define REAL(type, name, ...)       \
+#define REAL(type, name, ...)            \
 	type __real_##name(__VA_ARGS__); \
 	type __wrap_##name(__VA_ARGS__)
 
@@ -647,10 +647,10 @@ int __wrap_timerfd_create(int clock, int flags)
 	return k.on ? new_fd(new_object(TIMER)) : __real_timerfd_create(clock, flags);
 }
 
-int __wrap_timerfd_settime(int fd, int flags, const struct itimerspec *when,
-			   struct itimerspec *old)
+int __wrap_timerfd_settime(int fd, int flags, const struct itimerspec *when, struct itimerspec *old)
 {
-	uint64_t ns = (uint64_t)when->it_value.tv_sec * 1000000000 + (uint64_t)when->it_value.tv_nsec;
+	uint64_t ns =
+		(uint64_t)when->it_value.tv_sec * 1000000000 + (uint64_t)when->it_value.tv_nsec;
 
 	if (!is_ours(fd))
 		return __real_timerfd_settime(fd, flags, when, old);
