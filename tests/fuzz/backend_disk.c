@@ -175,9 +175,10 @@ static void answer(struct ring *ring, unsigned which)
 static void answer_lie(struct ring *ring, unsigned which, unsigned how)
 {
 	static const uint8_t senses[][3] = {
-		{6, 0x29, 0}, {6, 0x3f, 3}, {6, 0x3f, 0x0e}, {6, 0x3f, 5}, {6, 0x2a, 9}, {6, 0x2a, 1},
-		{0xb, 0, 0},  {0xb, 0x10, 1}, {2, 4, 1},      {3, 0x11, 0}, {5, 0x20, 0}, {7, 0x27, 0},
-		{0xe, 0x1d, 0}, {5, 0x24, 0}, {5, 0x25, 0}, {1, 0, 0},
+		{6, 0x29, 0},   {6, 0x3f, 3}, {6, 0x3f, 0x0e}, {6, 0x3f, 5},
+		{6, 0x2a, 9},   {6, 0x2a, 1}, {0xb, 0, 0},     {0xb, 0x10, 1},
+		{2, 4, 1},      {3, 0x11, 0}, {5, 0x20, 0},    {7, 0x27, 0},
+		{0xe, 0x1d, 0}, {5, 0x24, 0}, {5, 0x25, 0},    {1, 0, 0},
 	};
 	static const uint8_t statuses[] = {0x08, 0x18, 0x28, 0x30, 0x40, 0x04};
 	struct held *held = &ring->held[which];

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What backend.c and backend_disk.c share. */
+/* What the files of the back-end share. */
 #ifndef TESTS_FUZZ_BACKEND_PARTS_H
 #define TESTS_FUZZ_BACKEND_PARTS_H
 
 #include <sys/uio.h>
+#include <unistd.h>
 
 #include "backend.h"
 #include "device/ring.h"
@@ -91,7 +92,28 @@ struct backend {
 
 extern struct backend be;
 
+static inline void close_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
 unsigned backend_lie(struct lies *lies);
+void backend_close(void);
+
+/* -- backend_message.c -- */
+
+/* Reads a message and answers it. Return: whether there was one. */
+bool backend_receive(void);
+
+/* -- backend_ring.c -- */
+
+void ring_start(struct ring *ring);
+
+/* Return: where it stands. */
+uint32_t ring_stop(struct ring *ring);
+void ring_serve(struct ring *ring, unsigned index);
 
 /* Takes the next chain; false when there is none. */
 bool ring_take(struct ring *ring, struct held *held);

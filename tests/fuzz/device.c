@@ -350,14 +350,13 @@ static void look_at_device(uint8_t how)
 
 static void tell_event(void)
 {
-	static const uint32_t events[] = {VIRTIO_SCSI_T_TRANSPORT_RESET,
-					  VIRTIO_SCSI_T_ASYNC_NOTIFY, VIRTIO_SCSI_T_PARAM_CHANGE,
-					  VIRTIO_SCSI_T_EVENTS_MISSED};
+	static const uint32_t events[] = {VIRTIO_SCSI_T_TRANSPORT_RESET, VIRTIO_SCSI_T_ASYNC_NOTIFY,
+					  VIRTIO_SCSI_T_PARAM_CHANGE, VIRTIO_SCSI_T_EVENTS_MISSED};
 	uint8_t how = input_u8(&t.in);
 	uint8_t reason = input_u8(&t.in);
 
-	backend_event(events[how % 4] | (how & 0x80 ? VIRTIO_SCSI_T_EVENTS_MISSED : 0), how >> 2 & 3,
-		      reason & 0x80 ? reason << 8 | 0x2a : reason);
+	backend_event(events[how % 4] | (how & 0x80 ? VIRTIO_SCSI_T_EVENTS_MISSED : 0),
+		      how >> 2 & 3, reason & 0x80 ? reason << 8 | 0x2a : reason);
 }
 
 static void break_ring(void)

@@ -4,9 +4,9 @@
  * eventfds, timers, epoll sets, files, and a clock that goes on by being looked at. No execution
  * makes a system call or depends on time, and what is left open at its end is known.
  *
- * The linker's --wrap (kernel_wrap in meson.build) puts it between the program and libc. Descriptors
- * that it didn't make, and all of them between kernel_end() and kernel_begin(), are libc's. One
- * thread.
+ * The linker's --wrap (kernel_wrap in meson.build) puts it between the program and libc.
+ * Descriptors that it didn't make, and all of them between kernel_end() and kernel_begin(), are
+ * libc's. One thread.
  */
 #ifndef TESTS_FUZZ_KERNEL_H
 #define TESTS_FUZZ_KERNEL_H

@@ -39,6 +39,9 @@ ssize_t __wrap___pread64_chk(int fd, void *buf, size_t len, off_t at, size_t roo
 ssize_t __wrap_pwrite64(int fd, const void *buf, size_t len, off_t at);
 void *__wrap_mmap64(void *addr, size_t len, int prot, int flags, int fd, off_t at);
 int __wrap_fstatfs64(int fd, struct statfs *fs);
+DIR *__real_opendir(const char *path);
+struct dirent *__real_readdir64(DIR *dir);
+int __real_closedir(DIR *dir);
 DIR *__wrap_opendir(const char *path);
 struct dirent *__wrap_readdir64(DIR *dir);
 int __wrap_closedir(DIR *dir);
@@ -194,6 +197,9 @@ static const char *entry;
 
 DIR *__wrap_opendir(const char *path)
 {
+	/* A fuzzer reads its inputs. */
+	if (strncmp(path, "/sys/", 5) != 0)
+		return __real_opendir(path);
 	if (fails("opendir"))
 		return NULL;
 	entry = strstr(path, "/vfio-dev") ? kernel.cdev : kernel.neighbour;
@@ -204,7 +210,8 @@ struct dirent *__wrap_readdir64(DIR *dir)
 {
 	static struct dirent one;
 
-	assert_ptr_equal(dir, &entry);
+	if ((void *)dir != (void *)&entry)
+		return __real_readdir64(dir);
 	if (!entry || fails("readdir64"))
 		return NULL;
 	snprintf(one.d_name, sizeof(one.d_name), "%s", entry);
@@ -214,8 +221,7 @@ struct dirent *__wrap_readdir64(DIR *dir)
 
 int __wrap_closedir(DIR *dir)
 {
-	assert_ptr_equal(dir, &entry);
-	return 0;
+	return (void *)dir == (void *)&entry ? 0 : __real_closedir(dir);
 }
 
 static int iova_ranges(struct iommu_ioas_iova_ranges *ask)
