@@ -89,8 +89,8 @@ static int reconnect(struct vscsi_dev *dev)
 
 	if (err || !virtio_outlived(&dev->virtio))
 		return err;
-	log_warn("the back-end that was abandoned still runs, and may carry out what was in flight: "
-		 "only reads are sent again");
+	log_warn("the abandoned back-end still runs, and may carry out what was in flight: only "
+		 "reads are sent again");
 	queue_set_doubt(&dev->queues);
 	return continues(dev) ? replay_instead(dev, "the process that has them still runs") : 0;
 }
