@@ -59,9 +59,8 @@ static int reconnect(struct vscsi_dev *dev)
 
 	if (err || !virtio_outlived(&dev->virtio))
 		return err;
-	log_warn(
-		"the back-end that was abandoned still runs, and may carry out what was in flight: "
-		"only reads are sent again");
+	log_warn("the abandoned back-end still runs, and may carry out what was in flight: only "
+		 "reads are sent again");
 	queue_set_doubt(&dev->queues);
 	return 0;
 }

@@ -196,7 +196,9 @@ static int reset_all(struct world *w)
 	return err ? err : vscsi_target_reset(w->liar->dev, 0);
 }
 
-/* Commands are kept until they are aborted; then all of them are answered. */
+/*
+ * Commands are kept until one is aborted; then all of them are, and those that come again served.
+ */
 static bool answer_aborted(struct liar *liar, const struct rig_chain *chain,
 			   const struct virtio_scsi_ctrl_tmf_req *request)
 {
@@ -208,6 +210,7 @@ static bool answer_aborted(struct liar *liar, const struct rig_chain *chain,
 	for (i = 0; i < liar->kept_count; i++)
 		rig_complete(liar->rig, LIAR_QUEUE, &liar->kept[i], &aborted);
 	liar->kept_count = 0;
+	liar->hold = false;
 	return false;
 }
 
