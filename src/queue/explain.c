@@ -29,6 +29,8 @@ static const char *unanswered(int err)
 		return "the device was lost with it, so that it may have been carried out or not";
 	case -ENODEV:
 		return "the LUN is gone, or is another one now; close it";
+	case -E2BIG:
+		return "it is longer than the LUN takes since it came back, and was not sent";
 	case -ECANCELED:
 		return "it was cancelled";
 	default:

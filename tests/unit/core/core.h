@@ -113,6 +113,7 @@ int loop_tests(void);
 int identity_tests(void);
 int swap_tests(void);
 int verify_tests(void);
+int shrink_tests(void);
 int packed_tests(void);
 
 #endif

@@ -33,6 +33,7 @@ int main(void)
 	failed += identity_tests();
 	failed += swap_tests();
 	failed += verify_tests();
+	failed += shrink_tests();
 	failed += packed_tests();
 	failed += address_tests();
 	failed += open_tests();
