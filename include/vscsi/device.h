@@ -63,9 +63,10 @@ struct vscsi_mem;
  * EXACT needs a vhost-user back-end with the INFLIGHT_SHMFD protocol feature, which records
  * requests in flight in a file that outlives it. Each request completes once; one that was
  * executed, but not yet recorded as completed when the back-end died, is executed twice. After a
- * device reset, or if a LUN is missing or is another disk after the reconnect, EXACT acts as
- * REPLAY. If the device itself asks for a reset (virtio 1.4, 2.1.1), all requests in flight
- * complete with -ECONNRESET in every mode.
+ * device reset, or if a LUN is missing, is another disk or doesn't say which it is after the
+ * reconnect, or the back-end doesn't get as far as continuing, EXACT acts as REPLAY. If the device
+ * itself asks for a reset (virtio 1.4, 2.1.1), all requests in flight complete with -ECONNRESET in
+ * every mode.
  *
  * The library has no thread of its own. vscsi_poll(), vscsi_wait(), vscsi_next_timeout_ms(),
  * vscsi_dev_poll_events() and the sync calls advance the reconnect, one non-blocking step per call.

@@ -92,7 +92,6 @@ static int stop(struct vscsi_dev *dev)
 
 static int reconnect(struct vscsi_dev *dev)
 {
-	uint64_t now;
 	int err;
 
 	/* Over this connection LUNs were verified: another one may lead to another device. */
@@ -101,9 +100,8 @@ static int reconnect(struct vscsi_dev *dev)
 	err = virtio_reopen(&dev->virtio, dev->start.purpose == START_VERIFY);
 	if (err || dev->start.purpose == START_FRESH)
 		return err;
-	now = clock_ms();
 	if (!dev->start.continue_ms)
-		dev->start.continue_ms = time_for(dev, now, CONTINUE_MS);
+		dev->start.continue_ms = time_for(dev, clock_ms(), CONTINUE_MS);
 	return 0;
 }
 

@@ -58,7 +58,8 @@ struct lun_limits {
  * @first: list of open LUNs
  * @opening: list of LUNs being opened
  * @queue: the library's own handle; this folder sends all its commands on it
- * @revalidate_queue: the handle that LUNs are revalidated on: @queue, or one of another connection
+ * @revalidate_queue: the handle that LUNs are revalidated on: @queue, or one of its own before the
+ *	device continues with requests in flight
  * @timeout_ms: time limit for each command of this folder
  * @io_timeout_ms: vscsi_dev_opts.io_timeout_ms
  * @lost: why the device failed, for error texts. The text may change, the pointer must not
