@@ -110,7 +110,8 @@ int vscsi_flush(struct vscsi_queue *queue, struct vscsi_lun *lun, uint64_t user_
  * @ranges: the ranges
  * @count: 1 to VSCSI_UNMAP_MAX_RANGES, and at most vscsi_lun_info.max_unmap_ranges
  *
- * -EINVAL also for a range whose reserved field is not 0.
+ * All ranges together have at most vscsi_lun_info.max_unmap_blocks. -EINVAL also for a range whose
+ * reserved field is not 0.
  */
 int vscsi_unmap(struct vscsi_queue *queue, struct vscsi_lun *lun, const struct vscsi_range *ranges,
 		unsigned count, uint64_t user_data);
@@ -133,7 +134,9 @@ int vscsi_write_zeroes(struct vscsi_queue *queue, struct vscsi_lun *lun, uint64_
  * @flags: VSCSI_IO_FUA or 0
  *
  * If the blocks differ from @compare, nothing is written and the completion's result is -EILSEQ.
- * Sends COMPARE AND WRITE.
+ * Sends COMPARE AND WRITE, never more than one. Where @data begins right behind @compare, the
+ * device gets both as one data segment, which some insist on (SPDK): they refuse the command as
+ * invalid if the two lie apart. vscsi_sync_compare_and_write() puts them together by itself.
  */
 int vscsi_compare_and_write(struct vscsi_queue *queue, struct vscsi_lun *lun, const void *compare,
 			    const void *data, uint64_t lba, uint32_t blocks, uint32_t flags,

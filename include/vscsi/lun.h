@@ -77,7 +77,8 @@ struct vscsi_lun_opts {
  * @unmap_granularity: blocks; 0: unknown
  * @max_zeroes_blocks: maximum blocks of one vscsi_write_zeroes(); whether the LUN supports the
  *	command at all is only known after trying it
- * @max_caw_blocks: maximum blocks of one vscsi_compare_and_write(); 0: not supported
+ * @max_caw_blocks: maximum blocks of one vscsi_compare_and_write(); 0: not supported. As announced,
+ *	until the LUN refused more than one as invalid: then 1
  * @queue_limit: maximum requests in flight for this LUN over all queues; 0: no limit of its own.
  *	One queue can use all of it while the others have nothing in flight, except for what they
  *	reserve: each queue that was used keeps up to an equal share, unless that is below 8
@@ -160,11 +161,14 @@ int vscsi_lun_close(struct vscsi_lun *lun);
 int vscsi_lun_get_info(struct vscsi_lun *lun, struct vscsi_lun_info *info);
 
 /**
- * vscsi_lun_refresh - Ask a logical unit for its capacity again
+ * vscsi_lun_refresh - Ask a logical unit for its capacity, limits and features again
  * @lun: the LUN
  *
- * To be called after VSCSI_EVENT_RESIZED. The block size must not have changed. Any thread. Waits
- * as vscsi_lun_open() does.
+ * To be called after VSCSI_EVENT_RESIZED, and after VSCSI_EVENT_CONFIG, with which the device's
+ * own limit of a transfer may have changed. The same is asked by itself after a reconnect. Requests
+ * that are prepared afterwards are checked against the new limits; the rest are left to the device.
+ * The block size must not have changed, and vscsi_lun_info.queue_limit stays as it was when the LUN
+ * was opened. Any thread. Waits as vscsi_lun_open() does.
  *
  * Return: 0; -EPROTO if the block size changed; -EINVAL for a LUN opened with VSCSI_LUN_NO_PROBE;
  * or as vscsi_lun_open().

@@ -77,7 +77,8 @@ struct vscsi_queue_info {
  *	-EBADMSG (a short transfer), -EOVERFLOW (the command wanted more data than there was),
  *	-EPROTO (the device broke the rules), -ECONNRESET (the device was lost, or a reset cut the
  *	request short, and it is not sent again: it may or may not have been executed), -ENOTCONN
- *	(the device failed: likewise).
+ *	(the device failed: likewise), -E2BIG (it was held back, and then longer than
+ *	vscsi_lun_info.max_blocks, which had become less: not executed).
  *	Never -EAGAIN, which only says that a queue is full
  * @residual: bytes of the data buffer that were not transferred
  * @status_qualifier: of the SCSI status

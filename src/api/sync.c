@@ -118,10 +118,20 @@ static int check_range(const struct vscsi_lun *lun, uint64_t bytes, uint64_t off
 	return 0;
 }
 
+static uint32_t least(uint64_t a, uint32_t b)
+{
+	return a < b ? (uint32_t)a : b;
+}
+
+static uint32_t max_blocks(const struct vscsi_lun *lun)
+{
+	return IO_LUN_LIMIT(&lun->io, max_blocks);
+}
+
 static int transfer(struct vscsi_lun *lun, char *in, const char *out, uint64_t bytes,
 		    uint64_t offset, uint32_t flags)
 {
-	uint64_t most = (uint64_t)lun->io.max_blocks * lun->io.block_size;
+	uint64_t most = (uint64_t)max_blocks(lun) * lun->io.block_size;
 	struct part part = {.lun = lun, .flags = flags};
 	struct iovec source;
 	struct call *call;
@@ -136,11 +146,13 @@ static int transfer(struct vscsi_lun *lun, char *in, const char *out, uint64_t b
 	err = call_create(lun->dev->sync, lun->io.block_size, bytes < most ? bytes : most, &call);
 	if (err)
 		return err;
-	for (done = 0; !err && done < bytes; done += (uint64_t)part.blocks * lun->io.block_size) {
+	for (done = 0; !err && done < bytes;) {
 		uint64_t len = bytes - done < call->len ? bytes - done : call->len;
 
+		/* A device that comes back may take less than before. */
 		part.lba = (offset + done) / lun->io.block_size;
-		part.blocks = (uint32_t)(len / lun->io.block_size);
+		part.blocks = least(len / lun->io.block_size, max_blocks(lun));
+		len = (uint64_t)part.blocks * lun->io.block_size;
 		source = (struct iovec){(void *)(uintptr_t)(out + done), len};
 		call->out = &source;
 		call->out_count = out != NULL;
@@ -148,6 +160,10 @@ static int transfer(struct vscsi_lun *lun, char *in, const char *out, uint64_t b
 		err = run(call, out ? prepare_write : prepare_read, &part);
 		if (!err && in)
 			memcpy(in + done, call->data, len);
+		if (!err)
+			done += len;
+		else if (err == -E2BIG && part.blocks > max_blocks(lun))
+			err = 0;
 	}
 	return conclude(lun, call, err, out ? "write" : "read");
 }
@@ -208,7 +224,6 @@ EXPORT int vscsi_sync_flush(struct vscsi_lun *lun)
 
 EXPORT int vscsi_sync_unmap(struct vscsi_lun *lun, const struct vscsi_range *ranges, unsigned count)
 {
-	uint32_t most = lun->info.max_unmap_blocks ? lun->info.max_unmap_blocks : UINT32_MAX;
 	struct call *call;
 	unsigned i;
 	int err;
@@ -228,11 +243,18 @@ EXPORT int vscsi_sync_unmap(struct vscsi_lun *lun, const struct vscsi_range *ran
 		while (left.blocks && !err) {
 			struct vscsi_range now = left;
 			struct part part = {.lun = lun, .ranges = &now, .range_count = 1};
+			uint32_t most = IO_LUN_LIMIT(&lun->io, max_unmap_blocks);
 
-			now.blocks = left.blocks < most ? left.blocks : most;
-			left.lba += now.blocks;
-			left.blocks -= now.blocks;
+			/* 0 where there is no UNMAP, which is the answer then. */
+			now.blocks = least(left.blocks, most ? most : 1);
 			err = run(call, prepare_unmap, &part);
+			if (!err) {
+				left.lba += now.blocks;
+				left.blocks -= now.blocks;
+			} else if (err == -E2BIG &&
+				   now.blocks > IO_LUN_LIMIT(&lun->io, max_unmap_blocks)) {
+				err = 0;
+			}
 		}
 	}
 	return conclude(lun, call, err, "unmap");
@@ -268,13 +290,19 @@ EXPORT int vscsi_sync_write_zeroes(struct vscsi_lun *lun, uint64_t bytes, uint64
 	if (err)
 		return err;
 	part.lba = offset / lun->io.block_size;
-	for (left = bytes / lun->io.block_size; left && !err; left -= part.blocks) {
+	for (left = bytes / lun->io.block_size; left && !err;) {
 		/* Not 0 where there are blocks. */
-		uint64_t most = lun->info.max_zeroes_blocks;
+		uint64_t most = IO_LUN_LIMIT(&lun->io, max_zeroes_blocks);
 
-		part.lba += part.blocks;
 		part.blocks = (uint32_t)(left < most ? left : most);
 		err = run(call, prepare_zeroes, &part);
+		if (!err) {
+			part.lba += part.blocks;
+			left -= part.blocks;
+		} else if (err == -E2BIG &&
+			   part.blocks > IO_LUN_LIMIT(&lun->io, max_zeroes_blocks)) {
+			err = 0;
+		}
 	}
 	if (err != -EOPNOTSUPP)
 		return conclude(lun, call, err, "write zeroes");
@@ -294,6 +322,7 @@ static int prepare_compare(struct vscsi_queue *queue, struct call *call, const v
 EXPORT int vscsi_sync_compare_and_write(struct vscsi_lun *lun, const void *compare,
 					const void *data, uint64_t bytes, uint64_t offset)
 {
+	const uint32_t most = io_lun_max_caw(&lun->io);
 	struct part part = {.lun = lun};
 	struct call *call;
 	int err;
@@ -302,11 +331,11 @@ EXPORT int vscsi_sync_compare_and_write(struct vscsi_lun *lun, const void *compa
 	err = check_range(lun, bytes, offset);
 	if (err || !bytes)
 		return err;
-	if (bytes / lun->io.block_size > lun->info.max_caw_blocks)
-		return error_set(lun->info.max_caw_blocks ? -E2BIG : -EOPNOTSUPP,
+	if (bytes / lun->io.block_size > most)
+		return error_set(most ? -E2BIG : -EOPNOTSUPP,
 				 "%llu bytes at once; LUN %u:%u takes %u blocks of %u",
-				 (unsigned long long)bytes, lun->info.target, lun->info.lun,
-				 lun->info.max_caw_blocks, lun->io.block_size);
+				 (unsigned long long)bytes, lun->info.target, lun->info.lun, most,
+				 lun->io.block_size);
 	err = call_create(lun->dev->sync, 2 * bytes, 2 * bytes, &call);
 	if (err)
 		return err;

@@ -128,6 +128,7 @@ static void limit_requests(const struct lun_facts *facts, const struct vscsi_lun
 	    (flags & VSCSI_LUN_ZERO_UNMAP) != 0 && facts->provisioning.write_same_16);
 	SET(io->max_zeroes_blocks, info->max_zeroes_blocks);
 	SET(io->max_caw_blocks, info->max_caw_blocks);
+	SET(io->max_unmap_blocks, info->max_unmap_blocks);
 	SET(io->max_unmap_ranges, info->max_unmap_ranges);
 }
 

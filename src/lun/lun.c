@@ -243,5 +243,6 @@ void lun_get_info(struct vscsi_lun *lun, struct vscsi_lun_info *info)
 {
 	pthread_mutex_lock(&lun->table->lock);
 	*info = lun->info;
+	info->max_caw_blocks = io_lun_max_caw(&lun->io);
 	pthread_mutex_unlock(&lun->table->lock);
 }

@@ -11,6 +11,7 @@
 #include "queue/credit.h"
 #include "queue/resume.h"
 #include "queue/timeout.h"
+#include "scsi/cdb.h"
 #include "scsi/response.h"
 #include "scsi/sense.h"
 #include "util/clock.h"
@@ -170,6 +171,37 @@ struct slot *backoff_take_lost(struct vscsi_queue *queue)
 	return NULL;
 }
 
+/* The CDB of a request, where that is kept in private: not that of a plain transfer. */
+static const uint8_t *private_cdb(const struct slot *slot)
+{
+	return slot->shape & (SHAPE_10 | SHAPE_16) ? NULL : slot->cdb;
+}
+
+static bool is_transfer(const struct slot *slot)
+{
+	const uint8_t *cdb = private_cdb(slot);
+
+	return !cdb || (!(slot->flags & SLOT_RAW) && scsi_cdb_is_rw(cdb));
+}
+
+/*
+ * Whether a transfer is longer than its LUN now takes: the device may have come back with smaller
+ * limits, which are known once the LUN is PRESENT.
+ */
+static bool is_too_long(const struct slot *slot)
+{
+	const struct io_lun *lun = slot_lun(slot);
+
+	return is_transfer(slot) &&
+	       slot_data_len(slot) > (uint64_t)IO_LUN_LIMIT(lun, max_blocks) * lun->block_size;
+}
+
+/* What was sent before may have been executed. */
+static void refuse_too_long(struct ioq *ioq, struct slot *slot)
+{
+	backoff_lose(ioq, slot, slot->flags & SLOT_REPLAYED ? -ECONNRESET : -E2BIG);
+}
+
 unsigned backoff_push_due(struct ioq *ioq)
 {
 	uint16_t *link = &ioq->backoff;
@@ -184,6 +216,11 @@ unsigned backoff_push_due(struct ioq *ioq)
 		/* Delays are far below half of what 32 bits hold, so the difference has a sign. */
 		if (slot_state(slot) == SLOT_LOST || (int32_t)(now - slot->due) < 0 ||
 		    io_lun_state(slot_lun(slot)) != LUN_PRESENT) {
+			link = &slot->next;
+			continue;
+		}
+		if (is_too_long(slot)) {
+			refuse_too_long(ioq, slot);
 			link = &slot->next;
 			continue;
 		}
@@ -360,6 +397,15 @@ static bool decode_unwritten(struct ioq *ioq, struct slot *slot, struct vscsi_co
 	return true;
 }
 
+/* VPD page B0h may announce more for COMPARE AND WRITE than is taken (SPDK: one block). */
+static void note_refusal(const struct slot *slot, struct io_lun *lun)
+{
+	const uint8_t *cdb = private_cdb(slot);
+
+	if (cdb && scsi_cdb_compare_blocks(cdb) > 1)
+		atomic_store_explicit(&lun->caw_one, true, memory_order_relaxed);
+}
+
 bool slot_decode(struct ioq *ioq, struct slot *slot, struct vscsi_completion *out)
 {
 	struct io_lun *lun = slot_lun(slot);
@@ -382,6 +428,8 @@ bool slot_decode(struct ioq *ioq, struct slot *slot, struct vscsi_completion *ou
 	sense = copy_sense(ioq, slot, le32toh(resp.sense_len), out, &decoded) ? &decoded : NULL;
 	if (sense && sense->key == SCSI_KEY_UNIT_ATTENTION)
 		note_unit_attention(ioq, lun, sense);
+	if (sense && sense->key == SCSI_KEY_ILLEGAL_REQUEST && sense->asc == SCSI_ASC_INVALID_FIELD)
+		note_refusal(slot, lun);
 	out->result = scsi_result(out->response, out->status, sense);
 	if (out->result == -ENODEV)
 		note_absence(ioq, lun);

@@ -25,6 +25,8 @@ static const char *unanswered(const struct vscsi_completion *c, int err)
 				 "not";
 	case -ENODEV:
 		return "the LUN is gone, or is another one now; close it";
+	case -E2BIG:
+		return "it is longer than the LUN takes since it came back, and was not sent";
 	case -ECANCELED:
 		return "it was cancelled";
 	default:

@@ -33,6 +33,7 @@ int queue_unmap(struct vscsi_queue *queue, struct io_lun *lun, const struct vscs
 {
 	struct request request;
 	struct slot *slot;
+	uint64_t blocks = 0;
 	uint8_t *list;
 	unsigned i;
 	int err;
@@ -48,7 +49,10 @@ int queue_unmap(struct vscsi_queue *queue, struct io_lun *lun, const struct vscs
 	for (i = 0; i < count; i++) {
 		if (ranges[i].reserved)
 			return -EINVAL;
+		blocks += ranges[i].blocks;
 	}
+	if (blocks > IO_LUN_LIMIT(lun, max_unmap_blocks))
+		return -E2BIG;
 	request_init(&request);
 	err = request_begin(queue, lun, &slot);
 	if (err)
@@ -103,8 +107,8 @@ int queue_compare_and_write(struct vscsi_queue *queue, struct io_lun *lun, const
 
 	if ((flags & ~VSCSI_IO_FUA) || !blocks || !lun->block_size)
 		return -EINVAL;
-	if (blocks > lun->max_caw_blocks)
-		return lun->max_caw_blocks ? -E2BIG : -EOPNOTSUPP;
+	if (blocks > io_lun_max_caw(lun))
+		return io_lun_max_caw(lun) ? -E2BIG : -EOPNOTSUPP;
 	if (lun->read_only)
 		return -EROFS;
 	request_init(&request);

@@ -62,7 +62,9 @@ enum lun_state {
  *	before the completion is returned, cleared by the owner
  * @retries: times that a request is sent again; 0: never, not even while it is busy
  * @timeout_ms: time that a request may take; 0: any
- * @max_zeroes_blocks, @max_caw_blocks, @max_unmap_ranges: as in struct vscsi_lun_info
+ * @max_zeroes_blocks, @max_unmap_blocks, @max_unmap_ranges: as in struct vscsi_lun_info
+ * @max_caw_blocks: blocks of COMPARE AND WRITE as announced; see io_lun_max_caw()
+ * @caw_one: it has refused more than one of them: it takes one, whatever it announces
  * @target, @number: its address in numbers
  */
 struct io_lun {
@@ -89,6 +91,8 @@ struct io_lun {
 	uint32_t timeout_ms;
 	uint64_t max_zeroes_blocks;
 	uint32_t max_caw_blocks;
+	atomic_bool caw_one;
+	uint32_t max_unmap_blocks;
 	uint32_t max_unmap_ranges;
 	uint32_t target;
 	uint32_t number;
@@ -107,6 +111,17 @@ bool io_lun_set_state(struct io_lun *lun, enum lun_state to);
  * Derives what may take the fast path from the limits, before the first request or after a probe.
  */
 void io_lun_set_limits(struct io_lun *lun);
+
+/* A limit that a probe may be changing meanwhile: the old or the new one. */
+#define IO_LUN_LIMIT(lun, name) __atomic_load_n(&(lun)->name, __ATOMIC_RELAXED)
+
+/* Most blocks of one COMPARE AND WRITE, 0: it has none. */
+static inline uint32_t io_lun_max_caw(const struct io_lun *lun)
+{
+	uint32_t most = IO_LUN_LIMIT(lun, max_caw_blocks);
+
+	return most > 1 && atomic_load_explicit(&lun->caw_one, memory_order_relaxed) ? 1 : most;
+}
 
 static inline enum lun_state io_lun_state(const struct io_lun *lun)
 {

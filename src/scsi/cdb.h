@@ -120,6 +120,13 @@ static inline void scsi_cdb_rw(uint8_t cdb[SCSI_CDB_LEN], bool write, uint64_t l
 		scsi_cdb_put_16(cdb, write ? SCSI_WRITE_16 : SCSI_READ_16, flags, lba, blocks);
 }
 
+/* Whether a command is one of those. */
+static inline bool scsi_cdb_is_rw(const uint8_t *cdb)
+{
+	return cdb[0] == SCSI_READ_10 || cdb[0] == SCSI_WRITE_10 || cdb[0] == SCSI_READ_16 ||
+	       cdb[0] == SCSI_WRITE_16;
+}
+
 /**
  * scsi_cdb_sync_cache - SYNCHRONIZE CACHE of the whole logical unit
  * @wide: use the 16-byte form, the only one that zoned devices support
@@ -138,6 +145,12 @@ void scsi_cdb_write_same(uint8_t cdb[SCSI_CDB_LEN], uint64_t lba, uint32_t block
 
 /* COMPARE AND WRITE of 1 to 255 @blocks. Data-out: the blocks to compare, then those to write. */
 void scsi_cdb_compare_and_write(uint8_t cdb[SCSI_CDB_LEN], uint64_t lba, uint8_t blocks, bool fua);
+
+/* The blocks that a COMPARE AND WRITE is for; 0 for any other command. */
+static inline unsigned scsi_cdb_compare_blocks(const uint8_t *cdb)
+{
+	return cdb[0] == SCSI_COMPARE_AND_WRITE ? cdb[13] : 0;
+}
 
 /* UNMAP with @ranges block descriptors. Data-out: see scsi_unmap_header(). */
 void scsi_cdb_unmap(uint8_t cdb[SCSI_CDB_LEN], uint32_t ranges);

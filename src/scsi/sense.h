@@ -28,6 +28,7 @@
 #define SCSI_KEY_COMPLETED       0xfu
 
 /* Additional sense codes of unit attentions that tell of a change (SPC). */
+#define SCSI_ASC_INVALID_FIELD      0x24u
 #define SCSI_ASC_NO_SUCH_LUN        0x25u
 #define SCSI_ASC_RESET              0x29u /* power on, reset */
 #define SCSI_ASC_PARAMETERS_CHANGED 0x2au

@@ -8,6 +8,9 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <unistd.h>
+
+#define CONFIG_CHANGE 2u /* a message of the back-end's */
 
 /* The limit for each answer, which passes when the back-end has what it will not answer. */
 #define LIMIT_MS 600000u
@@ -184,13 +187,50 @@ static void hangs_up_under_a_sleeper(void **state)
 	told("hangs up under a thread that sleeps", "woken; 8 of 8 returned once");
 }
 
+static void *reset_device(void *dev)
+{
+	return (void *)(intptr_t)vscsi_dev_reset(dev);
+}
+
+/* It is stopped over the connection that it has, once the answer that is due has come. */
+static void reset_before_an_answer(void **state)
+{
+	struct vscsi_dev_info info = {.size = sizeof(info)};
+	struct liar *liar = *state;
+	struct vscsi_event event;
+	struct rig_record stop;
+	pthread_t thread;
+	char path[64];
+	void *result;
+
+	snprintf(path, sizeof(path), "./gone-%d.sock", (int)getpid());
+	liar->opts.path = path;
+	liar_up(liar);
+	rig_plan(liar->rig, RIG_GET_CONFIG, RIG_FAULT_DELAY, 0);
+	rig_channel_send(liar->rig, CONFIG_CHANGE, RIG_VERSION, 0, NULL, 0, 0);
+	while (!rig_stalled(liar->rig))
+		assert_true(vscsi_dev_poll_events(liar->dev, &event, 1) >= 0);
+	assert_int_equal(pthread_create(&thread, NULL, reset_device, liar->dev), 0);
+	do {
+		assert_int_equal(vscsi_dev_get_info(liar->dev, &info), 0);
+	} while (info.state == VSCSI_DEV_RUNNING);
+	rig_release(liar->rig);
+	assert_int_equal(pthread_join(thread, &result), 0);
+	assert_int_equal((intptr_t)result, 0);
+	assert_true(rig_record(liar->rig, RIG_GET_VRING_BASE, 0, &stop));
+	assert_int_equal(stop.connection, 0);
+	assert_int_equal(vscsi_read(liar->queue, liar->lun, liar->buf, 0, 1, 0, 0), 0);
+	assert_int_equal(liar_outcome(liar).result, 0);
+	told("a reset before the configuration has come", "stopped, and back");
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		LIAR_TEST(resets_never_answered),     LIAR_TEST(answer_to_no_reset),
 		LIAR_TEST(completes_after_the_reset), LIAR_TEST(answers_after_the_limit),
 		LIAR_TEST(never_answers_again),       LIAR_TEST(hangs_up_under_a_call_that_waits),
-		LIAR_TEST(hangs_up_under_a_sleeper),
+		LIAR_TEST(hangs_up_under_a_sleeper),  LIAR_TEST(reset_before_an_answer),
 	};
 
 	return cmocka_run_group_tests_name("hostile gone", tests, NULL, NULL);

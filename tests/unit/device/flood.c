@@ -217,6 +217,57 @@ static void test_loss_after_a_flood(void **state)
 	desk_close(&d);
 }
 
+static unsigned refused;
+
+/* Refuses every command of the library's own, at once. */
+static void refusing_hook(void *ctx, enum fake_call call, unsigned queue)
+{
+	struct model *m = ctx;
+	struct chain chain;
+	struct answer end;
+
+	model_hook(ctx, call, queue);
+	if (call != FAKE_NOTIFY || queue != DESK_SHARED)
+		return;
+	do {
+		while (model_take(m, DESK_SHARED, &chain)) {
+			end = model_sense(&chain, 5, 0x20, 0);
+			model_answer(m, &chain, &end);
+			refused++;
+		}
+	} while (!m->broken && !device_sleep(&m->rings[DESK_SHARED]));
+}
+
+/*
+ * Answers to a scan that are all there at once: there are more of them than one call looks at, so
+ * it returns, and the next ones go on. LUNs come after targets without end.
+ */
+static void test_answers_without_end(void **state)
+{
+	struct vscsi_event events[4];
+	unsigned calls = 0;
+	struct desk d;
+
+	(void)state;
+	desk_init(&d);
+	d.m->fake.config.max_target = htole16(255);
+	desk_open(&d, "");
+	d.m->held = UINT64_C(1) << DESK_SHARED;
+	d.m->fake.hook = refusing_hook;
+	refused = 0;
+	assert_true(model_event(d.m, MISSED, nowhere, 0));
+	do {
+		unsigned before = refused;
+
+		assert_int_equal(hear(&d, events, 0), 0);
+		assert_true(refused - before <= 1001);
+		calls += refused != before;
+	} while (refused < 2 * 1000 && calls < 10);
+	assert_in_range(calls, 2, 3);
+	d.m->fake.hook = model_hook;
+	desk_close(&d);
+}
+
 int flood_tests(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -226,6 +277,7 @@ int flood_tests(void)
 		cmocka_unit_test(test_removed_after_a_flood),
 		cmocka_unit_test(test_configuration_after_a_flood),
 		cmocka_unit_test(test_loss_after_a_flood),
+		cmocka_unit_test(test_answers_without_end),
 	};
 
 	return cmocka_run_group_tests_name("device/flood", tests, NULL, NULL);

@@ -10,6 +10,7 @@
 
 #include "device_tests.h"
 #include "harness/loss.h"
+#include "lun/lun.h"
 #include "scsi/cdb.h"
 #include "util/clock.h"
 #include "virtio/device.h"
@@ -270,6 +271,81 @@ static void test_both_ways_no_more(void **state)
 	desk_close(&d);
 }
 
+/* Whether requests of the desk's queue to a LUN take the fast path, which counts them. */
+static bool is_fast(const struct desk *d, const struct vscsi_lun *lun)
+{
+	return queue_path(d->queue) == &ioq_path_counted &&
+	       atomic_load(&lun->io.counted_blocks[0]) && atomic_load(&lun->io.counted_blocks[1]);
+}
+
+static void expect_works(struct desk *d, struct vscsi_lun *lun)
+{
+	struct chain chain;
+
+	assert_true(is_fast(d, lun));
+	assert_int_equal(vscsi_read(d->queue, lun, d->buf, 0, 1, 0, 9), 0);
+	assert_int_equal(vscsi_submit(d->queue), 0);
+	chain = desk_take(d);
+	loss_answer(d, &chain);
+	assert_int_equal(desk_poll(d).result, 0);
+}
+
+/* How a LUN comes back. */
+enum comes { BY_EVENT, BY_LOSS, NEVER };
+
+/*
+ * A LUN that is missing when its device is back is given up. If it comes after all its handle works
+ * as before; and whether it comes or is closed, the other LUN has the fast path all the time.
+ */
+static void run_missing(enum comes comes)
+{
+	const uint8_t addr[8] = {1, 1, 0x40, 2};
+	struct vscsi_lun *other;
+	struct desk d;
+
+	loss_open(&d, "");
+	assert_int_equal(vscsi_lun_open(d.dev, 0, 0, NULL, &other), 0);
+	loss_lose(&d);
+	d.m->present[1][2] = false;
+	loss_find(&d);
+	clock_skip(6000);
+	loss_look(&d);
+	assert_int_equal(vscsi_read(d.queue, d.lun, d.buf, 0, 1, 0, 0), -ENODEV);
+	desk_poll_nothing(&d);
+	expect_works(&d, other);
+	if (comes != NEVER) {
+		clock_skip(1000);
+		d.m->present[1][2] = true;
+	}
+	if (comes == BY_EVENT)
+		assert_true(model_event(d.m, VIRTIO_SCSI_T_TRANSPORT_RESET, addr,
+					VIRTIO_SCSI_EVT_RESET_RESCAN));
+	if (comes == BY_LOSS) {
+		loss_lose(&d);
+		loss_find(&d);
+		desk_poll_nothing(&d);
+	}
+	loss_look(&d);
+	loss_look(&d);
+	if (comes == NEVER) {
+		assert_int_equal(vscsi_lun_close(d.lun), 0);
+		d.lun = NULL;
+	} else {
+		expect_works(&d, d.lun);
+	}
+	expect_works(&d, other);
+	assert_int_equal(vscsi_lun_close(other), 0);
+	desk_close(&d);
+}
+
+static void test_missing(void **state)
+{
+	(void)state;
+	run_missing(BY_EVENT);
+	run_missing(BY_LOSS);
+	run_missing(NEVER);
+}
+
 int identity_tests(void)
 {
 	const struct CMUnitTest identity[] = {
@@ -279,6 +355,7 @@ int identity_tests(void)
 		cmocka_unit_test(test_opened_across_a_swap),
 		cmocka_unit_test(test_swapped_for_ever),
 		cmocka_unit_test(test_both_ways_no_more),
+		cmocka_unit_test(test_missing),
 	};
 
 	return cmocka_run_group_tests(identity, NULL, NULL);

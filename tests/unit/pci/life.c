@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* From opening to closing: status, features, configuration, and functions that go away. */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -129,6 +130,35 @@ static void test_a_whole_life(void **state)
 		 "R-PCI-65", "R-FEAT-12", "R-RFB-03", "R-RFB-07", "R-LEG-03", "R-PCI-18");
 	live(0x10481af4);
 	live(0x10041af4);
+}
+
+/* In a child process the function stays as it is; its files are closed, and nothing is kept. */
+static void test_abandoned(void **state)
+{
+	char *memory = aligned_alloc(4096, 4096);
+	struct model *m = model_standard();
+	struct virtio_dev dev = {.status = 0};
+	const struct dma_region region = {.addr = (uintptr_t)memory, .len = 4096, .fd = -1};
+	uint64_t iova;
+	unsigned i;
+
+	(void)state;
+	dev.transport = model_attach(m);
+	assert_int_equal(virtio_negotiate(&dev, &everything), 0);
+	assert_int_equal(pci_ops.mem_map(dev.transport, &region, &iova), 0);
+	for (i = 0; i < 6; i++)
+		start_queue(dev.transport, i, memory);
+	assert_int_equal(virtio_run(&dev), 0);
+	assert_true(fcntl(m->fds[0], F_GETFD) >= 0);
+	i = m->logged;
+	virtio_abandon(&dev);
+	assert_null(dev.transport);
+	assert_int_equal(m->logged, i);
+	assert_true(m->closed);
+	assert_int_equal(fcntl(m->fds[0], F_GETFD), -1);
+	assert_true(command(m) & PCI_COMMAND_MASTER);
+	model_free(m);
+	free(memory);
 }
 
 /* The second half of what is offered is another one than when the first half was read. */
@@ -420,6 +450,7 @@ int life_tests(void)
 		cmocka_unit_test(test_reset_that_never_ends),
 		cmocka_unit_test(test_configuration_is_a_snapshot),
 		cmocka_unit_test(test_configuration_fields),
+		cmocka_unit_test(test_abandoned),
 		cmocka_unit_test(test_gone),
 		cmocka_unit_test(test_gone_at_any_access),
 		cmocka_unit_test(test_needs_reset),

@@ -22,5 +22,6 @@ int main(void)
 	failed += relapse_tests();
 	failed += packed_tests();
 	failed += replay_tests();
+	failed += shrink_tests();
 	return failed != 0;
 }

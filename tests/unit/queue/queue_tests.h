@@ -21,5 +21,6 @@ int recover_tests(void);
 int relapse_tests(void);
 int packed_tests(void);
 int replay_tests(void);
+int shrink_tests(void);
 
 #endif
