@@ -85,7 +85,7 @@ uint32_t control_resume_base(struct vscsi_dev *dev)
 
 static void prepare_slots(struct vscsi_dev *dev, struct control *control)
 {
-	struct dma_cache cache = {.table = NULL};
+	struct dma_cache cache = {.version = 0};
 	uint64_t regions = 0;
 	uint64_t iova = 0;
 	unsigned i;

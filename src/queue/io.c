@@ -22,7 +22,7 @@ int queue_flush(struct vscsi_queue *queue, struct io_lun *lun, uint64_t user_dat
 	err = request_begin(queue, lun, &slot);
 	if (err)
 		return err;
-	request_init(&request);
+	request_init(queue->ioq, &request);
 	scsi_cdb_sync_cache(slot->header->cdb, lun->sync_cache_16);
 	request_fill(queue->ioq, slot, lun, &request);
 	return request_commit(queue, lun, slot, user_data);
@@ -49,10 +49,10 @@ int queue_unmap(struct vscsi_queue *queue, struct io_lun *lun, const struct vscs
 		if (ranges[i].reserved)
 			return -EINVAL;
 	}
-	request_init(&request);
 	err = request_begin(queue, lun, &slot);
 	if (err)
 		return err;
+	request_init(queue->ioq, &request);
 	list = (uint8_t *)slot->header + SLOT_PARAM;
 	scsi_unmap_header(list, count);
 	for (i = 0; i < count; i++)
@@ -78,16 +78,17 @@ int queue_write_zeroes(struct vscsi_queue *queue, struct io_lun *lun, uint64_t l
 		return -E2BIG;
 	if (lun->read_only)
 		return -EROFS;
-	request_init(&request);
 	err = request_begin(queue, lun, &slot);
 	if (err)
 		return err;
-	err = request_gather(queue->ioq, &request, &zeroes, 1, true);
-	if (err)
-		return request_abandon(queue, lun, slot, err);
+	do {
+		request_init(queue->ioq, &request);
+		err = request_gather(queue->ioq, &request, &zeroes, 1, true);
+		if (err)
+			return request_abandon(queue, lun, slot, err);
+	} while (!request_fill(queue->ioq, slot, lun, &request));
 	scsi_cdb_write_same(slot->header->cdb, lba, blocks,
 			    SCSI_WS_16 | (unmap ? SCSI_WS_UNMAP : 0));
-	request_fill(queue->ioq, slot, lun, &request);
 	return request_commit(queue, lun, slot, user_data);
 }
 
@@ -108,15 +109,16 @@ int queue_compare_and_write(struct vscsi_queue *queue, struct io_lun *lun, const
 		return lun->max_caw_blocks ? -E2BIG : -EOPNOTSUPP;
 	if (lun->read_only)
 		return -EROFS;
-	request_init(&request);
 	err = request_begin(queue, lun, &slot);
 	if (err)
 		return err;
-	err = request_gather(queue->ioq, &request, iov, 2, true);
-	if (err)
-		return request_abandon(queue, lun, slot, err);
+	do {
+		request_init(queue->ioq, &request);
+		err = request_gather(queue->ioq, &request, iov, 2, true);
+		if (err)
+			return request_abandon(queue, lun, slot, err);
+	} while (!request_fill(queue->ioq, slot, lun, &request));
 	scsi_cdb_compare_and_write(slot->header->cdb, lba, (uint8_t)blocks, flags & VSCSI_IO_FUA);
-	request_fill(queue->ioq, slot, lun, &request);
 	slot->flags |= SLOT_NO_REPLAY;
 	return request_commit(queue, lun, slot, user_data);
 }

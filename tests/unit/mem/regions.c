@@ -110,15 +110,15 @@ static void test_maximum_number_of_regions(void **state)
 /* Whether the current table is sorted and without overlaps, in addresses and IOVAs. */
 static void check_table(const struct dma_map *map, unsigned count)
 {
-	const struct dma_table *table = atomic_load(&map->table);
+	const struct dma_table *table = &map->tables[dma_version(map) % 2];
 	unsigned i;
 	unsigned k;
 
 	assert_int_equal(table->count, count);
 	for (i = 0; i < count; i++) {
 		for (k = i + 1; k < count; k++) {
-			const struct dma_span *a = &table->spans[i];
-			const struct dma_span *b = &table->spans[k];
+			const struct dma_entry *a = &table->entries[i];
+			const struct dma_entry *b = &table->entries[k];
 			uint64_t low = a->start + a->delta;
 			uint64_t high = b->start + b->delta;
 

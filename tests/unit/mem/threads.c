@@ -98,7 +98,7 @@ struct reader {
 static void *read_tables(void *arg)
 {
 	struct reader *reader = arg;
-	struct dma_cache cache = {.table = NULL};
+	struct dma_cache cache = {.version = 0};
 	uint64_t iova;
 	uint64_t set = 0;
 	size_t got;
