@@ -290,9 +290,9 @@ static int prepare_readv(struct desk *d, struct areas *a)
 	return vscsi_readv(d->queue, d->lun, iov, 2, 0, 1, 0, 1);
 }
 
-static int prepare_compare(struct desk *d, struct areas *a)
+static int prepare_write(struct desk *d, struct areas *a)
 {
-	return vscsi_compare_and_write(d->queue, d->lun, a->base, a->base + 512, 0, 1, 0, 1);
+	return vscsi_write(d->queue, d->lun, a->base, 0, 1, 0, 1);
 }
 
 static int prepare_command(struct desk *d, struct areas *a)
@@ -337,7 +337,7 @@ static void open_desk(struct desk *d, const char *options)
 static void test_memory_leaves_while_a_request_is_prepared(void **state)
 {
 	static int (*const prepare[])(struct desk *, struct areas *) = {
-		prepare_read, prepare_readv, prepare_compare, prepare_command};
+		prepare_read, prepare_write, prepare_readv, prepare_command};
 	static const char *const options[] = {"", "indirect=off", "packed=on", "shared"};
 	unsigned i;
 	unsigned k;
