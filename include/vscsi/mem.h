@@ -26,7 +26,8 @@ struct vscsi_mem;
 #define VSCSI_MEM_MAX_REGIONS 56
 
 /* vscsi_mem_opts.flags */
-#define VSCSI_MEM_ORDINARY (1u << 0) /* if there are no hugepages, use ordinary pages */
+#define VSCSI_MEM_ORDINARY   (1u << 0) /* if there are no hugepages, use ordinary pages */
+#define VSCSI_MEM_UNVERIFIED (1u << 1) /* believe the application: see vscsi_mem_register() */
 
 /* vscsi_mem_opts.numa: 0 is the node of the calling thread */
 #define VSCSI_NUMA_LOCAL   0u
@@ -35,7 +36,7 @@ struct vscsi_mem;
 /**
  * struct vscsi_mem_opts - How a pool is made; zero means default
  * @size: sizeof(struct vscsi_mem_opts)
- * @flags: VSCSI_MEM_ORDINARY
+ * @flags: VSCSI_MEM_ORDINARY, VSCSI_MEM_UNVERIFIED
  * @bytes: minimum size; 0: @pages pages, or 16 MiB if that is 0 too
  * @page_size: bytes of a hugepage, 2 MiB or 1 GiB; 0: the smaller one with which 8 pages suffice
  * @pages: number of hugepages, 1 to 8; 0: as many as @bytes needs

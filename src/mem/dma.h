@@ -46,6 +46,7 @@ struct vscsi_mem;
  * @fd: the file that is mapped there, owned by the pool; -1 for none
  * @fd_offset: file offset of @addr
  * @bit: number of the region, less than DMA_MAX_REGIONS, unique among existing regions
+ * @unforked: a child of fork() doesn't inherit it while it is registered
  */
 struct dma_region {
 	uint64_t addr;
@@ -53,6 +54,7 @@ struct dma_region {
 	int fd;
 	unsigned bit;
 	uint64_t fd_offset;
+	bool unforked;
 };
 
 /**

@@ -151,7 +151,7 @@ static void *map_file(int *fd)
 {
 	void *memory;
 
-	*fd = memfd_create("memory", MFD_CLOEXEC);
+	*fd = memfd_create("memory", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	assert_int_equal(ftruncate(*fd, BYTES), 0);
 	memory = mmap(NULL, BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, *fd, 0);
 	assert_ptr_not_equal(memory, MAP_FAILED);

@@ -24,7 +24,7 @@ static void areas_make(struct areas *a)
 	a->base = mmap(NULL, 2 * AREA, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	assert_ptr_not_equal(a->base, MAP_FAILED);
 	for (i = 0; i < 2; i++) {
-		a->fd[i] = memfd_create("area", MFD_CLOEXEC);
+		a->fd[i] = memfd_create("area", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 		assert_int_equal(ftruncate(a->fd[i], (off_t)AREA), 0);
 		assert_ptr_equal(mmap(a->base + i * AREA, AREA, PROT_READ | PROT_WRITE,
 				      MAP_SHARED | MAP_FIXED, a->fd[i], 0),
