@@ -88,14 +88,14 @@ static int seal_file(int fd)
 	/* Devices and the like can't be truncated. */
 	if (!S_ISREG(st.st_mode))
 		return 0;
-	if (seals >= 0 &&
-	    (seals & F_SEAL_SHRINK || fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK) == 0))
+	if (seals >= 0 && (seals & F_SEAL_SHRINK || fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK) == 0))
 		return 0;
-	return error_set(-EPERM,
-			 "file descriptor %d is a file that can shrink, with which a back-end could "
-			 "end this process; use a memfd made with MFD_ALLOW_SEALING, or make the "
-			 "pool with VSCSI_MEM_UNVERIFIED",
-			 fd);
+	return error_set(
+		-EPERM,
+		"file descriptor %d is a file that can shrink, with which a back-end could "
+		"end this process; use a memfd made with MFD_ALLOW_SEALING, or make the "
+		"pool with VSCSI_MEM_UNVERIFIED",
+		fd);
 }
 
 int check_region(const void *addr, size_t len, int fd, uint64_t fd_offset, bool verify,

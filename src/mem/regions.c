@@ -55,7 +55,8 @@ static int acquire(struct dma_region *region, int fd)
 	region->fd = fd < 0 ? -1 : fd_copy(fd);
 	if (fd >= 0 && region->fd < 0)
 		return error_set(-errno, "duplicating file descriptor %d: %m", fd);
-	if (region->unforked && madvise((void *)(uintptr_t)region->addr, region->len, MADV_DONTFORK))
+	if (region->unforked &&
+	    madvise((void *)(uintptr_t)region->addr, region->len, MADV_DONTFORK))
 		return error_set(-errno, "excluding the memory at 0x%" PRIx64 " from fork(): %m",
 				 region->addr);
 	return 0;

@@ -79,8 +79,8 @@ ALWAYS_INLINE bool claim(struct ioq *ioq, struct slot *slot, struct io_lun *lun)
  * the rest and hands it to the ring: the CDB's numbers, the private part and the ring's entry.
  */
 ALWAYS_INLINE void push(struct vscsi_queue *queue, struct ioq *ioq, struct slot *slot,
-			struct io_lun *lun, uint64_t lba, uint32_t blocks, uint64_t user_data, uint32_t len,
-		       struct layout l)
+			struct io_lun *lun, uint64_t lba, uint32_t blocks, uint64_t user_data,
+			uint32_t len, struct layout l)
 {
 	struct virtio_scsi_cmd_req *header = slot->header;
 

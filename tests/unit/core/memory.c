@@ -8,6 +8,7 @@
 #include <linux/virtio_config.h>
 
 #include "core.h"
+#include "loss.h"
 
 #define AREA (UINT64_C(64) << 10)
 
@@ -225,6 +226,78 @@ static void test_changes_that_fail(void **state)
 	}
 }
 
+/* A read on a device that is back, whose LUN may have to be revalidated first; its result. */
+static int read_again(struct desk *d, char *buf)
+{
+	struct vscsi_completion done;
+	int err = vscsi_read(d->queue, d->lun, buf, 0, 1, 0, 1);
+	int count = 0;
+	unsigned i;
+
+	if (err)
+		return err;
+	assert_int_equal(vscsi_submit(d->queue), 0);
+	for (i = 0; i < 100 && !count; i++) {
+		loss_look(d);
+		count = vscsi_poll(d->queue, &done, 1);
+	}
+	assert_int_equal(count, 1);
+	return done.result;
+}
+
+/*
+ * The device is lost over a change. It is reconnected, and has the memory or not, as the call said;
+ * what it said is what went wrong first.
+ */
+static void test_device_is_lost_over_a_change(void **state)
+{
+	static const struct {
+		enum fake_call call;
+		unsigned skip;
+		int added;
+	} table[] = {{FAKE_MEM_MAP, 0, -ENOTCONN},    {FAKE_QUEUE_STOP, 0, -ENOTCONN},
+		     {FAKE_QUEUE_STOP, 2, -ENOTCONN}, {FAKE_QUEUE_START, 0, 0},
+		     {FAKE_QUEUE_START, 3, 0},        {FAKE_MEM_UNMAP, 0, 0}};
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 2 * ARRAY_LEN(table); i++) {
+		const bool adds = i % 2;
+		const bool has = adds && !table[i / 2].added;
+		struct vscsi_dev_info info = {.size = sizeof(info)};
+		struct areas a;
+		struct desk d;
+
+		if (table[i / 2].call == (adds ? FAKE_MEM_UNMAP : FAKE_MEM_MAP))
+			continue;
+		areas_make(&a);
+		loss_open(&d, "");
+		d.m->fake.map_live = false;
+		read_into(&d, d.buf);
+		if (!adds)
+			assert_int_equal(add(&d, &a, 0), 0);
+		d.m->fake.fail = table[i / 2].call;
+		d.m->fake.fail_skip = table[i / 2].skip;
+		d.m->fake.fail_err = -ENOTCONN;
+		loss_away = true;
+		assert_int_equal(adds ? add(&d, &a, 0) : drop(&d, &a, 0),
+				 adds ? table[i / 2].added : 0);
+		if (adds && table[i / 2].added)
+			assert_non_null(strstr(vscsi_last_error(), "told to fail"));
+		assert_int_equal(vscsi_dev_get_info(d.dev, &info), 0);
+		assert_int_equal(info.state, VSCSI_DEV_RECONNECTING);
+		d.m->fake.fail = 0;
+		loss_find(&d);
+		d.m->held = 0;
+		assert_int_equal(read_again(&d, d.buf), 0);
+		assert_int_equal(read_again(&d, a.base), has ? 0 : -EFAULT);
+		assert_int_equal(add(&d, &a, 0), has ? -EEXIST : 0);
+		assert_int_equal(drop(&d, &a, 0), 0);
+		desk_close(&d);
+		areas_drop(&a);
+	}
+}
+
 static void test_memory_leaves_a_lost_device(void **state)
 {
 	struct areas a;
@@ -421,6 +494,7 @@ int memory_tests(void)
 		cmocka_unit_test(test_memory_in_use_cannot_leave),
 		cmocka_unit_test(test_busy_device_takes_no_memory),
 		cmocka_unit_test(test_changes_that_fail),
+		cmocka_unit_test(test_device_is_lost_over_a_change),
 		cmocka_unit_test(test_memory_leaves_a_lost_device),
 		cmocka_unit_test(test_memory_leaves_while_a_request_is_prepared),
 		cmocka_unit_test(test_buffer_across_a_border),
