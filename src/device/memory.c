@@ -92,7 +92,7 @@ static int change_stopped(struct vscsi_dev *dev, const struct dma_region *region
 	resumed = resume_all(dev, bases);
 	if (err)
 		error_keep(false);
-	/* The change itself stays as it is: a device that reconnects is shown what there is then. */
+	/* The change itself stays: a device that reconnects is shown what there is then. */
 	if (resumed)
 		lose(dev, resumed, error_text());
 	return !err && map && device_failed(dev) ? resumed : err;
@@ -119,7 +119,7 @@ static int change(struct vscsi_dev *dev, const struct dma_region *region, uint64
 		err = change_memory(dev, region, iova, map);
 	if (is_lost(err)) {
 		error_keep(true);
-		/* It can't reach the memory any more: this only forgets it for the next connection. */
+		/* It can't reach the memory: this forgets it for the next connection. */
 		unmapped = map ? err : virtio_mem_unmap(&dev->virtio, region, *iova);
 		lose(dev, err, error_text());
 		error_keep(false);

@@ -77,7 +77,7 @@ static int check_file(int fd, uint64_t end)
 	return 0;
 }
 
-/* A file that shrinks raises SIGBUS, in this process too, and a back-end has it open for writing. */
+/* A file that shrinks raises SIGBUS, in this process too, and a back-end can write to it. */
 static int seal_file(int fd)
 {
 	const int seals = fcntl(fd, F_GET_SEALS);

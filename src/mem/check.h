@@ -18,8 +18,8 @@
  *
  * Checks that no sum overflows, that everything is page-aligned (to the file's hugepages, if it has
  * any), that the addresses are mapped, and that the file is open for reading and writing and long
- * enough: the device would get SIGBUS past its end. With @verify also that @addr maps this file, and
- * that the file can't shrink, for which it is sealed if need be. Does not check what is already
+ * enough: the device would get SIGBUS past its end. With @verify also that @addr maps this file,
+ * and that the file can't shrink, for which it is sealed if need be. Does not check what is already
  * registered.
  *
  * Return: 0; -EINVAL; -EPERM for a file that can shrink; or the errno of querying the file or

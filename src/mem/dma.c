@@ -70,7 +70,7 @@ bool dma_find(const struct dma_map *map, struct dma_cache *cache, uint64_t addr)
 	struct dma_span span;
 	uint64_t version;
 
-	/* Each further round means that a region was added or removed: system calls, and no loop. */
+	/* Each further round means that a region was added or removed: system calls. */
 	do {
 		version = dma_version(map);
 		span = look_up(&map->tables[version % 2], hint, addr);

@@ -2,17 +2,18 @@
 /*
  * src/mem/ - DMA memory
  *
- * Provides: pools of hugepages with a heap, registered application memory, and the translation of addresses to what a device uses (IOVA). This header
- * is the folder's interface for the rest of the library.
+ * Provides: pools of hugepages with a heap, registered application memory, and the translation of
+ * addresses to what a device uses (IOVA). This
+ * header is the folder's interface for the rest of the library.
  *
  * Never does: know how a transport maps memory, talk to a device other than through dma_map_ops, or
  * move or free memory that a device can reach.
  *
  * Locking: heap_lock protects the heap and is held only for one heap operation. regions_lock
  * protects the regions and maps of a pool; it is held while devices map or unmap, which can take
- * long. Neither is taken while the other is held. Translation takes no lock: it reads the table that
- * is not being written, and notices when that has changed meanwhile. A dma_cache belongs to one queue
- * and is protected by whatever protects the queue.
+ * long. Neither is taken while the other is held. Translation takes no lock: it reads the table
+ * that is not being written, and notices when that has changed meanwhile. A dma_cache belongs to
+ * one queue and is protected by whatever protects the queue.
  *
  * Removing a region while other threads prepare requests
  *
@@ -22,9 +23,9 @@
  *   is the table still current (dma_current())?  does any slot have the region (ops->busy)?
  *     no: takes the slot back, translates again    yes: publishes the region again, -EBUSY
  *
- * The barrier comes either after the slot was written, and the region is found in use, or before the
- * table is compared, and the request is translated again. So preparing a request costs no barrier
- * and no store more, and nobody waits for a thread that prepares nothing.
+ * The barrier comes either after the slot was written, and the region is found in use, or before
+ * the table is compared, and the request is translated again. So preparing a request costs no
+ * barrier and no store more, and nobody waits for a thread that prepares nothing.
  */
 #ifndef MEM_DMA_H
 #define MEM_DMA_H

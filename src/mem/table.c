@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Builds and publishes translation tables. There are two, and the one that is not current is
- * written. A reader that was still in it notices, because the number of the current one has changed.
+ * written. A reader that was still in it notices, because the number of the current one has
+ * changed.
  */
 #include "mem/table.h"
 

@@ -61,8 +61,7 @@ const struct fault faults[] = {
 	REPORTED(FCNTL, EMFILE),
 	REPORTED(FSTAT, ENOMEM),
 	REPORTED(FSTATFS, EIO),
-	/* A number in an error text, which is then omitted; or what is mapped, without which no memory
-	 * is registered. */
+	/* A number in an error text, which is omitted; or what is mapped, needed to register. */
 	MAYBE(FDOPEN, ENOMEM),
 	HARMLESS(CLOSE, FAILS_LATE, EINTR),
 	HARMLESS(CLOSE, FAILS_LATE, EIO),

@@ -122,8 +122,7 @@ static void test_cache_and_region_set(void **state)
 
 static bool whole(const struct dma_cache *cache, const char *addr, size_t len)
 {
-	bool found = dma_cache_covers(cache, addr, len) &&
-		     dma_current(rig.map, &cache->version);
+	bool found = dma_cache_covers(cache, addr, len) && dma_current(rig.map, &cache->version);
 
 	if (found)
 		assert_int_equal((uintptr_t)addr + cache->span.delta, (uintptr_t)addr + SHIFT);

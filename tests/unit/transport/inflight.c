@@ -214,7 +214,7 @@ static ssize_t receive(unsigned count, bool full)
 	return ret;
 }
 
-/* Descriptors that don't arrive because this process may have no more are not the back-end's fault. */
+/* It's not the back-end's fault when this process may have no more descriptors. */
 static void test_descriptor_beyond_our_limit(void **state)
 {
 	unsigned fds = count_fds();

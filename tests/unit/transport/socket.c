@@ -177,7 +177,8 @@ static void test_socket_of_another_user(void **state)
 	if (child == 0) {
 		if (geteuid() == 0 && setuid(65534))
 			_exit(2);
-		_exit(try(addr.sun_path, 50) == -EACCES && strstr(error_text(), "let this user write") &&
+		_exit(try(addr.sun_path, 50) == -EACCES &&
+				      strstr(error_text(), "let this user write") &&
 				      !strstr(error_text(), "listening")
 			      ? 0
 			      : 1);
