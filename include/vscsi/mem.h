@@ -26,7 +26,8 @@ struct vscsi_mem;
 #define VSCSI_MEM_MAX_REGIONS 56
 
 /* vscsi_mem_opts.flags */
-#define VSCSI_MEM_ORDINARY (1u << 0) /* if there are no hugepages, use ordinary pages */
+#define VSCSI_MEM_ORDINARY   (1u << 0) /* if there are no hugepages, use ordinary pages */
+#define VSCSI_MEM_UNVERIFIED (1u << 1) /* believe the application: see vscsi_mem_register() */
 
 /* vscsi_mem_opts.numa: 0 is the node of the calling thread */
 #define VSCSI_NUMA_LOCAL   0u
@@ -35,7 +36,7 @@ struct vscsi_mem;
 /**
  * struct vscsi_mem_opts - How a pool is made; zero means default
  * @size: sizeof(struct vscsi_mem_opts)
- * @flags: VSCSI_MEM_ORDINARY
+ * @flags: VSCSI_MEM_ORDINARY, VSCSI_MEM_UNVERIFIED
  * @bytes: minimum size; 0: @pages pages, or 16 MiB if that is 0 too
  * @page_size: bytes of a hugepage, 2 MiB or 1 GiB; 0: the smaller one with which 8 pages suffice
  * @pages: number of hugepages, 1 to 8; 0: as many as @bytes needs
@@ -88,7 +89,8 @@ struct vscsi_mem_stats {
  * every page.
  *
  * Return: 0; -ENOMEM if there are not enough hugepages (vscsi_last_error() has the command that
- * reserves them); -EINVAL, -E2BIG for options that can't be met; -EMFILE, -ENFILE.
+ * reserves them); -EINVAL, -E2BIG for options that can't be met; -EFBIG if the pool is larger than
+ * RLIMIT_FSIZE allows a file to be; -EMFILE, -ENFILE.
  */
 int vscsi_mem_create(const struct vscsi_mem_opts *opts, struct vscsi_mem **mem);
 
@@ -133,12 +135,27 @@ int vscsi_mem_free(struct vscsi_mem *mem, void *ptr);
  * @mem: the pool that it joins, and so every device that uses the pool, now or later
  * @addr: start, aligned to the page size of the mapping
  * @len: bytes, a multiple of that page size
- * @fd: the file that @addr is a MAP_SHARED mapping of (memfd, hugetlbfs ...), needed by vhost-user;
- *	the library keeps a duplicate, the caller's stays the caller's
+ * @fd: the file that @addr is a MAP_SHARED mapping of, needed by vhost-user; -1 for none. The
+ *	library keeps a duplicate, the caller's stays the caller's
  * @fd_offset: file offset of @addr, page aligned
  *
- * It must not overlap any other region, and must stay mapped until it is unregistered or the pool
- * is destroyed. A running device without the CONFIGURE_MEM_SLOTS protocol feature has to stop its
+ * It must be readable and writable, must not overlap any other region, and must stay mapped until
+ * it is unregistered or the pool is destroyed. That all of it is a mapping of @fd from @fd_offset
+ * on is verified with /proc/self/maps.
+ *
+ * The file must not be able to shrink: a back-end, which can write to it, could truncate it, and
+ * the next access would end this process with SIGBUS. So it is a memfd that has F_SEAL_SHRINK, or
+ * one made with MFD_ALLOW_SEALING, which then gets that seal for good; or no regular file at all,
+ * such as a DAX device. A file of hugetlbfs or tmpfs can't be sealed.
+ *
+ * With VSCSI_MEM_UNVERIFIED neither of the two is checked: for files that can't be sealed but
+ * belong to somebody trusted, and for processes without /proc.
+ *
+ * Memory without a file that is mapped privately is not inherited by children of fork() while it is
+ * registered (MADV_DONTFORK, undone afterwards): a page that both have would be copied for the one
+ * that writes first, and the device might be left with the other's.
+ *
+ * A running device without the CONFIGURE_MEM_SLOTS protocol feature has to stop its
  * rings for a moment: no other thread may submit meanwhile, and the call fails if requests are in
  * flight.
  *
@@ -147,8 +164,10 @@ int vscsi_mem_free(struct vscsi_mem *mem, void *ptr);
  *
  * Return: 0; -EBUSY (requests in flight, see above, or a device that uses the pool is
  * reconnecting); -EEXIST (overlap); -ENOSPC (no more regions in the pool or on a device); -EINVAL;
- * -ENOTCONN (a device that uses the pool has failed: close it first); -EMFILE; -ECHILD; or what a
- * device answered. After a failure nothing has changed.
+ * -EPERM (the file can shrink); -ENOENT or another errno of opening /proc/self/maps; -ENOTCONN,
+ * -ETIMEDOUT (a device that uses the pool has failed: close it first; or it was lost over this, and
+ * is reconnected as after any loss); -EMFILE; -ECHILD; or what a device answered. After a failure
+ * nothing has changed, but that the file may be sealed.
  */
 int vscsi_mem_register(struct vscsi_mem *mem, void *addr, size_t len, int fd, uint64_t fd_offset);
 
@@ -157,13 +176,16 @@ int vscsi_mem_register(struct vscsi_mem *mem, void *addr, size_t len, int fd, ui
  * @mem: the pool
  * @addr: the start that was registered
  *
- * While this runs, new requests in the region may fail with -EFAULT; after it they do. Any thread.
- * Waits as vscsi_mem_register() does.
+ * While this runs, new requests in the region may fail with -EFAULT; after it they do. Other
+ * threads may prepare requests meanwhile: one of theirs either makes this fail, or is refused. Any
+ * thread. Waits as vscsi_mem_register() does. A device that is lost over this is reconnected
+ * without the region, and this succeeds.
  *
  * Return: 0; -EBUSY while a device that uses the pool is reconnecting, and while a request
  * submitted earlier uses the memory (or, on devices as described at vscsi_mem_register(), while any
- * request is in flight); -ENOENT if nothing is registered at @addr; -ECHILD. After a failure
- * nothing has changed.
+ * request is in flight); -ENOENT if nothing is registered at @addr; -ENOSYS, -EPERM on a kernel or
+ * in a sandbox without membarrier(2), while a device uses the pool; -ECHILD; or what a device
+ * answered. After a failure nothing has changed.
  */
 int vscsi_mem_unregister(struct vscsi_mem *mem, void *addr);
 

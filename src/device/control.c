@@ -72,7 +72,7 @@ struct virtq *control_virtq(struct vscsi_dev *dev)
 
 static void prepare_slots(struct vscsi_dev *dev, struct control *control)
 {
-	struct dma_cache cache = {.table = NULL};
+	struct dma_cache cache = {.version = 0};
 	uint64_t regions = 0;
 	uint64_t iova = 0;
 	unsigned i;

@@ -52,7 +52,7 @@ struct virtq *events_virtq(struct vscsi_dev *dev)
 static void post_buffers(struct vscsi_dev *dev, struct events *events)
 {
 	uint32_t size = dev->limits.event_size;
-	struct dma_cache cache = {.table = NULL};
+	struct dma_cache cache = {.version = 0};
 	uint64_t regions = 0;
 	uint64_t iova = 0;
 	unsigned i;

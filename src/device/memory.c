@@ -44,6 +44,31 @@ static int resume_all(struct vscsi_dev *dev, const uint32_t *bases)
 	return err;
 }
 
+/*
+ * The device hung up over a change, or its rings can't go on: it is reconnected as after any loss.
+ * One that broke the protocol is not. @text is what went wrong first.
+ */
+static void lose(struct vscsi_dev *dev, int err, const char *text)
+{
+	if (err == -EPROTO && device_running(dev))
+		device_fail(dev, text);
+	else if (device_running(dev))
+		reconnect_begin(dev, text, INFLIGHT_REPLAY, false);
+}
+
+/* The connection has ended, and with it what the device knew of our memory. */
+static bool is_lost(int err)
+{
+	return err == -ENOTCONN || err == -ETIMEDOUT || err == -EPROTO;
+}
+
+static int change_memory(struct vscsi_dev *dev, const struct dma_region *region, uint64_t *iova,
+			 bool map)
+{
+	return map ? virtio_mem_map(&dev->virtio, region, iova)
+		   : virtio_mem_unmap(&dev->virtio, region, *iova);
+}
+
 /* Changes the memory of a device whose rings must not run meanwhile. Device locked. */
 static int change_stopped(struct vscsi_dev *dev, const struct dma_region *region, uint64_t *iova,
 			  bool map)
@@ -58,17 +83,24 @@ static int change_stopped(struct vscsi_dev *dev, const struct dma_region *region
 				 "change its memory; call vscsi_poll() until all are returned");
 	err = pause_all(dev, bases);
 	if (!err)
-		err = map ? virtio_mem_map(&dev->virtio, region, iova)
-			  : virtio_mem_unmap(&dev->virtio, region, *iova);
+		err = change_memory(dev, region, iova, map);
+	if (is_lost(err))
+		return err;
+	/* The text of what failed first is that of the call. */
+	if (err)
+		error_keep(true);
 	resumed = resume_all(dev, bases);
-	/* A device that can't continue at its position is of no use any more. */
+	if (err)
+		error_keep(false);
+	/* The change itself stays: a device that reconnects is shown what there is then. */
 	if (resumed)
-		device_fail(dev, error_text());
-	return err ? err : resumed;
+		lose(dev, resumed, error_text());
+	return !err && map && device_failed(dev) ? resumed : err;
 }
 
 static int change(struct vscsi_dev *dev, const struct dma_region *region, uint64_t *iova, bool map)
 {
+	int unmapped;
 	int err;
 
 	pthread_mutex_lock(&dev->lock);
@@ -83,18 +115,16 @@ static int change(struct vscsi_dev *dev, const struct dma_region *region, uint64
 					"try again later");
 	else if (device_running(dev) && !virtio_mem_map_live(&dev->virtio))
 		err = change_stopped(dev, region, iova, map);
-	else if (map)
-		err = virtio_mem_map(&dev->virtio, region, iova);
 	else
-		err = virtio_mem_unmap(&dev->virtio, region, *iova);
-	/*
-	 * It hung up over this, or broke the protocol, after which it is not reconnected; the
-	 * error text stays that of the caller's failure.
-	 */
-	if (err == -ENOTCONN && device_running(dev))
-		reconnect_begin(dev, error_text(), INFLIGHT_REPLAY, false);
-	if (err == -EPROTO && device_running(dev))
-		device_fail(dev, error_text());
+		err = change_memory(dev, region, iova, map);
+	if (is_lost(err)) {
+		error_keep(true);
+		/* It can't reach the memory: this forgets it for the next connection. */
+		unmapped = map ? err : virtio_mem_unmap(&dev->virtio, region, *iova);
+		lose(dev, err, error_text());
+		error_keep(false);
+		err = unmapped;
+	}
 	pthread_mutex_unlock(&dev->lock);
 	return err;
 }

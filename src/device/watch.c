@@ -13,9 +13,9 @@
 #include "queue/timeout.h"
 #include "util/clock.h"
 #include "util/error.h"
+#include "util/fd.h"
 
 /* Descriptors below this are the standard streams, which the application may reopen at any time. */
-#define LOWEST_FD 3
 
 /* The shortest time of the timer, in milliseconds: 0 would stop it. */
 #define SOON_MS 1u
@@ -42,18 +42,6 @@ void watch_fini(struct watch *watch)
 	pthread_mutex_destroy(&watch->lock);
 }
 
-/* Moves a new descriptor out of the way of the standard streams. -1 stays -1, with errno. */
-static int raise_fd(int fd)
-{
-	int raised;
-
-	if (fd < 0 || fd >= LOWEST_FD)
-		return fd;
-	raised = fcntl(fd, F_DUPFD_CLOEXEC, LOWEST_FD);
-	close(fd);
-	return raised;
-}
-
 static int add(int set, int fd, enum member member, uint32_t how)
 {
 	struct epoll_event event = {.events = EPOLLIN | how, .data.u32 = member};
@@ -68,13 +56,13 @@ static int create(struct watch *watch)
 	int err;
 
 	if (watch->list < 0)
-		watch->list = raise_fd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+		watch->list = fd_raise(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
 	if (watch->list >= 0 && watch->timer < 0)
 		watch->timer =
-			raise_fd(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
+			fd_raise(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
 	if (watch->list < 0 || watch->timer < 0)
 		return error_no_fd();
-	set = raise_fd(epoll_create1(EPOLL_CLOEXEC));
+	set = fd_raise(epoll_create1(EPOLL_CLOEXEC));
 	if (set < 0)
 		return error_no_fd();
 	if (add(set, watch->list, MEMBER_LIST, 0) || add(set, watch->timer, MEMBER_TIMER, 0)) {

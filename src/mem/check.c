@@ -13,6 +13,7 @@
 #include <sys/vfs.h>
 
 #include "mem/check.h"
+#include "mem/mapping.h"
 #include "util/error.h"
 
 /* Page size of the file's mappings: a hugetlbfs file is mapped in units of its own page size. */
@@ -76,11 +77,34 @@ static int check_file(int fd, uint64_t end)
 	return 0;
 }
 
-int check_region(const void *addr, size_t len, int fd, uint64_t fd_offset)
+/* A file that shrinks raises SIGBUS, in this process too, and a back-end can write to it. */
+static int seal_file(int fd)
+{
+	const int seals = fcntl(fd, F_GET_SEALS);
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return error_set(-errno, "getting the status of file descriptor %d: %m", fd);
+	/* Devices and the like can't be truncated. */
+	if (!S_ISREG(st.st_mode))
+		return 0;
+	if (seals >= 0 && (seals & F_SEAL_SHRINK || fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK) == 0))
+		return 0;
+	return error_set(
+		-EPERM,
+		"file descriptor %d is a file that can shrink, with which a back-end could "
+		"end this process; use a memfd made with MFD_ALLOW_SEALING, or make the "
+		"pool with VSCSI_MEM_UNVERIFIED",
+		fd);
+}
+
+int check_region(const void *addr, size_t len, int fd, uint64_t fd_offset, bool verify,
+		 bool *private)
 {
 	uint64_t page;
 	int err;
 
+	*private = fd < 0;
 	if (fd < -1)
 		return error_set(-EINVAL, "%d is not a file descriptor; use -1 for none", fd);
 	err = find_page_size(fd, &page);
@@ -92,5 +116,13 @@ int check_region(const void *addr, size_t len, int fd, uint64_t fd_offset)
 	/* MS_ASYNC writes nothing: on Linux it only checks that the addresses are mapped. */
 	if (msync((void *)(uintptr_t)addr, len, MS_ASYNC) < 0)
 		return error_set(-EINVAL, "%zu bytes at %p are not all mapped: %m", len, addr);
-	return fd < 0 ? 0 : check_file(fd, fd_offset + len);
+	if (fd >= 0)
+		err = check_file(fd, fd_offset + len);
+	if (!err && verify)
+		err = mapping_check(addr, len, fd, fd_offset, private);
+	if (err || fd < 0 || !verify)
+		return err;
+	err = seal_file(fd);
+	/* Once more: it may have shrunk until it was sealed. */
+	return err ? err : check_file(fd, fd_offset + len);
 }

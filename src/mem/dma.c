@@ -13,60 +13,90 @@
 #include "util/error.h"
 
 /*
+ * Acquire pairs with put_entry() in table.c: a value of a later table comes with that table's
+ * predecessor as the current one, so the version has changed when it is compared.
+ */
+static uint64_t entry_start(const struct dma_entry *entry)
+{
+	return atomic_load_explicit(&entry->start, memory_order_acquire);
+}
+
+static struct dma_span get_entry(const struct dma_entry *entry)
+{
+	struct dma_span span;
+
+	span.start = entry_start(entry);
+	span.len = atomic_load_explicit(&entry->len, memory_order_acquire);
+	span.delta = atomic_load_explicit(&entry->delta, memory_order_acquire);
+	span.set = atomic_load_explicit(&entry->set, memory_order_acquire);
+	return span;
+}
+
+/*
  * Binary search for the last span that starts at or before the address: the number of steps does
  * not depend on the address, and the choice compiles to a conditional move.
  */
-static const struct dma_span *search(const struct dma_table *table, uint64_t addr)
+static unsigned search(const struct dma_table *table, unsigned count, uint64_t addr)
 {
-	const struct dma_span *span = table->spans;
-	unsigned count = table->count;
+	const struct dma_entry *entry = table->entries;
 
 	while (count > 1) {
 		unsigned half = count / 2;
 
-		span = span[half].start <= addr ? span + half : span;
+		entry = entry_start(&entry[half]) <= addr ? entry + half : entry;
 		count -= half;
+	}
+	return (unsigned)(entry - table->entries);
+}
+
+/* Looks up a span in the table of a version. The hint may be of an older one or another address. */
+static struct dma_span look_up(const struct dma_table *table, uint8_t *hint, uint64_t addr)
+{
+	const unsigned count = atomic_load_explicit(&table->count, memory_order_acquire);
+	struct dma_span span = {.len = 0};
+
+	if (*hint < count)
+		span = get_entry(&table->entries[*hint]);
+	if (addr - span.start >= span.len && count) {
+		*hint = (uint8_t)search(table, count, addr);
+		span = get_entry(&table->entries[*hint]);
 	}
 	return span;
 }
 
 bool dma_find(const struct dma_map *map, struct dma_cache *cache, uint64_t addr)
 {
-	/* Acquire pairs with the release in publish(): the table's spans are visible. */
-	const struct dma_table *table = atomic_load_explicit(&map->table, memory_order_acquire);
 	uint8_t *hint = &cache->hints[(addr >> DMA_HINT_SHIFT) % DMA_HINTS];
-	const struct dma_span *span = &table->spans[*hint];
+	struct dma_span span;
+	uint64_t version;
 
-	/* The hint may be of an older table or another address. */
-	if (*hint >= table->count || addr - span->start >= span->len) {
-		if (!table->count)
-			return false;
-		span = search(table, addr);
-		*hint = (uint8_t)(span - table->spans);
-	}
+	/* Each further round means that a region was added or removed: system calls. */
+	do {
+		version = dma_version(map);
+		span = look_up(&map->tables[version % 2], hint, addr);
+	} while (dma_version(map) != version);
 	/* In a gap between regions or after the last. No sum that a hostile length could wrap. */
-	if (addr - span->start >= span->len)
+	if (addr - span.start >= span.len)
 		return false;
 	/* Copied, so that the next lookup needs neither the table nor the search. */
-	cache->table = table;
-	cache->span = *span;
-	cache->end = span->start + span->len;
+	cache->version = version;
+	cache->span = span;
+	cache->end = span.start + span.len;
 	cache->bias = cache->end + 1;
-	cache->biased_start = span->start - cache->bias;
-	cache->biased_delta = span->delta + cache->bias;
+	cache->biased_start = span.start - cache->bias;
+	cache->biased_delta = span.delta + cache->bias;
 	return true;
 }
 
-/* Unmaps the first @count regions. Errors are ignored: the device is about to be closed. */
-static void unmap_regions(struct dma_map *map, unsigned count)
+/* Unmaps the regions below @end. Errors are ignored: the device is about to be closed. */
+static void unmap_regions(struct dma_map *map, unsigned end)
 {
-	const struct vscsi_mem *mem = map->mem;
-	const struct dma_span *span;
+	unsigned bit;
 
-	while (count--) {
-		span = table_span(map, count);
-		if (span)
-			map->ops->unmap(map->ctx, &mem->regions[count], span->start + span->delta);
+	for (bit = 0; bit < end; bit++) {
+		if (table_remove(map, bit))
+			map->ops->unmap(map->ctx, &map->mem->regions[bit],
+					map->moving.start + map->moving.delta);
 	}
 }
 
@@ -84,6 +114,7 @@ static int map_regions(struct dma_map *map)
 			unmap_regions(map, bit);
 			return err;
 		}
+		table_add(map);
 	}
 	return 0;
 }
@@ -100,6 +131,7 @@ int dma_map_create(struct vscsi_mem *mem, const struct dma_map_ops *ops, void *c
 	map = calloc(1, sizeof(*map));
 	if (!map)
 		return error_set(-ENOMEM, "no memory for the device's view of the pool");
+	atomic_init(&map->version, 1);
 	map->mem = mem;
 	map->ops = ops;
 	map->ctx = ctx;
@@ -111,9 +143,7 @@ int dma_map_create(struct vscsi_mem *mem, const struct dma_map_ops *ops, void *c
 		mem->maps = map;
 	}
 	pthread_mutex_unlock(&mem->regions_lock);
-	/* The map was never visible to others: its tables have no readers. */
 	if (err) {
-		table_free_all(map);
 		free(map);
 		return err;
 	}
@@ -132,6 +162,5 @@ void dma_map_destroy(struct dma_map *map)
 		;
 	*link = map->next;
 	pthread_mutex_unlock(&map->mem->regions_lock);
-	table_free_all(map);
 	free(map);
 }

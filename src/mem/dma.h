@@ -2,17 +2,30 @@
 /*
  * src/mem/ - DMA memory
  *
- * Provides: pools of hugepages with a heap , registered
- * application memory, and the translation of addresses to what a device uses (IOVA). This header
- * is the folder's interface for the rest of the library.
+ * Provides: pools of hugepages with a heap, registered application memory, and the translation of
+ * addresses to what a device uses (IOVA). This
+ * header is the folder's interface for the rest of the library.
  *
  * Never does: know how a transport maps memory, talk to a device other than through dma_map_ops, or
  * move or free memory that a device can reach.
  *
  * Locking: heap_lock protects the heap and is held only for one heap operation. regions_lock
  * protects the regions and maps of a pool; it is held while devices map or unmap, which can take
- * long. Neither is taken while the other is held. Translation takes no lock: tables are immutable
- * once published. A dma_cache belongs to one queue and is protected by whatever protects the queue.
+ * long. Neither is taken while the other is held. Translation takes no lock: it reads the table
+ * that is not being written, and notices when that has changed meanwhile. A dma_cache belongs to
+ * one queue and is protected by whatever protects the queue.
+ *
+ * Removing a region while other threads prepare requests
+ *
+ *   the thread that prepares a request           the thread that removes a region
+ *   translates its buffers by a table            publishes a table without the region
+ *   writes the regions and the LUN to the slot   memory barrier in all threads of the process
+ *   is the table still current (dma_current())?  does any slot have the region (ops->busy)?
+ *     no: takes the slot back, translates again    yes: publishes the region again, -EBUSY
+ *
+ * The barrier comes either after the slot was written, and the region is found in use, or before
+ * the table is compared, and the request is translated again. So preparing a request costs no
+ * barrier and no store more, and nobody waits for a thread that prepares nothing.
  */
 #ifndef MEM_DMA_H
 #define MEM_DMA_H
@@ -34,6 +47,7 @@ struct vscsi_mem;
  * @fd: the file that is mapped there, owned by the pool; -1 for none
  * @fd_offset: file offset of @addr
  * @bit: number of the region, less than DMA_MAX_REGIONS, unique among existing regions
+ * @unforked: a child of fork() doesn't inherit it while it is registered
  */
 struct dma_region {
 	uint64_t addr;
@@ -41,6 +55,7 @@ struct dma_region {
 	int fd;
 	unsigned bit;
 	uint64_t fd_offset;
+	bool unforked;
 };
 
 /**
@@ -72,19 +87,37 @@ struct dma_span {
 	uint64_t set; /* the set that contains only this region */
 };
 
-/* All spans of a device, sorted by address; immutable once published. */
-struct dma_table {
-	struct dma_table *retired; /* the previous table, kept until the map is destroyed */
-	unsigned count;
-	struct dma_span spans[];
+/* struct dma_span in a table, which may be read while it is written. */
+struct dma_entry {
+	_Atomic uint64_t start;
+	_Atomic uint64_t len;
+	_Atomic uint64_t delta;
+	_Atomic uint64_t set;
 };
 
+/* All spans of a device, sorted by address. */
+struct dma_table {
+	_Atomic unsigned count;
+	struct dma_entry entries[DMA_MAX_REGIONS];
+};
+
+/**
+ * struct dma_map - A pool as a device sees it
+ * @version: number of the current table, which is tables[@version % 2]; the other one is written to
+ *	become the next. Starts at 1: a cache of version 0 is empty
+ * @tables: see @version
+ * @mem: the pool; @next: in its list of maps
+ * @ops, @ctx: the device
+ * @moving: the span that is being added, or was taken out and may be put back; length 0: none
+ */
 struct dma_map {
-	_Atomic(struct dma_table *) table; /* the current one */
+	_Atomic uint64_t version;
+	struct dma_table tables[2];
 	struct vscsi_mem *mem;
+	struct dma_map *next;
 	const struct dma_map_ops *ops;
 	void *ctx;
-	struct dma_map *next; /* in the pool's list of maps */
+	struct dma_span moving;
 };
 
 /* These address bits select a hint of the cache: 64 steps of 2 MiB. */
@@ -93,7 +126,7 @@ struct dma_map {
 
 /**
  * struct dma_cache - A queue's cache of the translation table
- * @table: the table that @span was copied from
+ * @version: of the table that @span was copied from; 0: none
  * @span: the span used last; @end: its end address
  * @bias: @end + 1; with it subtracted, the range check of an address is one compare
  * @biased_start: start of @span, minus @bias
@@ -101,7 +134,7 @@ struct dma_map {
  * @hints: span indices by address bits, for queues that alternate between regions
  */
 struct dma_cache {
-	const struct dma_table *table;
+	uint64_t version;
 	struct dma_span span;
 	uint64_t end;
 	uint64_t bias;
@@ -154,6 +187,34 @@ void dma_map_destroy(struct dma_map *map);
 bool dma_find(const struct dma_map *map, struct dma_cache *cache, uint64_t addr);
 
 /**
+ * dma_version - Number of the current table
+ *
+ * Everything that is translated afterwards is of this table or a later one.
+ */
+static inline uint64_t dma_version(const struct dma_map *map)
+{
+	/* Acquire pairs with publish(): the table's spans are visible. */
+	return atomic_load_explicit(&map->version, memory_order_acquire);
+}
+
+/**
+ * dma_current - Check that what a slot holds was translated by the current table
+ * @map: the device's map
+ * @version: points to dma_version() before the first buffer was translated, private memory
+ *
+ * To be called when the slot has its regions and its LUN, which another thread looks at; see above.
+ *
+ * Return: false if the request has to be translated again, without those in its slot.
+ */
+static inline bool dma_current(const struct dma_map *map, const uint64_t *version)
+{
+	/* For the compiler; the thread that removes a region has the barrier for the processor. */
+	atomic_signal_fence(memory_order_seq_cst);
+	/* Relaxed: only compares the number, nothing of the table is read. */
+	return atomic_load_explicit(&map->version, memory_order_relaxed) == *version;
+}
+
+/**
  * dma_translate - Translate a buffer address to an IOVA
  * @map: the device's map
  * @cache: the queue's cache
@@ -170,12 +231,11 @@ bool dma_find(const struct dma_map *map, struct dma_cache *cache, uint64_t addr)
 static inline size_t dma_translate(const struct dma_map *map, struct dma_cache *cache,
 				   const void *addr, size_t len, uint64_t *iova, uint64_t *set)
 {
-	/* Acquire pairs with the release in publish(): the table's spans are visible. */
-	const struct dma_table *table = atomic_load_explicit(&map->table, memory_order_acquire);
 	uint64_t a = (uint64_t)(uintptr_t)addr;
 	uint64_t left;
 
-	if (__builtin_expect(cache->table != table || a - cache->span.start >= cache->span.len,
+	if (__builtin_expect(cache->version != dma_version(map) ||
+				     a - cache->span.start >= cache->span.len,
 			     0)) {
 		if (!dma_find(map, cache, a))
 			return 0;
@@ -186,33 +246,20 @@ static inline size_t dma_translate(const struct dma_map *map, struct dma_cache *
 	return len <= left ? len : left;
 }
 
-/* Whether the cached span is still of the current table. */
-static inline bool dma_cache_valid(const struct dma_map *map, const struct dma_cache *cache)
-{
-	/* Relaxed: only compares the pointer, nothing is read through it. */
-	return atomic_load_explicit(&map->table, memory_order_relaxed) == cache->table;
-}
-
 /**
  * dma_cache_covers - Check whether a buffer is entirely in the region used last
- * @map: the device's map
  * @cache: the queue's cache
  * @addr: start of the buffer
  * @len: its bytes
  *
- * Fast path of dma_translate(): if true, the IOVA is @addr plus the delta of the cached span.
- *
- * Return: false if not; then call dma_translate().
+ * If true, the IOVA is @addr plus the delta of the cached span, as long as dma_current() has the
+ * cache's version.
  */
-static inline bool dma_cache_covers(const struct dma_map *map, const struct dma_cache *cache,
-				    const void *addr, uint64_t len)
+static inline bool dma_cache_covers(const struct dma_cache *cache, const void *addr, uint64_t len)
 {
-	uint64_t left;
-
-	if (__builtin_expect(!dma_cache_valid(map, cache), 0))
-		return false;
 	/* Can't overflow; if @addr is outside the span, the difference exceeds its length. */
-	left = cache->end - (uint64_t)(uintptr_t)addr;
+	uint64_t left = cache->end - (uint64_t)(uintptr_t)addr;
+
 	return __builtin_expect(left <= cache->span.len, 1) && __builtin_expect(len <= left, 1);
 }
 

@@ -18,10 +18,10 @@
 /* Checks each field alone. The limit on bytes also keeps the sums below from overflowing. */
 static int check_fields(const struct vscsi_mem_opts *opts)
 {
-	if (opts->flags & ~VSCSI_MEM_ORDINARY)
+	if (opts->flags & ~(VSCSI_MEM_ORDINARY | VSCSI_MEM_UNVERIFIED))
 		return error_set(-EINVAL,
-				 "flags 0x%" PRIx32 " has unknown bits; use 0 or "
-				 "VSCSI_MEM_ORDINARY",
+				 "flags 0x%" PRIx32 " has unknown bits; use 0, VSCSI_MEM_ORDINARY "
+				 "or VSCSI_MEM_UNVERIFIED",
 				 opts->flags);
 	if (opts->page_size && opts->page_size != SMALL && opts->page_size != LARGE)
 		return error_set(-EINVAL,

@@ -6,16 +6,18 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <unistd.h>
+#include <sys/syscall.h>
+#include <linux/membarrier.h>
 
 #include "mem/maps.h"
 #include "mem/table.h"
 #include "util/error.h"
 #include "util/log.h"
 
-static int unmap_at(struct dma_map *map, const struct dma_region *region,
-		    const struct dma_span *span)
+static int unmap_moving(struct dma_map *map, const struct dma_region *region)
 {
-	return map->ops->unmap(map->ctx, region, span->start + span->delta);
+	return map->ops->unmap(map->ctx, region, map->moving.start + map->moving.delta);
 }
 
 int map_region(struct dma_map *map, const struct dma_region *region)
@@ -24,20 +26,24 @@ int map_region(struct dma_map *map, const struct dma_region *region)
 	int err;
 
 	err = map->ops->map(map->ctx, region, &iova);
-	if (err)
-		return err;
-	/* Publish last: an address is translated only when the device can access it. */
-	err = table_add_region(map, region, iova);
-	if (err && map->ops->unmap(map->ctx, region, iova))
-		log_error("unmapping the region at 0x%" PRIx64
-			  " failed; a device can still access it",
-			  region->addr);
+	map->moving.start = region->addr;
+	map->moving.len = region->len;
+	map->moving.delta = iova - region->addr;
+	map->moving.set = UINT64_C(1) << region->bit;
 	return err;
+}
+
+/* The spans of the maps up to @end that are moving go into their tables. */
+static void add_to_tables(struct dma_map *map, const struct dma_map *end)
+{
+	for (; map != end; map = map->next) {
+		if (map->moving.len)
+			table_add(map);
+	}
 }
 
 int maps_add_region(struct dma_map *maps, const struct dma_region *region)
 {
-	const struct dma_span *span;
 	struct dma_map *failed;
 	struct dma_map *map;
 	int err = 0;
@@ -47,15 +53,19 @@ int maps_add_region(struct dma_map *maps, const struct dma_region *region)
 		if (err)
 			break;
 	}
-	/* Roll back, in reverse: first remove the region from the table, then unmap it. */
-	for (map = maps; err && map != failed; map = map->next) {
-		span = table_span(map, region->bit);
-		table_revert(map);
-		if (unmap_at(map, region, span))
+	if (!err) {
+		/* Last: an address is translated only when all devices can access it. */
+		add_to_tables(maps, NULL);
+		return 0;
+	}
+	error_keep(true);
+	for (map = maps; map != failed; map = map->next) {
+		if (unmap_moving(map, region))
 			log_error("unmapping the region at 0x%" PRIx64
 				  " failed; a device can still access it",
 				  region->addr);
 	}
+	error_keep(false);
 	return err;
 }
 
@@ -72,53 +82,50 @@ static int check_busy(const struct dma_map *map, const struct dma_region *region
 	return 0;
 }
 
-/* Makes a hidden region visible again, for the maps from @map up to @end. */
-static void unhide(struct dma_map *map, const struct dma_map *end)
+static long membarrier(int command)
 {
-	for (; map != end; map = map->next)
-		table_revert(map);
+	return syscall(SYS_membarrier, command, 0, 0);
 }
 
-/* Removes the region from all tables: new requests no longer find it. */
-static int hide(struct dma_map *maps, const struct dma_region *region)
+/*
+ * A memory barrier in all threads of the process, see dma.h. A process registers for it once. Linux
+ * has it since 4.14; without it there is no telling what other threads are about to submit.
+ */
+static int barrier_everywhere(void)
 {
-	struct dma_map *map;
-	int err;
-
-	for (map = maps; map; map = map->next) {
-		err = table_remove_region(map, region->bit);
-		if (err) {
-			unhide(maps, map);
-			return err;
-		}
-	}
-	return 0;
+	if (!membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED) ||
+	    (!membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) &&
+	     !membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED)))
+		return 0;
+	return error_set(-errno, "membarrier(2) failed: %m; close the devices of the pool first");
 }
 
-/* Maps the region again for the maps before @failed, and makes it visible for the others. */
+/* Maps the region again for the maps before @failed, and puts it into all tables again. */
 static void map_again(struct dma_map *maps, struct dma_map *failed, const struct dma_region *region)
 {
 	struct dma_map *map;
 
+	error_keep(true);
 	for (map = maps; map != failed; map = map->next) {
-		if (map_region(map, region))
+		if (map_region(map, region)) {
+			map->moving.len = 0;
 			log_error("a device failed to map the region at 0x%" PRIx64
 				  " again; requests in it fail with -EFAULT",
 				  region->addr);
+		}
 	}
-	unhide(failed, NULL);
+	error_keep(false);
+	add_to_tables(maps, NULL);
 }
 
 static int unmap_hidden(struct dma_map *maps, const struct dma_region *region)
 {
-	const struct dma_span *span;
 	struct dma_map *map;
 	int err;
 
 	for (map = maps; map; map = map->next) {
-		span = table_previous_span(map, region->bit);
-		/* NULL for a device that failed to map the region again earlier. */
-		err = span ? unmap_at(map, region, span) : 0;
+		/* 0 for a device that failed to map the region again earlier. */
+		err = map->moving.len ? unmap_moving(map, region) : 0;
 		if (err) {
 			map_again(maps, map, region);
 			return err;
@@ -129,6 +136,7 @@ static int unmap_hidden(struct dma_map *maps, const struct dma_region *region)
 
 int maps_remove_region(struct dma_map *maps, const struct dma_region *region)
 {
+	struct dma_map *map;
 	int err;
 
 	/*
@@ -137,13 +145,14 @@ int maps_remove_region(struct dma_map *maps, const struct dma_region *region)
 	err = check_busy(maps, region);
 	if (err)
 		return err;
-	err = hide(maps, region);
-	if (err)
-		return err;
-	/* Check again: a request may have started between the first check and the hiding. */
-	err = check_busy(maps, region);
+	for (map = maps; map; map = map->next)
+		table_remove(map, region->bit);
+	/* Check again: a request may have been prepared meanwhile. See dma.h. */
+	err = maps ? barrier_everywhere() : 0;
+	if (!err)
+		err = check_busy(maps, region);
 	if (err) {
-		unhide(maps, NULL);
+		add_to_tables(maps, NULL);
 		return err;
 	}
 	return unmap_hidden(maps, region);

@@ -9,11 +9,11 @@
 #include "mem/dma.h"
 
 /**
- * map_region - Map a region for one device and add it to the device's table
- * @map: the device's map
+ * map_region - Map a region for one device
+ * @map: the device's map; its @moving receives the span, for table_add()
  * @region: a region that it does not have
  *
- * Return: 0, -ENOMEM, or what the device returned; after a failure nothing has changed.
+ * Return: 0, or what the device returned.
  */
 int map_region(struct dma_map *map, const struct dma_region *region);
 
@@ -31,7 +31,8 @@ int maps_add_region(struct dma_map *maps, const struct dma_region *region);
  * @maps: the pool's list of maps, may be NULL
  * @region: the region
  *
- * Return: 0; -EBUSY while a request in flight uses the region; -ENOMEM; or the error of a device.
+ * Return: 0; -EBUSY while a request in flight uses the region; the error of a device; or -ENOSYS or
+ * the like of membarrier(2).
  * After a failure the region is mapped again for every device that accepts it.
  */
 int maps_remove_region(struct dma_map *maps, const struct dma_region *region);

@@ -5,15 +5,18 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <unistd.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 #include "mem/layout.h"
 #include "mem/node.h"
 #include "mem/pages.h"
 #include "mem/shortage.h"
 #include "util/bits.h"
+#include "util/fd.h"
 
 /* Missing in older C libraries. */
 #ifndef MFD_NOEXEC_SEAL
@@ -50,9 +53,9 @@ static int open_file(const struct pages_want *want, char *why)
 	if (want->huge)
 		flags |= MFD_HUGETLB | (unsigned)__builtin_ctzll(want->huge) << HUGE_SHIFT;
 	/* Hardened systems require MFD_NOEXEC_SEAL; kernels before 6.3 reject it. */
-	fd = memfd_create("vscsi", flags | MFD_NOEXEC_SEAL);
+	fd = fd_raise(memfd_create("vscsi", flags | MFD_NOEXEC_SEAL));
 	if (fd < 0 && errno == EINVAL)
-		fd = memfd_create("vscsi", flags);
+		fd = fd_raise(memfd_create("vscsi", flags));
 	if (fd >= 0)
 		return fd;
 	if (errno == ENODEV || errno == EINVAL || errno == ENOSYS)
@@ -66,6 +69,16 @@ static int open_file(const struct pages_want *want, char *why)
  */
 static int size_and_seal(int fd, uint64_t bytes, char *why)
 {
+	struct rlimit limit;
+
+	/* Beyond this limit the kernel would send SIGXFSZ. */
+	if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur < bytes) {
+		snprintf(why, PAGES_WHY,
+			 "a pool of %" PRIu64 " bytes is a file larger than this process may "
+			 "write, %" PRIu64 " bytes; raise ulimit -f",
+			 bytes, (uint64_t)limit.rlim_cur);
+		return -EFBIG;
+	}
 	if (ftruncate(fd, (off_t)bytes) < 0)
 		return explain(why, -errno, "setting the size of the memory file");
 	if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)

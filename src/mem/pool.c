@@ -99,6 +99,7 @@ int dma_pool_create(const struct vscsi_mem_opts *opts, struct vscsi_mem **out)
 	pthread_mutex_init(&mem->heap_lock, NULL);
 	pthread_mutex_init(&mem->regions_lock, NULL);
 	add_own_region(mem);
+	mem->unverified = known.flags & VSCSI_MEM_UNVERIFIED;
 	mem->fork.in_child = in_child;
 	err = fork_watch(&mem->fork);
 	if (err)
@@ -130,8 +131,8 @@ int dma_pool_destroy(struct vscsi_mem *mem)
 	fork_forget(&mem->fork);
 	/* No lock: the caller guarantees that no other thread uses the pool. */
 	for (bit = POOL_BIT + 1; bit < DMA_MAX_REGIONS; bit++) {
-		if (mem->present >> bit & 1 && mem->regions[bit].fd >= 0)
-			close(mem->regions[bit].fd);
+		if (mem->present >> bit & 1)
+			region_release(&mem->regions[bit]);
 	}
 	heap_destroy(mem->heap);
 	pages_destroy(&mem->pages);

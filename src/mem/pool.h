@@ -27,6 +27,7 @@
  * @present: the set of existing regions
  * @regions: indexed by region number
  * @maps: the maps of the devices that use the pool
+ * @unverified: made with VSCSI_MEM_UNVERIFIED
  * @fork: in the list of what a child process must not use; @forked: this is such a child
  */
 struct vscsi_mem {
@@ -37,11 +38,15 @@ struct vscsi_mem {
 	uint64_t present;
 	struct dma_region regions[DMA_MAX_REGIONS];
 	struct dma_map *maps;
+	bool unverified;
 	struct fork_entry fork;
 	bool forked;
 };
 
 /* 0; or -ECHILD with its text set in a child of the process that made the pool. */
 int pool_check(const struct vscsi_mem *mem);
+
+/* Gives the system back what it had to do for a registered region. */
+void region_release(const struct dma_region *region);
 
 #endif

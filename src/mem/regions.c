@@ -4,9 +4,9 @@
  * the arguments, maps.c updates the devices.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <unistd.h>
+#include <sys/mman.h>
 
 #include <vscsi/mem.h>
 
@@ -14,9 +14,7 @@
 #include "mem/maps.h"
 #include "mem/pool.h"
 #include "util/error.h"
-
-/* Descriptors below this are the standard streams, which the application may reopen at any time. */
-#define LOWEST_FD 3
+#include "util/fd.h"
 
 /* R-VU-34 and R-VU-35: regions never overlap. No sum overflows: see check.c. */
 static const struct dma_region *find_overlap(const struct vscsi_mem *mem, uint64_t addr,
@@ -46,7 +44,33 @@ static struct dma_region *find_registered(struct vscsi_mem *mem, const void *add
 	return NULL;
 }
 
-static int add_region(struct vscsi_mem *mem, struct dma_region *region)
+/*
+ * What a region needs from the system: a duplicate of its file, as the application may close its
+ * own before the next device is opened; and where it is private, that no child gets it. After a
+ * fork() it is copied when it is written, and it may be the parent that gets the copy, while the
+ * device goes on with the original.
+ */
+static int acquire(struct dma_region *region, int fd)
+{
+	region->fd = fd < 0 ? -1 : fd_copy(fd);
+	if (fd >= 0 && region->fd < 0)
+		return error_set(-errno, "duplicating file descriptor %d: %m", fd);
+	if (region->unforked &&
+	    madvise((void *)(uintptr_t)region->addr, region->len, MADV_DONTFORK))
+		return error_set(-errno, "excluding the memory at 0x%" PRIx64 " from fork(): %m",
+				 region->addr);
+	return 0;
+}
+
+void region_release(const struct dma_region *region)
+{
+	if (region->fd >= 0)
+		close(region->fd);
+	if (region->unforked)
+		madvise((void *)(uintptr_t)region->addr, region->len, MADV_DOFORK);
+}
+
+static int add_region(struct vscsi_mem *mem, struct dma_region *region, int fd)
 {
 	const struct dma_region *other = find_overlap(mem, region->addr, region->len);
 	const uint64_t all = (UINT64_C(1) << DMA_MAX_REGIONS) - 1;
@@ -62,9 +86,13 @@ static int add_region(struct vscsi_mem *mem, struct dma_region *region)
 				 VSCSI_MEM_MAX_REGIONS);
 	/* A number can be reused: its region was removed only after no request referred to it. */
 	region->bit = (unsigned)__builtin_ctzll(~mem->present);
-	err = maps_add_region(mem->maps, region);
-	if (err)
+	err = acquire(region, fd);
+	if (!err)
+		err = maps_add_region(mem->maps, region);
+	if (err) {
+		region_release(region);
 		return err;
+	}
 	mem->regions[region->bit] = *region;
 	mem->present |= UINT64_C(1) << region->bit;
 	return 0;
@@ -72,28 +100,19 @@ static int add_region(struct vscsi_mem *mem, struct dma_region *region)
 
 int dma_register(struct vscsi_mem *mem, void *addr, size_t len, int fd, uint64_t fd_offset)
 {
-	struct dma_region region = {
-		.addr = (uintptr_t)addr, .len = len, .fd = -1, .fd_offset = fd_offset};
+	struct dma_region region = {.addr = (uintptr_t)addr, .len = len, .fd_offset = fd_offset};
 	int err;
 
 	if (!mem)
 		return error_set(-EINVAL, "mem is NULL; pass the pool to register memory with");
 	err = pool_check(mem);
 	if (!err)
-		err = check_region(addr, len, fd, fd_offset);
+		err = check_region(addr, len, fd, fd_offset, !mem->unverified, &region.unforked);
 	if (err)
 		return err;
-	/* Duplicated: the application may close its descriptor before the next device is opened. */
-	if (fd >= 0) {
-		region.fd = fcntl(fd, F_DUPFD_CLOEXEC, LOWEST_FD);
-		if (region.fd < 0)
-			return error_set(-errno, "duplicating file descriptor %d: %m", fd);
-	}
 	pthread_mutex_lock(&mem->regions_lock);
-	err = add_region(mem, &region);
+	err = add_region(mem, &region, fd);
 	pthread_mutex_unlock(&mem->regions_lock);
-	if (err && region.fd >= 0)
-		close(region.fd);
 	return err;
 }
 
@@ -104,8 +123,7 @@ static int remove_region(struct vscsi_mem *mem, struct dma_region *region)
 	err = maps_remove_region(mem->maps, region);
 	if (err)
 		return err;
-	if (region->fd >= 0)
-		close(region->fd);
+	region_release(region);
 	mem->present &= ~(UINT64_C(1) << region->bit);
 	return 0;
 }

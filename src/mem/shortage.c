@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -13,13 +14,14 @@
 #include <vscsi/mem.h>
 
 #include "mem/shortage.h"
+#include "util/fd.h"
 
 /* The sysfs directory with the counters: of the whole machine, or of the required node. */
-static void find_directory(const struct pages_want *want, char *directory, size_t len)
+static void find_directory(const struct pages_want *want, bool node, char *directory, size_t len)
 {
 	char root[64] = "/sys/kernel/mm";
 
-	if (want->numa != VSCSI_NUMA_LOCAL && numa_available() >= 0 && numa_max_node() > 0)
+	if (node)
 		snprintf(root, sizeof(root), "/sys/devices/system/node/node%u", want->numa - 1);
 	snprintf(directory, len, "%s/hugepages/hugepages-%" PRIu64 "kB", root, want->huge / 1024);
 }
@@ -31,12 +33,36 @@ static int read_count(const char *directory, const char *name, uint64_t *count)
 	int got;
 
 	snprintf(path, sizeof(path), "%s/%s", directory, name);
-	file = fopen(path, "re");
+	file = fd_open_text(path);
 	if (!file)
 		return -errno;
 	got = fscanf(file, "%" SCNu64, count);
 	fclose(file);
 	return got == 1 ? 0 : -EIO;
+}
+
+/* Hugepages of one size. @reserved: free, but promised to mappings of other processes already. */
+struct count {
+	uint64_t total;
+	uint64_t free;
+	uint64_t reserved;
+};
+
+/* A node has no count of those that are reserved. */
+static int read_counts(const char *directory, struct count *count)
+{
+	int err;
+
+	err = read_count(directory, "nr_hugepages", &count->total);
+	if (!err)
+		err = read_count(directory, "free_hugepages", &count->free);
+	if (err)
+		return err;
+	if (read_count(directory, "resv_hugepages", &count->reserved))
+		count->reserved = 0;
+	if (count->reserved > count->free)
+		count->reserved = count->free;
+	return 0;
 }
 
 /* ENOENT means that the kernel does not support this page size; other errors say nothing. */
@@ -61,23 +87,30 @@ void shortage_explain(const struct pages_want *want, char *why)
 {
 	const uint64_t need = want->bytes / want->huge;
 	const uint64_t mib = want->huge >> 20;
-	uint64_t total;
-	uint64_t free;
+	struct count all;
+	struct count count;
 	char directory[128];
 	int err;
 
-	find_directory(want, directory, sizeof(directory));
-	err = read_count(directory, "nr_hugepages", &total);
-	if (!err)
-		err = read_count(directory, "free_hugepages", &free);
+	find_directory(want, false, directory, sizeof(directory));
+	err = read_counts(directory, &all);
+	count = all;
+	if (!err && want->numa != VSCSI_NUMA_LOCAL && numa_available() >= 0 &&
+	    numa_max_node() > 0) {
+		find_directory(want, true, directory, sizeof(directory));
+		err = read_counts(directory, &count);
+	}
 	if (err) {
 		explain_unread(want, err, why);
 		return;
 	}
-	/* Add all that are needed, not only those missing: free ones may be reserved already. */
+	/* Reservations are of no node; they may be met anywhere. */
+	if (count.free > all.free - all.reserved)
+		count.free = all.free - all.reserved;
+	/* Add all that are needed, not only those missing: others may reserve them meanwhile. */
 	snprintf(why, PAGES_WHY,
 		 "%" PRIu64 " hugepages of %" PRIu64 " MiB are not available (%" PRIu64
-		 " of %" PRIu64 " are free); reserve more as root: `echo %" PRIu64
+		 " of %" PRIu64 " are free and not reserved); reserve more as root: `echo %" PRIu64
 		 " > %s/nr_hugepages`, or use VSCSI_MEM_ORDINARY",
-		 need, mib, free, total, total + need, directory);
+		 need, mib, count.free, count.total, count.total + need, directory);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Translation tables (struct dma_table): build a new one from the current one, publish it, revert
- * to the previous one. The caller holds regions_lock. Nothing here calls a device.
+ * Changes of translation tables (struct dma_table). The caller holds regions_lock. Nothing here
+ * calls a device, allocates, or can fail.
  */
 #ifndef MEM_TABLE_H
 #define MEM_TABLE_H
@@ -9,51 +9,19 @@
 #include "mem/dma.h"
 
 /**
- * table_add_region - Publish a table with one more region
- * @map: whose table; it need not have one yet
- * @region: the region, which overlaps none in the table
- * @iova: its IOVA
- *
- * Return: 0 or -ENOMEM, with the error text set.
+ * table_add - Publish a table with one more region
+ * @map: @map->moving is the region's span, which overlaps none in the table
  */
-int table_add_region(struct dma_map *map, const struct dma_region *region, uint64_t iova);
+void table_add(struct dma_map *map);
 
 /**
- * table_remove_region - Publish a table without a region
- * @bit: the region's number; need not be in the table
- *
- * Return: 0 or -ENOMEM, with the error text set.
- */
-int table_remove_region(struct dma_map *map, unsigned bit);
-
-/**
- * table_revert - Make the previous table current again
- * @map: the last publication has not been reverted yet
- *
- * Can't fail. The replaced table is kept: a reader may still use it.
- */
-void table_revert(struct dma_map *map);
-
-/**
- * table_span - Find a region in the current table
+ * table_remove - Publish a table without a region
  * @bit: the region's number
  *
- * Return: the span, valid as long as the map; NULL if the region is not in the table.
- */
-const struct dma_span *table_span(const struct dma_map *map, unsigned bit);
-
-/**
- * table_previous_span - Find a region in the table that table_revert() would restore
- * @map: the last publication has not been reverted yet
+ * The span is left in @map->moving for table_add(), with length 0 if the table has none.
  *
- * Return: see table_span().
+ * Return: whether the table had it.
  */
-const struct dma_span *table_previous_span(const struct dma_map *map, unsigned bit);
-
-/**
- * table_free_all - Free all tables of a map
- * @map: no reader is left
- */
-void table_free_all(struct dma_map *map);
+bool table_remove(struct dma_map *map, unsigned bit);
 
 #endif

@@ -7,8 +7,9 @@
 
 #include <vscsi/scsi.h>
 
-#include "queue/timeout.h"
+#include "queue/complete.h"
 #include "queue/request.h"
+#include "queue/timeout.h"
 #include "util/options.h"
 
 /* Shortest CDB that SCSI has. */
@@ -27,12 +28,12 @@ static int check(const struct vscsi_command *command)
 int queue_command(struct vscsi_queue *queue, struct io_lun *lun, const struct vscsi_command *user,
 		  uint64_t user_data)
 {
+	struct ioq *ioq = queue->ioq;
 	struct request request;
 	struct vscsi_command command;
 	struct slot *slot;
 	int err;
 
-	request_init(&request);
 	err = options_copy(&command, sizeof(command), user);
 	if (!err)
 		err = check(&command);
@@ -40,22 +41,26 @@ int queue_command(struct vscsi_queue *queue, struct io_lun *lun, const struct vs
 		err = request_begin(queue, lun, &slot);
 	if (err)
 		return err;
-	err = request_gather(queue->ioq, &request, command.out, command.out_count, true);
-	if (!err)
-		err = request_gather(queue->ioq, &request, command.in, command.in_count, false);
-	/* Both directions in one command need the feature (virtio 1.4, 5.6.6.1.1). */
-	if (!err && request.out_bytes && request.in_bytes &&
-	    !queue_set_has(queue->ioq->set, VIRTIO_SCSI_F_INOUT))
-		err = -EOPNOTSUPP;
-	if (err)
-		return request_abandon(queue, lun, slot, err);
-	slot->task_attr = (uint8_t)command.attr;
-	memset(slot->cdb, 0, sizeof(slot->cdb));
-	memcpy(slot->cdb, command.cdb, command.cdb_len);
-	request_fill(queue->ioq, slot, lun, &request);
+	do {
+		request_init(ioq, &request);
+		err = request_gather(ioq, &request, command.out, command.out_count, true);
+		if (!err)
+			err = request_gather(ioq, &request, command.in, command.in_count, false);
+		/* Both directions in one command need the feature (virtio 1.4, 5.6.6.1.1). */
+		if (!err && request.out_bytes && request.in_bytes &&
+		    !queue_set_has(ioq->set, VIRTIO_SCSI_F_INOUT))
+			err = -EOPNOTSUPP;
+		if (err) {
+			slot_clean(slot);
+			return request_abandon(queue, lun, slot, err);
+		}
+		slot->task_attr = (uint8_t)command.attr;
+		memset(slot->cdb, 0, sizeof(slot->cdb));
+		memcpy(slot->cdb, command.cdb, command.cdb_len);
+	} while (!request_fill(ioq, slot, lun, &request));
 	slot->flags |= SLOT_RAW;
-	slot_timer(queue->ioq, slot)->timeout_ms =
-		timeout_set(queue->ioq->set, command.timeout_ms, lun->timeout_ms);
+	slot_timer(ioq, slot)->timeout_ms =
+		timeout_set(ioq->set, command.timeout_ms, lun->timeout_ms);
 	if (!(command.flags & VSCSI_COMMAND_REPEATABLE))
 		slot->flags |= SLOT_NO_REPLAY;
 	slot->retries = (uint16_t)(command.retries < UINT16_MAX ? command.retries : UINT16_MAX);

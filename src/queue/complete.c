@@ -109,8 +109,7 @@ static void finish_replayed(const struct ioq *ioq, const struct slot *slot)
 	atomic_fetch_sub_explicit(&set->replayed, 1, memory_order_release);
 }
 
-/* Other commands write less of these. */
-static void clean_raw(struct slot *slot)
+void slot_clean(struct slot *slot)
 {
 	slot->task_attr = 0;
 	memset(slot->cdb, 0, sizeof(slot->cdb));
@@ -121,7 +120,7 @@ void slot_finish(struct ioq *ioq, struct slot *slot)
 	if (slot_state(slot) == SLOT_ABORTING)
 		timeout_ended(ioq, slot);
 	if (slot->flags & SLOT_RAW)
-		clean_raw(slot);
+		slot_clean(slot);
 	if (slot->flags & SLOT_REPLAYED)
 		finish_replayed(ioq, slot);
 	slot->tries = 0;

@@ -39,6 +39,9 @@ struct slot *slot_of_used(struct ioq *ioq, struct ring_used used);
  */
 void slot_lose(struct ioq *ioq, struct slot *slot, int result);
 
+/* Cleans what a raw command left in the slot: other commands write less. */
+void slot_clean(struct slot *slot);
+
 /* What a request ends with whose device is lost and that is not sent again. */
 int slot_lost_result(const struct ioq *ioq, const struct slot *slot);
 

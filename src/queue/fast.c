@@ -61,15 +61,28 @@ ALWAYS_INLINE struct vring_desc *data_descs(const struct ioq *ioq, const struct 
 }
 
 /*
- * Takes the first free slot, which has its shape and its data descriptors already, writes the rest
- * and hands it to the ring: the LUN, the CDB's numbers, the private part and the ring's entry.
+ * Writes what other threads look at before they take memory away, and only then asks whether the
+ * cached region is still current: see dma.h. Returns false, with the slot as it was, when it isn't.
  */
-ALWAYS_INLINE int push(struct vscsi_queue *queue, struct slot *slot, struct io_lun *lun,
-		       uint64_t lba, uint32_t blocks, uint64_t user_data, uint32_t len,
-		       struct layout l)
+ALWAYS_INLINE bool claim(struct ioq *ioq, struct slot *slot, struct io_lun *lun)
+{
+	atomic_store_explicit(&slot->regions, ioq->cache.span.set, memory_order_relaxed);
+	atomic_store_explicit(&slot->lun, lun, memory_order_relaxed);
+	if (likely(dma_current(ioq->map, &ioq->cache.version)))
+		return true;
+	atomic_store_explicit(&slot->lun, NULL, memory_order_relaxed);
+	return false;
+}
+
+/*
+ * Takes the first free slot, which has its shape, its LUN and its data descriptors already, writes
+ * the rest and hands it to the ring: the CDB's numbers, the private part and the ring's entry.
+ */
+ALWAYS_INLINE void push(struct vscsi_queue *queue, struct ioq *ioq, struct slot *slot,
+			struct io_lun *lun, uint64_t lba, uint32_t blocks, uint64_t user_data,
+			uint32_t len, struct layout l)
 {
 	struct virtio_scsi_cmd_req *header = slot->header;
-	struct ioq *ioq = queue->ioq;
 	/* Where tables lie in the slots, a slot's number is its head. */
 	uint16_t head = l.direct ? slot->head : ioq->free;
 
@@ -84,9 +97,7 @@ ALWAYS_INLINE int push(struct vscsi_queue *queue, struct slot *slot, struct io_l
 		slot->out_len = len;
 	else
 		slot->expect = len + (uint32_t)sizeof(struct virtio_scsi_cmd_resp);
-	atomic_store_explicit(&slot->regions, ioq->cache.span.set, memory_order_relaxed);
 	slot->user_data = user_data;
-	atomic_store_explicit(&slot->lun, lun, memory_order_relaxed);
 	slot->lba = lba;
 	/* All slots of an exclusive queue are its handle's. */
 	if (l.shared) {
@@ -101,7 +112,6 @@ ALWAYS_INLINE int push(struct vscsi_queue *queue, struct slot *slot, struct io_l
 	slot->state = SLOT_IN_RING;
 	slot->pushed = virtq_next_as(&ioq->vq, l.format);
 	virtq_push_untracked_as(&ioq->vq, l.format, head);
-	return 0;
 }
 
 /* One buffer. Returns false, with nothing touched, when it is not of the layout's plain kind. */
@@ -113,19 +123,19 @@ ALWAYS_INLINE bool put_one(struct vscsi_queue *queue, struct io_lun *lun, const 
 	struct vring_desc *data;
 	struct slot *slot;
 
-	if (unlikely(!dma_cache_covers(ioq->map, &ioq->cache, buf, len)))
+	if (unlikely(!dma_cache_covers(&ioq->cache, buf, len)))
 		return false;
 	if (unlikely(!is_plain(queue, lun, lba, blocks, l)))
 		return false;
 	slot = &ioq->slots[ioq->free];
 	/* The slot that ends the list of free ones has no shape: the queue is full. */
-	if (unlikely(slot->shape != shape_for(l, 1)))
+	if (unlikely(slot->shape != shape_for(l, 1)) || unlikely(!claim(ioq, slot, lun)))
 		return false;
 	data = data_descs(ioq, slot, l);
 	slot->addr = (uintptr_t)buf + ioq->cache.span.delta;
 	data->addr = htole64(slot->addr);
 	data->len = htole32((uint32_t)len);
-	push(queue, slot, lun, lba, blocks, user_data, (uint32_t)len, l);
+	push(queue, ioq, slot, lun, lba, blocks, user_data, (uint32_t)len, l);
 	return true;
 }
 
@@ -188,8 +198,6 @@ ALWAYS_INLINE bool put_vector(struct vscsi_queue *queue, struct io_lun *lun,
 	struct segment *copy;
 	struct slot *slot;
 
-	if (unlikely(!dma_cache_valid(ioq->map, &ioq->cache)))
-		return false;
 	if (unlikely(!is_plain(queue, lun, lba, blocks, l)))
 		return false;
 	slot = &ioq->slots[ioq->free];
@@ -199,18 +207,22 @@ ALWAYS_INLINE bool put_vector(struct vscsi_queue *queue, struct io_lun *lun,
 	copy = ioq->copies[ioq->free].segments;
 	if (unlikely(put_segments(&ioq->cache, data_descs(ioq, slot, l), copy, iov, segs) != bytes))
 		return false;
+	if (unlikely(!claim(ioq, slot, lun)))
+		return false;
 	slot->addr = copy->addr;
-	push(queue, slot, lun, lba, blocks, user_data, (uint32_t)bytes, l);
+	push(queue, ioq, slot, lun, lba, blocks, user_data, (uint32_t)bytes, l);
 	return true;
 }
 
 /*
- * What a fast path didn't take: a buffer in another region than last time is looked up here, as the
- * fast path calls nothing, and tried once more; all else is for the general path.
+ * What a fast path didn't take: a buffer in another region than last time, or after a change of the
+ * regions, is looked up here, as the fast path calls nothing, and tried once more; all else is for
+ * the general path.
  */
 static bool find_region(struct ioq *ioq, const void *buf)
 {
-	return !dma_cache_covers(ioq->map, &ioq->cache, buf, 1) &&
+	return (!dma_cache_covers(&ioq->cache, buf, 1) ||
+		!dma_current(ioq->map, &ioq->cache.version)) &&
 	       dma_find(ioq->map, &ioq->cache, (uintptr_t)buf);
 }
 

@@ -22,7 +22,7 @@ int queue_flush(struct vscsi_queue *queue, struct io_lun *lun, uint64_t user_dat
 	err = request_begin(queue, lun, &slot);
 	if (err)
 		return err;
-	request_init(&request);
+	request_init(queue->ioq, &request);
 	scsi_cdb_sync_cache(slot->cdb, lun->sync_cache_16);
 	request_fill(queue->ioq, slot, lun, &request);
 	return request_commit(queue, lun, slot, user_data);
@@ -53,10 +53,10 @@ int queue_unmap(struct vscsi_queue *queue, struct io_lun *lun, const struct vscs
 	}
 	if (blocks > IO_LUN_LIMIT(lun, max_unmap_blocks))
 		return -E2BIG;
-	request_init(&request);
 	err = request_begin(queue, lun, &slot);
 	if (err)
 		return err;
+	request_init(queue->ioq, &request);
 	list = slot_copy(queue->ioq, slot)->parameters;
 	scsi_unmap_header(list, count);
 	for (i = 0; i < count; i++)
@@ -82,15 +82,17 @@ int queue_write_zeroes(struct vscsi_queue *queue, struct io_lun *lun, uint64_t l
 		return -E2BIG;
 	if (lun->read_only)
 		return -EROFS;
-	request_init(&request);
 	err = request_begin(queue, lun, &slot);
 	if (err)
 		return err;
-	err = request_gather(queue->ioq, &request, &zeroes, 1, true);
-	if (err)
-		return request_abandon(queue, lun, slot, err);
-	scsi_cdb_write_same(slot->cdb, lba, blocks, SCSI_WS_16 | (unmap ? SCSI_WS_UNMAP : 0));
-	request_fill(queue->ioq, slot, lun, &request);
+	do {
+		request_init(queue->ioq, &request);
+		err = request_gather(queue->ioq, &request, &zeroes, 1, true);
+		if (err)
+			return request_abandon(queue, lun, slot, err);
+		scsi_cdb_write_same(slot->cdb, lba, blocks,
+				    SCSI_WS_16 | (unmap ? SCSI_WS_UNMAP : 0));
+	} while (!request_fill(queue->ioq, slot, lun, &request));
 	return request_commit(queue, lun, slot, user_data);
 }
 
@@ -111,15 +113,16 @@ int queue_compare_and_write(struct vscsi_queue *queue, struct io_lun *lun, const
 		return io_lun_max_caw(lun) ? -E2BIG : -EOPNOTSUPP;
 	if (lun->read_only)
 		return -EROFS;
-	request_init(&request);
 	err = request_begin(queue, lun, &slot);
 	if (err)
 		return err;
-	err = request_gather(queue->ioq, &request, iov, 2, true);
-	if (err)
-		return request_abandon(queue, lun, slot, err);
-	scsi_cdb_compare_and_write(slot->cdb, lba, (uint8_t)blocks, flags & VSCSI_IO_FUA);
-	request_fill(queue->ioq, slot, lun, &request);
+	do {
+		request_init(queue->ioq, &request);
+		err = request_gather(queue->ioq, &request, iov, 2, true);
+		if (err)
+			return request_abandon(queue, lun, slot, err);
+		scsi_cdb_compare_and_write(slot->cdb, lba, (uint8_t)blocks, flags & VSCSI_IO_FUA);
+	} while (!request_fill(queue->ioq, slot, lun, &request));
 	slot->flags |= SLOT_NO_REPLAY;
 	return request_commit(queue, lun, slot, user_data);
 }

@@ -176,7 +176,8 @@ enum slot_state {
  * struct slot - The private part of a request
  * @header: the start of its place in DMA memory
  * @user_data: as given with the request
- * @lun: LUN of the request; NULL while it is FREE or PREPARED. Read by other threads too
+ * @lun: LUN of the request; NULL while it is FREE, or PREPARED and not filled yet. Read by other
+ *	threads too
  * @regions: DMA regions that its buffers are in. Read by other threads too
  * @owner: handle that prepared it
  * @out_len: bytes of data for the device; 0 in a slot whose shape has none

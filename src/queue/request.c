@@ -53,7 +53,6 @@ int request_commit(struct vscsi_queue *queue, struct io_lun *lun, struct slot *s
 {
 	slot->owner = queue;
 	slot->user_data = user_data;
-	atomic_store_explicit(&slot->lun, lun, memory_order_relaxed);
 	if (likely(io_lun_state(lun) == LUN_PRESENT))
 		slot_push(queue->ioq, slot);
 	else
@@ -143,7 +142,7 @@ void request_add_parameters(struct ioq *ioq, struct request *request, const stru
 	piece->region = 0;
 }
 
-void request_fill(struct ioq *ioq, struct slot *slot, const struct io_lun *lun,
+bool request_fill(struct ioq *ioq, struct slot *slot, struct io_lun *lun,
 		  const struct request *request)
 {
 	const unsigned count = request->out + request->in;
@@ -160,9 +159,15 @@ void request_fill(struct ioq *ioq, struct slot *slot, const struct io_lun *lun,
 	if (request->in_bytes)
 		slot->expect = (uint32_t)(sizeof(struct virtio_scsi_cmd_resp) + request->in_bytes);
 	atomic_store_explicit(&slot->regions, request->regions, memory_order_relaxed);
+	atomic_store_explicit(&slot->lun, lun, memory_order_relaxed);
+	if (request->regions && unlikely(!dma_current(ioq->map, &request->version))) {
+		atomic_store_explicit(&slot->lun, NULL, memory_order_relaxed);
+		return false;
+	}
 	if ((slot->shape & SHAPE_TABLE) != SHAPE(request->out, request->in))
 		slot_format(ioq, slot, request->out, request->in);
 	/* The CDB may be any now. */
 	slot->shape &= (uint16_t) ~(SHAPE_10 | SHAPE_16);
 	slot_write(ioq, slot, lun);
+	return true;
 }

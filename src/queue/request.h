@@ -23,6 +23,7 @@ struct piece {
  * @out_bytes, @in_bytes: their bytes
  * @regions: DMA regions that they are in
  * @parameters: bytes of parameters, which are one of the pieces
+ * @version: dma_version() before the first of them
  * @pieces: first those for the device, then those from it
  */
 struct request {
@@ -32,6 +33,7 @@ struct request {
 	uint64_t in_bytes;
 	uint64_t regions;
 	uint32_t parameters;
+	uint64_t version;
 	struct piece pieces[SLOT_MAX_SEGS];
 };
 
@@ -39,7 +41,7 @@ struct request {
  * request_begin - Take a slot for a request
  * @queue: the queue; locked when this returns 0
  * @lun: LUN that the request is for
- * @out: receives the slot: fill it, then request_commit() or request_abandon()
+ * @out: receives the slot: request_fill(), its CDB, then request_commit(); or request_abandon()
  *
  * Return: 0; -EAGAIN (full now); -ENODEV (the LUN is gone); -ENOTCONN; -EPERM, -ECHILD as
  * queue_check().
@@ -55,9 +57,10 @@ int request_abandon(struct vscsi_queue *queue, struct io_lun *lun, struct slot *
 int request_commit(struct vscsi_queue *queue, struct io_lun *lun, struct slot *slot,
 		   uint64_t user_data);
 
-/* Begins with a request that carries nothing; the other pieces needn't be cleaned. */
-static inline void request_init(struct request *request)
+/* Begins with a request that carries nothing; the pieces needn't be cleaned. */
+static inline void request_init(const struct ioq *ioq, struct request *request)
 {
+	request->version = dma_version(ioq->map);
 	request->out = 0;
 	request->in = 0;
 	request->out_bytes = 0;
@@ -88,8 +91,13 @@ int request_gather(struct ioq *ioq, struct request *request, const struct iovec 
 void request_add_parameters(struct ioq *ioq, struct request *request, const struct slot *slot,
 			    uint32_t bytes);
 
-/* Writes a request into its slot. The CDB is in slot.cdb already. */
-void request_fill(struct ioq *ioq, struct slot *slot, const struct io_lun *lun,
+/**
+ * request_fill - Write a request into its slot, whose CDB is in slot.cdb already
+ *
+ * Return: false, with nothing in the slot, when the regions of DMA memory changed since
+ * request_init(): what was gathered has to be gathered again. Never with nothing gathered.
+ */
+bool request_fill(struct ioq *ioq, struct slot *slot, struct io_lun *lun,
 		  const struct request *request);
 
 #endif

@@ -48,14 +48,16 @@ int queue_transfer(struct vscsi_queue *queue, struct io_lun *lun, const struct i
 		err = request_begin(queue, lun, &slot);
 	if (err)
 		return err;
-	request_init(&request);
-	err = request_gather(queue->ioq, &request, iov, iovcnt, write);
-	if (!err && request.out_bytes + request.in_bytes != (uint64_t)blocks * lun->block_size)
-		err = -EINVAL;
-	if (err)
-		return request_abandon(queue, lun, slot, err);
-	shape = put_cdb(slot->cdb, lun, lba, blocks, flags & VSCSI_IO_FUA, write);
-	request_fill(queue->ioq, slot, lun, &request);
+	do {
+		request_init(queue->ioq, &request);
+		err = request_gather(queue->ioq, &request, iov, iovcnt, write);
+		if (!err &&
+		    request.out_bytes + request.in_bytes != (uint64_t)blocks * lun->block_size)
+			err = -EINVAL;
+		if (err)
+			return request_abandon(queue, lun, slot, err);
+		shape = put_cdb(slot->cdb, lun, lba, blocks, flags & VSCSI_IO_FUA, write);
+	} while (!request_fill(queue->ioq, slot, lun, &request));
 	slot->shape |= shape;
 	slot->lba = lba;
 	return request_commit(queue, lun, slot, user_data);

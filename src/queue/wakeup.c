@@ -18,6 +18,7 @@
 
 #include "queue/queue.h"
 #include "queue/resume.h"
+#include "util/fd.h"
 
 /* Handles signalled with one look at the list. */
 #define WAKEUPS 8u
@@ -45,8 +46,8 @@ static int create_wakeup(int call_fd, struct wakeup **out)
 
 	if (!wakeup)
 		return -ENOMEM;
-	wakeup->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	wakeup->set = epoll_create1(EPOLL_CLOEXEC);
+	wakeup->fd = fd_raise(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+	wakeup->set = fd_raise(epoll_create1(EPOLL_CLOEXEC));
 	if (wakeup->fd >= 0 && wakeup->set >= 0 && !watch(wakeup->set, wakeup->fd) &&
 	    !watch(wakeup->set, call_fd)) {
 		*out = wakeup;

@@ -176,7 +176,8 @@ static inline size_t transport_device_bytes(const struct transport_queue *queue)
  * @notify: tell the device that @index has something new. @data: where the ring stands, for the
  *	upper half of the notification (2.9); only looked at while @notify_data of the transport is
  *	set. Any thread; at most one system call
- * @mem_map, @mem_unmap: as struct dma_map_ops
+ * @mem_map, @mem_unmap: as struct dma_map_ops. On a connection that has ended, nothing can be
+ *	mapped, and @mem_unmap succeeds: the next connection doesn't map it
  * @mem_map_live: whether mem_map works while queues are started
  * @check: look without waiting whether something happened. @what receives TRANSPORT_*
  * @watch_fd: file descriptor that becomes readable when the connection ends, or when an operation

@@ -73,7 +73,7 @@ static int register_regions(struct load *load)
 		return -ENOMEM;
 	if (!bytes)
 		return 0;
-	load->fd = memfd_create("bench", MFD_CLOEXEC);
+	load->fd = memfd_create("bench", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (load->fd < 0 || ftruncate(load->fd, (off_t)bytes) < 0)
 		return -errno;
 	load->mapping = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, load->fd, 0);

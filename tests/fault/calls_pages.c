@@ -30,8 +30,8 @@ int __real_fcntl64(int fd, int command, ...);
 int __wrap_fcntl64(int fd, int command, ...);
 int __real_fstat64(int fd, struct stat *st);
 int __wrap_fstat64(int fd, struct stat *st);
-FILE *__real_fopen64(const char *path, const char *mode);
-FILE *__wrap_fopen64(const char *path, const char *mode);
+FILE *__real_fdopen(int fd, const char *mode);
+FILE *__wrap_fdopen(int fd, const char *mode);
 long __real_get_mempolicy(int *mode, unsigned long *mask, unsigned long max, void *addr,
 			  unsigned flags);
 long __wrap_get_mempolicy(int *mode, unsigned long *mask, unsigned long max, void *addr,
@@ -118,7 +118,7 @@ int __wrap_getcpu(unsigned *cpu, unsigned *node)
 	return fault_injected(CALL_MEMPOLICY) ? -1 : __real_getcpu(cpu, node);
 }
 
-FILE *__wrap_fopen64(const char *path, const char *mode)
+FILE *__wrap_fdopen(int fd, const char *mode)
 {
-	return fault_injected(CALL_FOPEN) ? NULL : __real_fopen64(path, mode);
+	return fault_injected(CALL_FDOPEN) ? NULL : __real_fdopen(fd, mode);
 }

@@ -61,8 +61,8 @@ const struct fault faults[] = {
 	REPORTED(FCNTL, EMFILE),
 	REPORTED(FSTAT, ENOMEM),
 	REPORTED(FSTATFS, EIO),
-	/* Only a number in an error text, which is then omitted. */
-	HARMLESS(FOPEN, FAILS, EMFILE),
+	/* A number in an error text, which is omitted; or what is mapped, needed to register. */
+	MAYBE(FDOPEN, ENOMEM),
 	HARMLESS(CLOSE, FAILS_LATE, EINTR),
 	HARMLESS(CLOSE, FAILS_LATE, EIO),
 	/* VFIO: many things may be missing, each with its own errno. */

@@ -121,7 +121,7 @@ static void make_world(struct world *w, const struct scenario *s)
 
 	memset(w, 0, sizeof(*w));
 	w->pool = pool;
-	w->own_fd = memfd_create("own", MFD_CLOEXEC);
+	w->own_fd = memfd_create("own", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	assert_int_equal(ftruncate(w->own_fd, WORLD_OWN), 0);
 	w->own = mmap(NULL, WORLD_OWN, PROT_READ | PROT_WRITE, MAP_SHARED, w->own_fd, 0);
 	assert_ptr_not_equal(w->own, MAP_FAILED);

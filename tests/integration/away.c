@@ -84,7 +84,7 @@ static void application_memory(void **state)
 	char *own;
 	int fd;
 
-	fd = memfd_create("own", MFD_CLOEXEC);
+	fd = memfd_create("own", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	assert_int_equal(ftruncate(fd, (off_t)(3 * part)), 0);
 	own = mmap(NULL, 3 * part, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	assert_ptr_not_equal(own, MAP_FAILED);

@@ -24,7 +24,7 @@ struct region {
 /* Creates a region at the address @where, or anywhere if NULL. */
 static struct region make_region(void *where)
 {
-	struct region region = {.fd = memfd_create("test", MFD_CLOEXEC)};
+	struct region region = {.fd = memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING)};
 
 	assert_true(region.fd >= 0);
 	assert_int_equal(ftruncate(region.fd, REGION), 0);

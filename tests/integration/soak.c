@@ -501,7 +501,7 @@ static void prepare_soak(struct soak *s)
 		s->workers[i].random = s->random + 2 * i;
 	}
 	assert_int_equal(vscsi_mem_create(&opts, &s->mem), 0);
-	s->own_fd = memfd_create("own", MFD_CLOEXEC);
+	s->own_fd = memfd_create("own", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	assert_int_equal(ftruncate(s->own_fd, (off_t)OWN), 0);
 	s->own = mmap(NULL, OWN, PROT_READ | PROT_WRITE, MAP_SHARED, s->own_fd, 0);
 	assert_ptr_not_equal(s->own, MAP_FAILED);

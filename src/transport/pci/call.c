@@ -12,6 +12,7 @@
 
 #include "transport/pci/function.h"
 #include "util/error.h"
+#include "util/fd.h"
 
 static bool listen_to(int epoll, int fd)
 {
@@ -28,10 +29,10 @@ int pci_call_open(struct pci_function *f, unsigned index, int vector_fd)
 		q->call = vector_fd;
 		return 0;
 	}
-	q->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	q->wake = fd_raise(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
 	if (q->wake < 0)
 		return error_no_fd();
-	q->call = epoll_create1(EPOLL_CLOEXEC);
+	q->call = fd_raise(epoll_create1(EPOLL_CLOEXEC));
 	if (q->call < 0 || !listen_to(q->call, vector_fd) || !listen_to(q->call, q->wake))
 		return error_no_fd();
 	return 0;

@@ -16,6 +16,7 @@
 
 #include "transport/pci/function.h"
 #include "util/error.h"
+#include "util/fd.h"
 #include "util/log.h"
 
 #define FIRST_REQUEST 2u /* virtio 1.4, 5.6.2 */
@@ -55,7 +56,7 @@ static int make_vectors(struct pci_function *f, unsigned count)
 	unsigned i;
 
 	for (i = 0; i < count; i++) {
-		f->vector_fds[i] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+		f->vector_fds[i] = fd_raise(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
 		if (f->vector_fds[i] < 0)
 			return error_no_fd();
 	}

@@ -14,6 +14,7 @@
 
 #include "transport/pci/vfio.h"
 #include "util/error.h"
+#include "util/fd.h"
 #include "util/log.h"
 
 static int find_group(const char *name, char *group, size_t room)
@@ -38,7 +39,7 @@ static int open_container(struct vfio *v)
 {
 	int version;
 
-	v->container = open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC);
+	v->container = fd_raise(open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC));
 	if (v->container < 0)
 		return error_set(
 			-errno,
@@ -85,7 +86,7 @@ static int open_group(struct vfio *v, const char *group, const char *path)
 {
 	struct vfio_group_status status = {.argsz = sizeof(status)};
 
-	v->group = open(path, O_RDWR | O_CLOEXEC);
+	v->group = fd_raise(open(path, O_RDWR | O_CLOEXEC));
 	if (v->group < 0 && errno == EBUSY)
 		return error_set(
 			-EBUSY,
@@ -113,7 +114,7 @@ static int join(struct vfio *v, int iommu)
 			"setting up the IOMMU for %s: %m; if interrupt remapping is missing, "
 			"see vfio_iommu_type1's allow_unsafe_interrupts",
 			v->bus.name);
-	v->device = ioctl(v->group, VFIO_GROUP_GET_DEVICE_FD, v->bus.name);
+	v->device = fd_raise(ioctl(v->group, VFIO_GROUP_GET_DEVICE_FD, v->bus.name));
 	if (v->device < 0)
 		return error_set(-errno, "opening %s through VFIO: %m", v->bus.name);
 	fcntl(v->device, F_SETFD, FD_CLOEXEC);

@@ -14,6 +14,7 @@
 #include "transport/pci/iommufd_abi.h"
 #include "transport/pci/vfio.h"
 #include "util/error.h"
+#include "util/fd.h"
 
 #define IOMMU "/dev/iommu"
 
@@ -54,12 +55,12 @@ static int open_files(struct vfio *v)
 				 "older than 6.6 or built without CONFIG_VFIO_DEVICE_CDEV; use "
 				 "iommu=group",
 				 v->bus.name);
-	v->container = open(IOMMU, O_RDWR | O_CLOEXEC);
+	v->container = fd_raise(open(IOMMU, O_RDWR | O_CLOEXEC));
 	if (v->container < 0)
 		return error_set(-errno,
 				 "opening " IOMMU ": %m; modprobe iommufd, let this user read and "
 				 "write the file, or use iommu=group");
-	v->device = open(path, O_RDWR | O_CLOEXEC);
+	v->device = fd_raise(open(path, O_RDWR | O_CLOEXEC));
 	if (v->device < 0)
 		return error_set(-errno,
 				 "opening %s for %s: %m; let this user read and write that file",

@@ -11,6 +11,7 @@
 #include "transport/pci/vfio.h"
 #include "transport/transport.h"
 #include "util/error.h"
+#include "util/fd.h"
 
 #define MAX_VECTORS 2048u /* of any function (PCI 3.0, 6.8.2) */
 
@@ -65,7 +66,7 @@ static unsigned count_irqs(struct vfio *v, unsigned index)
  */
 int vfio_irq_init(struct vfio *v)
 {
-	v->call = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	v->call = fd_raise(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
 	if (v->call < 0)
 		return error_no_fd();
 	if (count_irqs(v, VFIO_PCI_REQ_IRQ_INDEX))

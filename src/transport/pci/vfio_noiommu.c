@@ -11,6 +11,7 @@
 
 #include "transport/pci/vfio.h"
 #include "util/error.h"
+#include "util/fd.h"
 
 /* An entry of /proc/self/pagemap: whether the page is there, and its number. */
 #define PRESENT (UINT64_C(1) << 63)
@@ -79,7 +80,7 @@ int vfio_dma_where(struct pci_bus *bus, uint64_t addr, uint64_t len, int fd, uin
 				 "without an IOMMU %s can be given hugepages only; reserve some: "
 				 "echo 64 > /proc/sys/vm/nr_hugepages",
 				 bus->name);
-	pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	pagemap = fd_raise(open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC));
 	if (pagemap < 0)
 		return error_set(-errno, "opening /proc/self/pagemap: %m");
 	ret = look_up(pagemap, addr, len, step, iova);

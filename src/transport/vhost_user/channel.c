@@ -11,6 +11,7 @@
 
 #include "transport/vhost_user/session.h"
 #include "util/error.h"
+#include "util/fd.h"
 #include "util/log.h"
 
 /* Messages and pieces of them that one call handles; the rest waits for the next call. */
@@ -50,10 +51,14 @@ int vu_channel_open(struct vu *vu, void *arg)
 		return 0;
 	if (vu->channel.fd < 0) {
 		if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
-			return error_set(-errno, "making a pair of sockets failed: %s",
-					 strerror(errno));
-		vu->channel.fd = pair[0];
-		vu->channel.theirs = pair[1];
+			return error_set(-errno, "making a pair of sockets failed: %m");
+		vu->channel.fd = fd_raise(pair[0]);
+		vu->channel.theirs = fd_raise(pair[1]);
+		if (vu->channel.fd < 0 || vu->channel.theirs < 0) {
+			ret = error_set(-errno, "making a pair of sockets failed: %m");
+			vu_channel_close(vu);
+			return ret;
+		}
 	}
 	/* The back-end has one. */
 	if (vu->channel.theirs < 0)

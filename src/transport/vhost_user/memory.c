@@ -307,10 +307,15 @@ int vu_mem_unmap(struct transport *t, const struct dma_region *region, uint64_t 
 	if (at == vu->count)
 		return error_set(-ENOENT, "the memory at 0x%" PRIx64 " is not mapped",
 				 region->addr);
+	change.region = vu->regions[at];
+	/* It has gone with the connection; the next one isn't shown it. */
+	if (vu->fd < 0) {
+		take_out(vu->regions, vu->fds, vu->count--, iova);
+		return 0;
+	}
 	ret = check_idle(vu);
 	if (ret)
 		return ret;
-	change.region = vu->regions[at];
 	return make_change(vu, &change);
 }
 

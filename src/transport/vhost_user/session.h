@@ -108,7 +108,9 @@ struct vu_channel {
  * @fd: main socket; -1 once the connection is lost
  * @owned: whether @fd is ours to close; a handed-over one is not until open() succeeds
  * @handed_over: whether it was the caller's before that; @ended: and where it is once it is lost
- * @path: socket to connect to again; empty for a handed-over one
+ * @path: socket to connect to again, wherever the working directory is by then; empty for a
+ *	handed-over one
+ * @directory: what @path begins with, where the whole path is too long for an address; -1: none
  * @opts: options of the address, which hold for each further connection
  * @timeout_ms: limit for each message, its answer included
  * @exchange: the message on its way
@@ -145,6 +147,7 @@ struct vu {
 	bool handed_over;
 	int ended;
 	char path[108];
+	int directory;
 	struct transport_opts opts;
 	unsigned timeout_ms;
 	struct vu_exchange exchange;
@@ -214,7 +217,7 @@ int vu_run_steps(struct vu *vu, vu_step *const *steps, unsigned count, void *arg
  * vu_take_address - Note where to connect to
  * @where: path of a socket, or "fd=N", which is the connection already
  *
- * Return: 0; -EINVAL, -ENAMETOOLONG.
+ * Return: 0; -EINVAL, -ENAMETOOLONG; or what getcwd() or open() of the socket's directory said.
  */
 int vu_take_address(struct vu *vu, const char *where);
 
@@ -287,7 +290,8 @@ int vu_wait_ready(struct transport *t, int timeout_ms);
  * @keep: receives the first descriptor that comes along, where it is -1 before; NULL: none
  * @fds: set to true when other descriptors came along; they are closed
  *
- * Return: bytes; 0 when the peer hung up; -EAGAIN; -EPROTO when control data was cut off; -errno.
+ * Return: bytes; 0 when the peer hung up; -EAGAIN; -EPROTO when more descriptors came than any
+ * message has; -EMFILE when this process may have no more of them; -errno.
  */
 ssize_t vu_recv(int fd, void *buf, size_t len, int *keep, bool *fds);
 

@@ -5,6 +5,9 @@
  * (vhost-user, "Introduction").
  */
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -13,6 +16,7 @@
 
 #include "transport/vhost_user/session.h"
 #include "util/error.h"
+#include "util/fd.h"
 
 /* A number with nothing before or after it; -1 for anything else. */
 static int parse_fd(const char *text)
@@ -56,6 +60,50 @@ static int take_over(struct vu *vu, const char *text)
 	return 0;
 }
 
+/* Holds the directory of a socket whose whole path is longer than the kernel takes. */
+static int hold_directory(struct vu *vu, const char *where)
+{
+	const char *slash = strrchr(where, '/');
+	char name[sizeof(vu->path)] = ".";
+	int len;
+
+	if (slash)
+		snprintf(name, sizeof(name), "%.*s", (int)(slash - where), where);
+	vu->directory = fd_raise(open(name, O_PATH | O_DIRECTORY | O_CLOEXEC));
+	if (vu->directory < 0)
+		return error_set(-errno, "opening \"%s\", the directory of the socket, failed: %m",
+				 name);
+	len = snprintf(vu->path, sizeof(vu->path), "/proc/self/fd/%d", vu->directory);
+	if (access(vu->path, F_OK) == 0)
+		len += snprintf(vu->path + len, sizeof(vu->path) - (size_t)len, "/%s",
+				slash ? slash + 1 : where);
+	else
+		len = sizeof(vu->path);
+	if ((size_t)len < sizeof(vu->path))
+		return 0;
+	return error_set(-ENAMETOOLONG,
+			 "\"%s\" is relative, and the path of a socket from / on can have %zu "
+			 "bytes; give the socket a shorter one",
+			 where, sizeof(vu->path) - 1);
+}
+
+/* The application may change its working directory, and the back-end is to be found again. */
+static int take_path(struct vu *vu, const char *where)
+{
+	char cwd[PATH_MAX];
+	int len;
+
+	if (*where == '/') {
+		strcpy(vu->path, where);
+		return 0;
+	}
+	if (!getcwd(cwd, sizeof(cwd)))
+		return error_set(-errno, "finding the directory that \"%s\" is relative to: %m",
+				 where);
+	len = snprintf(vu->path, sizeof(vu->path), "%s/%s", cwd[1] ? cwd : "", where);
+	return (size_t)len < sizeof(vu->path) ? 0 : hold_directory(vu, where);
+}
+
 int vu_take_address(struct vu *vu, const char *where)
 {
 	if (strncmp(where, "fd=", 3) == 0)
@@ -65,9 +113,8 @@ int vu_take_address(struct vu *vu, const char *where)
 	if (strlen(where) >= sizeof(vu->path))
 		return error_set(-ENAMETOOLONG, "the path of a socket can have %zu bytes: \"%s\"",
 				 sizeof(vu->path) - 1, where);
-	strcpy(vu->path, where);
 	vu->owned = true;
-	return 0;
+	return take_path(vu, where);
 }
 
 /* One attempt. -EAGAIN: the listener's backlog is full. */
@@ -77,7 +124,7 @@ static int try_to_connect(const char *path, int *fd)
 	int ret;
 
 	strcpy(addr.sun_path, path);
-	*fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	*fd = fd_raise(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
 	if (*fd < 0)
 		return -errno;
 	do {
@@ -88,6 +135,19 @@ static int try_to_connect(const char *path, int *fd)
 	ret = -errno;
 	close(*fd);
 	return ret;
+}
+
+static const char *remedy(int err)
+{
+	switch (err) {
+	case -EACCES:
+	case -EPERM:
+		return "let this user write to the socket, and search the directories on the way";
+	case -EMFILE:
+		return "allow this process more open files";
+	default:
+		return "is a back-end listening there?";
+	}
 }
 
 /*
@@ -111,9 +171,8 @@ int vu_connect(struct vu *vu, void *arg)
 	if (ret == -EAGAIN)
 		ret = -ETIMEDOUT;
 	if (ret)
-		return error_set(ret,
-				 "connecting to \"%s\" failed: %s; is a back-end listening there?",
-				 vu->path, strerror(-ret));
+		return error_set(ret, "connecting to \"%s\" failed: %s; %s", vu->path,
+				 strerror(-ret), remedy(ret));
 	vu->fd = fd;
 	return 0;
 }

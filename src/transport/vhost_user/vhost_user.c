@@ -20,6 +20,7 @@
 #include "transport/vhost_user/vhost_user.h"
 #include "util/bits.h"
 #include "util/error.h"
+#include "util/fd.h"
 
 /* The protocol can't ask; SPDK's target, the one with the lowest limit known, takes this many. */
 #define QUEUE_MAX 1024
@@ -35,6 +36,7 @@ static struct vu *new_session(const struct transport_opts *opts)
 	vu->t.wait = true;
 	vu->fd = -1;
 	vu->ended = -1;
+	vu->directory = -1;
 	vu->channel.fd = vu->channel.theirs = -1;
 	vu->exchange.fd = -1;
 	vu->inflight_fd = -1;
@@ -48,7 +50,7 @@ static struct vu *new_session(const struct transport_opts *opts)
 		vu->vrings[i].call = -1;
 	}
 	/* One for all rings: a ring that failed takes the whole device with it anyway. */
-	vu->err = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	vu->err = fd_raise(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
 	return vu;
 }
 
@@ -61,6 +63,8 @@ static void destroy(struct vu *vu)
 	vu_peer_forget(vu);
 	if (vu->err >= 0)
 		close(vu->err);
+	if (vu->directory >= 0)
+		close(vu->directory);
 	if (vu->fd >= 0 && vu->owned)
 		close(vu->fd);
 	if (vu->ended >= 0 && vu->owned)

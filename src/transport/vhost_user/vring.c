@@ -12,6 +12,7 @@
 #include "transport/vhost_user/session.h"
 #include "util/bits.h"
 #include "util/error.h"
+#include "util/fd.h"
 
 #define MAX_SIZE 32768u /* virtio 1.4, 2.7 */
 
@@ -81,10 +82,10 @@ static int open_vring(struct vu_vring *vring)
 
 	if (vring->call >= 0)
 		return 0;
-	vring->call = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	vring->call = fd_raise(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
 	if (vring->call < 0)
 		return error_no_fd();
-	kick = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	kick = fd_raise(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
 	if (kick < 0) {
 		ret = error_no_fd();
 		close_vring(vring);

@@ -13,6 +13,7 @@
 #include "transport/vhost_user/session.h"
 #include "util/clock.h"
 #include "util/error.h"
+#include "util/fd.h"
 
 #define NS_PER_MS UINT64_C(1000000)
 
@@ -150,12 +151,12 @@ int vu_send(struct vu *vu)
 
 /*
  * One descriptor at most is ever wanted; the others are closed as they come: at no time are there
- * more of them than one recvmsg() takes.
+ * more of them than one recvmsg() takes. Returns how many came.
  */
-static bool close_received(struct msghdr *msg, int *keep)
+static unsigned take_received(struct msghdr *msg, int *keep, bool *fds)
 {
 	struct cmsghdr *cmsg;
-	bool any = false;
+	unsigned count = 0;
 	size_t i;
 	int fd;
 
@@ -164,15 +165,18 @@ static bool close_received(struct msghdr *msg, int *keep)
 			continue;
 		for (i = 0; CMSG_LEN((i + 1) * sizeof(int)) <= cmsg->cmsg_len; i++) {
 			memcpy(&fd, CMSG_DATA(cmsg) + i * sizeof(int), sizeof(fd));
+			count++;
 			if (keep && *keep < 0) {
-				*keep = fd;
+				*keep = fd_raise(fd);
+				if (*keep < 0)
+					msg->msg_flags |= MSG_CTRUNC;
 				continue;
 			}
 			close(fd);
-			any = true;
+			*fds = true;
 		}
 	}
-	return any;
+	return count;
 }
 
 ssize_t vu_recv(int fd, void *buf, size_t len, int *keep, bool *fds)
@@ -185,6 +189,7 @@ ssize_t vu_recv(int fd, void *buf, size_t len, int *keep, bool *fds)
 		.msg_control = control.bytes,
 		.msg_controllen = sizeof(control.bytes),
 	};
+	unsigned count;
 	ssize_t n;
 
 	do {
@@ -193,10 +198,14 @@ ssize_t vu_recv(int fd, void *buf, size_t len, int *keep, bool *fds)
 	} while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return -errno;
-	if (close_received(&msg, keep))
-		*fds = true;
-	/* The kernel has closed those that found no room, but what they were for is lost. */
-	return msg.msg_flags & MSG_CTRUNC ? -EPROTO : n;
+	count = take_received(&msg, keep, fds);
+	if (!(msg.msg_flags & MSG_CTRUNC))
+		return n;
+	/*
+	 * The kernel has closed those that found no room, but what they were for is lost. With room
+	 * left in @control, it was this process that could have no more files.
+	 */
+	return count < VU_MAX_FDS ? -EMFILE : -EPROTO;
 }
 
 /* Stream sockets cut where they like; a short read is no end, only a read of nothing is. */
@@ -209,6 +218,11 @@ int vu_read(struct vu *vu, size_t len)
 	while (x->got < len) {
 		n = vu_recv(vu->fd, (char *)&x->in + x->got, len - x->got,
 			    x->takes_fd ? &x->fd : NULL, &fds);
+		if (n == -EMFILE)
+			return vu_fail(vu, error_set(-EMFILE,
+						     "receiving a file descriptor from the "
+						     "back-end failed; allow this process more "
+						     "open files"));
 		if (fds || n == -EPROTO)
 			return vu_fail(vu,
 				       error_set(-EPROTO,

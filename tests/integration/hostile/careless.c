@@ -15,7 +15,7 @@ static void nearly_four_gib(void **state)
 		.size = sizeof(command), .cdb_len = 16, .cdb = {0x88}, .in_count = 8};
 	struct liar *liar = *state;
 	struct iovec iov[8];
-	int fd = memfd_create("large", MFD_CLOEXEC);
+	int fd = memfd_create("large", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	void *memory;
 	unsigned i;
 

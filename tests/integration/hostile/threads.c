@@ -151,7 +151,7 @@ static void *map_file(int *fd)
 {
 	void *memory;
 
-	*fd = memfd_create("memory", MFD_CLOEXEC);
+	*fd = memfd_create("memory", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	assert_int_equal(ftruncate(*fd, BYTES), 0);
 	memory = mmap(NULL, BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, *fd, 0);
 	assert_ptr_not_equal(memory, MAP_FAILED);
@@ -193,6 +193,8 @@ static void memory_under_a_sleeper(void **state)
 /* A thread that registers memory and takes it away while devices come and go on the same pool. */
 struct registrar {
 	struct vscsi_mem *mem;
+	void *memory;
+	int fd;
 	atomic_bool stop;
 	atomic_uint rounds;
 };
@@ -200,19 +202,50 @@ struct registrar {
 static void *change_memory(void *ctx)
 {
 	struct registrar *r = ctx;
-	void *memory;
-	int fd;
 
-	memory = map_file(&fd);
 	while (!r->stop) {
 		/* Refused by a device that is being closed, or whose rings hold requests. */
-		if (vscsi_mem_register(r->mem, memory, BYTES, fd, 0) == 0)
-			while (vscsi_mem_unregister(r->mem, memory))
+		if (vscsi_mem_register(r->mem, r->memory, BYTES, r->fd, 0) == 0)
+			while (vscsi_mem_unregister(r->mem, r->memory))
 				;
 		r->rounds++;
 	}
-	unmap_file(memory, fd);
 	return NULL;
+}
+
+/* Each read completes or is refused, and never reaches memory that is gone: the rig would tell. */
+static void memory_leaves_while_requests_are_prepared(void **state)
+{
+	struct registrar r = {.stop = false};
+	struct liar *liar = *state;
+	struct vscsi_completion done;
+	unsigned came = 0;
+	pthread_t thread;
+	int err;
+
+	liar_up(liar);
+	r.mem = vscsi_dev_mem(liar->dev);
+	r.memory = map_file(&r.fd);
+	assert_int_equal(pthread_create(&thread, NULL, change_memory, &r), 0);
+	while (came < 500 || r.rounds < 500) {
+		err = vscsi_read(liar->queue, liar->lun, r.memory, 0, 1, 0, 0);
+		if (err) {
+			assert_int_equal(err, -EFAULT);
+			sched_yield();
+			continue;
+		}
+		assert_int_equal(vscsi_submit(liar->queue), 0);
+		while (!(err = vscsi_poll(liar->queue, &done, 1)))
+			;
+		assert_int_equal(err, 1);
+		assert_int_equal(done.result, 0);
+		came++;
+	}
+	r.stop = true;
+	pthread_join(thread, NULL);
+	unmap_file(r.memory, r.fd);
+	assert_true(liar_runs(liar));
+	told("memory leaves while requests are prepared", "each read whole or refused");
 }
 
 static int open_once(const struct rig_opts *ropts, struct vscsi_mem *mem)
@@ -244,6 +277,7 @@ static void memory_while_devices_come_and_go(void **state)
 
 	CONFORMS("R-VU-113");
 	assert_int_equal(vscsi_mem_create(&opts, &r.mem), 0);
+	r.memory = map_file(&r.fd);
 	assert_int_equal(pthread_create(&thread, NULL, change_memory, &r), 0);
 	for (i = 0; i < 100; i++) {
 		/* Half of them without slots; a third is refused half-way. */
@@ -255,6 +289,7 @@ static void memory_while_devices_come_and_go(void **state)
 		sched_yield();
 	r.stop = true;
 	pthread_join(thread, NULL);
+	unmap_file(r.memory, r.fd);
 	assert_int_equal(vscsi_mem_destroy(r.mem), 0);
 	told("memory changes while devices come and go",
 	     "100 devices opened or refused as they are");
@@ -266,6 +301,7 @@ int main(void)
 		LIAR_TEST(lost_while_another_polls),
 		LIAR_TEST(lost_while_falling_asleep),
 		LIAR_TEST(memory_under_a_sleeper),
+		LIAR_TEST(memory_leaves_while_requests_are_prepared),
 		LIAR_TEST(memory_while_devices_come_and_go),
 	};
 

@@ -89,7 +89,7 @@ static void add_memory(struct peer *peer)
 {
 	struct vscsi_mem *mem = vscsi_dev_mem(peer->dev);
 	size_t len = 1 << 20;
-	int fd = memfd_create("later", MFD_CLOEXEC);
+	int fd = memfd_create("later", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	void *addr;
 
 	assert_true(fd >= 0);

@@ -191,7 +191,7 @@ static void do_refresh(void)
 static void do_register(void)
 {
 	const size_t bytes = 1u << 20;
-	int fd = memfd_create("memory", MFD_CLOEXEC);
+	int fd = memfd_create("memory", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	void *at;
 
 	if (ftruncate(fd, (off_t)bytes))

@@ -16,7 +16,7 @@ static void test_reserved_fields(void **state)
 {
 	struct vscsi_range ranges[2] = {{.blocks = 1}, {.reserved = 1}};
 	struct vscsi_dev_opts dev_opts[2] = {{.reserved = {1, 0}}, {.reserved = {0, 1}}};
-	struct vscsi_mem_opts mem_opts = {.size = sizeof(mem_opts), .flags = 1u << 1};
+	struct vscsi_mem_opts mem_opts = {.size = sizeof(mem_opts), .flags = 1u << 31};
 	struct vscsi_queue_opts queue_opts = {.size = sizeof(queue_opts), .flags = 1u << 31};
 	struct vscsi_lun_opts lun_opts = {.size = sizeof(lun_opts), .flags = 1u << 31};
 	struct vscsi_command command = {.size = sizeof(command), .cdb_len = 6, .flags = 1u << 1};

@@ -5,7 +5,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <linux/virtio_config.h>
+
 #include "device_tests.h"
+#include "harness/loss.h"
 
 #define AREA (UINT64_C(64) << 10)
 
@@ -22,7 +25,7 @@ static void areas_make(struct areas *a)
 	a->base = mmap(NULL, 2 * AREA, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	assert_ptr_not_equal(a->base, MAP_FAILED);
 	for (i = 0; i < 2; i++) {
-		a->fd[i] = memfd_create("area", MFD_CLOEXEC);
+		a->fd[i] = memfd_create("area", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 		assert_int_equal(ftruncate(a->fd[i], (off_t)AREA), 0);
 		assert_ptr_equal(mmap(a->base + i * AREA, AREA, PROT_READ | PROT_WRITE,
 				      MAP_SHARED | MAP_FIXED, a->fd[i], 0),
@@ -223,6 +226,78 @@ static void test_changes_that_fail(void **state)
 	}
 }
 
+/* A read on a device that is back, whose LUN may have to be revalidated first; its result. */
+static int read_again(struct desk *d, char *buf)
+{
+	struct vscsi_completion done;
+	int err = vscsi_read(d->queue, d->lun, buf, 0, 1, 0, 1);
+	int count = 0;
+	unsigned i;
+
+	if (err)
+		return err;
+	assert_int_equal(vscsi_submit(d->queue), 0);
+	for (i = 0; i < 100 && !count; i++) {
+		loss_look(d);
+		count = vscsi_poll(d->queue, &done, 1);
+	}
+	assert_int_equal(count, 1);
+	return done.result;
+}
+
+/*
+ * The device is lost over a change. It is reconnected, and has the memory or not, as the call said;
+ * what it said is what went wrong first.
+ */
+static void test_device_is_lost_over_a_change(void **state)
+{
+	static const struct {
+		enum fake_call call;
+		unsigned skip;
+		int added;
+	} table[] = {{FAKE_MEM_MAP, 0, -ENOTCONN},    {FAKE_QUEUE_STOP, 0, -ENOTCONN},
+		     {FAKE_QUEUE_STOP, 2, -ENOTCONN}, {FAKE_QUEUE_START, 0, 0},
+		     {FAKE_QUEUE_START, 3, 0},        {FAKE_MEM_UNMAP, 0, 0}};
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 2 * ARRAY_LEN(table); i++) {
+		const bool adds = i % 2;
+		const bool has = adds && !table[i / 2].added;
+		struct vscsi_dev_info info = {.size = sizeof(info)};
+		struct areas a;
+		struct desk d;
+
+		if (table[i / 2].call == (adds ? FAKE_MEM_UNMAP : FAKE_MEM_MAP))
+			continue;
+		areas_make(&a);
+		loss_open(&d, "");
+		d.m->fake.map_live = false;
+		read_into(&d, d.buf);
+		if (!adds)
+			assert_int_equal(add(&d, &a, 0), 0);
+		d.m->fake.fail = table[i / 2].call;
+		d.m->fake.fail_skip = table[i / 2].skip;
+		d.m->fake.fail_err = -ENOTCONN;
+		loss_away = true;
+		assert_int_equal(adds ? add(&d, &a, 0) : drop(&d, &a, 0),
+				 adds ? table[i / 2].added : 0);
+		if (adds && table[i / 2].added)
+			assert_non_null(strstr(vscsi_last_error(), "told to fail"));
+		assert_int_equal(vscsi_dev_get_info(d.dev, &info), 0);
+		assert_int_equal(info.state, VSCSI_DEV_RECONNECTING);
+		d.m->fake.fail = 0;
+		loss_find(&d);
+		d.m->held = 0;
+		assert_int_equal(read_again(&d, d.buf), 0);
+		assert_int_equal(read_again(&d, a.base), has ? 0 : -EFAULT);
+		assert_int_equal(add(&d, &a, 0), has ? -EEXIST : 0);
+		assert_int_equal(drop(&d, &a, 0), 0);
+		desk_close(&d);
+		areas_drop(&a);
+	}
+}
+
 static void test_memory_leaves_a_lost_device(void **state)
 {
 	struct areas a;
@@ -239,6 +314,133 @@ static void test_memory_leaves_a_lost_device(void **state)
 	assert_int_equal(add(&d, &a, 0), -ENOTCONN);
 	desk_close(&d);
 	areas_drop(&a);
+}
+
+/*
+ * What another thread does in the worst moment: when the address of a buffer was looked up, and the
+ * request isn't in its slot yet. Runs once.
+ */
+static void (*after_find)(struct desk *d, struct areas *a);
+static struct desk *found_by;
+static struct areas *found_in;
+
+bool __real_dma_find(const struct dma_map *map, struct dma_cache *cache, uint64_t addr);
+bool __wrap_dma_find(const struct dma_map *map, struct dma_cache *cache, uint64_t addr);
+
+bool __wrap_dma_find(const struct dma_map *map, struct dma_cache *cache, uint64_t addr)
+{
+	bool found = __real_dma_find(map, cache, addr);
+	void (*now)(struct desk *, struct areas *) = after_find;
+
+	after_find = NULL;
+	if (now)
+		now(found_by, found_in);
+	return found;
+}
+
+static void take_away(struct desk *d, struct areas *a)
+{
+	assert_int_equal(drop(d, a, 0), 0);
+}
+
+/* As above, and it is back at once, elsewhere for the device, under the same number. */
+static void move(struct desk *d, struct areas *a)
+{
+	assert_int_equal(drop(d, a, 0), 0);
+	d->m->fake.shift += UINT64_C(1) << 30;
+	assert_int_equal(add(d, a, 0), 0);
+}
+
+static int prepare_read(struct desk *d, struct areas *a)
+{
+	return vscsi_read(d->queue, d->lun, a->base, 0, 1, 0, 1);
+}
+
+static int prepare_readv(struct desk *d, struct areas *a)
+{
+	struct iovec iov[2] = {{a->base, 256}, {a->base + 4096, 256}};
+
+	return vscsi_readv(d->queue, d->lun, iov, 2, 0, 1, 0, 1);
+}
+
+static int prepare_write(struct desk *d, struct areas *a)
+{
+	return vscsi_write(d->queue, d->lun, a->base, 0, 1, 0, 1);
+}
+
+static int prepare_command(struct desk *d, struct areas *a)
+{
+	const struct iovec in = {a->base, 512};
+	const struct vscsi_command command = {.size = sizeof(command),
+					      .cdb_len = 10,
+					      .cdb = {0x28, [8] = 1},
+					      .in = &in,
+					      .in_count = 1};
+
+	return vscsi_prepare_command(d->queue, d->lun, &command, 1);
+}
+
+/* The slot's last request was of the same kind, so that the fast path would take the next one. */
+static void warm_up(struct desk *d, int (*prepare)(struct desk *d, struct areas *a),
+		    struct areas *pool)
+{
+	unsigned i;
+
+	for (i = 0; i < 2; i++) {
+		assert_int_equal(prepare(d, pool), 0);
+		assert_int_equal(vscsi_submit(d->queue), 0);
+		assert_int_equal(desk_poll(d).result, 0);
+	}
+}
+
+static void open_desk(struct desk *d, const char *options)
+{
+	const struct vscsi_queue_opts opts = {.size = sizeof(opts), .flags = VSCSI_QUEUE_SHARED};
+	bool shared = strcmp(options, "shared") == 0;
+
+	if (strcmp(options, "packed=on") == 0)
+		d->m->fake.ops.features |= BIT(VIRTIO_F_RING_PACKED);
+	desk_open(d, shared ? "" : options);
+	if (!shared)
+		return;
+	assert_int_equal(vscsi_queue_close(d->queue), 0);
+	assert_int_equal(vscsi_queue_open(d->dev, &opts, &d->queue), 0);
+}
+
+static void test_memory_leaves_while_a_request_is_prepared(void **state)
+{
+	static int (*const prepare[])(struct desk *, struct areas *) = {
+		prepare_read, prepare_write, prepare_readv, prepare_command};
+	static const char *const options[] = {"", "indirect=off", "packed=on", "shared"};
+	unsigned i;
+	unsigned k;
+
+	(void)state;
+	for (i = 0; i < ARRAY_LEN(prepare) * ARRAY_LEN(options); i++) {
+		struct areas pool;
+		struct areas a;
+		struct desk d;
+
+		areas_make(&a);
+		desk_init(&d);
+		open_desk(&d, options[i % ARRAY_LEN(options)]);
+		pool.base = d.buf;
+		found_by = &d;
+		found_in = &a;
+		for (k = 0; k < 2; k++) {
+			assert_int_equal(add(&d, &a, 0), 0);
+			warm_up(&d, prepare[i / ARRAY_LEN(options)], &pool);
+			after_find = k ? move : take_away;
+			assert_int_equal(prepare[i / ARRAY_LEN(options)](&d, &a), k ? 0 : -EFAULT);
+			assert_null(after_find);
+		}
+		/* The model finds the buffer where the device sees it now. */
+		assert_int_equal(vscsi_submit(d.queue), 0);
+		assert_int_equal(desk_poll(&d).result, 0);
+		assert_int_equal(drop(&d, &a, 0), 0);
+		desk_close(&d);
+		areas_drop(&a);
+	}
 }
 
 /* A buffer across two regions is two descriptors, each inside its region. */
@@ -292,7 +494,9 @@ int memory_tests(void)
 		cmocka_unit_test(test_memory_in_use_cannot_leave),
 		cmocka_unit_test(test_busy_device_takes_no_memory),
 		cmocka_unit_test(test_changes_that_fail),
+		cmocka_unit_test(test_device_is_lost_over_a_change),
 		cmocka_unit_test(test_memory_leaves_a_lost_device),
+		cmocka_unit_test(test_memory_leaves_while_a_request_is_prepared),
 		cmocka_unit_test(test_buffer_across_a_border),
 	};
 

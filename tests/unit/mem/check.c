@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 
 #include <vscsi/error.h>
 
@@ -66,13 +67,14 @@ static void test_invalid_ranges(void **state)
 /* The device would get SIGBUS past the end of the file (R-VU-39). */
 static void test_region_past_the_end_of_the_file(void **state)
 {
+	char *last = shared.addr + 3 * page_size();
+
 	CONFORMS("R-VU-39");
 	(void)state;
 	expect_error(shared.addr, shared.len, shared.fd, page_size(), -EINVAL);
 	assert_non_null(strstr(vscsi_last_error(), "extend the file"));
-	assert_int_equal(
-		vscsi_mem_register(mem, shared.addr, page_size(), shared.fd, 3 * page_size()), 0);
-	assert_int_equal(vscsi_mem_unregister(mem, shared.addr), 0);
+	assert_int_equal(vscsi_mem_register(mem, last, page_size(), shared.fd, 3 * page_size()), 0);
+	assert_int_equal(vscsi_mem_unregister(mem, last), 0);
 }
 
 static void test_descriptors(void **state)
@@ -131,6 +133,118 @@ static void test_unmapped_addresses(void **state)
 	shared_close(&gone);
 }
 
+static void expect_text(const char *text)
+{
+	if (!strstr(vscsi_last_error(), text))
+		fail_msg("\"%s\" is not in: %s", text, vscsi_last_error());
+}
+
+/* Memory in which a back-end would see something else, or that a device can't write. */
+static void test_another_mapping(void **state)
+{
+	const size_t page = page_size();
+	struct shared other = shared_open(4);
+	char *private = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_PRIVATE, shared.fd, 0);
+	char *read_only = mmap(NULL, page, PROT_READ, MAP_SHARED, shared.fd, 0);
+	char *anonymous =
+		mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	(void)state;
+	expect_error(private, page, shared.fd, 0, -EINVAL);
+	expect_text("MAP_SHARED");
+	expect_error(read_only, page, shared.fd, 0, -EINVAL);
+	expect_text("access r--s");
+	expect_error(read_only, page, -1, 0, -EINVAL);
+	expect_error(anonymous, page, shared.fd, 0, -EINVAL);
+	expect_text("not a mapping of file descriptor");
+	expect_error(shared.addr, page, other.fd, 0, -EINVAL);
+	expect_error(shared.addr, page, shared.fd, page, -EINVAL);
+	/* The second page is of another file, or of another part of this one. */
+	assert_ptr_equal(mmap(other.addr + page, page, PROT_READ | PROT_WRITE,
+			      MAP_SHARED | MAP_FIXED, shared.fd, (off_t)page),
+			 other.addr + page);
+	expect_error(other.addr, 2 * page, other.fd, 0, -EINVAL);
+	assert_ptr_equal(mmap(other.addr + page, page, PROT_READ | PROT_WRITE,
+			      MAP_SHARED | MAP_FIXED, other.fd, (off_t)(2 * page)),
+			 other.addr + page);
+	expect_error(other.addr, 2 * page, other.fd, 0, -EINVAL);
+	assert_int_equal(munmap(private, page), 0);
+	assert_int_equal(munmap(read_only, page), 0);
+	assert_int_equal(munmap(anonymous, page), 0);
+	shared_close(&other);
+}
+
+/* Pages with different protection or advice are several mappings, and all of them will do. */
+static void test_several_mappings_of_one_file(void **state)
+{
+	struct shared own = shared_open(4);
+
+	(void)state;
+	assert_int_equal(madvise(own.addr + page_size(), page_size(), MADV_DONTDUMP), 0);
+	assert_int_equal(vscsi_mem_register(mem, own.addr, own.len, own.fd, 0), 0);
+	assert_int_equal(vscsi_mem_unregister(mem, own.addr), 0);
+	shared_close(&own);
+}
+
+/* A back-end that truncates a file would end this process with SIGBUS. */
+static void test_file_that_can_shrink(void **state)
+{
+	const struct vscsi_mem_opts opts = {.size = sizeof(opts),
+					    .flags = VSCSI_MEM_ORDINARY | VSCSI_MEM_UNVERIFIED,
+					    .bytes = 2 * MIB};
+	struct vscsi_mem *believing = NULL;
+	struct shared own = shared_open(1);
+	int fd = memfd_create("open", MFD_CLOEXEC);
+	char *addr;
+
+	(void)state;
+	assert_false(fcntl(own.fd, F_GET_SEALS) & F_SEAL_SHRINK);
+	assert_int_equal(vscsi_mem_register(mem, own.addr, own.len, own.fd, 0), 0);
+	assert_int_equal(ftruncate(own.fd, 0), -1);
+	assert_int_equal(vscsi_mem_unregister(mem, own.addr), 0);
+	shared_close(&own);
+	assert_int_equal(ftruncate(fd, (off_t)page_size()), 0);
+	addr = mmap(NULL, page_size(), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	expect_error(addr, page_size(), fd, 0, -EPERM);
+	expect_text("VSCSI_MEM_UNVERIFIED");
+	assert_int_equal(vscsi_mem_create(&opts, &believing), 0);
+	assert_int_equal(vscsi_mem_register(believing, addr, page_size(), fd, 0), 0);
+	assert_int_equal(vscsi_mem_destroy(believing), 0);
+	assert_int_equal(munmap(addr, page_size()), 0);
+	assert_int_equal(close(fd), 0);
+}
+
+/* Whether a child of this process has memory at @addr. */
+static bool child_has(const void *addr)
+{
+	pid_t child = fork();
+	int status;
+
+	if (child == 0)
+		_exit(msync((void *)(uintptr_t)addr, page_size(), MS_ASYNC) ? 1 : 0);
+	assert_true(child > 0);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+/* What a child writes would be copied, and the device may be left with the child's pages. */
+static void test_private_memory_and_fork(void **state)
+{
+	const size_t page = page_size();
+	char *private =
+		mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	(void)state;
+	assert_int_equal(vscsi_mem_register(mem, private, page, -1, 0), 0);
+	assert_false(child_has(private));
+	assert_int_equal(vscsi_mem_unregister(mem, private), 0);
+	assert_true(child_has(private));
+	assert_int_equal(vscsi_mem_register(mem, shared.addr, shared.len, -1, 0), 0);
+	assert_true(child_has(shared.addr));
+	assert_int_equal(vscsi_mem_unregister(mem, shared.addr), 0);
+	assert_int_equal(munmap(private, page), 0);
+}
+
 int check_tests(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -141,6 +255,10 @@ int check_tests(void)
 		cmocka_unit_test(test_hugetlbfs_alignment),
 		cmocka_unit_test(test_without_descriptor),
 		cmocka_unit_test(test_unmapped_addresses),
+		cmocka_unit_test(test_another_mapping),
+		cmocka_unit_test(test_several_mappings_of_one_file),
+		cmocka_unit_test(test_file_that_can_shrink),
+		cmocka_unit_test(test_private_memory_and_fork),
 	};
 
 	return cmocka_run_group_tests_name("mem check", tests, setup, teardown);

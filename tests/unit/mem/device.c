@@ -54,7 +54,7 @@ struct dma_map *device_follow(struct device *device, struct vscsi_mem *mem)
 
 size_t translate(const struct dma_map *map, const void *addr, size_t len, uint64_t *iova)
 {
-	struct dma_cache cache = {.table = NULL};
+	struct dma_cache cache = {.version = 0};
 	uint64_t set = 0;
 
 	return dma_translate(map, &cache, addr, len, iova, &set);

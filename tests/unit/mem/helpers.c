@@ -25,7 +25,7 @@ struct shared shared_open(size_t pages)
 {
 	struct shared shared = {.len = pages * page_size()};
 
-	shared.fd = memfd_create("test", MFD_CLOEXEC);
+	shared.fd = memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	assert_true(shared.fd >= 0);
 	assert_int_equal(ftruncate(shared.fd, (off_t)shared.len), 0);
 	shared.addr = mmap(NULL, shared.len, PROT_READ | PROT_WRITE, MAP_SHARED, shared.fd, 0);

@@ -72,7 +72,7 @@ static void test_layouts(void **state)
 
 static void test_unknown_flag(void **state)
 {
-	const struct vscsi_mem_opts opts = {.size = sizeof(opts), .flags = 1u << 1};
+	const struct vscsi_mem_opts opts = {.size = sizeof(opts), .flags = 1u << 2};
 	struct layout layout;
 
 	(void)state;

@@ -3,7 +3,11 @@
  * Pools through the public functions: options, fallback to ordinary pages, blocks and statistics.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 
 #include <vscsi/error.h>
 #include <vscsi/log.h>
@@ -24,6 +28,52 @@ static void test_blocks_can_be_written(void **state)
 	assert_non_null(strstr(vscsi_last_error(), "vscsi_mem_alloc: "));
 	assert_int_equal(vscsi_mem_free(mem, block), 0);
 	assert_int_equal(vscsi_mem_destroy(mem), 0);
+}
+
+/* In a child, whose limit it is; SIGXFSZ would end it. */
+static void test_limit_of_file_sizes(void **state)
+{
+	const struct rlimit limit = {MIB, MIB};
+	const struct vscsi_mem_opts opts = {
+		.size = sizeof(opts), .flags = VSCSI_MEM_ORDINARY, .bytes = 2 * MIB};
+	struct vscsi_mem *mem;
+	pid_t child = fork();
+	int status;
+
+	(void)state;
+	if (child == 0) {
+		if (setrlimit(RLIMIT_FSIZE, &limit))
+			_exit(2);
+		_exit(vscsi_mem_create(&opts, &mem) == -EFBIG &&
+				      strstr(vscsi_last_error(), "ulimit -f")
+			      ? 0
+			      : 1);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+}
+
+/* What a program prints that has closed its standard streams must not end in DMA memory. */
+static void test_standard_streams_are_closed(void **state)
+{
+	struct shared shared = shared_open(1);
+	struct vscsi_mem *mem;
+	pid_t child = fork();
+	int status;
+
+	(void)state;
+	if (child == 0) {
+		close(0);
+		close(1);
+		close(2);
+		mem = small_pool();
+		status = vscsi_mem_register(mem, shared.addr, shared.len, shared.fd, 0);
+		_exit(status || fcntl(0, F_GETFD) != -1 || fcntl(1, F_GETFD) != -1 ||
+		      fcntl(2, F_GETFD) != -1);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	shared_close(&shared);
 }
 
 static void test_alignment(void **state)
@@ -165,6 +215,8 @@ int pool_tests(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_blocks_can_be_written),
+		cmocka_unit_test(test_limit_of_file_sizes),
+		cmocka_unit_test(test_standard_streams_are_closed),
 		cmocka_unit_test(test_alignment),
 		cmocka_unit_test(test_free_of_invalid_pointers),
 		cmocka_unit_test(test_stats),

@@ -21,23 +21,26 @@ static void test_overlaps_are_refused(void **state)
 
 	CONFORMS("R-VU-35");
 	(void)state;
-	assert_int_equal(vscsi_mem_register(mem, shared.addr + 2 * page, 3 * page, shared.fd, 0),
-			 0);
+	assert_int_equal(
+		vscsi_mem_register(mem, shared.addr + 2 * page, 3 * page, shared.fd, 2 * page), 0);
 	/* The same, the start, the end, the middle, a larger one. */
-	assert_int_equal(vscsi_mem_register(mem, shared.addr + 2 * page, 3 * page, shared.fd, 0),
+	assert_int_equal(vscsi_mem_register(mem, shared.addr + 2 * page, 3 * page, shared.fd,
+					    2 * page),
 			 -EEXIST);
-	assert_int_equal(vscsi_mem_register(mem, shared.addr + page, 2 * page, shared.fd, 0),
+	assert_int_equal(vscsi_mem_register(mem, shared.addr + page, 2 * page, shared.fd, page),
 			 -EEXIST);
-	assert_int_equal(vscsi_mem_register(mem, shared.addr + 4 * page, 2 * page, shared.fd, 0),
+	assert_int_equal(vscsi_mem_register(mem, shared.addr + 4 * page, 2 * page, shared.fd,
+					    4 * page),
 			 -EEXIST);
-	assert_int_equal(vscsi_mem_register(mem, shared.addr + 3 * page, page, shared.fd, 0),
+	assert_int_equal(vscsi_mem_register(mem, shared.addr + 3 * page, page, shared.fd, 3 * page),
 			 -EEXIST);
 	assert_int_equal(vscsi_mem_register(mem, shared.addr, 8 * page, shared.fd, 0), -EEXIST);
 	/* The pool itself is a region. */
 	assert_int_equal(vscsi_mem_register(mem, block, 2 * MIB, -1, 0), -EEXIST);
 	/* Adjacent regions don't overlap. */
 	assert_int_equal(vscsi_mem_register(mem, shared.addr, 2 * page, shared.fd, 0), 0);
-	assert_int_equal(vscsi_mem_register(mem, shared.addr + 5 * page, page, shared.fd, 0), 0);
+	assert_int_equal(vscsi_mem_register(mem, shared.addr + 5 * page, page, shared.fd, 5 * page),
+			 0);
 	assert_int_equal(vscsi_mem_destroy(mem), 0);
 	shared_close(&shared);
 }
@@ -110,15 +113,15 @@ static void test_maximum_number_of_regions(void **state)
 /* Whether the current table is sorted and without overlaps, in addresses and IOVAs. */
 static void check_table(const struct dma_map *map, unsigned count)
 {
-	const struct dma_table *table = atomic_load(&map->table);
+	const struct dma_table *table = &map->tables[dma_version(map) % 2];
 	unsigned i;
 	unsigned k;
 
 	assert_int_equal(table->count, count);
 	for (i = 0; i < count; i++) {
 		for (k = i + 1; k < count; k++) {
-			const struct dma_span *a = &table->spans[i];
-			const struct dma_span *b = &table->spans[k];
+			const struct dma_entry *a = &table->entries[i];
+			const struct dma_entry *b = &table->entries[k];
 			uint64_t low = a->start + a->delta;
 			uint64_t high = b->start + b->delta;
 

@@ -3,9 +3,11 @@
  * Threads that share a pool. With ThreadSanitizer the blocks themselves are the check: two owners
  * of a byte would be a race. A thread must not fail an assertion, so it returns a number.
  */
+#include <malloc.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "mem.h"
 
@@ -85,6 +87,16 @@ static void test_eight_threads_on_one_heap(void **state)
 	assert_int_equal(vscsi_mem_destroy(mem), 0);
 }
 
+/* Of the sanitizers, whose heap it is where there is one. */
+size_t __sanitizer_get_current_allocated_bytes(void) __attribute__((weak));
+
+static size_t heap_bytes(void)
+{
+	if (__sanitizer_get_current_allocated_bytes)
+		return __sanitizer_get_current_allocated_bytes();
+	return mallinfo2().uordblks;
+}
+
 struct reader {
 	const struct dma_map *map;
 	char *fixed;
@@ -98,7 +110,7 @@ struct reader {
 static void *read_tables(void *arg)
 {
 	struct reader *reader = arg;
-	struct dma_cache cache = {.table = NULL};
+	struct dma_cache cache = {.version = 0};
 	uint64_t iova;
 	uint64_t set = 0;
 	size_t got;
@@ -140,11 +152,41 @@ static void test_translation_during_region_changes(void **state)
 	shared_close(&shared);
 }
 
+/* Registering and unregistering leaves nothing behind: no table, no descriptor. */
+static void test_changes_leave_nothing(void **state)
+{
+	struct shared shared = shared_open(1);
+	struct vscsi_mem *mem = small_pool();
+	struct device device = {.shift = 4096};
+	struct dma_map *map = device_follow(&device, mem);
+	const int free = dup(shared.fd);
+	size_t before = 0;
+	unsigned i;
+
+	(void)state;
+	close(free);
+	for (i = 0; i < 1000; i++) {
+		assert_int_equal(vscsi_mem_register(mem, shared.addr, shared.len, shared.fd, 0), 0);
+		assert_int_equal(vscsi_mem_unregister(mem, shared.addr), 0);
+		/* After the first round, in which the C library allocates what it keeps. */
+		if (!i)
+			before = heap_bytes();
+	}
+	assert_int_equal(heap_bytes(), before);
+	i = (unsigned)dup(shared.fd);
+	assert_int_equal(i, free);
+	close((int)i);
+	dma_map_destroy(map);
+	assert_int_equal(vscsi_mem_destroy(mem), 0);
+	shared_close(&shared);
+}
+
 int threads_tests(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_eight_threads_on_one_heap),
 		cmocka_unit_test(test_translation_during_region_changes),
+		cmocka_unit_test(test_changes_leave_nothing),
 	};
 
 	return cmocka_run_group_tests_name("mem threads", tests, NULL, NULL);

@@ -402,7 +402,7 @@ static void test_more_than_a_chain_may_carry(void **state)
 	CONFORMS("R-SPLIT-07");
 	desk_init(&d);
 	desk_open(&d, "");
-	fd = memfd_create("large", MFD_CLOEXEC);
+	fd = memfd_create("large", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	assert_int_equal(ftruncate(fd, (off_t)bytes), 0);
 	in.iov_base = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
 	assert_ptr_not_equal(in.iov_base, MAP_FAILED);

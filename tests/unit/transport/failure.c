@@ -194,7 +194,7 @@ static void all_calls_fail(struct fx *fx)
 	assert_int_equal(ops->read_config(fx->t, 0, config, 36), -ENOTCONN);
 	assert_int_equal(ops->write_config(fx->t, 20, config, 4), -ENOTCONN);
 	assert_int_equal(fx_map(fx, 1), -ENOTCONN);
-	assert_int_equal(ops->mem_unmap(fx->t, &fx->areas[0], fx->iova[0]), -ENOTCONN);
+	assert_int_equal(ops->mem_unmap(fx->t, &fx->areas[0], fx->iova[0]), 0);
 	assert_int_equal(ops->queue_stop(fx->t, 0, &base), -ENOTCONN);
 	assert_int_equal(ops->check(fx->t, &what), -ENOTCONN);
 	ops->notify(fx->t, 0, 0);

@@ -5,11 +5,14 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <vscsi/error.h>
 
-#include "transport/vhost_user/session.h"
 #include "fixture.h"
+#include "transport/vhost_user/session.h"
 
 #define RINGS 5u
 
@@ -175,6 +178,59 @@ static void test_goes_on_without(void **state)
 	assert_int_equal(count_fds(), fds);
 }
 
+/* Sends a byte with @count descriptors, and what vu_recv() says when there may be no more files. */
+static ssize_t receive(unsigned count, bool full)
+{
+	union {
+		struct cmsghdr head;
+		char bytes[CMSG_SPACE(16 * sizeof(int))];
+	} control = {.head = {.cmsg_len = CMSG_LEN(count * sizeof(int)),
+			      .cmsg_level = SOL_SOCKET,
+			      .cmsg_type = SCM_RIGHTS}};
+	char byte = 1;
+	struct iovec iov = {&byte, 1};
+	struct msghdr msg = {.msg_iov = &iov,
+			     .msg_iovlen = 1,
+			     .msg_control = control.bytes,
+			     .msg_controllen = CMSG_SPACE(count * sizeof(int))};
+	struct rlimit before;
+	struct rlimit none;
+	bool others = false;
+	int keep = -1;
+	ssize_t ret;
+	unsigned i;
+	int pair[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	for (i = 0; i < count; i++)
+		memcpy(CMSG_DATA(&control.head) + i * sizeof(int), &pair[0], sizeof(int));
+	assert_int_equal(sendmsg(pair[0], &msg, 0), 1);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = (struct rlimit){(rlim_t)pair[1] + 1, before.rlim_max};
+	if (full)
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	ret = vu_recv(pair[1], &byte, 1, &keep, &others);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	if (keep >= 0)
+		close(keep);
+	close(pair[0]);
+	close(pair[1]);
+	return ret;
+}
+
+/* It's not the back-end's fault when this process may have no more descriptors. */
+static void test_descriptor_beyond_our_limit(void **state)
+{
+	unsigned fds = count_fds();
+
+	(void)state;
+	assert_int_equal(receive(1, false), 1);
+	assert_int_equal(receive(1, true), -EMFILE);
+	assert_int_equal(receive(2, true), -EMFILE);
+	assert_int_equal(receive(9, false), -EPROTO);
+	assert_int_equal(count_fds(), fds);
+}
+
 #define WORD(n, value) ((uint64_t)(n) << 32 | (value))
 
 static void test_answers_are_not_trusted(void **state)
@@ -328,6 +384,7 @@ int inflight_tests(void)
 		cmocka_unit_test(test_not_without_the_feature),
 		cmocka_unit_test(test_never_mapped),
 		cmocka_unit_test(test_goes_on_without),
+		cmocka_unit_test(test_descriptor_beyond_our_limit),
 		cmocka_unit_test(test_answers_are_not_trusted),
 		cmocka_unit_test(test_numbers_stay_ours),
 		cmocka_unit_test(test_refused),

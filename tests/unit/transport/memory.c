@@ -182,7 +182,7 @@ static void test_memory_after_a_failed_handshake(void **state)
 	rig_plan(fx.rig, RIG_GET_FEATURES, RIG_FAULT_CLOSE, 0);
 	assert_int_equal(fx.t->ops->reopen(fx.t), -ENOTCONN);
 	assert_int_equal(fx_map(&fx, FX_AREAS - 1), -ENOTCONN);
-	assert_int_not_equal(fx.t->ops->mem_unmap(fx.t, &fx.areas[1], fx.iova[1]), 0);
+	assert_int_equal(fx.t->ops->mem_unmap(fx.t, &fx.areas[1], fx.iova[1]), 0);
 	fx_down(&fx);
 }
 

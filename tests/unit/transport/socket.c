@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "fixture.h"
@@ -105,6 +107,84 @@ static void test_paths_that_lead_nowhere(void **state)
 	fd = socket(AF_UNIX, SOCK_STREAM, 0);
 	assert_int_equal(bind(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
 	assert_int_equal(try(path(), 50), -ECONNREFUSED);
+	close(fd);
+	unlink(path());
+}
+
+/* The working directory changes while the device is open; and its path from / may be too long. */
+static void reconnect_from_elsewhere(const char *folder)
+{
+	struct fx fx = fx_new();
+	char *before = realpath(".", NULL);
+
+	assert_int_equal(mkdir(folder, 0700), 0);
+	assert_int_equal(chdir(folder), 0);
+	fx.ropts.path = "./there.sock";
+	fx_connect(&fx);
+	assert_int_equal(chdir("/"), 0);
+	assert_int_equal(fx.t->ops->reopen(fx.t), 0);
+	assert_int_equal(chdir(before), 0);
+	assert_int_equal(chdir(folder), 0);
+	fx_down(&fx);
+	unlink("there.sock");
+	assert_int_equal(chdir(before), 0);
+	assert_int_equal(rmdir(folder), 0);
+	free(before);
+}
+
+static void test_relative_path_after_chdir(void **state)
+{
+	unsigned fds = count_fds();
+	char folder[150];
+
+	(void)state;
+	reconnect_from_elsewhere("elsewhere");
+	memset(folder, 'f', sizeof(folder) - 1);
+	folder[sizeof(folder) - 1] = 0;
+	reconnect_from_elsewhere(folder);
+	assert_int_equal(count_fds(), fds);
+}
+
+/* In a folder that is gone there is nothing to be relative to. */
+static void test_relative_path_without_a_folder(void **state)
+{
+	char *before = realpath(".", NULL);
+
+	(void)state;
+	assert_int_equal(mkdir("gone", 0700), 0);
+	assert_int_equal(chdir("gone"), 0);
+	assert_int_equal(rmdir("../gone"), 0);
+	assert_int_equal(try("there.sock", 50), -ENOENT);
+	assert_non_null(strstr(error_text(), "is relative to"));
+	assert_int_equal(chdir(before), 0);
+	free(before);
+}
+
+/* What is said of a socket that this user may not open; root may open all. */
+static void test_socket_of_another_user(void **state)
+{
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	pid_t child;
+	int status;
+
+	(void)state;
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", path());
+	assert_int_equal(bind(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	assert_int_equal(listen(fd, 1), 0);
+	assert_int_equal(chmod(path(), 0), 0);
+	child = fork();
+	if (child == 0) {
+		if (geteuid() == 0 && setuid(65534))
+			_exit(2);
+		_exit(try(addr.sun_path, 50) == -EACCES &&
+				      strstr(error_text(), "let this user write") &&
+				      !strstr(error_text(), "listening")
+			      ? 0
+			      : 1);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
 	close(fd);
 	unlink(path());
 }
@@ -210,6 +290,9 @@ int socket_tests(void)
 		cmocka_unit_test(test_schemes),
 		cmocka_unit_test(test_an_eventfd_that_is_none),
 		cmocka_unit_test(test_paths_that_lead_nowhere),
+		cmocka_unit_test(test_relative_path_after_chdir),
+		cmocka_unit_test(test_relative_path_without_a_folder),
+		cmocka_unit_test(test_socket_of_another_user),
 		cmocka_unit_test(test_listener_that_never_accepts),
 		cmocka_unit_test(test_descriptors_that_are_no_socket),
 		cmocka_unit_test(test_ownership_of_a_handed_over_socket),

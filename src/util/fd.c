@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Descriptors that keep away from the standard streams. */
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "util/fd.h"
+
+/* The first number that is no standard stream's. */
+#define LOWEST_FD 3
+
+int fd_copy(int fd)
+{
+	return fcntl(fd, F_DUPFD_CLOEXEC, LOWEST_FD);
+}
+
+int fd_raise(int fd)
+{
+	int raised;
+	int err;
+
+	if (fd < 0 || fd >= LOWEST_FD)
+		return fd;
+	raised = fd_copy(fd);
+	err = errno;
+	close(fd);
+	errno = err;
+	return raised;
+}
+
+FILE *fd_open_text(const char *path)
+{
+	int fd = fd_raise(open(path, O_RDONLY | O_CLOEXEC));
+	FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
+
+	if (fd >= 0 && !file)
+		close(fd);
+	return file;
+}

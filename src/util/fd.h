@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Descriptors that keep away from the standard streams. An application may have closed one of
+ * these, and the kernel gives its number to the next descriptor that is made: what the application
+ * prints would then go into DMA memory, or to a device.
+ */
+#ifndef UTIL_FD_H
+#define UTIL_FD_H
+
+#include <stdio.h>
+
+/**
+ * fd_raise - Move a new descriptor above the standard streams
+ * @fd: close-on-exec, known to nobody else yet; -1 for none, with errno
+ *
+ * Each descriptor that the library makes or receives goes through this at once.
+ *
+ * Return: the descriptor, most often the same; -1 with errno, and then @fd is closed.
+ */
+int fd_raise(int fd);
+
+/**
+ * fd_copy - Duplicate a descriptor of the application
+ *
+ * Return: a descriptor above the standard streams, close-on-exec; -1 with errno.
+ */
+int fd_copy(int fd);
+
+/**
+ * fd_open_text - Open a file of the kernel's to read its lines
+ *
+ * Return: fopen()'s stream, above the standard streams and close-on-exec; NULL with errno.
+ */
+FILE *fd_open_text(const char *path);
+
+#endif
