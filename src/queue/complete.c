@@ -23,7 +23,7 @@
  */
 #define DELAY_MOST 128u
 
-/* Which changes of a request's state there are: the diagram of ioq.h. */
+/* Which changes of a request's state there are: the diagram of slot.h. */
 static const uint8_t next_states[] = {
 	[SLOT_FREE] = 1u << SLOT_PREPARED,
 	[SLOT_PREPARED] = 1u << SLOT_IN_RING | 1u << SLOT_BACKOFF,
