@@ -85,9 +85,7 @@ struct vscsi_queue;
  * cache.
  *
  * Measured with tests/bench rate, 32 and 64 reads in flight (AMD EPYC, gcc 12), in millions a
- * second: 40 and 24 with slots of eight lines that move three each, 45 and 46 with seven, 47 and 54
- * with the response in the header's line, 44 and 51 with the table in a line of its own, 54 and 70
- * as it is.
+ * second: 54 and 70; 40 and 24 with slots of eight lines that move three each.
  *
  * No slot crosses a page: where the pages of the memory are apart for the device, QEMU takes the
  * first piece of a response for all of it and puts data into the rest.
@@ -338,8 +336,8 @@ struct ioq {
  * @features: features that were negotiated last, before a loss too
  * @doubled: queues have a second virtqueue, for a device that reconnects
  * @ioqs, @count: request queues that are set up
- * @usable: how many of them the device has: fewer when it reconnected with fewer, and then nobody
- *	uses the others. Under @lock
+ * @usable: how many of them the device has: fewer when it reconnected with fewer, and then no
+ *	handle uses the others. Under @lock
  * @seg_max: data segments that a request may have (virtio 1.4, 5.6.4); @max_segs: as the
  *	application wants it, 0: as many as fit
  * @scan_ms: interval between looks for late requests; 0: nothing has a time limit
@@ -383,9 +381,7 @@ struct queue_set {
 int ioq_create(struct queue_set *set, unsigned index, unsigned size, struct ioq **out);
 void ioq_destroy(struct ioq *ioq);
 
-/*
- * Whether a request in flight uses a region of the set. Any thread; requests prepared before count.
- */
+/* Whether a request, in flight or prepared, uses a region of the set. Any thread. */
 bool ioq_uses_regions(const struct ioq *ioq, uint64_t regions);
 
 /* Whether a request to @lun, or with NULL any request, is in flight. Any thread. */
@@ -397,9 +393,7 @@ void ioq_set_state(struct ioq *ioq, enum ioq_state to);
 /* From now on requests may have SLOT_COUNTED; set->lock held. */
 void ioq_begin_counting(struct ioq *ioq);
 
-/*
- * Chooses the paths of its handles again: after a change of state, or of counting; set->lock held.
- */
+/* Chooses its handles' paths again after a change of state or counting; set->lock held. */
 void ioq_choose_path(struct ioq *ioq);
 
 /* A slot's table, with @out segments for the device. */
@@ -419,7 +413,7 @@ void slot_write(struct ioq *ioq, struct slot *slot, const struct io_lun *lun);
  */
 void slot_restore(struct ioq *ioq, struct slot *slot);
 
-/* Acquire pairs with ioq_set_state(): a device was cut off before anybody sees its queues DOWN. */
+/* Acquire pairs with ioq_set_state(): a device was cut off before its queues are seen DOWN. */
 static inline enum ioq_state ioq_state(const struct ioq *ioq)
 {
 	return (enum ioq_state)atomic_load_explicit(&ioq->state, memory_order_acquire);
@@ -558,10 +552,7 @@ static inline void slot_end(struct slot *slot, struct virtio_scsi_cmd_req *heade
 	slot_poison(header);
 	/* FREE without flags is 0. */
 	slot->free = BYTE_ORDER == LITTLE_ENDIAN ? next : (uint32_t)next << 16;
-	/*
-	 * Release: a thread that sees that the LUN is not in use may free it. Pairs with
-	 * ioq_uses_lun().
-	 */
+	/* Release pairs with ioq_uses_lun(): a thread that finds the LUN unused may free it. */
 	atomic_store_explicit(&slot->lun, NULL, memory_order_release);
 }
 
