@@ -80,16 +80,20 @@ static int check_file(int fd, uint64_t end)
 /* A file that shrinks raises SIGBUS, in this process too, and a back-end can write to it. */
 static int seal_file(int fd)
 {
-	const int seals = fcntl(fd, F_GET_SEALS);
 	struct stat st;
+	int seals;
 
 	if (fstat(fd, &st) < 0)
 		return error_set(-errno, "getting the status of file descriptor %d: %m", fd);
 	/* Devices and the like can't be truncated. */
 	if (!S_ISREG(st.st_mode))
 		return 0;
+	seals = fcntl(fd, F_GET_SEALS);
 	if (seals >= 0 && (seals & F_SEAL_SHRINK || fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK) == 0))
 		return 0;
+	/* It has no seals, or takes no more. */
+	if (errno != EINVAL && errno != EPERM)
+		return error_set(-errno, "sealing file descriptor %d: %m", fd);
 	return error_set(
 		-EPERM,
 		"file descriptor %d is a file that can shrink, with which a back-end could "

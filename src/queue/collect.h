@@ -15,7 +15,8 @@
  * Whether a request ended well: the first 12 bytes of the response are all zero (virtio 1.4,
  * 5.6.6.1), and all data was transferred. Nothing else of shared memory is read. Plain loads, which
  * can be operands of other instructions: nothing but this comparison depends on what is read. A
- * used length too short for any response is wrong, and counted: some back-ends never set it.
+ * used length too short for any response is wrong, and counted: there are back-ends that never set
+ * it.
  */
 static inline bool is_good(struct ioq *ioq, const struct slot *slot,
 			   struct virtio_scsi_cmd_req *header, uint32_t used_len)

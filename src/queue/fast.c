@@ -87,6 +87,7 @@ ALWAYS_INLINE void push(struct vscsi_queue *queue, struct ioq *ioq, struct slot 
 	uint16_t head = l.direct ? slot->head : ioq->free;
 
 	ioq->free = slot->next;
+	slot->lba = lba;
 	memcpy(header->lun, lun->addr, sizeof(lun->addr));
 	if (l.wide)
 		scsi_cdb_update_16(header->cdb, lba, blocks);
@@ -98,7 +99,6 @@ ALWAYS_INLINE void push(struct vscsi_queue *queue, struct ioq *ioq, struct slot 
 	else
 		slot->expect = len + (uint32_t)sizeof(struct virtio_scsi_cmd_resp);
 	slot->user_data = user_data;
-	slot->lba = lba;
 	/* All slots of an exclusive queue are its handle's. */
 	if (l.shared) {
 		slot->owner = queue;

@@ -221,6 +221,12 @@ static bool answer_the_same(struct liar *liar, unsigned queue, const struct rig_
 	return true;
 }
 
+/* One that is answered after its time limit has timed out, however it is answered. */
+static bool ends_like(int result, const struct endless_lie *lie)
+{
+	return result == lie->result || (lie->result == -EBUSY && result == -ETIMEDOUT);
+}
+
 static void endless_lies(void **state)
 {
 	struct liar *liar = *state;
@@ -235,8 +241,8 @@ static void endless_lies(void **state)
 	liar->lie = answer_the_same;
 	start = now_ms();
 	assert_int_equal(vscsi_read(liar->queue, liar->lun, liar->buf, 0, 1, 0, 1), 0);
-	assert_int_equal(liar_outcome(liar).result, lie->result);
-	assert_int_equal(vscsi_pread(liar->lun, liar->buf, 512, 0), lie->result);
+	assert_true(ends_like(liar_outcome(liar).result, lie));
+	assert_true(ends_like(vscsi_pread(liar->lun, liar->buf, 512, 0), lie));
 	assert_true(now_ms() - start < 20000);
 	assert_true(liar_runs(liar));
 	told(lie->name, "%s in the end", strerror(-lie->result));

@@ -25,7 +25,6 @@
  * @fault: what it does once, beyond that
  * @regions: memory regions of the application's own
  * @together: rings that it has to have before it serves one
- * @continues: where requests are tracked it continues with them, over the next connection
  * @retried: it is tried again until the limit for that, which is short then
  * @small: the LUN's limits are smaller, and what it could do besides is gone
  * @words: what the device fails with under all policies; NULL: it continues
@@ -44,7 +43,6 @@ struct row {
 	struct rig_fault fault;
 	unsigned regions;
 	unsigned together;
-	bool continues;
 	bool retried;
 	bool small;
 	const char *words;
@@ -57,14 +55,11 @@ struct row {
 
 #define FAULT(message, what, n) .fault = {.request = (message), .kind = (what), .arg = (n)}
 
-/* One queue less, which nobody uses: tracking begins anew, with an area that is asked for. */
-#define NEW_AREA .queues = 4
-
 static const struct row rows[] = {
-	{"nothing", .continues = true},
-	{"it serves no ring before it has all", .together = 2 + QUEUES, .continues = true},
+	{"nothing", .size = 0},
+	{"it serves no ring before it has all", .together = 2 + QUEUES},
 	/* queues */
-	{"more queues", .queues = 200, .continues = true},
+	{"more queues", .queues = 200},
 	{"as many queues as are in use", .queues = 4},
 	{"a queue that it refuses once", FAULT(RIG_SET_VRING_NUM, RIG_FAULT_VALUE, 1)},
 	{"one queue less than are in use", .queues = 3, .words = "1 request queues, and 2 are"},
@@ -128,14 +123,14 @@ static const struct row rows[] = {
 	{"a configuration of 4 bytes more", FAULT(RIG_GET_CONFIG, RIG_FAULT_LONG, 4)},
 	{"no configuration", FAULT(RIG_GET_CONFIG, RIG_FAULT_EMPTY, 0)},
 	/* the in-flight area */
-	{"an in-flight area of 0 bytes", NEW_AREA, FAULT(RIG_GET_INFLIGHT_FD, RIG_FAULT_VALUE, 0),
+	{"an in-flight area of 0 bytes", FAULT(RIG_GET_INFLIGHT_FD, RIG_FAULT_VALUE, 0),
 	 .exact = "no file to track"},
-	{"an in-flight area beyond its file", NEW_AREA,
+	{"an in-flight area beyond its file",
 	 FAULT(RIG_GET_INFLIGHT_FD, RIG_FAULT_VALUE, UINT64_MAX)},
-	{"an in-flight area without a file", NEW_AREA, FAULT(RIG_GET_INFLIGHT_FD, RIG_FAULT_FDS, 0),
+	{"an in-flight area without a file", FAULT(RIG_GET_INFLIGHT_FD, RIG_FAULT_FDS, 0),
 	 .exact = "no file to track"},
-	{"two in-flight areas", NEW_AREA, FAULT(RIG_GET_INFLIGHT_FD, RIG_FAULT_FDS, 2)},
-	{"no in-flight area", NEW_AREA, FAULT(RIG_GET_INFLIGHT_FD, RIG_FAULT_EMPTY, 0)},
+	{"two in-flight areas", FAULT(RIG_GET_INFLIGHT_FD, RIG_FAULT_FDS, 2)},
+	{"no in-flight area", FAULT(RIG_GET_INFLIGHT_FD, RIG_FAULT_EMPTY, 0)},
 	{"an in-flight area that it doesn't take back",
 	 FAULT(RIG_SET_INFLIGHT_FD, RIG_FAULT_VALUE, 1)},
 	{"an in-flight area that ends it", FAULT(RIG_SET_INFLIGHT_FD, RIG_FAULT_CLOSE, 0)},
@@ -147,16 +142,14 @@ static const struct row rows[] = {
 static const struct policy {
 	const char *options;
 	bool packed;
-	bool tracked;
 	bool exact;
 	int result;
 } policies[] = {
-	{"", false, true, false, 0},
-	{"", true, true, false, 0},
-	{"&recovery=exact", false, true, true, 0},
-	{"&recovery=exact", true, true, true, 0},
-	{"&recovery=replay", false, false, false, 0},
-	{"&recovery=report", false, false, false, -ECONNRESET},
+	{"", false, false, 0},
+	{"", true, false, 0},
+	{"&recovery=exact", false, true, 0},
+	{"&recovery=exact", true, true, 0},
+	{"&recovery=report", false, false, -ECONNRESET},
 };
 
 static atomic_bool small;
@@ -258,17 +251,6 @@ static void expect_lost(struct liar *liar, const char *words)
 		fail_msg("\"%s\" doesn't say \"%s\"", vscsi_last_error(), words);
 }
 
-/* An area is asked for once, and what was verified is what continues. */
-static void expect_continued(struct liar *liar)
-{
-	struct rig_record last;
-
-	assert_int_equal(rig_seen(liar->rig, RIG_GET_INFLIGHT_FD), 1);
-	assert_int_equal(rig_seen(liar->rig, RIG_SET_INFLIGHT_FD), 2);
-	assert_true(rig_record(liar->rig, RIG_ANY, rig_seen(liar->rig, RIG_ANY) - 1, &last));
-	assert_int_equal(last.connection, 1);
-}
-
 static void expect_back(struct liar *liar, const struct row *row)
 {
 	struct vscsi_completion done;
@@ -314,8 +296,6 @@ static void run(struct liar *liar, const struct row *row, const struct policy *p
 		expect_lost(liar, words);
 	else
 		expect_back(liar, row);
-	if (row->continues && policy->tracked)
-		expect_continued(liar);
 	liar_close(liar);
 	munmap(memory, (size_t)MOST * REGION);
 }

@@ -41,10 +41,11 @@ static void check_kick(struct model *m, struct transport *t, unsigned index, uin
 		       unsigned width, uint32_t value)
 {
 	unsigned before = m->logged;
-	const struct model_entry *e = &m->log[before];
+	const struct model_entry *e;
 
 	pci_ops.notify(t, index, data);
 	assert_int_equal(m->logged, before + 1);
+	e = &m->log[before];
 	assert_int_equal(e->access, BAR_WRITE);
 	assert_int_equal(e->offset, MODEL_NOTIFY + 4 * index);
 	assert_int_equal(e->width, width);
