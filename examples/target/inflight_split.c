@@ -82,7 +82,7 @@ static int finish_batch(struct ring *r)
 	uint16_t batch = (uint16_t)(r->next_used - AREA_GET(p->used_idx));
 
 	if (batch > r->num)
-		return set_error(EINVAL, "the in-flight area of ring %u is %u requests behind",
+		return set_error(EINVAL, "the in-flight area of ring %u lags by %u requests",
 				 r->index, batch);
 	for (; batch; batch--) {
 		if (at >= r->num)

@@ -29,7 +29,7 @@ static const char help[] =
 	"      ro              read-only\n"
 	"      thin            thin provisioned: UNMAP frees space\n"
 	"      block=512|4096  block size (512)\n"
-	"      serial=TEXT     serial number (derived from the file's device and inode)\n"
+	"      serial=TEXT     serial number (derived from the file, not its path)\n"
 	"      wwn=HEX         worldwide name, 16 digits (derived from the serial number)\n"
 	"  --queues=N          number of request queues, 1 to 254 (8)\n"
 	"  --queue-size=N      largest ring accepted, 2 to 32768 (1024)\n"

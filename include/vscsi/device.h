@@ -44,9 +44,9 @@ struct vscsi_mem;
  *        reconnected, same LUNs
  *
  * A device fails at once, RUNNING -> FAILED, if it breaks the rules of its rings or protocol, if
- * recovery is OFF, if its connected socket was handed over ("vhost-user:fd=N"), or if it is a PCI
- * function that is removed. A broken ring is no failure but a loss if the connection ends within a
- * second: a process that dies may write over its rings first.
+ * recovery is OFF, if it was opened by a connected socket ("vhost-user:fd=N"), or if it is a PCI
+ * function that is removed. A broken ring is a loss instead if the connection ends within a second:
+ * a process that dies may write over its rings first.
  *
  * While RECONNECTING, new requests are accepted into free slots and submitted after the reconnect.
  * Requests in flight at the time of the loss may or may not have been executed:
@@ -55,8 +55,7 @@ struct vscsi_mem;
  *              unmap, write_zeroes     (unless ..._REPEATABLE)
  *   REPLAY     resent, in order        complete with -ECONNRESET          none
  *   EXACT      resent, in order        complete with -ECONNRESET          in-flight tracking in the
- *                                                                         back-end, 12 to 17 % of
- *                                                                         its rate
+ *                                                                         back-end
  *   REPORT     complete with           complete with -ECONNRESET          none
  *              -ECONNRESET
  *   OFF        complete with -ENOTCONN; the device fails at once          none
@@ -128,9 +127,10 @@ struct vscsi_mem;
  *
  * The child process may only close what its parent has open, in the usual order: queues, LUNs,
  * devices, pools. Closing there frees memory, file descriptors and mappings. It sends nothing to
- * the device and ignores requests in flight. The parent is not affected. Every
- * other call for these objects returns -ECHILD (NULL from vscsi_mem_alloc()) and changes nothing;
- * vscsi_mem_free() does nothing. One thread at a time. The child may open objects of its own. A
+ * the device and ignores requests in flight. The parent is not affected. Every other call for these
+ * objects returns -ECHILD (NULL from vscsi_mem_alloc()) and changes nothing; vscsi_mem_free() does
+ * nothing. Private memory that the parent registered is not mapped in the child, see
+ * vscsi_mem_register(). One thread at a time. The child may open objects of its own. A
  * child that only calls exec or _exit needs to close nothing: all descriptors are close-on-exec. Do
  * not call fork() while another thread opens or closes an object: the child cannot free an object
  * that is only partly opened or closed.
@@ -140,7 +140,7 @@ struct vscsi_mem;
 #define VSCSI_RECOVERY_OFF    1u /* a lost device fails at once */
 #define VSCSI_RECOVERY_REPORT 2u
 #define VSCSI_RECOVERY_REPLAY 3u
-#define VSCSI_RECOVERY_EXACT  4u /* vscsi_dev_open() fails if the back-end can't do it */
+#define VSCSI_RECOVERY_EXACT  4u /* as REPLAY; fails to open without in-flight tracking */
 
 /* vscsi_dev_opts.recovery_ms: no limit. */
 #define VSCSI_FOREVER UINT32_MAX
@@ -237,8 +237,8 @@ struct vscsi_dev_option {
  * @protocol_features: vhost-user protocol features in use; 0 on other transports
  * @transport: scheme of the address, "vhost-user" or "pci"
  * @state: VSCSI_DEV_*
- * @errors: violations of the specification by the device that were tolerated. A back-end that
- *	never sets the used length makes one with each request
+ * @errors: violations of the specification by the device that were tolerated, such as a used
+ *	length too short for the response: a back-end that never sets it adds one per request
  * @reserved: 0
  */
 struct vscsi_dev_info {
@@ -307,7 +307,8 @@ struct vscsi_event {
 /**
  * vscsi_dev_open - Connect to a device, negotiate, and start it
  * @address: one of
- *	"vhost-user:PATH", the path of a back-end's socket;
+ *	"vhost-user:PATH", the path of a back-end's socket; a relative one is resolved by this call,
+ *	so that a later chdir() does not change where the library reconnects;
  *	"vhost-user:fd=N", a connected socket, which the library owns if this call succeeds;
  *	"pci:DDDD:BB:DD.F", a PCI function bound to vfio-pci. Its memory is pinned and counts
  *	against RLIMIT_MEMLOCK.
@@ -316,17 +317,19 @@ struct vscsi_event {
  * @dev: receives the device, which the caller owns: vscsi_dev_close()
  *
  * Follows virtio 1.4, 3.1.1: reset, status, features, queues, running. Starts no thread. After a
- * failure nothing is left. All descriptors that it opens are close-on-exec.
+ * failure nothing is left. All descriptors that it opens are above 2 and close-on-exec.
  *
  * Any thread. Waits for up to 40 answers of the device, and 9 for each queue, each at most
  * @opts->timeout_ms; the first answer that takes longer ends the call.
  *
  * Return: 0; -EINVAL (address or options), -E2BIG (an option struct of a newer library), -ENOMEM,
- * -EMFILE, -ENFILE, -EPROTO (an answer that breaks the protocol), -EIO (the device refused a
- * message), -EOPNOTSUPP (the device lacks something needed or requested), -ENOTCONN (it hung up),
- * -ETIMEDOUT; -ENODEV, -EPERM, -EBUSY (a PCI function that is not available), -ECHILD (@opts->mem
- * is of the parent process); or the error of connecting to the socket or of opening VFIO's files,
- * such as -ENOENT, -EACCES or -ECONNREFUSED.
+ * -EMFILE (also if the limit of this process cut off a descriptor that the back-end sent), -ENFILE,
+ * -EFBIG (the device's own pool is larger than RLIMIT_FSIZE allows a file to be), -EPROTO (an
+ * answer that breaks the protocol), -EIO (the device refused a message), -EOPNOTSUPP (the device
+ * lacks something needed or requested), -ENOTCONN (it hung up), -ETIMEDOUT; -ENODEV, -EPERM, -EBUSY
+ * (a PCI function that is not available), -ECHILD (@opts->mem is of the parent process); or the
+ * error of connecting to the socket or of opening VFIO's files, such as -ENOENT, -EACCES or
+ * -ECONNREFUSED.
  */
 int vscsi_dev_open(const char *address, const struct vscsi_dev_opts *opts, struct vscsi_dev **dev);
 

@@ -134,9 +134,9 @@ int vscsi_write_zeroes(struct vscsi_queue *queue, struct vscsi_lun *lun, uint64_
  * @flags: VSCSI_IO_FUA or 0
  *
  * If the blocks differ from @compare, nothing is written and the completion's result is -EILSEQ.
- * Sends COMPARE AND WRITE, never more than one. Where @data begins right behind @compare, the
- * device gets both as one data segment, which some insist on (SPDK): they refuse the command as
- * invalid if the two lie apart. vscsi_sync_compare_and_write() puts them together by itself.
+ * Sends COMPARE AND WRITE, never more than one. If @data begins where @compare ends, the
+ * device gets both as one data segment. Some devices require that (SPDK): they refuse the command
+ * as invalid if the two are apart. vscsi_sync_compare_and_write() puts them together by itself.
  */
 int vscsi_compare_and_write(struct vscsi_queue *queue, struct vscsi_lun *lun, const void *compare,
 			    const void *data, uint64_t lba, uint32_t blocks, uint32_t flags,

@@ -165,10 +165,11 @@ int vscsi_lun_get_info(struct vscsi_lun *lun, struct vscsi_lun_info *info);
  * @lun: the LUN
  *
  * To be called after VSCSI_EVENT_RESIZED, and after VSCSI_EVENT_CONFIG, with which the device's
- * own limit of a transfer may have changed. The same is asked by itself after a reconnect. Requests
- * that are prepared afterwards are checked against the new limits; the rest are left to the device.
- * The block size must not have changed, and vscsi_lun_info.queue_limit stays as it was when the LUN
- * was opened. Any thread. Waits as vscsi_lun_open() does.
+ * own limit of a transfer may have changed. The library does the same after each reconnect.
+ * Requests that are prepared afterwards are checked against the new limits. One that was held back
+ * and is longer than the LUN takes now completes with -E2BIG; those in flight are left to the
+ * device. The block size must not have changed, and vscsi_lun_info.queue_limit stays as it was when
+ * the LUN was opened. Any thread. Waits as vscsi_lun_open() does.
  *
  * Return: 0; -EPROTO if the block size changed; -EINVAL for a LUN opened with VSCSI_LUN_NO_PROBE;
  * or as vscsi_lun_open().

@@ -85,12 +85,13 @@ struct vscsi_mem_stats {
  * @mem: receives the pool, which the caller owns: vscsi_mem_destroy()
  *
  * When this returns, all pages are present: zeroed, shareable with a back-end by file descriptor,
- * and sealed, so that nothing can shrink the file. Any thread. Slow: system calls, and time for
+ * and sealed, so that nothing can shrink the file. A back-end can still punch holes in it, see
+ * libvirtioscsi-safety(7). Any thread. Slow: system calls, and time for
  * every page.
  *
- * Return: 0; -ENOMEM if there are not enough hugepages (vscsi_last_error() has the command that
- * reserves them); -EINVAL, -E2BIG for options that can't be met; -EFBIG if the pool is larger than
- * RLIMIT_FSIZE allows a file to be; -EMFILE, -ENFILE.
+ * Return: 0; -ENOMEM if not enough hugepages are free and unreserved (vscsi_last_error() has the
+ * command that reserves more); -EINVAL, -E2BIG for options that can't be met; -EFBIG if the pool is
+ * larger than RLIMIT_FSIZE allows a file to be; -EMFILE, -ENFILE.
  */
 int vscsi_mem_create(const struct vscsi_mem_opts *opts, struct vscsi_mem **mem);
 
@@ -145,11 +146,11 @@ int vscsi_mem_free(struct vscsi_mem *mem, void *ptr);
  *
  * The file must not be able to shrink: a back-end, which can write to it, could truncate it, and
  * the next access would end this process with SIGBUS. So it is a memfd that has F_SEAL_SHRINK, or
- * one made with MFD_ALLOW_SEALING, which then gets that seal for good; or no regular file at all,
- * such as a DAX device. A file of hugetlbfs or tmpfs can't be sealed.
+ * one made with MFD_ALLOW_SEALING, which then gets that seal permanently; or no regular file at
+ * all, such as a DAX device. A file of hugetlbfs or tmpfs can't be sealed.
  *
- * With VSCSI_MEM_UNVERIFIED neither of the two is checked: for files that can't be sealed but
- * belong to somebody trusted, and for processes without /proc.
+ * With VSCSI_MEM_UNVERIFIED neither of the two is checked: for files that can't be sealed while all
+ * processes that can write to them are trusted, and for processes without /proc.
  *
  * Memory without a file that is mapped privately is not inherited by children of fork() while it is
  * registered (MADV_DONTFORK, undone afterwards): a page that both have would be copied for the one

@@ -57,7 +57,7 @@ static int start(struct vscsi_dev *dev)
 	return 0;
 }
 
-/* In a child process, which has one thread: nobody else looks at the device meanwhile. */
+/* In a child process, which has one thread: no other thread uses the device meanwhile. */
 static void in_child(struct fork_entry *entry)
 {
 	struct vscsi_dev *dev = (void *)((char *)entry - offsetof(struct vscsi_dev, fork));
@@ -140,8 +140,8 @@ static void destroy(struct vscsi_dev *dev)
 }
 
 /*
- * First the device is cut off, then the pool forgets it, so that nobody asks for its requests any
- * more, and only then the memory goes.
+ * First the device is cut off, then the pool forgets it, so that no thread asks for its requests
+ * any more, and only then the memory goes.
  */
 void device_close(struct vscsi_dev *dev)
 {

@@ -216,7 +216,7 @@ int device_pump(struct vscsi_dev *dev);
  * @ms: the longest that it may take, in milliseconds, or DEVICE_NO_LIMIT
  *
  * Return: what @prepare returned, but -EBUSY where that was -EAGAIN for all the time; else the
- * completion's result; or CALL_ABANDONED: nobody waits any more and the device still has the
+ * completion's result; or CALL_ABANDONED: no thread waits any more and the device still has the
  * request: the call must not be touched.
  */
 #define CALL_ABANDONED  (-ETIME)

@@ -257,7 +257,7 @@ void events_collect(struct vscsi_dev *dev)
 	collect(dev);
 	if (!watch_wanted(&dev->watch))
 		return;
-	/* What came meanwhile has been signalled to nobody (virtio 1.4, 2.7.14). */
+	/* What came meanwhile has not been signalled (virtio 1.4, 2.7.14). */
 	if (virtq_arm(vq))
 		collect(dev);
 	if (virtq_arm(vq))

@@ -29,7 +29,7 @@ struct virtq *events_virtq(struct vscsi_dev *dev);
 
 /*
  * Takes what the device posted and posts the buffers again; asks for the next notification while
- * somebody watches (device/watch.h). Locked; events_kick() has to follow.
+ * a thread watches (device/watch.h). Locked; events_kick() has to follow.
  */
 void events_collect(struct vscsi_dev *dev);
 void events_kick(struct vscsi_dev *dev);

@@ -4,7 +4,7 @@
  * asks for events takes the next step of the start sequence (start.h) when one is due.
  *
  * While the device is away each request queue keeps its requests, new ones can be prepared, and
- * nobody but its user touches it. The device that reconnects gets new virtqueues (ioq.next_vq), and
+ * only its user touches it. The device that reconnects gets new virtqueues (ioq.next_vq), and
  * the user of a queue switches to its own at its next poll. LUNs are revalidated on these before
  * anything is sent to them.
  */

@@ -152,7 +152,7 @@ void rings_destroy(struct vscsi_dev *dev)
 		dma_free(dev->mem, set->zeroes);
 }
 
-/* One more than the last that somebody uses; the first is the library's own. */
+/* One more than the last that is in use; the first is the library's own. */
 static unsigned queues_in_use(struct queue_set *set)
 {
 	unsigned count = set->count;

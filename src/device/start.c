@@ -90,7 +90,7 @@ static int map_memory(struct vscsi_dev *dev)
 
 	if (dev->start.purpose != START_OPEN)
 		return 0;
-	/* The pool's lock comes before the device's, which nobody else knows yet. */
+	/* The pool's lock comes before the device's, which no other thread knows yet. */
 	pthread_mutex_unlock(&dev->lock);
 	err = device_map_memory(dev);
 	pthread_mutex_lock(&dev->lock);

@@ -192,7 +192,7 @@ unsigned device_next_ms(struct vscsi_dev *dev, struct vscsi_queue *queue, unsign
 		other = reconnect_next_ms(dev, now);
 		next = other < next ? other : next;
 	}
-	/* Answers come on a handle of the library, which nobody sleeps on. */
+	/* Answers come on a handle of the library, on which no thread sleeps. */
 	if (device_running(dev) && lun_table_doubts(&dev->luns)) {
 		other = lun_table_pause(&dev->luns, now) ? 1 : 0;
 		next = other < next ? other : next;

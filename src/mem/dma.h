@@ -25,7 +25,7 @@
  *
  * The barrier comes either after the slot was written, and the region is found in use, or before
  * the table is compared, and the request is translated again. So preparing a request costs no
- * barrier and no store more, and nobody waits for a thread that prepares nothing.
+ * barrier and no store more, and no thread waits for one that prepares nothing.
  */
 #ifndef MEM_DMA_H
 #define MEM_DMA_H

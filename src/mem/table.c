@@ -25,7 +25,7 @@ static struct dma_span get_span(const struct dma_table *table, unsigned at)
 	return span;
 }
 
-/* Release pairs with get_entry() in dma.c: whoever sees this sees that another table is current. */
+/* Release pairs with get_entry() in dma.c: a thread that sees this sees the change of tables. */
 static void put_entry(struct dma_entry *entry, const struct dma_span *span)
 {
 	atomic_store_explicit(&entry->start, span->start, memory_order_release);

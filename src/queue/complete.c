@@ -363,7 +363,7 @@ static void send_again(struct ioq *ioq, struct slot *slot, enum scsi_retry retry
 }
 
 /*
- * The result of a request that failed with @result. Whoever ended it determines that: its time
+ * The result of a request that failed with @result. What ended it determines that: its time
  * limit, an abort or a reset by the application; or another, and then it is not known whether it
  * was executed.
  */
@@ -379,7 +379,7 @@ static int failed_result(const struct ioq *ioq, const struct slot *slot, int res
 	return is_once_only(ioq, slot) ? -ECONNRESET : result;
 }
 
-/* The only request that moves no data, but for raw commands. */
+/* The only request that moves no data, except for raw commands. */
 static bool is_flush(const struct slot *slot)
 {
 	return !(slot->flags & SLOT_RAW) && (slot->shape & SHAPE_TABLE) == SHAPE(0, 0);

@@ -27,7 +27,7 @@ struct credits *credits_create(uint32_t limit, unsigned queues)
 	atomic_init(&credits->pool, limit);
 	for (i = 0; i < queues; i++)
 		credits->queues[i] = (struct credit){.keep = part < KEEP_LEAST ? 0 : part};
-	/* The calls that wait share the first queue, take a lock anyhow, and need one at a time. */
+	/* The calls that wait share the first queue, take a lock anyway, and need one at a time. */
 	if (queues > 1)
 		credits->queues[0].keep = 0;
 	return credits;

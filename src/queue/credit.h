@@ -70,7 +70,7 @@ static inline uint32_t credit_offset(unsigned queue)
 	return (uint32_t)(offsetof(struct credits, queues) + queue * sizeof(struct credit));
 }
 
-/* Sees to it that a queue holds a credit, if there is one anywhere. Returns whether it does. */
+/* Ensures that a queue holds a credit, if there is one anywhere. Returns whether it does. */
 static inline bool credit_get(struct io_lun *lun, const struct ioq *ioq)
 {
 	struct credit *credit = credit_of(lun, ioq);

@@ -19,10 +19,9 @@ static const char *unanswered(const struct vscsi_completion *c, int err)
 		return "it took longer than its time limit and was ended";
 	case -ECONNRESET:
 		return c->response == RESPONSE_UNWRITTEN
-			       ? "the device was lost with it, so that it may have been carried "
-				 "out or not"
-			       : "a reset cut it short, so that it may have been carried out or "
-				 "not";
+			       ? "the device was lost with it, so that it may have been executed "
+				 "or not"
+			       : "a reset cut it short, so that it may have been executed or not";
 	case -ENODEV:
 		return "the LUN is gone, or is another one now; close it";
 	case -E2BIG:

@@ -139,7 +139,7 @@ void queue_abandon(struct vscsi_queue *queue)
 	free(queue);
 }
 
-/* Counted when somebody asks, so that the fast path need not. */
+/* Counted on demand, so that the fast path need not. */
 uint32_t queue_inflight(struct vscsi_queue *queue)
 {
 	uint32_t count = 0;

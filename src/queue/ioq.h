@@ -157,8 +157,8 @@ struct ioq {
  * @features: features that were negotiated last, before a loss too
  * @doubled: queues have a second virtqueue, for a device that reconnects
  * @ioqs, @count: request queues that are set up
- * @usable: how many of them the device has: fewer when it reconnected with fewer, and then nobody
- *	uses the others. Under @lock
+ * @usable: how many of them the device has: fewer when it reconnected with fewer, and then no
+ *	handle uses the others. Under @lock
  * @seg_max: data segments that a request may have (virtio 1.4, 5.6.4); @max_segs: as the
  *	application wants it, 0: as many as fit
  * @scan_ms: interval between looks for late requests; 0: nothing has a time limit
@@ -202,9 +202,7 @@ struct queue_set {
 int ioq_create(struct queue_set *set, unsigned index, unsigned size, struct ioq **out);
 void ioq_destroy(struct ioq *ioq);
 
-/*
- * Whether a request in flight uses a region of the set. Any thread; requests prepared before count.
- */
+/* Whether a request, in flight or prepared, uses a region of the set. Any thread. */
 bool ioq_uses_regions(const struct ioq *ioq, uint64_t regions);
 
 /* Whether a request to @lun, or with NULL any request, is in flight. Any thread. */
@@ -216,9 +214,7 @@ void ioq_set_state(struct ioq *ioq, enum ioq_state to);
 /* From now on requests may have SLOT_COUNTED; set->lock held. */
 void ioq_begin_counting(struct ioq *ioq);
 
-/*
- * Chooses the paths of its handles again: after a change of state, or of counting; set->lock held.
- */
+/* Chooses its handles' paths again after a change of state or counting; set->lock held. */
 void ioq_choose_path(struct ioq *ioq);
 
 /* A slot's table, with @out segments for the device. */
@@ -238,7 +234,7 @@ void slot_write(struct ioq *ioq, struct slot *slot, const struct io_lun *lun);
  */
 void slot_restore(struct ioq *ioq, struct slot *slot);
 
-/* Acquire pairs with ioq_set_state(): a device was cut off before anybody sees its queues DOWN. */
+/* Acquire pairs with ioq_set_state(): a device was cut off before its queues are seen DOWN. */
 static inline enum ioq_state ioq_state(const struct ioq *ioq)
 {
 	return (enum ioq_state)atomic_load_explicit(&ioq->state, memory_order_acquire);

@@ -33,7 +33,7 @@ void ioq_set_state(struct ioq *ioq, enum ioq_state to)
 	ioq_choose_path(ioq);
 }
 
-/* Whether a request may not be sent again: it may have been executed, or nobody wants it. */
+/* Whether a request may not be sent again: it may have been executed, or is not wanted any more. */
 static bool is_once_only(const struct ioq *ioq, const struct slot *slot)
 {
 	enum inflight_policy policy = (enum inflight_policy)atomic_load(&ioq->policy);
@@ -88,7 +88,7 @@ static void take_used(struct ioq *ioq)
 /* Until it is returned, the device that reconnected has not shown that it survives it. */
 static void mark_replayed(struct ioq *ioq, struct slot *slot)
 {
-	/* Its time starts again, on a device that nobody has reset. */
+	/* Its time starts again, on a device that was not reset. */
 	slot->flags &= (uint8_t) ~(SLOT_SEEN | SLOT_RESET);
 	if (slot->flags & SLOT_REPLAYED)
 		return;

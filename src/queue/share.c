@@ -69,7 +69,7 @@ void share_quit(struct vscsi_queue *queue)
 	while (*link != queue)
 		link = &(*link)->next;
 	*link = queue->next;
-	/* What it held of a lost device, when that is being closed, is nobody's now. */
+	/* What it held of a lost device, when that is being closed, belongs to no handle. */
 	ioq->share.held -= queue->held;
 	deal(ioq);
 	share_put_wakeup(queue);

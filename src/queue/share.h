@@ -60,7 +60,7 @@ unsigned share_depth(struct vscsi_queue *queue);
 /**
  * share_gather - Give what the device returned to the handles that it belongs to, before a sleep
  *
- * With somebody asleep the device is asked for the next notification again. With the lock held, and
+ * With a thread asleep the device is asked for the next notification again. With the lock held, and
  * only while the queue is RUNNING. A rule that the device broke is left for the next poll to find.
  */
 void share_gather(struct ioq *ioq);
@@ -98,7 +98,7 @@ void share_put_wakeup(struct vscsi_queue *queue);
  * @queue: a handle that has its wakeup
  * @armed: by vscsi_arm(), which no vscsi_wait() takes back
  *
- * Return: as share_check(). With anything but 0 nobody has to sleep: the descriptor is readable.
+ * Return: as share_check(). With anything but 0 no thread has to sleep: the descriptor is readable.
  */
 int share_arm(struct vscsi_queue *queue, bool armed);
 

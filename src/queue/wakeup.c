@@ -4,7 +4,7 @@
  * has an eventfd besides, and its threads sleep on both. A thread that empties the device's
  * descriptor then checks the ring, gives every handle what belongs to it, and signals those: a
  * notification may be consumed by the wrong thread, its completions never are. A poll empties
- * nothing, so it signals nobody. tests/model/share.pml shows that this is enough.
+ * nothing, so it signals no handle. tests/model/share.pml shows that this is enough.
  *
  * A handle that asked to be woken is listed until its eventfd is signalled. A thread that empties
  * that eventfd lists the handle again or, if there are completions, signals it: so all threads of a

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The one interface between a virtio device and the way it is reached. A transport is one folder
- * beside this file and one line in transport.c. It carries; it doesn't decide: which features to
+ * next to this file and one line in transport.c. It carries; it doesn't decide: which features to
  * take, in which order to start, and what a status means is the business of src/virtio/.
  *
  * All of it belongs to the control path. Calls for one transport are made by one thread at a time,
@@ -68,7 +68,7 @@ struct transport_feature {
 #define TRANSPORT_IOMMU_NONE  3u /* no IOMMU: physical addresses */
 
 /**
- * struct transport_opts - Wishes for a connection
+ * struct transport_opts - Requirements of a connection
  * @timeout_ms: limit for each answer, in milliseconds
  * @protocol_off: features of the transport's protocol not to use, a set of their masks
  * @protocol_must: those to insist on
@@ -181,7 +181,7 @@ static inline size_t transport_device_bytes(const struct transport_queue *queue)
  * @mem_map_live: whether mem_map works while queues are started
  * @check: look without waiting whether something happened. @what receives TRANSPORT_*
  * @watch_fd: file descriptor that becomes readable when the connection ends, or when an operation
- *	in progress has an answer, -1 for none. Only to wait for, beside other things: it may be
+ *	in progress has an answer, -1 for none. Only to wait for, with other descriptors: it may be
  *	closed, and its number another file's, at any time. NULL where there never is one
  * @call_fd: file descriptor that becomes readable when the device signals @index, -1 for none
  * @call_clear: make it unreadable, before the ring is looked at; @call_wake: make it readable. NULL

@@ -11,7 +11,7 @@
 
 /**
  * fd_raise - Move a new descriptor above the standard streams
- * @fd: close-on-exec, known to nobody else yet; -1 for none, with errno
+ * @fd: close-on-exec, known to no other thread yet; -1 for none, with errno
  *
  * Each descriptor that the library makes or receives goes through this at once.
  *

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Formats a line and passes it to the application's callback. The setting is an immutable struct
- * behind an atomic pointer, so that logging takes no lock; old ones are never freed, because
+ * Formats a line and passes it to the application's callback. The setting is an immutable struct,
+ * found by an atomic pointer, so that logging takes no lock; old ones are never freed, because
  * another thread may still be using them.
  */
 #include <errno.h>

@@ -175,7 +175,7 @@ int virtio_fail(struct virtio_dev *dev, int err)
 	 */
 	error_keep(true);
 	ret = t->ops->set_status(t, dev->status | VIRTIO_CONFIG_S_FAILED);
-	/* Its answer matters to nobody, and isn't waited for. */
+	/* Its answer doesn't matter, and isn't waited for. */
 	if (ret && !t->wait)
 		virtio_disconnect(dev);
 	error_keep(false);

@@ -53,7 +53,7 @@ struct virtio_request {
  * virtio_negotiate - Reset a device and agree on features (virtio 1.4, 3.1.1 steps 1 to 6)
  * @dev: @dev->transport set by the caller
  * @request: what the driver wants; VERSION_1 and the transport's needs are wanted
- *	and needed anyhow
+ *	and needed in any case
  *
  * Every status bit is read back after it was set. When this fails the device has been told so
  * with FAILED, and only another virtio_negotiate() may follow; where calls don't wait, only

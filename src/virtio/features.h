@@ -20,8 +20,8 @@ struct feature_rule {
  * @allowed: what may be negotiated over this transport
  * @rules, @count: which feature needs which
  *
- * A bit whose needs are not accepted is dropped, and so on until nothing changes; bits that nobody
- * knows are ignored, never a reason to fail.
+ * A bit whose needs are not accepted is dropped, and so on until nothing changes; unknown
+ * bits are ignored, never a reason to fail.
  *
  * Return: the set to accept, a subset of all three.
  */

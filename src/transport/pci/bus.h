@@ -36,7 +36,7 @@ struct pci_range {
  * @dma_unmap: the opposite; when this returns 0 the function can't reach them
  * @irq_set: let MSI-X vector i signal @fds[i], for i below @count; the table is on from then. 0:
  *	off. Returns 0, a positive number of vectors to be had instead, or a negative errno
- * @leaving: whether somebody wants the function back, or it reported a fatal error
+ * @leaving: whether the host wants the function back, or it reported a fatal error
  * @reset: put the function into the state after power-on, where that is possible
  * @close: off with interrupts; release everything and free
  *
@@ -91,7 +91,7 @@ struct pci_bus {
  * @out: receives it: ops->close()
  *
  * Return: 0; -EINVAL (no such form of name), -ENODEV (not there, not bound to vfio-pci, no IOMMU),
- * -EACCES, -EBUSY (somebody else has it), -EPERM (its group isn't viable), or what VFIO returned.
+ * -EACCES, -EBUSY (another process has it), -EPERM (its group isn't viable), or what VFIO returned.
  */
 int vfio_open(const char *name, unsigned iommu, struct pci_bus **out);
 

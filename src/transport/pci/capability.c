@@ -41,7 +41,7 @@ static int read_config(struct pci_bus *bus, unsigned offset, unsigned width, uin
 
 /*
  * The fields of one capability; those of virtio only where the capability is long enough to have
- * them and ends inside the configuration space, else its type is 0, which nobody uses.
+ * them and ends inside the configuration space, else its type is 0, which is not used.
  */
 static int read_capability(struct pci_bus *bus, unsigned at, struct capability *cap)
 {

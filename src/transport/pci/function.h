@@ -171,7 +171,7 @@ int pci_master(struct pci_bus *bus, bool on);
 /**
  * pci_keep_coherent - Make sure that what the device writes is what the processors read
  *
- * Where the IOMMU doesn't see to that, the function is forbidden to ask for accesses that go round
+ * Where the IOMMU doesn't ensure that, the function is forbidden to ask for accesses that go round
  * the caches. Return: 0, or -EOPNOTSUPP: it can't be forbidden.
  */
 int pci_keep_coherent(struct pci_function *f);

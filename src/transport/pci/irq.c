@@ -5,7 +5,7 @@
  * they have none. The vectors are there from the beginning, but a device interrupts only when a
  * ring asks for it, so polling costs none.
  *
- * There is no INTx: each of its interrupts has to be served before the next, for which somebody
+ * There is no INTx: each of its interrupts has to be served before the next, for which a thread
  * would have to be awake. A function without MSI-X works, and can't be slept on. The ISR status is
  * never touched (virtio 1.4, 4.1.4.5.2).
  */

@@ -149,7 +149,7 @@ static void pci_abandon(struct transport *t)
 
 /*
  * One that was reset, or wants to be, can be started again where it is. One that is taken away has
- * to be let go at once, as who takes it away waits for that.
+ * to be let go at once, as the kernel waits for that.
  */
 static bool pci_can_reopen(struct transport *t)
 {

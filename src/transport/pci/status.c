@@ -72,7 +72,7 @@ static void forget_state(struct pci_function *f)
 
 	f->resetting = false;
 	pci_queues_forget(f);
-	/* Nobody sleeps on a device that wasn't running. */
+	/* No thread sleeps on a device that wasn't running. */
 	for (i = 0; f->status && i < f->nqueues; i++)
 		pci_call_wake(&f->t, i);
 	f->status = 0;

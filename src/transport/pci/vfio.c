@@ -84,8 +84,8 @@ static int bar_write(struct pci_bus *bus, unsigned bar, uint64_t offset, unsigne
 }
 
 /*
- * Whole pages around what is asked for. The kernel refuses pages that nobody may map, those of the
- * MSI-X table for one, and then the caller does without.
+ * Whole pages around what is asked for. The kernel refuses some, such as those of the MSI-X
+ * table, and then the caller does without.
  */
 static void *bar_map(struct pci_bus *bus, unsigned bar, uint64_t offset, uint64_t len)
 {

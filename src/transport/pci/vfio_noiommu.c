@@ -35,7 +35,7 @@ static int physical(int pagemap, uint64_t addr, uint64_t *out)
 	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
 	uint64_t entry = 0;
 
-	/* A page that nobody has touched yet has no address. */
+	/* A page that was not touched yet has no address. */
 	(void)*(volatile const char *)(uintptr_t)addr;
 	if (pread(pagemap, &entry, sizeof(entry), (off_t)(addr / page * sizeof(entry))) !=
 	    (ssize_t)sizeof(entry))

@@ -37,7 +37,7 @@ static uint64_t known_features(void)
 	return mask;
 }
 
-/* Bits that nobody here knows can be asked for too; then at least the number is told. */
+/* Bits that are unknown here can be asked for too; then at least the number is told. */
 static int check_must(uint64_t have, uint64_t must)
 {
 	uint64_t missing = must & ~have;

@@ -15,7 +15,7 @@
 /* Some back-ends round regions to 2 MiB units, so that no two may share one. */
 #define GUEST_ALIGN (UINT64_C(2) << 20)
 
-/* Ends don't wrap: check_region() and place() have seen to it for every region that is kept. */
+/* Ends don't wrap: check_region() and place() ensure that for every region that is kept. */
 static bool overlap(uint64_t a, uint64_t a_len, uint64_t b, uint64_t b_len)
 {
 	return a < b + b_len && b < a + a_len;

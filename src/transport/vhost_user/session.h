@@ -271,7 +271,7 @@ int vu_send(struct vu *vu);
 /**
  * vu_read - Read the answer up to so many bytes from its beginning
  *
- * Descriptors that nobody expects are closed and are an error.
+ * Unexpected descriptors are closed and are an error.
  *
  * Return: as vu_send().
  */
@@ -362,7 +362,7 @@ int vu_get_fd(struct vu *vu, const struct vu_message *message, void *answer, uin
 int vu_get_u64(struct vu *vu, uint32_t request, uint64_t *value);
 
 /**
- * vu_sync - A step: sees to it that all messages so far were processed
+ * vu_sync - A step: ensure that all messages so far were processed
  *
  * With REPLY_ACK they were already. Without it, an answer to GET_FEATURES tells: messages are
  * processed in their order.

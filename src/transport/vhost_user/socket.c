@@ -33,7 +33,7 @@ static int parse_fd(const char *text)
 	return (int)value;
 }
 
-/* Fails for what is no socket at all, and -1 is no value of the options asked for. */
+/* Fails for what is no socket at all, and none of the options asked for can be -1. */
 static int socket_option(int fd, int option)
 {
 	int value;

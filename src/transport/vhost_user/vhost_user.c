@@ -146,7 +146,7 @@ static void forget_connection(struct vu *vu)
 	vu->table_stale = true;
 }
 
-/* Not to a connection that was handed over: nobody told us where it led. */
+/* Not to a connected socket that was passed in: its path is not known. */
 static bool vu_can_reopen(struct transport *t)
 {
 	return *vu_of(t)->path;
@@ -177,7 +177,7 @@ static int vu_queue_max(struct transport *t, unsigned index)
 }
 
 /*
- * A look at three places, none of which is waited for. Bytes on the main socket are nobody's answer
+ * A look at three places, none of which is waited for. Bytes on the main socket are no answer
  * here, and its end is how a back-end that died is noticed while no message is due.
  */
 static int vu_check(struct transport *t, unsigned *what)

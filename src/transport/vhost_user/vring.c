@@ -72,8 +72,8 @@ static void close_vring(struct vu_vring *vring)
  * Made once and sent again at each start: a back-end gets copies, and closes those when the ring
  * stops. Ours stay what they are until the end of the connection, as a thread may be notifying
  * through one, or sleeping on the other, while the ring is stopped and started under it: it must
- * not meet a number that means another file by then, nor sleep on one that nobody signals. What an
- * old counter holds costs a look at the ring, no more.
+ * not meet a number that means another file by then, nor sleep on one that is never signalled. What
+ * an old counter holds costs a look at the ring, no more.
  */
 static int open_vring(struct vu_vring *vring)
 {
@@ -155,7 +155,7 @@ static int set_addr(struct vu *vu, void *arg)
 	return vu_set(vu, &message);
 }
 
-/* Always there, since a back-end that has to signal and can't may give up. */
+/* Always there, since a back-end that has to signal and can't may exit. */
 static int set_call(struct vu *vu, void *arg)
 {
 	const struct transport_queue *queue = arg;

@@ -119,8 +119,9 @@ static void attach(struct msghdr *msg, union control *control, const int *fds, u
 }
 
 /*
- * MSG_DONTWAIT instead of a non-blocking socket: a handed-over one is shared with others, who may
- * mind. What can't be sent whole ends the connection (vhost-user, "Communication").
+ * MSG_DONTWAIT instead of a non-blocking socket: one that was passed in may be shared with other
+ * processes that expect it to block. What can't be sent whole ends the connection (vhost-user,
+ * "Communication").
  */
 int vu_send(struct vu *vu)
 {
@@ -253,8 +254,7 @@ int vu_quiet(struct vu *vu, void *arg)
 		n = recv(vu->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
 	} while (n < 0 && errno == EINTR);
 	if (n > 0)
-		return vu_fail(vu,
-			       error_set(-EPROTO, "the back-end sent bytes that nobody asked for"));
+		return vu_fail(vu, error_set(-EPROTO, "the back-end sent bytes without a request"));
 	if (n < 0 && errno == EAGAIN)
 		return 0;
 	return hung_up(vu);

@@ -153,7 +153,7 @@ static const struct ring_lie lies[] = {
 	 index_without_entries},
 	{"error descriptor signalled", "a queue is broken", ring_error},
 	{"hangs up in the middle of 64 requests", "closed the connection", hang_up},
-	{"bytes and descriptors that nobody asked for", "nobody asked for", unasked_bytes},
+	{"bytes and descriptors without a request", "bytes without a request", unasked_bytes},
 	{"overwrites rings and headers, then answers", NULL, scribble},
 	{"1000 calls for nothing, then answers backwards", NULL, calls_for_nothing},
 	{"random wishes for notifications", NULL, wishes_of_all_kinds},
