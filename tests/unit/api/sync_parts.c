@@ -328,6 +328,9 @@ static void test_refused(void **state)
 	assert_int_equal(vscsi_unmap(d.queue, lun, ranges, 0, 1), -EINVAL);
 	assert_int_equal(vscsi_unmap(d.queue, lun, ranges, 9, 1), -E2BIG);
 	assert_int_equal(vscsi_unmap(d.queue, lun, ranges, UINT32_MAX, 1), -E2BIG);
+	ranges[0].blocks = UINT32_MAX;
+	ranges[1].blocks = 2;
+	assert_int_equal(vscsi_unmap(d.queue, lun, ranges, 2, 1), -E2BIG);
 	ranges[8].reserved = 1;
 	assert_int_equal(vscsi_unmap(d.queue, lun, ranges + 8, 1, 1), -EINVAL);
 	assert_int_equal(vscsi_write_zeroes(d.queue, lun, 0, 1, 0x80, 1), -EINVAL);
@@ -337,6 +340,7 @@ static void test_refused(void **state)
 			 -EINVAL);
 	assert_int_equal(vscsi_compare_and_write(d.queue, lun, d.buf, d.buf, 0, 0, 0, 1), -EINVAL);
 	assert_int_equal(vscsi_compare_and_write(d.queue, lun, d.buf, d.buf, 0, 5, 0, 1), -E2BIG);
+	assert_int_equal(vscsi_compare_and_write(d.queue, lun, d.buf, d.buf, 0, 257, 0, 1), -E2BIG);
 	assert_int_equal(vscsi_compare_and_write(d.queue, lun, ranges, d.buf, 0, 1, 0, 1), -EFAULT);
 	assert_int_equal(vscsi_submit(d.queue), 0);
 	assert_int_equal(d.m->commands, before);

@@ -275,6 +275,36 @@ static void test_answers_from_before(void **state)
 	desk_close(&d);
 }
 
+/* What is left of a ring may be anything: no response, one that is too short, or one too long. */
+static void test_answers_that_are_none(void **state)
+{
+	struct vscsi_completion done;
+	struct chain chains[3];
+	struct answer good;
+	struct desk d;
+	unsigned i;
+
+	(void)state;
+	open_recoverable(&d, "recovery=report");
+	for (i = 0; i < 3; i++)
+		read_block(&d, i);
+	for (i = 0; i < 3; i++)
+		chains[i] = desk_take(&d);
+	good = model_good(&chains[0]);
+	model_give(d.m, &chains[0], good.used_len);
+	good.used_len++;
+	model_answer(d.m, &chains[1], &good);
+	good.used_len = 1;
+	model_answer(d.m, &chains[2], &good);
+	lose(&d);
+	for (i = 0; i < 3; i++) {
+		done = desk_poll(&d);
+		assert_int_equal(done.user_data, i);
+		assert_int_equal(done.result, -ECONNRESET);
+	}
+	desk_close(&d);
+}
+
 /* Every ring that runs is kicked: a device may have missed what came before. */
 static void test_all_are_kicked(void **state)
 {
@@ -351,6 +381,7 @@ int recover_tests(void)
 		cmocka_unit_test(test_process_that_lives_on),
 		cmocka_unit_test(test_needs_reset),
 		cmocka_unit_test(test_answers_from_before),
+		cmocka_unit_test(test_answers_that_are_none),
 		cmocka_unit_test(test_all_are_kicked),
 		cmocka_unit_test(test_liars_are_not_looked_for),
 		cmocka_unit_test(test_broken_by_one_that_dies),
