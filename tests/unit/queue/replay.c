@@ -176,6 +176,39 @@ static void test_ring_written_over(void **state)
 	desk_close(&d);
 }
 
+static bool outlives;
+
+static bool outlived(struct transport *t)
+{
+	(void)t;
+	return outlives;
+}
+
+/* Only when the next process is there it turns out that the one before still runs. */
+static void test_process_that_turns_up_later(void **state)
+{
+	struct vscsi_completion done;
+	struct desk d;
+
+	(void)state;
+	loss_open_stopped(&d, "recovery=replay");
+	d.m->fake.ops.outlived = outlived;
+	assert_int_equal(vscsi_write(d.queue, d.lun, d.buf, 1, 1, 0, 1), 0);
+	assert_int_equal(vscsi_submit(d.queue), 0);
+	desk_take(&d);
+	loss_lose(&d);
+	desk_poll_nothing(&d);
+	outlives = true;
+	loss_find(&d);
+	outlives = false;
+	/* It is looked at again, and ends with the next poll. */
+	desk_poll_nothing(&d);
+	done = desk_poll(&d);
+	assert_int_equal(done.user_data, 1);
+	assert_int_equal(done.result, -ECONNRESET);
+	desk_close(&d);
+}
+
 /* Without tracking every ring begins anew, wherever the one before it was. */
 static void run_fresh_rings(bool packed)
 {
@@ -277,6 +310,7 @@ int replay_tests(void)
 		cmocka_unit_test(test_raw_commands),
 		cmocka_unit_test(test_abandoned_write),
 		cmocka_unit_test(test_ring_written_over),
+		cmocka_unit_test(test_process_that_turns_up_later),
 		cmocka_unit_test(test_fresh_rings),
 		cmocka_unit_test(test_stop_without_an_answer),
 	};
