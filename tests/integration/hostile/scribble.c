@@ -55,17 +55,17 @@ struct seen {
 	uint8_t out[8 * BLOCK];
 	size_t out_len;
 	size_t in_room;
-	unsigned again;
+	atomic_uint again;
 };
 
 static struct {
 	struct disk disk;
 	uint8_t data[BLOCKS * BLOCK];
 	struct seen seen[REQUESTS];
-	unsigned strange; /* requests on the queue that the first back-end was not given */
-	bool compare;     /* the successor's requests are to be among @seen */
-	bool mute;        /* completes without a response */
-	char *start;      /* the memory that was shown, and what of it is the application's */
+	atomic_uint strange; /* requests on the queue that the first back-end was not given */
+	atomic_bool compare; /* the successor's requests are to be among @seen */
+	atomic_bool mute;    /* completes without a response */
+	char *start;         /* the memory that was shown, and what of it is the application's */
 	size_t len;
 	char *spared;
 	int fill;

@@ -6,7 +6,7 @@
 
 #define READS 5u
 
-static void prepare_reads(struct desk *d)
+static void prepare_reads(struct driver *d)
 {
 	unsigned i;
 
@@ -19,12 +19,12 @@ static void test_everything_is_collected(void **state)
 {
 	struct vscsi_completion done[READS + 1];
 	uint64_t seen = 0;
-	struct desk d;
+	struct driver d;
 	unsigned i;
 
 	(void)state;
-	desk_init(&d);
-	desk_open(&d, "");
+	driver_init(&d);
+	driver_open(&d, "");
 	assert_int_equal(vscsi_queue_drain(d.queue, done, READS, -1), 0);
 	prepare_reads(&d);
 	assert_int_equal(vscsi_queue_drain(d.queue, done, READS + 1, -1), READS);
@@ -34,23 +34,23 @@ static void test_everything_is_collected(void **state)
 	}
 	assert_int_equal(seen, (1u << READS) - 1);
 	assert_int_equal(vscsi_queue_drain(d.queue, done, READS, -1), 0);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* It stops when the array is full; the rest comes with the next call. */
 static void test_no_more_than_asked_for(void **state)
 {
 	struct vscsi_completion done[READS];
-	struct desk d;
+	struct driver d;
 
 	(void)state;
-	desk_init(&d);
-	desk_open(&d, "");
+	driver_init(&d);
+	driver_open(&d, "");
 	prepare_reads(&d);
 	assert_int_equal(vscsi_queue_drain(d.queue, done, 2, -1), 2);
 	assert_int_equal(vscsi_queue_drain(d.queue, done, READS, -1), READS - 2);
 	assert_int_equal(vscsi_queue_drain(d.queue, done, 0, -1), -EINVAL);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* A device that doesn't answer: the time is over, with what there is or with -ETIMEDOUT. */
@@ -59,22 +59,22 @@ static void test_time_is_limited(void **state)
 	struct vscsi_completion done[READS];
 	struct answer good;
 	struct chain chain;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
-	desk_init(&d);
-	desk_open(&d, "");
-	d.m->held = UINT64_C(1) << DESK_QUEUE;
+	driver_init(&d);
+	driver_open(&d, "");
+	d.m->held = UINT64_C(1) << DRIVER_QUEUE;
 	prepare_reads(&d);
 	assert_int_equal(vscsi_queue_drain(d.queue, done, READS, 0), -ETIMEDOUT);
 	assert_int_equal(vscsi_queue_drain(d.queue, done, READS, 20), -ETIMEDOUT);
-	chain = desk_take(&d);
+	chain = driver_take(&d);
 	good = model_good(&chain);
 	model_answer(d.m, &chain, &good);
 	assert_int_equal(vscsi_queue_drain(d.queue, done, READS, 20), 1);
-	model_release(d.m, DESK_QUEUE);
+	model_release(d.m, DRIVER_QUEUE);
 	assert_int_equal(vscsi_queue_drain(d.queue, done, READS, -1), READS - 1);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 int drain_tests(void)

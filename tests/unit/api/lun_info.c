@@ -34,15 +34,15 @@
 	}
 
 /* Opens the device with a disk that says so, and tells how opening the disk ends. */
-static int open_saying(struct desk *d, const struct said *said, unsigned count)
+static int open_saying(struct driver *d, const struct said *said, unsigned count)
 {
 	d->m->said = said;
 	d->m->nsaid = count;
-	assert_int_equal(desk_open_device(d, ""), 0);
+	assert_int_equal(driver_open_device(d, ""), 0);
 	return vscsi_lun_open(d->dev, 1, 2, NULL, &d->lun);
 }
 
-static struct vscsi_lun_info info_of(const struct desk *d)
+static struct vscsi_lun_info info_of(const struct driver *d)
 {
 	struct vscsi_lun_info info = {.size = sizeof(info)};
 
@@ -63,12 +63,12 @@ static void test_no_medium(void **state)
 					   {.cdb = CAPACITY_16, .end = NO_MEDIUM},
 					   {.cdb = CAPACITY_16, .end = UNKNOWN}};
 	uint8_t block[512];
-	struct desk d;
+	struct driver d;
 	unsigned i;
 
 	(void)state;
 	for (i = 0; i < 2; i++) {
-		desk_init(&d);
+		driver_init(&d);
 		/* The short form only is asked where the other one is not known. */
 		assert_int_equal(open_saying(&d, i ? (struct said[]){said[0], said[2]} : said, 2),
 				 0);
@@ -82,7 +82,7 @@ static void test_no_medium(void **state)
 		assert_int_equal(vscsi_lun_refresh(d.lun), -EPROTO);
 		expect_sentence("now has blocks of 512 bytes instead of 0; open it again");
 		assert_int_equal(info_of(&d).blocks, 0);
-		desk_close(&d);
+		driver_close(&d);
 	}
 }
 
@@ -90,11 +90,11 @@ static void test_no_medium(void **state)
 static void test_a_medium_that_goes(void **state)
 {
 	static const struct said said = {.cdb = CAPACITY_16, .end = NO_MEDIUM};
-	struct desk d;
+	struct driver d;
 
 	(void)state;
-	desk_init(&d);
-	desk_open(&d, "");
+	driver_init(&d);
+	driver_open(&d, "");
 	d.m->said = &said;
 	d.m->nsaid = 1;
 	assert_int_equal(vscsi_lun_refresh(d.lun), 0);
@@ -102,7 +102,7 @@ static void test_a_medium_that_goes(void **state)
 	d.m->nsaid = 0;
 	assert_int_equal(vscsi_lun_refresh(d.lun), 0);
 	assert_int_equal(info_of(&d).blocks, MODEL_BLOCKS);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 static void test_old_disks(void **state)
@@ -111,10 +111,10 @@ static void test_old_disks(void **state)
 	static const struct said said[] = {
 		{.cdb = CAPACITY_16, .end = UNKNOWN},
 		{.cdb = CAPACITY_10, .data = too_large, .len = sizeof(too_large)}};
-	struct desk d;
+	struct driver d;
 
 	(void)state;
-	desk_init(&d);
+	driver_init(&d);
 	assert_int_equal(open_saying(&d, said, 1), 0);
 	assert_int_equal(info_of(&d).blocks, MODEL_BLOCKS);
 	/* More than the short form can say, and the long one is not known. */
@@ -122,7 +122,7 @@ static void test_old_disks(void **state)
 	assert_int_equal(vscsi_lun_refresh(d.lun), -EPROTO);
 	expect_sentence("a capacity that can't be");
 	assert_int_equal(info_of(&d).blocks, MODEL_BLOCKS);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* The long form is answered with too little, or with nonsense: the short one counts. */
@@ -142,18 +142,18 @@ static void test_capacities_that_cannot_be(void **state)
 		 {.cdb = CAPACITY_10, .end = MODEL_SENSE(3, 0x11)}},
 	};
 	static const int results[] = {0, 0, 0, -EPROTO, -EIO};
-	struct desk d;
+	struct driver d;
 	unsigned i;
 
 	(void)state;
 	for (i = 0; i < ARRAY_LEN(rows); i++) {
-		desk_init(&d);
+		driver_init(&d);
 		assert_int_equal(open_saying(&d, rows[i], results[i] ? 2 : 1), results[i]);
 		if (!results[i])
 			assert_int_equal(info_of(&d).blocks, MODEL_BLOCKS);
 		else
 			expect_sentence(results[i] == -EIO ? "3/11/00" : "a capacity that can't");
-		desk_close(&d);
+		driver_close(&d);
 	}
 }
 
@@ -163,48 +163,48 @@ static void test_types(void **state)
 	struct vscsi_completion c;
 	struct chain chain;
 	unsigned before;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
-	desk_init(&d);
+	driver_init(&d);
 	d.m->type = VSCSI_TYPE_TAPE;
-	desk_open(&d, "");
+	driver_open(&d, "");
 	before = d.m->commands;
 	assert_int_equal(info_of(&d).type, VSCSI_TYPE_TAPE);
 	assert_int_equal(vscsi_lun_refresh(d.lun), 0);
 	assert_int_equal(vscsi_pread(d.lun, d.buf, 512, 0), -EINVAL);
 	assert_int_equal(vscsi_read(d.queue, d.lun, d.buf, 0, 1, 0, 1), -EINVAL);
 	assert_int_equal(d.m->commands, before);
-	desk_close(&d);
+	driver_close(&d);
 
-	desk_init(&d);
+	driver_init(&d);
 	d.m->type = VSCSI_TYPE_CDROM;
-	desk_open(&d, "");
+	driver_open(&d, "");
 	assert_true(info_of(&d).flags & VSCSI_LUN_READ_ONLY);
 	assert_int_equal(vscsi_pread(d.lun, d.buf, 512, 0), 0);
 	assert_int_equal(vscsi_pwrite(d.lun, d.buf, 512, 0, 0), -EROFS);
 	assert_int_equal(vscsi_sync_unmap(d.lun, &(struct vscsi_range){.blocks = 1}, 1), -EROFS);
 	assert_int_equal(vscsi_sync_write_zeroes(d.lun, 512, 0, 0), -EROFS);
 	assert_int_equal(vscsi_sync_compare_and_write(d.lun, d.buf, d.buf, 512, 0), -EROFS);
-	desk_close(&d);
+	driver_close(&d);
 
 	/* Zoned disks know the long forms only (ZBC), however small they are. */
-	desk_init(&d);
+	driver_init(&d);
 	d.m->type = VSCSI_TYPE_ZBC;
-	desk_open(&d, "");
-	desk_hold(&d);
+	driver_open(&d, "");
+	driver_hold(&d);
 	assert_int_equal(vscsi_read(d.queue, d.lun, d.buf, 0, 1, 0, 1), 0);
 	assert_int_equal(vscsi_flush(d.queue, d.lun, 2), 0);
 	assert_int_equal(vscsi_submit(d.queue), 0);
-	chain = desk_take(&d);
+	chain = driver_take(&d);
 	assert_int_equal(*chain_cdb(&chain), SCSI_READ_16);
 	model_serve_chain(d.m, &chain);
-	chain = desk_take(&d);
+	chain = driver_take(&d);
 	assert_int_equal(*chain_cdb(&chain), SCSI_SYNC_CACHE_16);
 	model_serve_chain(d.m, &chain);
 	assert_int_equal(vscsi_poll(d.queue, &c, 1), 1);
-	assert_int_equal(desk_poll(&d).result, 0);
-	desk_close(&d);
+	assert_int_equal(driver_poll(&d).result, 0);
+	driver_close(&d);
 }
 
 /* Pages that are listed; of those that don't come as they should nothing is taken over. */
@@ -225,7 +225,7 @@ static void test_what_pages_say(void **state)
 		{{.cdb = PAGE(0xb1), .data = other, .len = sizeof(other)}, 0},
 		{{.cdb = PAGE(0xb1), .end = UNKNOWN}, 0},
 	};
-	struct desk d;
+	struct driver d;
 	unsigned i;
 
 	(void)state;
@@ -239,14 +239,14 @@ static void test_what_pages_say(void **state)
 		const uint32_t asked = VSCSI_LUN_REMOVABLE | VSCSI_LUN_ROTATIONAL |
 				       VSCSI_LUN_UNMAP | VSCSI_LUN_CAW;
 
-		desk_init(&d);
+		driver_init(&d);
 		assert_int_equal(open_saying(&d, said, ARRAY_LEN(said)), 0);
 		/* The page of provisioning speaks of UNMAP, but none may be as long as anything. */
 		assert_int_equal(info_of(&d).flags & asked, VSCSI_LUN_REMOVABLE | table[i].flags);
 		assert_string_equal(info_of(&d).serial, "");
 		assert_int_equal(vscsi_sync_unmap(d.lun, &(struct vscsi_range){.blocks = 1}, 1),
 				 -EOPNOTSUPP);
-		desk_close(&d);
+		driver_close(&d);
 	}
 }
 
@@ -256,18 +256,18 @@ static void test_no_pages(void **state)
 	static const uint8_t wrong[] = {0, 0x80, 0, 1, 0xb0};
 	static const struct said said[] = {{.cdb = PAGE(0), .end = UNKNOWN},
 					   {.cdb = PAGE(0), .data = wrong, .len = sizeof(wrong)}};
-	struct desk d;
+	struct driver d;
 	unsigned i;
 
 	(void)state;
 	for (i = 0; i < ARRAY_LEN(said); i++) {
-		desk_init(&d);
+		driver_init(&d);
 		assert_int_equal(open_saying(&d, &said[i], 1), 0);
 		/* INQUIRY twice, READ CAPACITY, MODE SENSE. */
 		assert_int_equal(d.m->commands, 4);
 		assert_int_equal(info_of(&d).blocks, MODEL_BLOCKS);
 		assert_false(info_of(&d).flags & (VSCSI_LUN_UNMAP | VSCSI_LUN_CAW));
-		desk_close(&d);
+		driver_close(&d);
 	}
 }
 
@@ -285,39 +285,39 @@ static void test_no_identity(void **state)
 	} expected[] = {{-EBUSY, "BUSY"},
 			{-EPROTO, "answers INQUIRY with 3 bytes"},
 			{-ENODEV, "nothing connected"}};
-	struct desk d;
+	struct driver d;
 	unsigned i;
 
 	(void)state;
 	for (i = 0; i < ARRAY_LEN(said); i++) {
-		desk_init(&d);
+		driver_init(&d);
 		assert_int_equal(open_saying(&d, &said[i], 1), expected[i].err);
 		expect_sentence(expected[i].says);
-		desk_close(&d);
+		driver_close(&d);
 	}
 }
 
 /* No answer at all is not a LUN that can't tell: whatever was asked, opening it ends there. */
 static void test_silence(void **state)
 {
-	struct desk d;
+	struct driver d;
 	unsigned whole;
 	unsigned i;
 
 	(void)state;
-	desk_init(&d);
+	driver_init(&d);
 	assert_int_equal(open_saying(&d, NULL, 0), 0);
 	whole = d.m->commands;
-	desk_close(&d);
+	driver_close(&d);
 	assert_true(whole >= 7);
 	for (i = 0; i < whole; i++) {
-		desk_init(&d);
+		driver_init(&d);
 		d.m->unanswered = i + 1;
-		assert_int_equal(desk_open_device(&d, "timeout_ms=5"), 0);
+		assert_int_equal(driver_open_device(&d, "timeout_ms=5"), 0);
 		assert_int_equal(vscsi_lun_open(d.dev, 1, 2, NULL, &d.lun), -ETIMEDOUT);
 		expect_sentence("no answer in 5 ms");
 		assert_int_equal(d.m->commands, i + 1);
-		desk_close(&d);
+		driver_close(&d);
 	}
 }
 

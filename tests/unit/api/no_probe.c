@@ -33,7 +33,7 @@ static void check_info(struct vscsi_lun *lun)
 	assert_int_equal(vscsi_lun_refresh(lun), -EINVAL);
 }
 
-static void check_block_calls(struct desk *d, struct vscsi_lun *lun)
+static void check_block_calls(struct driver *d, struct vscsi_lun *lun)
 {
 	const struct vscsi_range range = {.lba = 0, .blocks = 1};
 	struct iovec iov = {.iov_base = d->buf, .iov_len = MODEL_BLOCK};
@@ -62,11 +62,11 @@ static void test_not_ready(void **state)
 	struct vscsi_completion c;
 	struct vscsi_lun *lun;
 	unsigned commands;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
-	desk_init(&d);
-	desk_open(&d, "");
+	driver_init(&d);
+	driver_open(&d, "");
 	d.m->said = not_ready;
 	d.m->nsaid = ARRAY_LEN(not_ready);
 	assert_int_not_equal(vscsi_lun_open(d.dev, 1, 2, NULL, &lun), 0);
@@ -80,12 +80,12 @@ static void test_not_ready(void **state)
 	assert_int_equal(c.sense_key, 2);
 	assert_int_equal(vscsi_prepare_command(d.queue, lun, &unit_ready, 9), 0);
 	assert_int_equal(vscsi_submit(d.queue), 0);
-	c = desk_poll(&d);
+	c = driver_poll(&d);
 	assert_int_equal(c.user_data, 9);
 	assert_int_equal(c.sense_key, 2);
 	assert_int_equal(vscsi_lun_close(lun), 0);
 	d.m->nsaid = 0;
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* A block size that block calls don't support: a raw READ of one block of 520 bytes. */
@@ -107,11 +107,11 @@ static void test_odd_block_size(void **state)
 				     .in = &iov,
 				     .in_count = 1};
 	struct vscsi_lun *lun;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
-	desk_init(&d);
-	desk_open(&d, "");
+	driver_init(&d);
+	driver_open(&d, "");
 	d.m->said = said;
 	d.m->nsaid = ARRAY_LEN(said);
 	assert_int_not_equal(vscsi_lun_open(d.dev, 1, 2, NULL, &lun), 0);
@@ -120,7 +120,7 @@ static void test_odd_block_size(void **state)
 	assert_memory_equal(data, block, sizeof(block));
 	assert_int_equal(vscsi_lun_close(lun), 0);
 	d.m->nsaid = 0;
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* Whether anything is there is for the first command to find out. */
@@ -128,17 +128,17 @@ static void test_nothing_there(void **state)
 {
 	struct vscsi_lun_opts unknown = {.size = sizeof(unknown), .flags = 1u << 1};
 	struct vscsi_lun *lun;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
-	desk_init(&d);
-	desk_open(&d, "");
+	driver_init(&d);
+	driver_open(&d, "");
 	assert_int_equal(vscsi_lun_open(d.dev, 3, 5, &no_probe, &lun), 0);
 	assert_int_equal(vscsi_sync_command(lun, &unit_ready, NULL), -ENODEV);
 	assert_int_equal(vscsi_lun_close(lun), 0);
 	assert_int_equal(vscsi_lun_open(d.dev, 1, 2, &unknown, &lun), -EINVAL);
 	assert_int_equal(vscsi_lun_open(d.dev, 256, 0, &no_probe, &lun), -EINVAL);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 int no_probe_tests(void)

@@ -24,12 +24,12 @@ static void test_reserved_fields(void **state)
 	struct vscsi_lun *lun;
 	struct vscsi_mem *mem;
 	struct vscsi_dev *dev;
-	struct desk d;
+	struct driver d;
 	unsigned i;
 
 	(void)state;
-	desk_init(&d);
-	desk_open(&d, "");
+	driver_init(&d);
+	driver_open(&d, "");
 	for (i = 0; i < ARRAY_LEN(dev_opts); i++) {
 		dev_opts[i].size = sizeof(dev_opts[i]);
 		assert_int_equal(vscsi_dev_open("fake:model", &dev_opts[i], &dev), -EINVAL);
@@ -46,7 +46,7 @@ static void test_reserved_fields(void **state)
 	/* One without blocks, too, and before anything is sent. */
 	assert_int_equal(vscsi_sync_unmap(d.lun, ranges, 2), -EINVAL);
 	expect_text("range 1: its reserved field is not 0");
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* What a newer struct has beyond those that this library knows. */
@@ -67,11 +67,11 @@ static void test_longer_structs(void **state)
 	struct vscsi_queue *queue;
 	struct vscsi_lun *lun;
 	struct vscsi_mem *mem;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
-	desk_init(&d);
-	desk_open(&d, "");
+	driver_init(&d);
+	driver_open(&d, "");
 	assert_int_equal(vscsi_queue_open(d.dev, &queue_opts.opts, &queue), -E2BIG);
 	assert_int_equal(vscsi_lun_open(d.dev, 1, 2, &lun_opts.opts, &lun), -E2BIG);
 	assert_int_equal(vscsi_mem_create(&mem_opts.opts, &mem), -E2BIG);
@@ -79,7 +79,7 @@ static void test_longer_structs(void **state)
 	queue_opts.newer = 0;
 	assert_int_equal(vscsi_queue_open(d.dev, &queue_opts.opts, &queue), 0);
 	assert_int_equal(vscsi_queue_close(queue), 0);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 static void test_switches_of_other_transports(void **state)
@@ -104,11 +104,11 @@ static void test_switches_of_other_transports(void **state)
 	};
 	struct vscsi_dev_opts opts = {.size = sizeof(opts), .iommu = VSCSI_IOMMU_FD};
 	struct vscsi_dev *dev;
-	struct desk d;
+	struct driver d;
 	unsigned i;
 
 	(void)state;
-	desk_init(&d);
+	driver_init(&d);
 	for (i = 0; i < ARRAY_LEN(table); i++) {
 		assert_int_equal(vscsi_dev_open(table[i].address, NULL, &dev), -EINVAL);
 		expect_text(table[i].text);
@@ -116,7 +116,7 @@ static void test_switches_of_other_transports(void **state)
 	/* Given by the struct it is the same. */
 	assert_int_equal(vscsi_dev_open("vhost-user:s", &opts, &dev), -EINVAL);
 	expect_text("have no option iommu");
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* The transport in memory stands in for each: what it has isn't refused. */
@@ -131,12 +131,12 @@ static void test_switches_of_its_own(void **state)
 
 	(void)state;
 	for (i = 0; i < ARRAY_LEN(addresses); i++) {
-		struct desk d;
+		struct driver d;
 
-		desk_init(&d);
+		driver_init(&d);
 		assert_int_equal(vscsi_dev_open(addresses[i], NULL, &dev), 0);
 		assert_int_equal(vscsi_dev_close(dev), 0);
-		desk_close(&d);
+		driver_close(&d);
 	}
 }
 
@@ -144,11 +144,11 @@ static void test_switches_of_its_own(void **state)
 static void test_memory_says_why(void **state)
 {
 	struct vscsi_mem *mem;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
-	desk_init(&d);
-	desk_open(&d, "");
+	driver_init(&d);
+	driver_open(&d, "");
 	mem = vscsi_dev_mem(d.dev);
 	assert_null(vscsi_mem_alloc(mem, 1u << 30, 0));
 	expect_text("vscsi_mem_alloc: no free block of 1073741824 bytes");
@@ -158,7 +158,7 @@ static void test_memory_says_why(void **state)
 	expect_text("align must be a power of two");
 	assert_null(vscsi_mem_alloc(NULL, 64, 0));
 	expect_text("vscsi_mem_alloc: mem is NULL");
-	desk_close(&d);
+	driver_close(&d);
 }
 
 int options_tests(void)

@@ -7,7 +7,7 @@
 
 /* Calls of another thread, and what they returned. */
 struct caller {
-	struct desk *d;
+	struct driver *d;
 	struct vscsi_queue *queue;
 	int results[16];
 	unsigned count;
@@ -41,7 +41,7 @@ static void *call_everything(void *arg)
 	return NULL;
 }
 
-static struct caller call_from_another_thread(struct desk *d, struct vscsi_queue *queue)
+static struct caller call_from_another_thread(struct driver *d, struct vscsi_queue *queue)
 {
 	struct caller s = {.d = d, .queue = queue};
 	pthread_t thread;
@@ -52,7 +52,7 @@ static struct caller call_from_another_thread(struct desk *d, struct vscsi_queue
 }
 
 /* The owner of an exclusive queue, or of one that others share, and a request in flight. */
-static void check_refused(struct desk *d, uint32_t flags)
+static void check_refused(struct driver *d, uint32_t flags)
 {
 	struct vscsi_queue_opts opts = {.size = sizeof(opts),
 					.flags = VSCSI_QUEUE_CHECK_THREAD | flags};
@@ -73,17 +73,17 @@ static void check_refused(struct desk *d, uint32_t flags)
 
 static void test_other_threads_are_refused(void **state)
 {
-	struct desk d;
+	struct driver d;
 
 	(void)state;
-	desk_init(&d);
-	desk_open(&d, "");
+	driver_init(&d);
+	driver_open(&d, "");
 	/* One that shares its ring with the library's own calls, then one of its own. */
 	check_refused(&d, 0);
 	assert_int_equal(vscsi_queue_close(d.queue), 0);
 	check_refused(&d, VSCSI_QUEUE_EXCLUSIVE);
 	assert_int_equal(vscsi_queue_open(d.dev, NULL, &d.queue), 0);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* Handles that are not checked behave as before when another one is checked. */
@@ -93,12 +93,12 @@ static void test_others_are_not_checked(void **state)
 	struct vscsi_queue *checked;
 	struct vscsi_completion done;
 	struct caller s;
-	struct desk d;
+	struct driver d;
 	unsigned i;
 
 	(void)state;
-	desk_init(&d);
-	desk_open(&d, "");
+	driver_init(&d);
+	driver_open(&d, "");
 	assert_int_equal(vscsi_queue_open(d.dev, &opts, &checked), 0);
 	opts.flags = VSCSI_QUEUE_SHARED;
 	assert_int_equal(vscsi_queue_close(d.queue), 0);
@@ -109,25 +109,25 @@ static void test_others_are_not_checked(void **state)
 	while (vscsi_queue_drain(d.queue, &done, 1, -1) > 0)
 		;
 	assert_int_equal(vscsi_queue_close(checked), 0);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 static void test_flags_that_contradict(void **state)
 {
 	struct vscsi_queue_opts opts = {.size = sizeof(opts)};
 	struct vscsi_queue *queue;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
-	desk_init(&d);
-	desk_open(&d, "");
+	driver_init(&d);
+	driver_open(&d, "");
 	opts.flags = VSCSI_QUEUE_CHECK_THREAD | VSCSI_QUEUE_SHARED;
 	assert_int_equal(vscsi_queue_open(d.dev, &opts, &queue), -EINVAL);
 	opts.flags = VSCSI_QUEUE_EXCLUSIVE | VSCSI_QUEUE_SHARED;
 	assert_int_equal(vscsi_queue_open(d.dev, &opts, &queue), -EINVAL);
 	opts.flags = 1u << 3;
 	assert_int_equal(vscsi_queue_open(d.dev, &opts, &queue), -EINVAL);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 int owner_tests(void)

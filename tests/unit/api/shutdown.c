@@ -9,7 +9,7 @@
 #define READS 5u
 
 /* All that is in flight, prepared and not submitted included, completes once with -ENOTCONN. */
-static void collect_lost(struct desk *d)
+static void collect_lost(struct driver *d)
 {
 	struct vscsi_completion done[READS];
 	uint64_t seen = 0;
@@ -27,13 +27,13 @@ static void collect_lost(struct desk *d)
 	assert_int_equal(seen, (1u << READS) - 1);
 }
 
-static void prepare_reads(struct desk *d)
+static void prepare_reads(struct driver *d)
 {
 	unsigned i;
 
-	d->m->held = UINT64_C(1) << DESK_QUEUE;
+	d->m->held = UINT64_C(1) << DRIVER_QUEUE;
 	for (i = 0; i < READS - 1; i++)
-		desk_read(d, i);
+		driver_read(d, i);
 	assert_int_equal(vscsi_read(d->queue, d->lun, d->buf, 0, 1, 0, i), 0);
 }
 
@@ -42,12 +42,12 @@ static void test_requests_complete_once(void **state)
 	struct vscsi_dev_info info = {.size = sizeof(info)};
 	struct vscsi_completion done[READS];
 	struct vscsi_event event;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
 	CONFORMS("R-CLN-04");
-	desk_init(&d);
-	desk_open(&d, "");
+	driver_init(&d);
+	driver_open(&d, "");
 	prepare_reads(&d);
 	/* Nothing is closed below a request. */
 	assert_int_equal(vscsi_queue_close(d.queue), -EBUSY);
@@ -67,26 +67,26 @@ static void test_requests_complete_once(void **state)
 	/* A second time changes nothing. */
 	assert_int_equal(vscsi_dev_shutdown(d.dev), 0);
 	assert_int_equal(fake_count(&d.m->fake, FAKE_DISCONNECT), 1);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* The same by vscsi_queue_drain(), which needs no loop. */
 static void test_drained(void **state)
 {
 	struct vscsi_completion done[READS];
-	struct desk d;
+	struct driver d;
 	unsigned i;
 
 	(void)state;
-	desk_init(&d);
-	desk_open(&d, "");
+	driver_init(&d);
+	driver_open(&d, "");
 	prepare_reads(&d);
 	assert_int_equal(vscsi_dev_shutdown(d.dev), 0);
 	assert_int_equal(vscsi_queue_drain(d.queue, done, READS, 0), READS);
 	for (i = 0; i < READS; i++)
 		assert_int_equal(done[i].result, -ENOTCONN);
 	assert_int_equal(vscsi_queue_drain(d.queue, done, READS, 0), 0);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* A device that could be connected to again isn't, whether it is there or away. */
@@ -98,7 +98,7 @@ static void test_not_reconnected(void **state)
 	for (away = 0; away < 2; away++) {
 		struct vscsi_event event;
 		unsigned attempts;
-		struct desk d;
+		struct driver d;
 
 		loss_open(&d, "");
 		prepare_reads(&d);
@@ -112,7 +112,7 @@ static void test_not_reconnected(void **state)
 		while (vscsi_dev_poll_events(d.dev, &event, 1) > 0)
 			;
 		assert_int_equal(loss_attempts, attempts);
-		desk_close(&d);
+		driver_close(&d);
 	}
 }
 
@@ -120,16 +120,16 @@ static void test_not_reconnected(void **state)
 static void test_control_calls_end(void **state)
 {
 	char block[MODEL_BLOCK];
-	struct desk d;
+	struct driver d;
 
 	(void)state;
-	desk_init(&d);
-	desk_open(&d, "");
+	driver_init(&d);
+	driver_open(&d, "");
 	assert_int_equal(vscsi_dev_shutdown(d.dev), 0);
 	assert_int_equal(vscsi_pread(d.lun, block, sizeof(block), 0), -ENOTCONN);
 	assert_int_equal(vscsi_dev_scan(d.dev, NULL, 0), -ENOTCONN);
 	assert_int_equal(vscsi_lun_reset(d.lun), -ENOTCONN);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 int shutdown_tests(void)

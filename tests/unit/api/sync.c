@@ -10,7 +10,7 @@
 #include "api.h"
 #include "scsi/cdb.h"
 
-static uint64_t used_memory(struct desk *d)
+static uint64_t used_memory(struct driver *d)
 {
 	struct vscsi_mem_stats stats = {.size = sizeof(stats)};
 
@@ -42,11 +42,11 @@ static void test_any_memory_and_length(void **state)
 		size_t len = (size_t)table[i].blocks * MODEL_BLOCK;
 		uint8_t *data = malloc(2 * len + 2);
 		unsigned before;
-		struct desk d;
+		struct driver d;
 
-		desk_init(&d);
+		driver_init(&d);
 		d.m->max_transfer = table[i].max_transfer;
-		desk_open(&d, "");
+		driver_open(&d, "");
 		fill(data + 1, len, i);
 		before = d.m->commands;
 		assert_int_equal(vscsi_pwrite(d.lun, data + 1, len, 0, 0), 0);
@@ -55,7 +55,7 @@ static void test_any_memory_and_length(void **state)
 		assert_int_equal(vscsi_pread(d.lun, data + 1 + len, len, 0), 0);
 		assert_memory_equal(data + 1, data + 1 + len, len);
 		free(data);
-		desk_close(&d);
+		driver_close(&d);
 	}
 }
 
@@ -64,11 +64,11 @@ static void test_ranges_that_make_no_sense(void **state)
 	const uint64_t end = (uint64_t)MODEL_BLOCKS * MODEL_BLOCK;
 	uint8_t data[1024];
 	unsigned before;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
-	desk_init(&d);
-	desk_open(&d, "");
+	driver_init(&d);
+	driver_open(&d, "");
 	before = d.m->commands;
 	assert_int_equal(vscsi_pread(d.lun, data, 511, 0), -EINVAL);
 	assert_int_equal(vscsi_pread(d.lun, data, 512, 1), -EINVAL);
@@ -80,7 +80,7 @@ static void test_ranges_that_make_no_sense(void **state)
 	assert_int_equal(vscsi_pread(d.lun, data, 0, 0), 0);
 	assert_int_equal(d.m->commands, before);
 	assert_int_equal(vscsi_pread(d.lun, data, 512, end - 512), 0);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* A call that gave up: the late answer changes nothing of the caller's, and everything is freed. */
@@ -89,14 +89,14 @@ static void test_late_answer(void **state)
 	uint8_t data[512];
 	struct chain chain;
 	uint64_t before;
-	struct desk d;
+	struct driver d;
 	unsigned i;
 
 	(void)state;
 	CONFORMS("R-CLN-03", "R-HARD-15");
-	desk_init(&d);
+	driver_init(&d);
 	memset(d.m->disk, 0xdd, sizeof(d.m->disk));
-	desk_open(&d, "timeout_ms=30");
+	driver_open(&d, "timeout_ms=30");
 	before = used_memory(&d);
 	memset(data, 0x11, sizeof(data));
 	d.m->held = MODEL_ALL;
@@ -115,7 +115,7 @@ static void test_late_answer(void **state)
 	assert_int_equal(vscsi_pread(d.lun, data, 512, 0), 0);
 	assert_int_equal(data[0], 0xdd);
 	assert_int_equal(used_memory(&d), before);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* Nobody waits for it any more: a busy device is not asked again. */
@@ -125,12 +125,12 @@ static void test_late_answer_that_is_busy(void **state)
 	uint8_t data[512];
 	struct chain chain;
 	uint64_t before;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
 	CONFORMS("R-CLN-03");
-	desk_init(&d);
-	desk_open(&d, "timeout_ms=30");
+	driver_init(&d);
+	driver_open(&d, "timeout_ms=30");
 	before = used_memory(&d);
 	d.m->held = MODEL_ALL;
 	assert_int_equal(vscsi_pread(d.lun, data, 512, 0), -ETIMEDOUT);
@@ -139,34 +139,34 @@ static void test_late_answer_that_is_busy(void **state)
 	model_release(d.m, 2);
 	assert_int_equal(vscsi_pread(d.lun, data, 512, 0), 0);
 	assert_int_equal(used_memory(&d), before);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* The device goes with calls that nobody waits for: freed with it, after it was reset. */
 static void test_closing_with_abandoned_calls(void **state)
 {
-	struct desk d;
+	struct driver d;
 	unsigned i;
 
 	(void)state;
 	CONFORMS("R-CLN-02", "R-CLN-03");
-	desk_init(&d);
-	desk_open(&d, "timeout_ms=10");
+	driver_init(&d);
+	driver_open(&d, "timeout_ms=10");
 	d.m->held = MODEL_ALL;
 	for (i = 0; i < 5; i++)
 		assert_int_equal(vscsi_pwrite(d.lun, d.buf, 4096, 0, 0), -ETIMEDOUT);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* With a limit for each LUN, calls that were abandoned don't count for ever. */
 static void test_abandoned_calls_give_their_credit_back(void **state)
 {
-	struct desk d;
+	struct driver d;
 
 	(void)state;
-	desk_init(&d);
+	driver_init(&d);
 	d.m->fake.config.cmd_per_lun = htole32(1);
-	desk_open(&d, "timeout_ms=10");
+	driver_open(&d, "timeout_ms=10");
 	d.m->held = MODEL_ALL;
 	assert_int_equal(vscsi_sync_flush(d.lun), -ETIMEDOUT);
 	assert_int_equal(vscsi_sync_flush(d.lun), -ETIMEDOUT);
@@ -174,25 +174,25 @@ static void test_abandoned_calls_give_their_credit_back(void **state)
 	model_release(d.m, 2);
 	d.m->held = 0;
 	assert_int_equal(vscsi_sync_flush(d.lun), 0);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 static void test_sentence_says_what_the_device_said(void **state)
 {
 	struct vscsi_command command = {.size = sizeof(command), .cdb_len = 6};
 	struct vscsi_completion c;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
-	desk_init(&d);
-	desk_open(&d, "");
+	driver_init(&d);
+	driver_open(&d, "");
 	command.cdb[0] = 0x77;
 	assert_int_equal(vscsi_sync_command(d.lun, &command, &c), -EOPNOTSUPP);
 	assert_int_equal(c.sense_key, 5);
 	assert_int_equal(c.asc, 0x20);
 	assert_non_null(strstr(vscsi_last_error(), "LUN 1:2"));
 	assert_non_null(strstr(vscsi_last_error(), "5/20/00"));
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* Any memory for the data of any command, and the answer's length. */
@@ -203,11 +203,11 @@ static void test_command_with_data(void **state)
 	struct vscsi_command command = {
 		.size = sizeof(command), .cdb_len = 6, .in = in, .in_count = 2};
 	struct vscsi_completion c;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
-	desk_init(&d);
-	desk_open(&d, "");
+	driver_init(&d);
+	driver_open(&d, "");
 	memset(data, 0x33, sizeof(data));
 	command.cdb[0] = SCSI_INQUIRY;
 	command.cdb[4] = 96;
@@ -217,7 +217,7 @@ static void test_command_with_data(void **state)
 	assert_int_equal(data[1 + 4], 91);
 	assert_int_equal(data[6], 0x33);
 	assert_memory_equal(data + 100 + 3, "TESTS   MODEL DISK", 18);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* Big jobs become as many commands as the disk's limits ask for. */
@@ -226,25 +226,25 @@ static void test_unmap_and_zeroes_in_parts(void **state)
 	const struct vscsi_range ranges[] = {
 		{.lba = 0, .blocks = 0x10000}, {.lba = 0x10000, .blocks = 0x10001}, {.lba = 5}};
 	unsigned before;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
-	desk_init(&d);
+	driver_init(&d);
 	d.m->blocks = UINT64_C(1) << 32;
-	desk_open(&d, "");
+	driver_open(&d, "");
 	before = d.m->commands;
 	assert_int_equal(vscsi_sync_unmap(d.lun, ranges, 3), 0);
 	assert_int_equal(d.m->commands - before, 3);
 	before = d.m->commands;
 	assert_int_equal(vscsi_sync_write_zeroes(d.lun, 512 * UINT64_C(0x18001), 512, 0), 0);
 	assert_int_equal(d.m->commands - before, 4);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 #define THREADS 4
 
 struct caller {
-	struct desk *d;
+	struct driver *d;
 	pthread_t thread;
 	unsigned number;
 	int wrong;
@@ -271,13 +271,13 @@ static void *call(void *arg)
 static void test_calls_from_several_threads(void **state)
 {
 	struct caller callers[THREADS];
-	struct desk d;
+	struct driver d;
 	unsigned i;
 
 	(void)state;
 	CONFORMS("R-MB-22");
-	desk_init(&d);
-	desk_open(&d, "");
+	driver_init(&d);
+	driver_open(&d, "");
 	for (i = 0; i < THREADS; i++) {
 		callers[i] = (struct caller){.d = &d, .number = i};
 		assert_int_equal(pthread_create(&callers[i].thread, NULL, call, &callers[i]), 0);
@@ -286,7 +286,7 @@ static void test_calls_from_several_threads(void **state)
 		pthread_join(callers[i].thread, NULL);
 		assert_false(callers[i].wrong);
 	}
-	desk_close(&d);
+	driver_close(&d);
 }
 
 int sync_tests(void)

@@ -24,15 +24,15 @@ static void test_little_memory(void **state)
 {
 	static char data[64 * MODEL_BLOCK];
 	struct vscsi_mem *mem;
-	struct desk d;
+	struct driver d;
 	void *pieces[4096];
 	unsigned before;
 	unsigned count;
 	unsigned i;
 
 	(void)state;
-	desk_init(&d);
-	desk_open(&d, "");
+	driver_init(&d);
+	driver_open(&d, "");
 	mem = vscsi_dev_mem(d.dev);
 	for (count = 0; count < ARRAY_LEN(pieces); count++) {
 		pieces[count] = vscsi_mem_alloc(mem, 4096, 4096);
@@ -54,7 +54,7 @@ static void test_little_memory(void **state)
 		assert_int_equal(data[i], 0x5a);
 	while (count)
 		vscsi_mem_free(mem, pieces[--count]);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* Queue 2 is full of calls that were left; the next one waits for room, as long as it may. */
@@ -62,12 +62,12 @@ static void test_no_room_in_the_ring(void **state)
 {
 	const unsigned sync_queue = 2;
 	uint8_t block[512];
-	struct desk d;
+	struct driver d;
 	unsigned left;
 
 	(void)state;
-	desk_init(&d);
-	desk_open(&d, "timeout_ms=5&queue_size=4");
+	driver_init(&d);
+	driver_open(&d, "timeout_ms=5&queue_size=4");
 	d.m->held = UINT64_C(1) << sync_queue;
 	for (left = 0; left < 100; left++) {
 		if (vscsi_pread(d.lun, block, 512, 0) == -EBUSY)
@@ -81,7 +81,7 @@ static void test_no_room_in_the_ring(void **state)
 	model_release(d.m, sync_queue);
 	d.m->held = 0;
 	assert_int_equal(vscsi_pread(d.lun, block, 512, 0), 0);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* The first part that fails ends the call: no more commands, and the device's words. */
@@ -94,13 +94,13 @@ static void test_a_part_that_fails(void **state)
 					     {.lba = 5, .blocks = 1}};
 	char data[16 * MODEL_BLOCK];
 	unsigned before;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
-	desk_init(&d);
+	driver_init(&d);
 	d.m->blocks = UINT64_C(1) << 32;
 	d.m->max_transfer = 8;
-	desk_open(&d, "");
+	driver_open(&d, "");
 	d.m->said = said;
 	d.m->nsaid = ARRAY_LEN(said);
 	before = d.m->commands;
@@ -110,7 +110,7 @@ static void test_a_part_that_fails(void **state)
 	expect_sentence("3/11/00");
 	assert_int_equal(vscsi_pread(d.lun, data, sizeof(data), 0), -EIO);
 	assert_int_equal(d.m->commands - before, 3);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* Without WRITE SAME zeros are sent as data, whole parts and a rest; they may fail, too. */
@@ -122,15 +122,15 @@ static void test_zeroes_as_data(void **state)
 	};
 	const size_t bytes = 65536 + 2 * MODEL_BLOCK;
 	unsigned before;
-	struct desk d;
+	struct driver d;
 	size_t i;
 
 	(void)state;
-	desk_init(&d);
+	driver_init(&d);
 	d.m->said = said;
 	d.m->nsaid = 1;
 	memset(d.m->disk, 0xff, sizeof(d.m->disk));
-	desk_open(&d, "");
+	driver_open(&d, "");
 	before = d.m->commands;
 	assert_int_equal(vscsi_sync_write_zeroes(d.lun, bytes, MODEL_BLOCK, 0), 0);
 	assert_true(d.m->commands - before > 2);
@@ -141,7 +141,7 @@ static void test_zeroes_as_data(void **state)
 	before = d.m->commands;
 	assert_int_equal(vscsi_sync_write_zeroes(d.lun, bytes, 0, 0), -EIO);
 	assert_int_equal(d.m->commands - before, 2);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 static void test_compare_and_write_that_makes_no_sense(void **state)
@@ -150,27 +150,27 @@ static void test_compare_and_write_that_makes_no_sense(void **state)
 	static const struct said said = {.cdb = {SCSI_INQUIRY, 1, 0}, .data = list, .len = 5};
 	char data[8 * MODEL_BLOCK];
 	unsigned before;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
-	desk_init(&d);
-	desk_open(&d, "");
+	driver_init(&d);
+	driver_open(&d, "");
 	before = d.m->commands;
 	assert_int_equal(vscsi_sync_compare_and_write(d.lun, data, data, 0, 0), 0);
 	assert_int_equal(vscsi_sync_compare_and_write(d.lun, data, data, 511, 0), -EINVAL);
 	assert_int_equal(vscsi_sync_compare_and_write(d.lun, data, data, 5 * 512, 0), -E2BIG);
 	expect_sentence("takes 4 blocks of 512");
 	assert_int_equal(d.m->commands, before);
-	desk_close(&d);
+	driver_close(&d);
 	/* A disk that says nothing of it. */
-	desk_init(&d);
+	driver_init(&d);
 	d.m->said = &said;
 	d.m->nsaid = 1;
-	desk_open(&d, "");
+	driver_open(&d, "");
 	assert_int_equal(vscsi_sync_compare_and_write(d.lun, data, data, 512, 0), -EOPNOTSUPP);
 	assert_int_equal(vscsi_compare_and_write(d.queue, d.lun, d.buf, d.buf, 0, 1, 0, 1),
 			 -EOPNOTSUPP);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* Segments of a command: empty ones, both directions, and arrays that are not there. */
@@ -183,11 +183,11 @@ static void test_segments_of_a_command(void **state)
 	struct iovec out[] = {{NULL, 0}, {out_data, 1}, {out_data + 1, 3}};
 	struct iovec in[] = {{in_data, 2}, {NULL, 0}, {in_data + 2, 4}};
 	struct vscsi_command command = {.size = sizeof(command), .cdb = {0xc0}, .cdb_len = 6};
-	struct desk d;
+	struct driver d;
 
 	(void)state;
-	desk_init(&d);
-	desk_open(&d, "");
+	driver_init(&d);
+	driver_open(&d, "");
 	d.m->said = &said;
 	d.m->nsaid = 1;
 	command.out = out;
@@ -208,7 +208,7 @@ static void test_segments_of_a_command(void **state)
 	command = (struct vscsi_command){
 		.size = sizeof(command), .cdb_len = 6, .in = in, .in_count = 1};
 	assert_int_equal(vscsi_sync_command(d.lun, &command, NULL), -ENOMEM);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* What is told of an end: the device's own words as far as it has any. */
@@ -240,12 +240,12 @@ static void test_sentences(void **state)
 		 "(3/11/00)"},
 		{{.response = 0xff, .used_len = RESPONSE_BYTES}, -EPROTO, "without an answer"},
 	};
-	struct desk d;
+	struct driver d;
 	unsigned i;
 
 	(void)state;
-	desk_init(&d);
-	desk_open(&d, "");
+	driver_init(&d);
+	driver_open(&d, "");
 	for (i = 0; i < ARRAY_LEN(table); i++) {
 		const struct said said = {.cdb = {SCSI_SYNC_CACHE_10, 0, 0}, .end = table[i].end};
 
@@ -255,7 +255,7 @@ static void test_sentences(void **state)
 		expect_sentence(table[i].says);
 		d.m->nsaid = 0;
 	}
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /*
@@ -293,22 +293,22 @@ static void test_flush_without_a_cache(void **state)
 			.size = sizeof(raw), .cdb_len = 10, .cdb = {SCSI_SYNC_CACHE_10}};
 		const bool cache = i % 3 == 2;
 		const int result = cache ? rows[i / 3].with_cache : rows[i / 3].without;
-		struct desk d;
+		struct driver d;
 
-		desk_init(&d);
+		driver_init(&d);
 		said[0].end = rows[i / 3].end;
 		said[1].data = pages[i % 3].data;
 		said[1].len = pages[i % 3].len;
 		d.m->said = said;
 		d.m->nsaid = 2;
-		desk_open(&d, "");
+		driver_open(&d, "");
 		if (vscsi_sync_flush(d.lun) != result)
 			fail_msg("row %u: %s", i, vscsi_last_error());
 		/* Whoever sends the command himself sees what was answered. */
 		if (rows[i / 3].end.status == 2)
 			assert_int_not_equal(vscsi_sync_command(d.lun, &raw, NULL), 0);
 		d.m->nsaid = 0;
-		desk_close(&d);
+		driver_close(&d);
 	}
 }
 
@@ -318,11 +318,11 @@ static void test_refused(void **state)
 	struct vscsi_range ranges[9] = {{.blocks = 1}};
 	struct vscsi_lun *lun;
 	unsigned before;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
-	desk_init(&d);
-	desk_open(&d, "");
+	driver_init(&d);
+	driver_open(&d, "");
 	lun = d.lun;
 	before = d.m->commands;
 	assert_int_equal(vscsi_unmap(d.queue, lun, ranges, 0, 1), -EINVAL);
@@ -344,7 +344,7 @@ static void test_refused(void **state)
 	assert_int_equal(vscsi_compare_and_write(d.queue, lun, ranges, d.buf, 0, 1, 0, 1), -EFAULT);
 	assert_int_equal(vscsi_submit(d.queue), 0);
 	assert_int_equal(d.m->commands, before);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* A ring that is full is so for every call. */
@@ -352,13 +352,13 @@ static void test_full(void **state)
 {
 	const struct vscsi_range range = {.blocks = 1};
 	struct vscsi_completion c[64];
-	struct desk d;
+	struct driver d;
 	unsigned count;
 
 	(void)state;
-	desk_init(&d);
-	desk_open(&d, "queue_size=16");
-	desk_hold(&d);
+	driver_init(&d);
+	driver_open(&d, "queue_size=16");
+	driver_hold(&d);
 	for (count = 0; count < ARRAY_LEN(c) && !vscsi_flush(d.queue, d.lun, count);)
 		count++;
 	assert_in_range(count, 1, ARRAY_LEN(c) - 1);
@@ -367,10 +367,10 @@ static void test_full(void **state)
 	assert_int_equal(vscsi_compare_and_write(d.queue, d.lun, d.buf, d.buf, 0, 1, 0, 1),
 			 -EAGAIN);
 	assert_int_equal(vscsi_submit(d.queue), 0);
-	assert_int_equal(model_waiting(d.m, DESK_QUEUE), count);
-	model_release(d.m, DESK_QUEUE);
+	assert_int_equal(model_waiting(d.m, DRIVER_QUEUE), count);
+	model_release(d.m, DRIVER_QUEUE);
 	assert_int_equal(vscsi_poll(d.queue, c, ARRAY_LEN(c)), count);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 int sync_parts_tests(void)

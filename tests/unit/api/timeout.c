@@ -16,10 +16,10 @@ static const struct vscsi_command unit_ready = {
 	.timeout_ms = 20,
 };
 
-static void open_held(struct desk *d)
+static void open_held(struct driver *d)
 {
-	desk_init(d);
-	desk_open(d, "task_timeout_ms=30");
+	driver_init(d);
+	driver_open(d, "task_timeout_ms=30");
 	d->m->held = UINT64_C(1) << SYNC_QUEUE;
 	d->m->tmf[4] = 0xff;
 }
@@ -28,7 +28,7 @@ static void open_held(struct desk *d)
 static void test_the_call_ends(void **state)
 {
 	struct vscsi_completion c = {.result = 12345};
-	struct desk d;
+	struct driver d;
 
 	(void)state;
 	open_held(&d);
@@ -39,7 +39,7 @@ static void test_the_call_ends(void **state)
 	/* It was tried to end it. */
 	assert_int_not_equal(d.m->tmf[4], 0xff);
 	model_release(d.m, SYNC_QUEUE);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* A command that can't be sent has no completion: none is written that looks like a success. */
@@ -49,16 +49,16 @@ static void test_not_sent(void **state)
 	struct iovec one = {.iov_base = &byte, .iov_len = 1};
 	struct vscsi_command both_ways = unit_ready;
 	struct vscsi_completion c = {.result = 12345};
-	struct desk d;
+	struct driver d;
 
 	(void)state;
 	both_ways.in = both_ways.out = &one;
 	both_ways.in_count = both_ways.out_count = 1;
-	desk_init(&d);
-	desk_open(&d, "inout=off");
+	driver_init(&d);
+	driver_open(&d, "inout=off");
 	assert_int_equal(vscsi_sync_command(d.lun, &both_ways, &c), -EOPNOTSUPP);
 	assert_int_equal(c.result, 12345);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* One that aborts what it is told to. */
@@ -77,7 +77,7 @@ static void abort_hook(void *ctx, enum fake_call call, unsigned queue)
 static void test_the_command_is_aborted(void **state)
 {
 	struct vscsi_completion c;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
 	open_held(&d);
@@ -87,23 +87,23 @@ static void test_the_command_is_aborted(void **state)
 	assert_int_equal(c.result, -ETIMEDOUT);
 	assert_int_equal(d.m->tmf[4], VIRTIO_SCSI_T_TMF_ABORT_TASK);
 	model_release(d.m, SYNC_QUEUE);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* A command that is in time, with a limit of its own or without any. */
 static void test_in_time(void **state)
 {
 	struct vscsi_command command = unit_ready;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
-	desk_init(&d);
-	desk_open(&d, "");
+	driver_init(&d);
+	driver_open(&d, "");
 	command.timeout_ms = 3600000;
 	assert_int_equal(vscsi_sync_command(d.lun, &command, NULL), 0);
 	command.timeout_ms = VSCSI_NO_TIMEOUT;
 	assert_int_equal(vscsi_sync_command(d.lun, &command, NULL), 0);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 int timeout_tests(void)

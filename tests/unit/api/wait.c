@@ -28,26 +28,26 @@ int __wrap_poll(struct pollfd *fds, nfds_t count, int ms)
 	return __real_poll(fds, count, 0);
 }
 
-static void open_asleep(struct desk *d)
+static void open_asleep(struct driver *d)
 {
-	desk_init(d);
-	d->m->fake.call_fds[DESK_QUEUE] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	assert_true(d->m->fake.call_fds[DESK_QUEUE] >= 0);
-	desk_open(d, "");
-	desk_hold(d);
-	desk_read(d, 7);
+	driver_init(d);
+	d->m->fake.call_fds[DRIVER_QUEUE] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	assert_true(d->m->fake.call_fds[DRIVER_QUEUE] >= 0);
+	driver_open(d, "");
+	driver_hold(d);
+	driver_read(d, 7);
 	clock_stop(true);
 	sleeps = 0;
 	longest = 0;
 }
 
-static void close_asleep(struct desk *d)
+static void close_asleep(struct driver *d)
 {
-	close(d->m->fake.call_fds[DESK_QUEUE]);
-	desk_close(d);
+	close(d->m->fake.call_fds[DRIVER_QUEUE]);
+	driver_close(d);
 }
 
-static int wait_skipping(struct desk *d, int ms)
+static int wait_skipping(struct driver *d, int ms)
 {
 	int ret;
 
@@ -60,17 +60,17 @@ static int wait_skipping(struct desk *d, int ms)
 static void test_no_longer_than_told(void **state)
 {
 	struct chain chain;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
 	open_asleep(&d);
-	chain = desk_take(&d);
+	chain = driver_take(&d);
 	assert_int_equal(wait_skipping(&d, 7), 0);
 	assert_true(sleeps > 0);
 	assert_in_range(longest, 1, 7);
 	model_serve_chain(d.m, &chain);
 	assert_int_equal(wait_skipping(&d, 7), 1);
-	desk_poll(&d);
+	driver_poll(&d);
 	close_asleep(&d);
 }
 
@@ -79,21 +79,21 @@ static void test_while_a_request_backs_off(void **state)
 {
 	struct answer busy = {.status = 0x08, .used_len = RESPONSE_BYTES};
 	struct chain chain;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
 	open_asleep(&d);
-	chain = desk_take(&d);
+	chain = driver_take(&d);
 	model_answer(d.m, &chain, &busy);
-	desk_poll_nothing(&d);
+	driver_poll_nothing(&d);
 	assert_int_equal(wait_skipping(&d, 60000), 1);
 	assert_int_equal(sleeps, 1);
 	assert_int_equal(longest, 1);
 	clock_skip(1000);
-	desk_poll_nothing(&d);
-	chain = desk_take(&d);
+	driver_poll_nothing(&d);
+	chain = driver_take(&d);
 	model_serve_chain(d.m, &chain);
-	desk_poll(&d);
+	driver_poll(&d);
 	close_asleep(&d);
 }
 
@@ -101,7 +101,7 @@ static void test_while_a_request_backs_off(void **state)
 static void test_the_connection_is_checked(void **state)
 {
 	struct vscsi_event event;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
 	open_asleep(&d);
@@ -109,7 +109,7 @@ static void test_the_connection_is_checked(void **state)
 	d.m->fake.fail = FAKE_CHECK;
 	d.m->fake.fail_err = -ENOTCONN;
 	assert_int_equal(vscsi_wait(d.queue, 0), 1);
-	assert_int_equal(desk_poll(&d).result, -ENOTCONN);
+	assert_int_equal(driver_poll(&d).result, -ENOTCONN);
 	close_asleep(&d);
 }
 

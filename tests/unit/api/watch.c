@@ -56,7 +56,7 @@ static bool is_readable(int fd)
 }
 
 /* Until there is nothing to do any more. Returns the last event. */
-static struct vscsi_event collect(struct desk *d, unsigned expected)
+static struct vscsi_event collect(struct driver *d, unsigned expected)
 {
 	struct vscsi_event event = {0};
 	struct vscsi_event last = {0};
@@ -72,7 +72,7 @@ static struct vscsi_event collect(struct desk *d, unsigned expected)
 	return last;
 }
 
-static int begin(struct desk *d)
+static int begin(struct driver *d)
 {
 	int fd = vscsi_dev_fd(d->dev);
 
@@ -86,20 +86,20 @@ static int begin(struct desk *d)
 static void send_event(void *ctx)
 {
 	static const uint8_t addr[8] = {1, 1, 0x40, 2};
-	struct desk *d = ctx;
+	struct driver *d = ctx;
 
 	assert_true(
 		model_event(d->m, VIRTIO_SCSI_T_TRANSPORT_RESET, addr, VIRTIO_SCSI_EVT_RESET_HARD));
 }
 
 /* Gives a virtqueue of the model a descriptor to signal. */
-static int give_call_fd(struct desk *d, unsigned queue)
+static int give_call_fd(struct driver *d, unsigned queue)
 {
 	d->m->fake.call_fds[queue] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	return d->m->fake.call_fds[queue];
 }
 
-static void resize(struct desk *d)
+static void resize(struct driver *d)
 {
 	uint8_t lun[8];
 
@@ -109,13 +109,13 @@ static void resize(struct desk *d)
 
 static void test_one_descriptor(void **state)
 {
-	struct desk d;
+	struct driver d;
 	int saved;
 	int fd;
 
 	(void)state;
-	desk_init(&d);
-	desk_open(&d, "");
+	driver_init(&d);
+	driver_open(&d, "");
 	/* Not even with room below: what is opened there next is the application's stdin. */
 	saved = dup(STDIN_FILENO);
 	close(STDIN_FILENO);
@@ -125,21 +125,21 @@ static void test_one_descriptor(void **state)
 	close(saved);
 	assert_int_equal(fcntl(fd, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
 	assert_int_equal(vscsi_dev_fd(d.dev), fd);
-	desk_close(&d);
+	driver_close(&d);
 	assert_int_equal(fcntl(fd, F_GETFD), -1);
 }
 
 static void test_event_queue(void **state)
 {
-	struct desk d;
+	struct driver d;
 	unsigned i;
 	int call;
 	int fd;
 
 	(void)state;
-	desk_init(&d);
+	driver_init(&d);
 	call = give_call_fd(&d, 1);
-	desk_open(&d, "");
+	driver_open(&d, "");
 	fd = begin(&d);
 	/* More than the ring holds, so that it is armed again each time. */
 	for (i = 0; i < 40; i++) {
@@ -148,32 +148,32 @@ static void test_event_queue(void **state)
 		assert_int_equal(collect(&d, 1).type, VSCSI_EVENT_RESIZED);
 		assert_false(is_readable(fd));
 	}
-	desk_close(&d);
+	driver_close(&d);
 	close(call);
 }
 
 /* Polls of a queue collect events as well: then the list tells. */
 static void test_collected_by_another(void **state)
 {
-	struct desk d;
+	struct driver d;
 	int call;
 	int fd;
 
 	(void)state;
-	desk_init(&d);
+	driver_init(&d);
 	call = give_call_fd(&d, 1);
-	desk_open(&d, "");
+	driver_open(&d, "");
 	fd = begin(&d);
 	resize(&d);
 	clock_skip(20);
-	desk_poll_nothing(&d);
+	driver_poll_nothing(&d);
 	assert_true(is_readable(fd));
 	assert_int_equal(collect(&d, 1).type, VSCSI_EVENT_RESIZED);
 	assert_false(is_readable(fd));
 	resize(&d);
 	assert_true(is_readable(fd));
 	collect(&d, 1);
-	desk_close(&d);
+	driver_close(&d);
 	close(call);
 }
 
@@ -181,13 +181,13 @@ static void test_collected_by_another(void **state)
 static void test_more_than_asked_for(void **state)
 {
 	struct vscsi_event event;
-	struct desk d;
+	struct driver d;
 	uint8_t lun[8];
 	int fd;
 
 	(void)state;
-	desk_init(&d);
-	desk_open(&d, "");
+	driver_init(&d);
+	driver_open(&d, "");
 	fd = begin(&d);
 	resize(&d);
 	put_lun(lun, 0, 0);
@@ -196,7 +196,7 @@ static void test_more_than_asked_for(void **state)
 	assert_true(is_readable(fd));
 	collect(&d, 1);
 	assert_false(is_readable(fd));
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* The connection's end of the model, which the transport watches. */
@@ -211,7 +211,7 @@ static int watch_fd(struct transport *t)
 static void test_connection(void **state)
 {
 	struct vscsi_event event;
-	struct desk d;
+	struct driver d;
 	int call;
 	int fd;
 
@@ -248,19 +248,19 @@ static void test_connection(void **state)
 	assert_int_equal(write(watched[1], "x", 1), 1);
 	assert_true(is_readable(fd));
 	collect(&d, 0);
-	desk_close(&d);
+	driver_close(&d);
 	close(call);
 	close(watched[0]);
 	close(watched[1]);
 }
 
-static void poll_a_lot(struct desk *d)
+static void poll_a_lot(struct driver *d)
 {
 	unsigned i;
 
 	for (i = 0; i < 100; i++) {
 		clock_skip(11);
-		desk_poll_nothing(d);
+		driver_poll_nothing(d);
 		vscsi_arm(d->queue);
 	}
 }
@@ -268,25 +268,25 @@ static void poll_a_lot(struct desk *d)
 /* The timer fires earlier than any of these polls needs it: none of them sets it. */
 static void test_polls_set_no_timer(void **state)
 {
-	struct desk d;
+	struct driver d;
 	int call;
 
 	(void)state;
 	timer_sets = 0;
-	desk_init(&d);
-	call = give_call_fd(&d, DESK_QUEUE);
-	desk_open(&d, "");
-	desk_hold(&d);
-	desk_read(&d, 1);
+	driver_init(&d);
+	call = give_call_fd(&d, DRIVER_QUEUE);
+	driver_open(&d, "");
+	driver_hold(&d);
+	driver_read(&d, 1);
 	poll_a_lot(&d);
 	assert_int_equal(timer_sets, 0);
 	begin(&d);
 	timer_sets = 0;
 	poll_a_lot(&d);
 	assert_int_equal(timer_sets, 0);
-	model_release(d.m, DESK_QUEUE);
-	desk_poll(&d);
-	desk_close(&d);
+	model_release(d.m, DRIVER_QUEUE);
+	driver_poll(&d);
+	driver_close(&d);
 	close(call);
 }
 
@@ -295,17 +295,17 @@ static void test_request_that_is_late(void **state)
 {
 	struct vscsi_completion c;
 	unsigned wakes = 0;
-	struct desk d;
+	struct driver d;
 	int call;
 	int fd;
 
 	(void)state;
-	desk_init(&d);
-	call = give_call_fd(&d, DESK_QUEUE);
-	desk_open(&d, "io_timeout_ms=1000&task_timeout_ms=100");
+	driver_init(&d);
+	call = give_call_fd(&d, DRIVER_QUEUE);
+	driver_open(&d, "io_timeout_ms=1000&task_timeout_ms=100");
 	fd = begin(&d);
-	d.m->held = UINT64_C(1) << DESK_QUEUE;
-	desk_read(&d, 7);
+	d.m->held = UINT64_C(1) << DRIVER_QUEUE;
+	driver_read(&d, 7);
 	/* ABORT TASK is answered, the request stays away, its LUN's reset brings it back. */
 	while (vscsi_poll(d.queue, &c, 1) == 0) {
 		struct chain chain;
@@ -317,7 +317,7 @@ static void test_request_that_is_late(void **state)
 			assert_true(++wakes < 100);
 		} while (!is_readable(call));
 		if (d.m->tmf[4] == VIRTIO_SCSI_T_TMF_LOGICAL_UNIT_RESET &&
-		    model_take(d.m, DESK_QUEUE, &chain)) {
+		    model_take(d.m, DRIVER_QUEUE, &chain)) {
 			struct answer gone = {.response = VIRTIO_SCSI_S_RESET,
 					      .used_len = RESPONSE_BYTES};
 
@@ -326,7 +326,7 @@ static void test_request_that_is_late(void **state)
 	}
 	assert_int_equal(c.user_data, 7);
 	assert_int_equal(c.result, -ETIMEDOUT);
-	desk_close(&d);
+	driver_close(&d);
 	close(call);
 }
 
@@ -336,22 +336,22 @@ static void test_request_that_was_refused(void **state)
 	const struct answer busy = {.status = 8, .used_len = RESPONSE_BYTES};
 	struct vscsi_completion c;
 	struct chain chain;
-	struct desk d;
+	struct driver d;
 	int call;
 	int fd;
 
 	(void)state;
-	desk_init(&d);
-	call = give_call_fd(&d, DESK_QUEUE);
-	desk_open(&d, "");
+	driver_init(&d);
+	call = give_call_fd(&d, DRIVER_QUEUE);
+	driver_open(&d, "");
 	fd = begin(&d);
-	d.m->held = UINT64_C(1) << DESK_QUEUE;
-	desk_read(&d, 7);
+	d.m->held = UINT64_C(1) << DRIVER_QUEUE;
+	driver_read(&d, 7);
 	assert_int_equal(vscsi_arm(d.queue), 0);
-	chain = desk_take(&d);
+	chain = driver_take(&d);
 	model_answer(d.m, &chain, &busy);
 	assert_true(is_readable(call));
-	while (vscsi_poll(d.queue, &c, 1) == 0 && !model_take(d.m, DESK_QUEUE, &chain)) {
+	while (vscsi_poll(d.queue, &c, 1) == 0 && !model_take(d.m, DRIVER_QUEUE, &chain)) {
 		assert_int_equal(vscsi_arm(d.queue), 0);
 		assert_in_range(timer_ms, 1, 2);
 		do {
@@ -360,8 +360,8 @@ static void test_request_that_was_refused(void **state)
 		} while (!is_readable(call));
 	}
 	model_serve_chain(d.m, &chain);
-	assert_int_equal(desk_poll(&d).result, 0);
-	desk_close(&d);
+	assert_int_equal(driver_poll(&d).result, 0);
+	driver_close(&d);
 	close(call);
 }
 
@@ -369,20 +369,20 @@ static void test_request_that_was_refused(void **state)
 static void test_event_before_arming(void **state)
 {
 	struct vscsi_event event;
-	struct desk d;
+	struct driver d;
 	int call;
 
 	(void)state;
-	desk_init(&d);
+	driver_init(&d);
 	call = give_call_fd(&d, 1);
-	desk_open(&d, "");
+	driver_open(&d, "");
 	begin(&d);
-	desk_before_arm(send_event, &d);
+	driver_before_arm(send_event, &d);
 	assert_int_equal(vscsi_dev_poll_events(d.dev, &event, 1), 1);
 	assert_int_equal(event.type, VSCSI_EVENT_RESET);
 	collect(&d, 0);
 	close(call);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 int watch_tests(void)

@@ -10,7 +10,7 @@
 #include "harness/loss.h"
 #include "util/error.h"
 
-static uint32_t state_of(struct desk *d)
+static uint32_t state_of(struct driver *d)
 {
 	struct vscsi_dev_info info = {.size = sizeof(info)};
 
@@ -19,7 +19,7 @@ static uint32_t state_of(struct desk *d)
 }
 
 /* Looks at a device that may fail by that. */
-static uint32_t look(struct desk *d)
+static uint32_t look(struct driver *d)
 {
 	struct vscsi_event events[8];
 
@@ -34,7 +34,7 @@ static uint32_t look(struct desk *d)
 static void test_the_last_attempt_is_at_the_limit(void **state)
 {
 	unsigned attempts;
-	struct desk d;
+	struct driver d;
 	unsigned ms;
 
 	(void)state;
@@ -50,13 +50,13 @@ static void test_the_last_attempt_is_at_the_limit(void **state)
 	clock_skip(20);
 	assert_int_equal(look(&d), VSCSI_DEV_RUNNING);
 	assert_int_equal(loss_attempts, attempts + 1);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* An attempt that began at the limit has time for its answers. */
 static void test_the_last_attempt_has_time(void **state)
 {
-	struct desk d;
+	struct driver d;
 	unsigned i;
 
 	(void)state;
@@ -71,7 +71,7 @@ static void test_the_last_attempt_has_time(void **state)
 		clock_skip(10);
 	}
 	assert_int_equal(look(&d), VSCSI_DEV_RUNNING);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /*
@@ -81,23 +81,23 @@ static void test_the_last_attempt_has_time(void **state)
 static void test_unanswered_is_not_stable(void **state)
 {
 	struct vscsi_completion done;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
 	loss_open_stopped(&d, "recovery_ms=1500");
 	loss_read(&d, 1);
-	desk_take(&d);
+	driver_take(&d);
 	loss_lose(&d);
 	loss_find(&d);
-	desk_poll_nothing(&d);
-	desk_take(&d);
+	driver_poll_nothing(&d);
+	driver_take(&d);
 	clock_skip(5000);
 	loss_lose(&d);
 	clock_skip(1000);
 	assert_int_equal(look(&d), VSCSI_DEV_FAILED);
 	assert_int_equal(vscsi_poll(d.queue, &done, 1), 1);
 	assert_int_equal(done.result, -ENOTCONN);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* What a device lacks that comes back, and what is said then. */
@@ -134,13 +134,13 @@ static void test_comes_back_with_less(void **state)
 	for (row = 0; row < ARRAY_LEN(less); row++) {
 		for (i = 0; i < ARRAY_LEN(policies); i++) {
 			struct vscsi_event events[8];
-			struct desk d;
+			struct driver d;
 
-			desk_init(&d);
+			driver_init(&d);
 			d.m->fake.config.seg_max = htole32(64);
 			loss_prepare(&d);
 			d.m->fake.ops.tracked = is_tracked;
-			desk_open(&d, policies[i]);
+			driver_open(&d, policies[i]);
 			loss_lose(&d);
 			loss_away = false;
 			d.m->fake.config.seg_max = htole32(less[row].seg_max);
@@ -154,7 +154,7 @@ static void test_comes_back_with_less(void **state)
 						 -ENOTCONN);
 				assert_non_null(strstr(vscsi_last_error(), less[row].why));
 			}
-			desk_close(&d);
+			driver_close(&d);
 		}
 	}
 }
@@ -162,7 +162,7 @@ static void test_comes_back_with_less(void **state)
 /* What breaks a rule of the transport isn't looked for again. */
 static void test_broken_transport(void **state)
 {
-	struct desk d;
+	struct driver d;
 
 	(void)state;
 	loss_open_stopped(&d, "");
@@ -170,14 +170,14 @@ static void test_broken_transport(void **state)
 	d.m->fake.fail_err = -EPROTO;
 	assert_int_equal(look(&d), VSCSI_DEV_FAILED);
 	assert_int_equal(loss_attempts, 0);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* Events have become longer: the buffers have not. */
 static void test_longer_events(void **state)
 {
 	struct chain chain;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
 	loss_open_stopped(&d, "");
@@ -187,7 +187,7 @@ static void test_longer_events(void **state)
 	loss_find(&d);
 	assert_true(model_take(d.m, 1, &chain));
 	assert_in_range(chain.in[0].iov_len, 16, 64);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 int attempt_tests(void)

@@ -7,7 +7,7 @@
 
 #include "device_tests.h"
 
-static struct vscsi_dev_info info_of(struct desk *d)
+static struct vscsi_dev_info info_of(struct driver *d)
 {
 	struct vscsi_dev_info info = {.size = sizeof(info)};
 
@@ -15,12 +15,12 @@ static struct vscsi_dev_info info_of(struct desk *d)
 	return info;
 }
 
-static void close_device(struct desk *d)
+static void close_device(struct driver *d)
 {
 	if (d->dev)
 		assert_int_equal(vscsi_dev_close(d->dev), 0);
 	d->dev = NULL;
-	desk_close(d);
+	driver_close(d);
 }
 
 /* The space byte by byte (virtio 1.4, 5.6.4). */
@@ -40,14 +40,14 @@ static void test_layout(void **state)
 	};
 	struct vscsi_dev_info info;
 	struct chain chain;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
 	CONFORMS("R-SCSI-08", "R-CFG-06");
 	assert_int_equal(sizeof(d.m->fake.config), sizeof(bytes));
-	desk_init(&d);
+	driver_init(&d);
 	memcpy(&d.m->fake.config, bytes, sizeof(bytes));
-	assert_int_equal(desk_open_device(&d, "queues=100"), 0);
+	assert_int_equal(driver_open_device(&d, "queues=100"), 0);
 	info = info_of(&d);
 	assert_int_equal(info.queues, 3);
 	assert_int_equal(info.seg_max, 5);
@@ -75,11 +75,12 @@ static void test_numbers_of_queues(void **state)
 	(void)state;
 	CONFORMS("R-HARD-27", "R-PCI-35");
 	for (i = 0; i < ARRAY_LEN(table); i++) {
-		struct desk d;
+		struct driver d;
 
-		desk_init(&d);
+		driver_init(&d);
 		d.m->fake.config.num_queues = htole32(table[i].says);
-		assert_int_equal(desk_open_device(&d, "queues=254"), table[i].queues ? 0 : -EPROTO);
+		assert_int_equal(driver_open_device(&d, "queues=254"),
+				 table[i].queues ? 0 : -EPROTO);
 		if (!table[i].queues)
 			d.dev = NULL;
 		else
@@ -98,14 +99,14 @@ static void test_limits_that_cannot_be(void **state)
 	for (i = 0; i < ARRAY_LEN(values); i++) {
 		struct vscsi_lun_info lun = {.size = sizeof(lun)};
 		struct vscsi_dev_info info;
-		struct desk d;
+		struct driver d;
 
-		desk_init(&d);
+		driver_init(&d);
 		d.m->fake.config.seg_max = htole32(values[i]);
 		d.m->fake.config.max_sectors = htole32(values[i]);
 		d.m->fake.config.cmd_per_lun = htole32(values[i]);
 		d.m->max_transfer = 0;
-		desk_open(&d, "");
+		driver_open(&d, "");
 		info = info_of(&d);
 		assert_int_equal(info.seg_max, values[i] ? values[i] : 1);
 		assert_true(info.max_segs >= 1 && info.max_segs <= 15);
@@ -117,9 +118,9 @@ static void test_limits_that_cannot_be(void **state)
 		assert_true((uint64_t)lun.max_blocks * 512 + 159 <= UINT64_C(1) << 32);
 		assert_true(!values[i] || lun.max_blocks <= values[i]);
 		assert_true(lun.queue_limit <= 256);
-		desk_read(&d, 1);
-		assert_int_equal(desk_poll(&d).result, 0);
-		desk_close(&d);
+		driver_read(&d, 1);
+		assert_int_equal(driver_poll(&d).result, 0);
+		driver_close(&d);
 	}
 }
 
@@ -139,13 +140,13 @@ static void test_largest_numbers_of_a_scan(void **state)
 	(void)state;
 	CONFORMS("R-HARD-30", "R-SCSI-20");
 	for (i = 0; i < ARRAY_LEN(table); i++) {
-		struct desk d;
+		struct driver d;
 		unsigned before;
 
-		desk_init(&d);
+		driver_init(&d);
 		d.m->fake.config.max_target = htole16(table[i].max_target);
 		d.m->fake.config.max_lun = htole32(table[i].max_lun);
-		assert_int_equal(desk_open_device(&d, ""), 0);
+		assert_int_equal(driver_open_device(&d, ""), 0);
 		assert_int_equal(info_of(&d).max_target, table[i].target);
 		assert_int_equal(info_of(&d).max_lun, table[i].lun);
 		before = d.m->commands;
@@ -167,12 +168,12 @@ static void test_sizes_of_cdb_and_sense(void **state)
 	for (i = 0; i < ARRAY_LEN(values); i++) {
 		const struct fake_entry *first;
 		const struct fake_entry *second;
-		struct desk d;
+		struct driver d;
 
-		desk_init(&d);
+		driver_init(&d);
 		d.m->fake.config.sense_size = htole32(values[i]);
 		d.m->fake.config.cdb_size = htole32(values[i]);
-		desk_open(&d, "");
+		driver_open(&d, "");
 		assert_int_equal(fake_count(&d.m->fake, FAKE_WRITE_CONFIG), 2);
 		first = &d.m->fake.log[fake_find(&d.m->fake, FAKE_WRITE_CONFIG, 0)];
 		second = &d.m->fake.log[fake_find(&d.m->fake, FAKE_WRITE_CONFIG, 1)];
@@ -182,23 +183,23 @@ static void test_sizes_of_cdb_and_sense(void **state)
 		assert_int_equal(second->len, 4);
 		assert_int_equal(le32toh(d.m->fake.config.sense_size), 96);
 		assert_int_equal(le32toh(d.m->fake.config.cdb_size), 32);
-		desk_read(&d, 1);
-		assert_int_equal(desk_poll(&d).result, 0);
-		desk_close(&d);
+		driver_read(&d, 1);
+		assert_int_equal(driver_poll(&d).result, 0);
+		driver_close(&d);
 	}
 }
 
 /* A device that keeps its own sizes is refused: its headers would not be ours. */
 static void test_device_that_insists(void **state)
 {
-	struct desk d;
+	struct driver d;
 
 	(void)state;
 	CONFORMS("R-SCSI-19");
-	desk_init(&d);
+	driver_init(&d);
 	d.m->fake.config.sense_size = htole32(252);
 	d.m->fake.ignore_config_writes = true;
-	assert_int_equal(desk_open_device(&d, ""), -EOPNOTSUPP);
+	assert_int_equal(driver_open_device(&d, ""), -EOPNOTSUPP);
 	assert_non_null(strstr(vscsi_last_error(), "sense_size of 252"));
 	d.dev = NULL;
 	close_device(&d);
@@ -207,32 +208,32 @@ static void test_device_that_insists(void **state)
 static void test_without_configuration_space(void **state)
 {
 	struct vscsi_dev_info info;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
-	desk_init(&d);
+	driver_init(&d);
 	d.m->fake.config_len = 0;
-	desk_open(&d, "");
+	driver_open(&d, "");
 	info = info_of(&d);
 	assert_int_equal(info.queues, 2);
 	assert_int_equal(info.max_target, 255);
 	assert_int_equal(info.max_lun, 16383);
 	assert_int_equal(info.max_segs, 15);
-	desk_read(&d, 1);
-	assert_int_equal(desk_poll(&d).result, 0);
-	desk_close(&d);
+	driver_read(&d, 1);
+	assert_int_equal(driver_poll(&d).result, 0);
+	driver_close(&d);
 }
 
 /* It is read again when the device says that it changed, and the application hears of it. */
 static void test_a_change_is_seen(void **state)
 {
 	struct vscsi_event events[2];
-	struct desk d;
+	struct driver d;
 
 	(void)state;
 	CONFORMS("R-CFG-07", "R-NOTIF-03");
-	desk_init(&d);
-	desk_open(&d, "");
+	driver_init(&d);
+	driver_open(&d, "");
 	d.m->fake.config.max_lun = htole32(6);
 	d.m->fake.config.max_sectors = htole32(77);
 	assert_int_equal(info_of(&d).max_lun, 7);
@@ -242,7 +243,7 @@ static void test_a_change_is_seen(void **state)
 	assert_int_equal(info_of(&d).max_lun, 6);
 	assert_int_equal(info_of(&d).max_sectors, 77);
 	assert_int_equal(vscsi_dev_poll_events(d.dev, events, 2), 0);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* A change that can't be read, or makes no sense, leaves what was known in force. */
@@ -251,13 +252,13 @@ static void test_a_change_that_cannot_be_read(void **state)
 	struct vscsi_event events[2];
 	struct vscsi_dev_info before;
 	struct vscsi_dev_info after;
-	struct desk d;
+	struct driver d;
 	unsigned i;
 
 	(void)state;
 	for (i = 0; i < 2; i++) {
-		desk_init(&d);
-		desk_open(&d, "");
+		driver_init(&d);
+		driver_open(&d, "");
 		before = info_of(&d);
 		d.m->fake.config.max_lun = htole32(5);
 		if (i) {
@@ -270,9 +271,9 @@ static void test_a_change_that_cannot_be_read(void **state)
 		assert_int_equal(vscsi_dev_poll_events(d.dev, events, 2), 1);
 		after = info_of(&d);
 		assert_memory_equal(&before, &after, sizeof(before));
-		desk_read(&d, 1);
-		assert_int_equal(desk_poll(&d).result, 0);
-		desk_close(&d);
+		driver_read(&d, 1);
+		assert_int_equal(driver_poll(&d).result, 0);
+		driver_close(&d);
 	}
 }
 
@@ -281,39 +282,39 @@ static void test_nothing_is_written_under_load(void **state)
 {
 	struct vscsi_event events[2];
 	struct chain chain;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
 	CONFORMS("R-SCSI-18");
-	desk_init(&d);
-	desk_open(&d, "");
-	desk_hold(&d);
-	desk_read(&d, 1);
+	driver_init(&d);
+	driver_open(&d, "");
+	driver_hold(&d);
+	driver_read(&d, 1);
 	d.m->fake.config.sense_size = htole32(18);
 	d.m->fake.config.cdb_size = htole32(16);
 	d.m->fake.news = TRANSPORT_CONFIG;
 	assert_int_equal(vscsi_dev_poll_events(d.dev, events, 2), 1);
 	assert_int_equal(fake_count(&d.m->fake, FAKE_WRITE_CONFIG), 0);
-	chain = desk_take(&d);
+	chain = driver_take(&d);
 	model_serve_chain(d.m, &chain);
-	assert_int_equal(desk_poll(&d).result, 0);
-	desk_close(&d);
+	assert_int_equal(driver_poll(&d).result, 0);
+	driver_close(&d);
 }
 
 /* max_sectors counts 512 bytes, whatever the blocks are (virtio 1.4, 5.6.4). */
 static void test_sectors_are_512_bytes(void **state)
 {
 	struct vscsi_lun_info info = {.size = sizeof(info)};
-	struct desk d;
+	struct driver d;
 
 	(void)state;
-	desk_init(&d);
+	driver_init(&d);
 	d.m->block_size = 4096;
 	d.m->fake.config.max_sectors = htole32(64);
-	desk_open(&d, "");
+	driver_open(&d, "");
 	assert_int_equal(vscsi_lun_get_info(d.lun, &info), 0);
 	assert_int_equal(info.max_blocks, 8);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 int config_tests(void)

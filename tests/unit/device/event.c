@@ -11,13 +11,13 @@
 static const uint8_t nowhere[8];
 
 /* Tells the application; how many events it hears. */
-static int hear(struct desk *d, struct vscsi_event *events, unsigned max)
+static int hear(struct driver *d, struct vscsi_event *events, unsigned max)
 {
 	return vscsi_dev_poll_events(d->dev, events, max);
 }
 
 /* One event from the device, and what comes of it: at most one for the application. */
-static int tell(struct desk *d, uint32_t event, unsigned target, unsigned lun, uint32_t reason,
+static int tell(struct driver *d, uint32_t event, unsigned target, unsigned lun, uint32_t reason,
 		struct vscsi_event *out)
 {
 	uint8_t addr[8];
@@ -28,10 +28,10 @@ static int tell(struct desk *d, uint32_t event, unsigned target, unsigned lun, u
 	return hear(d, out, 1);
 }
 
-static void open_scanned(struct desk *d)
+static void open_scanned(struct driver *d)
 {
-	desk_init(d);
-	desk_open(d, "");
+	driver_init(d);
+	driver_open(d, "");
 	assert_int_equal(vscsi_dev_scan(d->dev, NULL, 0), 2);
 }
 
@@ -46,7 +46,7 @@ static void test_parameter_changes(void **state)
 		     {0x033f, VSCSI_EVENT_CHANGED, 0x3f03},
 		     {0xffff092a, VSCSI_EVENT_RESIZED, 0x2a09}};
 	struct vscsi_event event;
-	struct desk d;
+	struct driver d;
 	unsigned i;
 
 	(void)state;
@@ -60,13 +60,13 @@ static void test_parameter_changes(void **state)
 		assert_int_equal(event.code, table[i].code);
 		assert_int_equal(hear(&d, &event, 1), 0);
 	}
-	desk_close(&d);
+	driver_close(&d);
 }
 
 static void test_reset_of_a_lun(void **state)
 {
 	struct vscsi_event event;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
 	CONFORMS("R-SCSI-90");
@@ -75,7 +75,7 @@ static void test_reset_of_a_lun(void **state)
 	assert_int_equal(event.type, VSCSI_EVENT_RESET);
 	assert_int_equal(event.target, 1);
 	assert_int_equal(event.lun, 2);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* What came or went is found by scanning, for the whole target and all others. */
@@ -83,7 +83,7 @@ static void expect_rescan(uint32_t event, uint32_t reason, bool with_lun)
 {
 	uint8_t addr[8] = {0};
 	struct vscsi_event events[8];
-	struct desk d;
+	struct driver d;
 
 	open_scanned(&d);
 	if (with_lun)
@@ -102,7 +102,7 @@ static void expect_rescan(uint32_t event, uint32_t reason, bool with_lun)
 	/* That is known now. */
 	assert_true(model_event(d.m, event, addr, reason));
 	assert_int_equal(hear(&d, events, 8), 0);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 static void test_luns_that_come_and_go(void **state)
@@ -120,7 +120,7 @@ static void test_events_that_were_missed(void **state)
 {
 	struct vscsi_event events[4];
 	uint8_t addr[8];
-	struct desk d;
+	struct driver d;
 
 	(void)state;
 	CONFORMS("R-SCSI-80", "R-SCSI-86");
@@ -134,14 +134,14 @@ static void test_events_that_were_missed(void **state)
 	assert_int_equal(hear(&d, events, 4), 2);
 	assert_int_equal(events[0].type, VSCSI_EVENT_RESIZED);
 	assert_int_equal(events[1].type, VSCSI_EVENT_UNPLUGGED);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 static void test_events_that_say_nothing(void **state)
 {
 	struct vscsi_event event;
 	unsigned before;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
 	CONFORMS("R-SCSI-81", "R-SCSI-94", "R-SCSI-96");
@@ -156,24 +156,24 @@ static void test_events_that_say_nothing(void **state)
 	assert_int_equal(tell(&d, 1, 1, 2, UINT32_MAX, &event), 0);
 	assert_int_equal(tell(&d, 2, 1, 2, 0xffff, &event), 0);
 	assert_int_equal(d.m->commands, before);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* Without HOTPLUG such events must not come; nothing breaks when they do. */
 static void test_events_without_the_feature(void **state)
 {
 	struct vscsi_event event;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
 	CONFORMS("R-SCSI-93");
-	desk_init(&d);
-	desk_open(&d, "hotplug=off&change=off");
+	driver_init(&d);
+	driver_open(&d, "hotplug=off&change=off");
 	assert_int_equal(vscsi_dev_scan(d.dev, NULL, 0), 2);
 	assert_int_equal(tell(&d, 1, 1, 2, 1, &event), 0);
 	assert_int_equal(tell(&d, 1, 1, 2, 2, &event), 0);
 	assert_int_equal(model_waiting(d.m, 1), 16);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* Both forms of a LUN's number; anything else in the field is answered by looking for oneself. */
@@ -188,7 +188,7 @@ static void test_addresses_of_events(void **state)
 					 {1, 1, 0x40, 2, 0, 0, 0, 1},
 					 {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};
 	struct vscsi_event event;
-	struct desk d;
+	struct driver d;
 	unsigned i;
 
 	(void)state;
@@ -207,7 +207,7 @@ static void test_addresses_of_events(void **state)
 		assert_int_equal(hear(&d, &event, 1), 0);
 		assert_true(d.m->commands > before);
 	}
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* A thousand events through sixteen buffers, with a kick whenever buffers are back. */
@@ -215,13 +215,13 @@ static void test_buffers_are_posted_again(void **state)
 {
 	struct vscsi_event event;
 	unsigned kicks;
-	struct desk d;
+	struct driver d;
 	unsigned i;
 
 	(void)state;
 	CONFORMS("R-SCSI-79", "R-SCSI-82", "R-SCSI-83");
-	desk_init(&d);
-	desk_open(&d, "event_idx=off");
+	driver_init(&d);
+	driver_open(&d, "event_idx=off");
 	kicks = d.m->fake.notified[1];
 	for (i = 0; i < 1000; i++) {
 		assert_int_equal(tell(&d, 3, 1, i % 8, 0x092a, &event), 1);
@@ -229,7 +229,7 @@ static void test_buffers_are_posted_again(void **state)
 		assert_int_equal(model_waiting(d.m, 1), 16);
 		assert_int_equal(d.m->fake.notified[1], kicks + i + 1);
 	}
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* More than there are buffers for, at once: all that was there comes, and the buffers come back. */
@@ -238,7 +238,7 @@ static void test_all_buffers_filled(void **state)
 	struct vscsi_event events[32];
 	uint8_t addr[8];
 	unsigned sent = 0;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
 	CONFORMS("R-SCSI-79", "R-SCSI-82");
@@ -253,7 +253,7 @@ static void test_all_buffers_filled(void **state)
 	assert_int_equal(hear(&d, events, 32), 16);
 	assert_int_equal(events[15].lun, 15);
 	assert_int_equal(model_waiting(d.m, 1), 16);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* Every length that a device can claim, and every content. */
@@ -261,7 +261,7 @@ static void test_random_events(void **state)
 {
 	uint64_t seed = 3;
 	struct vscsi_event events[256];
-	struct desk d;
+	struct driver d;
 	unsigned i;
 
 	(void)state;
@@ -284,7 +284,7 @@ static void test_random_events(void **state)
 		assert_true(hear(&d, events, 256) >= 0);
 		assert_int_equal(model_waiting(d.m, 1), 16);
 	}
-	desk_close(&d);
+	driver_close(&d);
 }
 
 static void test_sizes_of_the_buffers(void **state)
@@ -300,15 +300,15 @@ static void test_sizes_of_the_buffers(void **state)
 	CONFORMS("R-SCSI-84", "R-SCSI-85", "R-HARD-29");
 	for (i = 0; i < ARRAY_LEN(table); i++) {
 		struct chain chain;
-		struct desk d;
+		struct driver d;
 
-		desk_init(&d);
+		driver_init(&d);
 		d.m->fake.config.event_info_size = htole32(table[i].says);
-		desk_open(&d, "");
+		driver_open(&d, "");
 		assert_true(model_take(d.m, 1, &chain));
 		assert_int_equal(chain.in[0].iov_len, table[i].bytes);
 		model_give(d.m, &chain, 0);
-		desk_close(&d);
+		driver_close(&d);
 	}
 }
 
@@ -325,7 +325,7 @@ static void test_news_by_unit_attention(void **state)
 		     {0x29, 0x00, 0}};
 	struct vscsi_event events[4];
 	uint8_t addr[8];
-	struct desk d;
+	struct driver d;
 	unsigned i;
 
 	(void)state;
@@ -340,15 +340,15 @@ static void test_news_by_unit_attention(void **state)
 
 		if (i & 1 && table[i / 2].type)
 			assert_true(model_event(d.m, 3, addr, (uint32_t)ascq << 8 | asc));
-		desk_hold_own(&d);
-		desk_read(&d, 1);
-		chain = desk_take(&d);
+		driver_hold_own(&d);
+		driver_read(&d, 1);
+		chain = driver_take(&d);
 		a = model_sense(&chain, 6, asc, ascq);
 		model_answer(d.m, &chain, &a);
-		desk_poll_nothing(&d);
-		chain = desk_take(&d);
+		driver_poll_nothing(&d);
+		chain = driver_take(&d);
 		model_serve_chain(d.m, &chain);
-		assert_int_equal(desk_poll(&d).result, 0);
+		assert_int_equal(driver_poll(&d).result, 0);
 		d.m->held = 0;
 		assert_int_equal(hear(&d, events, 4), table[i / 2].type != 0);
 		if (table[i / 2].type) {
@@ -356,7 +356,7 @@ static void test_news_by_unit_attention(void **state)
 			assert_int_equal(events[0].lun, 2);
 		}
 	}
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* 6/3F/0E: the list of LUNs is another, so it is read again. */
@@ -365,51 +365,51 @@ static void test_list_of_luns_changed(void **state)
 	struct vscsi_event event;
 	struct chain chain;
 	struct answer a;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
 	CONFORMS("R-SCSI-92");
 	open_scanned(&d);
-	desk_hold_own(&d);
-	desk_read(&d, 1);
-	chain = desk_take(&d);
+	driver_hold_own(&d);
+	driver_read(&d, 1);
+	chain = driver_take(&d);
 	a = model_sense(&chain, 6, 0x3f, 0x0e);
 	model_answer(d.m, &chain, &a);
-	desk_poll_nothing(&d);
-	chain = desk_take(&d);
+	driver_poll_nothing(&d);
+	chain = driver_take(&d);
 	model_serve_chain(d.m, &chain);
-	assert_int_equal(desk_poll(&d).result, 0);
+	assert_int_equal(driver_poll(&d).result, 0);
 	d.m->held = 0;
 	d.m->present[1][4] = true;
 	assert_int_equal(hear(&d, &event, 1), 1);
 	assert_int_equal(event.type, VSCSI_EVENT_PLUGGED);
 	assert_int_equal(event.lun, 4);
 	assert_int_equal(hear(&d, &event, 1), 0);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* LUNs are found up to the last target and LUN that the device names. */
 static void test_scan_goes_to_the_last(void **state)
 {
 	struct vscsi_lun_addr found[8];
-	struct desk d;
+	struct driver d;
 
 	(void)state;
 	CONFORMS("R-SCSI-20", "R-HARD-30");
-	desk_init(&d);
+	driver_init(&d);
 	d.m->present[3][7] = true;
-	desk_open(&d, "");
+	driver_open(&d, "");
 	assert_int_equal(vscsi_dev_scan(d.dev, found, 8), 3);
 	assert_int_equal(found[2].target, 3);
 	assert_int_equal(found[2].lun, 7);
-	desk_close(&d);
+	driver_close(&d);
 	/* One less, and it is out of reach. */
-	desk_init(&d);
+	driver_init(&d);
 	d.m->present[3][7] = true;
 	d.m->fake.config.max_lun = htole32(6);
-	desk_open(&d, "");
+	driver_open(&d, "");
 	assert_int_equal(vscsi_dev_scan(d.dev, found, 8), 2);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* A buffer that comes back as it was posted brings nothing, and not the event before. */
@@ -417,7 +417,7 @@ static void test_buffer_that_was_not_written(void **state)
 {
 	struct vscsi_event event;
 	struct chain chain;
-	struct desk d;
+	struct driver d;
 	unsigned i;
 
 	(void)state;
@@ -432,7 +432,7 @@ static void test_buffer_that_was_not_written(void **state)
 		model_give(d.m, &chain, i % 2 ? 16 : 0);
 		assert_int_equal(hear(&d, &event, 1), 0);
 	}
-	desk_close(&d);
+	driver_close(&d);
 }
 
 int event_tests(void)

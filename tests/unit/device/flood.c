@@ -10,15 +10,15 @@
 static const uint8_t nowhere[8];
 
 /* Tells the application; how many events it hears. */
-static int hear(struct desk *d, struct vscsi_event *events, unsigned max)
+static int hear(struct driver *d, struct vscsi_event *events, unsigned max)
 {
 	return vscsi_dev_poll_events(d->dev, events, max);
 }
 
-static void open_scanned(struct desk *d)
+static void open_scanned(struct driver *d)
 {
-	desk_init(d);
-	desk_open(d, "");
+	driver_init(d);
+	driver_open(d, "");
 	assert_int_equal(vscsi_dev_scan(d->dev, NULL, 0), 2);
 }
 
@@ -28,7 +28,7 @@ static void test_floods(void **state)
 	struct vscsi_event events[256];
 	uint8_t addr[8];
 	unsigned before;
-	struct desk d;
+	struct driver d;
 	unsigned i;
 	int heard;
 
@@ -58,11 +58,11 @@ static void test_floods(void **state)
 		assert_true(model_event(d.m, MISSED, nowhere, 0));
 	assert_int_equal(hear(&d, events, 256), 0);
 	assert_true(d.m->commands - before < 50);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* Fills the list with changes of 0:0 that all differ; one more is left. */
-static void fill_list(struct desk *d)
+static void fill_list(struct driver *d)
 {
 	uint8_t addr[8];
 	unsigned i;
@@ -86,7 +86,7 @@ static void test_changes_that_do_not_fit(void **state)
 	};
 	struct vscsi_event events[256];
 	uint8_t addr[8];
-	struct desk d;
+	struct driver d;
 	unsigned i;
 
 	(void)state;
@@ -110,7 +110,7 @@ static void test_changes_that_do_not_fit(void **state)
 	for (i = 0; i < ARRAY_LEN(owed); i++)
 		assert_memory_equal(&events[i], &owed[i], sizeof(owed[i]));
 	assert_int_equal(hear(&d, events, 256), 0);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* A unit that is gone when its turn comes is owed nothing but that. */
@@ -118,7 +118,7 @@ static void test_change_of_what_is_gone(void **state)
 {
 	struct vscsi_event events[256];
 	uint8_t addr[8];
-	struct desk d;
+	struct driver d;
 
 	(void)state;
 	open_scanned(&d);
@@ -133,7 +133,7 @@ static void test_change_of_what_is_gone(void **state)
 	assert_int_equal(events[0].lun, 2);
 	assert_int_equal(events[1].type, VSCSI_EVENT_CHANGED);
 	assert_int_equal(events[1].lun, 0);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* That a disk was swapped is told when there is room, before what the scan after it finds. */
@@ -142,7 +142,7 @@ static void test_removed_after_a_flood(void **state)
 	static const uint32_t types[] = {VSCSI_EVENT_UNPLUGGED, VSCSI_EVENT_PLUGGED};
 	struct vscsi_event events[256];
 	uint8_t addr[8];
-	struct desk d;
+	struct driver d;
 	unsigned heard;
 	unsigned i;
 
@@ -167,14 +167,14 @@ static void test_removed_after_a_flood(void **state)
 	}
 	assert_int_equal(heard, 2);
 	assert_int_equal(hear(&d, events, 256), 0);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* That the configuration changed is heard however many events wait, and once. */
 static void test_configuration_after_a_flood(void **state)
 {
 	struct vscsi_event events[256];
-	struct desk d;
+	struct driver d;
 	unsigned i;
 
 	(void)state;
@@ -188,7 +188,7 @@ static void test_configuration_after_a_flood(void **state)
 	assert_int_equal(hear(&d, events, 256), 128);
 	assert_int_equal(events[126].type, VSCSI_EVENT_CONFIG);
 	assert_int_equal(events[127].type, VSCSI_EVENT_CHANGED);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* However many events wait, that the device is lost is always heard. */
@@ -196,7 +196,7 @@ static void test_loss_after_a_flood(void **state)
 {
 	struct vscsi_event events[256];
 	uint8_t addr[8];
-	struct desk d;
+	struct driver d;
 	unsigned i;
 	int heard;
 
@@ -214,7 +214,7 @@ static void test_loss_after_a_flood(void **state)
 	assert_true(heard > 0);
 	assert_int_equal(events[heard - 1].type, VSCSI_EVENT_LOST);
 	assert_int_equal(hear(&d, events, 256), -ENOTCONN);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 static unsigned refused;
@@ -227,15 +227,15 @@ static void refusing_hook(void *ctx, enum fake_call call, unsigned queue)
 	struct answer end;
 
 	model_hook(ctx, call, queue);
-	if (call != FAKE_NOTIFY || queue != DESK_SHARED)
+	if (call != FAKE_NOTIFY || queue != DRIVER_SHARED)
 		return;
 	do {
-		while (model_take(m, DESK_SHARED, &chain)) {
+		while (model_take(m, DRIVER_SHARED, &chain)) {
 			end = model_sense(&chain, 5, 0x20, 0);
 			model_answer(m, &chain, &end);
 			refused++;
 		}
-	} while (!m->broken && !device_sleep(&m->rings[DESK_SHARED]));
+	} while (!m->broken && !device_sleep(&m->rings[DRIVER_SHARED]));
 }
 
 /*
@@ -246,13 +246,13 @@ static void test_answers_without_end(void **state)
 {
 	struct vscsi_event events[4];
 	unsigned calls = 0;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
-	desk_init(&d);
+	driver_init(&d);
 	d.m->fake.config.max_target = htole16(255);
-	desk_open(&d, "");
-	d.m->held = UINT64_C(1) << DESK_SHARED;
+	driver_open(&d, "");
+	d.m->held = UINT64_C(1) << DRIVER_SHARED;
 	d.m->fake.hook = refusing_hook;
 	refused = 0;
 	assert_true(model_event(d.m, MISSED, nowhere, 0));
@@ -265,7 +265,7 @@ static void test_answers_without_end(void **state)
 	} while (refused < 2 * 1000 && calls < 10);
 	assert_in_range(calls, 2, 3);
 	d.m->fake.hook = model_hook;
-	desk_close(&d);
+	driver_close(&d);
 }
 
 int flood_tests(void)

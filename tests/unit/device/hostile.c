@@ -13,7 +13,7 @@
 
 /* A device with requests out on both queues; @seen counts how often each came back. */
 struct busy {
-	struct desk d;
+	struct driver d;
 	struct vscsi_queue *queues[2];
 	unsigned seen[2][INFLIGHT];
 };
@@ -24,11 +24,11 @@ static void open_busy(struct busy *b)
 	unsigned q;
 
 	memset(b, 0, sizeof(*b));
-	desk_init(&b->d);
-	desk_open(&b->d, "timeout_ms=20000");
+	driver_init(&b->d);
+	driver_open(&b->d, "timeout_ms=20000");
 	b->queues[0] = b->d.queue;
 	assert_int_equal(vscsi_queue_open(b->d.dev, NULL, &b->queues[1]), 0);
-	desk_hold(&b->d);
+	driver_hold(&b->d);
 	for (q = 0; q < 2; q++) {
 		for (i = 0; i < INFLIGHT; i++)
 			assert_int_equal(vscsi_read(b->queues[q], b->d.lun, b->d.buf, i, 1, 0, i),
@@ -72,7 +72,7 @@ static void expect_lost(struct busy *b, const char *why)
 	struct vscsi_dev_info info = {.size = sizeof(info)};
 	struct vscsi_event event;
 	struct vscsi_queue *more;
-	struct desk *d = &b->d;
+	struct driver *d = &b->d;
 
 	assert_int_equal(vscsi_dev_get_info(d->dev, &info), 0);
 	assert_int_equal(info.state, VSCSI_DEV_FAILED);
@@ -88,7 +88,7 @@ static void expect_lost(struct busy *b, const char *why)
 	assert_int_equal(event.type, VSCSI_EVENT_LOST);
 	assert_int_equal(vscsi_dev_poll_events(d->dev, &event, 1), -ENOTCONN);
 	assert_int_equal(vscsi_queue_close(b->queues[1]), 0);
-	desk_close(d);
+	driver_close(d);
 }
 
 /* A used entry with an id made of one that is right. */
@@ -98,14 +98,14 @@ static void expect_id_breaks(uint32_t add, bool twice)
 	struct busy b;
 
 	open_busy(&b);
-	chain = desk_take(&b.d);
+	chain = driver_take(&b.d);
 	if (twice) {
 		model_serve_chain(b.d.m, &chain);
-		assert_int_equal(desk_poll(&b.d).result, 0);
+		assert_int_equal(driver_poll(&b.d).result, 0);
 		b.seen[0][0]++;
 	}
-	device_lie(&b.d.m->rings[DESK_QUEUE], chain.head + add, RESPONSE_BYTES + 512);
-	device_show(&b.d.m->rings[DESK_QUEUE]);
+	device_lie(&b.d.m->rings[DRIVER_QUEUE], chain.head + add, RESPONSE_BYTES + 512);
+	device_show(&b.d.m->rings[DRIVER_QUEUE]);
 	poll_lost(&b, 0);
 	expect_lost(&b, "a used id is not in flight");
 }
@@ -133,7 +133,7 @@ static void test_used_index_that_jumps(void **state)
 		struct busy b;
 
 		open_busy(&b);
-		ring = &b.d.m->rings[DESK_QUEUE];
+		ring = &b.d.m->rings[DRIVER_QUEUE];
 		device_show_idx(ring, (uint16_t)(ring->used_idx + jumps[i]));
 		poll_lost(&b, 0);
 		expect_lost(&b, "the used index exceeds the available index");
@@ -150,22 +150,22 @@ static void test_ids_inside_a_chain(void **state)
 	for (i = 0; i < 2; i++) {
 		struct vscsi_completion c;
 		struct chain chain;
-		struct desk d;
+		struct driver d;
 
-		desk_init(&d);
+		driver_init(&d);
 		d.m->fake.config.cmd_per_lun = htole32(UINT32_MAX);
-		desk_open(&d, "indirect=off");
-		desk_hold(&d);
-		desk_read(&d, 1);
-		chain = desk_take(&d);
+		driver_open(&d, "indirect=off");
+		driver_hold(&d);
+		driver_read(&d, 1);
+		chain = driver_take(&d);
 		if (i)
 			memset(chain.in[0].iov_base, 0, 12);
-		device_lie(&d.m->rings[DESK_QUEUE], chain.head + 1u, RESPONSE_BYTES + 512);
-		device_show(&d.m->rings[DESK_QUEUE]);
-		c = desk_poll(&d);
+		device_lie(&d.m->rings[DRIVER_QUEUE], chain.head + 1u, RESPONSE_BYTES + 512);
+		device_show(&d.m->rings[DRIVER_QUEUE]);
+		c = driver_poll(&d);
 		assert_int_equal(c.user_data, 1);
 		assert_int_equal(c.result, -ENOTCONN);
-		desk_close(&d);
+		driver_close(&d);
 	}
 }
 
@@ -180,26 +180,26 @@ static void test_completion_of_what_was_not_submitted(void **state)
 	for (i = 0; i < ARRAY_LEN(layouts); i++) {
 		struct vscsi_completion c;
 		struct chain chain;
-		struct desk d;
+		struct driver d;
 
-		desk_init(&d);
+		driver_init(&d);
 		/* Not counted, so that the shortest path is taken. */
 		d.m->fake.config.cmd_per_lun = htole32(UINT32_MAX);
-		desk_open(&d, layouts[i]);
-		desk_hold(&d);
-		desk_read(&d, 1);
-		chain = desk_take(&d);
+		driver_open(&d, layouts[i]);
+		driver_hold(&d);
+		driver_read(&d, 1);
+		chain = driver_take(&d);
 		model_serve_chain(d.m, &chain);
-		desk_poll(&d);
+		driver_poll(&d);
 		/* The slot freed last is used first. */
 		assert_int_equal(vscsi_read(d.queue, d.lun, d.buf, 0, 1, 0, 2), 0);
 		memset(chain.in[0].iov_base, 0, 12);
-		device_lie(&d.m->rings[DESK_QUEUE], chain.head, RESPONSE_BYTES + 512);
-		device_show(&d.m->rings[DESK_QUEUE]);
-		c = desk_poll(&d);
+		device_lie(&d.m->rings[DRIVER_QUEUE], chain.head, RESPONSE_BYTES + 512);
+		device_show(&d.m->rings[DRIVER_QUEUE]);
+		c = driver_poll(&d);
 		assert_int_equal(c.user_data, 2);
 		assert_int_equal(c.result, -ENOTCONN);
-		desk_close(&d);
+		driver_close(&d);
 	}
 }
 
@@ -217,8 +217,8 @@ static void test_completion_on_another_queue(void **state)
 	assert_int_equal(vscsi_submit(b.queues[1]), 0);
 	while (model_take(b.d.m, 2, &chain))
 		;
-	device_lie(&b.d.m->rings[DESK_QUEUE], INFLIGHT, RESPONSE_BYTES);
-	device_show(&b.d.m->rings[DESK_QUEUE]);
+	device_lie(&b.d.m->rings[DRIVER_QUEUE], INFLIGHT, RESPONSE_BYTES);
+	device_show(&b.d.m->rings[DRIVER_QUEUE]);
 	poll_lost(&b, 0);
 	{
 		struct vscsi_completion c[INFLIGHT + 1];
@@ -239,12 +239,12 @@ static void test_good_completions_before_the_bad_one(void **state)
 	(void)state;
 	open_busy(&b);
 	for (i = 0; i < 3; i++) {
-		struct chain chain = desk_take(&b.d);
+		struct chain chain = driver_take(&b.d);
 
 		model_serve_chain(b.d.m, &chain);
 	}
-	device_lie(&b.d.m->rings[DESK_QUEUE], 999, 0);
-	device_show(&b.d.m->rings[DESK_QUEUE]);
+	device_lie(&b.d.m->rings[DRIVER_QUEUE], 999, 0);
+	device_show(&b.d.m->rings[DRIVER_QUEUE]);
 	assert_int_equal(vscsi_poll(b.queues[0], c, INFLIGHT), 3);
 	for (i = 0; i < 3; i++) {
 		assert_int_equal(c[i].result, 0);
@@ -357,13 +357,13 @@ static void test_lost_with_work_half_done(void **state)
 	}
 	assert_int_equal(vscsi_poll(third, &c, 1), 0);
 	/* On the other queue one waits to be sent again. */
-	chain = desk_take(&b.d);
+	chain = driver_take(&b.d);
 	{
 		struct answer busy = {.status = 0x08, .used_len = RESPONSE_BYTES};
 
 		model_answer(b.d.m, &chain, &busy);
 	}
-	desk_poll_nothing(&b.d);
+	driver_poll_nothing(&b.d);
 	b.d.m->fake.news = TRANSPORT_BROKEN;
 	assert_int_equal(vscsi_dev_poll_events(b.d.dev, NULL, 0), -ENOTCONN);
 	/* The one that was good stays good. */

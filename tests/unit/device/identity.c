@@ -48,7 +48,7 @@ static void hook(void *ctx, enum fake_call call, unsigned queue)
 	} while (!m->broken && !device_sleep(&m->rings[SHARED_QUEUE]));
 }
 
-static void open_with_hook(struct desk *d, const char *options, uint8_t opcode,
+static void open_with_hook(struct driver *d, const char *options, uint8_t opcode,
 			   bool (*what)(struct model *m))
 {
 	happens = NULL;
@@ -81,7 +81,7 @@ static void run_silent(uint8_t opcode)
 	struct vscsi_dev_info info = {.size = sizeof(info)};
 	struct vscsi_event event = {0};
 	uint64_t begin;
-	struct desk d;
+	struct driver d;
 
 	asked = false;
 	open_with_hook(&d, "recovery_ms=1500", opcode, fall_silent);
@@ -99,10 +99,10 @@ static void run_silent(uint8_t opcode)
 	assert_int_equal(event.target, 1);
 	assert_int_equal(event.lun, 2);
 	assert_int_equal(event.code, 0x3f03);
-	assert_int_equal(desk_poll(&d).result, -ENODEV);
+	assert_int_equal(driver_poll(&d).result, -ENODEV);
 	assert_int_equal(vscsi_dev_get_info(d.dev, &info), 0);
 	assert_int_equal(info.state, VSCSI_DEV_RUNNING);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 static void test_silent_disks(void **state)
@@ -128,7 +128,7 @@ static void test_opened_across_a_loss(void **state)
 {
 	struct vscsi_lun_info info = {.size = sizeof(info)};
 	struct vscsi_lun *lun;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
 	open_with_hook(&d, "", SCSI_SERVICE_IN_16, become_another);
@@ -138,7 +138,7 @@ static void test_opened_across_a_loss(void **state)
 	assert_int_equal(info.type, TYPE_CDROM);
 	assert_true(info.flags & VSCSI_LUN_READ_ONLY);
 	assert_int_equal(vscsi_lun_close(lun), 0);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* The disk is swapped when it is asked for its size. */
@@ -159,7 +159,7 @@ static void test_opened_across_a_swap(void **state)
 	struct vscsi_lun_info info = {.size = sizeof(info)};
 	struct vscsi_event event;
 	struct vscsi_lun *lun;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
 	open_with_hook(&d, "", SCSI_SERVICE_IN_16, swap_disk);
@@ -172,7 +172,7 @@ static void test_opened_across_a_swap(void **state)
 	assert_int_equal(event.type, VSCSI_EVENT_PLUGGED);
 	assert_int_equal(vscsi_pread(lun, d.buf, 512, 0), 0);
 	assert_int_equal(vscsi_lun_close(lun), 0);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* It is swapped whenever it is asked. */
@@ -186,13 +186,13 @@ static bool swap_once_more(struct model *m)
 static void test_swapped_for_ever(void **state)
 {
 	struct vscsi_lun *lun;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
 	open_with_hook(&d, "", SCSI_SERVICE_IN_16, swap_once_more);
 	assert_int_equal(vscsi_lun_open(d.dev, 0, 0, NULL, &lun), -ENODEV);
 	assert_non_null(strstr(vscsi_last_error(), "each time that LUN 0:0 was asked"));
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* It dies of each second one: whenever a disk is asked for its size for the first time. */
@@ -210,7 +210,7 @@ static bool die_once_more(struct model *m)
 static void test_never_opened(void **state)
 {
 	struct vscsi_lun *lun;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
 	open_with_hook(&d, "", SCSI_SERVICE_IN_16, die_once_more);
@@ -220,7 +220,7 @@ static void test_never_opened(void **state)
 	assert_non_null(strstr(vscsi_last_error(), "each time that LUN 0:0 was asked"));
 	happens = NULL;
 	assert_int_equal(vscsi_lun_open(d.dev, 1, 2, NULL, &d.lun), 0);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* A device that can't move data both ways any more is not sent such a command again. */
@@ -228,7 +228,7 @@ static void test_both_ways_no_more(void **state)
 {
 	struct vscsi_completion done;
 	struct chain chain;
-	struct desk d;
+	struct driver d;
 	unsigned i;
 
 	(void)state;
@@ -255,39 +255,39 @@ static void test_both_ways_no_more(void **state)
 	}
 	d.m->fake.offer &= ~VIRTIO_BIT(VIRTIO_SCSI_F_INOUT);
 	loss_find(&d);
-	desk_poll_nothing(&d);
+	driver_poll_nothing(&d);
 	for (i = 0; i < 2; i++) {
 		assert_int_equal(vscsi_poll(d.queue, &done, 1), 1);
 		assert_int_equal(done.user_data, 1);
 		assert_int_equal(done.result, -ECONNRESET);
 	}
-	desk_poll_nothing(&d);
-	assert_true(model_take(d.m, DESK_QUEUE, &chain));
+	driver_poll_nothing(&d);
+	assert_true(model_take(d.m, DRIVER_QUEUE, &chain));
 	assert_int_equal(chain_cdb(&chain)[5], 2);
 	loss_answer(&d, &chain);
-	assert_int_equal(desk_poll(&d).user_data, 2);
+	assert_int_equal(driver_poll(&d).user_data, 2);
 	loss_serve(&d, 3);
-	assert_int_equal(model_waiting(d.m, DESK_QUEUE), 0);
-	desk_close(&d);
+	assert_int_equal(model_waiting(d.m, DRIVER_QUEUE), 0);
+	driver_close(&d);
 }
 
-/* Whether requests of the desk's queue to a LUN take the fast path, which counts them. */
-static bool is_fast(const struct desk *d, const struct vscsi_lun *lun)
+/* Whether requests of the driver's queue to a LUN take the fast path, which counts them. */
+static bool is_fast(const struct driver *d, const struct vscsi_lun *lun)
 {
 	return queue_path(d->queue) == &ioq_path_counted &&
 	       atomic_load(&lun->io.counted_blocks[0]) && atomic_load(&lun->io.counted_blocks[1]);
 }
 
-static void expect_works(struct desk *d, struct vscsi_lun *lun)
+static void expect_works(struct driver *d, struct vscsi_lun *lun)
 {
 	struct chain chain;
 
 	assert_true(is_fast(d, lun));
 	assert_int_equal(vscsi_read(d->queue, lun, d->buf, 0, 1, 0, 9), 0);
 	assert_int_equal(vscsi_submit(d->queue), 0);
-	chain = desk_take(d);
+	chain = driver_take(d);
 	loss_answer(d, &chain);
-	assert_int_equal(desk_poll(d).result, 0);
+	assert_int_equal(driver_poll(d).result, 0);
 }
 
 /* How a LUN comes back. */
@@ -301,7 +301,7 @@ static void run_missing(enum comes comes)
 {
 	const uint8_t addr[8] = {1, 1, 0x40, 2};
 	struct vscsi_lun *other;
-	struct desk d;
+	struct driver d;
 
 	loss_open(&d, "");
 	assert_int_equal(vscsi_lun_open(d.dev, 0, 0, NULL, &other), 0);
@@ -311,7 +311,7 @@ static void run_missing(enum comes comes)
 	clock_skip(6000);
 	loss_look(&d);
 	assert_int_equal(vscsi_read(d.queue, d.lun, d.buf, 0, 1, 0, 0), -ENODEV);
-	desk_poll_nothing(&d);
+	driver_poll_nothing(&d);
 	expect_works(&d, other);
 	if (comes != NEVER) {
 		clock_skip(1000);
@@ -323,7 +323,7 @@ static void run_missing(enum comes comes)
 	if (comes == BY_LOSS) {
 		loss_lose(&d);
 		loss_find(&d);
-		desk_poll_nothing(&d);
+		driver_poll_nothing(&d);
 	}
 	loss_look(&d);
 	loss_look(&d);
@@ -335,7 +335,7 @@ static void run_missing(enum comes comes)
 	}
 	expect_works(&d, other);
 	assert_int_equal(vscsi_lun_close(other), 0);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 static void test_missing(void **state)

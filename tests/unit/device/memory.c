@@ -40,38 +40,38 @@ static void areas_drop(struct areas *a)
 	munmap(a->base, 2 * AREA);
 }
 
-static int add(struct desk *d, struct areas *a, unsigned i)
+static int add(struct driver *d, struct areas *a, unsigned i)
 {
 	return vscsi_mem_register(vscsi_dev_mem(d->dev), a->base + i * AREA, AREA, a->fd[i], 0);
 }
 
-static int drop(struct desk *d, struct areas *a, unsigned i)
+static int drop(struct driver *d, struct areas *a, unsigned i)
 {
 	return vscsi_mem_unregister(vscsi_dev_mem(d->dev), a->base + i * AREA);
 }
 
 /* Reads a block into @buf and back out of the model's hands. */
-static void read_into(struct desk *d, char *buf)
+static void read_into(struct driver *d, char *buf)
 {
 	d->m->held = 0;
 	assert_int_equal(vscsi_read(d->queue, d->lun, buf, 0, 1, 0, 1), 0);
 	assert_int_equal(vscsi_submit(d->queue), 0);
-	assert_int_equal(desk_poll(d).result, 0);
+	assert_int_equal(driver_poll(d).result, 0);
 }
 
 static void test_memory_joins_a_running_device(void **state)
 {
 	struct areas a;
-	struct desk d;
+	struct driver d;
 	unsigned live;
 
 	(void)state;
 	for (live = 0; live < 2; live++) {
 		areas_make(&a);
-		desk_init(&d);
+		driver_init(&d);
 		d.m->fake.map_live = live;
 		d.m->disk[0] = 0x42;
-		desk_open(&d, "");
+		driver_open(&d, "");
 		assert_int_equal(vscsi_read(d.queue, d.lun, a.base, 0, 1, 0, 1), -EFAULT);
 		read_into(&d, d.buf);
 		fake_forget(&d.m->fake);
@@ -85,7 +85,7 @@ static void test_memory_joins_a_running_device(void **state)
 		assert_int_equal(fake_count(&d.m->fake, FAKE_QUEUE_START), live ? 0 : 8);
 		assert_int_equal(vscsi_read(d.queue, d.lun, a.base, 0, 1, 0, 1), -EFAULT);
 		read_into(&d, d.buf);
-		desk_close(&d);
+		driver_close(&d);
 		areas_drop(&a);
 	}
 }
@@ -99,14 +99,14 @@ static void test_rings_are_stopped_for_the_change(void **state)
 		FAKE_QUEUE_START, FAKE_QUEUE_START, FAKE_QUEUE_START,
 	};
 	struct areas a;
-	struct desk d;
+	struct driver d;
 	unsigned i;
 
 	(void)state;
 	areas_make(&a);
-	desk_init(&d);
+	driver_init(&d);
 	d.m->fake.map_live = false;
-	desk_open(&d, "");
+	driver_open(&d, "");
 	for (i = 0; i < 300; i++)
 		read_into(&d, d.buf);
 	fake_forget(&d.m->fake);
@@ -117,10 +117,10 @@ static void test_rings_are_stopped_for_the_change(void **state)
 	/* The bases: @len of the start of each queue. */
 	for (i = 0; i < 4; i++)
 		assert_int_equal(d.m->fake.log[5 + i].len, d.m->rings[i].seen);
-	assert_int_equal(d.m->rings[DESK_QUEUE].seen, 300);
+	assert_int_equal(d.m->rings[DRIVER_QUEUE].seen, 300);
 	read_into(&d, a.base);
 	assert_int_equal(drop(&d, &a, 0), 0);
-	desk_close(&d);
+	driver_close(&d);
 	areas_drop(&a);
 }
 
@@ -128,32 +128,32 @@ static void test_memory_in_use_cannot_leave(void **state)
 {
 	struct chain chain;
 	struct areas a;
-	struct desk d;
+	struct driver d;
 	unsigned live;
 
 	(void)state;
 	CONFORMS("R-HARD-15");
 	for (live = 0; live < 2; live++) {
 		areas_make(&a);
-		desk_init(&d);
+		driver_init(&d);
 		d.m->fake.map_live = live;
-		desk_open(&d, "");
+		driver_open(&d, "");
 		assert_int_equal(add(&d, &a, 0), 0);
 		assert_int_equal(add(&d, &a, 1), 0);
-		desk_hold(&d);
+		driver_hold(&d);
 		assert_int_equal(vscsi_read(d.queue, d.lun, a.base, 0, 1, 0, 1), 0);
 		/* Prepared is in use; what it doesn't use may go where the device allows that. */
 		assert_int_equal(drop(&d, &a, 0), -EBUSY);
 		assert_int_equal(drop(&d, &a, 1), live ? 0 : -EBUSY);
 		assert_int_equal(vscsi_submit(d.queue), 0);
 		assert_int_equal(drop(&d, &a, 0), -EBUSY);
-		chain = desk_take(&d);
+		chain = driver_take(&d);
 		model_serve_chain(d.m, &chain);
 		assert_int_equal(drop(&d, &a, 0), -EBUSY);
-		assert_int_equal(desk_poll(&d).result, 0);
+		assert_int_equal(driver_poll(&d).result, 0);
 		assert_int_equal(drop(&d, &a, 0), 0);
 		assert_int_equal(drop(&d, &a, 1), live ? -ENOENT : 0);
-		desk_close(&d);
+		driver_close(&d);
 		areas_drop(&a);
 	}
 }
@@ -162,25 +162,25 @@ static void test_busy_device_takes_no_memory(void **state)
 {
 	struct chain chain;
 	struct areas a;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
 	areas_make(&a);
-	desk_init(&d);
+	driver_init(&d);
 	d.m->fake.map_live = false;
-	desk_open(&d, "");
-	desk_hold(&d);
-	desk_read(&d, 1);
+	driver_open(&d, "");
+	driver_hold(&d);
+	driver_read(&d, 1);
 	fake_forget(&d.m->fake);
 	assert_int_equal(add(&d, &a, 0), -EBUSY);
 	assert_int_equal(d.m->fake.logged, 0);
 	assert_int_equal(vscsi_read(d.queue, d.lun, a.base, 0, 1, 0, 1), -EFAULT);
-	chain = desk_take(&d);
+	chain = driver_take(&d);
 	model_serve_chain(d.m, &chain);
-	assert_int_equal(desk_poll(&d).result, 0);
+	assert_int_equal(driver_poll(&d).result, 0);
 	assert_int_equal(add(&d, &a, 0), 0);
 	assert_int_equal(drop(&d, &a, 0), 0);
-	desk_close(&d);
+	driver_close(&d);
 	areas_drop(&a);
 }
 
@@ -202,12 +202,12 @@ static void test_changes_that_fail(void **state)
 	for (i = 0; i < ARRAY_LEN(table); i++) {
 		struct vscsi_dev_info info = {.size = sizeof(info)};
 		struct areas a;
-		struct desk d;
+		struct driver d;
 
 		areas_make(&a);
-		desk_init(&d);
+		driver_init(&d);
 		d.m->fake.map_live = false;
-		desk_open(&d, "");
+		driver_open(&d, "");
 		read_into(&d, d.buf);
 		d.m->fake.fail = table[i].call;
 		d.m->fake.fail_skip = table[i].skip;
@@ -221,13 +221,13 @@ static void test_changes_that_fail(void **state)
 			read_into(&d, a.base);
 			assert_int_equal(drop(&d, &a, 0), 0);
 		}
-		desk_close(&d);
+		driver_close(&d);
 		areas_drop(&a);
 	}
 }
 
 /* A read on a device that is back, whose LUN may have to be revalidated first; its result. */
-static int read_again(struct desk *d, char *buf)
+static int read_again(struct driver *d, char *buf)
 {
 	struct vscsi_completion done;
 	int err = vscsi_read(d->queue, d->lun, buf, 0, 1, 0, 1);
@@ -266,7 +266,7 @@ static void test_device_is_lost_over_a_change(void **state)
 		const bool has = adds && !table[i / 2].added;
 		struct vscsi_dev_info info = {.size = sizeof(info)};
 		struct areas a;
-		struct desk d;
+		struct driver d;
 
 		if (table[i / 2].call == (adds ? FAKE_MEM_UNMAP : FAKE_MEM_MAP))
 			continue;
@@ -293,7 +293,7 @@ static void test_device_is_lost_over_a_change(void **state)
 		assert_int_equal(read_again(&d, a.base), has ? 0 : -EFAULT);
 		assert_int_equal(add(&d, &a, 0), has ? -EEXIST : 0);
 		assert_int_equal(drop(&d, &a, 0), 0);
-		desk_close(&d);
+		driver_close(&d);
 		areas_drop(&a);
 	}
 }
@@ -301,18 +301,18 @@ static void test_device_is_lost_over_a_change(void **state)
 static void test_memory_leaves_a_lost_device(void **state)
 {
 	struct areas a;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
 	areas_make(&a);
-	desk_init(&d);
-	desk_open(&d, "");
+	driver_init(&d);
+	driver_open(&d, "");
 	assert_int_equal(add(&d, &a, 0), 0);
 	d.m->fake.news = TRANSPORT_BROKEN;
 	vscsi_dev_poll_events(d.dev, NULL, 0);
 	assert_int_equal(drop(&d, &a, 0), 0);
 	assert_int_equal(add(&d, &a, 0), -ENOTCONN);
-	desk_close(&d);
+	driver_close(&d);
 	areas_drop(&a);
 }
 
@@ -320,8 +320,8 @@ static void test_memory_leaves_a_lost_device(void **state)
  * What another thread does in the worst moment: when the address of a buffer was looked up, and the
  * request isn't in its slot yet. Runs once.
  */
-static void (*after_find)(struct desk *d, struct areas *a);
-static struct desk *found_by;
+static void (*after_find)(struct driver *d, struct areas *a);
+static struct driver *found_by;
 static struct areas *found_in;
 
 bool __real_dma_find(const struct dma_map *map, struct dma_cache *cache, uint64_t addr);
@@ -330,7 +330,7 @@ bool __wrap_dma_find(const struct dma_map *map, struct dma_cache *cache, uint64_
 bool __wrap_dma_find(const struct dma_map *map, struct dma_cache *cache, uint64_t addr)
 {
 	bool found = __real_dma_find(map, cache, addr);
-	void (*now)(struct desk *, struct areas *) = after_find;
+	void (*now)(struct driver *, struct areas *) = after_find;
 
 	after_find = NULL;
 	if (now)
@@ -338,37 +338,37 @@ bool __wrap_dma_find(const struct dma_map *map, struct dma_cache *cache, uint64_
 	return found;
 }
 
-static void take_away(struct desk *d, struct areas *a)
+static void take_away(struct driver *d, struct areas *a)
 {
 	assert_int_equal(drop(d, a, 0), 0);
 }
 
 /* As above, and it is back at once, elsewhere for the device, under the same number. */
-static void move(struct desk *d, struct areas *a)
+static void move(struct driver *d, struct areas *a)
 {
 	assert_int_equal(drop(d, a, 0), 0);
 	d->m->fake.shift += UINT64_C(1) << 30;
 	assert_int_equal(add(d, a, 0), 0);
 }
 
-static int prepare_read(struct desk *d, struct areas *a)
+static int prepare_read(struct driver *d, struct areas *a)
 {
 	return vscsi_read(d->queue, d->lun, a->base, 0, 1, 0, 1);
 }
 
-static int prepare_readv(struct desk *d, struct areas *a)
+static int prepare_readv(struct driver *d, struct areas *a)
 {
 	struct iovec iov[2] = {{a->base, 256}, {a->base + 4096, 256}};
 
 	return vscsi_readv(d->queue, d->lun, iov, 2, 0, 1, 0, 1);
 }
 
-static int prepare_write(struct desk *d, struct areas *a)
+static int prepare_write(struct driver *d, struct areas *a)
 {
 	return vscsi_write(d->queue, d->lun, a->base, 0, 1, 0, 1);
 }
 
-static int prepare_command(struct desk *d, struct areas *a)
+static int prepare_command(struct driver *d, struct areas *a)
 {
 	const struct iovec in = {a->base, 512};
 	const struct vscsi_command command = {.size = sizeof(command),
@@ -381,7 +381,7 @@ static int prepare_command(struct desk *d, struct areas *a)
 }
 
 /* The slot's last request was of the same kind, so that the fast path would take the next one. */
-static void warm_up(struct desk *d, int (*prepare)(struct desk *d, struct areas *a),
+static void warm_up(struct driver *d, int (*prepare)(struct driver *d, struct areas *a),
 		    struct areas *pool)
 {
 	unsigned i;
@@ -389,18 +389,18 @@ static void warm_up(struct desk *d, int (*prepare)(struct desk *d, struct areas 
 	for (i = 0; i < 2; i++) {
 		assert_int_equal(prepare(d, pool), 0);
 		assert_int_equal(vscsi_submit(d->queue), 0);
-		assert_int_equal(desk_poll(d).result, 0);
+		assert_int_equal(driver_poll(d).result, 0);
 	}
 }
 
-static void open_desk(struct desk *d, const char *options)
+static void open_desk(struct driver *d, const char *options)
 {
 	const struct vscsi_queue_opts opts = {.size = sizeof(opts), .flags = VSCSI_QUEUE_SHARED};
 	bool shared = strcmp(options, "shared") == 0;
 
 	if (strcmp(options, "packed=on") == 0)
 		d->m->fake.ops.features |= BIT(VIRTIO_F_RING_PACKED);
-	desk_open(d, shared ? "" : options);
+	driver_open(d, shared ? "" : options);
 	if (!shared)
 		return;
 	assert_int_equal(vscsi_queue_close(d->queue), 0);
@@ -409,7 +409,7 @@ static void open_desk(struct desk *d, const char *options)
 
 static void test_memory_leaves_while_a_request_is_prepared(void **state)
 {
-	static int (*const prepare[])(struct desk *, struct areas *) = {
+	static int (*const prepare[])(struct driver *, struct areas *) = {
 		prepare_read, prepare_write, prepare_readv, prepare_command};
 	static const char *const options[] = {"", "indirect=off", "packed=on", "shared"};
 	unsigned i;
@@ -419,10 +419,10 @@ static void test_memory_leaves_while_a_request_is_prepared(void **state)
 	for (i = 0; i < ARRAY_LEN(prepare) * ARRAY_LEN(options); i++) {
 		struct areas pool;
 		struct areas a;
-		struct desk d;
+		struct driver d;
 
 		areas_make(&a);
-		desk_init(&d);
+		driver_init(&d);
 		open_desk(&d, options[i % ARRAY_LEN(options)]);
 		pool.base = d.buf;
 		found_by = &d;
@@ -436,9 +436,9 @@ static void test_memory_leaves_while_a_request_is_prepared(void **state)
 		}
 		/* The model finds the buffer where the device sees it now. */
 		assert_int_equal(vscsi_submit(d.queue), 0);
-		assert_int_equal(desk_poll(&d).result, 0);
+		assert_int_equal(driver_poll(&d).result, 0);
 		assert_int_equal(drop(&d, &a, 0), 0);
-		desk_close(&d);
+		driver_close(&d);
 		areas_drop(&a);
 	}
 }
@@ -455,21 +455,21 @@ static void test_buffer_across_a_border(void **state)
 		char *buf;
 		struct chain chain;
 		struct areas a;
-		struct desk d;
+		struct driver d;
 
 		areas_make(&a);
-		desk_init(&d);
+		driver_init(&d);
 		memset(d.m->disk, 0x61, 1024);
 		memset(d.m->disk + 700, 0x62, 324);
-		desk_open(&d, both[i]);
+		driver_open(&d, both[i]);
 		assert_int_equal(add(&d, &a, 0), 0);
 		buf = a.base + AREA - 700;
 		assert_int_equal(vscsi_read(d.queue, d.lun, buf, 0, 2, 0, 1), -EFAULT);
 		assert_int_equal(add(&d, &a, 1), 0);
-		desk_hold(&d);
+		driver_hold(&d);
 		assert_int_equal(vscsi_read(d.queue, d.lun, buf, 0, 2, 0, 1), 0);
 		assert_int_equal(vscsi_submit(d.queue), 0);
-		chain = desk_take(&d);
+		chain = driver_take(&d);
 		assert_int_equal(chain.nin, 3);
 		assert_int_equal(chain.in[1].iov_len, 700);
 		assert_int_equal(chain.in[2].iov_len, 324);
@@ -477,11 +477,11 @@ static void test_buffer_across_a_border(void **state)
 		/* Both count as used until it is back. */
 		assert_int_equal(drop(&d, &a, 0), -EBUSY);
 		assert_int_equal(drop(&d, &a, 1), -EBUSY);
-		assert_int_equal(desk_poll(&d).result, 0);
+		assert_int_equal(driver_poll(&d).result, 0);
 		assert_memory_equal(buf, d.m->disk, 1024);
 		assert_int_equal(drop(&d, &a, 0), 0);
 		assert_int_equal(drop(&d, &a, 1), 0);
-		desk_close(&d);
+		driver_close(&d);
 		areas_drop(&a);
 	}
 }

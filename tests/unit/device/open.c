@@ -30,7 +30,7 @@ static void test_order_of_a_start(void **state)
 {
 	static const uint8_t expected[] = {0, 1, 3, 11, 15};
 	uint8_t statuses[16];
-	struct desk d;
+	struct driver d;
 	unsigned i;
 	int ok;
 	int run;
@@ -38,10 +38,10 @@ static void test_order_of_a_start(void **state)
 	(void)state;
 	CONFORMS("R-STAT-01", "R-INIT-01", "R-INIT-03", "R-INIT-06", "R-INIT-09", "R-INIT-10",
 		 "R-RST-02", "R-SCSI-18", "R-SCSI-22", "R-PCI-38");
-	desk_init(&d);
+	driver_init(&d);
 	/* Something to write into the configuration space as well. */
 	d.m->fake.config.sense_size = htole32(252);
-	assert_int_equal(desk_open_device(&d, ""), 0);
+	assert_int_equal(driver_open_device(&d, ""), 0);
 	assert_int_equal(fake_statuses(&d.m->fake, statuses, sizeof(statuses)), 5);
 	assert_memory_equal(statuses, expected, 5);
 	ok = status_at(&d.m->fake, 11);
@@ -65,20 +65,20 @@ static void test_order_of_a_start(void **state)
 	/* The event buffers are announced as soon as the device runs. */
 	assert_int_equal(fake_count(&d.m->fake, FAKE_NOTIFY), 1);
 	assert_int_equal(d.m->fake.log[fake_find(&d.m->fake, FAKE_NOTIFY, 0)].value, 1);
-	desk_open_rest(&d);
+	driver_open_rest(&d);
 	fake_forget(&d.m->fake);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 static void test_end_of_a_close(void **state)
 {
 	unsigned last;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
 	CONFORMS("R-RST-02", "R-CLN-02");
-	desk_init(&d);
-	assert_int_equal(desk_open_device(&d, ""), 0);
+	driver_init(&d);
+	assert_int_equal(driver_open_device(&d, ""), 0);
 	fake_forget(&d.m->fake);
 	assert_int_equal(vscsi_dev_close(d.dev), 0);
 	d.dev = NULL;
@@ -87,7 +87,7 @@ static void test_end_of_a_close(void **state)
 	assert_int_equal(d.m->fake.log[last - 1].call, FAKE_SET_STATUS);
 	assert_int_equal(d.m->fake.log[last - 1].value, 0);
 	assert_int_equal(vscsi_dev_close(NULL), 0);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* Looks at the pool while the device is being reset, and writes into all of it. */
@@ -146,11 +146,11 @@ static void test_memory_stays_until_the_reset(void **state)
 	struct vscsi_dev_opts opts = {.size = sizeof(opts)};
 	uint64_t before;
 	struct late late;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
 	CONFORMS("R-RST-03");
-	desk_init(&d);
+	driver_init(&d);
 	assert_int_equal(vscsi_mem_create(&mem_opts, &opts.mem), 0);
 	late = (struct late){.m = d.m, .mem = opts.mem};
 	assert_int_equal(vscsi_dev_open("fake:model?queues=2", &opts, &d.dev), 0);
@@ -165,7 +165,7 @@ static void test_memory_stays_until_the_reset(void **state)
 	assert_int_equal(in_use(opts.mem), 0);
 	assert_int_equal(d.m->fake.nregions, 0);
 	assert_int_equal(vscsi_mem_destroy(opts.mem), 0);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* Each call fails in its turn. Nothing is left behind, and the device knows that it failed. */
@@ -179,13 +179,13 @@ static void test_any_call_may_fail(void **state)
 	for (skip = 0; err; skip++) {
 		uint8_t statuses[16];
 		unsigned count;
-		struct desk d;
+		struct driver d;
 
-		desk_init(&d);
+		driver_init(&d);
 		d.m->fake.fail = FAKE_ANY;
 		d.m->fake.fail_skip = skip;
 		d.m->fake.fail_err = -ECONNRESET;
-		err = desk_open_device(&d, "");
+		err = driver_open_device(&d, "");
 		/* A kick has no result: what is after it has worked. */
 		if (!err) {
 			assert_int_equal(vscsi_dev_close(d.dev), 0);
@@ -199,7 +199,7 @@ static void test_any_call_may_fail(void **state)
 			assert_int_equal(fake_count(&d.m->fake, FAKE_NOTIFY), 0);
 		}
 		d.dev = NULL;
-		desk_close(&d);
+		driver_close(&d);
 	}
 	assert_true(skip > 20);
 }
@@ -207,16 +207,16 @@ static void test_any_call_may_fail(void **state)
 static int open_with(const struct vscsi_dev_opts *opts)
 {
 	struct vscsi_dev *dev;
-	struct desk d;
+	struct driver d;
 	int err;
 
-	desk_init(&d);
+	driver_init(&d);
 	err = vscsi_dev_open("fake:x?mem=4M", opts, &dev);
 	if (err)
 		assert_non_null(strstr(vscsi_last_error(), "vscsi_dev_open"));
 	else
 		assert_int_equal(vscsi_dev_close(dev), 0);
-	desk_close(&d);
+	driver_close(&d);
 	return err;
 }
 
@@ -269,38 +269,38 @@ static void test_features_by_option(void **state)
 	CONFORMS("R-FEAT-08", "R-FEAT-01");
 	for (i = 0; i < 2 * ARRAY_LEN(table); i++) {
 		unsigned bit = table[i / 2].bit;
-		struct desk d;
+		struct driver d;
 
 		offered = i & 1;
-		desk_init(&d);
+		driver_init(&d);
 		if (!offered)
 			d.m->fake.offer &= ~VIRTIO_BIT(bit);
-		desk_open(&d, "");
+		driver_open(&d, "");
 		assert_int_equal(!!(d.m->fake.accepted & VIRTIO_BIT(bit)), offered);
-		desk_read(&d, 1);
-		assert_int_equal(desk_poll(&d).result, 0);
-		desk_close(&d);
+		driver_read(&d, 1);
+		assert_int_equal(driver_poll(&d).result, 0);
+		driver_close(&d);
 
-		desk_init(&d);
+		driver_init(&d);
 		if (!offered)
 			d.m->fake.offer &= ~VIRTIO_BIT(bit);
 		snprintf(options, sizeof(options), "%s=off", table[i / 2].name);
-		desk_open(&d, options);
+		driver_open(&d, options);
 		assert_false(d.m->fake.accepted & VIRTIO_BIT(bit));
-		desk_read(&d, 1);
-		assert_int_equal(desk_poll(&d).result, 0);
-		desk_close(&d);
+		driver_read(&d, 1);
+		assert_int_equal(driver_poll(&d).result, 0);
+		driver_close(&d);
 
-		desk_init(&d);
+		driver_init(&d);
 		if (!offered)
 			d.m->fake.offer &= ~VIRTIO_BIT(bit);
 		snprintf(options, sizeof(options), "%s=on", table[i / 2].name);
-		assert_int_equal(desk_open_device(&d, options), offered ? 0 : -EOPNOTSUPP);
+		assert_int_equal(driver_open_device(&d, options), offered ? 0 : -EOPNOTSUPP);
 		if (offered)
-			desk_open_rest(&d);
+			driver_open_rest(&d);
 		else
 			d.dev = NULL;
-		desk_close(&d);
+		driver_close(&d);
 	}
 }
 
@@ -325,11 +325,11 @@ static void test_numbers_of_virtqueues(void **state)
 	for (i = 0; i < ARRAY_LEN(table); i++) {
 		struct vscsi_dev_info info = {.size = sizeof(info)};
 		struct vscsi_queue *queue;
-		struct desk d;
+		struct driver d;
 
-		desk_init(&d);
+		driver_init(&d);
 		d.m->fake.queue_count = table[i].virtqueues;
-		assert_int_equal(desk_open_device(&d, ""), table[i].result);
+		assert_int_equal(driver_open_device(&d, ""), table[i].result);
 		if (!table[i].result) {
 			assert_int_equal(vscsi_dev_get_info(d.dev, &info), 0);
 			assert_int_equal(info.queues, table[i].queues);
@@ -339,7 +339,7 @@ static void test_numbers_of_virtqueues(void **state)
 			assert_int_equal(vscsi_dev_close(d.dev), 0);
 		}
 		d.dev = NULL;
-		desk_close(&d);
+		driver_close(&d);
 	}
 }
 
@@ -364,17 +364,17 @@ static void test_sizes_of_rings(void **state)
 	(void)state;
 	CONFORMS("R-SPLIT-02");
 	for (i = 0; i < ARRAY_LEN(table); i++) {
-		struct desk d;
+		struct driver d;
 
-		desk_init(&d);
+		driver_init(&d);
 		d.m->fake.queue_max = table[i].max;
-		assert_int_equal(desk_open_device(&d, table[i].options), table[i].result);
+		assert_int_equal(driver_open_device(&d, table[i].options), table[i].result);
 		if (!table[i].result) {
 			assert_int_equal(d.m->fake.queues[2].size, table[i].size);
 			assert_int_equal(vscsi_dev_close(d.dev), 0);
 		}
 		d.dev = NULL;
-		desk_close(&d);
+		driver_close(&d);
 	}
 }
 
@@ -382,18 +382,18 @@ static void test_sizes_of_rings(void **state)
 static void test_pool_that_is_too_small(void **state)
 {
 	struct vscsi_dev *dev;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
 	CONFORMS("R-INIT-07", "R-INIT-08");
-	desk_init(&d);
+	driver_init(&d);
 	d.m->fake.queue_max = 32768;
 	assert_int_equal(vscsi_dev_open("fake:x?mem=2M&queue_size=32768", NULL, &dev), -ENOMEM);
 	assert_non_null(strstr(vscsi_last_error(), "larger pool"));
 	assert_true(d.m->fake.closed);
 	assert_int_equal(status_at(&d.m->fake, 15), -1);
 	assert_true(status_at(&d.m->fake, 11 | FAILED) > 0);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 int open_tests(void)

@@ -15,7 +15,7 @@
 #define POISON 7u
 #define AREA   (UINT64_C(64) << 10)
 
-static uint32_t state_of(struct desk *d)
+static uint32_t state_of(struct driver *d)
 {
 	struct vscsi_dev_info info = {.size = sizeof(info)};
 
@@ -24,12 +24,12 @@ static uint32_t state_of(struct desk *d)
 }
 
 /* How long it takes until the device is back, in steps; it is there all the time. */
-static unsigned find_slowly(struct desk *d, unsigned step_ms)
+static unsigned find_slowly(struct driver *d, unsigned step_ms)
 {
 	unsigned ms;
 
 	for (ms = 0; ms < 60000; ms += step_ms) {
-		desk_poll_nothing(d);
+		driver_poll_nothing(d);
 		if (state_of(d) == VSCSI_DEV_RUNNING)
 			return ms;
 		clock_skip(step_ms);
@@ -41,13 +41,13 @@ static unsigned find_slowly(struct desk *d, unsigned step_ms)
 /*
  * The device takes the request that kills it, answers a newer one, and dies.
  */
-static void die_of_poison(struct desk *d)
+static void die_of_poison(struct driver *d)
 {
 	struct vscsi_event event;
 	struct chain chain;
 
-	desk_poll_nothing(d);
-	chain = desk_take(d);
+	driver_poll_nothing(d);
+	chain = driver_take(d);
 	assert_int_equal(chain_cdb(&chain)[5], POISON);
 	loss_read(d, 1);
 	loss_serve(d, 1);
@@ -59,7 +59,7 @@ static void test_poison_ends_at_the_limit(void **state)
 {
 	struct vscsi_completion done;
 	unsigned deaths = 0;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
 	loss_open_stopped(&d, "recovery_ms=1000");
@@ -76,14 +76,14 @@ static void test_poison_ends_at_the_limit(void **state)
 	assert_int_equal(done.result, -ENOTCONN);
 	assert_int_equal(vscsi_dev_reset(d.dev), -ENOTCONN);
 	assert_non_null(strstr(vscsi_last_error(), "1000 ms in all"));
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* Without a limit it is for ever, but not at full speed; what was answered ends that. */
 static void test_poison_without_limit(void **state)
 {
 	unsigned ms = 0;
-	struct desk d;
+	struct driver d;
 	unsigned i;
 
 	(void)state;
@@ -94,19 +94,19 @@ static void test_poison_without_limit(void **state)
 		ms = find_slowly(&d, 10);
 	}
 	assert_in_range(ms, 900, 1100);
-	desk_poll_nothing(&d);
+	driver_poll_nothing(&d);
 	loss_serve(&d, POISON);
 	loss_lose(&d);
 	loss_away = false;
 	assert_in_range(find_slowly(&d, 10), 0, 20);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* Nothing in flight: then what counts is how long it is there. */
 static void test_short_lives(void **state)
 {
 	unsigned ms = 0;
-	struct desk d;
+	struct driver d;
 	unsigned i;
 
 	(void)state;
@@ -121,13 +121,13 @@ static void test_short_lives(void **state)
 	loss_lose(&d);
 	loss_away = false;
 	assert_in_range(find_slowly(&d, 10), 0, 20);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* The application's resets are not counted against the device. */
 static void test_resets_are_no_losses(void **state)
 {
-	struct desk d;
+	struct driver d;
 	unsigned i;
 
 	(void)state;
@@ -141,20 +141,20 @@ static void test_resets_are_no_losses(void **state)
 	loss_lose(&d);
 	loss_away = false;
 	assert_in_range(find_slowly(&d, 10), 0, 50);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* The transport knows that there is nothing to wait for. */
 static void test_taken_away_while_looked_for(void **state)
 {
 	struct vscsi_completion done;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
 	loss_open_stopped(&d, "recovery_ms=4294967295");
 	loss_read(&d, 1);
 	loss_lose(&d);
-	desk_poll_nothing(&d);
+	driver_poll_nothing(&d);
 	assert_int_equal(state_of(&d), VSCSI_DEV_RECONNECTING);
 	loss_error = -ENODEV;
 	clock_skip(1000);
@@ -162,7 +162,7 @@ static void test_taken_away_while_looked_for(void **state)
 	assert_int_equal(done.result, -ENOTCONN);
 	assert_int_equal(vscsi_dev_reset(d.dev), -ENOTCONN);
 	assert_non_null(strstr(vscsi_last_error(), "no way to the device"));
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* A device that breaks the protocol over new memory isn't looked for; one that hangs up is. */
@@ -170,7 +170,7 @@ static void test_lost_over_memory(void **state)
 {
 	const int errors[] = {-EPROTO, -ENOTCONN};
 	struct vscsi_completion done;
-	struct desk d;
+	struct driver d;
 	unsigned i;
 
 	(void)state;
@@ -193,7 +193,7 @@ static void test_lost_over_memory(void **state)
 		assert_int_equal(vscsi_poll(d.queue, &done, 1), !i);
 		if (i)
 			loss_serve(&d, 1);
-		desk_close(&d);
+		driver_close(&d);
 		munmap(area, AREA);
 	}
 }
@@ -214,7 +214,7 @@ static void test_log_names_the_call(void **state)
 	struct vscsi_completion c;
 	char line[64] = "";
 	char block[512];
-	struct desk d;
+	struct driver d;
 	unsigned i;
 
 	(void)state;
@@ -240,7 +240,7 @@ static void test_log_names_the_call(void **state)
 	}
 	assert_int_equal(vscsi_set_log(VSCSI_LOG_DEBUG, NULL, NULL), 0);
 	loss_find(&d);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 int reconnect_tests(void)

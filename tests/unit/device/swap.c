@@ -13,7 +13,7 @@
 #define RESCAN  1
 #define REMOVED 2
 
-static void post_reset(struct desk *d, unsigned target, unsigned lun, uint32_t reason)
+static void post_reset(struct driver *d, unsigned target, unsigned lun, uint32_t reason)
 {
 	uint8_t addr[8];
 
@@ -22,14 +22,14 @@ static void post_reset(struct desk *d, unsigned target, unsigned lun, uint32_t r
 }
 
 /* From now on another disk has the address; @reason is what the device says about it. */
-static void post_swap(struct desk *d, uint32_t reason)
+static void post_swap(struct driver *d, uint32_t reason)
 {
 	d->m->serial = "SN43";
 	post_reset(d, 1, 2, reason);
 }
 
 /* The next events, and then none. */
-static void expect_events(struct desk *d, const struct vscsi_event *want, unsigned count)
+static void expect_events(struct driver *d, const struct vscsi_event *want, unsigned count)
 {
 	struct vscsi_event events[8];
 	unsigned i;
@@ -40,8 +40,8 @@ static void expect_events(struct desk *d, const struct vscsi_event *want, unsign
 	assert_int_equal(vscsi_dev_poll_events(d->dev, events, 8), 0);
 }
 
-/* Another disk has the address of the desk's, which was known from a scan. */
-static void expect_exchange(struct desk *d)
+/* Another disk has the address of the driver's, which was known from a scan. */
+static void expect_exchange(struct driver *d)
 {
 	const struct vscsi_event events[] = {
 		{.type = VSCSI_EVENT_UNPLUGGED, .target = 1, .lun = 2},
@@ -52,7 +52,7 @@ static void expect_exchange(struct desk *d)
 	expect_events(d, events, ARRAY_LEN(events));
 }
 
-static void expect_gone(struct desk *d, struct vscsi_lun *lun)
+static void expect_gone(struct driver *d, struct vscsi_lun *lun)
 {
 	const struct vscsi_command ready = {.size = sizeof(ready), .cdb_len = 6};
 	const unsigned before = d->m->commands;
@@ -63,23 +63,23 @@ static void expect_gone(struct desk *d, struct vscsi_lun *lun)
 	assert_int_equal(vscsi_prepare_command(d->queue, lun, &ready, 0), -ENODEV);
 	assert_int_equal(vscsi_pwrite(lun, d->buf, 512, 0, 0), -ENODEV);
 	assert_int_equal(vscsi_lun_reset(lun), -ENODEV);
-	desk_poll_nothing(d);
+	driver_poll_nothing(d);
 	assert_int_equal(d->m->commands, before);
 }
 
-static void expect_works(struct desk *d, struct vscsi_lun *lun)
+static void expect_works(struct driver *d, struct vscsi_lun *lun)
 {
 	d->m->held = 0;
 	assert_int_equal(vscsi_read(d->queue, lun, d->buf, 0, 1, 0, 9), 0);
 	assert_int_equal(vscsi_submit(d->queue), 0);
-	assert_int_equal(desk_poll(d).result, 0);
+	assert_int_equal(driver_poll(d).result, 0);
 	assert_int_equal(vscsi_pread(lun, d->buf, 512, 0), 0);
 }
 
-static void open_scanned(struct desk *d)
+static void open_scanned(struct driver *d)
 {
-	desk_init(d);
-	desk_open(d, "");
+	driver_init(d);
+	driver_open(d, "");
 	assert_int_equal(vscsi_dev_scan(d->dev, NULL, 0), 2);
 }
 
@@ -88,7 +88,7 @@ static void test_removed_before_it_was_opened(void **state)
 {
 	struct vscsi_event events[8];
 	struct vscsi_lun *lun;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
 	open_scanned(&d);
@@ -98,7 +98,7 @@ static void test_removed_before_it_was_opened(void **state)
 	assert_int_equal(vscsi_dev_poll_events(d.dev, events, 8), 0);
 	expect_works(&d, lun);
 	assert_int_equal(vscsi_lun_close(lun), 0);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* Every kind of queue, and no scan before. A handle that is opened anew is for the new disk. */
@@ -111,13 +111,13 @@ static void test_removed(void **state)
 		{.type = VSCSI_EVENT_PLUGGED, .target = 1, .lun = 2},
 	};
 	struct vscsi_lun *lun;
-	struct desk d;
+	struct driver d;
 	unsigned i;
 
 	(void)state;
 	for (i = 0; i < ARRAY_LEN(options); i++) {
-		desk_init(&d);
-		desk_open(&d, options[i]);
+		driver_init(&d);
+		driver_open(&d, options[i]);
 		expect_works(&d, d.lun);
 		post_swap(&d, REMOVED);
 		expect_events(&d, events, ARRAY_LEN(events));
@@ -126,7 +126,7 @@ static void test_removed(void **state)
 		expect_works(&d, lun);
 		expect_gone(&d, d.lun);
 		assert_int_equal(vscsi_lun_close(lun), 0);
-		desk_close(&d);
+		driver_close(&d);
 	}
 }
 
@@ -139,26 +139,26 @@ static void test_removed_and_there_again(void **state)
 	const struct vscsi_event plugged = {.type = VSCSI_EVENT_PLUGGED, .target = 1, .lun = 2};
 	static const uint64_t sizes[] = {MODEL_BLOCKS, MODEL_BLOCKS / 2};
 	struct vscsi_event event;
-	struct desk d;
+	struct driver d;
 	unsigned i;
 
 	(void)state;
 	for (i = 0; i < ARRAY_LEN(sizes); i++) {
 		open_scanned(&d);
-		desk_hold(&d);
+		driver_hold(&d);
 		d.m->blocks = sizes[i];
 		post_reset(&d, 1, 2, REMOVED);
 		assert_int_equal(vscsi_dev_poll_events(d.dev, &event, 1), 1);
 		assert_int_equal(event.type, VSCSI_EVENT_UNPLUGGED);
 		expect_gone(&d, d.lun);
 		d.m->held = 0;
-		model_release(d.m, DESK_SHARED);
+		model_release(d.m, DRIVER_SHARED);
 		expect_events(&d, &plugged, 1);
 		if (i == 0)
 			expect_works(&d, d.lun);
 		else
 			expect_gone(&d, d.lun);
-		desk_close(&d);
+		driver_close(&d);
 	}
 }
 
@@ -168,12 +168,12 @@ static void test_neighbours_stay(void **state)
 	const struct vscsi_event event = {.type = VSCSI_EVENT_UNPLUGGED, .target = 1};
 	struct vscsi_lun *first;
 	struct vscsi_lun *other;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
-	desk_init(&d);
+	driver_init(&d);
 	d.m->present[1][0] = true;
-	desk_open(&d, "");
+	driver_open(&d, "");
 	assert_int_equal(vscsi_dev_scan(d.dev, NULL, 0), 3);
 	assert_int_equal(vscsi_lun_open(d.dev, 1, 0, NULL, &first), 0);
 	assert_int_equal(vscsi_lun_open(d.dev, 0, 0, NULL, &other), 0);
@@ -185,14 +185,14 @@ static void test_neighbours_stay(void **state)
 	expect_works(&d, other);
 	assert_int_equal(vscsi_lun_close(first), 0);
 	assert_int_equal(vscsi_lun_close(other), 0);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* A queue that is opened later has no hot path, which wouldn't look at the LUN. */
 static void test_queue_opened_later(void **state)
 {
 	struct vscsi_queue *queue;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
 	open_scanned(&d);
@@ -202,7 +202,7 @@ static void test_queue_opened_later(void **state)
 	assert_int_equal(vscsi_queue_open(d.dev, NULL, &queue), 0);
 	d.queue = queue;
 	expect_gone(&d, d.lun);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* A busy disk is asked again later; by then it is another one. */
@@ -211,39 +211,39 @@ static void test_removed_while_a_request_waits(void **state)
 	struct vscsi_completion done;
 	struct answer busy;
 	struct chain chain;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
 	open_scanned(&d);
-	desk_hold(&d);
-	desk_read(&d, 5);
-	chain = desk_take(&d);
+	driver_hold(&d);
+	driver_read(&d, 5);
+	chain = driver_take(&d);
 	busy = model_good(&chain);
 	busy.status = 8;
 	model_answer(d.m, &chain, &busy);
-	desk_poll_nothing(&d);
+	driver_poll_nothing(&d);
 	post_swap(&d, REMOVED);
 	expect_exchange(&d);
-	desk_hold(&d);
+	driver_hold(&d);
 	clock_skip(1000);
-	done = desk_poll(&d);
+	done = driver_poll(&d);
 	assert_int_equal(done.user_data, 5);
 	assert_int_equal(done.result, -ENODEV);
-	assert_int_equal(model_waiting(d.m, DESK_QUEUE), 0);
+	assert_int_equal(model_waiting(d.m, DRIVER_QUEUE), 0);
 	d.m->held = 0;
-	desk_close(&d);
+	driver_close(&d);
 }
 
-static void refuse_read(struct desk *d, struct vscsi_lun *lun, uint8_t key, uint8_t asc,
+static void refuse_read(struct driver *d, struct vscsi_lun *lun, uint8_t key, uint8_t asc,
 			uint8_t ascq)
 {
 	struct chain chain;
 	struct answer a;
 
-	desk_hold_own(d);
+	driver_hold_own(d);
 	assert_int_equal(vscsi_read(d->queue, lun, d->buf, 0, 1, 0, 7), 0);
 	assert_int_equal(vscsi_submit(d->queue), 0);
-	chain = desk_take(d);
+	chain = driver_take(d);
 	a = model_sense(&chain, key, asc, ascq);
 	model_answer(d->m, &chain, &a);
 }
@@ -255,7 +255,7 @@ static void refuse_read(struct desk *d, struct vscsi_lun *lun, uint8_t key, uint
 static void test_removed_unseen(void **state)
 {
 	static const uint8_t senses[][3] = {{6, 0x29, 0}, {6, 0x3f, 0x0e}, {5, 0x25, 0}};
-	struct desk d;
+	struct driver d;
 	unsigned i;
 
 	(void)state;
@@ -264,13 +264,13 @@ static void test_removed_unseen(void **state)
 		refuse_read(&d, d.lun, senses[i][0], senses[i][1], senses[i][2]);
 		post_swap(&d, REMOVED);
 		post_reset(&d, 1, 2, RESCAN);
-		assert_int_equal(desk_poll(&d).result, -ENODEV);
-		assert_int_equal(model_waiting(d.m, DESK_QUEUE), 0);
+		assert_int_equal(driver_poll(&d).result, -ENODEV);
+		assert_int_equal(model_waiting(d.m, DRIVER_QUEUE), 0);
 		/* The buffers are the device's again. */
 		assert_int_equal(model_waiting(d.m, 1), 16);
 		expect_gone(&d, d.lun);
 		expect_exchange(&d);
-		desk_close(&d);
+		driver_close(&d);
 	}
 }
 
@@ -279,22 +279,22 @@ static void test_absent(void **state)
 {
 	const struct vscsi_event unplugged = {.type = VSCSI_EVENT_UNPLUGGED, .target = 1, .lun = 2};
 	const struct vscsi_event plugged = {.type = VSCSI_EVENT_PLUGGED, .target = 1, .lun = 2};
-	struct desk d;
+	struct driver d;
 
 	(void)state;
 	open_scanned(&d);
 	d.m->present[1][2] = false;
 	refuse_read(&d, d.lun, 5, 0x25, 0);
-	assert_int_equal(desk_poll(&d).result, -ENODEV);
+	assert_int_equal(driver_poll(&d).result, -ENODEV);
 	expect_gone(&d, d.lun);
-	model_release(d.m, DESK_QUEUE);
+	model_release(d.m, DRIVER_QUEUE);
 	d.m->held = 0;
 	expect_events(&d, &unplugged, 1);
 	d.m->present[1][2] = true;
 	post_reset(&d, 1, 2, RESCAN);
 	expect_events(&d, &plugged, 1);
 	expect_works(&d, d.lun);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* The device is notified of buffers that are posted again, once. */
@@ -302,57 +302,57 @@ static void test_notified_of_the_buffers(void **state)
 {
 	struct vscsi_event event;
 	unsigned kicks;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
-	desk_init(&d);
-	desk_open(&d, "event_idx=off");
+	driver_init(&d);
+	driver_open(&d, "event_idx=off");
 	kicks = d.m->fake.notified[1];
 	refuse_read(&d, d.lun, 6, 0x29, 0);
 	post_swap(&d, REMOVED);
-	assert_int_equal(desk_poll(&d).result, -ENODEV);
+	assert_int_equal(driver_poll(&d).result, -ENODEV);
 	assert_int_equal(d.m->fake.notified[1], kicks + 1);
 	d.m->held = 0;
 	assert_int_equal(vscsi_dev_poll_events(d.dev, &event, 1), 1);
 	assert_int_equal(vscsi_dev_poll_events(d.dev, &event, 1), 1);
 	assert_int_equal(d.m->fake.notified[1], kicks + 1);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* While another thread has the device its events can't be looked at: so long nothing is sent. */
 static void test_another_thread_has_the_device(void **state)
 {
 	struct chain chain;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
 	open_scanned(&d);
 	refuse_read(&d, d.lun, 6, 0x29, 0);
 	pthread_mutex_lock(&d.dev->lock);
-	desk_poll_nothing(&d);
-	desk_poll_nothing(&d);
-	assert_int_equal(model_waiting(d.m, DESK_QUEUE), 0);
+	driver_poll_nothing(&d);
+	driver_poll_nothing(&d);
+	assert_int_equal(model_waiting(d.m, DRIVER_QUEUE), 0);
 	pthread_mutex_unlock(&d.dev->lock);
-	desk_poll_nothing(&d);
-	chain = desk_take(&d);
+	driver_poll_nothing(&d);
+	chain = driver_take(&d);
 	model_serve_chain(d.m, &chain);
-	assert_int_equal(desk_poll(&d).result, 0);
+	assert_int_equal(driver_poll(&d).result, 0);
 	refuse_read(&d, d.lun, 6, 0x29, 0);
 	pthread_mutex_lock(&d.dev->lock);
-	desk_poll_nothing(&d);
+	driver_poll_nothing(&d);
 	pthread_mutex_unlock(&d.dev->lock);
 	post_swap(&d, REMOVED);
-	assert_int_equal(desk_poll(&d).result, -ENODEV);
-	assert_int_equal(model_waiting(d.m, DESK_QUEUE), 0);
+	assert_int_equal(driver_poll(&d).result, -ENODEV);
+	assert_int_equal(model_waiting(d.m, DRIVER_QUEUE), 0);
 	d.m->held = 0;
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* A device that broke its event ring says nothing any more: nothing is sent until it has failed. */
 static void test_broken_event_ring(void **state)
 {
 	struct vscsi_completion done;
-	struct desk d;
+	struct driver d;
 	unsigned i;
 
 	(void)state;
@@ -361,9 +361,9 @@ static void test_broken_event_ring(void **state)
 	device_show(&d.m->rings[1]);
 	refuse_read(&d, d.lun, 6, 0x29, 0);
 	for (i = 0; i < 100000 && !vscsi_poll(d.queue, &done, 1); i++)
-		assert_int_equal(model_waiting(d.m, DESK_QUEUE), 0);
+		assert_int_equal(model_waiting(d.m, DRIVER_QUEUE), 0);
 	assert_int_equal(done.result, -ENOTCONN);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /*
@@ -376,7 +376,7 @@ static void test_another_disk_by_sense(void **state)
 	const struct vscsi_lun_opts opts = {.size = sizeof(opts), .retries = VSCSI_NO_RETRIES};
 	struct vscsi_completion done;
 	struct vscsi_lun *lun;
-	struct desk d;
+	struct driver d;
 	unsigned i;
 
 	(void)state;
@@ -386,15 +386,15 @@ static void test_another_disk_by_sense(void **state)
 		assert_int_equal(vscsi_lun_open(d.dev, 1, 2, i & 1 ? &opts : NULL, &lun), 0);
 		d.m->serial = "SN43";
 		refuse_read(&d, lun, 6, 0x3f, qualifiers[i / 2]);
-		done = desk_poll(&d);
+		done = driver_poll(&d);
 		assert_int_equal(done.result, i & 1 ? -EBUSY : -ENODEV);
 		assert_int_equal(done.ascq, i & 1 ? qualifiers[i / 2] : 0);
-		assert_int_equal(model_waiting(d.m, DESK_QUEUE), 0);
+		assert_int_equal(model_waiting(d.m, DRIVER_QUEUE), 0);
 		expect_gone(&d, lun);
 		expect_gone(&d, d.lun);
 		expect_exchange(&d);
 		assert_int_equal(vscsi_lun_close(lun), 0);
-		desk_close(&d);
+		driver_close(&d);
 	}
 }
 
@@ -403,32 +403,32 @@ static void test_the_same_disk_by_sense(void **state)
 {
 	static const uint8_t senses[][2] = {{0x29, 0}, {0x3f, 0x03}, {0x3f, 0x05}, {0x3f, 0x0e}};
 	struct chain chain;
-	struct desk d;
+	struct driver d;
 	unsigned i;
 
 	(void)state;
 	open_scanned(&d);
 	for (i = 0; i < ARRAY_LEN(senses); i++) {
 		refuse_read(&d, d.lun, 6, senses[i][0], senses[i][1]);
-		desk_hold(&d);
-		desk_poll_nothing(&d);
-		desk_read(&d, 8);
-		desk_poll_nothing(&d);
-		assert_int_equal(model_waiting(d.m, DESK_QUEUE), 0);
-		model_release(d.m, DESK_SHARED);
+		driver_hold(&d);
+		driver_poll_nothing(&d);
+		driver_read(&d, 8);
+		driver_poll_nothing(&d);
+		assert_int_equal(model_waiting(d.m, DRIVER_QUEUE), 0);
+		model_release(d.m, DRIVER_SHARED);
 		clock_skip(10);
-		desk_poll_nothing(&d);
-		assert_int_equal(model_waiting(d.m, DESK_QUEUE), 2);
-		chain = desk_take(&d);
+		driver_poll_nothing(&d);
+		assert_int_equal(model_waiting(d.m, DRIVER_QUEUE), 2);
+		chain = driver_take(&d);
 		model_serve_chain(d.m, &chain);
-		assert_int_equal(desk_poll(&d).user_data, 7);
-		chain = desk_take(&d);
+		assert_int_equal(driver_poll(&d).user_data, 7);
+		chain = driver_take(&d);
 		model_serve_chain(d.m, &chain);
-		assert_int_equal(desk_poll(&d).user_data, 8);
+		assert_int_equal(driver_poll(&d).user_data, 8);
 		d.m->held = 0;
 		expect_events(&d, NULL, 0);
 	}
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* By an event, as a device may send it beside. Which disk it is is asked here too. */
@@ -436,7 +436,7 @@ static void test_another_disk_by_event(void **state)
 {
 	static const uint32_t reasons[] = {0x033f, 0x053f};
 	uint8_t addr[8];
-	struct desk d;
+	struct driver d;
 	unsigned i;
 
 	(void)state;
@@ -450,7 +450,7 @@ static void test_another_disk_by_event(void **state)
 		assert_true(model_event(d.m, 3, addr, reasons[i]));
 		expect_exchange(&d);
 		expect_gone(&d, d.lun);
-		desk_close(&d);
+		driver_close(&d);
 	}
 }
 
@@ -462,7 +462,7 @@ static void test_another_disk_by_scan(void **state)
 {
 	static const struct said silent = {{0x12, 1, 0x80}, NULL, 0, MODEL_SENSE(5, 0x24)};
 	struct chain chain;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
 	open_scanned(&d);
@@ -473,20 +473,20 @@ static void test_another_disk_by_scan(void **state)
 	d.m->nsaid = 1;
 	post_reset(&d, 1, 2, RESCAN);
 	expect_events(&d, NULL, 0);
-	desk_hold_own(&d);
-	desk_read(&d, 5);
-	desk_poll_nothing(&d);
-	assert_int_equal(model_waiting(d.m, DESK_QUEUE), 0);
+	driver_hold_own(&d);
+	driver_read(&d, 5);
+	driver_poll_nothing(&d);
+	assert_int_equal(model_waiting(d.m, DRIVER_QUEUE), 0);
 	d.m->nsaid = 0;
 	clock_skip(100);
-	desk_poll_nothing(&d);
-	chain = desk_take(&d);
+	driver_poll_nothing(&d);
+	chain = driver_take(&d);
 	model_serve_chain(d.m, &chain);
-	assert_int_equal(desk_poll(&d).user_data, 5);
+	assert_int_equal(driver_poll(&d).user_data, 5);
 	post_swap(&d, RESCAN);
 	expect_exchange(&d);
 	expect_gone(&d, d.lun);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 int swap_tests(void)

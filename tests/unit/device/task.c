@@ -11,12 +11,12 @@ static void test_bytes_of_the_functions(void **state)
 {
 	static const uint8_t lun_reset[TMF_BYTES] = {0, 0, 0, 0, 5, 0, 0, 0, 1, 1, 0x40, 2};
 	static const uint8_t target_reset[TMF_BYTES] = {0, 0, 0, 0, 4, 0, 0, 0, 1, 3};
-	struct desk d;
+	struct driver d;
 
 	(void)state;
 	CONFORMS("R-SCSI-63", "R-SCSI-65");
-	desk_init(&d);
-	desk_open(&d, "");
+	driver_init(&d);
+	driver_open(&d, "");
 	assert_int_equal(vscsi_lun_reset(d.lun), 0);
 	assert_memory_equal(d.m->tmf, lun_reset, TMF_BYTES);
 	assert_int_equal(vscsi_target_reset(d.dev, 3), 0);
@@ -24,7 +24,7 @@ static void test_bytes_of_the_functions(void **state)
 	assert_memory_equal(d.m->tmf, target_reset, 10);
 	assert_int_equal(d.m->tmf[11], 0);
 	assert_memory_equal(d.m->tmf + 12, target_reset + 12, 12);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 static int expected(unsigned response)
@@ -48,12 +48,12 @@ static int expected(unsigned response)
 static void test_every_answer(void **state)
 {
 	unsigned response;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
 	CONFORMS("R-SCSI-67", "R-SCSI-68", "R-HARD-21");
-	desk_init(&d);
-	desk_open(&d, "");
+	driver_init(&d);
+	driver_open(&d, "");
 	for (response = 0; response < 256; response++) {
 		d.m->tmf_response = (uint8_t)response;
 		assert_int_equal(vscsi_lun_reset(d.lun), expected(response));
@@ -61,7 +61,7 @@ static void test_every_answer(void **state)
 		if (expected(response))
 			assert_non_null(strstr(vscsi_last_error(), "vscsi_target_reset"));
 	}
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* How a device gives its answers back: written or not, and with which used length. */
@@ -90,13 +90,13 @@ static void give_answer_back(void *ctx, enum fake_call call, unsigned queue)
 static void test_lengths_of_answers(void **state)
 {
 	static const uint32_t lengths[] = {0, 1, 2, 5, 108, UINT32_MAX};
-	struct desk d;
+	struct driver d;
 	unsigned i;
 
 	(void)state;
 	CONFORMS("R-HARD-21");
-	desk_init(&d);
-	desk_open(&d, "event_idx=off");
+	driver_init(&d);
+	driver_open(&d, "event_idx=off");
 	d.m->held = 1;
 	d.m->fake.hook = give_answer_back;
 	for (i = 0; i < 2 * ARRAY_LEN(lengths); i++) {
@@ -107,13 +107,13 @@ static void test_lengths_of_answers(void **state)
 		assert_int_equal(vscsi_lun_reset(d.lun), -EIO);
 	}
 	d.m->fake.hook = model_hook;
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* Answers, and then many others are sent before the caller looks for its answer. */
 static void answer_amid_others(void *ctx, enum fake_call call, unsigned queue)
 {
-	struct desk *d = ctx;
+	struct driver *d = ctx;
 	unsigned i;
 
 	model_hook(d->m, call, queue);
@@ -126,30 +126,30 @@ static void answer_amid_others(void *ctx, enum fake_call call, unsigned queue)
 
 static void test_answer_amid_others(void **state)
 {
-	struct desk d;
+	struct driver d;
 
 	(void)state;
-	desk_init(&d);
-	desk_open(&d, "");
+	driver_init(&d);
+	driver_open(&d, "");
 	d.m->fake.hook = answer_amid_others;
 	d.m->fake.ctx = &d;
 	assert_int_equal(vscsi_lun_reset(d.lun), 0);
 	assert_int_equal(d.m->tmf_response, 11);
 	d.m->fake.hook = model_hook;
 	d.m->fake.ctx = d.m;
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* An answer that wasn't written is not the one that was there before. */
 static void test_answer_that_was_not_written(void **state)
 {
 	struct chain chain;
-	struct desk d;
+	struct driver d;
 	unsigned i;
 
 	(void)state;
-	desk_init(&d);
-	desk_open(&d, "timeout_ms=20");
+	driver_init(&d);
+	driver_open(&d, "timeout_ms=20");
 	for (i = 0; i < 30; i++)
 		assert_int_equal(vscsi_lun_reset(d.lun), 0);
 	d.m->held = MODEL_ALL;
@@ -159,7 +159,7 @@ static void test_answer_that_was_not_written(void **state)
 	model_give(d.m, &chain, 0);
 	model_release(d.m, 0);
 	assert_int_equal(vscsi_lun_reset(d.lun), 0);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* Places that the device never gave back stay its own; when none is left, that is said. */
@@ -167,13 +167,13 @@ static void test_device_that_never_answers(void **state)
 {
 	struct chain chains[8];
 	uint8_t saved[TMF_BYTES];
-	struct desk d;
+	struct driver d;
 	unsigned i;
 
 	(void)state;
 	CONFORMS("R-SCSI-73", "R-CLN-01", "R-CLN-03");
-	desk_init(&d);
-	desk_open(&d, "timeout_ms=10");
+	driver_init(&d);
+	driver_open(&d, "timeout_ms=10");
 	d.m->held = MODEL_ALL;
 	for (i = 0; i < 8; i++)
 		assert_int_equal(vscsi_target_reset(d.dev, i), -ETIMEDOUT);
@@ -195,22 +195,22 @@ static void test_device_that_never_answers(void **state)
 	}
 	model_release(d.m, 0);
 	assert_int_equal(vscsi_target_reset(d.dev, 1), 0);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* The first thing that a device hears may be a function. */
 static void test_function_before_any_request(void **state)
 {
-	struct desk d;
+	struct driver d;
 
 	(void)state;
 	CONFORMS("R-SCSI-24");
-	desk_init(&d);
-	assert_int_equal(desk_open_device(&d, ""), 0);
+	driver_init(&d);
+	assert_int_equal(driver_open_device(&d, ""), 0);
 	assert_int_equal(vscsi_target_reset(d.dev, 1), 0);
 	assert_int_equal(d.m->commands, 0);
-	desk_open_rest(&d);
-	desk_close(&d);
+	driver_open_rest(&d);
+	driver_close(&d);
 }
 
 /* How devices end what a reset hits. */
@@ -223,12 +223,12 @@ static const struct answer cut_short[] = {
 };
 
 /* Polls until the device has a chain again. */
-static struct chain take_again(struct desk *d)
+static struct chain take_again(struct driver *d)
 {
 	struct chain chain;
 
-	while (!model_take(d->m, DESK_QUEUE, &chain))
-		desk_poll_nothing(d);
+	while (!model_take(d->m, DRIVER_QUEUE, &chain))
+		driver_poll_nothing(d);
 	return chain;
 }
 
@@ -240,41 +240,41 @@ static void test_reset_with_requests_out(void **state)
 {
 	struct vscsi_completion c;
 	struct chain chain;
-	struct desk d;
+	struct driver d;
 	unsigned i;
 	unsigned k;
 
 	(void)state;
 	CONFORMS("R-SCSI-46", "R-SCSI-70");
-	desk_init(&d);
-	desk_open(&d, "");
-	d.m->held = UINT64_C(1) << DESK_QUEUE;
+	driver_init(&d);
+	driver_open(&d, "");
+	d.m->held = UINT64_C(1) << DRIVER_QUEUE;
 	for (k = 0; k < 2 * ARRAY_LEN(cut_short); k++) {
 		const struct answer *answer = &cut_short[k / 2];
 
 		for (i = 0; i < 5; i++)
-			desk_read(&d, i);
+			driver_read(&d, i);
 		assert_int_equal(k % 2 ? vscsi_target_reset(d.dev, 1) : vscsi_lun_reset(d.lun), 0);
 		for (i = 0; i < 5; i++) {
-			chain = desk_take(&d);
+			chain = driver_take(&d);
 			model_answer(d.m, &chain, answer);
 		}
 		for (i = 0; i < 5; i++) {
-			c = desk_poll(&d);
+			c = driver_poll(&d);
 			assert_int_equal(c.user_data, i);
 			assert_int_equal(c.result, -ECANCELED);
 		}
-		desk_poll_nothing(&d);
-		desk_read(&d, 5);
-		chain = desk_take(&d);
+		driver_poll_nothing(&d);
+		driver_read(&d, 5);
+		chain = driver_take(&d);
 		if (answer->response != 0xff) {
 			model_answer(d.m, &chain, answer);
 			chain = take_again(&d);
 		}
 		model_serve_chain(d.m, &chain);
-		assert_int_equal(desk_poll(&d).result, 0);
+		assert_int_equal(driver_poll(&d).result, 0);
 	}
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* A reset with nothing in flight, and one of another LUN, cancel nothing. */
@@ -282,30 +282,30 @@ static void test_reset_of_another(void **state)
 {
 	struct vscsi_lun *other;
 	struct chain chain;
-	struct desk d;
+	struct driver d;
 	unsigned how;
 
 	(void)state;
-	desk_init(&d);
-	desk_open(&d, "");
+	driver_init(&d);
+	driver_open(&d, "");
 	assert_int_equal(vscsi_lun_open(d.dev, 0, 0, NULL, &other), 0);
-	d.m->held = UINT64_C(1) << DESK_QUEUE;
+	d.m->held = UINT64_C(1) << DRIVER_QUEUE;
 	for (how = 0; how < 3; how++) {
 		if (how == 0)
 			assert_int_equal(vscsi_lun_reset(d.lun), 0);
-		desk_read(&d, how);
+		driver_read(&d, how);
 		if (how == 1)
 			assert_int_equal(vscsi_lun_reset(other), 0);
 		if (how == 2)
 			assert_int_equal(vscsi_target_reset(d.dev, 0), 0);
-		chain = desk_take(&d);
+		chain = driver_take(&d);
 		model_answer(d.m, &chain, &cut_short[3]);
 		chain = take_again(&d);
 		model_serve_chain(d.m, &chain);
-		assert_int_equal(desk_poll(&d).result, 0);
+		assert_int_equal(driver_poll(&d).result, 0);
 	}
 	assert_int_equal(vscsi_lun_close(other), 0);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* Another handle of the same LUN, on a queue that others share. */
@@ -316,17 +316,17 @@ static void test_reset_through_another_handle(void **state)
 	struct vscsi_queue *queue;
 	struct vscsi_lun *lun;
 	struct chain chain;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
-	desk_init(&d);
-	desk_open(&d, "");
+	driver_init(&d);
+	driver_open(&d, "");
 	assert_int_equal(vscsi_lun_open(d.dev, 1, 2, NULL, &lun), 0);
 	assert_int_equal(vscsi_queue_open(d.dev, &opts, &queue), 0);
-	d.m->held = UINT64_C(1) << DESK_SHARED;
+	d.m->held = UINT64_C(1) << DRIVER_SHARED;
 	assert_int_equal(vscsi_read(queue, lun, d.buf, 0, 1, 0, 7), 0);
 	assert_int_equal(vscsi_submit(queue), 0);
-	assert_true(model_take(d.m, DESK_SHARED, &chain));
+	assert_true(model_take(d.m, DRIVER_SHARED, &chain));
 	assert_int_equal(vscsi_lun_reset(d.lun), 0);
 	model_answer(d.m, &chain, &cut_short[3]);
 	/* The library's own handle finds it, and leaves it to the one that it belongs to. */
@@ -336,7 +336,7 @@ static void test_reset_through_another_handle(void **state)
 	assert_int_equal(c.result, -ECANCELED);
 	assert_int_equal(vscsi_queue_close(queue), 0);
 	assert_int_equal(vscsi_lun_close(lun), 0);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 int task_tests(void)

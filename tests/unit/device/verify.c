@@ -11,7 +11,7 @@
 
 #define BUSY 0x08
 
-static uint32_t state_of(struct desk *d)
+static uint32_t state_of(struct driver *d)
 {
 	struct vscsi_dev_info info = {.size = sizeof(info)};
 
@@ -20,7 +20,7 @@ static uint32_t state_of(struct desk *d)
 }
 
 /* One look after the pause between two attempts, however many there were. */
-static void look_once(struct desk *d)
+static void look_once(struct driver *d)
 {
 	loss_away = false;
 	clock_skip(2000);
@@ -28,23 +28,23 @@ static void look_once(struct desk *d)
 }
 
 /* The device is back, and answers nothing of what it is asked about its LUNs. */
-static void begin_to_verify(struct desk *d, unsigned questions)
+static void begin_to_verify(struct driver *d, unsigned questions)
 {
 	loss_lose(d);
 	d->m->held = MODEL_ALL;
 	look_once(d);
 	assert_int_equal(state_of(d), VSCSI_DEV_RUNNING);
-	assert_in_range(model_waiting(d->m, DESK_SHARED), questions, questions + 1);
+	assert_in_range(model_waiting(d->m, DRIVER_SHARED), questions, questions + 1);
 	/* Nothing is sent to a LUN in doubt. */
-	desk_poll_nothing(d);
-	assert_int_equal(model_waiting(d->m, DESK_QUEUE), 0);
+	driver_poll_nothing(d);
+	assert_int_equal(model_waiting(d->m, DRIVER_QUEUE), 0);
 }
 
 /* Answers all questions, that which waits too. */
-static void answer_questions(struct desk *d)
+static void answer_questions(struct driver *d)
 {
-	d->m->held = UINT64_C(1) << DESK_QUEUE;
-	model_release(d->m, DESK_SHARED);
+	d->m->held = UINT64_C(1) << DRIVER_QUEUE;
+	model_release(d->m, DRIVER_SHARED);
 	loss_look(d);
 }
 
@@ -53,7 +53,7 @@ static void test_each_connection_is_verified(void **state)
 {
 	uint8_t before[MODEL_BLOCK];
 	struct vscsi_completion done;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
 	loss_open(&d, "");
@@ -72,16 +72,16 @@ static void test_each_connection_is_verified(void **state)
 	assert_int_equal(done.user_data, 7);
 	assert_int_equal(done.result, -ENODEV);
 	assert_memory_equal(d.m->disk, before, sizeof(before));
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* From now on the disk is busy, whatever it is asked. */
-static void answer_busy(struct desk *d)
+static void answer_busy(struct driver *d)
 {
 	struct answer busy;
 	struct chain chain;
 
-	while (model_take(d->m, DESK_SHARED, &chain)) {
+	while (model_take(d->m, DRIVER_SHARED, &chain)) {
 		busy = model_good(&chain);
 		busy.status = BUSY;
 		model_answer(d->m, &chain, &busy);
@@ -91,7 +91,7 @@ static void answer_busy(struct desk *d)
 /* The disk is busy: the question waits to be asked again, and is ended with its connection. */
 static void test_questions_in_backoff(void **state)
 {
-	struct desk d;
+	struct driver d;
 	unsigned i;
 
 	(void)state;
@@ -104,16 +104,16 @@ static void test_questions_in_backoff(void **state)
 	}
 	begin_to_verify(&d, 1);
 	answer_questions(&d);
-	desk_poll_nothing(&d);
+	driver_poll_nothing(&d);
 	loss_serve(&d, 1);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* A handle is closed while its LUN is asked; what is for others is sent. */
 static void test_lun_closed_meanwhile(void **state)
 {
 	struct vscsi_lun *other;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
 	loss_open(&d, "");
@@ -122,16 +122,16 @@ static void test_lun_closed_meanwhile(void **state)
 	begin_to_verify(&d, 2);
 	assert_int_equal(vscsi_lun_close(other), 0);
 	answer_questions(&d);
-	desk_poll_nothing(&d);
+	driver_poll_nothing(&d);
 	loss_serve(&d, 1);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* No thread waits for the questions any more. What they wrote to is freed, as the checkers see. */
 static void test_ended_meanwhile(void **state)
 {
 	struct vscsi_completion done;
-	struct desk d;
+	struct driver d;
 	unsigned i;
 
 	(void)state;
@@ -146,7 +146,7 @@ static void test_ended_meanwhile(void **state)
 			assert_int_equal(vscsi_poll(d.queue, &done, 1), 1);
 			assert_int_equal(done.result, -ENOTCONN);
 		}
-		desk_close(&d);
+		driver_close(&d);
 	}
 }
 
@@ -156,7 +156,7 @@ static void test_sizes_of_rings_when_it_is_back(void **state)
 	static const char *const options[] = {"", "recovery=replay", "recovery=report"};
 	static const int sizes[] = {0, 4, 127, 128, 256};
 	struct vscsi_completion done;
-	struct desk d;
+	struct driver d;
 	unsigned i;
 
 	(void)state;
@@ -176,11 +176,11 @@ static void test_sizes_of_rings_when_it_is_back(void **state)
 		} else {
 			loss_look(&d);
 			assert_int_equal(state_of(&d), VSCSI_DEV_RUNNING);
-			desk_poll_nothing(&d);
+			driver_poll_nothing(&d);
 			loss_read(&d, 1);
 			loss_serve(&d, 1);
 		}
-		desk_close(&d);
+		driver_close(&d);
 	}
 }
 

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What the files of this program share: an open device with its disk and a queue, a few steps that
- * most tests take, and one function for each file, which runs its tests and returns the number that
- * failed.
+ * What the tests of a whole device share: the model of the device, and the driver's side of it, an
+ * open device with its disk and a queue, with the steps that most tests take.
  */
 #ifndef TESTS_UNIT_HARNESS_HARNESS_H
 #define TESTS_UNIT_HARNESS_HARNESS_H
@@ -20,17 +19,17 @@
 #include "model.h"
 #include "util/bits.h"
 
-/* Virtqueue of the exclusive queue that desk_open() takes: number 2 is for those who share. */
-#define DESK_QUEUE  3
-#define DESK_SHARED 2
+/* Virtqueue of the exclusive queue that driver_open() takes: number 2 is the shared one. */
+#define DRIVER_QUEUE  3
+#define DRIVER_SHARED 2
 
 /**
- * struct desk - A device in use
+ * struct driver - A device in use, from the driver's side
  * @m: the device's side
  * @dev, @lun, @queue: the library's handles: the disk at 1:2 and a queue of its own
  * @buf: 64 KiB of DMA memory
  */
-struct desk {
+struct driver {
 	struct model *m;
 	struct vscsi_dev *dev;
 	struct vscsi_lun *lun;
@@ -38,54 +37,54 @@ struct desk {
 	char *buf;
 };
 
-#define DESK_BUF 65536u
+#define DRIVER_BUF 65536u
 
-/* Makes the model, to be changed before desk_open(). */
-void desk_init(struct desk *d);
+/* Makes the model, to be changed before driver_open(). */
+void driver_init(struct driver *d);
 
 /* Opens device, disk and queue, with options of the address such as "indirect=off" or "". */
-void desk_open(struct desk *d, const char *options);
+void driver_open(struct driver *d, const char *options);
 
-/* As desk_open(), the device only; what vscsi_dev_open() returned. */
-int desk_open_device(struct desk *d, const char *options);
+/* As driver_open(), the device only; what vscsi_dev_open() returned. */
+int driver_open_device(struct driver *d, const char *options);
 
 /* Opens disk and queue of a device that is open. */
-void desk_open_rest(struct desk *d);
+void driver_open_rest(struct driver *d);
 
 /* Closes what is open; nothing may be in flight. The model must be content. */
-void desk_close(struct desk *d);
+void driver_close(struct driver *d);
 
 /*
- * From now on the chains of all queues wait for the test; desk_hold_own(): not those of the shared
- * one, on which the library revalidates LUNs.
+ * From now on the chains of all queues wait for the test; driver_hold_own(): not those of the
+ * shared one, on which the library revalidates LUNs.
  */
-void desk_hold(struct desk *d);
-void desk_hold_own(struct desk *d);
+void driver_hold(struct driver *d);
+void driver_hold_own(struct driver *d);
 
 /* Prepares a read of one block, and submits it. */
-void desk_read(struct desk *d, uint64_t user_data);
+void driver_read(struct driver *d, uint64_t user_data);
 
 /* Takes the next chain of the held queue, which has to be there. */
-struct chain desk_take(struct desk *d);
+struct chain driver_take(struct driver *d);
 
 /* Polls once for one completion, which has to come. */
-struct vscsi_completion desk_poll(struct desk *d);
+struct vscsi_completion driver_poll(struct driver *d);
 
 /* Polls once; nothing may come. */
-void desk_poll_nothing(struct desk *d);
+void driver_poll_nothing(struct driver *d);
 
 /* Submits a read, answers it like that, and returns how it ended. */
-struct vscsi_completion desk_answer_read(struct desk *d, const struct answer *answer);
+struct vscsi_completion driver_answer_read(struct driver *d, const struct answer *answer);
 
 /* What the device did that it should not have, and was put right. */
-uint64_t desk_errors(struct desk *d);
+uint64_t driver_errors(struct driver *d);
 
 /* Calls this once, just before the library asks for a notification on a split ring. */
-void desk_before_arm(void (*call)(void *ctx), void *ctx);
+void driver_before_arm(void (*call)(void *ctx), void *ctx);
 
 /*
  * Stops this program's clock, so that time passes by clock_skip() alone, and lets it go on. For
- * tests of which the machine's load would decide otherwise. desk_close() lets it go on.
+ * tests of which the machine's load would decide otherwise. driver_close() lets it go on.
  */
 void clock_stop(bool stop);
 

@@ -2,16 +2,16 @@
 /* The steps of late.h. */
 #include "late.h"
 
-void poll_long(struct desk *d)
+void poll_long(struct driver *d)
 {
 	unsigned i;
 
 	for (i = 0; i < 200; i++)
-		desk_poll_nothing(d);
+		driver_poll_nothing(d);
 }
 
 /* Several times after it, as what one look begins the next goes on with. */
-void pass(struct desk *d, uint64_t ms)
+void pass(struct driver *d, uint64_t ms)
 {
 	clock_stop(true);
 	poll_long(d);
@@ -23,7 +23,7 @@ void pass(struct desk *d, uint64_t ms)
 	poll_long(d);
 }
 
-struct chain take_task(struct desk *d, unsigned subtype)
+struct chain take_task(struct driver *d, unsigned subtype)
 {
 	struct chain chain;
 	const uint8_t *bytes;
@@ -35,32 +35,32 @@ struct chain take_task(struct desk *d, unsigned subtype)
 	return chain;
 }
 
-void answer_task(struct desk *d, const struct chain *chain, uint8_t response)
+void answer_task(struct driver *d, const struct chain *chain, uint8_t response)
 {
 	*(uint8_t *)chain->in[0].iov_base = response;
 	model_give(d->m, chain, 1);
 }
 
-void give_aborted(struct desk *d, const struct chain *chain)
+void give_aborted(struct driver *d, const struct chain *chain)
 {
 	struct answer a = {.response = VIRTIO_SCSI_S_ABORTED, .used_len = RESPONSE_BYTES};
 
 	model_answer(d->m, chain, &a);
 }
 
-void open_late(struct desk *d, const char *options)
+void open_late(struct driver *d, const char *options)
 {
-	desk_init(d);
-	desk_open(d, options);
-	desk_hold(d);
+	driver_init(d);
+	driver_open(d, options);
+	driver_hold(d);
 }
 
-struct chain late_read(struct desk *d)
+struct chain late_read(struct driver *d)
 {
 	struct chain chain;
 
-	desk_read(d, 7);
-	chain = desk_take(d);
+	driver_read(d, 7);
+	chain = driver_take(d);
 	pass(d, IO_MS + 1);
 	return chain;
 }

@@ -18,23 +18,23 @@
 #define OPTIONS   "io_timeout_ms=100000&task_timeout_ms=20000"
 
 /* Polls as often as it takes to look at the clock; nothing may come. */
-void poll_long(struct desk *d);
+void poll_long(struct driver *d);
 
 /* Lets time pass, from then on in no other way, and polls before and after it. */
-void pass(struct desk *d, uint64_t ms);
+void pass(struct driver *d, uint64_t ms);
 
 /* The next function in the control queue, which has to be there and of that kind. */
-struct chain take_task(struct desk *d, unsigned subtype);
+struct chain take_task(struct driver *d, unsigned subtype);
 
-void answer_task(struct desk *d, const struct chain *chain, uint8_t response);
+void answer_task(struct driver *d, const struct chain *chain, uint8_t response);
 
 /* Completes a request as one that was aborted. */
-void give_aborted(struct desk *d, const struct chain *chain);
+void give_aborted(struct driver *d, const struct chain *chain);
 
 /* Opens a device that answers nothing by itself once it is open. */
-void open_late(struct desk *d, const char *options);
+void open_late(struct driver *d, const char *options);
 
 /* A read with user_data 7 that the device has, and that took too long. */
-struct chain late_read(struct desk *d);
+struct chain late_read(struct driver *d);
 
 #endif

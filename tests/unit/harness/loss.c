@@ -28,7 +28,7 @@ static int reopen(struct transport *t)
 	return 0;
 }
 
-void loss_prepare(struct desk *d)
+void loss_prepare(struct driver *d)
 {
 	loss_away = false;
 	loss_error = -ECONNREFUSED;
@@ -37,50 +37,50 @@ void loss_prepare(struct desk *d)
 	d->m->fake.ops.reopen = reopen;
 }
 
-void loss_open(struct desk *d, const char *options)
+void loss_open(struct driver *d, const char *options)
 {
-	desk_init(d);
+	driver_init(d);
 	loss_prepare(d);
-	desk_open(d, options);
-	d->m->held = UINT64_C(1) << DESK_QUEUE;
+	driver_open(d, options);
+	d->m->held = UINT64_C(1) << DRIVER_QUEUE;
 }
 
-void loss_open_stopped(struct desk *d, const char *options)
+void loss_open_stopped(struct driver *d, const char *options)
 {
 	loss_open(d, options);
 	clock_stop(true);
 }
 
-void loss_read(struct desk *d, uint64_t lba)
+void loss_read(struct driver *d, uint64_t lba)
 {
 	assert_int_equal(vscsi_read(d->queue, d->lun, d->buf, lba, 1, 0, lba), 0);
 	assert_int_equal(vscsi_submit(d->queue), 0);
 }
 
-void loss_answer(struct desk *d, const struct chain *chain)
+void loss_answer(struct driver *d, const struct chain *chain)
 {
 	struct answer good = model_good(chain);
 
 	model_answer(d->m, chain, &good);
 }
 
-void loss_serve(struct desk *d, uint64_t lba)
+void loss_serve(struct driver *d, uint64_t lba)
 {
-	struct chain chain = desk_take(d);
+	struct chain chain = driver_take(d);
 
 	assert_int_equal(chain_cdb(&chain)[5], lba);
 	loss_answer(d, &chain);
-	assert_int_equal(desk_poll(d).user_data, lba);
+	assert_int_equal(driver_poll(d).user_data, lba);
 }
 
-void loss_break(struct desk *d)
+void loss_break(struct driver *d)
 {
 	d->m->fake.fail = FAKE_CHECK;
 	d->m->fake.fail_skip = 0;
 	d->m->fake.fail_err = -ENOTCONN;
 }
 
-void loss_look(struct desk *d)
+void loss_look(struct driver *d)
 {
 	struct vscsi_event events[8];
 
@@ -88,14 +88,14 @@ void loss_look(struct desk *d)
 		fail_msg("%s", vscsi_last_error());
 }
 
-void loss_lose(struct desk *d)
+void loss_lose(struct driver *d)
 {
 	loss_away = true;
 	loss_break(d);
 	loss_look(d);
 }
 
-void loss_find(struct desk *d)
+void loss_find(struct driver *d)
 {
 	struct vscsi_dev_info info = {.size = sizeof(info)};
 

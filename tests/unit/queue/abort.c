@@ -10,15 +10,15 @@
 #include "harness/late.h"
 
 /* Three reads out, of which number 1 is to be aborted; its function is taken. */
-static struct chain abort_one(struct desk *d, struct chain chains[3])
+static struct chain abort_one(struct driver *d, struct chain chains[3])
 {
 	struct chain task;
 	unsigned i;
 
 	open_late(d, OPTIONS);
 	for (i = 0; i < 3; i++) {
-		desk_read(d, i);
-		chains[i] = desk_take(d);
+		driver_read(d, i);
+		chains[i] = driver_take(d);
 	}
 	assert_int_equal(vscsi_abort(d->queue, 1), 0);
 	/* Sent at once, and no second time. */
@@ -31,17 +31,17 @@ static struct chain abort_one(struct desk *d, struct chain chains[3])
 }
 
 /* Serves what is left of the three, and closes. */
-static void serve_others(struct desk *d, const struct chain chains[3])
+static void serve_others(struct driver *d, const struct chain chains[3])
 {
 	unsigned i;
 
 	for (i = 0; i < 3; i += 2) {
 		model_serve_chain(d->m, &chains[i]);
-		assert_int_equal(desk_poll(d).user_data, i);
+		assert_int_equal(driver_poll(d).user_data, i);
 	}
 	pass(d, IO_MS);
 	assert_int_equal(model_waiting(d->m, 0), 0);
-	desk_close(d);
+	driver_close(d);
 }
 
 static void test_abort(void **state)
@@ -49,15 +49,15 @@ static void test_abort(void **state)
 	struct vscsi_completion c;
 	struct chain chains[3];
 	struct chain task;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
 	CONFORMS("R-SCSI-64", "R-SCSI-66", "R-SCSI-72");
 	task = abort_one(&d, chains);
-	desk_poll_nothing(&d);
+	driver_poll_nothing(&d);
 	give_aborted(&d, &chains[1]);
 	answer_task(&d, &task, COMPLETE);
-	c = desk_poll(&d);
+	c = driver_poll(&d);
 	assert_int_equal(c.user_data, 1);
 	assert_int_equal(c.result, -ECANCELED);
 	serve_others(&d, chains);
@@ -68,14 +68,14 @@ static void test_abort_that_is_too_slow(void **state)
 	struct vscsi_completion c;
 	struct chain chains[3];
 	struct chain task;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
 	CONFORMS("R-SCSI-72");
 	task = abort_one(&d, chains);
 	model_serve_chain(d.m, &chains[1]);
 	answer_task(&d, &task, COMPLETE);
-	c = desk_poll(&d);
+	c = driver_poll(&d);
 	assert_int_equal(c.user_data, 1);
 	assert_int_equal(c.result, 0);
 	assert_int_equal(vscsi_abort(d.queue, 1), -ENOENT);
@@ -96,7 +96,7 @@ static void test_abort_that_fails(void **state)
 	for (how = 0; how < 4; how++) {
 		struct chain chains[3];
 		struct chain task;
-		struct desk d;
+		struct driver d;
 
 		task = abort_one(&d, chains);
 		if (how != 1)
@@ -111,20 +111,20 @@ static void test_abort_that_fails(void **state)
 		if (how == 2) {
 			model_serve_chain(d.m, &chains[0]);
 			model_serve_chain(d.m, &chains[2]);
-			desk_poll(&d);
-			desk_poll(&d);
+			driver_poll(&d);
+			driver_poll(&d);
 			pass(&d, IO_MS - TASK_MS);
 		}
 		if (how < 3) {
 			take_task(&d, ABORT_TASK);
 			give_aborted(&d, &chains[1]);
-			assert_int_equal(desk_poll(&d).result, how < 2 ? -ECANCELED : -ETIMEDOUT);
+			assert_int_equal(driver_poll(&d).result, how < 2 ? -ECANCELED : -ETIMEDOUT);
 		} else {
 			model_serve_chain(d.m, &chains[1]);
-			assert_int_equal(desk_poll(&d).result, 0);
+			assert_int_equal(driver_poll(&d).result, 0);
 		}
 		if (how == 2)
-			desk_close(&d);
+			driver_close(&d);
 		else
 			serve_others(&d, chains);
 	}
@@ -134,19 +134,19 @@ static void test_abort_that_fails(void **state)
 static void test_abort_of_one_that_was_not_submitted(void **state)
 {
 	struct chain chain;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
 	open_late(&d, "");
 	assert_int_equal(vscsi_read(d.queue, d.lun, d.buf, 0, 1, 0, 7), 0);
-	assert_int_equal(model_waiting(d.m, DESK_QUEUE), 0);
+	assert_int_equal(model_waiting(d.m, DRIVER_QUEUE), 0);
 	assert_int_equal(vscsi_abort(d.queue, 8), -ENOENT);
 	assert_int_equal(vscsi_abort(d.queue, 7), 0);
-	chain = desk_take(&d);
+	chain = driver_take(&d);
 	take_task(&d, ABORT_TASK);
 	give_aborted(&d, &chain);
-	assert_int_equal(desk_poll(&d).result, -ECANCELED);
-	desk_close(&d);
+	assert_int_equal(driver_poll(&d).result, -ECANCELED);
+	driver_close(&d);
 }
 
 /* The lock that nobody may hold when the device is notified, and how often it was. */
@@ -169,7 +169,7 @@ static void test_abort_on_a_shared_queue(void **state)
 	struct vscsi_completion done;
 	struct vscsi_queue *queue;
 	struct chain chain;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
 	open_late(&d, "");
@@ -188,7 +188,7 @@ static void test_abort_on_a_shared_queue(void **state)
 	assert_int_equal(vscsi_poll(queue, &done, 1), 1);
 	assert_int_equal(done.result, -ECANCELED);
 	assert_int_equal(vscsi_queue_close(queue), 0);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* One that waits to be sent again is not with the device: it ends at once, and is not sent. */
@@ -196,30 +196,30 @@ static void test_abort_of_one_that_waits(void **state)
 {
 	struct answer busy = {.status = 0x08, .used_len = RESPONSE_BYTES};
 	struct chain chain;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
 	open_late(&d, "");
 	clock_stop(true);
-	desk_read(&d, 7);
-	chain = desk_take(&d);
+	driver_read(&d, 7);
+	chain = driver_take(&d);
 	model_answer(d.m, &chain, &busy);
-	desk_poll_nothing(&d);
+	driver_poll_nothing(&d);
 	assert_int_equal(vscsi_abort(d.queue, 7), 0);
-	assert_int_equal(desk_poll(&d).result, -ECANCELED);
-	assert_int_equal(model_waiting(d.m, DESK_QUEUE), 0);
+	assert_int_equal(driver_poll(&d).result, -ECANCELED);
+	assert_int_equal(model_waiting(d.m, DRIVER_QUEUE), 0);
 	assert_int_equal(model_waiting(d.m, 0), 0);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 static void test_abort_on_a_lost_device(void **state)
 {
 	struct vscsi_completion c;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
 	open_late(&d, "");
-	desk_read(&d, 7);
+	driver_read(&d, 7);
 	assert_int_equal(vscsi_abort(d.queue, 7), 0);
 	/* The abort's answer is looked for, and a used index is found that can't be. */
 	device_show_idx(&d.m->rings[0], 9);
@@ -229,7 +229,7 @@ static void test_abort_on_a_lost_device(void **state)
 	assert_int_equal(c.result, -ENOTCONN);
 	assert_int_equal(vscsi_abort(d.queue, 7), -ENOTCONN);
 	assert_non_null(strstr(vscsi_last_error(), "2.7.8"));
-	desk_close(&d);
+	driver_close(&d);
 }
 
 int abort_tests(void)

@@ -6,15 +6,15 @@
 #include "queue_tests.h"
 
 /* A device whose disk is asked once only, whatever it answers. */
-static void open_without_retries(struct desk *d)
+static void open_without_retries(struct driver *d)
 {
 	const struct vscsi_lun_opts opts = {.size = sizeof(opts), .retries = VSCSI_NO_RETRIES};
 
-	desk_init(d);
-	desk_open(d, "");
+	driver_init(d);
+	driver_open(d, "");
 	assert_int_equal(vscsi_lun_close(d->lun), 0);
 	assert_int_equal(vscsi_lun_open(d->dev, 1, 2, &opts, &d->lun), 0);
-	desk_hold_own(d);
+	driver_hold_own(d);
 }
 
 /* What the specification calls each response, and 5.6.6.1.1 says of it. */
@@ -43,7 +43,7 @@ static int expected_of_response(unsigned response)
 static void test_every_response(void **state)
 {
 	unsigned response;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
 	CONFORMS("R-SCSI-41", "R-SCSI-43", "R-SCSI-44", "R-SCSI-45", "R-SCSI-46", "R-SCSI-47",
@@ -52,13 +52,13 @@ static void test_every_response(void **state)
 	for (response = 0; response < 256; response++) {
 		/* The status is GOOD beside it, as QEMU has it. */
 		struct answer a = {.response = (uint8_t)response, .used_len = RESPONSE_BYTES + 512};
-		struct vscsi_completion c = desk_answer_read(&d, &a);
+		struct vscsi_completion c = driver_answer_read(&d, &a);
 
 		assert_int_equal(c.result, expected_of_response(response));
 		assert_int_equal(c.response, response);
 		assert_true(c.user_data == 0x1122334455667788);
 	}
-	desk_close(&d);
+	driver_close(&d);
 }
 
 static int expected_of_status(unsigned status)
@@ -82,7 +82,7 @@ static int expected_of_status(unsigned status)
 static void test_every_status(void **state)
 {
 	unsigned status;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
 	CONFORMS("R-SCSI-42", "R-SCSI-58");
@@ -93,13 +93,13 @@ static void test_every_status(void **state)
 			.qualifier = (uint16_t)(0x1200 + status),
 			.used_len = RESPONSE_BYTES + 512,
 		};
-		struct vscsi_completion c = desk_answer_read(&d, &a);
+		struct vscsi_completion c = driver_answer_read(&d, &a);
 
 		assert_int_equal(c.result, expected_of_status(status));
 		assert_int_equal(c.status, status);
 		assert_int_equal(c.status_qualifier, 0x1200 + status);
 	}
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* The bytes of a response, one by one (virtio 1.4, 5.6.6.1). */
@@ -109,16 +109,16 @@ static void test_bytes_of_a_response(void **state)
 					0,  3, 0, 0, 0,    0,    10, 0, 0,    0,    0, 0x11, 0x0b};
 	struct vscsi_completion c;
 	struct chain chain;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
 	CONFORMS("R-SCSI-26", "R-SCSI-54", "R-SCSI-58");
 	open_without_retries(&d);
-	desk_read(&d, 5);
-	chain = desk_take(&d);
+	driver_read(&d, 5);
+	chain = driver_take(&d);
 	memcpy(chain.in[0].iov_base, bytes, sizeof(bytes));
 	model_give(d.m, &chain, RESPONSE_BYTES);
-	c = desk_poll(&d);
+	c = driver_poll(&d);
 	assert_int_equal(c.result, -EIO);
 	assert_int_equal(c.residual, 256);
 	assert_int_equal(c.status_qualifier, 0x1234);
@@ -129,7 +129,7 @@ static void test_bytes_of_a_response(void **state)
 	assert_int_equal(c.ascq, 0x0b);
 	assert_int_equal(c.sense_len, 18);
 	assert_memory_equal(c.sense, bytes + 12, 14);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 static void test_lengths_of_sense(void **state)
@@ -140,7 +140,7 @@ static void test_lengths_of_sense(void **state)
 		unsigned errors;
 	} table[] = {{0, 0, 0},   {1, 1, 0},   {17, 17, 0}, {18, 18, 0},        {40, 40, 0},
 		     {41, 40, 0}, {96, 40, 0}, {97, 40, 1}, {UINT32_MAX, 40, 1}};
-	struct desk d;
+	struct driver d;
 	unsigned i;
 	unsigned k;
 
@@ -149,13 +149,13 @@ static void test_lengths_of_sense(void **state)
 	open_without_retries(&d);
 	for (i = 0; i < ARRAY_LEN(table); i++) {
 		struct answer a = {.status = 2, .used_len = RESPONSE_BYTES};
-		uint64_t before = desk_errors(&d);
+		uint64_t before = driver_errors(&d);
 		struct vscsi_completion c;
 
 		memset(a.sense, 0x77, sizeof(a.sense));
 		a.sense[0] = 0x70;
 		a.sense_len = table[i].claimed;
-		c = desk_answer_read(&d, &a);
+		c = driver_answer_read(&d, &a);
 		assert_int_equal(c.sense_len, table[i].kept);
 		for (k = 0; k < sizeof(c.sense); k++) {
 			if (k >= table[i].kept)
@@ -163,9 +163,9 @@ static void test_lengths_of_sense(void **state)
 			else
 				assert_int_equal(c.sense[k], a.sense[k]);
 		}
-		assert_int_equal(desk_errors(&d) - before, table[i].errors);
+		assert_int_equal(driver_errors(&d) - before, table[i].errors);
 	}
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* Sense beyond what the device says it has written is none: it was there before. */
@@ -188,7 +188,7 @@ static void test_sense_beyond_the_used_length(void **state)
 		{0, 18, 18},
 		{11, 18, 18},
 	};
-	struct desk d;
+	struct driver d;
 	unsigned i;
 
 	(void)state;
@@ -199,20 +199,20 @@ static void test_sense_beyond_the_used_length(void **state)
 		struct chain chain;
 		struct answer a;
 
-		desk_read(&d, i);
-		chain = desk_take(&d);
+		driver_read(&d, i);
+		chain = driver_take(&d);
 		a = model_sense(&chain, 3, 0x11, 0x0b);
 		a.sense_len = table[i].claimed;
 		a.used_len = table[i].used_len;
 		model_answer(d.m, &chain, &a);
-		c = desk_poll(&d);
+		c = driver_poll(&d);
 		assert_int_equal(c.sense_len, table[i].kept);
 		assert_int_equal(c.sense_key, table[i].kept > 2 ? 3 : 0);
 		assert_int_equal(c.asc, table[i].kept > 12 ? 0x11 : 0);
 		assert_int_equal(c.ascq, table[i].kept > 13 ? 0x0b : 0);
 		assert_int_equal(c.result, table[i].kept > 2 ? -EIO : -EREMOTEIO);
 	}
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* Back-ends that say FAILURE beside CHECK CONDITION exist: the caller gets the sense. */
@@ -221,30 +221,30 @@ static void test_sense_beside_a_failing_response(void **state)
 	struct vscsi_completion c;
 	struct chain chain;
 	struct answer a;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
 	CONFORMS("R-SCSI-53");
 	open_without_retries(&d);
-	desk_read(&d, 1);
-	chain = desk_take(&d);
+	driver_read(&d, 1);
+	chain = driver_take(&d);
 	a = model_sense(&chain, 7, 0x27, 0);
 	a.response = VIRTIO_SCSI_S_FAILURE;
 	model_answer(d.m, &chain, &a);
-	c = desk_poll(&d);
+	c = driver_poll(&d);
 	assert_int_equal(c.result, -EROFS);
 	assert_int_equal(c.response, VIRTIO_SCSI_S_FAILURE);
 	assert_int_equal(c.status, 2);
 	assert_int_equal(c.sense_key, 7);
 	assert_int_equal(c.sense_len, 18);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* A response that nobody wrote is not taken for the good one that was there before it. */
 static void test_response_that_was_not_written(void **state)
 {
 	static const uint32_t lengths[] = {0, 1, 11, 12, RESPONSE_BYTES, RESPONSE_BYTES + 512};
-	struct desk d;
+	struct driver d;
 	unsigned i;
 
 	(void)state;
@@ -252,20 +252,20 @@ static void test_response_that_was_not_written(void **state)
 	open_without_retries(&d);
 	for (i = 0; i < ARRAY_LEN(lengths); i++) {
 		struct answer good = {.used_len = RESPONSE_BYTES + 512};
-		uint64_t errors = desk_errors(&d);
+		uint64_t errors = driver_errors(&d);
 		struct vscsi_completion c;
 		struct chain chain;
 
-		assert_int_equal(desk_answer_read(&d, &good).result, 0);
-		desk_read(&d, 2);
-		chain = desk_take(&d);
+		assert_int_equal(driver_answer_read(&d, &good).result, 0);
+		driver_read(&d, 2);
+		chain = driver_take(&d);
 		model_give(d.m, &chain, lengths[i]);
-		c = desk_poll(&d);
+		c = driver_poll(&d);
 		assert_int_equal(c.result, -EPROTO);
 		assert_int_equal(c.residual, 512);
-		assert_int_equal(desk_errors(&d), errors + 1);
+		assert_int_equal(driver_errors(&d), errors + 1);
 	}
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* BAD TARGET with nothing but the response byte written. */
@@ -273,20 +273,20 @@ static void test_response_byte_alone(void **state)
 {
 	struct vscsi_completion c;
 	struct chain chain;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
 	CONFORMS("R-SCSI-45");
 	open_without_retries(&d);
-	desk_read(&d, 1);
-	chain = desk_take(&d);
+	driver_read(&d, 1);
+	chain = driver_take(&d);
 	((uint8_t *)chain.in[0].iov_base)[11] = VIRTIO_SCSI_S_BAD_TARGET;
 	model_give(d.m, &chain, 0);
-	c = desk_poll(&d);
+	c = driver_poll(&d);
 	assert_int_equal(c.result, -ENODEV);
 	assert_int_equal(c.status, 0);
 	assert_int_equal(c.sense_len, 0);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* Random responses: whatever is in them, each completion is of the request and of bounded size. */
@@ -294,7 +294,7 @@ static void test_random_responses(void **state)
 {
 	uint64_t seed = 1;
 	unsigned round;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
 	CONFORMS("R-HARD-16", "R-HARD-17", "R-HARD-18");
@@ -314,17 +314,17 @@ static void test_random_responses(void **state)
 			bytes[10] = 2;
 			bytes[11] = 0;
 		}
-		desk_read(&d, round);
-		chain = desk_take(&d);
+		driver_read(&d, round);
+		chain = driver_take(&d);
 		memcpy(chain.in[0].iov_base, bytes, sizeof(bytes));
 		model_give(d.m, &chain, (uint32_t)(seed >> 20));
-		c = desk_poll(&d);
+		c = driver_poll(&d);
 		assert_int_equal(c.user_data, round);
 		assert_true(c.residual <= 512);
 		assert_true(c.sense_len <= sizeof(c.sense));
 		assert_true(c.result <= 0);
 	}
-	desk_close(&d);
+	driver_close(&d);
 }
 
 int answer_tests(void)

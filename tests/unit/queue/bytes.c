@@ -22,20 +22,20 @@ static void test_header_of_a_read(void **state)
 		const uint8_t lun[8] = {1, 1, 0x40, 2};
 		const uint8_t *header;
 		struct chain chain;
-		struct desk d;
+		struct driver d;
 
-		desk_init(&d);
-		desk_open(&d, both[i]);
-		desk_hold(&d);
+		driver_init(&d);
+		driver_open(&d, both[i]);
+		driver_hold(&d);
 		assert_int_equal(vscsi_read(d.queue, d.lun, d.buf, 0x789, 2, 0, 1), 0);
 		assert_int_equal(vscsi_submit(d.queue), 0);
-		chain = desk_take(&d);
+		chain = driver_take(&d);
 		header = chain.out[0].iov_base;
 		assert_memory_equal(header, lun, 8);
 		assert_memory_equal(header + 16, expected, sizeof(expected));
 		model_serve_chain(d.m, &chain);
-		assert_int_equal(desk_poll(&d).result, 0);
-		desk_close(&d);
+		assert_int_equal(driver_poll(&d).result, 0);
+		driver_close(&d);
 	}
 }
 
@@ -45,34 +45,34 @@ static void test_lun_field_of_lun_0(void **state)
 	const uint8_t lun[8] = {1, 0, 0x40, 0};
 	struct vscsi_lun *zero;
 	struct chain chain;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
 	CONFORMS("R-SCSI-31", "R-SCSI-34");
-	desk_init(&d);
-	desk_open(&d, "");
+	driver_init(&d);
+	driver_open(&d, "");
 	assert_int_equal(vscsi_lun_open(d.dev, 0, 0, NULL, &zero), 0);
-	desk_hold(&d);
+	driver_hold(&d);
 	assert_int_equal(vscsi_flush(d.queue, zero, 1), 0);
 	assert_int_equal(vscsi_submit(d.queue), 0);
-	chain = desk_take(&d);
+	chain = driver_take(&d);
 	assert_memory_equal(chain.out[0].iov_base, lun, 8);
 	model_serve_chain(d.m, &chain);
-	assert_int_equal(desk_poll(&d).result, 0);
+	assert_int_equal(driver_poll(&d).result, 0);
 	assert_int_equal(vscsi_lun_close(zero), 0);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 static void test_numbers_that_no_address_has(void **state)
 {
 	struct vscsi_lun *lun;
 	unsigned before;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
 	CONFORMS("R-SCSI-33");
-	desk_init(&d);
-	desk_open(&d, "");
+	driver_init(&d);
+	driver_open(&d, "");
 	before = d.m->commands;
 	assert_int_equal(vscsi_lun_open(d.dev, 256, 0, NULL, &lun), -EINVAL);
 	assert_int_equal(vscsi_lun_open(d.dev, 0, 16384, NULL, &lun), -EINVAL);
@@ -80,13 +80,14 @@ static void test_numbers_that_no_address_has(void **state)
 	assert_int_equal(d.m->commands, before);
 	assert_int_equal(vscsi_lun_open(d.dev, 255, 16383, NULL, &lun), -ENODEV);
 	assert_int_equal(d.m->commands, before + 1);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* Checks one chain: elements for the device, elements from it, and where the data are. */
-static void expect_chain(struct desk *d, unsigned nout, unsigned nin, const void *data, size_t len)
+static void expect_chain(struct driver *d, unsigned nout, unsigned nin, const void *data,
+			 size_t len)
 {
-	struct chain chain = desk_take(d);
+	struct chain chain = driver_take(d);
 	const struct iovec *segment = nout > 1 ? &chain.out[1] : &chain.in[1];
 
 	assert_int_equal(chain.nout, nout);
@@ -98,7 +99,7 @@ static void expect_chain(struct desk *d, unsigned nout, unsigned nin, const void
 		assert_int_equal(segment->iov_len, len);
 	}
 	model_serve_chain(d->m, &chain);
-	assert_int_equal(desk_poll(d).result, 0);
+	assert_int_equal(driver_poll(d).result, 0);
 }
 
 static void test_order_of_the_descriptors(void **state)
@@ -109,11 +110,11 @@ static void test_order_of_the_descriptors(void **state)
 	CONFORMS("R-SCSI-27", "R-SCSI-28", "R-SCSI-39", "R-SPLIT-05", "R-SPLIT-09", "R-SPLIT-10",
 		 "R-SPLIT-15", "R-SPLIT-16", "R-SPLIT-08", "R-SCSI-07");
 	for (i = 0; i < 2; i++) {
-		struct desk d;
+		struct driver d;
 
-		desk_init(&d);
-		desk_open(&d, both[i]);
-		desk_hold(&d);
+		driver_init(&d);
+		driver_open(&d, both[i]);
+		driver_hold(&d);
 		assert_int_equal(vscsi_read(d.queue, d.lun, d.buf, 0, 8, 0, 1), 0);
 		assert_int_equal(vscsi_submit(d.queue), 0);
 		expect_chain(&d, 1, 2, d.buf, 4096);
@@ -123,7 +124,7 @@ static void test_order_of_the_descriptors(void **state)
 		assert_int_equal(vscsi_flush(d.queue, d.lun, 1), 0);
 		assert_int_equal(vscsi_submit(d.queue), 0);
 		expect_chain(&d, 1, 1, NULL, 0);
-		desk_close(&d);
+		driver_close(&d);
 	}
 }
 
@@ -131,14 +132,14 @@ static void test_order_of_the_descriptors(void **state)
 static void test_segments_are_joined(void **state)
 {
 	struct iovec iov[9];
-	struct desk d;
+	struct driver d;
 	unsigned i;
 
 	(void)state;
 	CONFORMS("R-SPLIT-06", "R-SPLIT-16");
-	desk_init(&d);
-	desk_open(&d, "");
-	desk_hold(&d);
+	driver_init(&d);
+	driver_open(&d, "");
+	driver_hold(&d);
 	for (i = 0; i < 9; i++)
 		iov[i] = (struct iovec){d.buf + 512 * (i - (i > 4)), i == 4 ? 0 : 512};
 	assert_int_equal(vscsi_readv(d.queue, d.lun, iov, 9, 0, 8, 0, 1), 0);
@@ -150,7 +151,7 @@ static void test_segments_are_joined(void **state)
 	assert_int_equal(vscsi_writev(d.queue, d.lun, iov, 2, 0, 2, 0, 1), 0);
 	assert_int_equal(vscsi_submit(d.queue), 0);
 	expect_chain(&d, 3, 1, d.buf + 512, 512);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* Without the feature no chain is indirect; with it, each is. */
@@ -162,22 +163,22 @@ static void test_indirect_only_when_negotiated(void **state)
 	CONFORMS("R-SPLIT-11", "R-SPLIT-12", "R-SPLIT-14", "R-RFB-14");
 	for (i = 0; i < 4; i++) {
 		struct chain chain;
-		struct desk d;
+		struct driver d;
 
-		desk_init(&d);
+		driver_init(&d);
 		d.m->fake.offer = UINT64_MAX;
 		if (i & 1)
 			d.m->fake.offer &= ~(UINT64_C(1) << 28);
 		if (i & 2)
 			d.m->fake.offer &= ~(UINT64_C(1) << 29);
-		desk_open(&d, "");
-		desk_hold(&d);
-		desk_read(&d, 1);
-		chain = desk_take(&d);
+		driver_open(&d, "");
+		driver_hold(&d);
+		driver_read(&d, 1);
+		chain = driver_take(&d);
 		assert_int_equal(chain.indirect, !(i & 1));
 		model_serve_chain(d.m, &chain);
-		assert_int_equal(desk_poll(&d).result, 0);
-		desk_close(&d);
+		assert_int_equal(driver_poll(&d).result, 0);
+		driver_close(&d);
 	}
 }
 
@@ -185,20 +186,20 @@ static void test_indirect_only_when_negotiated(void **state)
 static void test_which_queue_gets_what(void **state)
 {
 	struct chain chain;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
 	CONFORMS("R-SCSI-02", "R-SCSI-23", "R-SCSI-83");
-	desk_init(&d);
-	desk_open(&d, "");
-	desk_hold(&d);
-	desk_read(&d, 1);
+	driver_init(&d);
+	driver_open(&d, "");
+	driver_hold(&d);
+	driver_read(&d, 1);
 	assert_int_equal(model_waiting(d.m, 0), 0);
 	assert_int_equal(model_waiting(d.m, 1), 16);
-	assert_int_equal(model_waiting(d.m, DESK_QUEUE), 1);
-	chain = desk_take(&d);
+	assert_int_equal(model_waiting(d.m, DRIVER_QUEUE), 1);
+	chain = driver_take(&d);
 	model_serve_chain(d.m, &chain);
-	assert_int_equal(desk_poll(&d).result, 0);
+	assert_int_equal(driver_poll(&d).result, 0);
 	assert_true(model_take(d.m, 1, &chain));
 	assert_int_equal(chain.nout, 0);
 	assert_int_equal(chain.nin, 1);
@@ -206,7 +207,7 @@ static void test_which_queue_gets_what(void **state)
 	model_release(d.m, 0);
 	assert_int_equal(vscsi_lun_reset(d.lun), 0);
 	assert_int_equal(d.m->tmf[4], 5);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 static uint64_t tag_of(const struct chain *chain)
@@ -224,17 +225,17 @@ static void test_tags_are_unique(void **state)
 	struct vscsi_queue *other;
 	struct vscsi_completion c;
 	unsigned count = 0;
-	struct desk d;
+	struct driver d;
 	unsigned i;
 	unsigned j;
 
 	(void)state;
 	CONFORMS("R-SCSI-36");
-	desk_init(&d);
+	driver_init(&d);
 	d.m->fake.config.cmd_per_lun = UINT32_MAX;
-	desk_open(&d, "");
+	driver_open(&d, "");
 	assert_int_equal(vscsi_queue_open(d.dev, NULL, &other), 0);
-	desk_hold(&d);
+	driver_hold(&d);
 	while (vscsi_read(d.queue, d.lun, d.buf, 0, 1, 0, 1) == 0)
 		count++;
 	while (vscsi_read(other, d.lun, d.buf, 0, 1, 0, 1) == 0)
@@ -244,7 +245,7 @@ static void test_tags_are_unique(void **state)
 	vscsi_submit(d.queue);
 	vscsi_submit(other);
 	for (i = 0; i < count; i++)
-		assert_true(model_take(d.m, i < 128 ? DESK_QUEUE : 2, &chains[i]));
+		assert_true(model_take(d.m, i < 128 ? DRIVER_QUEUE : 2, &chains[i]));
 	for (i = 0; i < count; i++) {
 		for (j = 0; j < i; j++)
 			assert_true(tag_of(&chains[i]) != tag_of(&chains[j]));
@@ -254,7 +255,7 @@ static void test_tags_are_unique(void **state)
 	for (i = 0; i < count; i++)
 		assert_int_equal(vscsi_poll(i < 128 ? d.queue : other, &c, 1), 1);
 	assert_int_equal(vscsi_queue_close(other), 0);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* A CDB of any length fills its 32 bytes with zeros behind it, and leaves nothing for the next. */
@@ -262,14 +263,14 @@ static void test_cdbs_of_every_length(void **state)
 {
 	static const unsigned lengths[] = {32, 6, 10, 12, 16};
 	uint8_t expected[32];
-	struct desk d;
+	struct driver d;
 	unsigned i;
 
 	(void)state;
 	CONFORMS("R-SCSI-21", "R-SCSI-25", "R-SCSI-37");
-	desk_init(&d);
-	desk_open(&d, "");
-	desk_hold(&d);
+	driver_init(&d);
+	driver_open(&d, "");
+	driver_hold(&d);
 	for (i = 0; i < ARRAY_LEN(lengths); i++) {
 		struct vscsi_command command = {.size = sizeof(command), .cdb_len = lengths[i]};
 		struct chain chain;
@@ -280,38 +281,38 @@ static void test_cdbs_of_every_length(void **state)
 		memset(expected, 0x5a, lengths[i]);
 		assert_int_equal(vscsi_prepare_command(d.queue, d.lun, &command, 1), 0);
 		assert_int_equal(vscsi_submit(d.queue), 0);
-		chain = desk_take(&d);
+		chain = driver_take(&d);
 		assert_memory_equal(chain_cdb(&chain), expected, 32);
 		assert_int_equal(((uint8_t *)chain.out[0].iov_base)[16], i % 4);
 		model_serve_chain(d.m, &chain);
-		assert_int_equal(desk_poll(&d).result, -EOPNOTSUPP);
+		assert_int_equal(driver_poll(&d).result, -EOPNOTSUPP);
 	}
 	/* The plain request after it in the same slot has nothing of it. */
-	desk_read(&d, 1);
+	driver_read(&d, 1);
 	memset(expected, 0, sizeof(expected));
 	expected[0] = 0x28;
 	expected[8] = 1;
 	{
-		struct chain chain = desk_take(&d);
+		struct chain chain = driver_take(&d);
 
 		assert_memory_equal(chain_cdb(&chain), expected, 32);
 		assert_int_equal(((uint8_t *)chain.out[0].iov_base)[16], 0);
 		model_serve_chain(d.m, &chain);
 	}
-	assert_int_equal(desk_poll(&d).result, 0);
-	desk_close(&d);
+	assert_int_equal(driver_poll(&d).result, 0);
+	driver_close(&d);
 }
 
 static void test_commands_that_cannot_be(void **state)
 {
 	struct vscsi_command command = {.size = sizeof(command), .cdb_len = 5};
-	struct desk d;
+	struct driver d;
 
 	(void)state;
 	CONFORMS("R-SCSI-21");
-	desk_init(&d);
-	desk_open(&d, "");
-	desk_hold(&d);
+	driver_init(&d);
+	driver_open(&d, "");
+	driver_hold(&d);
 	assert_int_equal(vscsi_prepare_command(d.queue, d.lun, &command, 1), -EINVAL);
 	command.cdb_len = 33;
 	assert_int_equal(vscsi_prepare_command(d.queue, d.lun, &command, 1), -E2BIG);
@@ -327,8 +328,8 @@ static void test_commands_that_cannot_be(void **state)
 	command.size = 3;
 	assert_int_equal(vscsi_prepare_command(d.queue, d.lun, &command, 1), -EINVAL);
 	assert_int_equal(vscsi_submit(d.queue), 0);
-	assert_int_equal(model_waiting(d.m, DESK_QUEUE), 0);
-	desk_close(&d);
+	assert_int_equal(model_waiting(d.m, DRIVER_QUEUE), 0);
+	driver_close(&d);
 }
 
 static void test_data_in_both_directions(void **state)
@@ -338,7 +339,7 @@ static void test_data_in_both_directions(void **state)
 	(void)state;
 	CONFORMS("R-SCSI-04", "R-SCSI-27", "R-SPLIT-05");
 	for (i = 0; i < 2; i++) {
-		struct desk d;
+		struct driver d;
 		struct iovec out;
 		struct iovec in;
 		struct vscsi_command command = {
@@ -352,20 +353,20 @@ static void test_data_in_both_directions(void **state)
 		struct chain chain;
 		struct answer good;
 
-		desk_init(&d);
-		desk_open(&d, i ? "inout=on" : "inout=off");
-		desk_hold(&d);
+		driver_init(&d);
+		driver_open(&d, i ? "inout=on" : "inout=off");
+		driver_hold(&d);
 		out = (struct iovec){d.buf, 512};
 		in = (struct iovec){d.buf + 512, 1024};
 		if (!i) {
 			assert_int_equal(vscsi_prepare_command(d.queue, d.lun, &command, 1),
 					 -EOPNOTSUPP);
-			desk_close(&d);
+			driver_close(&d);
 			continue;
 		}
 		assert_int_equal(vscsi_prepare_command(d.queue, d.lun, &command, 1), 0);
 		assert_int_equal(vscsi_submit(d.queue), 0);
-		chain = desk_take(&d);
+		chain = driver_take(&d);
 		assert_int_equal(chain.nout, 2);
 		assert_int_equal(chain.nin, 2);
 		assert_int_equal(chain.out[1].iov_len, 512);
@@ -373,8 +374,8 @@ static void test_data_in_both_directions(void **state)
 		assert_int_equal(chain.in[1].iov_len, 1024);
 		good = model_good(&chain);
 		model_answer(d.m, &chain, &good);
-		assert_int_equal(desk_poll(&d).result, 0);
-		desk_close(&d);
+		assert_int_equal(driver_poll(&d).result, 0);
+		driver_close(&d);
 	}
 }
 

@@ -10,7 +10,7 @@
 #include "queue_tests.h"
 #include "util/clock.h"
 
-static struct vscsi_queue *open_queue(struct desk *d, uint32_t flags)
+static struct vscsi_queue *open_queue(struct driver *d, uint32_t flags)
 {
 	const struct vscsi_queue_opts opts = {.size = sizeof(opts), .flags = flags};
 	struct vscsi_queue *queue;
@@ -32,14 +32,14 @@ static void test_who_gets_which_queue(void **state)
 	const struct vscsi_queue_opts alone = {.size = sizeof(alone),
 					       .flags = VSCSI_QUEUE_EXCLUSIVE};
 	struct vscsi_queue *more[3];
-	struct desk d;
+	struct driver d;
 	unsigned i;
 
 	(void)state;
 	CONFORMS("R-SCSI-03");
-	desk_init(&d);
-	desk_open(&d, "");
-	/* Two queues: the desk has the second, the first is for everybody else. */
+	driver_init(&d);
+	driver_open(&d, "");
+	/* Two queues: the driver has the second, the first is for everybody else. */
 	assert_int_equal(info_of(d.queue).exclusive, 1);
 	assert_int_equal(info_of(d.queue).index, 1);
 	assert_int_equal(vscsi_queue_open(d.dev, &alone, &more[0]), -EBUSY);
@@ -55,7 +55,7 @@ static void test_who_gets_which_queue(void **state)
 	/* A queue that was given back can be had again. */
 	assert_int_equal(vscsi_queue_close(d.queue), 0);
 	assert_int_equal(vscsi_queue_open(d.dev, &alone, &d.queue), 0);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 static void test_options_of_a_queue(void **state)
@@ -66,11 +66,11 @@ static void test_options_of_a_queue(void **state)
 	} newer = {.opts = {.size = sizeof(newer)}};
 	struct vscsi_queue_opts opts = {.size = sizeof(opts)};
 	struct vscsi_queue *queue;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
-	desk_init(&d);
-	desk_open(&d, "");
+	driver_init(&d);
+	driver_open(&d, "");
 	opts.flags = VSCSI_QUEUE_EXCLUSIVE | VSCSI_QUEUE_SHARED;
 	assert_int_equal(vscsi_queue_open(d.dev, &opts, &queue), -EINVAL);
 	opts.flags = 8;
@@ -80,33 +80,33 @@ static void test_options_of_a_queue(void **state)
 	newer.tail = 1;
 	assert_int_equal(vscsi_queue_open(d.dev, &newer.opts, &queue), -E2BIG);
 	assert_int_equal(vscsi_queue_close(NULL), 0);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 static void test_closing_what_is_in_use(void **state)
 {
 	struct chain chain;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
-	desk_init(&d);
-	desk_open(&d, "");
-	desk_hold(&d);
+	driver_init(&d);
+	driver_open(&d, "");
+	driver_hold(&d);
 	/* Prepared and not even submitted. */
 	assert_int_equal(vscsi_read(d.queue, d.lun, d.buf, 0, 1, 0, 1), 0);
 	assert_int_equal(info_of(d.queue).inflight, 1);
 	assert_int_equal(vscsi_queue_close(d.queue), -EBUSY);
 	assert_int_equal(vscsi_lun_close(d.lun), -EBUSY);
 	assert_int_equal(vscsi_submit(d.queue), 0);
-	chain = desk_take(&d);
+	chain = driver_take(&d);
 	model_serve_chain(d.m, &chain);
 	/* Completed and not yet polled. */
 	assert_int_equal(vscsi_queue_close(d.queue), -EBUSY);
 	assert_int_equal(vscsi_lun_close(d.lun), -EBUSY);
 	assert_int_equal(vscsi_dev_close(d.dev), -EBUSY);
-	assert_int_equal(desk_poll(&d).result, 0);
+	assert_int_equal(driver_poll(&d).result, 0);
 	assert_int_equal(info_of(d.queue).inflight, 0);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* A batch comes back piece by piece, in whatever order, each request once. */
@@ -114,56 +114,56 @@ static void test_polling_one_at_a_time(void **state)
 {
 	bool seen[100] = {false};
 	struct chain chains[100];
-	struct desk d;
+	struct driver d;
 	unsigned i;
 
 	(void)state;
-	desk_init(&d);
-	desk_open(&d, "");
-	desk_hold(&d);
+	driver_init(&d);
+	driver_open(&d, "");
+	driver_hold(&d);
 	for (i = 0; i < 100; i++)
 		assert_int_equal(vscsi_read(d.queue, d.lun, d.buf, i, 1, 0, i), 0);
 	assert_int_equal(vscsi_submit(d.queue), 0);
 	for (i = 0; i < 100; i++)
-		chains[i] = desk_take(&d);
+		chains[i] = driver_take(&d);
 	for (i = 0; i < 100; i++)
 		model_serve_chain(d.m, &chains[(i * 37) % 100]);
 	for (i = 0; i < 100; i++) {
-		struct vscsi_completion c = desk_poll(&d);
+		struct vscsi_completion c = driver_poll(&d);
 
 		assert_int_equal(c.user_data, (i * 37) % 100);
 		assert_false(seen[c.user_data]);
 		seen[c.user_data] = true;
 	}
-	desk_poll_nothing(&d);
-	desk_close(&d);
+	driver_poll_nothing(&d);
+	driver_close(&d);
 }
 
 /* One batch, one kick, all of it visible at once. */
 static void test_a_batch_is_published_whole(void **state)
 {
 	struct vscsi_completion c[64];
-	struct desk d;
+	struct driver d;
 	unsigned kicks;
 	unsigned i;
 
 	(void)state;
 	CONFORMS("R-SPLIT-17", "R-SPLIT-28", "R-NOTIF-02");
-	desk_init(&d);
-	desk_open(&d, "event_idx=off");
-	desk_hold(&d);
-	kicks = d.m->fake.notified[DESK_QUEUE];
+	driver_init(&d);
+	driver_open(&d, "event_idx=off");
+	driver_hold(&d);
+	kicks = d.m->fake.notified[DRIVER_QUEUE];
 	for (i = 0; i < 64; i++)
 		assert_int_equal(vscsi_read(d.queue, d.lun, d.buf, i, 1, 0, i), 0);
-	assert_int_equal(model_waiting(d.m, DESK_QUEUE), 0);
+	assert_int_equal(model_waiting(d.m, DRIVER_QUEUE), 0);
 	assert_int_equal(vscsi_submit(d.queue), 0);
-	assert_int_equal(model_waiting(d.m, DESK_QUEUE), 64);
-	assert_int_equal(d.m->fake.notified[DESK_QUEUE], kicks + 1);
+	assert_int_equal(model_waiting(d.m, DRIVER_QUEUE), 64);
+	assert_int_equal(d.m->fake.notified[DRIVER_QUEUE], kicks + 1);
 	assert_int_equal(vscsi_submit(d.queue), 0);
-	assert_int_equal(d.m->fake.notified[DESK_QUEUE], kicks + 1);
-	model_release(d.m, DESK_QUEUE);
+	assert_int_equal(d.m->fake.notified[DRIVER_QUEUE], kicks + 1);
+	model_release(d.m, DRIVER_QUEUE);
 	assert_int_equal(vscsi_poll(d.queue, c, 64), 64);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* Whoever polls finds the others' completions too, and leaves them where their owner looks. */
@@ -173,15 +173,15 @@ static void test_shared_handles_keep_apart(void **state)
 	struct vscsi_queue *b;
 	struct vscsi_completion c;
 	struct chain chain;
-	struct desk d;
+	struct driver d;
 	unsigned i;
 
 	(void)state;
-	desk_init(&d);
-	desk_open(&d, "");
+	driver_init(&d);
+	driver_open(&d, "");
 	a = open_queue(&d, 0);
 	b = open_queue(&d, 0);
-	desk_hold(&d);
+	driver_hold(&d);
 	for (i = 0; i < 20; i++)
 		assert_int_equal(vscsi_read(i & 1 ? a : b, d.lun, d.buf, i, 1, 0, i), 0);
 	/* One submit publishes for all who share. */
@@ -202,7 +202,7 @@ static void test_shared_handles_keep_apart(void **state)
 	}
 	assert_int_equal(vscsi_poll(b, &c, 1), 0);
 	assert_int_equal(vscsi_queue_close(b), 0);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 #define THREADS 3
@@ -213,7 +213,7 @@ static void test_shared_handles_keep_apart(void **state)
  * may get what it sent. It asserts nothing: see @wrong.
  */
 struct worker {
-	struct desk *d;
+	struct driver *d;
 	struct vscsi_queue *queue;
 	pthread_t thread;
 	uint64_t number;
@@ -255,7 +255,7 @@ static void *work(void *arg)
 	return NULL;
 }
 
-static void run_workers(struct desk *d, struct worker *workers, bool one_handle)
+static void run_workers(struct driver *d, struct worker *workers, bool one_handle)
 {
 	unsigned i;
 
@@ -276,19 +276,19 @@ static void run_workers(struct desk *d, struct worker *workers, bool one_handle)
 static void test_threads_with_a_handle_each(void **state)
 {
 	struct worker workers[THREADS];
-	struct desk d;
+	struct driver d;
 	unsigned i;
 
 	(void)state;
 	CONFORMS("R-MB-22");
-	desk_init(&d);
-	desk_open(&d, "");
+	driver_init(&d);
+	driver_open(&d, "");
 	run_workers(&d, workers, false);
 	for (i = 0; i < THREADS; i++) {
 		assert_int_equal(workers[i].returned, EACH);
 		assert_int_equal(vscsi_queue_close(workers[i].queue), 0);
 	}
-	desk_close(&d);
+	driver_close(&d);
 }
 
 static void test_threads_with_one_handle(void **state)
@@ -296,13 +296,13 @@ static void test_threads_with_one_handle(void **state)
 	struct worker workers[THREADS];
 	struct vscsi_completion c;
 	unsigned returned = 0;
-	struct desk d;
+	struct driver d;
 	unsigned i;
 
 	(void)state;
 	CONFORMS("R-MB-22");
-	desk_init(&d);
-	desk_open(&d, "");
+	driver_init(&d);
+	driver_open(&d, "");
 	run_workers(&d, workers, true);
 	for (i = 0; i < THREADS; i++)
 		returned += workers[i].returned;
@@ -310,13 +310,13 @@ static void test_threads_with_one_handle(void **state)
 		returned++;
 	assert_int_equal(returned, THREADS * EACH);
 	assert_int_equal(vscsi_queue_close(workers[0].queue), 0);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* Looks at the device in every way that talks to it. */
 static void *look(void *arg)
 {
-	struct desk *d = arg;
+	struct driver *d = arg;
 	struct vscsi_event event;
 	unsigned i;
 
@@ -330,7 +330,7 @@ static void *look(void *arg)
 /* Registers memory and takes it back. */
 static void *move_memory(void *arg)
 {
-	struct desk *d = arg;
+	struct driver *d = arg;
 	size_t len = 4096;
 	void *area = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	intptr_t wrong = area == MAP_FAILED;
@@ -348,15 +348,15 @@ static void *move_memory(void *arg)
 static void test_one_talks_to_the_transport(void **state)
 {
 	pthread_t threads[3];
-	struct desk d;
+	struct driver d;
 	void *ret;
 	unsigned i;
 
 	(void)state;
 	CONFORMS("R-PCI-32");
-	desk_init(&d);
+	driver_init(&d);
 	d.m->fake.map_live = true;
-	desk_open(&d, "");
+	driver_open(&d, "");
 	for (i = 0; i < 3; i++)
 		assert_int_equal(pthread_create(&threads[i], NULL, i ? look : move_memory, &d), 0);
 	for (i = 0; i < 3; i++) {
@@ -364,13 +364,13 @@ static void test_one_talks_to_the_transport(void **state)
 		assert_null(ret);
 	}
 	assert_int_equal(d.m->fake.overlaps, 0);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 #ifndef NDEBUG
 static void *use_foreign_queue(void *arg)
 {
-	struct desk *d = arg;
+	struct driver *d = arg;
 
 	return (void *)(intptr_t)vscsi_read(d->queue, d->lun, d->buf, 0, 1, 0, 1);
 }
@@ -378,16 +378,16 @@ static void *use_foreign_queue(void *arg)
 static void test_another_threads_queue(void **state)
 {
 	pthread_t thread;
-	struct desk d;
+	struct driver d;
 	void *ret;
 
 	(void)state;
-	desk_init(&d);
-	desk_open(&d, "");
+	driver_init(&d);
+	driver_open(&d, "");
 	assert_int_equal(pthread_create(&thread, NULL, use_foreign_queue, &d), 0);
 	pthread_join(thread, &ret);
 	assert_int_equal((intptr_t)ret, -EPERM);
-	desk_close(&d);
+	driver_close(&d);
 }
 #endif
 

@@ -14,13 +14,13 @@ static void test_late_request_is_aborted(void **state)
 	struct vscsi_completion c;
 	struct chain task;
 	struct chain chain;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
 	CONFORMS("R-SCSI-64", "R-SCSI-66", "R-SCSI-69");
 	open_late(&d, OPTIONS);
-	desk_read(&d, 7);
-	chain = desk_take(&d);
+	driver_read(&d, 7);
+	chain = driver_take(&d);
 	pass(&d, IO_MS - 1000);
 	assert_int_equal(model_waiting(d.m, 0), 0);
 	pass(&d, 1000);
@@ -33,19 +33,19 @@ static void test_late_request_is_aborted(void **state)
 	poll_long(&d);
 	assert_int_equal(vscsi_queue_close(d.queue), -EBUSY);
 	give_aborted(&d, &chain);
-	c = desk_poll(&d);
+	c = driver_poll(&d);
 	assert_int_equal(c.user_data, 7);
 	assert_int_equal(c.result, -ETIMEDOUT);
 	pass(&d, IO_MS);
 	assert_int_equal(model_waiting(d.m, 0), 0);
-	model_release(d.m, DESK_QUEUE);
-	desk_read(&d, 8);
-	assert_int_equal(desk_poll(&d).result, 0);
-	desk_close(&d);
+	model_release(d.m, DRIVER_QUEUE);
+	driver_read(&d, 8);
+	assert_int_equal(driver_poll(&d).result, 0);
+	driver_close(&d);
 }
 
 /* What is left of a device that was given up: its queue returns the rest once, and no more. */
-static void expect_given_up(struct desk *d)
+static void expect_given_up(struct driver *d)
 {
 	struct vscsi_dev_info info = {.size = sizeof(info)};
 	struct vscsi_completion c;
@@ -63,14 +63,14 @@ static void test_nothing_is_answered(void **state)
 {
 	struct vscsi_completion c[3];
 	struct chain chain;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
 	CONFORMS("R-SCSI-71", "R-SCSI-73");
 	open_late(&d, OPTIONS);
 	late_read(&d);
 	/* One that is not late when the device is given up. */
-	desk_read(&d, 8);
+	driver_read(&d, 8);
 	take_task(&d, ABORT_TASK);
 	pass(&d, TASK_MS - 1000);
 	assert_int_equal(model_waiting(d.m, 0), 0);
@@ -89,7 +89,7 @@ static void test_nothing_is_answered(void **state)
 	assert_int_equal(c[1].result, -ENOTCONN);
 	assert_false(model_take(d.m, 0, &chain));
 	expect_given_up(&d);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* The abort is answered in every way that is no success, or has no effect. */
@@ -105,12 +105,12 @@ static void test_abort_that_does_not_help(void **state)
 		struct chain other;
 		struct chain chain;
 		struct chain task;
-		struct desk d;
+		struct driver d;
 
 		open_late(&d, OPTIONS);
 		chain = late_read(&d);
-		desk_read(&d, 8);
-		other = desk_take(&d);
+		driver_read(&d, 8);
+		other = driver_take(&d);
 		task = take_task(&d, ABORT_TASK);
 		answer_task(&d, &task, (uint8_t)response);
 		pass(&d, 10);
@@ -120,17 +120,17 @@ static void test_abort_that_does_not_help(void **state)
 		model_answer(d.m, &chain, &reset);
 		model_answer(d.m, &other, &reset);
 		answer_task(&d, &task, SUCCEEDED);
-		assert_int_equal(desk_poll(&d).result, -ETIMEDOUT);
+		assert_int_equal(driver_poll(&d).result, -ETIMEDOUT);
 		/* What the reset hit besides was not late: it is sent again. */
 		pass(&d, 10);
-		other = desk_take(&d);
+		other = driver_take(&d);
 		model_serve_chain(d.m, &other);
-		c = desk_poll(&d);
+		c = driver_poll(&d);
 		assert_int_equal(c.user_data, 8);
 		assert_int_equal(c.result, 0);
 		pass(&d, IO_MS);
 		assert_int_equal(model_waiting(d.m, 0), 0);
-		desk_close(&d);
+		driver_close(&d);
 	}
 }
 
@@ -145,7 +145,7 @@ static void test_reset_that_does_not_help(void **state)
 	for (i = 0; i < sizeof(responses); i++) {
 		struct vscsi_completion c;
 		struct chain task;
-		struct desk d;
+		struct driver d;
 
 		open_late(&d, OPTIONS);
 		late_read(&d);
@@ -164,7 +164,7 @@ static void test_reset_that_does_not_help(void **state)
 			;
 		assert_int_equal(c.result, -ETIMEDOUT);
 		expect_given_up(&d);
-		desk_close(&d);
+		driver_close(&d);
 	}
 }
 
@@ -182,7 +182,7 @@ static void test_answer_during_the_abort(void **state)
 		uint8_t tag[8];
 		struct chain chain;
 		struct chain task;
-		struct desk d;
+		struct driver d;
 
 		open_late(&d, OPTIONS);
 		chain = late_read(&d);
@@ -193,18 +193,18 @@ static void test_answer_during_the_abort(void **state)
 		model_serve_chain(d.m, &chain);
 		if (order == 1)
 			answer_task(&d, &task, COMPLETE);
-		assert_int_equal(desk_poll(&d).result, 0);
-		desk_poll_nothing(&d);
-		desk_read(&d, 8);
-		chain = desk_take(&d);
+		assert_int_equal(driver_poll(&d).result, 0);
+		driver_poll_nothing(&d);
+		driver_read(&d, 8);
+		chain = driver_take(&d);
 		assert_memory_not_equal((char *)chain.out[0].iov_base + 8, tag, 8);
 		if (order == 2)
 			answer_task(&d, &task, REJECTED);
 		pass(&d, TASK_MS);
 		assert_int_equal(model_waiting(d.m, 0), 0);
 		model_serve_chain(d.m, &chain);
-		assert_int_equal(desk_poll(&d).result, 0);
-		desk_close(&d);
+		assert_int_equal(driver_poll(&d).result, 0);
+		driver_close(&d);
 	}
 }
 
@@ -235,16 +235,16 @@ static void test_what_an_aborted_request_says(void **state)
 		struct answer a = rows[i].answer;
 		struct vscsi_completion c;
 		struct chain chain;
-		struct desk d;
+		struct driver d;
 
 		open_late(&d, OPTIONS);
 		chain = late_read(&d);
 		a.used_len = RESPONSE_BYTES;
 		model_answer(d.m, &chain, &a);
-		c = desk_poll(&d);
+		c = driver_poll(&d);
 		assert_int_equal(c.result, rows[i].result);
 		assert_int_equal(c.status, rows[i].answer.status);
-		desk_close(&d);
+		driver_close(&d);
 	}
 }
 
@@ -267,17 +267,17 @@ static void test_reset_hits_others(void **state)
 		struct vscsi_completion c;
 		struct chain chains[2];
 		struct chain task;
-		struct desk d;
+		struct driver d;
 
 		/* With "report" nothing that may have been executed is sent again. */
 		open_late(&d, i % 2 ? OPTIONS "&recovery=report" : OPTIONS);
 		chains[0] = late_read(&d);
 		if (i % 2)
-			desk_read(&d, 8);
+			driver_read(&d, 8);
 		else
 			assert_int_equal(vscsi_prepare_command(d.queue, d.lun, &raw, 8), 0);
 		assert_int_equal(vscsi_submit(d.queue), 0);
-		chains[1] = desk_take(&d);
+		chains[1] = driver_take(&d);
 		task = take_task(&d, ABORT_TASK);
 		answer_task(&d, &task, REJECTED);
 		pass(&d, 10);
@@ -285,13 +285,13 @@ static void test_reset_hits_others(void **state)
 		model_answer(d.m, &chains[0], &answers[i / 2]);
 		model_answer(d.m, &chains[1], &answers[i / 2]);
 		answer_task(&d, &task, SUCCEEDED);
-		assert_int_equal(desk_poll(&d).result, -ETIMEDOUT);
-		c = desk_poll(&d);
+		assert_int_equal(driver_poll(&d).result, -ETIMEDOUT);
+		c = driver_poll(&d);
 		assert_int_equal(c.user_data, 8);
 		assert_int_equal(c.result, -ECONNRESET);
 		pass(&d, 10);
-		assert_int_equal(model_waiting(d.m, DESK_QUEUE), 0);
-		desk_close(&d);
+		assert_int_equal(model_waiting(d.m, DRIVER_QUEUE), 0);
+		driver_close(&d);
 	}
 }
 
@@ -314,7 +314,7 @@ static void test_answer_whose_slot_was_used_again(void **state)
 {
 	struct chain chain;
 	struct chain task;
-	struct desk d;
+	struct driver d;
 	unsigned i;
 
 	(void)state;
@@ -330,8 +330,8 @@ static void test_answer_whose_slot_was_used_again(void **state)
 	pass(&d, 10);
 	take_task(&d, ABORT_TASK);
 	give_aborted(&d, &chain);
-	assert_int_equal(desk_poll(&d).result, -ETIMEDOUT);
-	desk_close(&d);
+	assert_int_equal(driver_poll(&d).result, -ETIMEDOUT);
+	driver_close(&d);
 }
 
 /* A reset of the LUN that was sent before the request was says nothing about it. */
@@ -339,7 +339,7 @@ static void test_reset_from_before(void **state)
 {
 	struct chain chain;
 	struct chain task;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
 	open_late(&d, OPTIONS);
@@ -353,8 +353,8 @@ static void test_reset_from_before(void **state)
 	pass(&d, 10);
 	take_task(&d, LUN_RESET);
 	give_aborted(&d, &chain);
-	assert_int_equal(desk_poll(&d).result, -ETIMEDOUT);
-	desk_close(&d);
+	assert_int_equal(driver_poll(&d).result, -ETIMEDOUT);
+	driver_close(&d);
 }
 
 #define MANY 64u
@@ -368,14 +368,14 @@ static void test_many_at_once(void **state)
 	bool seen[MANY] = {false};
 	unsigned lines = 0;
 	struct chain task;
-	struct desk d;
+	struct driver d;
 	unsigned i;
 
 	(void)state;
 	open_late(&d, OPTIONS);
 	for (i = 0; i < MANY; i++) {
-		desk_read(&d, i);
-		chains[i] = desk_take(&d);
+		driver_read(&d, i);
+		chains[i] = driver_take(&d);
 	}
 	pass(&d, IO_MS + 1);
 	/* The first sixteen by aborts. */
@@ -414,7 +414,7 @@ static void test_many_at_once(void **state)
 	}
 	pass(&d, IO_MS);
 	assert_int_equal(model_waiting(d.m, 0), 0);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 int late_tests(void)

@@ -42,24 +42,24 @@ static const struct {
 
 static void test_lengths_of_a_read(void **state)
 {
-	struct desk d;
+	struct driver d;
 	unsigned i;
 
 	(void)state;
 	CONFORMS("R-SCSI-54", "R-SCSI-57", "R-HARD-04", "R-HARD-05", "R-HARD-18", "R-SPLIT-36");
-	desk_init(&d);
-	desk_open(&d, "");
-	desk_hold(&d);
+	driver_init(&d);
+	driver_open(&d, "");
+	driver_hold(&d);
 	for (i = 0; i < ARRAY_LEN(reads); i++) {
 		struct answer a = {.residual = reads[i].residual, .used_len = reads[i].used_len};
-		uint64_t errors = desk_errors(&d);
-		struct vscsi_completion c = desk_answer_read(&d, &a);
+		uint64_t errors = driver_errors(&d);
+		struct vscsi_completion c = driver_answer_read(&d, &a);
 
 		if (c.result != reads[i].result || c.residual != reads[i].missing)
 			fail_msg("row %u: result %d, residual %u", i, c.result, c.residual);
-		assert_int_equal(desk_errors(&d) - errors, reads[i].errors);
+		assert_int_equal(driver_errors(&d) - errors, reads[i].errors);
 	}
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* A raw command may be short: the caller knows what it asked for. */
@@ -68,14 +68,14 @@ static void test_lengths_of_a_raw_command(void **state)
 	struct iovec in = {.iov_len = DATA};
 	struct vscsi_command command = {
 		.size = sizeof(command), .cdb_len = 6, .in = &in, .in_count = 1};
-	struct desk d;
+	struct driver d;
 	unsigned i;
 
 	(void)state;
 	CONFORMS("R-SCSI-54", "R-SCSI-57", "R-HARD-18");
-	desk_init(&d);
-	desk_open(&d, "");
-	desk_hold(&d);
+	driver_init(&d);
+	driver_open(&d, "");
+	driver_hold(&d);
 	in.iov_base = d.buf;
 	for (i = 0; i < ARRAY_LEN(reads); i++) {
 		struct answer a = {.residual = reads[i].residual, .used_len = reads[i].used_len};
@@ -84,13 +84,13 @@ static void test_lengths_of_a_raw_command(void **state)
 
 		assert_int_equal(vscsi_prepare_command(d.queue, d.lun, &command, i), 0);
 		assert_int_equal(vscsi_submit(d.queue), 0);
-		chain = desk_take(&d);
+		chain = driver_take(&d);
 		model_answer(d.m, &chain, &a);
-		c = desk_poll(&d);
+		c = driver_poll(&d);
 		assert_int_equal(c.result, 0);
 		assert_int_equal(c.residual, reads[i].missing);
 	}
-	desk_close(&d);
+	driver_close(&d);
 }
 
 static void test_lengths_of_a_write(void **state)
@@ -99,15 +99,15 @@ static void test_lengths_of_a_write(void **state)
 	static const uint32_t lengths[] = {RESPONSE_BYTES, RESPONSE_BYTES + DATA, 12, 0,
 					   UINT32_MAX};
 	static const uint32_t residuals[] = {0, 1, DATA, DATA + 1};
-	struct desk d;
+	struct driver d;
 	unsigned i;
 	unsigned k;
 
 	(void)state;
 	CONFORMS("R-SCSI-54", "R-HARD-04", "R-HARD-18");
-	desk_init(&d);
-	desk_open(&d, "");
-	desk_hold(&d);
+	driver_init(&d);
+	driver_open(&d, "");
+	driver_hold(&d);
 	for (i = 0; i < ARRAY_LEN(lengths); i++) {
 		for (k = 0; k < ARRAY_LEN(residuals); k++) {
 			struct answer a = {.residual = residuals[k], .used_len = lengths[i]};
@@ -116,14 +116,14 @@ static void test_lengths_of_a_write(void **state)
 
 			assert_int_equal(vscsi_write(d.queue, d.lun, d.buf, 0, 1, 0, 1), 0);
 			assert_int_equal(vscsi_submit(d.queue), 0);
-			chain = desk_take(&d);
+			chain = driver_take(&d);
 			model_answer(d.m, &chain, &a);
-			c = desk_poll(&d);
+			c = driver_poll(&d);
 			assert_int_equal(c.result, k ? -EBADMSG : 0);
 			assert_int_equal(c.residual, k < 3 ? residuals[k] : DATA);
 		}
 	}
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* SPDK says of every UNMAP that it didn't take the parameters, all bytes of which it has used. */
@@ -131,59 +131,59 @@ static void test_residual_of_an_unmap(void **state)
 {
 	static const uint32_t residuals[] = {0, 24, UINT32_MAX};
 	struct vscsi_range range = {.lba = 8, .blocks = 8};
-	struct desk d;
+	struct driver d;
 	unsigned i;
 
 	(void)state;
 	CONFORMS("R-SCSI-54");
-	desk_init(&d);
-	desk_open(&d, "");
-	desk_hold(&d);
+	driver_init(&d);
+	driver_open(&d, "");
+	driver_hold(&d);
 	for (i = 0; i < ARRAY_LEN(residuals); i++) {
 		struct answer a = {.residual = residuals[i], .used_len = RESPONSE_BYTES};
-		uint64_t errors = desk_errors(&d);
+		uint64_t errors = driver_errors(&d);
 		struct vscsi_completion c;
 		struct chain chain;
 
 		assert_int_equal(vscsi_unmap(d.queue, d.lun, &range, 1, 1), 0);
 		assert_int_equal(vscsi_submit(d.queue), 0);
-		chain = desk_take(&d);
+		chain = driver_take(&d);
 		model_answer(d.m, &chain, &a);
-		c = desk_poll(&d);
+		c = driver_poll(&d);
 		assert_int_equal(c.result, 0);
 		assert_int_equal(c.residual, 0);
-		assert_int_equal(desk_errors(&d) - errors, residuals[i] ? 1 : 0);
+		assert_int_equal(driver_errors(&d) - errors, residuals[i] ? 1 : 0);
 	}
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* QEMU leaves the residual 0 on CHECK CONDITION: the result alone tells that there are no data. */
 static void test_residual_beside_an_error(void **state)
 {
 	static const uint32_t residuals[] = {0, 100, UINT32_MAX};
-	struct desk d;
+	struct driver d;
 	unsigned i;
 
 	(void)state;
 	CONFORMS("R-SCSI-56");
-	desk_init(&d);
-	desk_open(&d, "");
-	desk_hold(&d);
+	driver_init(&d);
+	driver_open(&d, "");
+	driver_hold(&d);
 	for (i = 0; i < ARRAY_LEN(residuals); i++) {
 		struct vscsi_completion c;
 		struct chain chain;
 		struct answer a;
 
-		desk_read(&d, 1);
-		chain = desk_take(&d);
+		driver_read(&d, 1);
+		chain = driver_take(&d);
 		a = model_sense(&chain, 3, 0x11, 0);
 		a.residual = residuals[i];
 		model_answer(d.m, &chain, &a);
-		c = desk_poll(&d);
+		c = driver_poll(&d);
 		assert_int_equal(c.result, -EIO);
 		assert_int_equal(c.residual, residuals[i] > DATA ? DATA : residuals[i]);
 	}
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* With data both ways the residual is of the sum, and checked against it. */
@@ -202,14 +202,14 @@ static void test_residual_of_both_directions(void **state)
 					.in = &in,
 					.out_count = 1,
 					.in_count = 1};
-	struct desk d;
+	struct driver d;
 	unsigned i;
 
 	(void)state;
 	CONFORMS("R-SCSI-55", "R-HARD-18");
-	desk_init(&d);
-	desk_open(&d, "");
-	desk_hold(&d);
+	driver_init(&d);
+	driver_open(&d, "");
+	driver_hold(&d);
 	out.iov_base = d.buf;
 	in.iov_base = d.buf + 512;
 	for (i = 0; i < ARRAY_LEN(table); i++) {
@@ -218,11 +218,11 @@ static void test_residual_of_both_directions(void **state)
 
 		assert_int_equal(vscsi_prepare_command(d.queue, d.lun, &command, 1), 0);
 		assert_int_equal(vscsi_submit(d.queue), 0);
-		chain = desk_take(&d);
+		chain = driver_take(&d);
 		model_answer(d.m, &chain, &a);
-		assert_int_equal(desk_poll(&d).residual, table[i].residual);
+		assert_int_equal(driver_poll(&d).residual, table[i].residual);
 	}
-	desk_close(&d);
+	driver_close(&d);
 }
 
 int length_tests(void)

@@ -8,13 +8,13 @@
 #include "queue_tests.h"
 
 /* Answers everything that is in the queue, and collects it. */
-static unsigned finish(struct desk *d)
+static unsigned finish(struct driver *d)
 {
 	struct vscsi_completion c;
 	struct chain chain;
 	unsigned count = 0;
 
-	while (model_take(d->m, DESK_QUEUE, &chain))
+	while (model_take(d->m, DRIVER_QUEUE, &chain))
 		model_serve_chain(d->m, &chain);
 	while (vscsi_poll(d->queue, &c, 1) == 1) {
 		assert_int_equal(c.result, 0);
@@ -26,26 +26,26 @@ static unsigned finish(struct desk *d)
 static void expect_depth(const char *options, unsigned depth)
 {
 	unsigned count = 0;
-	struct desk d;
+	struct driver d;
 
-	desk_init(&d);
+	driver_init(&d);
 	d.m->fake.config.cmd_per_lun = UINT32_MAX;
 	d.m->fake.queue_max = 128;
-	desk_open(&d, options);
-	desk_hold(&d);
+	driver_open(&d, options);
+	driver_hold(&d);
 	while (vscsi_read(d.queue, d.lun, d.buf, 0, 1, 0, count) == 0)
 		count++;
 	assert_int_equal(count, depth);
 	assert_int_equal(vscsi_read(d.queue, d.lun, d.buf, 0, 1, 0, 1), -EAGAIN);
 	assert_int_equal(vscsi_flush(d.queue, d.lun, 1), -EAGAIN);
 	assert_int_equal(vscsi_submit(d.queue), 0);
-	assert_int_equal(model_waiting(d.m, DESK_QUEUE), depth);
+	assert_int_equal(model_waiting(d.m, DRIVER_QUEUE), depth);
 	assert_int_equal(vscsi_read(d.queue, d.lun, d.buf, 0, 1, 0, 1), -EAGAIN);
 	assert_int_equal(finish(&d), depth);
 	assert_int_equal(vscsi_read(d.queue, d.lun, d.buf, 0, 1, 0, 1), 0);
 	assert_int_equal(vscsi_submit(d.queue), 0);
 	assert_int_equal(finish(&d), 1);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 static void test_a_queue_can_be_full(void **state)
@@ -61,7 +61,7 @@ static void test_a_queue_can_be_full(void **state)
 }
 
 /* Requests that one LUN has out through two queues at once. */
-static unsigned fill_both(struct desk *d, struct vscsi_queue *other)
+static unsigned fill_both(struct driver *d, struct vscsi_queue *other)
 {
 	unsigned count = 0;
 
@@ -81,32 +81,32 @@ static void expect_cmd_per_lun(uint32_t limit)
 	struct vscsi_queue *other;
 	struct vscsi_lun *zero;
 	struct chain chain;
-	struct desk d;
+	struct driver d;
 	unsigned i;
 
-	desk_init(&d);
+	driver_init(&d);
 	d.m->fake.config.cmd_per_lun = htole32(limit);
-	desk_open(&d, "");
+	driver_open(&d, "");
 	assert_int_equal(vscsi_queue_open(d.dev, NULL, &other), 0);
 	assert_int_equal(vscsi_lun_open(d.dev, 0, 0, NULL, &zero), 0);
 	assert_int_equal(vscsi_lun_get_info(d.lun, &info), 0);
 	assert_int_equal(info.queue_limit, limit);
-	desk_hold(&d);
+	driver_hold(&d);
 	assert_int_equal(fill_both(&d, other), limit);
-	assert_int_equal(model_waiting(d.m, DESK_QUEUE) + model_waiting(d.m, 2), limit);
+	assert_int_equal(model_waiting(d.m, DRIVER_QUEUE) + model_waiting(d.m, 2), limit);
 	/* Another LUN has a limit of its own. */
 	assert_int_equal(vscsi_flush(d.queue, zero, 1), 0);
 	vscsi_submit(d.queue);
-	while (model_take(d.m, DESK_QUEUE, &chain) || model_take(d.m, 2, &chain))
+	while (model_take(d.m, DRIVER_QUEUE, &chain) || model_take(d.m, 2, &chain))
 		model_serve_chain(d.m, &chain);
 	for (i = 0; i < limit + 1; i++)
 		assert_true(vscsi_poll(d.queue, &c, 1) == 1 || vscsi_poll(other, &c, 1) == 1);
 	/* What came back can be used again. */
-	desk_read(&d, 1);
+	driver_read(&d, 1);
 	assert_int_equal(finish(&d), 1);
 	assert_int_equal(vscsi_lun_close(zero), 0);
 	assert_int_equal(vscsi_queue_close(other), 0);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 static void test_a_lun_can_be_full(void **state)
@@ -122,7 +122,7 @@ static void test_a_lun_can_be_full(void **state)
 
 /* Three queues of one LUN: each prepares, is served and polls, by turns that follow no order. */
 struct crowd {
-	struct desk d;
+	struct driver d;
 	struct vscsi_queue *queues[CROWD];
 	unsigned out[CROWD];
 	unsigned limit;
@@ -155,7 +155,7 @@ static void crowd_finish(struct crowd *c, unsigned i, unsigned count)
 	struct vscsi_completion done;
 	struct chain chain;
 
-	while (count-- && model_take(c->d.m, DESK_QUEUE + i, &chain))
+	while (count-- && model_take(c->d.m, DRIVER_QUEUE + i, &chain))
 		model_serve_chain(c->d.m, &chain);
 	while (vscsi_poll(c->queues[i], &done, 1) == 1) {
 		assert_int_equal(done.result, 0);
@@ -171,13 +171,13 @@ static void expect_crowd(uint32_t limit, const char *options)
 	unsigned step;
 	unsigned i;
 
-	desk_init(&c.d);
+	driver_init(&c.d);
 	c.d.m->fake.config.cmd_per_lun = htole32(limit);
-	desk_open(&c.d, options);
+	driver_open(&c.d, options);
 	c.queues[0] = c.d.queue;
 	for (i = 1; i < CROWD; i++)
 		assert_int_equal(vscsi_queue_open(c.d.dev, NULL, &c.queues[i]), 0);
-	desk_hold(&c.d);
+	driver_hold(&c.d);
 	for (step = 0; step < 3000; step++) {
 		random = random * 1103515245 + 12345;
 		i = (random >> 16) % CROWD;
@@ -196,7 +196,7 @@ static void expect_crowd(uint32_t limit, const char *options)
 		crowd_finish(&c, i, UINT32_MAX);
 	for (i = 1; i < CROWD; i++)
 		assert_int_equal(vscsi_queue_close(c.queues[i]), 0);
-	desk_close(&c.d);
+	driver_close(&c.d);
 }
 
 static void test_several_queues_of_one_lun(void **state)
@@ -215,20 +215,20 @@ static void test_a_limit_that_comes_late(void **state)
 	struct vscsi_lun_info info = {.size = sizeof(info)};
 	struct vscsi_event event;
 	struct vscsi_lun *zero;
-	struct desk d;
+	struct driver d;
 	unsigned i;
 
 	(void)state;
-	desk_init(&d);
+	driver_init(&d);
 	d.m->fake.config.cmd_per_lun = UINT32_MAX;
-	desk_open(&d, "");
+	driver_open(&d, "");
 	d.m->fake.config.cmd_per_lun = htole32(5);
 	d.m->fake.news = TRANSPORT_CONFIG;
 	vscsi_dev_poll_events(d.dev, &event, 1);
 	assert_int_equal(vscsi_lun_open(d.dev, 0, 0, NULL, &zero), 0);
 	assert_int_equal(vscsi_lun_get_info(zero, &info), 0);
 	assert_int_equal(info.queue_limit, 5);
-	desk_hold(&d);
+	driver_hold(&d);
 	for (i = 0; i < 12; i++) {
 		assert_int_equal(vscsi_read(d.queue, d.lun, d.buf, 0, 1, 0, i), 0);
 		assert_int_equal(vscsi_read(d.queue, zero, d.buf, 0, 1, 0, i), i < 5 ? 0 : -EAGAIN);
@@ -236,33 +236,33 @@ static void test_a_limit_that_comes_late(void **state)
 	assert_int_equal(vscsi_submit(d.queue), 0);
 	assert_int_equal(finish(&d), 12 + 5);
 	assert_int_equal(vscsi_lun_close(zero), 0);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* A request that turned out to be impossible gives its credit back. */
 static void test_failures_do_not_eat_the_limit(void **state)
 {
 	struct iovec iov = {.iov_len = 512};
-	struct desk d;
+	struct driver d;
 	unsigned i;
 
 	(void)state;
-	desk_init(&d);
+	driver_init(&d);
 	d.m->fake.config.cmd_per_lun = htole32(2);
-	desk_open(&d, "");
-	desk_hold(&d);
+	driver_open(&d, "");
+	driver_hold(&d);
 	for (i = 0; i < 200; i++) {
 		assert_int_equal(vscsi_read(d.queue, d.lun, &iov, 0, 1, 0, 1), -EFAULT);
 		assert_int_equal(vscsi_readv(d.queue, d.lun, &iov, 1, 0, 2, 0, 1), -EFAULT);
 	}
-	desk_read(&d, 1);
-	desk_read(&d, 1);
+	driver_read(&d, 1);
+	driver_read(&d, 1);
 	assert_int_equal(finish(&d), 2);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* @count segments of a block each that do not touch. */
-static int read_scattered(struct desk *d, unsigned count, bool out)
+static int read_scattered(struct driver *d, unsigned count, bool out)
 {
 	struct iovec iov[MODEL_SEGS];
 	unsigned i;
@@ -276,28 +276,28 @@ static void expect_segments(const char *options, uint32_t seg_max, unsigned segs
 {
 	struct vscsi_dev_info info = {.size = sizeof(info)};
 	struct chain chain;
-	struct desk d;
+	struct driver d;
 	int out;
 
-	desk_init(&d);
+	driver_init(&d);
 	d.m->fake.config.seg_max = htole32(seg_max);
-	desk_open(&d, options);
+	driver_open(&d, options);
 	assert_int_equal(vscsi_dev_get_info(d.dev, &info), 0);
 	assert_int_equal(info.max_segs, segs);
-	desk_hold(&d);
+	driver_hold(&d);
 	for (out = 0; out < 2; out++) {
 		assert_int_equal(read_scattered(&d, segs + 1, out), -E2BIG);
 		assert_int_equal(read_scattered(&d, segs + 20, out), -E2BIG);
 		vscsi_submit(d.queue);
-		assert_int_equal(model_waiting(d.m, DESK_QUEUE), 0);
+		assert_int_equal(model_waiting(d.m, DRIVER_QUEUE), 0);
 		assert_int_equal(read_scattered(&d, segs, out), 0);
 		vscsi_submit(d.queue);
-		chain = desk_take(&d);
+		chain = driver_take(&d);
 		assert_int_equal(out ? chain.nout : chain.nin, segs + 1);
 		model_serve_chain(d.m, &chain);
-		assert_int_equal(desk_poll(&d).result, 0);
+		assert_int_equal(driver_poll(&d).result, 0);
 	}
-	desk_close(&d);
+	driver_close(&d);
 }
 
 static void test_number_of_segments(void **state)
@@ -321,15 +321,15 @@ static void test_memory_that_the_device_cannot_reach(void **state)
 {
 	struct vscsi_mem_stats stats = {.size = sizeof(stats)};
 	struct iovec iov[2];
-	struct desk d;
+	struct driver d;
 	char *end;
 	char *own;
 
 	(void)state;
 	CONFORMS("R-VU-37");
-	desk_init(&d);
-	desk_open(&d, "");
-	desk_hold(&d);
+	driver_init(&d);
+	driver_open(&d, "");
+	driver_hold(&d);
 	own = malloc(4096);
 	assert_int_equal(vscsi_read(d.queue, d.lun, own, 0, 1, 0, 1), -EFAULT);
 	assert_int_equal(vscsi_write(d.queue, d.lun, own, 0, 1, 0, 1), -EFAULT);
@@ -344,20 +344,20 @@ static void test_memory_that_the_device_cannot_reach(void **state)
 	assert_int_equal(vscsi_read(d.queue, d.lun, end, 0, 1, 0, 1), -EFAULT);
 	free(own);
 	vscsi_submit(d.queue);
-	assert_int_equal(model_waiting(d.m, DESK_QUEUE), 0);
+	assert_int_equal(model_waiting(d.m, DRIVER_QUEUE), 0);
 	assert_int_equal(finish(&d), 0);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 static void test_arguments_that_make_no_sense(void **state)
 {
 	struct iovec iov;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
-	desk_init(&d);
-	desk_open(&d, "");
-	desk_hold(&d);
+	driver_init(&d);
+	driver_open(&d, "");
+	driver_hold(&d);
 	iov = (struct iovec){d.buf, 1024};
 	assert_int_equal(vscsi_read(d.queue, d.lun, d.buf, 0, 0, 0, 1), -EINVAL);
 	assert_int_equal(vscsi_read(d.queue, d.lun, d.buf, 0, 1, 1u << 31, 1), -EINVAL);
@@ -370,22 +370,22 @@ static void test_arguments_that_make_no_sense(void **state)
 	assert_int_equal(vscsi_writev(d.queue, d.lun, &iov, 1, 0, 2, 0, 1), -EINVAL);
 	assert_int_equal(vscsi_readv(d.queue, d.lun, NULL, 0, 0, 1, 0, 1), -EINVAL);
 	vscsi_submit(d.queue);
-	assert_int_equal(model_waiting(d.m, DESK_QUEUE), 0);
-	desk_close(&d);
+	assert_int_equal(model_waiting(d.m, DRIVER_QUEUE), 0);
+	driver_close(&d);
 }
 
 static void test_a_disk_that_is_read_only(void **state)
 {
-	struct desk d;
+	struct driver d;
 
 	(void)state;
-	desk_init(&d);
+	driver_init(&d);
 	d.m->mode = 0x80;
-	desk_open(&d, "");
+	driver_open(&d, "");
 	assert_int_equal(vscsi_write(d.queue, d.lun, d.buf, 0, 1, 0, 1), -EROFS);
-	desk_read(&d, 1);
-	assert_int_equal(desk_poll(&d).result, 0);
-	desk_close(&d);
+	driver_read(&d, 1);
+	assert_int_equal(driver_poll(&d).result, 0);
+	driver_close(&d);
 }
 
 /* 5 GiB that are there and never touched: more than the 2^32 bytes that a chain may have. */
@@ -395,28 +395,28 @@ static void test_more_than_a_chain_may_carry(void **state)
 	struct iovec in = {.iov_len = bytes};
 	struct vscsi_command command = {
 		.size = sizeof(command), .cdb_len = 16, .in = &in, .in_count = 1};
-	struct desk d;
+	struct driver d;
 	int fd;
 
 	(void)state;
 	CONFORMS("R-SPLIT-07");
-	desk_init(&d);
-	desk_open(&d, "");
+	driver_init(&d);
+	driver_open(&d, "");
 	fd = memfd_create("large", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	assert_int_equal(ftruncate(fd, (off_t)bytes), 0);
 	in.iov_base = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
 	assert_ptr_not_equal(in.iov_base, MAP_FAILED);
 	assert_int_equal(vscsi_mem_register(vscsi_dev_mem(d.dev), in.iov_base, bytes, fd, 0), 0);
 	close(fd);
-	desk_hold(&d);
+	driver_hold(&d);
 	assert_int_equal(vscsi_prepare_command(d.queue, d.lun, &command, 1), -E2BIG);
 	in.iov_len = UINT64_C(1) << 32;
 	assert_int_equal(vscsi_prepare_command(d.queue, d.lun, &command, 1), -E2BIG);
 	vscsi_submit(d.queue);
-	assert_int_equal(model_waiting(d.m, DESK_QUEUE), 0);
+	assert_int_equal(model_waiting(d.m, DRIVER_QUEUE), 0);
 	assert_int_equal(vscsi_mem_unregister(vscsi_dev_mem(d.dev), in.iov_base), 0);
 	munmap(in.iov_base, bytes);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* Segments that don't fit, where the slot is formatted for so many and the region is known. */
@@ -424,21 +424,21 @@ static void test_vectors_on_the_fast_path(void **state)
 {
 	struct iovec iov[2];
 	struct chain chain;
-	struct desk d;
+	struct driver d;
 	char *end;
 
 	(void)state;
-	desk_init(&d);
-	desk_open(&d, "");
-	desk_hold(&d);
+	driver_init(&d);
+	driver_open(&d, "");
+	driver_hold(&d);
 	end = (char *)(uintptr_t)(d.m->fake.regions[0].addr + d.m->fake.regions[0].len);
 	iov[0] = (struct iovec){d.buf, 512};
 	iov[1] = (struct iovec){d.buf + 4096, 512};
 	assert_int_equal(vscsi_readv(d.queue, d.lun, iov, 2, 0, 2, 0, 1), 0);
 	vscsi_submit(d.queue);
-	chain = desk_take(&d);
+	chain = driver_take(&d);
 	model_serve_chain(d.m, &chain);
-	assert_int_equal(desk_poll(&d).result, 0);
+	assert_int_equal(driver_poll(&d).result, 0);
 	assert_int_equal(vscsi_readv(d.queue, d.lun, iov, 2, 0, 1, 0, 1), -EINVAL);
 	assert_int_equal(vscsi_readv(d.queue, d.lun, iov, 2, 0, 3, 0, 1), -EINVAL);
 	iov[1] = (struct iovec){end - 512, 1024};
@@ -447,8 +447,8 @@ static void test_vectors_on_the_fast_path(void **state)
 	assert_int_equal(vscsi_readv(d.queue, d.lun, iov, 2, 0, 2, 0, 1), -EFAULT);
 	iov[1] = (struct iovec){d.buf, (size_t)-512};
 	assert_int_not_equal(vscsi_readv(d.queue, d.lun, iov, 2, 0, 2, 0, 1), 0);
-	assert_int_equal(model_waiting(d.m, DESK_QUEUE), 0);
-	desk_close(&d);
+	assert_int_equal(model_waiting(d.m, DRIVER_QUEUE), 0);
+	driver_close(&d);
 }
 
 int limit_tests(void)

@@ -10,7 +10,7 @@
 #include "queue_tests.h"
 #include "harness/late.h"
 
-static void send_command(struct desk *d, struct vscsi_lun *lun, uint32_t ms, uint64_t user_data)
+static void send_command(struct driver *d, struct vscsi_lun *lun, uint32_t ms, uint64_t user_data)
 {
 	struct vscsi_command command = {.size = sizeof(command), .cdb_len = 6, .timeout_ms = ms};
 
@@ -25,25 +25,25 @@ static void test_whose_limit_counts(void **state)
 	struct vscsi_lun *brief;
 	struct vscsi_lun *patient;
 	struct chain chains[6];
-	struct desk d;
+	struct driver d;
 	unsigned i;
 
 	(void)state;
-	desk_init(&d);
-	desk_open(&d, OPTIONS);
+	driver_init(&d);
+	driver_open(&d, OPTIONS);
 	assert_int_equal(vscsi_lun_open(d.dev, 0, 0, &opts, &brief), 0);
 	opts.timeout_ms = VSCSI_NO_TIMEOUT;
 	assert_int_equal(vscsi_lun_open(d.dev, 0, 0, &opts, &patient), 0);
 	clock_stop(true);
-	desk_hold(&d);
+	driver_hold(&d);
 	send_command(&d, brief, 0, 0);
 	send_command(&d, patient, 0, 1);
 	send_command(&d, patient, 20000, 2);
 	send_command(&d, brief, VSCSI_NO_TIMEOUT, 3);
 	send_command(&d, brief, 80000, 4);
-	desk_read(&d, 5);
+	driver_read(&d, 5);
 	for (i = 0; i < 6; i++)
-		chains[i] = desk_take(&d);
+		chains[i] = driver_take(&d);
 	for (i = 0; i < 4; i++) {
 		static const uint64_t order[] = {2, 0, 4, 5};
 		static const uint64_t wait[] = {20000, 30000, 30000, 20000};
@@ -56,33 +56,33 @@ static void test_whose_limit_counts(void **state)
 				    (char *)chains[order[i]].out[0].iov_base + 8, 8);
 		answer_task(&d, &task, COMPLETE);
 		give_aborted(&d, &chains[order[i]]);
-		assert_int_equal(desk_poll(&d).user_data, order[i]);
+		assert_int_equal(driver_poll(&d).user_data, order[i]);
 	}
 	pass(&d, 100 * IO_MS);
 	assert_int_equal(model_waiting(d.m, 0), 0);
 	model_serve_chain(d.m, &chains[1]);
 	model_serve_chain(d.m, &chains[3]);
-	desk_poll(&d);
-	desk_poll(&d);
+	driver_poll(&d);
+	driver_poll(&d);
 	assert_int_equal(vscsi_lun_close(brief), 0);
 	assert_int_equal(vscsi_lun_close(patient), 0);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 static void test_no_limit_at_all(void **state)
 {
 	struct chain chain;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
 	open_late(&d, "io_timeout_ms=4294967295");
-	desk_read(&d, 7);
-	chain = desk_take(&d);
+	driver_read(&d, 7);
+	chain = driver_take(&d);
 	pass(&d, UINT64_C(1) << 40);
 	assert_int_equal(model_waiting(d.m, 0), 0);
 	model_serve_chain(d.m, &chain);
-	assert_int_equal(desk_poll(&d).result, 0);
-	desk_close(&d);
+	assert_int_equal(driver_poll(&d).result, 0);
+	driver_close(&d);
 }
 
 /* Who polls rarely, or one at a time, finds nothing late that came back in time. */
@@ -90,14 +90,14 @@ static void test_slow_application(void **state)
 {
 	struct vscsi_completion c;
 	struct chain chains[100];
-	struct desk d;
+	struct driver d;
 	unsigned i;
 
 	(void)state;
 	open_late(&d, OPTIONS);
 	for (i = 0; i < 100; i++) {
-		desk_read(&d, i);
-		chains[i] = desk_take(&d);
+		driver_read(&d, i);
+		chains[i] = driver_take(&d);
 	}
 	poll_long(&d);
 	clock_skip(300);
@@ -111,10 +111,10 @@ static void test_slow_application(void **state)
 		/* A poll with no room looks at the time all the same. */
 		for (k = 0; k < 100; k++)
 			assert_int_equal(vscsi_poll(d.queue, &c, 0), 0);
-		assert_int_equal(desk_poll(&d).result, 0);
+		assert_int_equal(driver_poll(&d).result, 0);
 	}
 	assert_int_equal(model_waiting(d.m, 0), 0);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* One that is never answered is found while others come back all the time: @most at once. */
@@ -122,29 +122,29 @@ static void expect_found(uint32_t most)
 {
 	struct chain chain;
 	struct chain late;
-	struct desk d;
+	struct driver d;
 	unsigned i;
 
-	desk_init(&d);
+	driver_init(&d);
 	d.m->fake.config.cmd_per_lun = htole32(most);
-	desk_open(&d, OPTIONS);
+	driver_open(&d, OPTIONS);
 	clock_stop(true);
-	desk_hold(&d);
-	desk_read(&d, 7);
-	late = desk_take(&d);
+	driver_hold(&d);
+	driver_read(&d, 7);
+	late = driver_take(&d);
 	for (i = 0; i < 1100 && !model_waiting(d.m, 0); i++) {
-		desk_read(&d, 8);
-		chain = desk_take(&d);
+		driver_read(&d, 8);
+		chain = driver_take(&d);
 		model_serve_chain(d.m, &chain);
-		assert_int_equal(desk_poll(&d).user_data, 8);
+		assert_int_equal(driver_poll(&d).user_data, 8);
 		clock_skip(IO_MS / 500);
 	}
 	/* By the time that has passed: not before its limit, and an eighth later at most. */
 	assert_in_range(i, 500, 500 + 500 / 8 + 2);
 	take_task(&d, ABORT_TASK);
 	model_serve_chain(d.m, &late);
-	assert_int_equal(desk_poll(&d).user_data, 7);
-	desk_close(&d);
+	assert_int_equal(driver_poll(&d).user_data, 7);
+	driver_close(&d);
 }
 
 /* By the hot path, and by the other one: requests that are counted don't take it. */
@@ -163,16 +163,16 @@ static void test_late_on_a_shared_queue(void **state)
 	struct vscsi_queue *a;
 	struct vscsi_queue *b;
 	struct chain chain;
-	struct desk d;
+	struct driver d;
 	unsigned i;
 
 	(void)state;
-	desk_init(&d);
-	desk_open(&d, OPTIONS);
+	driver_init(&d);
+	driver_open(&d, OPTIONS);
 	assert_int_equal(vscsi_queue_open(d.dev, &opts, &a), 0);
 	assert_int_equal(vscsi_queue_open(d.dev, &opts, &b), 0);
 	clock_stop(true);
-	desk_hold(&d);
+	driver_hold(&d);
 	assert_int_equal(vscsi_read(a, d.lun, d.buf, 0, 1, 0, 7), 0);
 	assert_int_equal(vscsi_submit(a), 0);
 	assert_true(model_take(d.m, 2, &chain));
@@ -203,30 +203,30 @@ static void test_late_on_a_shared_queue(void **state)
 	assert_int_equal(c.result, -ETIMEDOUT);
 	assert_int_equal(vscsi_queue_close(a), 0);
 	assert_int_equal(vscsi_queue_close(b), 0);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* A call that waits is ended by its request's limit, before its own. */
 static void test_call_that_waits(void **state)
 {
-	struct desk d;
+	struct driver d;
 	char block[512];
 
 	(void)state;
-	desk_init(&d);
-	desk_open(&d, "io_timeout_ms=20&task_timeout_ms=20&timeout_ms=60000");
+	driver_init(&d);
+	driver_open(&d, "io_timeout_ms=20&task_timeout_ms=20&timeout_ms=60000");
 	d.m->held = UINT64_C(1) << 2;
 	assert_int_equal(vscsi_pread(d.lun, block, sizeof(block), 0), -ETIMEDOUT);
 	assert_non_null(strstr(vscsi_last_error(), "time limit"));
 	/* It went through all steps, as nothing but the functions was answered. */
 	assert_int_equal(d.m->tmf[4], LUN_RESET);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* Every kick, until the answer is there, takes a second. */
 static void answer_slowly(void *ctx, enum fake_call call, unsigned queue)
 {
-	struct desk *d = ctx;
+	struct driver *d = ctx;
 
 	if (call == FAKE_NOTIFY)
 		clock_skip(1000);
@@ -237,13 +237,13 @@ static void answer_slowly(void *ctx, enum fake_call call, unsigned queue)
 static void test_scan_of_a_slow_device(void **state)
 {
 	unsigned before;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
 	CONFORMS("R-HARD-30");
-	desk_init(&d);
+	driver_init(&d);
 	d.m->fake.config.max_target = htole16(255);
-	desk_open(&d, "timeout_ms=5000");
+	driver_open(&d, "timeout_ms=5000");
 	before = d.m->commands;
 	d.m->fake.hook = answer_slowly;
 	d.m->fake.ctx = &d;
@@ -253,31 +253,31 @@ static void test_scan_of_a_slow_device(void **state)
 	d.m->fake.hook = model_hook;
 	d.m->fake.ctx = d.m;
 	assert_int_equal(vscsi_dev_scan(d.dev, NULL, 0), 2);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* A thread that sleeps sees to its limits. */
 static void test_sleeper_aborts(void **state)
 {
 	struct chain chain;
-	struct desk d;
+	struct driver d;
 	unsigned i;
 
 	(void)state;
-	desk_init(&d);
-	d.m->fake.call_fds[DESK_QUEUE] = eventfd(0, EFD_NONBLOCK);
-	desk_open(&d, "io_timeout_ms=40");
-	desk_hold(&d);
-	desk_read(&d, 7);
-	chain = desk_take(&d);
+	driver_init(&d);
+	d.m->fake.call_fds[DRIVER_QUEUE] = eventfd(0, EFD_NONBLOCK);
+	driver_open(&d, "io_timeout_ms=40");
+	driver_hold(&d);
+	driver_read(&d, 7);
+	chain = driver_take(&d);
 	for (i = 0; i < 100 && !model_waiting(d.m, 0); i++)
 		assert_int_equal(vscsi_wait(d.queue, 100), 0);
 	take_task(&d, ABORT_TASK);
 	give_aborted(&d, &chain);
 	assert_int_equal(vscsi_wait(d.queue, 60000), 1);
-	assert_int_equal(desk_poll(&d).result, -ETIMEDOUT);
-	close(d.m->fake.call_fds[DESK_QUEUE]);
-	desk_close(&d);
+	assert_int_equal(driver_poll(&d).result, -ETIMEDOUT);
+	close(d.m->fake.call_fds[DRIVER_QUEUE]);
+	driver_close(&d);
 }
 
 int overdue_tests(void)

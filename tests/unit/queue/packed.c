@@ -11,7 +11,7 @@
 #include "virtio/device.h"
 
 /* A write and a read back of @segs blocks, each in a piece of its own. */
-static void there_and_back(struct desk *d, unsigned segs)
+static void there_and_back(struct driver *d, unsigned segs)
 {
 	struct iovec iov[4];
 	unsigned i;
@@ -22,11 +22,11 @@ static void there_and_back(struct desk *d, unsigned segs)
 	}
 	assert_int_equal(vscsi_writev(d->queue, d->lun, iov, segs, segs, segs, 0, 1), 0);
 	assert_int_equal(vscsi_submit(d->queue), 0);
-	assert_int_equal(desk_poll(d).result, 0);
-	memset(d->buf, 0, DESK_BUF);
+	assert_int_equal(driver_poll(d).result, 0);
+	memset(d->buf, 0, DRIVER_BUF);
 	assert_int_equal(vscsi_readv(d->queue, d->lun, iov, segs, segs, segs, 0, 2), 0);
 	assert_int_equal(vscsi_submit(d->queue), 0);
-	assert_int_equal(desk_poll(d).result, 0);
+	assert_int_equal(driver_poll(d).result, 0);
 	for (i = 0; i < segs; i++)
 		assert_int_equal(d->buf[1024 * i + 7], segs + i);
 }
@@ -35,23 +35,23 @@ static void there_and_back(struct desk *d, unsigned segs)
 static unsigned run(const char *options, unsigned segs)
 {
 	unsigned tables;
-	struct desk d;
+	struct driver d;
 	unsigned i;
 
-	desk_init(&d);
+	driver_init(&d);
 	d.m->fake.ops.features |= VIRTIO_BIT(VIRTIO_F_RING_PACKED) | VIRTIO_BIT(VIRTIO_F_IN_ORDER);
-	desk_open(&d, options);
-	assert_true(d.m->rings[DESK_QUEUE].packed);
+	driver_open(&d, options);
+	assert_true(d.m->rings[DRIVER_QUEUE].packed);
 	/* What the device was asked when it was opened doesn't count. */
 	d.m->tables = 0;
 	/* Three laps and more of the ring, with every shape of chain at every place. */
 	for (i = 0; i < 500; i++) {
-		desk_read(&d, i);
-		assert_int_equal(desk_poll(&d).result, 0);
+		driver_read(&d, i);
+		assert_int_equal(driver_poll(&d).result, 0);
 		there_and_back(&d, 1 + i % segs);
 	}
 	tables = d.m->tables;
-	desk_close(&d);
+	driver_close(&d);
 	return tables;
 }
 

@@ -26,17 +26,17 @@ static int reopen(struct transport *t)
 	return 0;
 }
 
-static void open_recoverable(struct desk *d, const char *options)
+static void open_recoverable(struct driver *d, const char *options)
 {
-	desk_init(d);
+	driver_init(d);
 	d->m->fake.ops.can_reopen = can_reopen;
 	d->m->fake.ops.reopen = reopen;
-	desk_open(d, options);
+	driver_open(d, options);
 	/* The first queue answers, as the LUNs are recognized on it. */
-	d->m->held = UINT64_C(1) << DESK_QUEUE;
+	d->m->held = UINT64_C(1) << DRIVER_QUEUE;
 }
 
-static void read_block(struct desk *d, uint64_t lba)
+static void read_block(struct driver *d, uint64_t lba)
 {
 	assert_int_equal(vscsi_read(d->queue, d->lun, d->buf, lba, 1, 0, lba), 0);
 	assert_int_equal(vscsi_submit(d->queue), 0);
@@ -48,7 +48,7 @@ static uint64_t lba_of(const struct chain *chain)
 }
 
 /* The connection is found broken; the next attempt brings it back. */
-static void lose(struct desk *d)
+static void lose(struct driver *d)
 {
 	struct vscsi_event events[2];
 
@@ -60,7 +60,7 @@ static void lose(struct desk *d)
 	assert_int_equal(events[1].type, VSCSI_EVENT_BACK);
 }
 
-static void answer_good(struct desk *d, const struct chain *chain)
+static void answer_good(struct driver *d, const struct chain *chain)
 {
 	struct answer good = model_good(chain);
 
@@ -72,7 +72,7 @@ static void test_order(void **state)
 {
 	static const char *const options[] = {"", "indirect=off", "event_idx=off"};
 	struct chain chains[8];
-	struct desk d;
+	struct driver d;
 	unsigned round;
 	unsigned i;
 
@@ -83,28 +83,28 @@ static void test_order(void **state)
 		for (i = 0; i < 8; i++)
 			read_block(&d, i);
 		for (i = 0; i < 8; i++)
-			chains[i] = desk_take(&d);
+			chains[i] = driver_take(&d);
 		for (i = 6; i > 2; i--) {
 			answer_good(&d, &chains[i]);
-			assert_int_equal(desk_poll(&d).user_data, i);
+			assert_int_equal(driver_poll(&d).user_data, i);
 		}
 		for (i = 8; i < 12; i++)
 			read_block(&d, i);
 		/* Nothing tells that the first ones were carried out: they are once more. */
 		lose(&d);
-		desk_poll_nothing(&d);
+		driver_poll_nothing(&d);
 		for (i = 0; i < 12; i++) {
 			struct chain chain;
 
 			if (i > 2 && i < 7)
 				continue;
-			chain = desk_take(&d);
+			chain = driver_take(&d);
 			assert_int_equal(lba_of(&chain), i);
 			answer_good(&d, &chain);
-			assert_int_equal(desk_poll(&d).user_data, i);
+			assert_int_equal(driver_poll(&d).user_data, i);
 		}
-		assert_int_equal(model_waiting(d.m, DESK_QUEUE), 0);
-		desk_close(&d);
+		assert_int_equal(model_waiting(d.m, DRIVER_QUEUE), 0);
+		driver_close(&d);
 	}
 }
 
@@ -113,30 +113,30 @@ static void test_the_oldest_is_first(void **state)
 {
 	struct chain oldest;
 	struct chain chain;
-	struct desk d;
+	struct driver d;
 	unsigned i;
 
 	(void)state;
 	open_recoverable(&d, "queue_size=8");
 	read_block(&d, 1);
-	oldest = desk_take(&d);
+	oldest = driver_take(&d);
 	assert_int_equal(lba_of(&oldest), 1);
 	for (i = 0; i < 20; i++) {
 		read_block(&d, 2);
-		chain = desk_take(&d);
+		chain = driver_take(&d);
 		answer_good(&d, &chain);
-		assert_int_equal(desk_poll(&d).user_data, 2);
+		assert_int_equal(driver_poll(&d).user_data, 2);
 	}
 	read_block(&d, 3);
 	lose(&d);
-	desk_poll_nothing(&d);
+	driver_poll_nothing(&d);
 	for (i = 1; i <= 3; i += 2) {
-		chain = desk_take(&d);
+		chain = driver_take(&d);
 		assert_int_equal(lba_of(&chain), i);
 		answer_good(&d, &chain);
-		assert_int_equal(desk_poll(&d).user_data, i);
+		assert_int_equal(driver_poll(&d).user_data, i);
 	}
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* As transport.h has it, once. */
@@ -168,7 +168,7 @@ static void test_process_that_lives_on(void **state)
 		unsigned good = 0;
 		unsigned ends = 0;
 		struct chain chain;
-		struct desk d;
+		struct driver d;
 
 		open_recoverable(&d, how & 2 ? "packed=off" : "recovery=replay");
 		d.m->fake.ops.outlived = outlived;
@@ -191,7 +191,7 @@ static void test_process_that_lives_on(void **state)
 				assert_int_equal(c.result, c.user_data == 1 ? -ECONNRESET : 0);
 				good += c.user_data == 2;
 				ends += c.user_data == 1;
-			} else if (model_take(d.m, DESK_QUEUE, &chain)) {
+			} else if (model_take(d.m, DRIVER_QUEUE, &chain)) {
 				assert_true(lba_of(&chain) == 2 || chain_cdb(&chain)[0] == 0x35);
 				answer_good(&d, &chain);
 			}
@@ -202,11 +202,11 @@ static void test_process_that_lives_on(void **state)
 		assert_int_equal(vscsi_write(d.queue, d.lun, d.buf, 1, 1, 0, 3), 0);
 		assert_int_equal(vscsi_submit(d.queue), 0);
 		lose(&d);
-		desk_poll_nothing(&d);
-		chain = desk_take(&d);
+		driver_poll_nothing(&d);
+		chain = driver_take(&d);
 		answer_good(&d, &chain);
-		assert_int_equal(desk_poll(&d).result, 0);
-		desk_close(&d);
+		assert_int_equal(driver_poll(&d).result, 0);
+		driver_close(&d);
 	}
 }
 
@@ -216,32 +216,32 @@ static void test_needs_reset(void **state)
 	struct vscsi_event events[2];
 	struct vscsi_completion done;
 	struct chain chain;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
 	CONFORMS("R-STAT-04", "R-STAT-05", "R-STAT-06");
 	open_recoverable(&d, "recovery=report");
 	read_block(&d, 1);
 	read_block(&d, 2);
-	chain = desk_take(&d);
+	chain = driver_take(&d);
 	d.m->fake.insist = VIRTIO_CONFIG_S_NEEDS_RESET;
 	d.m->fake.news = TRANSPORT_CONFIG;
 	while (vscsi_dev_poll_events(d.dev, events, 1) != 1 || events[0].type != VSCSI_EVENT_BACK)
 		assert_int_not_equal(events[0].type, VSCSI_EVENT_UNPLUGGED);
-	done = desk_poll(&d);
+	done = driver_poll(&d);
 	assert_int_equal(done.user_data, 1);
 	assert_int_equal(done.result, -ECONNRESET);
-	done = desk_poll(&d);
+	done = driver_poll(&d);
 	assert_int_equal(done.user_data, 2);
 	assert_int_equal(done.result, -ECONNRESET);
-	desk_poll_nothing(&d);
-	assert_int_equal(model_waiting(d.m, DESK_QUEUE), 0);
+	driver_poll_nothing(&d);
+	assert_int_equal(model_waiting(d.m, DRIVER_QUEUE), 0);
 	read_block(&d, 3);
-	chain = desk_take(&d);
+	chain = driver_take(&d);
 	assert_int_equal(lba_of(&chain), 3);
 	answer_good(&d, &chain);
-	assert_int_equal(desk_poll(&d).result, 0);
-	desk_close(&d);
+	assert_int_equal(driver_poll(&d).result, 0);
+	driver_close(&d);
 }
 
 /* Answers that were not polled yet when it went are as good as others. */
@@ -250,7 +250,7 @@ static void test_answers_from_before(void **state)
 	struct vscsi_completion done;
 	struct chain chains[3];
 	struct answer bad;
-	struct desk d;
+	struct driver d;
 	unsigned i;
 
 	(void)state;
@@ -258,21 +258,21 @@ static void test_answers_from_before(void **state)
 	for (i = 0; i < 3; i++)
 		read_block(&d, i);
 	for (i = 0; i < 3; i++)
-		chains[i] = desk_take(&d);
+		chains[i] = driver_take(&d);
 	answer_good(&d, &chains[2]);
 	bad = model_sense(&chains[0], 3, 0x11, 0); /* MEDIUM ERROR */
 	model_answer(d.m, &chains[0], &bad);
 	lose(&d);
-	done = desk_poll(&d);
+	done = driver_poll(&d);
 	assert_int_equal(done.user_data, 2);
 	assert_int_equal(done.result, 0);
-	done = desk_poll(&d);
+	done = driver_poll(&d);
 	assert_int_equal(done.user_data, 0);
 	assert_int_equal(done.sense_key, 3);
-	done = desk_poll(&d);
+	done = driver_poll(&d);
 	assert_int_equal(done.user_data, 1);
 	assert_int_equal(done.result, -ECONNRESET);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* What is left of a ring may be anything: no response, one that is too short, or one too long. */
@@ -281,7 +281,7 @@ static void test_answers_that_are_none(void **state)
 	struct vscsi_completion done;
 	struct chain chains[3];
 	struct answer good;
-	struct desk d;
+	struct driver d;
 	unsigned i;
 
 	(void)state;
@@ -289,7 +289,7 @@ static void test_answers_that_are_none(void **state)
 	for (i = 0; i < 3; i++)
 		read_block(&d, i);
 	for (i = 0; i < 3; i++)
-		chains[i] = desk_take(&d);
+		chains[i] = driver_take(&d);
 	good = model_good(&chains[0]);
 	model_give(d.m, &chains[0], good.used_len);
 	good.used_len++;
@@ -298,11 +298,11 @@ static void test_answers_that_are_none(void **state)
 	model_answer(d.m, &chains[2], &good);
 	lose(&d);
 	for (i = 0; i < 3; i++) {
-		done = desk_poll(&d);
+		done = driver_poll(&d);
 		assert_int_equal(done.user_data, i);
 		assert_int_equal(done.result, -ECONNRESET);
 	}
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* Every ring that runs is kicked: a device may have missed what came before. */
@@ -310,7 +310,7 @@ static void test_all_are_kicked(void **state)
 {
 	unsigned before[FAKE_QUEUES];
 	unsigned running = 0;
-	struct desk d;
+	struct driver d;
 	unsigned i;
 
 	(void)state;
@@ -324,34 +324,34 @@ static void test_all_are_kicked(void **state)
 		running += d.m->fake.started[i];
 	}
 	assert_true(running > 3);
-	desk_close(&d);
+	driver_close(&d);
 }
 
-static void break_ring(struct desk *d)
+static void break_ring(struct driver *d)
 {
 	open_recoverable(d, "");
 	read_block(d, 1);
-	desk_take(d);
-	device_lie(&d->m->rings[DESK_QUEUE], 99, 0);
-	device_show(&d->m->rings[DESK_QUEUE]);
-	desk_poll_nothing(d);
+	driver_take(d);
+	device_lie(&d->m->rings[DRIVER_QUEUE], 99, 0);
+	device_show(&d->m->rings[DRIVER_QUEUE]);
+	driver_poll_nothing(d);
 	clock_skip(999);
-	desk_poll_nothing(d);
+	driver_poll_nothing(d);
 }
 
 /* One that broke a rule and lives on isn't given another chance. */
 static void test_liars_are_not_looked_for(void **state)
 {
 	struct vscsi_completion done;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
 	break_ring(&d);
 	clock_skip(1);
-	done = desk_poll(&d);
+	done = driver_poll(&d);
 	assert_int_equal(done.result, -ENOTCONN);
 	assert_int_equal(vscsi_poll(d.queue, &done, 1), -ENOTCONN);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* One that did so as it died is lost like any other. */
@@ -359,18 +359,18 @@ static void test_broken_by_one_that_dies(void **state)
 {
 	struct answer good;
 	struct chain chain;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
 	break_ring(&d);
 	lose(&d);
-	desk_poll_nothing(&d);
-	chain = desk_take(&d);
+	driver_poll_nothing(&d);
+	chain = driver_take(&d);
 	assert_int_equal(lba_of(&chain), 1);
 	good = model_good(&chain);
 	model_answer(d.m, &chain, &good);
-	assert_int_equal(desk_poll(&d).result, 0);
-	desk_close(&d);
+	assert_int_equal(driver_poll(&d).result, 0);
+	driver_close(&d);
 }
 
 int recover_tests(void)

@@ -15,14 +15,14 @@
 
 #define BUSY 0x08
 
-static void answer_busy(struct desk *d)
+static void answer_busy(struct driver *d)
 {
-	struct chain chain = desk_take(d);
+	struct chain chain = driver_take(d);
 	struct answer busy = model_good(&chain);
 
 	busy.status = BUSY;
 	model_answer(d->m, &chain, &busy);
-	desk_poll_nothing(d);
+	driver_poll_nothing(d);
 }
 
 /*
@@ -32,54 +32,54 @@ static void answer_busy(struct desk *d)
 static void test_a_queue_that_slept_through_a_loss(void **state)
 {
 	struct chain chain;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
 	loss_open(&d, "");
 	loss_read(&d, 1);
-	chain = desk_take(&d);
+	chain = driver_take(&d);
 	loss_lose(&d);
 	loss_find(&d);
 	loss_lose(&d);
 	loss_find(&d);
-	desk_poll_nothing(&d);
-	chain = desk_take(&d);
+	driver_poll_nothing(&d);
+	chain = driver_take(&d);
 	assert_int_equal(chain_cdb(&chain)[5], 1);
 	loss_answer(&d, &chain);
-	assert_int_equal(desk_poll(&d).user_data, 1);
+	assert_int_equal(driver_poll(&d).user_data, 1);
 	loss_read(&d, 2);
 	loss_serve(&d, 2);
-	assert_int_equal(model_waiting(d.m, DESK_QUEUE), 0);
-	desk_close(&d);
+	assert_int_equal(model_waiting(d.m, DRIVER_QUEUE), 0);
+	driver_close(&d);
 }
 
 /* Its buffer was returned at the first loss: no device may be shown the request again. */
 static void test_a_ring_of_the_past_stays_there(void **state)
 {
 	struct vscsi_completion done;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
 	loss_open(&d, "recovery=report");
 	loss_read(&d, 1);
 	loss_lose(&d);
-	done = desk_poll(&d);
+	done = driver_poll(&d);
 	assert_int_equal(done.result, -ECONNRESET);
 	loss_find(&d);
 	loss_lose(&d);
 	loss_find(&d);
-	assert_int_equal(model_waiting(d.m, DESK_QUEUE), 0);
+	assert_int_equal(model_waiting(d.m, DRIVER_QUEUE), 0);
 	loss_read(&d, 2);
-	desk_poll_nothing(&d);
+	driver_poll_nothing(&d);
 	loss_serve(&d, 2);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* Two requests wait to be sent again when the device goes; one of them is aborted. */
 static void test_abort_of_one_that_waits(void **state)
 {
 	struct vscsi_completion done;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
 	loss_open_stopped(&d, "");
@@ -88,21 +88,21 @@ static void test_abort_of_one_that_waits(void **state)
 	loss_read(&d, 2);
 	answer_busy(&d);
 	loss_lose(&d);
-	desk_poll_nothing(&d);
+	driver_poll_nothing(&d);
 	assert_int_equal(vscsi_abort(d.queue, 2), 0);
-	done = desk_poll(&d);
+	done = driver_poll(&d);
 	assert_int_equal(done.user_data, 2);
 	assert_int_equal(done.result, -ECANCELED);
-	desk_poll_nothing(&d);
+	driver_poll_nothing(&d);
 	loss_find(&d);
-	desk_poll_nothing(&d);
+	driver_poll_nothing(&d);
 	clock_skip(10);
-	desk_poll_nothing(&d);
+	driver_poll_nothing(&d);
 	loss_serve(&d, 1);
-	assert_int_equal(model_waiting(d.m, DESK_QUEUE), 0);
+	assert_int_equal(model_waiting(d.m, DRIVER_QUEUE), 0);
 	loss_read(&d, 3);
 	loss_serve(&d, 3);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* A call that wrote and was left while the device was away is not written later, to any disk. */
@@ -110,7 +110,7 @@ static void run_left_behind(uint64_t blocks)
 {
 	uint8_t before[MODEL_BLOCK];
 	char data[MODEL_BLOCK];
-	struct desk d;
+	struct driver d;
 
 	loss_open(&d, "timeout_ms=50");
 	memset(before, 0, sizeof(before));
@@ -122,7 +122,7 @@ static void run_left_behind(uint64_t blocks)
 	/* Once more, for what is sent by the calls that wait. */
 	loss_look(&d);
 	assert_memory_equal(d.m->disk, before, sizeof(before));
-	desk_close(&d);
+	driver_close(&d);
 }
 
 static void test_left_behind(void **state)
@@ -142,7 +142,7 @@ static void test_left_behind_while_it_waits(void **state)
 {
 	struct vscsi_completion done;
 	struct io_lun placeholder;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
 	loss_open_stopped(&d, "");
@@ -152,9 +152,9 @@ static void test_left_behind_while_it_waits(void **state)
 	clock_skip(10);
 	assert_int_equal(vscsi_poll(d.queue, &done, 1), 1);
 	assert_int_equal(done.result, -ECANCELED);
-	assert_int_equal(model_waiting(d.m, DESK_QUEUE), 0);
-	desk_poll_nothing(&d);
-	desk_close(&d);
+	assert_int_equal(model_waiting(d.m, DRIVER_QUEUE), 0);
+	driver_poll_nothing(&d);
+	driver_close(&d);
 }
 
 /* Requests are accepted while the device is away: those with data both ways as well. */
@@ -173,7 +173,7 @@ static void test_both_ways_while_away(void **state)
 		.in_count = 1,
 	};
 	struct chain chain;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
 	loss_open_stopped(&d, "");
@@ -183,12 +183,12 @@ static void test_both_ways_while_away(void **state)
 	assert_int_equal(vscsi_prepare_command(d.queue, d.lun, &command, 1), 0);
 	assert_int_equal(vscsi_submit(d.queue), 0);
 	loss_find(&d);
-	desk_poll_nothing(&d);
-	chain = desk_take(&d);
+	driver_poll_nothing(&d);
+	chain = driver_take(&d);
 	loss_answer(&d, &chain);
-	done = desk_poll(&d);
+	done = driver_poll(&d);
 	assert_int_equal(done.result, 0);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /*
@@ -220,7 +220,7 @@ static void *poll_once(void *queue)
 	return NULL;
 }
 
-static struct vscsi_queue *open_shared(struct desk *d)
+static struct vscsi_queue *open_shared(struct driver *d)
 {
 	const struct vscsi_queue_opts opts = {.size = sizeof(opts), .flags = VSCSI_QUEUE_SHARED};
 	struct vscsi_queue *queue;
@@ -230,7 +230,7 @@ static struct vscsi_queue *open_shared(struct desk *d)
 }
 
 /* A read that waits to be sent again. */
-static void leave_waiting(struct desk *d, struct vscsi_queue *queue)
+static void leave_waiting(struct driver *d, struct vscsi_queue *queue)
 {
 	struct vscsi_completion done;
 	struct chain chain;
@@ -252,7 +252,7 @@ static void test_given_up_in_the_middle_of_a_poll(void **state)
 	struct vscsi_queue *second;
 	struct vscsi_completion done[4];
 	pthread_t thread;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
 	loss_open_stopped(&d, "recovery_ms=200");
@@ -284,31 +284,31 @@ static void test_given_up_in_the_middle_of_a_poll(void **state)
 		;
 	assert_int_equal(vscsi_queue_close(first), 0);
 	assert_int_equal(vscsi_queue_close(second), 0);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* Ways to change the disk: without the general part of a request's beginning, and with it. */
-static int write_one(struct desk *d, struct vscsi_queue *queue)
+static int write_one(struct driver *d, struct vscsi_queue *queue)
 {
 	return vscsi_write(queue, d->lun, d->buf, 0, 1, 0, 0);
 }
 
-static int write_two(struct desk *d, struct vscsi_queue *queue)
+static int write_two(struct driver *d, struct vscsi_queue *queue)
 {
 	const struct iovec iov[] = {{d->buf, MODEL_BLOCK}, {d->buf + 8192, MODEL_BLOCK}};
 
 	return vscsi_writev(queue, d->lun, iov, 2, 0, 2, 0, 0);
 }
 
-static int write_zeroes(struct desk *d, struct vscsi_queue *queue)
+static int write_zeroes(struct driver *d, struct vscsi_queue *queue)
 {
 	return vscsi_write_zeroes(queue, d->lun, 0, 1, 0, 0);
 }
 
 struct writer {
-	struct desk *d;
+	struct driver *d;
 	struct vscsi_queue *queue;
-	int (*write)(struct desk *d, struct vscsi_queue *queue);
+	int (*write)(struct driver *d, struct vscsi_queue *queue);
 	int result;
 };
 
@@ -325,14 +325,14 @@ static void *write_once(void *arg)
  * A thread that shares the queue is about to write when the device is lost, comes back with another
  * disk, and has the queue again: that disk is not written to.
  */
-static void run_stranger_in_the_middle(int (*write)(struct desk *d, struct vscsi_queue *queue))
+static void run_stranger_in_the_middle(int (*write)(struct driver *d, struct vscsi_queue *queue))
 {
 	uint8_t before[2 * MODEL_BLOCK];
 	struct vscsi_completion done[4];
 	struct vscsi_queue *other;
 	struct writer writer;
 	pthread_t thread;
-	struct desk d;
+	struct driver d;
 
 	loss_open(&d, "");
 	memset(d.m->disk, 0x55, sizeof(before));
@@ -361,7 +361,7 @@ static void run_stranger_in_the_middle(int (*write)(struct desk *d, struct vscsi
 	assert_int_equal(writer.result, -ENODEV);
 	assert_int_equal(vscsi_queue_close(other), 0);
 	assert_int_equal(vscsi_queue_close(writer.queue), 0);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 static void test_stranger_in_the_middle_of_a_write(void **state)
@@ -384,7 +384,7 @@ static void test_busy_and_then_a_stranger(void **state)
 	struct vscsi_queue *other;
 	struct answer busy;
 	struct chain chain;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
 	loss_open_stopped(&d, "");
@@ -400,7 +400,7 @@ static void test_busy_and_then_a_stranger(void **state)
 	busy.status = BUSY;
 	model_answer(d.m, &chain, &busy);
 	assert_int_equal(vscsi_poll(other, done, 4), 0);
-	d.m->held = UINT64_C(1) << DESK_QUEUE;
+	d.m->held = UINT64_C(1) << DRIVER_QUEUE;
 	loss_lose(&d);
 	d.m->blocks = MODEL_BLOCKS / 2;
 	loss_find(&d);
@@ -415,14 +415,14 @@ static void test_busy_and_then_a_stranger(void **state)
 	assert_int_equal(done[0].result, -EBUSY);
 	assert_int_equal(vscsi_queue_close(other), 0);
 	assert_int_equal(vscsi_queue_close(queue), 0);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* The reset of a LUN that is gone doesn't hit the disk that has its address now. */
 static void test_reset_of_one_that_is_gone(void **state)
 {
 	uint8_t before[TMF_BYTES];
-	struct desk d;
+	struct driver d;
 
 	(void)state;
 	loss_open(&d, "");
@@ -432,8 +432,8 @@ static void test_reset_of_one_that_is_gone(void **state)
 	loss_find(&d);
 	assert_int_equal(vscsi_lun_reset(d.lun), -ENODEV);
 	assert_memory_equal(d.m->tmf, before, TMF_BYTES);
-	desk_poll_nothing(&d);
-	desk_close(&d);
+	driver_poll_nothing(&d);
+	driver_close(&d);
 }
 
 /* While the device is recognized: how many commands it is too busy for, all but INQUIRY as such. */
@@ -472,7 +472,7 @@ static void recognition_hook(void *ctx, enum fake_call call, unsigned queue)
 }
 
 /* Finds the device, in as many loss_attempts as it takes. */
-static void find_slowly(struct desk *d)
+static void find_slowly(struct driver *d)
 {
 	struct vscsi_dev_info info = {.size = sizeof(info)};
 	unsigned i;
@@ -489,7 +489,7 @@ static void find_slowly(struct desk *d)
 /* A disk that isn't ready yet is no other disk. What is for it waits meanwhile. */
 static void test_busy_when_recognized(void **state)
 {
-	struct desk d;
+	struct driver d;
 	unsigned i;
 	unsigned k;
 
@@ -497,19 +497,19 @@ static void test_busy_when_recognized(void **state)
 	for (i = 1; i < 4; i++) {
 		loss_open(&d, "");
 		loss_lose(&d);
-		d.m->held = UINT64_C(1) << DESK_QUEUE | 1 << 2;
+		d.m->held = UINT64_C(1) << DRIVER_QUEUE | 1 << 2;
 		d.m->fake.hook = recognition_hook;
 		busy_times = i;
 		find_slowly(&d);
 		loss_read(&d, 1);
-		assert_int_equal(model_waiting(d.m, DESK_QUEUE), 0);
+		assert_int_equal(model_waiting(d.m, DRIVER_QUEUE), 0);
 		for (k = 0; k < 10; k++) {
 			clock_skip(100);
-			desk_poll_nothing(&d);
+			driver_poll_nothing(&d);
 		}
 		assert_int_equal(busy_times, 0);
 		loss_serve(&d, 1);
-		desk_close(&d);
+		driver_close(&d);
 	}
 }
 
@@ -529,18 +529,18 @@ static void broken_hook(void *ctx, enum fake_call call, unsigned queue)
 /* No answer is waited for behind that word, which comes once. */
 static void test_broken_when_recognized(void **state)
 {
-	struct desk d;
+	struct driver d;
 
 	(void)state;
 	loss_open(&d, "");
 	loss_lose(&d);
-	d.m->held = UINT64_C(1) << DESK_QUEUE | 1 << 2;
+	d.m->held = UINT64_C(1) << DRIVER_QUEUE | 1 << 2;
 	d.m->fake.hook = broken_hook;
 	loss_attempts = 0;
 	busy_times = 1;
 	find_slowly(&d);
 	assert_int_equal(loss_attempts, 2);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* Back, lost and back once more before the application looks: the last word is the last. */
@@ -548,7 +548,7 @@ static void test_the_last_word(void **state)
 {
 	struct vscsi_event events[8];
 	struct vscsi_completion done;
-	struct desk d;
+	struct driver d;
 	uint32_t last = 0;
 	unsigned i;
 	int got;
@@ -568,7 +568,7 @@ static void test_the_last_word(void **state)
 	assert_int_equal(vscsi_dev_reset(d.dev), 0);
 	loss_lose(&d);
 	loss_find(&d);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 int relapse_tests(void)

@@ -12,7 +12,7 @@
 #define NO_TASK 0xff
 
 /* Looks at the time without taking a completion. */
-static void look_at_time(struct desk *d, uint64_t ms)
+static void look_at_time(struct driver *d, uint64_t ms)
 {
 	struct vscsi_completion done;
 	unsigned i;
@@ -26,19 +26,19 @@ static void look_at_time(struct desk *d, uint64_t ms)
 static void test_time_starts_again(void **state)
 {
 	struct chain chain;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
 	loss_open_stopped(&d, "io_timeout_ms=4000&task_timeout_ms=60000");
 	loss_read(&d, 1);
-	desk_take(&d);
+	driver_take(&d);
 	look_at_time(&d, 300);
 	look_at_time(&d, 3000);
 	loss_lose(&d);
 	loss_find(&d);
 	d.m->tmf[4] = NO_TASK;
-	desk_poll_nothing(&d);
-	chain = desk_take(&d);
+	driver_poll_nothing(&d);
+	chain = driver_take(&d);
 	look_at_time(&d, 300);
 	look_at_time(&d, 3000);
 	look_at_time(&d, 300);
@@ -47,8 +47,8 @@ static void test_time_starts_again(void **state)
 	look_at_time(&d, 300);
 	assert_int_equal(d.m->tmf[4], 0);
 	loss_answer(&d, &chain);
-	assert_int_equal(desk_poll(&d).result, 0);
-	desk_close(&d);
+	assert_int_equal(driver_poll(&d).result, 0);
+	driver_close(&d);
 }
 
 /*
@@ -59,7 +59,7 @@ static void test_time_goes_on_in_a_new_ring(void **state)
 {
 	struct chain late;
 	struct chain chain;
-	struct desk d;
+	struct driver d;
 	unsigned i;
 
 	(void)state;
@@ -69,28 +69,28 @@ static void test_time_goes_on_in_a_new_ring(void **state)
 		loss_serve(&d, 9);
 	}
 	loss_read(&d, 1);
-	chain = desk_take(&d);
+	chain = driver_take(&d);
 	loss_read(&d, 2);
-	desk_take(&d);
+	driver_take(&d);
 	loss_answer(&d, &chain);
 	look_at_time(&d, 300);
 	loss_lose(&d);
-	assert_int_equal(desk_poll(&d).user_data, 1);
+	assert_int_equal(driver_poll(&d).user_data, 1);
 	loss_find(&d);
-	desk_poll_nothing(&d);
-	late = desk_take(&d);
+	driver_poll_nothing(&d);
+	late = driver_take(&d);
 	d.m->tmf[4] = NO_TASK;
 	for (i = 0; i < 40 && d.m->tmf[4] == NO_TASK; i++) {
 		loss_read(&d, 3);
-		chain = desk_take(&d);
+		chain = driver_take(&d);
 		loss_answer(&d, &chain);
 		look_at_time(&d, 300);
-		assert_int_equal(desk_poll(&d).user_data, 3);
+		assert_int_equal(driver_poll(&d).user_data, 3);
 	}
 	assert_int_equal(d.m->tmf[4], 0);
 	loss_answer(&d, &late);
-	assert_int_equal(desk_poll(&d).user_data, 2);
-	desk_close(&d);
+	assert_int_equal(driver_poll(&d).user_data, 2);
+	driver_close(&d);
 }
 
 /* A raw command is sent again only if its caller says that this is harmless. */
@@ -99,7 +99,7 @@ static void test_raw_commands(void **state)
 	struct vscsi_command command = {.size = sizeof(command), .cdb_len = 6};
 	struct vscsi_completion done;
 	struct chain chain;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
 	loss_open_stopped(&d, "recovery=replay");
@@ -108,19 +108,19 @@ static void test_raw_commands(void **state)
 	assert_int_equal(vscsi_prepare_command(d.queue, d.lun, &command, 2), 0);
 	assert_int_equal(vscsi_submit(d.queue), 0);
 	loss_lose(&d);
-	done = desk_poll(&d);
+	done = driver_poll(&d);
 	assert_int_equal(done.user_data, 1);
 	assert_int_equal(done.result, -ECONNRESET);
-	desk_poll_nothing(&d);
+	driver_poll_nothing(&d);
 	loss_find(&d);
-	desk_poll_nothing(&d);
-	chain = desk_take(&d);
-	assert_int_equal(model_waiting(d.m, DESK_QUEUE), 0);
+	driver_poll_nothing(&d);
+	chain = driver_take(&d);
+	assert_int_equal(model_waiting(d.m, DRIVER_QUEUE), 0);
 	loss_answer(&d, &chain);
-	done = desk_poll(&d);
+	done = driver_poll(&d);
 	assert_int_equal(done.user_data, 2);
 	assert_int_equal(done.result, 0);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* A call gave up a write that the device had: a device that comes back isn't sent it again. */
@@ -129,30 +129,30 @@ static void test_abandoned_write(void **state)
 	uint8_t before[MODEL_BLOCK];
 	char data[MODEL_BLOCK];
 	struct chain chain;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
 	loss_open_stopped(&d, "timeout_ms=50");
 	memset(data, 0xaa, sizeof(data));
 	memset(before, 0, sizeof(before));
-	d.m->held |= UINT64_C(1) << DESK_SHARED;
+	d.m->held |= UINT64_C(1) << DRIVER_SHARED;
 	clock_stop(false);
 	assert_int_equal(vscsi_pwrite(d.lun, data, sizeof(data), 0, 0), -ETIMEDOUT);
 	clock_stop(true);
-	assert_true(model_take(d.m, DESK_SHARED, &chain));
-	d.m->held &= ~(UINT64_C(1) << DESK_SHARED);
+	assert_true(model_take(d.m, DRIVER_SHARED, &chain));
+	d.m->held &= ~(UINT64_C(1) << DRIVER_SHARED);
 	loss_lose(&d);
 	loss_find(&d);
 	loss_look(&d);
 	assert_memory_equal(d.m->disk, before, sizeof(before));
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* A device writes over the available ring before it dies: all that is lost is the order. */
 static void test_ring_written_over(void **state)
 {
 	struct vring_avail *avail;
-	struct desk d;
+	struct driver d;
 	unsigned i;
 
 	(void)state;
@@ -160,20 +160,20 @@ static void test_ring_written_over(void **state)
 	loss_open_stopped(&d, "");
 	for (i = 1; i < 4; i++) {
 		loss_read(&d, i);
-		desk_take(&d);
+		driver_take(&d);
 	}
-	avail = d.m->fake.queues[DESK_QUEUE].driver;
+	avail = d.m->fake.queues[DRIVER_QUEUE].driver;
 	memset(avail->ring, 0xfe, 128 * sizeof(avail->ring[0]));
 	loss_lose(&d);
 	loss_find(&d);
-	desk_poll_nothing(&d);
+	driver_poll_nothing(&d);
 	for (i = 1; i < 4; i++) {
-		struct chain chain = desk_take(&d);
+		struct chain chain = driver_take(&d);
 
 		loss_answer(&d, &chain);
-		assert_int_equal(desk_poll(&d).result, 0);
+		assert_int_equal(driver_poll(&d).result, 0);
 	}
-	desk_close(&d);
+	driver_close(&d);
 }
 
 static bool outlives;
@@ -188,25 +188,25 @@ static bool outlived(struct transport *t)
 static void test_process_that_turns_up_later(void **state)
 {
 	struct vscsi_completion done;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
 	loss_open_stopped(&d, "recovery=replay");
 	d.m->fake.ops.outlived = outlived;
 	assert_int_equal(vscsi_write(d.queue, d.lun, d.buf, 1, 1, 0, 1), 0);
 	assert_int_equal(vscsi_submit(d.queue), 0);
-	desk_take(&d);
+	driver_take(&d);
 	loss_lose(&d);
-	desk_poll_nothing(&d);
+	driver_poll_nothing(&d);
 	outlives = true;
 	loss_find(&d);
 	outlives = false;
 	/* It is looked at again, and ends with the next poll. */
-	desk_poll_nothing(&d);
-	done = desk_poll(&d);
+	driver_poll_nothing(&d);
+	done = driver_poll(&d);
 	assert_int_equal(done.user_data, 1);
 	assert_int_equal(done.result, -ECONNRESET);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* Without tracking every ring begins anew, wherever the one before it was. */
@@ -215,41 +215,41 @@ static void run_fresh_rings(bool packed)
 	const uint32_t base = packed ? 0x80008000 : 0;
 	struct vscsi_completion done;
 	struct chain chain;
-	struct desk d;
+	struct driver d;
 	unsigned i;
 
-	desk_init(&d);
+	driver_init(&d);
 	if (packed)
 		d.m->fake.ops.features |= BIT(VIRTIO_F_RING_PACKED);
 	loss_prepare(&d);
-	desk_open(&d, "recovery=report");
+	driver_open(&d, "recovery=report");
 	clock_stop(true);
-	d.m->held = UINT64_C(1) << DESK_QUEUE;
+	d.m->held = UINT64_C(1) << DRIVER_QUEUE;
 	for (i = 0; i < 5; i++) {
 		loss_read(&d, i);
 		loss_serve(&d, i);
 	}
 	loss_read(&d, 7);
-	desk_take(&d);
+	driver_take(&d);
 	/* What is left there would be seen. */
 	for (i = 0; i < FAKE_QUEUES; i++)
 		d.m->fake.queues[i].base = 0x1234;
 	loss_lose(&d);
-	done = desk_poll(&d);
+	done = driver_poll(&d);
 	assert_int_equal(done.user_data, 7);
 	assert_int_equal(done.result, -ECONNRESET);
 	loss_find(&d);
-	desk_poll_nothing(&d);
+	driver_poll_nothing(&d);
 	for (i = 0; i < FAKE_QUEUES; i++) {
 		if (d.m->fake.started[i])
 			assert_int_equal(d.m->fake.queues[i].base, base);
 	}
-	assert_true(d.m->fake.started[DESK_QUEUE]);
+	assert_true(d.m->fake.started[DRIVER_QUEUE]);
 	loss_read(&d, 8);
-	chain = desk_take(&d);
+	chain = driver_take(&d);
 	loss_answer(&d, &chain);
-	assert_int_equal(desk_poll(&d).result, 0);
-	desk_close(&d);
+	assert_int_equal(driver_poll(&d).result, 0);
+	driver_close(&d);
 }
 
 static void test_fresh_rings(void **state)
@@ -268,14 +268,14 @@ static void test_stop_without_an_answer(void **state)
 {
 	struct vscsi_completion done;
 	struct vscsi_event event;
-	struct desk d;
+	struct driver d;
 	unsigned i;
 
 	(void)state;
 	CONFORMS("R-VU-68");
 	loss_open_stopped(&d, "recovery=report");
 	loss_read(&d, 1);
-	desk_take(&d);
+	driver_take(&d);
 	d.m->fake.pending = FAKE_SET_STATUS;
 	d.m->fake.pending_times = 5;
 	d.m->fake.fail = FAKE_SET_STATUS;
@@ -296,10 +296,10 @@ static void test_stop_without_an_answer(void **state)
 	assert_int_equal(done.user_data, 1);
 	assert_int_equal(done.result, -ECONNRESET);
 	loss_find(&d);
-	desk_poll_nothing(&d);
+	driver_poll_nothing(&d);
 	loss_read(&d, 2);
 	loss_serve(&d, 2);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 int replay_tests(void)

@@ -18,7 +18,7 @@ enum why {
 	BECOMING_READY,
 };
 
-static void refuse(struct desk *d, const struct chain *chain, enum why why)
+static void refuse(struct driver *d, const struct chain *chain, enum why why)
 {
 	struct answer a = model_good(chain);
 
@@ -42,7 +42,7 @@ static void refuse(struct desk *d, const struct chain *chain, enum why why)
 }
 
 /* Polls until the device has a chain again (true) or a completion comes (false). */
-static bool comes_again(struct desk *d, struct chain *chain, struct vscsi_completion *c)
+static bool comes_again(struct driver *d, struct chain *chain, struct vscsi_completion *c)
 {
 	uint64_t limit = clock_ns() + UINT64_C(20000000000);
 
@@ -50,7 +50,7 @@ static bool comes_again(struct desk *d, struct chain *chain, struct vscsi_comple
 		int found = vscsi_poll(d->queue, c, 1);
 
 		assert_true(found >= 0);
-		if (model_take(d->m, DESK_QUEUE, chain)) {
+		if (model_take(d->m, DRIVER_QUEUE, chain)) {
 			assert_int_equal(found, 0);
 			return true;
 		}
@@ -62,15 +62,15 @@ static bool comes_again(struct desk *d, struct chain *chain, struct vscsi_comple
 }
 
 /* Sends a read and refuses it for ever; how often the device saw it. */
-static unsigned refuse_for_ever(struct desk *d, enum why why, int result)
+static unsigned refuse_for_ever(struct driver *d, enum why why, int result)
 {
 	struct vscsi_completion c;
 	uint8_t first[HEADER_BYTES];
 	struct chain chain;
 	unsigned seen = 1;
 
-	desk_read(d, 77);
-	chain = desk_take(d);
+	driver_read(d, 77);
+	chain = driver_take(d);
 	memcpy(first, chain.out[0].iov_base, sizeof(first));
 	refuse(d, &chain, why);
 	while (comes_again(d, &chain, &c)) {
@@ -82,7 +82,7 @@ static unsigned refuse_for_ever(struct desk *d, enum why why, int result)
 	}
 	assert_int_equal(c.user_data, 77);
 	assert_int_equal(c.result, result);
-	desk_poll_nothing(d);
+	driver_poll_nothing(d);
 	return seen;
 }
 
@@ -95,22 +95,22 @@ static void test_retries_are_bounded(void **state)
 		     {ABORTED, -EREMOTEIO},
 		     {TASK_ABORTED, -ECANCELED},
 		     {RESPONSE_RESET, -ECANCELED}};
-	struct desk d;
+	struct driver d;
 	unsigned i;
 
 	(void)state;
-	desk_init(&d);
-	desk_open(&d, "");
-	desk_hold_own(&d);
+	driver_init(&d);
+	driver_open(&d, "");
+	driver_hold_own(&d);
 	for (i = 0; i < ARRAY_LEN(table); i++)
 		assert_int_equal(refuse_for_ever(&d, table[i].why, table[i].result), 6);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 #define LIMIT_MS 5000u
 
 /* Refuses a read until it is returned; how often the device saw it. */
-static unsigned refuse_until_late(struct desk *d, enum why why)
+static unsigned refuse_until_late(struct driver *d, enum why why)
 {
 	uint64_t began = clock_ns();
 	struct vscsi_completion c;
@@ -119,8 +119,8 @@ static unsigned refuse_until_late(struct desk *d, enum why why)
 	unsigned seen = 0;
 	int found;
 
-	desk_read(d, 77);
-	chain = desk_take(d);
+	driver_read(d, 77);
+	chain = driver_take(d);
 	do {
 		int pause;
 
@@ -129,7 +129,7 @@ static unsigned refuse_until_late(struct desk *d, enum why why)
 		found = vscsi_poll(d->queue, &c, 1);
 		pause = vscsi_next_timeout_ms(d->queue);
 		longest = pause > longest ? pause : longest;
-		while (!found && !model_take(d->m, DESK_QUEUE, &chain)) {
+		while (!found && !model_take(d->m, DRIVER_QUEUE, &chain)) {
 			clock_skip(1);
 			found = vscsi_poll(d->queue, &c, 1);
 		}
@@ -148,14 +148,14 @@ static unsigned refuse_until_late(struct desk *d, enum why why)
 static void test_busy_for_ever(void **state)
 {
 	struct vscsi_lun *other;
-	struct desk d;
+	struct driver d;
 	enum why why;
 
 	(void)state;
 	CONFORMS("R-SCSI-47");
-	desk_init(&d);
-	desk_open(&d, "io_timeout_ms=5000");
-	desk_hold_own(&d);
+	driver_init(&d);
+	driver_open(&d, "io_timeout_ms=5000");
+	driver_hold_own(&d);
 	for (why = BUSY; why <= BECOMING_READY; why++) {
 		unsigned seen = refuse_until_late(&d, why);
 
@@ -165,7 +165,7 @@ static void test_busy_for_ever(void **state)
 	}
 	/* Requests to other LUNs go on meanwhile. */
 	assert_int_equal(vscsi_lun_open(d.dev, 0, 0, NULL, &other), 0);
-	desk_read(&d, 1);
+	driver_read(&d, 1);
 	for (why = 0; why < 10; why++) {
 		struct vscsi_completion c;
 		struct chain chain;
@@ -173,7 +173,7 @@ static void test_busy_for_ever(void **state)
 
 		assert_int_equal(vscsi_read(d.queue, other, d.buf, 0, 1, 0, 2), 0);
 		assert_int_equal(vscsi_submit(d.queue), 0);
-		while (model_take(d.m, DESK_QUEUE, &chain)) {
+		while (model_take(d.m, DRIVER_QUEUE, &chain)) {
 			if (((uint8_t *)chain.out[0].iov_base)[1] == 1)
 				refuse(&d, &chain, BUSY);
 			else
@@ -185,11 +185,11 @@ static void test_busy_for_ever(void **state)
 		assert_int_equal(c.user_data, 2);
 		assert_int_equal(c.result, 0);
 	}
-	model_release(d.m, DESK_QUEUE);
+	model_release(d.m, DRIVER_QUEUE);
 	clock_skip(200);
-	assert_int_equal(desk_poll(&d).user_data, 1);
+	assert_int_equal(driver_poll(&d).user_data, 1);
 	assert_int_equal(vscsi_lun_close(other), 0);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* What comes in between doesn't use up the number of the others. */
@@ -197,23 +197,23 @@ static void test_busy_is_not_counted(void **state)
 {
 	struct vscsi_completion c;
 	struct chain chain;
-	struct desk d;
+	struct driver d;
 	unsigned i;
 
 	(void)state;
-	desk_init(&d);
-	desk_open(&d, "");
-	desk_hold_own(&d);
-	desk_read(&d, 9);
-	chain = desk_take(&d);
+	driver_init(&d);
+	driver_open(&d, "");
+	driver_hold_own(&d);
+	driver_read(&d, 9);
+	chain = driver_take(&d);
 	for (i = 0; i < 20; i++) {
 		refuse(&d, &chain, i % 4 ? BUSY : ATTENTION);
 		clock_skip(200);
 		assert_true(comes_again(&d, &chain, &c));
 	}
 	model_serve_chain(d.m, &chain);
-	assert_int_equal(desk_poll(&d).result, 0);
-	desk_close(&d);
+	assert_int_equal(driver_poll(&d).result, 0);
+	driver_close(&d);
 }
 
 /*
@@ -225,29 +225,29 @@ static void test_once_only(void **state)
 	static const struct vscsi_command raw = {.size = sizeof(raw), .cdb_len = 6, .retries = 5};
 	struct vscsi_completion c;
 	struct chain chain;
-	struct desk d;
+	struct driver d;
 	enum why why;
 
 	(void)state;
-	desk_init(&d);
-	desk_open(&d, "");
-	desk_hold_own(&d);
+	driver_init(&d);
+	driver_open(&d, "");
+	driver_hold_own(&d);
 	for (why = ATTENTION; why <= BECOMING_READY; why++) {
 		bool cut_short = why >= ABORTED && why <= RESPONSE_RESET;
 
 		assert_int_equal(vscsi_prepare_command(d.queue, d.lun, &raw, 3), 0);
 		assert_int_equal(vscsi_submit(d.queue), 0);
-		chain = desk_take(&d);
+		chain = driver_take(&d);
 		refuse(&d, &chain, why);
 		if (comes_again(&d, &chain, &c) == cut_short)
 			fail_msg("reason %u", why);
 		if (!cut_short) {
 			model_serve_chain(d.m, &chain);
-			c = desk_poll(&d);
+			c = driver_poll(&d);
 		}
 		assert_int_equal(c.result, cut_short ? -ECONNRESET : 0);
 	}
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* Wrong protection information stays wrong. */
@@ -256,19 +256,19 @@ static void test_protection_is_not_retried(void **state)
 	struct vscsi_completion c;
 	struct chain chain;
 	struct answer a;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
-	desk_init(&d);
-	desk_open(&d, "");
-	desk_hold_own(&d);
-	desk_read(&d, 1);
-	chain = desk_take(&d);
+	driver_init(&d);
+	driver_open(&d, "");
+	driver_hold_own(&d);
+	driver_read(&d, 1);
+	chain = driver_take(&d);
 	a = model_sense(&chain, 0xb, 0x10, 1);
 	model_answer(d.m, &chain, &a);
 	assert_false(comes_again(&d, &chain, &c));
 	assert_int_equal(c.result, -EILSEQ);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 static void test_number_of_retries_is_an_option(void **state)
@@ -277,37 +277,37 @@ static void test_number_of_retries_is_an_option(void **state)
 		uint32_t opts;
 		unsigned seen;
 	} table[] = {{1, 2}, {3, 4}, {VSCSI_NO_RETRIES, 1}, {0, 6}};
-	struct desk d;
+	struct driver d;
 	unsigned i;
 
 	(void)state;
-	desk_init(&d);
-	desk_open(&d, "");
+	driver_init(&d);
+	driver_open(&d, "");
 	for (i = 0; i < ARRAY_LEN(table); i++) {
 		struct vscsi_lun_opts opts = {.size = sizeof(opts), .retries = table[i].opts};
 
 		assert_int_equal(vscsi_lun_close(d.lun), 0);
 		assert_int_equal(vscsi_lun_open(d.dev, 1, 2, &opts, &d.lun), 0);
-		desk_hold_own(&d);
+		driver_hold_own(&d);
 		assert_int_equal(refuse_for_ever(&d, ATTENTION, -EBUSY), table[i].seen);
 		if (table[i].opts == VSCSI_NO_RETRIES)
 			assert_int_equal(refuse_for_ever(&d, BUSY, -EBUSY), 1);
-		model_release(d.m, DESK_QUEUE);
+		model_release(d.m, DRIVER_QUEUE);
 		d.m->held = 0;
 	}
-	desk_close(&d);
+	driver_close(&d);
 }
 
 static void test_raw_commands_say_themselves(void **state)
 {
 	struct vscsi_command command = {.size = sizeof(command), .cdb_len = 6};
-	struct desk d;
+	struct driver d;
 	unsigned retries;
 
 	(void)state;
-	desk_init(&d);
-	desk_open(&d, "");
-	desk_hold_own(&d);
+	driver_init(&d);
+	driver_open(&d, "");
+	driver_hold_own(&d);
 	for (retries = 0; retries < 3; retries++) {
 		struct vscsi_completion c;
 		struct chain chain;
@@ -316,7 +316,7 @@ static void test_raw_commands_say_themselves(void **state)
 		command.retries = retries;
 		assert_int_equal(vscsi_prepare_command(d.queue, d.lun, &command, 1), 0);
 		assert_int_equal(vscsi_submit(d.queue), 0);
-		chain = desk_take(&d);
+		chain = driver_take(&d);
 		do {
 			seen++;
 			refuse(&d, &chain, ATTENTION);
@@ -324,34 +324,34 @@ static void test_raw_commands_say_themselves(void **state)
 		assert_int_equal(seen, retries + 1);
 		assert_int_equal(c.result, -EBUSY);
 	}
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* It ends well when the reason is gone, and the caller never knew. */
 static void test_success_after_a_retry(void **state)
 {
 	enum why why;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
-	desk_init(&d);
-	desk_open(&d, "");
-	desk_hold_own(&d);
+	driver_init(&d);
+	driver_open(&d, "");
+	driver_hold_own(&d);
 	for (why = ATTENTION; why <= BECOMING_READY; why++) {
 		struct vscsi_completion c;
 		struct chain chain;
 
-		desk_read(&d, 9);
-		chain = desk_take(&d);
+		driver_read(&d, 9);
+		chain = driver_take(&d);
 		refuse(&d, &chain, why);
 		assert_true(comes_again(&d, &chain, &c));
 		model_serve_chain(d.m, &chain);
-		c = desk_poll(&d);
+		c = driver_poll(&d);
 		assert_int_equal(c.result, 0);
 		assert_int_equal(c.user_data, 9);
-		desk_poll_nothing(&d);
+		driver_poll_nothing(&d);
 	}
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* Other errors are not for trying again: the device has carried the command out, or will not. */
@@ -360,29 +360,29 @@ static void test_nothing_else_is_sent_again(void **state)
 	static const uint8_t responses[] = {1, 3, 6, 7, 8, 9, 10, 12};
 	struct vscsi_completion c;
 	struct chain chain;
-	struct desk d;
+	struct driver d;
 	unsigned i;
 
 	(void)state;
-	desk_init(&d);
-	desk_open(&d, "");
-	desk_hold_own(&d);
+	driver_init(&d);
+	driver_open(&d, "");
+	driver_hold_own(&d);
 	for (i = 0; i < ARRAY_LEN(responses); i++) {
 		struct answer a = {.response = responses[i], .used_len = RESPONSE_BYTES};
 
-		c = desk_answer_read(&d, &a);
+		c = driver_answer_read(&d, &a);
 		assert_int_not_equal(c.result, 0);
-		assert_int_equal(model_waiting(d.m, DESK_QUEUE), 0);
+		assert_int_equal(model_waiting(d.m, DRIVER_QUEUE), 0);
 	}
-	desk_read(&d, 1);
-	chain = desk_take(&d);
+	driver_read(&d, 1);
+	chain = driver_take(&d);
 	{
 		struct answer a = model_sense(&chain, 3, 0x11, 0);
 
 		model_answer(d.m, &chain, &a);
 	}
-	assert_int_equal(desk_poll(&d).result, -EIO);
-	desk_close(&d);
+	assert_int_equal(driver_poll(&d).result, -EIO);
+	driver_close(&d);
 }
 
 /* While it waits it is in flight: neither queue nor LUN can go. */
@@ -390,14 +390,14 @@ static void test_waiting_is_in_flight(void **state)
 {
 	struct vscsi_completion c;
 	struct chain chain;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
-	desk_init(&d);
-	desk_open(&d, "");
-	desk_hold_own(&d);
-	desk_read(&d, 1);
-	chain = desk_take(&d);
+	driver_init(&d);
+	driver_open(&d, "");
+	driver_hold_own(&d);
+	driver_read(&d, 1);
+	chain = driver_take(&d);
 	refuse(&d, &chain, BUSY);
 	assert_int_equal(vscsi_queue_close(d.queue), -EBUSY);
 	assert_int_equal(vscsi_lun_close(d.lun), -EBUSY);
@@ -405,8 +405,8 @@ static void test_waiting_is_in_flight(void **state)
 	assert_int_equal(vscsi_queue_close(d.queue), -EBUSY);
 	assert_int_equal(vscsi_lun_close(d.lun), -EBUSY);
 	model_serve_chain(d.m, &chain);
-	assert_int_equal(desk_poll(&d).result, 0);
-	desk_close(&d);
+	assert_int_equal(driver_poll(&d).result, 0);
+	driver_close(&d);
 }
 
 /* Many at once, each refused a random number of times. */
@@ -416,13 +416,13 @@ static void test_many_are_sent_again(void **state)
 	bool done[64] = {false};
 	uint64_t limit = clock_ns() + UINT64_C(20000000000);
 	unsigned left = 64;
-	struct desk d;
+	struct driver d;
 	unsigned i;
 
 	(void)state;
-	desk_init(&d);
-	desk_open(&d, "");
-	desk_hold_own(&d);
+	driver_init(&d);
+	driver_open(&d, "");
+	driver_hold_own(&d);
 	for (i = 0; i < 64; i++)
 		assert_int_equal(vscsi_read(d.queue, d.lun, d.buf, i, 1, 0, i), 0);
 	assert_int_equal(vscsi_submit(d.queue), 0);
@@ -430,7 +430,7 @@ static void test_many_are_sent_again(void **state)
 		struct vscsi_completion c;
 		struct chain chain;
 
-		while (model_take(d.m, DESK_QUEUE, &chain)) {
+		while (model_take(d.m, DRIVER_QUEUE, &chain)) {
 			unsigned lba = chain_cdb(&chain)[5];
 
 			if (refused[lba] < lba % 5 && ++refused[lba])
@@ -446,7 +446,7 @@ static void test_many_are_sent_again(void **state)
 		left--;
 	}
 	assert_int_equal(left, 0);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* A busy LUN is asked again after 1, 2, 4 ... milliseconds, and no sooner. */
@@ -454,28 +454,28 @@ static void test_pauses_grow(void **state)
 {
 	struct chain chain;
 	unsigned pause;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
-	desk_init(&d);
-	desk_open(&d, "");
-	desk_hold_own(&d);
+	driver_init(&d);
+	driver_open(&d, "");
+	driver_hold_own(&d);
 	clock_stop(true);
-	desk_read(&d, 1);
+	driver_read(&d, 1);
 	for (pause = 1; pause <= 8; pause *= 2) {
-		chain = desk_take(&d);
+		chain = driver_take(&d);
 		refuse(&d, &chain, BUSY);
-		desk_poll_nothing(&d);
+		driver_poll_nothing(&d);
 		clock_skip(pause - 1);
-		desk_poll_nothing(&d);
-		assert_int_equal(model_waiting(d.m, DESK_QUEUE), 0);
+		driver_poll_nothing(&d);
+		assert_int_equal(model_waiting(d.m, DRIVER_QUEUE), 0);
 		clock_skip(1);
-		desk_poll_nothing(&d);
+		driver_poll_nothing(&d);
 	}
-	chain = desk_take(&d);
+	chain = driver_take(&d);
 	model_serve_chain(d.m, &chain);
-	assert_int_equal(desk_poll(&d).result, 0);
-	desk_close(&d);
+	assert_int_equal(driver_poll(&d).result, 0);
+	driver_close(&d);
 }
 
 int retry_tests(void)

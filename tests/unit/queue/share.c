@@ -10,7 +10,7 @@
 #include "queue_tests.h"
 #include "counts.h"
 
-static struct vscsi_queue *open_queue(struct desk *d, uint32_t flags)
+static struct vscsi_queue *open_queue(struct driver *d, uint32_t flags)
 {
 	const struct vscsi_queue_opts opts = {.size = sizeof(opts), .flags = flags};
 	struct vscsi_queue *queue;
@@ -27,7 +27,7 @@ static struct vscsi_queue_info info_of(struct vscsi_queue *queue)
 	return info;
 }
 
-static unsigned fill_up(struct desk *d, struct vscsi_queue *queue)
+static unsigned fill_up(struct driver *d, struct vscsi_queue *queue)
 {
 	unsigned count = 0;
 	int err;
@@ -48,7 +48,7 @@ static unsigned drain(struct vscsi_queue *queue)
 	return count;
 }
 
-static void serve_all(struct desk *d)
+static void serve_all(struct driver *d)
 {
 	struct chain chain;
 
@@ -61,17 +61,17 @@ static void test_nobody_takes_all_slots(void **state)
 {
 	struct vscsi_queue *greedy;
 	struct vscsi_queue *queues[3];
-	struct desk d;
+	struct driver d;
 	unsigned i;
 
 	(void)state;
-	desk_init(&d);
+	driver_init(&d);
 	d.m->fake.config.cmd_per_lun = UINT32_MAX;
-	desk_open(&d, "");
+	driver_open(&d, "");
 	greedy = open_queue(&d, 0);
 	for (i = 0; i < 3; i++)
 		queues[i] = open_queue(&d, 0);
-	desk_hold(&d);
+	driver_hold(&d);
 	assert_int_equal(info_of(greedy).depth, 128 - 3 * 16 - 1);
 	assert_int_equal(fill_up(&d, greedy), 128 - 3 * 16 - 1);
 	for (i = 0; i < 3; i++)
@@ -101,7 +101,7 @@ static void test_nobody_takes_all_slots(void **state)
 	serve_all(&d);
 	assert_int_equal(drain(greedy), 127);
 	assert_int_equal(vscsi_queue_close(greedy), 0);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* Who comes when all is taken is served first, as its part comes free. */
@@ -110,15 +110,15 @@ static void test_latecomers_get_their_part(void **state)
 	struct vscsi_queue *greedy;
 	struct vscsi_queue *late;
 	struct vscsi_completion c;
-	struct desk d;
+	struct driver d;
 	unsigned i;
 
 	(void)state;
-	desk_init(&d);
+	driver_init(&d);
 	d.m->fake.config.cmd_per_lun = UINT32_MAX;
-	desk_open(&d, "");
+	driver_open(&d, "");
 	greedy = open_queue(&d, 0);
-	desk_hold(&d);
+	driver_hold(&d);
 	assert_int_equal(fill_up(&d, greedy), 127);
 	late = open_queue(&d, 0);
 	assert_int_equal(vscsi_submit(greedy), 0);
@@ -134,10 +134,10 @@ static void test_latecomers_get_their_part(void **state)
 	assert_int_equal(drain(late), 32);
 	assert_int_equal(vscsi_queue_close(late), 0);
 	assert_int_equal(vscsi_queue_close(greedy), 0);
-	desk_close(&d);
+	driver_close(&d);
 }
 
-static uint64_t dma_used(struct desk *d)
+static uint64_t dma_used(struct driver *d)
 {
 	struct vscsi_mem_stats stats = {.size = sizeof(stats)};
 
@@ -145,7 +145,7 @@ static uint64_t dma_used(struct desk *d)
 	return stats.used;
 }
 
-static void take_and_release(struct desk *d)
+static void take_and_release(struct driver *d)
 {
 	struct vscsi_queue *alone = open_queue(d, VSCSI_QUEUE_EXCLUSIVE);
 	struct vscsi_queue *shared = open_queue(d, 0);
@@ -161,14 +161,14 @@ static void test_taking_and_releasing_costs_nothing(void **state)
 	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	size_t heap;
 	uint64_t dma;
-	struct desk d;
+	struct driver d;
 	unsigned fds;
 	unsigned i;
 
 	(void)state;
-	desk_init(&d);
+	driver_init(&d);
 	d.m->fake.call_fds[2] = fd;
-	desk_open(&d, "");
+	driver_open(&d, "");
 	assert_int_equal(vscsi_queue_close(d.queue), 0);
 	take_and_release(&d);
 	fds = count_fds();
@@ -180,26 +180,26 @@ static void test_taking_and_releasing_costs_nothing(void **state)
 	assert_int_equal(mallinfo2().uordblks, heap);
 	assert_int_equal(dma_used(&d), dma);
 	d.queue = open_queue(&d, 0);
-	desk_close(&d);
+	driver_close(&d);
 	close(fd);
 }
 
 static void test_what_is_told_of_a_queue(void **state)
 {
-	struct desk d;
+	struct driver d;
 
 	(void)state;
-	desk_init(&d);
-	desk_open(&d, "event_idx=off");
+	driver_init(&d);
+	driver_open(&d, "event_idx=off");
 	assert_int_equal(info_of(d.queue).node, 0);
 	assert_int_equal(info_of(d.queue).notifications, 0);
-	desk_read(&d, 1);
+	driver_read(&d, 1);
 	assert_int_equal(info_of(d.queue).notifications, 1);
-	assert_int_equal(desk_poll(&d).result, 0);
+	assert_int_equal(driver_poll(&d).result, 0);
 	/* Nothing to publish, nothing to notify of. */
 	assert_int_equal(vscsi_submit(d.queue), 0);
 	assert_int_equal(info_of(d.queue).notifications, 1);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 static atomic_bool opened;
@@ -223,12 +223,12 @@ static void test_counting_begins_while_others_poll(void **state)
 	struct vscsi_queue *queue;
 	struct vscsi_lun *lun;
 	pthread_t thread;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
-	desk_init(&d);
+	driver_init(&d);
 	d.m->fake.config.cmd_per_lun = htole32(1);
-	assert_int_equal(desk_open_device(&d, ""), 0);
+	assert_int_equal(driver_open_device(&d, ""), 0);
 	queue = open_queue(&d, VSCSI_QUEUE_SHARED);
 	atomic_store(&opened, false);
 	assert_int_equal(pthread_create(&thread, NULL, poll_meanwhile, queue), 0);
@@ -237,8 +237,8 @@ static void test_counting_begins_while_others_poll(void **state)
 	assert_int_equal(pthread_join(thread, NULL), 0);
 	assert_int_equal(vscsi_lun_close(lun), 0);
 	assert_int_equal(vscsi_queue_close(queue), 0);
-	desk_open_rest(&d);
-	desk_close(&d);
+	driver_open_rest(&d);
+	driver_close(&d);
 }
 
 int share_tests(void)

@@ -20,7 +20,7 @@ static const uint8_t page_after[64] = {
 static const struct said said_after = {
 	{SCSI_INQUIRY, 1, 0xb0}, page_after, sizeof(page_after), {0}};
 
-static struct vscsi_lun_info info_of(struct desk *d)
+static struct vscsi_lun_info info_of(struct driver *d)
 {
 	struct vscsi_lun_info info = {.size = sizeof(info)};
 
@@ -28,18 +28,18 @@ static struct vscsi_lun_info info_of(struct desk *d)
 	return info;
 }
 
-static void shrink(struct desk *d)
+static void shrink(struct driver *d)
 {
 	d->m->said = &said_after;
 	d->m->nsaid = 1;
 }
 
-static int read_blocks(struct desk *d, uint32_t blocks, uint64_t user_data)
+static int read_blocks(struct driver *d, uint32_t blocks, uint64_t user_data)
 {
 	return vscsi_read(d->queue, d->lun, d->buf, 0, blocks, 0, user_data);
 }
 
-static void expect_after(struct desk *d)
+static void expect_after(struct driver *d)
 {
 	const struct vscsi_range ranges[] = {{.blocks = AFTER}, {.lba = 9, .blocks = 1}};
 	struct vscsi_lun_info info = info_of(d);
@@ -55,10 +55,10 @@ static void expect_after(struct desk *d)
 	assert_int_equal(vscsi_unmap(d->queue, d->lun, ranges, 2, 0), -E2BIG);
 	assert_int_equal(vscsi_unmap(d->queue, d->lun, ranges, 1, 1), 0);
 	assert_int_equal(vscsi_submit(d->queue), 0);
-	assert_int_equal(desk_poll(d).result, 0);
+	assert_int_equal(driver_poll(d).result, 0);
 	assert_int_equal(read_blocks(d, AFTER, 2), 0);
 	assert_int_equal(vscsi_submit(d->queue), 0);
-	assert_int_equal(desk_poll(d).result, 0);
+	assert_int_equal(driver_poll(d).result, 0);
 	/* These split, as small as it takes. */
 	d->m->max_transfer = AFTER;
 	assert_int_equal(vscsi_pread(d->lun, d->buf, BEFORE * MODEL_BLOCK, 0), 0);
@@ -69,11 +69,11 @@ static void expect_after(struct desk *d)
 
 static void test_refreshed(void **state)
 {
-	struct desk d;
+	struct driver d;
 
 	(void)state;
-	desk_init(&d);
-	desk_open(&d, "");
+	driver_init(&d);
+	driver_open(&d, "");
 	assert_int_equal(info_of(&d).max_blocks, 1024);
 	shrink(&d);
 	assert_int_equal(vscsi_lun_refresh(d.lun), 0);
@@ -85,14 +85,14 @@ static void test_refreshed(void **state)
 	assert_int_equal(info_of(&d).max_unmap_blocks, 0x10000);
 	assert_int_equal(read_blocks(&d, BEFORE, 3), 0);
 	assert_int_equal(vscsi_submit(d.queue), 0);
-	assert_int_equal(desk_poll(&d).result, 0);
-	desk_close(&d);
+	assert_int_equal(driver_poll(&d).result, 0);
+	driver_close(&d);
 }
 
 static void test_after_a_reconnect(void **state)
 {
 	static const char *const options[] = {"recovery=replay", "recovery=report"};
-	struct desk d;
+	struct driver d;
 	unsigned i;
 
 	(void)state;
@@ -101,9 +101,9 @@ static void test_after_a_reconnect(void **state)
 		loss_lose(&d);
 		shrink(&d);
 		loss_find(&d);
-		desk_poll_nothing(&d);
+		driver_poll_nothing(&d);
 		expect_after(&d);
-		desk_close(&d);
+		driver_close(&d);
 	}
 }
 
@@ -117,18 +117,18 @@ static void test_held_back(void **state)
 	struct vscsi_completion done;
 	struct chain chain;
 	struct answer busy;
-	struct desk d;
+	struct driver d;
 	unsigned came = 0;
 
 	(void)state;
 	loss_open(&d, "recovery=replay");
 	assert_int_equal(read_blocks(&d, BEFORE, 1), 0);
 	assert_int_equal(vscsi_submit(d.queue), 0);
-	chain = desk_take(&d);
+	chain = driver_take(&d);
 	busy = model_good(&chain);
 	busy.status = BUSY;
 	model_answer(d.m, &chain, &busy);
-	desk_poll_nothing(&d);
+	driver_poll_nothing(&d);
 	assert_int_equal(read_blocks(&d, BEFORE, 2), 0);
 	assert_int_equal(vscsi_submit(d.queue), 0);
 	loss_lose(&d);
@@ -139,7 +139,7 @@ static void test_held_back(void **state)
 	loss_find(&d);
 	while (came < 4) {
 		clock_skip(10);
-		while (model_take(d.m, DESK_QUEUE, &chain)) {
+		while (model_take(d.m, DRIVER_QUEUE, &chain)) {
 			assert_int_equal(chain_cdb(&chain)[8], AFTER);
 			loss_answer(&d, &chain);
 		}
@@ -149,9 +149,9 @@ static void test_held_back(void **state)
 		assert_int_equal(done.result, results[done.user_data]);
 		came++;
 	}
-	desk_poll_nothing(&d);
-	assert_int_equal(model_waiting(d.m, DESK_QUEUE), 0);
-	desk_close(&d);
+	driver_poll_nothing(&d);
+	assert_int_equal(model_waiting(d.m, DRIVER_QUEUE), 0);
+	driver_close(&d);
 }
 
 /* It is lost while a call that waits has a part out that is too long afterwards. */
@@ -159,7 +159,7 @@ static void shrink_hook(void *ctx, enum fake_call call, unsigned queue)
 {
 	struct model *m = ctx;
 
-	if (call == FAKE_NOTIFY && queue == DESK_SHARED && m->unanswered) {
+	if (call == FAKE_NOTIFY && queue == DRIVER_SHARED && m->unanswered) {
 		m->unanswered = 0;
 		m->max_transfer = AFTER;
 		m->fake.fail = FAKE_CHECK;
@@ -172,7 +172,7 @@ static void shrink_hook(void *ctx, enum fake_call call, unsigned queue)
 
 static void test_in_the_middle_of_a_call(void **state)
 {
-	struct desk d;
+	struct driver d;
 
 	(void)state;
 	loss_open(&d, "");
@@ -181,7 +181,7 @@ static void test_in_the_middle_of_a_call(void **state)
 	/* What was with the device then may have been executed. */
 	assert_int_equal(vscsi_pread(d.lun, d.buf, BEFORE * MODEL_BLOCK, 0), -ECONNRESET);
 	assert_int_equal(vscsi_pread(d.lun, d.buf, BEFORE * MODEL_BLOCK, 0), 0);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* What the device found in a COMPARE AND WRITE. */
@@ -193,7 +193,7 @@ static void compare_hook(void *ctx, enum fake_call call, unsigned queue)
 	struct model *m = ctx;
 	struct chain chain;
 
-	while (call == FAKE_NOTIFY && queue >= DESK_SHARED && model_take(m, queue, &chain)) {
+	while (call == FAKE_NOTIFY && queue >= DRIVER_SHARED && model_take(m, queue, &chain)) {
 		if (chain_cdb(&chain)[0] == SCSI_COMPARE_AND_WRITE) {
 			struct answer end = chain_cdb(&chain)[13] > 1
 						    ? model_sense(&chain, 5, 0x24, 0)
@@ -206,7 +206,7 @@ static void compare_hook(void *ctx, enum fake_call call, unsigned queue)
 			model_serve_chain(m, &chain);
 		}
 	}
-	if (call != FAKE_NOTIFY || queue < DESK_SHARED)
+	if (call != FAKE_NOTIFY || queue < DRIVER_SHARED)
 		model_hook(ctx, call, queue);
 	else
 		device_sleep(&m->rings[queue]);
@@ -217,11 +217,11 @@ static void test_compare_in_one_piece(void **state)
 {
 	static char compare[MODEL_BLOCK];
 	static char data[4 * MODEL_BLOCK];
-	struct desk d;
+	struct driver d;
 
 	(void)state;
-	desk_init(&d);
-	desk_open(&d, "");
+	driver_init(&d);
+	driver_open(&d, "");
 	d.m->fake.hook = compare_hook;
 	assert_int_equal(vscsi_sync_compare_and_write(d.lun, compare, data, MODEL_BLOCK, 0), 0);
 	assert_int_equal(segments, 1);
@@ -229,27 +229,27 @@ static void test_compare_in_one_piece(void **state)
 	assert_int_equal(
 		vscsi_compare_and_write(d.queue, d.lun, d.buf, d.buf + MODEL_BLOCK, 0, 1, 0, 1), 0);
 	assert_int_equal(vscsi_submit(d.queue), 0);
-	assert_int_equal(desk_poll(&d).result, 0);
+	assert_int_equal(driver_poll(&d).result, 0);
 	assert_int_equal(segments, 1);
 	assert_int_equal(data_bytes, 2 * MODEL_BLOCK);
 	assert_int_equal(vscsi_compare_and_write(d.queue, d.lun, d.buf, d.buf + 4096, 0, 1, 0, 2),
 			 0);
 	assert_int_equal(vscsi_submit(d.queue), 0);
-	assert_int_equal(desk_poll(&d).result, 0);
+	assert_int_equal(driver_poll(&d).result, 0);
 	assert_int_equal(segments, 2);
 	assert_int_equal(data_bytes, 2 * MODEL_BLOCK);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* It announces four blocks, and takes one: once that is known, it is what is reported. */
 static void test_compare_of_one_block(void **state)
 {
 	static char data[4 * MODEL_BLOCK];
-	struct desk d;
+	struct driver d;
 
 	(void)state;
-	desk_init(&d);
-	desk_open(&d, "");
+	driver_init(&d);
+	driver_open(&d, "");
 	d.m->fake.hook = compare_hook;
 	assert_int_equal(info_of(&d).max_caw_blocks, 4);
 	assert_int_equal(vscsi_sync_compare_and_write(d.lun, data, data, MODEL_BLOCK, 0), 0);
@@ -262,7 +262,7 @@ static void test_compare_of_one_block(void **state)
 	assert_int_equal(vscsi_sync_compare_and_write(d.lun, data, data, MODEL_BLOCK, 0), 0);
 	assert_int_equal(vscsi_lun_refresh(d.lun), 0);
 	assert_int_equal(info_of(&d).max_caw_blocks, 1);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 int shrink_tests(void)

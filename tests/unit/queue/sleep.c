@@ -14,22 +14,22 @@
 /* Both ways to ask for a notification. */
 static const char *const both[] = {"event_idx=on", "event_idx=off"};
 
-/* A desk whose queue has a descriptor that the device signals. */
-static int open_signalled(struct desk *d, const char *options)
+/* A driver whose queue has a descriptor that the device signals. */
+static int open_signalled(struct driver *d, const char *options)
 {
 	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 
 	assert_true(fd >= 0);
-	desk_init(d);
-	d->m->fake.call_fds[DESK_QUEUE] = fd;
-	desk_open(d, options);
-	desk_hold(d);
+	driver_init(d);
+	d->m->fake.call_fds[DRIVER_QUEUE] = fd;
+	driver_open(d, options);
+	driver_hold(d);
 	return fd;
 }
 
-static void close_signalled(struct desk *d, int fd)
+static void close_signalled(struct driver *d, int fd)
 {
-	desk_close(d);
+	driver_close(d);
 	close(fd);
 }
 
@@ -40,9 +40,9 @@ static bool readable(int fd)
 	return poll(&pfd, 1, 0) == 1;
 }
 
-static void complete_one(struct desk *d)
+static void complete_one(struct driver *d)
 {
-	struct chain chain = desk_take(d);
+	struct chain chain = driver_take(d);
 
 	model_serve_chain(d->m, &chain);
 }
@@ -54,29 +54,29 @@ static void test_silent_until_armed(void **state)
 	(void)state;
 	CONFORMS("R-SPLIT-21", "R-SPLIT-22", "R-SPLIT-23", "R-SPLIT-39");
 	for (i = 0; i < 2; i++) {
-		struct desk d;
+		struct driver d;
 		int fd = open_signalled(&d, both[i]);
 
 		assert_int_equal(vscsi_queue_fd(d.queue), fd);
-		desk_read(&d, 1);
+		driver_read(&d, 1);
 		complete_one(&d);
 		assert_false(readable(fd));
 		/* It is there already: no sleep, and perhaps no notification. */
 		assert_int_equal(vscsi_arm(d.queue), 1);
-		assert_int_equal(desk_poll(&d).result, 0);
+		assert_int_equal(driver_poll(&d).result, 0);
 		assert_int_equal(vscsi_arm(d.queue), 0);
-		desk_read(&d, 2);
+		driver_read(&d, 2);
 		assert_false(readable(fd));
 		complete_one(&d);
 		assert_true(readable(fd));
 		assert_int_equal(vscsi_wait(d.queue, -1), 1);
-		assert_int_equal(desk_poll(&d).result, 0);
+		assert_int_equal(driver_poll(&d).result, 0);
 		/* After vscsi_wait() nothing is asked for any more. */
-		desk_read(&d, 3);
+		driver_read(&d, 3);
 		assert_int_equal(vscsi_wait(d.queue, 0), 0);
 		complete_one(&d);
 		assert_false(readable(fd));
-		assert_int_equal(desk_poll(&d).result, 0);
+		assert_int_equal(driver_poll(&d).result, 0);
 		close_signalled(&d, fd);
 	}
 }
@@ -84,25 +84,25 @@ static void test_silent_until_armed(void **state)
 /* A notification without cause, or several at once. */
 static void test_only_the_ring_tells(void **state)
 {
-	struct desk d;
+	struct driver d;
 	int fd = open_signalled(&d, "");
 	unsigned i;
 
 	(void)state;
 	CONFORMS("R-NOTIF-01", "R-NOTIF-02", "R-SPLIT-24", "R-HARD-13");
 	eventfd_write(fd, 1000);
-	desk_poll_nothing(&d);
+	driver_poll_nothing(&d);
 	/* What was there before is emptied. */
 	assert_int_equal(vscsi_arm(d.queue), 0);
 	assert_false(readable(fd));
 	/* One that comes later wakes, and nothing is found; that is no error. */
 	eventfd_write(fd, 1);
 	assert_true(readable(fd));
-	desk_poll_nothing(&d);
+	driver_poll_nothing(&d);
 	assert_int_equal(vscsi_wait(d.queue, 1), 0);
 	assert_int_equal(vscsi_arm(d.queue), 0);
 	for (i = 0; i < 64; i++)
-		desk_read(&d, i);
+		driver_read(&d, i);
 	for (i = 0; i < 64; i++)
 		complete_one(&d);
 	{
@@ -119,12 +119,12 @@ static void test_only_the_ring_tells(void **state)
 static void test_queues_that_cannot_sleep(void **state)
 {
 	struct vscsi_queue *shared;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
-	desk_init(&d);
+	driver_init(&d);
 	d.m->fake.call_fds[2] = 99;
-	desk_open(&d, "");
+	driver_open(&d, "");
 	/* The transport has no descriptor for one, and the other is shared. */
 	assert_int_equal(vscsi_queue_fd(d.queue), -EOPNOTSUPP);
 	assert_int_equal(vscsi_arm(d.queue), -EOPNOTSUPP);
@@ -135,21 +135,21 @@ static void test_queues_that_cannot_sleep(void **state)
 	assert_int_equal(vscsi_arm(shared), -EOPNOTSUPP);
 	assert_int_equal(vscsi_wait(shared, 0), -EOPNOTSUPP);
 	assert_int_equal(vscsi_queue_close(shared), 0);
-	desk_close(&d);
+	driver_close(&d);
 }
 
 /* A device that is lost wakes whoever waits for it: there are completions to be had. */
 static void test_lost_device_wakes(void **state)
 {
-	struct desk d;
+	struct driver d;
 	int fd = open_signalled(&d, "");
 
 	(void)state;
-	desk_read(&d, 1);
+	driver_read(&d, 1);
 	assert_int_equal(vscsi_arm(d.queue), 0);
 	d.m->fake.news = TRANSPORT_BROKEN;
 	assert_int_equal(vscsi_wait(d.queue, 60000), 1);
-	assert_int_equal(desk_poll(&d).result, -ENOTCONN);
+	assert_int_equal(driver_poll(&d).result, -ENOTCONN);
 	assert_int_equal(vscsi_wait(d.queue, 60000), 1);
 	assert_int_equal(vscsi_arm(d.queue), -ENOTCONN);
 	close_signalled(&d, fd);
@@ -159,22 +159,22 @@ static void test_lost_device_wakes(void **state)
 static void test_request_to_be_sent_again_wakes(void **state)
 {
 	struct answer busy = {.status = 0x08, .used_len = RESPONSE_BYTES};
-	struct desk d;
+	struct driver d;
 	int fd = open_signalled(&d, "");
 	struct chain chain;
 
 	(void)state;
-	desk_read(&d, 1);
-	chain = desk_take(&d);
+	driver_read(&d, 1);
+	chain = driver_take(&d);
 	model_answer(d.m, &chain, &busy);
-	desk_poll_nothing(&d);
-	while (!model_take(d.m, DESK_QUEUE, &chain)) {
+	driver_poll_nothing(&d);
+	while (!model_take(d.m, DRIVER_QUEUE, &chain)) {
 		assert_int_equal(vscsi_wait(d.queue, 60000), 1);
-		desk_poll_nothing(&d);
+		driver_poll_nothing(&d);
 	}
 	model_serve_chain(d.m, &chain);
 	assert_int_equal(vscsi_wait(d.queue, 60000), 1);
-	assert_int_equal(desk_poll(&d).result, 0);
+	assert_int_equal(driver_poll(&d).result, 0);
 	close_signalled(&d, fd);
 }
 
@@ -182,7 +182,7 @@ static void test_request_to_be_sent_again_wakes(void **state)
  * While the device is looked for nobody is kept awake: the descriptor is silent until it is back or
  * given up, and how long one may sleep is no more than until the next attempt.
  */
-static void run_away(struct desk *d, struct vscsi_queue *queue, int fd, bool back)
+static void run_away(struct driver *d, struct vscsi_queue *queue, int fd, bool back)
 {
 	/* The library itself resumes a queue that is shared with it. */
 	const bool resumed = back && queue != d->queue;
@@ -221,18 +221,18 @@ static void run_away(struct desk *d, struct vscsi_queue *queue, int fd, bool bac
 static void test_asleep_while_it_is_away(void **state)
 {
 	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	struct desk d;
+	struct driver d;
 	unsigned i;
 
 	(void)state;
 	for (i = 0; i < 2; i++) {
 		loss_open_stopped(&d, "recovery_ms=2000");
-		d.m->fake.call_fds[DESK_QUEUE] = fd;
+		d.m->fake.call_fds[DRIVER_QUEUE] = fd;
 		loss_read(&d, 1);
 		run_away(&d, d.queue, fd, i == 0);
 		if (i == 0)
 			loss_serve(&d, 1);
-		desk_close(&d);
+		driver_close(&d);
 	}
 	close(fd);
 }
@@ -245,7 +245,7 @@ static void test_two_asleep_while_it_is_away(void **state)
 	struct vscsi_completion done;
 	struct vscsi_queue *a;
 	struct vscsi_queue *b;
-	struct desk d;
+	struct driver d;
 
 	(void)state;
 	loss_open_stopped(&d, "");
@@ -271,7 +271,7 @@ static void test_two_asleep_while_it_is_away(void **state)
 	assert_int_equal(vscsi_arm(b), 0);
 	assert_int_equal(vscsi_queue_close(a), 0);
 	assert_int_equal(vscsi_queue_close(b), 0);
-	desk_close(&d);
+	driver_close(&d);
 	close(call);
 }
 
@@ -279,11 +279,11 @@ static void test_two_asleep_while_it_is_away(void **state)
 static void test_what_sleepers_look_after(void **state)
 {
 	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	struct desk d;
+	struct driver d;
 
 	(void)state;
 	loss_open_stopped(&d, "io_timeout_ms=800");
-	d.m->fake.call_fds[DESK_QUEUE] = fd;
+	d.m->fake.call_fds[DRIVER_QUEUE] = fd;
 	loss_read(&d, 1);
 	assert_int_equal(vscsi_arm(d.queue), 0);
 	assert_in_range(vscsi_next_timeout_ms(d.queue), 1, 100);
@@ -300,10 +300,10 @@ static void test_what_sleepers_look_after(void **state)
 	clock_skip(500);
 	assert_int_equal(vscsi_next_timeout_ms(d.queue), 0);
 	assert_true(readable(fd));
-	assert_int_equal(desk_poll(&d).result, -ETIMEDOUT);
+	assert_int_equal(driver_poll(&d).result, -ETIMEDOUT);
 	loss_find(&d);
-	desk_poll_nothing(&d);
-	desk_close(&d);
+	driver_poll_nothing(&d);
+	driver_close(&d);
 	close(fd);
 }
 
@@ -314,13 +314,13 @@ static atomic_bool over;
 /* A device that completes at any moment; it asserts nothing. */
 static void *complete_rounds(void *arg)
 {
-	struct desk *d = arg;
+	struct driver *d = arg;
 	unsigned spins = 0;
 
 	while (!atomic_load(&over)) {
 		struct chain chain;
 
-		if (!model_take(d->m, DESK_QUEUE, &chain)) {
+		if (!model_take(d->m, DRIVER_QUEUE, &chain)) {
 			clock_relax(&spins);
 			continue;
 		}
@@ -339,7 +339,7 @@ static void test_no_wake_up_is_lost(void **state)
 	CONFORMS("R-SPLIT-39", "R-MB-07");
 	for (i = 0; i < 2; i++) {
 		uint64_t limit = clock_ns() + UINT64_C(20000000000);
-		struct desk d;
+		struct driver d;
 		int fd = open_signalled(&d, both[i]);
 		pthread_t thread;
 		unsigned done;

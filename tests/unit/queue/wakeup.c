@@ -10,7 +10,7 @@
 #include "queue_tests.h"
 #include "util/clock.h"
 
-static struct vscsi_queue *open_queue(struct desk *d, uint32_t flags)
+static struct vscsi_queue *open_queue(struct driver *d, uint32_t flags)
 {
 	const struct vscsi_queue_opts opts = {.size = sizeof(opts), .flags = flags};
 	struct vscsi_queue *queue;
@@ -29,7 +29,7 @@ static struct vscsi_queue_info info_of(struct vscsi_queue *queue)
 
 /* Two handles on the one shared queue, which has a descriptor that the device signals. */
 struct pair {
-	struct desk d;
+	struct driver d;
 	struct vscsi_queue *a;
 	struct vscsi_queue *b;
 	int fd;
@@ -39,19 +39,19 @@ static void open_pair(struct pair *p, const char *options)
 {
 	p->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	assert_true(p->fd >= 0);
-	desk_init(&p->d);
+	driver_init(&p->d);
 	p->d.m->fake.call_fds[2] = p->fd;
-	desk_open(&p->d, options);
+	driver_open(&p->d, options);
 	p->a = open_queue(&p->d, VSCSI_QUEUE_SHARED);
 	p->b = open_queue(&p->d, VSCSI_QUEUE_SHARED);
-	desk_hold(&p->d);
+	driver_hold(&p->d);
 }
 
 static void close_pair(struct pair *p)
 {
 	assert_int_equal(vscsi_queue_close(p->a), 0);
 	assert_int_equal(vscsi_queue_close(p->b), 0);
-	desk_close(&p->d);
+	driver_close(&p->d);
 	close(p->fd);
 }
 
@@ -250,14 +250,14 @@ static void test_spinning_asks_nothing(void **state)
 	for (i = 0; i < 2; i++) {
 		struct vscsi_queue *queue;
 		struct chain chain;
-		struct desk d;
+		struct driver d;
 
-		desk_init(&d);
-		desk_open(&d, "");
+		driver_init(&d);
+		driver_open(&d, "");
 		assert_int_equal(vscsi_queue_close(d.queue), 0);
 		opts.flags = kinds[i];
 		assert_int_equal(vscsi_queue_open(d.dev, &opts, &queue), 0);
-		desk_hold(&d);
+		driver_hold(&d);
 		assert_int_equal(vscsi_read(queue, d.lun, d.buf, 0, 1, 0, 7), 0);
 		assert_int_equal(vscsi_submit(queue), 0);
 		/* There is nothing to sleep on: that is found only when the polling is over. */
@@ -268,7 +268,7 @@ static void test_spinning_asks_nothing(void **state)
 		expect_one(queue, 7);
 		assert_int_equal(vscsi_queue_close(queue), 0);
 		d.queue = open_queue(&d, 0);
-		desk_close(&d);
+		driver_close(&d);
 	}
 }
 
@@ -277,7 +277,7 @@ static void test_spinning_asks_nothing(void **state)
 
 /* A thread that sleeps for each of its requests; others may poll what it sent: see @any. */
 struct sleeper {
-	struct desk *d;
+	struct driver *d;
 	struct vscsi_queue *queue;
 	pthread_t thread;
 	uint64_t number;
@@ -290,7 +290,7 @@ static atomic_bool ended;
 /* A device that completes at any moment, several at once at times; it asserts nothing. */
 static void *serve_rounds(void *arg)
 {
-	struct desk *d = arg;
+	struct driver *d = arg;
 	unsigned spins = 0;
 
 	while (!atomic_load(&ended)) {
@@ -353,13 +353,13 @@ static void run_sleepers(bool one_handle, uint32_t spin_us)
 	struct sleeper sleepers[SLEEPERS];
 	atomic_uint any[SLEEPERS] = {0};
 	pthread_t device;
-	struct desk d;
+	struct driver d;
 	unsigned i;
 
-	desk_init(&d);
+	driver_init(&d);
 	d.m->fake.call_fds[2] = fd;
-	desk_open(&d, "");
-	desk_hold(&d);
+	driver_open(&d, "");
+	driver_hold(&d);
 	opts.spin_us = spin_us;
 	atomic_store(&ended, false);
 	for (i = 0; i < SLEEPERS; i++) {
@@ -382,7 +382,7 @@ static void run_sleepers(bool one_handle, uint32_t spin_us)
 		if (!i || !one_handle)
 			assert_int_equal(vscsi_queue_close(sleepers[i].queue), 0);
 	}
-	desk_close(&d);
+	driver_close(&d);
 	close(fd);
 }
 
@@ -414,13 +414,13 @@ static void test_completion_before_arming(void **state)
 	(void)state;
 	open_pair(&p, "");
 	submit_one(&p, p.a, 1);
-	desk_before_arm(serve_pair, &p);
+	driver_before_arm(serve_pair, &p);
 	assert_int_equal(vscsi_arm(p.a), 1);
 	expect_one(p.a, 1);
 	/* Another handle's: this one may sleep, and the other one is woken. */
 	assert_int_equal(vscsi_arm(p.b), 0);
 	submit_one(&p, p.b, 2);
-	desk_before_arm(serve_pair, &p);
+	driver_before_arm(serve_pair, &p);
 	assert_int_equal(vscsi_arm(p.a), 0);
 	assert_true(readable(vscsi_queue_fd(p.b)));
 	expect_one(p.b, 2);

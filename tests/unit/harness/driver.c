@@ -7,7 +7,7 @@
 #include "harness.h"
 #include "ring/split.h"
 
-void desk_init(struct desk *d)
+void driver_init(struct driver *d)
 {
 	memset(d, 0, sizeof(*d));
 	d->m = malloc(sizeof(*d->m));
@@ -15,7 +15,7 @@ void desk_init(struct desk *d)
 	model_init(d->m);
 }
 
-int desk_open_device(struct desk *d, const char *options)
+int driver_open_device(struct driver *d, const char *options)
 {
 	char address[256];
 
@@ -24,7 +24,7 @@ int desk_open_device(struct desk *d, const char *options)
 	return vscsi_dev_open(address, NULL, &d->dev);
 }
 
-void desk_open_rest(struct desk *d)
+void driver_open_rest(struct driver *d)
 {
 	const struct vscsi_queue_opts opts = {
 		.size = sizeof(opts),
@@ -33,21 +33,21 @@ void desk_open_rest(struct desk *d)
 
 	assert_int_equal(vscsi_lun_open(d->dev, 1, 2, NULL, &d->lun), 0);
 	assert_int_equal(vscsi_queue_open(d->dev, &opts, &d->queue), 0);
-	d->buf = vscsi_mem_alloc(vscsi_dev_mem(d->dev), DESK_BUF, 4096);
+	d->buf = vscsi_mem_alloc(vscsi_dev_mem(d->dev), DRIVER_BUF, 4096);
 	assert_non_null(d->buf);
-	memset(d->buf, 0, DESK_BUF);
+	memset(d->buf, 0, DRIVER_BUF);
 }
 
-void desk_open(struct desk *d, const char *options)
+void driver_open(struct driver *d, const char *options)
 {
-	int err = desk_open_device(d, options);
+	int err = driver_open_device(d, options);
 
 	if (err)
 		fail_msg("%s", vscsi_last_error());
-	desk_open_rest(d);
+	driver_open_rest(d);
 }
 
-void desk_close(struct desk *d)
+void driver_close(struct driver *d)
 {
 	const char *broken;
 
@@ -66,31 +66,31 @@ void desk_close(struct desk *d)
 	assert_string_equal(broken ? broken : "none", "none");
 }
 
-void desk_hold(struct desk *d)
+void driver_hold(struct driver *d)
 {
 	d->m->held = MODEL_ALL;
 }
 
-void desk_hold_own(struct desk *d)
+void driver_hold_own(struct driver *d)
 {
-	d->m->held = MODEL_ALL & ~(UINT64_C(1) << DESK_SHARED);
+	d->m->held = MODEL_ALL & ~(UINT64_C(1) << DRIVER_SHARED);
 }
 
-void desk_read(struct desk *d, uint64_t user_data)
+void driver_read(struct driver *d, uint64_t user_data)
 {
 	assert_int_equal(vscsi_read(d->queue, d->lun, d->buf, 0, 1, 0, user_data), 0);
 	assert_int_equal(vscsi_submit(d->queue), 0);
 }
 
-struct chain desk_take(struct desk *d)
+struct chain driver_take(struct driver *d)
 {
 	struct chain chain;
 
-	assert_true(model_take(d->m, DESK_QUEUE, &chain));
+	assert_true(model_take(d->m, DRIVER_QUEUE, &chain));
 	return chain;
 }
 
-struct vscsi_completion desk_poll(struct desk *d)
+struct vscsi_completion driver_poll(struct driver *d)
 {
 	struct vscsi_completion c;
 
@@ -99,24 +99,24 @@ struct vscsi_completion desk_poll(struct desk *d)
 	return c;
 }
 
-void desk_poll_nothing(struct desk *d)
+void driver_poll_nothing(struct driver *d)
 {
 	struct vscsi_completion c;
 
 	assert_int_equal(vscsi_poll(d->queue, &c, 1), 0);
 }
 
-struct vscsi_completion desk_answer_read(struct desk *d, const struct answer *answer)
+struct vscsi_completion driver_answer_read(struct driver *d, const struct answer *answer)
 {
 	struct chain chain;
 
-	desk_read(d, 0x1122334455667788);
-	chain = desk_take(d);
+	driver_read(d, 0x1122334455667788);
+	chain = driver_take(d);
 	model_answer(d->m, &chain, answer);
-	return desk_poll(d);
+	return driver_poll(d);
 }
 
-uint64_t desk_errors(struct desk *d)
+uint64_t driver_errors(struct driver *d)
 {
 	struct vscsi_dev_info info = {.size = sizeof(info)};
 
@@ -141,7 +141,7 @@ bool __wrap_split_arm(struct split_ring *ring)
 	return __real_split_arm(ring);
 }
 
-void desk_before_arm(void (*call)(void *ctx), void *ctx)
+void driver_before_arm(void (*call)(void *ctx), void *ctx)
 {
 	before_arm = call;
 	before_arm_ctx = ctx;
