@@ -156,8 +156,10 @@ static bool keep_writes(struct liar *liar, unsigned queue, const struct rig_chai
 	return serve(liar, queue, chain, cdb);
 }
 
-static void scribble(void)
+/* The races with the library are those that it has to survive. */
+__attribute__((no_sanitize("thread"))) static void scribble(void)
 {
+	const uint64_t fill = 0x0101010101010101u * (uint8_t)life.fill;
 	uint64_t random = 88172645463325252u;
 	char *at;
 
@@ -167,10 +169,7 @@ static void scribble(void)
 		random ^= random << 17;
 		if (at >= life.spared && at < life.spared + LIAR_BUF)
 			continue;
-		if (life.fill >= 0)
-			memset(at, life.fill, 8);
-		else
-			memcpy(at, &random, 8);
+		*(volatile uint64_t *)(void *)at = life.fill >= 0 ? fill : random;
 	}
 }
 
@@ -220,6 +219,15 @@ static void up(struct liar *liar, const char *path, const char *format, const ch
 	life.spared = liar->buf;
 }
 
+/*
+ * What the rig's thread did before is seen by this one. The completion says so, but ThreadSanitizer
+ * can't know that a ring is mapped twice.
+ */
+static void take_over(struct liar *liar)
+{
+	rig_seen(liar->rig, RIG_ANY);
+}
+
 /* Waits for so many completions of requests numbered from 0. */
 static void collect(struct liar *liar, unsigned count, int *results)
 {
@@ -241,6 +249,7 @@ static void collect(struct liar *liar, unsigned count, int *results)
 		}
 		count -= (unsigned)got;
 	}
+	take_over(liar);
 }
 
 /* Plain transfers, which leave slots as the fast paths want them. */
@@ -413,6 +422,7 @@ static void expect_the_rest_works(struct liar *liar)
 	}
 	memset(own, 0x77, sizeof(own));
 	assert_int_equal(vscsi_pwrite(liar->lun, own, sizeof(own), BLOCK * 1000, 0), 0);
+	take_over(liar);
 	assert_true(holds(block(1000), 0x77, 1));
 }
 
@@ -528,6 +538,7 @@ static void copies_of_sync_calls(void **state)
 	rig_hang_up(liar->rig);
 	assert_int_equal(pthread_join(thread, &result), 0);
 	assert_int_equal(*(int *)result, 0);
+	take_over(liar);
 	assert_true(holds(block(500), 0x5a, 4));
 	told("writes over a sync call's data", "written as the caller has them");
 }
