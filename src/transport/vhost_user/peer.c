@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "transport/vhost_user/session.h"
+#include "util/fd.h"
 
 /* The process that listens, or made the pair; 0: not known, as it is in another namespace. */
 static pid_t peer_of(int fd)
@@ -35,7 +36,7 @@ void vu_peer_note(struct vu *vu)
 	vu_peer_forget(vu);
 	vu->left_pid = peer_of(vu->fd);
 	if (vu->left_pid)
-		vu->left = (int)syscall(SYS_pidfd_open, vu->left_pid, 0);
+		vu->left = fd_raise((int)syscall(SYS_pidfd_open, vu->left_pid, 0));
 }
 
 void vu_peer_forget(struct vu *vu)
