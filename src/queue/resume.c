@@ -58,12 +58,14 @@ static bool is_undecided(const struct ioq *ioq)
 static bool is_plausible(const struct ioq *ioq, const struct slot *slot, uint32_t used_len)
 {
 	uint32_t room = sizeof(struct virtio_scsi_cmd_resp);
-	uint32_t len = used_len ? used_len : virtq_batch_len(&ioq->vq);
+	bool known = used_len != RING_LEN_UNKNOWN;
+	uint32_t len = known ? used_len : virtq_batch_len(&ioq->vq);
 
 	if (slot->expect > room)
 		room = slot->expect;
-	return len >= RESPONSE_LEAST && used_len <= room &&
-	       slot_response(slot)->response != RESPONSE_UNWRITTEN;
+	if (len < RESPONSE_LEAST || len == RING_LEN_UNKNOWN)
+		return false;
+	return (!known || len <= room) && slot_response(slot)->response != RESPONSE_UNWRITTEN;
 }
 
 /*

@@ -17,12 +17,14 @@
 #include <stdint.h>
 
 /* Largest ring size (virtio 1.4, 2.7, 2.8.10.1). */
-#define RING_MAX_SIZE 32768u
+#define RING_MAX_SIZE    32768u
+
+#define RING_LEN_UNKNOWN UINT32_MAX
 
 /**
  * struct ring_used - A used chain
  * @head: the head or id it was pushed with
- * @len: bytes written according to the device, not verified; 0 if the device gave no length
+ * @len: bytes written according to the device, not verified; RING_LEN_UNKNOWN if it gave no length
  */
 struct ring_used {
 	uint32_t head;

@@ -61,6 +61,6 @@ uint16_t order_take(struct order *order, struct ring_used *used)
 
 	order->completed--;
 	used->head = entry->head;
-	used->len = order->completed ? 0 : order->len;
+	used->len = order->completed ? RING_LEN_UNKNOWN : order->len;
 	return entry->id;
 }

@@ -63,8 +63,8 @@ void order_complete(struct order *order, unsigned count, uint32_t len);
 
 /**
  * order_take - Remove the oldest chain; it must be completed
- * @used: receives its head and length. Inside a batch only the last chain has a length: 0 for
- *	the others
+ * @used: receives its head and length. Inside a batch only the last chain has a length:
+ *	RING_LEN_UNKNOWN for the others
  *
  * Return: its id.
  */

@@ -418,7 +418,7 @@ static inline int packed_take(struct packed_ring *ring, struct ring_used *used)
 	if (unlikely(!(flags & VRING_DESC_F_WRITE))) {
 		if (packed_is_overwritten(ring, id, false))
 			return packed_mark_broken(ring, "a used id is not in flight (2.8.6)");
-		used->len = 0;
+		used->len = RING_LEN_UNKNOWN;
 	}
 	packed_retire(ring, id);
 	return 0;

@@ -28,7 +28,7 @@ static int open_batch(struct packed_ring *ring)
 	    (!(flags & VRING_DESC_F_WRITE) &&
 	     packed_is_overwritten(ring, order_first(order), count > 1)))
 		return packed_mark_broken(ring, "a used id is not in flight (2.8.8)");
-	order_complete(&ring->order, count, flags & VRING_DESC_F_WRITE ? len : 0);
+	order_complete(&ring->order, count, flags & VRING_DESC_F_WRITE ? len : RING_LEN_UNKNOWN);
 	return 0;
 }
 

@@ -232,7 +232,7 @@ static inline int virtq_take_untracked(struct virtq *vq, struct ring_used *used)
 
 /*
  * The length that an in-order device gave for the batch that was taken last, or part of it, which
- * stands for all chains in it; 0 where each chain has its own.
+ * stands for all chains in it; 0 where no device works in order.
  */
 static inline uint32_t virtq_batch_len(const struct virtq *vq)
 {

@@ -9,6 +9,9 @@
 #include "bed.h"
 #include "ring.h"
 
+/* The length that the device gives. */
+#define GIVEN 0xfffffff0u
+
 /**
  * struct course - One run
  * @taken: requests that the device has and has not given back, oldest first
@@ -95,7 +98,7 @@ static void give_one(struct course *c)
 {
 	struct bed_chain *chain = &c->taken[dice(c, c->ntaken)];
 
-	bed_give(&c->bed, chain, (uint32_t)-1);
+	bed_give(&c->bed, chain, GIVEN);
 	c->unshown += chain->chain.slots;
 	*chain = c->taken[--c->ntaken];
 }
@@ -112,7 +115,7 @@ static void give_batch(struct course *c, unsigned count)
 		bed_answer(&c->taken[i]);
 		c->unshown += batch[i].slots;
 	}
-	device_give_batch(&c->bed.dev, batch, count, (uint32_t)-1);
+	device_give_batch(&c->bed.dev, batch, count, GIVEN);
 	free(batch);
 	c->ntaken -= count;
 	memmove(c->taken, c->taken + count, c->ntaken * sizeof(*c->taken));
@@ -150,9 +153,9 @@ static void reap_some(struct course *c)
 	struct ring_used used;
 
 	while (count-- && bed_reap(&c->bed, &used)) {
-		assert_true(used.len == (uint32_t)-1 || (c->bed.opts.in_order && !used.len));
+		assert_true(used.len == GIVEN || (c->bed.opts.in_order && used.len == RING_LEN_UNKNOWN));
 		c->armed = false;
-		c->skipped += !used.len;
+		c->skipped += used.len != GIVEN;
 		c->reaped++;
 	}
 }
