@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <linux/virtio_config.h>
@@ -431,8 +432,13 @@ static void replaced_while_it_hangs(void **state)
 	static const char *const same[] = {"--lun=0:0,ram=1M,serial=SAME", NULL};
 	struct fixture *f = *state;
 	int results[3] = {0};
+	int self = (int)syscall(SYS_pidfd_open, getpid(), 0);
 	char *data;
 
+	/* Valgrind doesn't have it. */
+	if (self < 0)
+		skip();
+	close(self);
 	target_start(&f->target, "first", same);
 	open_disk(f, "?recovery=replay&timeout_ms=1000&recovery_ms=120000");
 	data = alloc_dma(f, 2 * 512);

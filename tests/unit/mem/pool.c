@@ -67,9 +67,10 @@ static void test_standard_streams_are_closed(void **state)
 		close(1);
 		close(2);
 		mem = small_pool();
-		status = vscsi_mem_register(mem, shared.addr, shared.len, shared.fd, 0);
-		_exit(status || fcntl(0, F_GETFD) != -1 || fcntl(1, F_GETFD) != -1 ||
-		      fcntl(2, F_GETFD) != -1);
+		status = vscsi_mem_register(mem, shared.addr, shared.len, shared.fd, 0) ||
+			 fcntl(0, F_GETFD) != -1 || fcntl(1, F_GETFD) != -1 ||
+			 fcntl(2, F_GETFD) != -1 || vscsi_mem_unregister(mem, shared.addr);
+		_exit(status || vscsi_mem_destroy(mem));
 	}
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_int_equal(status, 0);
