@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A device that keeps the rules of its rings and lies in what it answers: while it is opened and
- * scanned, while its LUNs are asked who they are, and in its events.
+ * A device that follows the rules of its rings but returns false data: while it is opened and
+ * scanned, while its LUNs are identified, and in its events.
  */
 #include "fuzz.h"
 

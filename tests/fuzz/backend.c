@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The back-end: connections and lies. Its rings, its messages and its disks are in the files beside
- * this one.
+ * The back-end: connections and lies. Its rings, messages and disks are in backend_*.c.
  */
 #include <errno.h>
 #include <sys/eventfd.h>

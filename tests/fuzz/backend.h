@@ -27,7 +27,7 @@
 #define BACKEND_TRACKS   4u
 #define BACKEND_SLOTS    8u
 
-/* Nobody is connected; disks are new. The input is also read by the program, from its front. */
+/* Starts unconnected, with new disks. The program also reads from the front of the input. */
 void backend_begin(struct input *in, unsigned offer);
 void backend_end(void);
 
@@ -41,7 +41,7 @@ void backend_die(void);
 /* Executes what it has, without a word about it. */
 void backend_work(void);
 
-/* Whether commands are kept until backend_give(), but for those that open a LUN. */
+/* Whether to hold commands until backend_give(), except those that open a LUN. */
 void backend_hold(bool hold);
 
 /* Answers a command that is kept, by its number; @lie: in some way. */

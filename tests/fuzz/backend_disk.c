@@ -217,7 +217,7 @@ static void answer_lie(struct ring *ring, unsigned which, unsigned how)
 		give(ring, which, RESPONSE);
 		return;
 	default:
-		/* True but for a byte of the data. */
+		/* Correct except for one byte of the data. */
 		answer(ring, which);
 		((uint8_t *)data.iov_base)[input_back(be.in) % data.iov_len] = input_back(be.in);
 	}
@@ -290,8 +290,8 @@ void backend_hold(bool hold)
 	be.hold = hold;
 }
 
-/* Those that ask what a LUN is are answered at once: opening it isn't the point. */
-static bool is_question(const struct held *held)
+/* Commands that probe a LUN are answered at once: opening it isn't the point. */
+static bool is_lun_probe(const struct held *held)
 {
 	const uint8_t *header = header_of(held);
 
@@ -310,7 +310,7 @@ void disks_serve(struct ring *ring, unsigned index)
 		manage(ring);
 		return;
 	}
-	if (be.hold && (!is_question(&ring->held[last]) || ring->dev.in_order))
+	if (be.hold && (!is_lun_probe(&ring->held[last]) || ring->dev.in_order))
 		return;
 	lie = backend_lie(&be.disk_lies);
 	if (lie == SILENCE)

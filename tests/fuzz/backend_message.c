@@ -6,9 +6,9 @@
 #include "kernel.h"
 #include "util/bits.h"
 
-#define AREA 4096u /* bytes of the account of what is in flight */
+#define AREA 4096u /* bytes of the in-flight tracking area */
 
-/* The account of what is in flight, which nobody looks into. */
+/* The in-flight tracking area; its content is never read. */
 static uint8_t area[AREA];
 
 static void put(const void *bytes, size_t len)

@@ -27,7 +27,7 @@ struct held {
  * struct ring - One ring
  * @num, @base, @addr: as the driver set them
  * @started: it is served
- * @stopped: where it stood when it was stopped
+ * @stopped: its position when it was stopped
  * @held: what was taken and not answered, in its order
  */
 struct ring {

@@ -54,7 +54,7 @@ void ring_start(struct ring *ring)
 	if (ring->base && ring->base == ring->stopped && dev->size == ring->num &&
 	    dev->desc == (void *)(uintptr_t)ring->addr.desc_user_addr)
 		return;
-	/* Nobody knows what it had that is not its own: what is taken now may be taken twice. */
+	/* The base isn't its own, so what is taken now may have been taken before. */
 	be.ring_lied |= ring->base != (packed ? 0x80008000 : 0);
 	device_detach(dev);
 	dev->desc = (void *)(uintptr_t)ring->addr.desc_user_addr;

@@ -88,7 +88,7 @@ static void set_u64(uint32_t request, uint64_t value, int fd)
 }
 
 /* Begins with what the input says was there, or empty. */
-static void hand_over_area(bool used)
+static void send_area(bool used)
 {
 	struct message_inflight area = {
 		.size = SHARED - AREA, .offset = AREA, .queues = RINGS, .entries = 16};
@@ -99,7 +99,7 @@ static void hand_over_area(bool used)
 		     1);
 }
 
-/* Rings one behind the other: 4 KiB each, 16 entries. */
+/* Consecutive rings: 4 KiB each, 16 entries. */
 static void start_ring(unsigned i, uint64_t packed)
 {
 	struct vhost_vring_state state = {.index = i, .num = 16};
@@ -139,7 +139,7 @@ static void handshake(bool packed, bool area, bool used)
 	set_u64(MSG_SET_FEATURES, want, -1);
 	send_message(MSG_SET_MEM_TABLE, MSG_VERSION, &table, 40, 40, &t.memory, 1);
 	if (area)
-		hand_over_area(used);
+		send_area(used);
 	for (i = 0; i < RINGS; i++)
 		start_ring(i, want >> 34 & 1);
 }

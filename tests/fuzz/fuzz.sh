@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# fuzz.sh PROGRAM SEEDS: lets a libFuzzer program look for VSCSI_FUZZ_SECONDS (30), and tells what
-# it did. What breaks it is left beside the program, in found/: it goes into SEEDS with its mending.
+# fuzz.sh PROGRAM SEEDS: runs a libFuzzer program for VSCSI_FUZZ_SECONDS (30) and reports what it
+# did. Inputs that fail are left in found/ next to the program: add them to SEEDS with the fix.
 set -u
 program=$1 seeds=$2
 seconds=${VSCSI_FUZZ_SECONDS:-30}

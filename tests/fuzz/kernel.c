@@ -177,7 +177,7 @@ int __wrap_clock_gettime(clockid_t clock, struct timespec *ts)
 	return 0;
 }
 
-/* Who yields or sleeps waits for something: the longer it does, the sooner its time is over. */
+/* A caller that sleeps waits for something: advances the clock, so that its timeout expires. */
 int __wrap_nanosleep(const struct timespec *wanted, struct timespec *left)
 {
 	if (!k.on)

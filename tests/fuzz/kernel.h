@@ -17,8 +17,8 @@
 /**
  * struct kernel_hooks - What the other side of sockets and eventfds does
  * @turn: something was sent, signalled, or waited for; never called inside of itself; may be NULL
- * @connect: somebody connects: 0 with the other end of the connection, which is its to close; or a
- *	negative errno; NULL: nobody listens anywhere
+ * @connect: a client connects: 0 with the other end of the connection, which the hook closes; or
+ *	a negative errno; NULL: there is no listener
  */
 struct kernel_hooks {
 	void (*turn)(void);

@@ -168,7 +168,7 @@ int __wrap_epoll_ctl(int fd, int op, int member, struct epoll_event *event)
 	return 0;
 }
 
-/* Never waits: who could wait asks the set itself by poll(). */
+/* Never waits: to wait, the library calls poll() on the set. */
 int __wrap_epoll_wait(int fd, struct epoll_event *out, int max, int timeout)
 {
 	struct set *set;

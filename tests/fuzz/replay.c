@@ -25,7 +25,7 @@ static int run_file(const char *path)
 	fclose(file);
 	if (!data)
 		return 1;
-	/* As large as it is, so that a read behind its end is seen. */
+	/* Exactly as large as the input, so that the sanitizer sees a read beyond its end. */
 	data = realloc(data, len ? len : 1);
 	LLVMFuzzerTestOneInput(data, len);
 	free(data);

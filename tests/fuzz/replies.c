@@ -182,7 +182,7 @@ ssize_t __wrap_sendmsg(int fd, const struct msghdr *msg, int flags)
 	return (ssize_t)iov->iov_len;
 }
 
-/* One descriptor beside the bytes, as the kernel would put it. */
+/* One descriptor along with the bytes, laid out as the kernel does. */
 static void give_fd(struct msghdr *msg)
 {
 	struct cmsghdr *cmsg = CMSG_FIRSTHDR(msg);

@@ -17,7 +17,7 @@
 #include "virtio/device.h"
 
 #define EVENTS   1u
-#define QUEUE    3u /* the second request queue: the first is for those who share */
+#define QUEUE    3u /* the second request queue: the first is the shared one */
 #define REQUESTS 256u
 #define TAKEN    32u
 #define BLOCKS   8u

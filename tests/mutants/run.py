@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Makes small wrong changes to the library, one at a time, and sees whether a test notices.
 
-run.py [--sample N] [--seed N] [--minutes N] [--only TEXT] [--jobs N] [--patience SECONDS]
+run.py [--sample N] [--seed N] [--minutes N] [--only TEXT] [--jobs N] [--timeout SECONDS]
        [--root DIR] [LIST...]
 run.py --check [LIST...]    only sees whether each change still applies
 
-A LIST (default: all *.txt beside this program) has blocks separated by empty lines; lines that begin
+A LIST (default: all *.txt in this folder) has blocks separated by empty lines; lines that begin
 with # are comments:
 
     file src/ring/split.c       file of the change
@@ -44,7 +44,7 @@ BUILDS = {
     "plain": ["-Dbuildtype=plain", "-Doptimization=0", "-Ddebug=false", "-Db_ndebug=false"],
     "sanitized": ["-Dbuildtype=debug", "-Doptimization=1", "-Db_sanitize=address,undefined"],
 }
-# A test that passes without the change in T seconds has --patience and so many times T with it.
+# A test that passes without the change in T seconds has --timeout and so many times T with it.
 TIMES = 10
 FAILED_CASE = re.compile(r"\[ +FAILED +\] (\S+)")
 BUILD_LIMIT = 1200
@@ -185,8 +185,8 @@ def run_test(test, folder, limit):
 class Worker:
     """A copy of the sources with its builds."""
 
-    def __init__(self, root, scratch, patience):
-        self.scratch, self.patience, self.dirs, self.limits = scratch, patience, {}, {}
+    def __init__(self, root, scratch, timeout):
+        self.scratch, self.timeout, self.dirs, self.limits = scratch, timeout, {}, {}
         self.source = scratch / "source"
         self.source.mkdir(parents=True, exist_ok=True)
         copy_tree(root, self.source)
@@ -231,10 +231,10 @@ class Worker:
             passed, why = run_test(test, self.dirs[build][0], test["timeout"] * 10)
             if not passed:
                 raise Broken(f"{name} fails without any change: {why}")
-            self.limits[build, name] = self.patience + TIMES * (time.monotonic() - start)
+            self.limits[build, name] = self.timeout + TIMES * (time.monotonic() - start)
         return self.limits[build, name]
 
-    def judge(self, mutant):
+    def try_mutant(self, mutant):
         """What becomes of a change, and why."""
         path = self.source / mutant.file
         try:
@@ -265,7 +265,7 @@ def work(worker, todo, verdicts, end):
         except queue.Empty:
             return
         start = time.monotonic()
-        verdict, why = worker.judge(mutant)
+        verdict, why = worker.try_mutant(mutant)
         verdicts.append(verdict)
         print(f"{verdict:9} {mutant}: {why}, {time.monotonic() - start:.0f} s", flush=True)
 
@@ -287,7 +287,7 @@ def main():
     parser.add_argument("--minutes", type=float, default=24 * 60)
     parser.add_argument("--only", default="")
     parser.add_argument("--jobs", type=int, default=min(2, os.cpu_count() or 1))
-    parser.add_argument("--patience", type=float, default=30, help="seconds")
+    parser.add_argument("--timeout", type=float, default=30, help="seconds")
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--root", type=pathlib.Path, default=HERE.parent.parent)
     parser.add_argument("lists", nargs="*", type=pathlib.Path)
@@ -302,7 +302,7 @@ def main():
     chosen, verdicts, todo = choose(mutants, options), [], queue.Queue()
     for mutant in chosen:
         todo.put(mutant)
-    workers = [Worker(root, root / "build/mutants" / str(i), options.patience) for i in range(options.jobs)]
+    workers = [Worker(root, root / "build/mutants" / str(i), options.timeout) for i in range(options.jobs)]
     threads = [threading.Thread(target=work, args=(worker, todo, verdicts, end)) for worker in workers]
     for thread in threads:
         thread.start()

@@ -55,7 +55,7 @@ def run(root, blocks, *options):
     """Exit status and output of run.py with a list of these blocks."""
     path = root / "list.txt"
     path.write_text("# a comment\n\n" + "".join(blocks))
-    done = subprocess.run([sys.executable, RUN, "--root", root, "--patience", "1", *options, path], timeout=240,
+    done = subprocess.run([sys.executable, RUN, "--root", root, "--timeout", "1", *options, path], timeout=240,
                           text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     return done.returncode, done.stdout
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Addresses and their options: every one of the table, and everything that is no option. */
+/* Addresses and their options: every option of the table, and everything invalid. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -244,7 +244,7 @@ static void test_options_in_the_struct(void **state)
 		assert_int_equal(address_check(&bad[i]), -EINVAL);
 }
 
-/* Random text behind the '?' is refused or taken, and never more. */
+/* Random text after the '?' is either refused or accepted, with no other effect. */
 static void test_random_addresses(void **state)
 {
 	static const char letters[] = "queuesmxnrot_=&?0123456789KMGToff-: ";

@@ -50,7 +50,7 @@ static struct vscsi_lun_info info_of(const struct driver *d)
 	return info;
 }
 
-static void expect_sentence(const char *says)
+static void expect_error_text(const char *says)
 {
 	if (!strstr(vscsi_last_error(), says))
 		fail_msg("\"%s\" doesn't say \"%s\"", vscsi_last_error(), says);
@@ -76,11 +76,11 @@ static void test_no_medium(void **state)
 		assert_int_equal(info_of(&d).block_size, 0);
 		assert_int_equal(info_of(&d).max_blocks, 0);
 		assert_int_equal(vscsi_pread(d.lun, block, 512, 0), -EINVAL);
-		expect_sentence("LUN 1:2 has no blocks");
+		expect_error_text("LUN 1:2 has no blocks");
 		assert_int_equal(vscsi_lun_refresh(d.lun), 0);
 		d.m->nsaid = 0;
 		assert_int_equal(vscsi_lun_refresh(d.lun), -EPROTO);
-		expect_sentence("now has blocks of 512 bytes instead of 0; open it again");
+		expect_error_text("now has blocks of 512 bytes instead of 0; open it again");
 		assert_int_equal(info_of(&d).blocks, 0);
 		driver_close(&d);
 	}
@@ -120,7 +120,7 @@ static void test_old_disks(void **state)
 	/* More than the short form can say, and the long one is not known. */
 	d.m->nsaid = 2;
 	assert_int_equal(vscsi_lun_refresh(d.lun), -EPROTO);
-	expect_sentence("a capacity that can't be");
+	expect_error_text("a capacity that can't be");
 	assert_int_equal(info_of(&d).blocks, MODEL_BLOCKS);
 	driver_close(&d);
 }
@@ -152,7 +152,7 @@ static void test_capacities_that_cannot_be(void **state)
 		if (!results[i])
 			assert_int_equal(info_of(&d).blocks, MODEL_BLOCKS);
 		else
-			expect_sentence(results[i] == -EIO ? "3/11/00" : "a capacity that can't");
+			expect_error_text(results[i] == -EIO ? "3/11/00" : "a capacity that can't");
 		driver_close(&d);
 	}
 }
@@ -292,7 +292,7 @@ static void test_no_identity(void **state)
 	for (i = 0; i < ARRAY_LEN(said); i++) {
 		driver_init(&d);
 		assert_int_equal(open_saying(&d, &said[i], 1), expected[i].err);
-		expect_sentence(expected[i].says);
+		expect_error_text(expected[i].says);
 		driver_close(&d);
 	}
 }
@@ -315,7 +315,7 @@ static void test_silence(void **state)
 		d.m->unanswered = i + 1;
 		assert_int_equal(driver_open_device(&d, "timeout_ms=5"), 0);
 		assert_int_equal(vscsi_lun_open(d.dev, 1, 2, NULL, &d.lun), -ETIMEDOUT);
-		expect_sentence("no answer in 5 ms");
+		expect_error_text("no answer in 5 ms");
 		assert_int_equal(d.m->commands, i + 1);
 		driver_close(&d);
 	}

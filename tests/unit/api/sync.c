@@ -83,7 +83,7 @@ static void test_ranges_that_make_no_sense(void **state)
 	driver_close(&d);
 }
 
-/* A call that gave up: the late answer changes nothing of the caller's, and everything is freed. */
+/* A call that timed out: the late answer leaves the caller's memory alone; all is freed. */
 static void test_late_answer(void **state)
 {
 	uint8_t data[512];
@@ -118,7 +118,7 @@ static void test_late_answer(void **state)
 	driver_close(&d);
 }
 
-/* Nobody waits for it any more: a busy device is not asked again. */
+/* The call has been abandoned: its command isn't retried when the device is busy. */
 static void test_late_answer_that_is_busy(void **state)
 {
 	struct answer busy = {.status = 0x08, .used_len = RESPONSE_BYTES};
@@ -142,7 +142,7 @@ static void test_late_answer_that_is_busy(void **state)
 	driver_close(&d);
 }
 
-/* The device goes with calls that nobody waits for: freed with it, after it was reset. */
+/* Abandoned calls are freed when the device is closed, after its reset. */
 static void test_closing_with_abandoned_calls(void **state)
 {
 	struct driver d;
@@ -177,7 +177,7 @@ static void test_abandoned_calls_give_their_credit_back(void **state)
 	driver_close(&d);
 }
 
-static void test_sentence_says_what_the_device_said(void **state)
+static void test_error_text_names_the_sense_data(void **state)
 {
 	struct vscsi_command command = {.size = sizeof(command), .cdb_len = 6};
 	struct vscsi_completion c;
@@ -298,7 +298,7 @@ int sync_tests(void)
 		cmocka_unit_test(test_late_answer_that_is_busy),
 		cmocka_unit_test(test_closing_with_abandoned_calls),
 		cmocka_unit_test(test_abandoned_calls_give_their_credit_back),
-		cmocka_unit_test(test_sentence_says_what_the_device_said),
+		cmocka_unit_test(test_error_text_names_the_sense_data),
 		cmocka_unit_test(test_command_with_data),
 		cmocka_unit_test(test_unmap_and_zeroes_in_parts),
 		cmocka_unit_test(test_calls_from_several_threads),

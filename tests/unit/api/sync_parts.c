@@ -13,13 +13,13 @@
 #define UNKNOWN    MODEL_SENSE(5, 0x20)
 #define BAD_MEDIUM MODEL_SENSE(3, 0x11)
 
-static void expect_sentence(const char *says)
+static void expect_error_text(const char *says)
 {
 	if (!strstr(vscsi_last_error(), says))
 		fail_msg("\"%s\" doesn't say \"%s\"", vscsi_last_error(), says);
 }
 
-/* Parts get smaller with the memory that is left, down to a block, and then there is a sentence. */
+/* Parts shrink with the free memory, down to one block; then the call fails with a message. */
 static void test_little_memory(void **state)
 {
 	static char data[64 * MODEL_BLOCK];
@@ -42,7 +42,7 @@ static void test_little_memory(void **state)
 	assert_in_range(count, 16, ARRAY_LEN(pieces) - 1);
 	before = d.m->commands;
 	assert_int_equal(vscsi_pread(d.lun, data, sizeof(data), 0), -ENOMEM);
-	expect_sentence("give the device a larger pool");
+	expect_error_text("give the device a larger pool");
 	assert_int_equal(vscsi_sync_compare_and_write(d.lun, data, data, 512, 0), -ENOMEM);
 	assert_int_equal(d.m->commands, before);
 	/* Room for eight blocks. */
@@ -72,10 +72,10 @@ static void test_no_room_in_the_ring(void **state)
 	for (left = 0; left < 100; left++) {
 		if (vscsi_pread(d.lun, block, 512, 0) == -EBUSY)
 			break;
-		expect_sentence("no answer in 5 ms");
+		expect_error_text("no answer in 5 ms");
 	}
 	assert_in_range(left, 1, 99);
-	expect_sentence("no slot of the queue became free in 5 ms");
+	expect_error_text("no slot of the queue became free in 5 ms");
 	assert_int_equal(model_waiting(d.m, sync_queue), left);
 	/* What comes back makes room, within the call that needs it. */
 	model_release(d.m, sync_queue);
@@ -105,9 +105,9 @@ static void test_a_part_that_fails(void **state)
 	d.m->nsaid = ARRAY_LEN(said);
 	before = d.m->commands;
 	assert_int_equal(vscsi_sync_unmap(d.lun, ranges, 2), -EIO);
-	expect_sentence("vscsi_sync_unmap: unmap on LUN 1:2");
+	expect_error_text("vscsi_sync_unmap: unmap on LUN 1:2");
 	assert_int_equal(vscsi_sync_write_zeroes(d.lun, 512 * UINT64_C(0x30000), 0, 0), -EIO);
-	expect_sentence("3/11/00");
+	expect_error_text("3/11/00");
 	assert_int_equal(vscsi_pread(d.lun, data, sizeof(data), 0), -EIO);
 	assert_int_equal(d.m->commands - before, 3);
 	driver_close(&d);
@@ -159,7 +159,7 @@ static void test_compare_and_write_that_makes_no_sense(void **state)
 	assert_int_equal(vscsi_sync_compare_and_write(d.lun, data, data, 0, 0), 0);
 	assert_int_equal(vscsi_sync_compare_and_write(d.lun, data, data, 511, 0), -EINVAL);
 	assert_int_equal(vscsi_sync_compare_and_write(d.lun, data, data, 5 * 512, 0), -E2BIG);
-	expect_sentence("takes 4 blocks of 512");
+	expect_error_text("takes 4 blocks of 512");
 	assert_int_equal(d.m->commands, before);
 	driver_close(&d);
 	/* A disk that says nothing of it. */
@@ -198,7 +198,7 @@ static void test_segments_of_a_command(void **state)
 	assert_memory_equal(in_data, answer, sizeof(in_data));
 	command.out = NULL;
 	assert_int_equal(vscsi_sync_command(d.lun, &command, NULL), -EINVAL);
-	expect_sentence("no array of them");
+	expect_error_text("no array of them");
 	command.out_count = 0;
 	command.in = NULL;
 	assert_int_equal(vscsi_sync_command(d.lun, &command, NULL), -EINVAL);
@@ -211,8 +211,8 @@ static void test_segments_of_a_command(void **state)
 	driver_close(&d);
 }
 
-/* What is told of an end: the device's own words as far as it has any. */
-static void test_sentences(void **state)
+/* The error text of a failed command: what the device reported, if anything. */
+static void test_error_texts(void **state)
 {
 	static const struct {
 		struct answer end;
@@ -252,7 +252,7 @@ static void test_sentences(void **state)
 		d.m->said = &said;
 		d.m->nsaid = 1;
 		assert_int_equal(vscsi_sync_flush(d.lun), table[i].err);
-		expect_sentence(table[i].says);
+		expect_error_text(table[i].says);
 		d.m->nsaid = 0;
 	}
 	driver_close(&d);
@@ -304,7 +304,7 @@ static void test_flush_without_a_cache(void **state)
 		driver_open(&d, "");
 		if (vscsi_sync_flush(d.lun) != result)
 			fail_msg("row %u: %s", i, vscsi_last_error());
-		/* Whoever sends the command himself sees what was answered. */
+		/* A caller that sends the raw command sees the device's answer. */
 		if (rows[i / 3].end.status == 2)
 			assert_int_not_equal(vscsi_sync_command(d.lun, &raw, NULL), 0);
 		d.m->nsaid = 0;
@@ -382,7 +382,7 @@ int sync_parts_tests(void)
 		cmocka_unit_test(test_zeroes_as_data),
 		cmocka_unit_test(test_compare_and_write_that_makes_no_sense),
 		cmocka_unit_test(test_segments_of_a_command),
-		cmocka_unit_test(test_sentences),
+		cmocka_unit_test(test_error_texts),
 		cmocka_unit_test(test_flush_without_a_cache),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_full),

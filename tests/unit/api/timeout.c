@@ -47,16 +47,16 @@ static void test_not_sent(void **state)
 {
 	char byte = 0;
 	struct iovec one = {.iov_base = &byte, .iov_len = 1};
-	struct vscsi_command both_ways = unit_ready;
+	struct vscsi_command bidirectional = unit_ready;
 	struct vscsi_completion c = {.result = 12345};
 	struct driver d;
 
 	(void)state;
-	both_ways.in = both_ways.out = &one;
-	both_ways.in_count = both_ways.out_count = 1;
+	bidirectional.in = bidirectional.out = &one;
+	bidirectional.in_count = bidirectional.out_count = 1;
 	driver_init(&d);
 	driver_open(&d, "inout=off");
-	assert_int_equal(vscsi_sync_command(d.lun, &both_ways, &c), -EOPNOTSUPP);
+	assert_int_equal(vscsi_sync_command(d.lun, &bidirectional, &c), -EOPNOTSUPP);
 	assert_int_equal(c.result, 12345);
 	driver_close(&d);
 }

@@ -159,7 +159,7 @@ static void test_comes_back_with_less(void **state)
 	}
 }
 
-/* What breaks a rule of the transport isn't looked for again. */
+/* A device that breaks a rule of the transport isn't reconnected. */
 static void test_broken_transport(void **state)
 {
 	struct driver d;

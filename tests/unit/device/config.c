@@ -237,7 +237,7 @@ static void test_a_change_is_seen(void **state)
 	d.m->fake.config.max_lun = htole32(6);
 	d.m->fake.config.max_sectors = htole32(77);
 	assert_int_equal(info_of(&d).max_lun, 7);
-	d.m->fake.news = TRANSPORT_CONFIG;
+	d.m->fake.events = TRANSPORT_CONFIG;
 	assert_int_equal(vscsi_dev_poll_events(d.dev, events, 2), 1);
 	assert_int_equal(events[0].type, VSCSI_EVENT_CONFIG);
 	assert_int_equal(info_of(&d).max_lun, 6);
@@ -267,7 +267,7 @@ static void test_a_change_that_cannot_be_read(void **state)
 			d.m->fake.fail = FAKE_READ_CONFIG;
 			d.m->fake.fail_err = -ETIMEDOUT;
 		}
-		d.m->fake.news = TRANSPORT_CONFIG;
+		d.m->fake.events = TRANSPORT_CONFIG;
 		assert_int_equal(vscsi_dev_poll_events(d.dev, events, 2), 1);
 		after = info_of(&d);
 		assert_memory_equal(&before, &after, sizeof(before));
@@ -292,7 +292,7 @@ static void test_nothing_is_written_under_load(void **state)
 	driver_read(&d, 1);
 	d.m->fake.config.sense_size = htole32(18);
 	d.m->fake.config.cdb_size = htole32(16);
-	d.m->fake.news = TRANSPORT_CONFIG;
+	d.m->fake.events = TRANSPORT_CONFIG;
 	assert_int_equal(vscsi_dev_poll_events(d.dev, events, 2), 1);
 	assert_int_equal(fake_count(&d.m->fake, FAKE_WRITE_CONFIG), 0);
 	chain = driver_take(&d);

@@ -149,7 +149,7 @@ static void test_events_that_say_nothing(void **state)
 	before = d.m->commands;
 	assert_true(model_event(d.m, 0, nowhere, 0));
 	assert_int_equal(hear(&d, &event, 1), 0);
-	/* Types and reasons that nobody knows, and asynchronous ones that nobody subscribed to. */
+	/* Unknown types and reasons, and asynchronous notifications without a subscription. */
 	assert_int_equal(tell(&d, 4, 1, 2, 0, &event), 0);
 	assert_int_equal(tell(&d, 0x7fffffff, 1, 2, 1, &event), 0);
 	assert_int_equal(tell(&d, 1, 1, 2, 3, &event), 0);
@@ -312,8 +312,8 @@ static void test_sizes_of_the_buffers(void **state)
 	}
 }
 
-/* The same news as sense data: for the application it is the same event, and only once. */
-static void test_news_by_unit_attention(void **state)
+/* The same change as sense data: the application gets one event, the same as before. */
+static void test_event_by_unit_attention(void **state)
 {
 	static const struct {
 		uint8_t asc;
@@ -450,7 +450,7 @@ int event_tests(void)
 		cmocka_unit_test(test_all_buffers_filled),
 		cmocka_unit_test(test_random_events),
 		cmocka_unit_test(test_sizes_of_the_buffers),
-		cmocka_unit_test(test_news_by_unit_attention),
+		cmocka_unit_test(test_event_by_unit_attention),
 		cmocka_unit_test(test_list_of_luns_changed),
 		cmocka_unit_test(test_scan_goes_to_the_last),
 	};

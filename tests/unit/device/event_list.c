@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * When the list of events is told of: while it has some, and when a scan was asked for since the
- * last look, whoever looks meanwhile.
+ * When the list of events signals its descriptor: while it has events, and when a scan was
+ * requested since the last check, even if another thread checks meanwhile.
  */
 #include <poll.h>
 #include <sys/eventfd.h>
@@ -70,7 +70,7 @@ static void test_events(void **state)
 	assert_false(is_told());
 }
 
-/* The other thread asks when this one has looked for that, and takes events afterwards. */
+/* The other thread requests a scan after this one checked for that, before it takes events. */
 static void test_asked_for_during_a_look(void **state)
 {
 	(void)state;
@@ -90,7 +90,7 @@ static void test_asked_for_during_a_look(void **state)
 	assert_true(is_told());
 }
 
-/* Nobody can scan now, or it failed: that alone doesn't call for the next look. */
+/* A scan isn't possible now, or it failed: that alone doesn't signal the descriptor again. */
 static void test_scan_that_has_to_wait(void **state)
 {
 	(void)state;

@@ -75,10 +75,10 @@ static void fill_list(struct driver *d)
 	}
 }
 
-/* What finds no room is owed to its LUN, each kind once, and told when the list is empty. */
+/* Events that don't fit stay pending on their LUN, one of each kind, until the list is empty. */
 static void test_changes_that_do_not_fit(void **state)
 {
-	static const struct vscsi_event owed[] = {
+	static const struct vscsi_event pending[] = {
 		{.type = VSCSI_EVENT_CHANGED, .code = 0x2afe},
 		{.type = VSCSI_EVENT_RESIZED, .target = 1, .lun = 2, .code = 0x2a09},
 		{.type = VSCSI_EVENT_CHANGED, .target = 1, .lun = 2, .code = 0x2a02},
@@ -105,15 +105,15 @@ static void test_changes_that_do_not_fit(void **state)
 	assert_int_equal(hear(&d, events, 126), 126);
 	for (i = 0; i < 126; i++)
 		assert_int_equal(events[i].code, 0x2a80 + i);
-	assert_int_equal(hear(&d, events, 256), ARRAY_LEN(owed));
+	assert_int_equal(hear(&d, events, 256), ARRAY_LEN(pending));
 	/* The last of three codes is what a change is told with. */
-	for (i = 0; i < ARRAY_LEN(owed); i++)
-		assert_memory_equal(&events[i], &owed[i], sizeof(owed[i]));
+	for (i = 0; i < ARRAY_LEN(pending); i++)
+		assert_memory_equal(&events[i], &pending[i], sizeof(pending[i]));
 	assert_int_equal(hear(&d, events, 256), 0);
 	driver_close(&d);
 }
 
-/* A unit that is gone when its turn comes is owed nothing but that. */
+/* For a unit that is gone by then only its removal is reported. */
 static void test_change_of_what_is_gone(void **state)
 {
 	struct vscsi_event events[256];
@@ -182,7 +182,7 @@ static void test_configuration_after_a_flood(void **state)
 	open_scanned(&d);
 	fill_list(&d);
 	for (i = 0; i < 3; i++) {
-		d.m->fake.news = TRANSPORT_CONFIG;
+		d.m->fake.events = TRANSPORT_CONFIG;
 		assert_int_equal(hear(&d, NULL, 0), 0);
 	}
 	assert_int_equal(hear(&d, events, 256), 128);
@@ -209,7 +209,7 @@ static void test_loss_after_a_flood(void **state)
 		if (i % 16 == 15)
 			assert_true(hear(&d, events, 0) >= 0);
 	}
-	d.m->fake.news = TRANSPORT_BROKEN;
+	d.m->fake.events = TRANSPORT_BROKEN;
 	heard = hear(&d, events, 256);
 	assert_true(heard > 0);
 	assert_int_equal(events[heard - 1].type, VSCSI_EVENT_LOST);

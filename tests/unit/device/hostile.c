@@ -292,7 +292,7 @@ static void test_needs_reset(void **state)
 	CONFORMS("R-STAT-04", "R-STAT-07", "R-NOTIF-03");
 	open_busy(&b);
 	b.d.m->fake.insist = VIRTIO_CONFIG_S_NEEDS_RESET;
-	b.d.m->fake.news = TRANSPORT_CONFIG;
+	b.d.m->fake.events = TRANSPORT_CONFIG;
 	assert_int_equal(vscsi_dev_poll_events(b.d.dev, event, 1), 1);
 	assert_int_equal(event[0].type, VSCSI_EVENT_CONFIG);
 	expect_lost(&b, "needs a reset");
@@ -305,7 +305,7 @@ static void test_transport_says_broken(void **state)
 
 	(void)state;
 	open_busy(&b);
-	b.d.m->fake.news = TRANSPORT_BROKEN;
+	b.d.m->fake.events = TRANSPORT_BROKEN;
 	/* Found by polling alone, by the time that passes and not by the number of polls. */
 	for (i = 0; i < 50; i++) {
 		struct vscsi_completion c;
@@ -364,7 +364,7 @@ static void test_lost_with_work_half_done(void **state)
 		model_answer(b.d.m, &chain, &busy);
 	}
 	driver_poll_nothing(&b.d);
-	b.d.m->fake.news = TRANSPORT_BROKEN;
+	b.d.m->fake.events = TRANSPORT_BROKEN;
 	assert_int_equal(vscsi_dev_poll_events(b.d.dev, NULL, 0), -ENOTCONN);
 	/* The one that was good stays good. */
 	assert_int_equal(vscsi_poll(b.queues[1], &c, 1), 1);

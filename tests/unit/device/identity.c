@@ -19,8 +19,8 @@
 #define TYPE_CDROM   5
 
 /*
- * What the device does at a command of this kind on the shared queue. Returns whether the command
- * is not served, nor what is behind it.
+ * What the device does on a command of this kind on the shared queue. Returns true if it processes
+ * neither this command nor those after it.
  */
 static uint8_t fatal;
 static bool (*happens)(struct model *m);
@@ -223,8 +223,8 @@ static void test_never_opened(void **state)
 	driver_close(&d);
 }
 
-/* A device that can't move data both ways any more is not sent such a command again. */
-static void test_both_ways_no_more(void **state)
+/* A device that has lost support for bidirectional commands isn't sent one again. */
+static void test_bidirectional_no_more(void **state)
 {
 	struct vscsi_completion done;
 	struct chain chain;
@@ -294,8 +294,8 @@ static void expect_works(struct driver *d, struct vscsi_lun *lun)
 enum comes { BY_EVENT, BY_LOSS, NEVER };
 
 /*
- * A LUN that is missing when its device is back is given up. If it comes after all its handle works
- * as before; and whether it comes or is closed, the other LUN has the fast path all the time.
+ * A LUN that is missing after the reconnect fails. If it appears later, its handle works as before;
+ * whether it appears or is closed, the other LUN has the fast path all the time.
  */
 static void run_missing(enum comes comes)
 {
@@ -354,7 +354,7 @@ int identity_tests(void)
 		cmocka_unit_test(test_never_opened),
 		cmocka_unit_test(test_opened_across_a_swap),
 		cmocka_unit_test(test_swapped_for_ever),
-		cmocka_unit_test(test_both_ways_no_more),
+		cmocka_unit_test(test_bidirectional_no_more),
 		cmocka_unit_test(test_missing),
 	};
 

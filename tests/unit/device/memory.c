@@ -90,7 +90,7 @@ static void test_memory_joins_a_running_device(void **state)
 	}
 }
 
-/* Stopped all, changed, started all, each where it stood. */
+/* All rings are stopped, the memory changes, and each ring resumes at its position. */
 static void test_rings_are_stopped_for_the_change(void **state)
 {
 	static const enum fake_call order[] = {
@@ -308,7 +308,7 @@ static void test_memory_leaves_a_lost_device(void **state)
 	driver_init(&d);
 	driver_open(&d, "");
 	assert_int_equal(add(&d, &a, 0), 0);
-	d.m->fake.news = TRANSPORT_BROKEN;
+	d.m->fake.events = TRANSPORT_BROKEN;
 	vscsi_dev_poll_events(d.dev, NULL, 0);
 	assert_int_equal(drop(&d, &a, 0), 0);
 	assert_int_equal(add(&d, &a, 0), -ENOTCONN);
@@ -393,7 +393,7 @@ static void warm_up(struct driver *d, int (*prepare)(struct driver *d, struct ar
 	}
 }
 
-static void open_desk(struct driver *d, const char *options)
+static void open_with_queue(struct driver *d, const char *options)
 {
 	const struct vscsi_queue_opts opts = {.size = sizeof(opts), .flags = VSCSI_QUEUE_SHARED};
 	bool shared = strcmp(options, "shared") == 0;
@@ -423,7 +423,7 @@ static void test_memory_leaves_while_a_request_is_prepared(void **state)
 
 		areas_make(&a);
 		driver_init(&d);
-		open_desk(&d, options[i % ARRAY_LEN(options)]);
+		open_with_queue(&d, options[i % ARRAY_LEN(options)]);
 		pool.base = d.buf;
 		found_by = &d;
 		found_in = &a;

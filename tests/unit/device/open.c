@@ -107,8 +107,8 @@ static uint64_t in_use(struct vscsi_mem *mem)
 }
 
 /*
- * Inside of a reset this takes the pool's lock behind the device's, which only a test does; and
- * ThreadSanitizer minds, as others have them the other way round.
+ * Within a reset this takes the pool's lock while it holds the device's, which only this test does.
+ * ThreadSanitizer reports it, because other code takes them in the opposite order.
  */
 #ifdef __SANITIZE_THREAD__
 #define ASKED_INSIDE false
@@ -168,7 +168,7 @@ static void test_memory_stays_until_the_reset(void **state)
 	driver_close(&d);
 }
 
-/* Each call fails in its turn. Nothing is left behind, and the device knows that it failed. */
+/* Each call fails in turn. Nothing leaks, and the device is told of the failure. */
 static void test_any_call_may_fail(void **state)
 {
 	unsigned skip;

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A device that comes back and is lost once more, again and again: it is looked for less and less
- * often, and no longer than its limit says, until it has shown that it works. And what else ends
- * the search.
+ * A device that comes back and is lost again, many times: reconnects are tried less and less often,
+ * for at most recovery_ms in all, until the device has proved stable. And what else ends them.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -165,7 +164,7 @@ static void test_taken_away_while_looked_for(void **state)
 	driver_close(&d);
 }
 
-/* A device that breaks the protocol over new memory isn't looked for; one that hangs up is. */
+/* A protocol error over new memory means no reconnect; a closed connection means one. */
 static void test_lost_over_memory(void **state)
 {
 	const int errors[] = {-EPROTO, -ENOTCONN};
@@ -235,7 +234,7 @@ static void test_log_names_the_call(void **state)
 				vscsi_pread(d.lun, block, 512, 0);
 		}
 		assert_memory_equal(line, names[i], strlen(names[i]));
-		/* A control call in between leaves no name behind. */
+		/* A control call in between doesn't leave its name in the text. */
 		assert_int_equal(vscsi_lun_close(NULL), 0);
 	}
 	assert_int_equal(vscsi_set_log(VSCSI_LOG_DEBUG, NULL, NULL), 0);

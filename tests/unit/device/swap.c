@@ -101,7 +101,7 @@ static void test_removed_before_it_was_opened(void **state)
 	driver_close(&d);
 }
 
-/* Every kind of queue, and no scan before. A handle that is opened anew is for the new disk. */
+/* Every kind of queue, and no scan before. A new handle is for the new disk. */
 static void test_removed(void **state)
 {
 	static const char *const options[] = {"", "indirect=off", "packed=off"};
@@ -249,8 +249,8 @@ static void refuse_read(struct driver *d, struct vscsi_lun *lun, uint8_t key, ui
 }
 
 /*
- * Nobody looks for events. The one that tells of the removal was posted before the new disk's first
- * unit attention, or before the answer that no disk is there, and counts before all that follows.
+ * No thread polls for events. The removal event was posted before the new disk's first unit
+ * attention, or before the answer that no disk is there, and takes effect before all that follows.
  */
 static void test_removed_unseen(void **state)
 {
@@ -431,7 +431,7 @@ static void test_the_same_disk_by_sense(void **state)
 	driver_close(&d);
 }
 
-/* By an event, as a device may send it beside. Which disk it is is asked here too. */
+/* By an event, which a device may send as well. The disk is revalidated here too. */
 static void test_another_disk_by_event(void **state)
 {
 	static const uint32_t reasons[] = {0x033f, 0x053f};
@@ -455,8 +455,8 @@ static void test_another_disk_by_event(void **state)
 }
 
 /*
- * Who is asked for its serial number is the same one; or doesn't tell, which holds requests back
- * until it does; or another one.
+ * A disk that is asked for its serial number is the same one; or doesn't report it, which holds
+ * requests back until it does; or is another one.
  */
 static void test_another_disk_by_scan(void **state)
 {

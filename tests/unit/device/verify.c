@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A device is back: before requests are sent to its LUNs again, these are revalidated, on each
- * connection anew. What becomes of the questions when the connection ends in the middle.
+ * After each reconnect the LUNs are revalidated before requests are sent to them again. What
+ * happens to the probe commands when the connection is lost in the middle.
  */
 #include <errno.h>
 #include <string.h>
@@ -19,7 +19,7 @@ static uint32_t state_of(struct driver *d)
 	return info.state;
 }
 
-/* One look after the pause between two attempts, however many there were. */
+/* Tries once, when the pause between two attempts is over, however many there were. */
 static void look_once(struct driver *d)
 {
 	loss_away = false;
@@ -27,21 +27,21 @@ static void look_once(struct driver *d)
 	loss_look(d);
 }
 
-/* The device is back, and answers nothing of what it is asked about its LUNs. */
-static void begin_to_verify(struct driver *d, unsigned questions)
+/* The device is back and answers no probe command. */
+static void begin_to_verify(struct driver *d, unsigned probes)
 {
 	loss_lose(d);
 	d->m->held = MODEL_ALL;
 	look_once(d);
 	assert_int_equal(state_of(d), VSCSI_DEV_RUNNING);
-	assert_in_range(model_waiting(d->m, DRIVER_SHARED), questions, questions + 1);
+	assert_in_range(model_waiting(d->m, DRIVER_SHARED), probes, probes + 1);
 	/* Nothing is sent to a LUN in doubt. */
 	driver_poll_nothing(d);
 	assert_int_equal(model_waiting(d->m, DRIVER_QUEUE), 0);
 }
 
-/* Answers all questions, that which waits too. */
-static void answer_questions(struct driver *d)
+/* Answers all probe commands, including the one that waits. */
+static void answer_probes(struct driver *d)
 {
 	d->m->held = UINT64_C(1) << DRIVER_QUEUE;
 	model_release(d->m, DRIVER_SHARED);
@@ -62,7 +62,7 @@ static void test_each_connection_is_verified(void **state)
 	assert_int_equal(vscsi_write(d.queue, d.lun, d.buf, 0, 1, 0, 7), 0);
 	assert_int_equal(vscsi_submit(d.queue), 0);
 	begin_to_verify(&d, 1);
-	answer_questions(&d);
+	answer_probes(&d);
 	loss_lose(&d);
 	d.m->serial = "SN43";
 	d.m->held = 0;
@@ -88,8 +88,8 @@ static void answer_busy(struct driver *d)
 	}
 }
 
-/* The disk is busy: the question waits to be asked again, and is ended with its connection. */
-static void test_questions_in_backoff(void **state)
+/* The disk is busy: the probe waits for its retry, and ends with its connection. */
+static void test_probes_in_backoff(void **state)
 {
 	struct driver d;
 	unsigned i;
@@ -103,7 +103,7 @@ static void test_questions_in_backoff(void **state)
 		loss_look(&d);
 	}
 	begin_to_verify(&d, 1);
-	answer_questions(&d);
+	answer_probes(&d);
 	driver_poll_nothing(&d);
 	loss_serve(&d, 1);
 	driver_close(&d);
@@ -121,13 +121,13 @@ static void test_lun_closed_meanwhile(void **state)
 	loss_read(&d, 1);
 	begin_to_verify(&d, 2);
 	assert_int_equal(vscsi_lun_close(other), 0);
-	answer_questions(&d);
+	answer_probes(&d);
 	driver_poll_nothing(&d);
 	loss_serve(&d, 1);
 	driver_close(&d);
 }
 
-/* No thread waits for the questions any more. What they wrote to is freed, as the checkers see. */
+/* No thread waits for the probes any more. What they wrote to is freed, as the checkers see. */
 static void test_ended_meanwhile(void **state)
 {
 	struct vscsi_completion done;
@@ -188,7 +188,7 @@ int verify_tests(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_each_connection_is_verified),
-		cmocka_unit_test(test_questions_in_backoff),
+		cmocka_unit_test(test_probes_in_backoff),
 		cmocka_unit_test(test_lun_closed_meanwhile),
 		cmocka_unit_test(test_ended_meanwhile),
 		cmocka_unit_test(test_sizes_of_rings_when_it_is_back),

@@ -340,7 +340,7 @@ static uint32_t base_of(const struct ring_device *ring)
 	return ring->packed ? device_position(ring) : ring->seen;
 }
 
-/* The device's end of a ring that starts, from nothing or where it stood. */
+/* The device's end of a ring that starts, from zero or from its resume base. */
 static void start(struct model *m, unsigned index)
 {
 	struct transport_queue *queue = &m->fake.queues[index];

@@ -126,7 +126,7 @@ void model_hook(void *ctx, enum fake_call call, unsigned queue);
 /* Takes the next chain of a queue that is held. Returns whether there was one. */
 bool model_take(struct model *m, unsigned queue, struct chain *chain);
 
-/* How many chains a held queue has that the driver published and nobody took. */
+/* How many published chains of a held queue the device hasn't taken. */
 unsigned model_waiting(struct model *m, unsigned queue);
 
 /* An answer that says that all went well: everything transferred. */
@@ -149,8 +149,8 @@ struct answer model_execute(struct model *m, const struct chain *chain);
 void model_answer(struct model *m, const struct chain *chain, const struct answer *answer);
 
 /*
- * Gives a chain back as it is, with this used length. One that the device doesn't hold any more,
- * as its ring was started anew, is ignored.
+ * Returns a chain as it is, with this used length. A chain that the device doesn't hold any more,
+ * because its ring was restarted, is ignored.
  */
 void model_give(struct model *m, const struct chain *chain, uint32_t used_len);
 
@@ -166,7 +166,7 @@ bool model_event(struct model *m, uint32_t event, const uint8_t lun[8], uint32_t
 /* The CDB of a command. */
 const uint8_t *chain_cdb(const struct chain *chain);
 
-/* All bytes for the device, or from it, behind header or response. */
+/* All data bytes for the device after the header, or from it after the response. */
 uint64_t chain_data_out(const struct chain *chain);
 uint64_t chain_data_in(const struct chain *chain);
 

@@ -152,7 +152,7 @@ static void test_translation_during_region_changes(void **state)
 	shared_close(&shared);
 }
 
-/* Registering and unregistering leaves nothing behind: no table, no descriptor. */
+/* Registering and unregistering leaks nothing: no table, no descriptor. */
 static void test_changes_leave_nothing(void **state)
 {
 	struct shared shared = shared_open(1);

@@ -261,8 +261,8 @@ static uint16_t device_control(const struct model *m, unsigned at)
 }
 
 /*
- * A function that may go round the caches is forbidden to where the IOMMU doesn't see to it, and
- * refused where that doesn't work.
+ * No-snoop is turned off for a function if the IOMMU doesn't enforce coherence; if it can't be
+ * turned off, the function is refused.
  */
 static void test_coherence(void **state)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Where memory is put in the IOMMU. Addresses here are numbers; nobody looks behind them. */
+/* Where memory is mapped in the IOMMU. Addresses here are numbers that are never dereferenced. */
 #include <errno.h>
 
 #include "model.h"

@@ -38,8 +38,8 @@ static unsigned right_width(uint64_t offset)
 }
 
 /*
- * What holds for every access of every test. The model itself stops at registers nobody may
- * touch.
+ * What holds for every access of every test. The model itself fails on accesses to forbidden
+ * registers.
  */
 static void check_log(const struct model *m)
 {
@@ -177,7 +177,7 @@ static void test_offer_changes_between_its_halves(void **state)
 	(void)state;
 	CONFORMS("R-FEAT-11", "R-HARD-32");
 	dev.transport = model_attach(m);
-	/* At every start anew: what was offered the last time counts for nothing. */
+	/* At every start again: what was offered the last time doesn't count. */
 	for (round = 0; round < 2; round++) {
 		m->offer = before;
 		m->next_offer = after;

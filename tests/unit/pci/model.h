@@ -140,7 +140,7 @@ unsigned model_cap(struct model *m, unsigned type, unsigned bar, uint32_t offset
 /* Adds a capability of another kind. Returns where it lies. */
 unsigned model_foreign(struct model *m, uint8_t id);
 
-/* Adds the standard ones but for @except, a type. */
+/* Adds the standard capabilities except those of type @except. */
 void model_rest(struct model *m, unsigned except);
 
 /* A transport on it that has to come about; closed with ops->close, freed with model_free(). */

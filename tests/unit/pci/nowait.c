@@ -77,7 +77,7 @@ static void test_reset_that_takes_too_long(void **state)
 	assert_int_equal(pci_ops.set_status(t, 0), -ETIMEDOUT);
 	assert_false(is_master(m));
 	assert_int_equal(model_count(m, RESET, 0), 0);
-	/* The next one begins anew. */
+	/* The next one starts from the beginning. */
 	m->status_stays = 0;
 	assert_int_equal(pci_ops.set_status(t, 0), 0);
 	assert_true(is_master(m));
@@ -110,7 +110,7 @@ static bool is_readable(int fd)
 	return read(fd, &count, sizeof(count)) == sizeof(count);
 }
 
-/* A device that runs, with a queue that somebody sleeps on. */
+/* A running device, with a queue that a thread sleeps on. */
 static void run(struct virtio_dev *dev, char *memory)
 {
 	const struct dma_region region = {.addr = (uintptr_t)memory, .len = 4096, .fd = -1};
@@ -145,14 +145,14 @@ static void test_cut_off(void **state)
 	assert_int_equal(m->status, 0);
 	assert_false(is_master(m));
 	assert_true(is_readable(pci_ops.call_fd(dev.transport, 2)));
-	/* Queues are the driver's: nobody kicks them. */
+	/* The queues belong to the driver again: a kick is ignored. */
 	logged = m->logged;
 	pci_ops.notify(dev.transport, 2, 0);
 	assert_int_equal(m->logged, logged);
 	m->status_stays = 0;
 	assert_int_equal(virtio_reopen(&dev), 0);
 	run(&dev, memory);
-	/* In the middle of a reset: what comes next writes the status anew. */
+	/* In the middle of a reset: the next one writes the status again. */
 	m->status_stays = 5;
 	assert_int_equal(virtio_reset(&dev), -EINPROGRESS);
 	virtio_disconnect(&dev);

@@ -149,7 +149,7 @@ static void test_abort_of_one_that_was_not_submitted(void **state)
 	driver_close(&d);
 }
 
-/* The lock that nobody may hold when the device is notified, and how often it was. */
+/* The lock that must be free whenever the device is notified, and how often it was notified. */
 static struct lock *guarded;
 static unsigned kicks;
 
@@ -162,7 +162,7 @@ static void expect_unlocked(void *ctx, enum fake_call call, unsigned queue)
 	model_hook(ctx, call, queue);
 }
 
-/* Two notifications, of the request and of the function, and none keeps those waiting who share. */
+/* Two notifications, for the request and the TMF, both without the lock of the queue. */
 static void test_abort_on_a_shared_queue(void **state)
 {
 	const struct vscsi_queue_opts opts = {.size = sizeof(opts), .flags = VSCSI_QUEUE_SHARED};
@@ -221,7 +221,7 @@ static void test_abort_on_a_lost_device(void **state)
 	open_late(&d, "");
 	driver_read(&d, 7);
 	assert_int_equal(vscsi_abort(d.queue, 7), 0);
-	/* The abort's answer is looked for, and a used index is found that can't be. */
+	/* The poll for the abort's answer finds an impossible used index. */
 	device_show_idx(&d.m->rings[0], 9);
 	clock_skip(10);
 	while (vscsi_poll(d.queue, &c, 1) == 0)

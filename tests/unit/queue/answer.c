@@ -33,9 +33,9 @@ static int expected_of_response(unsigned response)
 		return -ENODEV;
 	case 5: /* BUSY */
 		return -EBUSY;
-	case 255: /* what the library writes there before: nobody answered */
+	case 255: /* what the library writes there before: no answer */
 		return -EPROTO;
-	default: /* failures, and what nobody knows */
+	default: /* failures and unknown values */
 		return -EREMOTEIO;
 	}
 }
@@ -50,7 +50,7 @@ static void test_every_response(void **state)
 		 "R-SCSI-48", "R-SCSI-49", "R-SCSI-50", "R-SCSI-51", "R-HARD-16");
 	open_without_retries(&d);
 	for (response = 0; response < 256; response++) {
-		/* The status is GOOD beside it, as QEMU has it. */
+		/* The status is GOOD at the same time, as QEMU has it. */
 		struct answer a = {.response = (uint8_t)response, .used_len = RESPONSE_BYTES + 512};
 		struct vscsi_completion c = driver_answer_read(&d, &a);
 
@@ -215,7 +215,7 @@ static void test_sense_beyond_the_used_length(void **state)
 	driver_close(&d);
 }
 
-/* Back-ends that say FAILURE beside CHECK CONDITION exist: the caller gets the sense. */
+/* Some back-ends report FAILURE with CHECK CONDITION: the caller gets the sense. */
 static void test_sense_beside_a_failing_response(void **state)
 {
 	struct vscsi_completion c;
@@ -240,7 +240,7 @@ static void test_sense_beside_a_failing_response(void **state)
 	driver_close(&d);
 }
 
-/* A response that nobody wrote is not taken for the good one that was there before it. */
+/* An unwritten response isn't mistaken for the good one that was in its place before. */
 static void test_response_that_was_not_written(void **state)
 {
 	static const uint32_t lengths[] = {0, 1, 11, 12, RESPONSE_BYTES, RESPONSE_BYTES + 512};

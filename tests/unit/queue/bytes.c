@@ -258,7 +258,7 @@ static void test_tags_are_unique(void **state)
 	driver_close(&d);
 }
 
-/* A CDB of any length fills its 32 bytes with zeros behind it, and leaves nothing for the next. */
+/* A CDB of any length is padded to 32 bytes with zeros; nothing of it reaches the next one. */
 static void test_cdbs_of_every_length(void **state)
 {
 	static const unsigned lengths[] = {32, 6, 10, 12, 16};

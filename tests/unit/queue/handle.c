@@ -166,7 +166,7 @@ static void test_a_batch_is_published_whole(void **state)
 	driver_close(&d);
 }
 
-/* Whoever polls finds the others' completions too, and leaves them where their owner looks. */
+/* A poll finds completions of other handles too, and leaves them for their owners. */
 static void test_shared_handles_keep_apart(void **state)
 {
 	struct vscsi_queue *a;
@@ -184,7 +184,7 @@ static void test_shared_handles_keep_apart(void **state)
 	driver_hold(&d);
 	for (i = 0; i < 20; i++)
 		assert_int_equal(vscsi_read(i & 1 ? a : b, d.lun, d.buf, i, 1, 0, i), 0);
-	/* One submit publishes for all who share. */
+	/* One submit publishes for all handles. */
 	assert_int_equal(vscsi_submit(a), 0);
 	while (model_take(d.m, 2, &chain))
 		model_serve_chain(d.m, &chain);

@@ -44,8 +44,8 @@ static void test_late_request_is_aborted(void **state)
 	driver_close(&d);
 }
 
-/* What is left of a device that was given up: its queue returns the rest once, and no more. */
-static void expect_given_up(struct driver *d)
+/* A device that has failed and returned every request: all that is left is -ENOTCONN. */
+static void expect_failed(struct driver *d)
 {
 	struct vscsi_dev_info info = {.size = sizeof(info)};
 	struct vscsi_completion c;
@@ -69,7 +69,7 @@ static void test_nothing_is_answered(void **state)
 	CONFORMS("R-SCSI-71", "R-SCSI-73");
 	open_late(&d, OPTIONS);
 	late_read(&d);
-	/* One that is not late when the device is given up. */
+	/* One that is not late when the device fails. */
 	driver_read(&d, 8);
 	take_task(&d, ABORT_TASK);
 	pass(&d, TASK_MS - 1000);
@@ -88,7 +88,7 @@ static void test_nothing_is_answered(void **state)
 	assert_int_equal(c[1].user_data, 8);
 	assert_int_equal(c[1].result, -ENOTCONN);
 	assert_false(model_take(d.m, 0, &chain));
-	expect_given_up(&d);
+	expect_failed(&d);
 	driver_close(&d);
 }
 
@@ -163,7 +163,7 @@ static void test_reset_that_does_not_help(void **state)
 		while (vscsi_poll(d.queue, &c, 1) == 0)
 			;
 		assert_int_equal(c.result, -ETIMEDOUT);
-		expect_given_up(&d);
+		expect_failed(&d);
 		driver_close(&d);
 	}
 }

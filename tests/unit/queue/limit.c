@@ -223,7 +223,7 @@ static void test_a_limit_that_comes_late(void **state)
 	d.m->fake.config.cmd_per_lun = UINT32_MAX;
 	driver_open(&d, "");
 	d.m->fake.config.cmd_per_lun = htole32(5);
-	d.m->fake.news = TRANSPORT_CONFIG;
+	d.m->fake.events = TRANSPORT_CONFIG;
 	vscsi_dev_poll_events(d.dev, &event, 1);
 	assert_int_equal(vscsi_lun_open(d.dev, 0, 0, NULL, &zero), 0);
 	assert_int_equal(vscsi_lun_get_info(zero, &info), 0);
@@ -337,7 +337,7 @@ static void test_memory_that_the_device_cannot_reach(void **state)
 	iov[0] = (struct iovec){d.buf, 512};
 	iov[1] = (struct iovec){own, 512};
 	assert_int_equal(vscsi_readv(d.queue, d.lun, iov, 2, 0, 2, 0, 1), -EFAULT);
-	/* A buffer that begins well and ends behind the pool. */
+	/* A buffer that begins in the pool and ends beyond it. */
 	assert_int_equal(vscsi_mem_get_stats(vscsi_dev_mem(d.dev), &stats), 0);
 	end = (char *)(uintptr_t)(d.m->fake.regions[0].addr + d.m->fake.regions[0].len);
 	assert_int_equal(vscsi_read(d.queue, d.lun, end - 512, 0, 2, 0, 1), -EFAULT);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* When a request is late: whose limit counts, and who has to look. */
+/* When a request is late: which limit applies, and which calls check it. */
 #include <errno.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -85,7 +85,7 @@ static void test_no_limit_at_all(void **state)
 	driver_close(&d);
 }
 
-/* Who polls rarely, or one at a time, finds nothing late that came back in time. */
+/* With rare polls, or one at a time, a request that completed in time isn't late. */
 static void test_slow_application(void **state)
 {
 	struct vscsi_completion c;
@@ -256,8 +256,8 @@ static void test_scan_of_a_slow_device(void **state)
 	driver_close(&d);
 }
 
-/* A thread that sleeps sees to its limits. */
-static void test_sleeper_aborts(void **state)
+/* A sleeping thread enforces its timeouts. */
+static void test_waiting_thread_aborts(void **state)
 {
 	struct chain chain;
 	struct driver d;
@@ -290,7 +290,7 @@ int overdue_tests(void)
 		cmocka_unit_test(test_late_on_a_shared_queue),
 		cmocka_unit_test(test_call_that_waits),
 		cmocka_unit_test(test_scan_of_a_slow_device),
-		cmocka_unit_test(test_sleeper_aborts),
+		cmocka_unit_test(test_waiting_thread_aborts),
 	};
 
 	return cmocka_run_group_tests_name("queue/overdue", tests, NULL, NULL);

@@ -44,7 +44,7 @@ static unsigned run(const char *options, unsigned segs)
 	assert_true(d.m->rings[DRIVER_QUEUE].packed);
 	/* What the device was asked when it was opened doesn't count. */
 	d.m->tables = 0;
-	/* Three laps and more of the ring, with every shape of chain at every place. */
+	/* More than three wraps of the ring, with every shape of chain at every position. */
 	for (i = 0; i < 500; i++) {
 		driver_read(&d, i);
 		assert_int_equal(driver_poll(&d).result, 0);

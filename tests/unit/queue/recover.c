@@ -225,7 +225,7 @@ static void test_needs_reset(void **state)
 	read_block(&d, 2);
 	chain = driver_take(&d);
 	d.m->fake.insist = VIRTIO_CONFIG_S_NEEDS_RESET;
-	d.m->fake.news = TRANSPORT_CONFIG;
+	d.m->fake.events = TRANSPORT_CONFIG;
 	while (vscsi_dev_poll_events(d.dev, events, 1) != 1 || events[0].type != VSCSI_EVENT_BACK)
 		assert_int_not_equal(events[0].type, VSCSI_EVENT_UNPLUGGED);
 	done = driver_poll(&d);

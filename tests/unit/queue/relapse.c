@@ -26,8 +26,8 @@ static void answer_busy(struct driver *d)
 }
 
 /*
- * A queue that nobody polls hasn't gone over to its fresh ring when the device is lost once more:
- * the ring from before the first loss is not the device's any more.
+ * An unpolled queue hasn't switched to its fresh ring when the device is lost again: the ring from
+ * before the first loss no longer belongs to the device.
  */
 static void test_a_queue_that_slept_through_a_loss(void **state)
 {
@@ -131,7 +131,7 @@ static void test_left_behind(void **state)
 	run_left_behind(MODEL_BLOCKS);
 }
 
-static void test_left_behind_for_a_stranger(void **state)
+static void test_left_behind_for_another_disk(void **state)
 {
 	(void)state;
 	run_left_behind(MODEL_BLOCKS / 2);
@@ -157,8 +157,8 @@ static void test_left_behind_while_it_waits(void **state)
 	driver_close(&d);
 }
 
-/* Requests are accepted while the device is away: those with data both ways as well. */
-static void test_both_ways_while_away(void **state)
+/* Requests are accepted while the device is away: bidirectional commands as well. */
+static void test_bidirectional_while_away(void **state)
 {
 	struct vscsi_completion done;
 	struct iovec out;
@@ -192,8 +192,8 @@ static void test_both_ways_while_away(void **state)
 }
 
 /*
- * By the linker's --wrap: who has to wait for this lock says so, and then waits until it may. All
- * that it does before has been done by then.
+ * By the linker's --wrap: a thread that has to wait for this lock says so first, and then waits.
+ * Everything that it does before has been done by then.
  */
 static _Atomic(struct lock *) guarded;
 static sem_t arrived;
@@ -211,7 +211,7 @@ void __wrap_lock_wait(struct lock *lock)
 	__real_lock_wait(lock);
 }
 
-/* Polls a handle of a queue whose lock somebody else has. */
+/* Polls a handle of a queue whose lock another thread holds. */
 static void *poll_once(void *queue)
 {
 	struct vscsi_completion done;
@@ -245,8 +245,8 @@ static void leave_waiting(struct driver *d, struct vscsi_queue *queue)
 	assert_int_equal(vscsi_poll(queue, &done, 1), 0);
 }
 
-/* The device is given up while one handle is about to poll, and another one is returned its own. */
-static void test_given_up_in_the_middle_of_a_poll(void **state)
+/* The device fails while one handle is about to poll; another gets its own requests back. */
+static void test_failed_in_the_middle_of_a_poll(void **state)
 {
 	struct vscsi_queue *first;
 	struct vscsi_queue *second;
@@ -325,7 +325,8 @@ static void *write_once(void *arg)
  * A thread that shares the queue is about to write when the device is lost, comes back with another
  * disk, and has the queue again: that disk is not written to.
  */
-static void run_stranger_in_the_middle(int (*write)(struct driver *d, struct vscsi_queue *queue))
+static void run_another_disk_in_the_middle(int (*write)(struct driver *d,
+							struct vscsi_queue *queue))
 {
 	uint8_t before[2 * MODEL_BLOCK];
 	struct vscsi_completion done[4];
@@ -364,19 +365,19 @@ static void run_stranger_in_the_middle(int (*write)(struct driver *d, struct vsc
 	driver_close(&d);
 }
 
-static void test_stranger_in_the_middle_of_a_write(void **state)
+static void test_another_disk_in_the_middle_of_a_write(void **state)
 {
 	(void)state;
-	run_stranger_in_the_middle(write_one);
-	run_stranger_in_the_middle(write_two);
-	run_stranger_in_the_middle(write_zeroes);
+	run_another_disk_in_the_middle(write_one);
+	run_another_disk_in_the_middle(write_two);
+	run_another_disk_in_the_middle(write_zeroes);
 }
 
 /*
  * A write was answered that the disk is busy, and another handle's poll found that. By the time
  * that its own handle polls, the queue has come back with another disk: it isn't sent to that one.
  */
-static void test_busy_and_then_a_stranger(void **state)
+static void test_busy_and_then_another_disk(void **state)
 {
 	uint8_t before[MODEL_BLOCK];
 	struct vscsi_completion done[4];
@@ -487,7 +488,7 @@ static void find_slowly(struct driver *d)
 }
 
 /* A disk that isn't ready yet is no other disk. What is for it waits meanwhile. */
-static void test_busy_when_recognized(void **state)
+static void test_busy_when_revalidated(void **state)
 {
 	struct driver d;
 	unsigned i;
@@ -520,14 +521,14 @@ static void broken_hook(void *ctx, enum fake_call call, unsigned queue)
 
 	if (call == FAKE_NOTIFY && queue == 2 && busy_times) {
 		busy_times--;
-		m->fake.news = TRANSPORT_BROKEN;
+		m->fake.events = TRANSPORT_BROKEN;
 		return;
 	}
 	recognition_hook(ctx, call, queue);
 }
 
-/* No answer is waited for behind that word, which comes once. */
-static void test_broken_when_recognized(void **state)
+/* The failure is reported once: after that no answer is waited for. */
+static void test_broken_when_revalidated(void **state)
 {
 	struct driver d;
 
@@ -577,16 +578,16 @@ int relapse_tests(void)
 		cmocka_unit_test(test_a_queue_that_slept_through_a_loss),
 		cmocka_unit_test(test_a_ring_of_the_past_stays_there),
 		cmocka_unit_test(test_left_behind),
-		cmocka_unit_test(test_left_behind_for_a_stranger),
+		cmocka_unit_test(test_left_behind_for_another_disk),
 		cmocka_unit_test(test_left_behind_while_it_waits),
-		cmocka_unit_test(test_both_ways_while_away),
+		cmocka_unit_test(test_bidirectional_while_away),
 		cmocka_unit_test(test_abort_of_one_that_waits),
-		cmocka_unit_test(test_busy_when_recognized),
-		cmocka_unit_test(test_broken_when_recognized),
+		cmocka_unit_test(test_busy_when_revalidated),
+		cmocka_unit_test(test_broken_when_revalidated),
 		cmocka_unit_test(test_the_last_word),
-		cmocka_unit_test(test_given_up_in_the_middle_of_a_poll),
-		cmocka_unit_test(test_stranger_in_the_middle_of_a_write),
-		cmocka_unit_test(test_busy_and_then_a_stranger),
+		cmocka_unit_test(test_failed_in_the_middle_of_a_poll),
+		cmocka_unit_test(test_another_disk_in_the_middle_of_a_write),
+		cmocka_unit_test(test_busy_and_then_another_disk),
 		cmocka_unit_test(test_reset_of_one_that_is_gone),
 	};
 

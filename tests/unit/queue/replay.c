@@ -123,7 +123,7 @@ static void test_raw_commands(void **state)
 	driver_close(&d);
 }
 
-/* A call gave up a write that the device had: a device that comes back isn't sent it again. */
+/* A call abandoned a write that is in flight: it isn't replayed after a reconnect. */
 static void test_abandoned_write(void **state)
 {
 	uint8_t before[MODEL_BLOCK];
@@ -209,7 +209,7 @@ static void test_process_that_turns_up_later(void **state)
 	driver_close(&d);
 }
 
-/* Without tracking every ring begins anew, wherever the one before it was. */
+/* Without tracking every ring starts from zero, wherever the one before it was. */
 static void run_fresh_rings(bool packed)
 {
 	const uint32_t base = packed ? 0x80008000 : 0;
@@ -281,7 +281,7 @@ static void test_stop_without_an_answer(void **state)
 	d.m->fake.fail = FAKE_SET_STATUS;
 	d.m->fake.fail_skip = 0;
 	d.m->fake.fail_err = -ETIMEDOUT;
-	d.m->fake.news = TRANSPORT_BROKEN;
+	d.m->fake.events = TRANSPORT_BROKEN;
 	assert_int_equal(vscsi_dev_poll_events(d.dev, &event, 1), 1);
 	assert_int_equal(event.type, VSCSI_EVENT_LOST);
 	for (i = 0; i < 50; i++) {

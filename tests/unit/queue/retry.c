@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Requests that are sent again: for good reasons, within bounds, and returned once. */
+/* Retried requests: which errors are retried, how often, and that each completes once. */
 #include <errno.h>
 #include <string.h>
 
@@ -354,7 +354,7 @@ static void test_success_after_a_retry(void **state)
 	driver_close(&d);
 }
 
-/* Other errors are not for trying again: the device has carried the command out, or will not. */
+/* Other errors aren't retried: the device has executed the command, or never will. */
 static void test_nothing_else_is_sent_again(void **state)
 {
 	static const uint8_t responses[] = {1, 3, 6, 7, 8, 9, 10, 12};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Sharing a queue: who gets how many slots. Taking queues and giving them back. */
+/* Sharing a queue: how many slots each handle gets. Opening and closing queues. */
 #include <errno.h>
 #include <malloc.h>
 #include <pthread.h>
@@ -104,7 +104,7 @@ static void test_nobody_takes_all_slots(void **state)
 	driver_close(&d);
 }
 
-/* Who comes when all is taken is served first, as its part comes free. */
+/* A handle that is opened when all slots are in use gets the first free ones, up to its share. */
 static void test_latecomers_get_their_part(void **state)
 {
 	struct vscsi_queue *greedy;

@@ -138,7 +138,7 @@ static void test_queues_that_cannot_sleep(void **state)
 	driver_close(&d);
 }
 
-/* A device that is lost wakes whoever waits for it: there are completions to be had. */
+/* The loss of the device wakes waiting threads, as there are completions to poll. */
 static void test_lost_device_wakes(void **state)
 {
 	struct driver d;
@@ -147,7 +147,7 @@ static void test_lost_device_wakes(void **state)
 	(void)state;
 	driver_read(&d, 1);
 	assert_int_equal(vscsi_arm(d.queue), 0);
-	d.m->fake.news = TRANSPORT_BROKEN;
+	d.m->fake.events = TRANSPORT_BROKEN;
 	assert_int_equal(vscsi_wait(d.queue, 60000), 1);
 	assert_int_equal(driver_poll(&d).result, -ENOTCONN);
 	assert_int_equal(vscsi_wait(d.queue, 60000), 1);
@@ -179,8 +179,8 @@ static void test_request_to_be_sent_again_wakes(void **state)
 }
 
 /*
- * While the device is looked for nobody is kept awake: the descriptor is silent until it is back or
- * given up, and how long one may sleep is no more than until the next attempt.
+ * During a reconnect threads can sleep: the descriptor stays silent until the device is back or has
+ * failed, and vscsi_sleep_ms() is at most the time to the next attempt.
  */
 static void run_away(struct driver *d, struct vscsi_queue *queue, int fd, bool back)
 {
@@ -237,7 +237,7 @@ static void test_asleep_while_it_is_away(void **state)
 	close(fd);
 }
 
-/* Two who share a queue don't wake each other by falling asleep; both hear that it is back. */
+/* Two threads on a shared queue don't wake each other by arming; the reconnect wakes both. */
 static void test_two_asleep_while_it_is_away(void **state)
 {
 	const struct vscsi_queue_opts opts = {.size = sizeof(opts), .flags = VSCSI_QUEUE_SHARED};
@@ -275,8 +275,8 @@ static void test_two_asleep_while_it_is_away(void **state)
 	close(call);
 }
 
-/* A loop that sleeps by itself sees that the connection is broken, and requests that are late. */
-static void test_what_sleepers_look_after(void **state)
+/* A loop that sleeps in poll(2) notices a broken connection and late requests. */
+static void test_what_a_sleep_in_poll_handles(void **state)
 {
 	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	struct driver d;
@@ -372,7 +372,7 @@ int sleep_tests(void)
 		cmocka_unit_test(test_request_to_be_sent_again_wakes),
 		cmocka_unit_test(test_asleep_while_it_is_away),
 		cmocka_unit_test(test_two_asleep_while_it_is_away),
-		cmocka_unit_test(test_what_sleepers_look_after),
+		cmocka_unit_test(test_what_a_sleep_in_poll_handles),
 		cmocka_unit_test(test_no_wake_up_is_lost),
 	};
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Sleeping on a queue that is shared: who is woken, by what, and what the device is asked for. */
+/* Sleeping on a shared queue: which threads wake, why, and when notifications are enabled. */
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
@@ -113,7 +113,7 @@ static void test_another_finds_what_one_sleeps_for(void **state)
 		assert_int_equal(vscsi_arm(p.a), 1);
 		assert_true(readable(fd));
 		expect_one(p.a, 1);
-		/* The other still sleeps, and is asked for: the request was renewed behind that. */
+		/* The other still sleeps: notifications have been enabled again for it. */
 		assert_false(readable(vscsi_queue_fd(p.b)));
 		submit_one(&p, p.b, 2);
 		serve_one(&p);
@@ -123,10 +123,8 @@ static void test_another_finds_what_one_sleeps_for(void **state)
 	}
 }
 
-/*
- * Whoever empties the device's descriptor hands over all that is in the ring, and rings for it.
- */
-static void test_who_eats_the_notification_rings(void **state)
+/* The thread that drains the device's eventfd completes the ring and wakes the owners. */
+static void test_a_drain_wakes_the_owners(void **state)
 {
 	struct pair p;
 
@@ -168,7 +166,7 @@ static void test_a_poll_ends_another_threads_sleep(void **state)
 	close_pair(&p);
 }
 
-/* Nobody sleeps, so nothing is asked: before the first request and after each that was granted. */
+/* While no thread sleeps notifications are off: before the first arm and after each wakeup. */
 static void test_shared_queue_is_silent_until_armed(void **state)
 {
 	struct pair p;
@@ -202,8 +200,8 @@ static void test_shared_queue_is_silent_until_armed(void **state)
 	}
 }
 
-/* The request of one thread is not taken back with the wait of another. */
-static void test_a_wait_leaves_others_wishes(void **state)
+/* The end of one thread's wait doesn't cancel the notification request of another. */
+static void test_a_wait_leaves_other_requests(void **state)
 {
 	struct pair p;
 
@@ -230,7 +228,7 @@ static void test_lost_device_wakes_all(void **state)
 	submit_one(&p, p.a, 1);
 	assert_int_equal(vscsi_arm(p.a), 0);
 	assert_int_equal(vscsi_arm(p.b), 0);
-	p.d.m->fake.news = TRANSPORT_BROKEN;
+	p.d.m->fake.events = TRANSPORT_BROKEN;
 	assert_int_equal(vscsi_wait(p.b, 60000), 1);
 	assert_int_equal(vscsi_arm(p.b), -ENOTCONN);
 	assert_true(readable(vscsi_queue_fd(p.a)));
@@ -272,11 +270,11 @@ static void test_spinning_asks_nothing(void **state)
 	}
 }
 
-#define SLEEPERS 4
-#define EACH     3000u
+#define WAITERS 4
+#define EACH    3000u
 
 /* A thread that sleeps for each of its requests; others may poll what it sent: see @any. */
-struct sleeper {
+struct waiter {
 	struct driver *d;
 	struct vscsi_queue *queue;
 	pthread_t thread;
@@ -307,7 +305,7 @@ static void *serve_rounds(void *arg)
 }
 
 /* Sleeps until one has come, to whatever thread of the handle. */
-static bool sleep_for(struct sleeper *s, unsigned sent)
+static bool sleep_for(struct waiter *s, unsigned sent)
 {
 	struct vscsi_completion c;
 
@@ -331,7 +329,7 @@ static bool sleep_for(struct sleeper *s, unsigned sent)
 
 static void *sleep_rounds(void *arg)
 {
-	struct sleeper *s = arg;
+	struct waiter *s = arg;
 	unsigned sent;
 
 	for (sent = 0; sent < EACH && !s->wrong; sent++) {
@@ -346,12 +344,12 @@ static void *sleep_rounds(void *arg)
 	return NULL;
 }
 
-static void run_sleepers(bool one_handle, uint32_t spin_us)
+static void run_waiters(bool one_handle, uint32_t spin_us)
 {
 	struct vscsi_queue_opts opts = {.size = sizeof(opts), .flags = VSCSI_QUEUE_SHARED};
 	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	struct sleeper sleepers[SLEEPERS];
-	atomic_uint any[SLEEPERS] = {0};
+	struct waiter waiters[WAITERS];
+	atomic_uint any[WAITERS] = {0};
 	pthread_t device;
 	struct driver d;
 	unsigned i;
@@ -362,43 +360,43 @@ static void run_sleepers(bool one_handle, uint32_t spin_us)
 	driver_hold(&d);
 	opts.spin_us = spin_us;
 	atomic_store(&ended, false);
-	for (i = 0; i < SLEEPERS; i++) {
-		sleepers[i] = (struct sleeper){.d = &d, .number = i};
-		sleepers[i].any = one_handle ? any : NULL;
-		sleepers[i].queue = sleepers[0].queue;
+	for (i = 0; i < WAITERS; i++) {
+		waiters[i] = (struct waiter){.d = &d, .number = i};
+		waiters[i].any = one_handle ? any : NULL;
+		waiters[i].queue = waiters[0].queue;
 		if (!i || !one_handle)
-			assert_int_equal(vscsi_queue_open(d.dev, &opts, &sleepers[i].queue), 0);
+			assert_int_equal(vscsi_queue_open(d.dev, &opts, &waiters[i].queue), 0);
 	}
 	assert_int_equal(pthread_create(&device, NULL, serve_rounds, &d), 0);
-	for (i = 0; i < SLEEPERS; i++)
+	for (i = 0; i < WAITERS; i++)
 		assert_int_equal(
-			pthread_create(&sleepers[i].thread, NULL, sleep_rounds, &sleepers[i]), 0);
-	for (i = 0; i < SLEEPERS; i++)
-		pthread_join(sleepers[i].thread, NULL);
+			pthread_create(&waiters[i].thread, NULL, sleep_rounds, &waiters[i]), 0);
+	for (i = 0; i < WAITERS; i++)
+		pthread_join(waiters[i].thread, NULL);
 	atomic_store(&ended, true);
 	pthread_join(device, NULL);
-	for (i = 0; i < SLEEPERS; i++) {
-		assert_string_equal(sleepers[i].wrong ? sleepers[i].wrong : "none", "none");
+	for (i = 0; i < WAITERS; i++) {
+		assert_string_equal(waiters[i].wrong ? waiters[i].wrong : "none", "none");
 		if (!i || !one_handle)
-			assert_int_equal(vscsi_queue_close(sleepers[i].queue), 0);
+			assert_int_equal(vscsi_queue_close(waiters[i].queue), 0);
 	}
 	driver_close(&d);
 	close(fd);
 }
 
-static void test_sleepers_with_a_handle_each(void **state)
+static void test_waiters_with_a_handle_each(void **state)
 {
 	(void)state;
 	CONFORMS("R-MB-22", "R-SPLIT-39");
-	run_sleepers(false, 0);
-	run_sleepers(false, 20);
+	run_waiters(false, 0);
+	run_waiters(false, 20);
 }
 
-static void test_sleepers_on_one_handle(void **state)
+static void test_waiters_on_one_handle(void **state)
 {
 	(void)state;
 	CONFORMS("R-MB-22");
-	run_sleepers(true, 0);
+	run_waiters(true, 0);
 }
 
 static void serve_pair(void *ctx)
@@ -406,7 +404,7 @@ static void serve_pair(void *ctx)
 	serve_one(ctx);
 }
 
-/* What completes between the look at the ring and arming it is signalled to nobody. */
+/* The device doesn't signal what completes between the check of the ring and arming it. */
 static void test_completion_before_arming(void **state)
 {
 	struct pair p;
@@ -460,14 +458,14 @@ int wakeup_tests(void)
 		cmocka_unit_test(test_more_waiters_than_are_woken_at_once),
 		cmocka_unit_test(test_completion_before_arming),
 		cmocka_unit_test(test_another_finds_what_one_sleeps_for),
-		cmocka_unit_test(test_who_eats_the_notification_rings),
+		cmocka_unit_test(test_a_drain_wakes_the_owners),
 		cmocka_unit_test(test_a_poll_ends_another_threads_sleep),
 		cmocka_unit_test(test_shared_queue_is_silent_until_armed),
-		cmocka_unit_test(test_a_wait_leaves_others_wishes),
+		cmocka_unit_test(test_a_wait_leaves_other_requests),
 		cmocka_unit_test(test_lost_device_wakes_all),
 		cmocka_unit_test(test_spinning_asks_nothing),
-		cmocka_unit_test(test_sleepers_with_a_handle_each),
-		cmocka_unit_test(test_sleepers_on_one_handle),
+		cmocka_unit_test(test_waiters_with_a_handle_each),
+		cmocka_unit_test(test_waiters_on_one_handle),
 	};
 
 	return cmocka_run_group_tests_name("queue/wakeup", tests, NULL, NULL);

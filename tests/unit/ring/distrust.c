@@ -161,7 +161,7 @@ static void test_random_rings(void **state)
 
 		open_busy(&b, true, in_order, out);
 		for (i = 0; i < SIZE; i++) {
-			/* Mostly as if each entry of this lap were used. */
+			/* Mostly as if each entry of this wrap were used. */
 			bool turn = (i < b.dev.used_idx) ^ !bed_random(&random, 4);
 			uint16_t bits = device_used_bits(&b.dev);
 
@@ -239,7 +239,7 @@ static void test_split_in_order(void **state)
 	assert_broken(&b, "a used id is not in flight (2.7.8)");
 	bed_close(&b);
 	open_busy(&b, false, true, 1);
-	/* It was out a lap ago. */
+	/* It was in flight one wrap ago. */
 	device_lie(&b.dev, (b.dev.place + 5u) % 16, 0);
 	device_show(&b.dev);
 	assert_broken(&b, "a used id is not in flight (2.7.8)");

@@ -121,7 +121,7 @@ uint64_t explore_load(const volatile void *at, unsigned size)
 	return own ? own->value : memory_read(at, size);
 }
 
-/* Nobody else sees it, so that it doesn't matter what the other side does before it. */
+/* Only this side sees it yet, so what the other side does before it doesn't matter. */
 void explore_store(volatile void *at, uint64_t value, unsigned size, int order)
 {
 	const struct store store = {at, value, size,

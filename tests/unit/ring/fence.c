@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Nobody sleeps for ever: the places where a store must be visible before a load, in every
+ * No thread sleeps for ever: the places where a store must be visible before a load, in every
  * interleaving of both sides that a machine with store buffers has. Without the fence of either
  * side each test must find a loss, which shows that it would notice one that went missing.
  *

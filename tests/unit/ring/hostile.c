@@ -158,7 +158,7 @@ static void test_used_index_counts_published_chains_only(void **state)
 	bed_close(&b);
 }
 
-static void test_the_rule_is_a_sentence(void **state)
+static void test_the_broken_rule_is_named(void **state)
 {
 	struct ring_used used;
 	struct bed b;
@@ -218,7 +218,7 @@ int hostile_tests(void)
 		cmocka_unit_test(test_id_used_twice),
 		cmocka_unit_test(test_used_index_jumps),
 		cmocka_unit_test(test_used_index_counts_published_chains_only),
-		cmocka_unit_test(test_the_rule_is_a_sentence),
+		cmocka_unit_test(test_the_broken_rule_is_named),
 		cmocka_unit_test(test_random_used_rings),
 	};
 

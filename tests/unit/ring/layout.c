@@ -63,7 +63,7 @@ static void test_start_zeroes_the_ring_and_nothing_else(void **state)
 	}
 }
 
-/* Both event fields: the le16 behind the last ring entry (2.7.6, 2.7.8). */
+/* Both event fields: the le16 after the last ring entry (2.7.6, 2.7.8). */
 static void test_event_fields_lie_behind_the_rings(void **state)
 {
 	unsigned size;

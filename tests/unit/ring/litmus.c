@@ -2,7 +2,7 @@
 /*
  * Litmus programs for the order that the ring's index words and flags make: two threads, one at
  * each end of a ring, and memory that both touch with plain accesses, so that nothing but the ring
- * keeps them apart. ThreadSanitizer judges; litmus.py says what it has to find. The driver's side
+ * keeps them apart. ThreadSanitizer decides; litmus.py says what it has to find. The driver's side
  * is built three times: as it is, and with all of the ring's releases, or all of its acquires, made
  * relaxed by weak.h.
  *
@@ -40,7 +40,7 @@ struct litmus {
 	uint64_t *answers[MOST];
 };
 
-/* Volatile: a value that nobody needs would not be read at all. */
+/* Volatile: the compiler would drop the load of an unused value. */
 static volatile uint64_t seen;
 
 static void await_chain(struct litmus *t, struct device_chain *chain)

@@ -6,7 +6,7 @@ int main(void)
 {
 	int failed = 0;
 
-	failed += judge_tests();
+	failed += rules_tests();
 	failed += layout_tests();
 	failed += order_tests();
 	failed += notify_tests();

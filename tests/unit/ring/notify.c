@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Who notifies whom and when: by the flags, and by the event index. */
+/* When each side notifies the other: by the flags, and by the event index. */
 #include "bed.h"
 #include "ring.h"
 
-/* The definition: notify when an index just published is the one behind @event (2.7.10.1). */
+/* The definition: notify when an index just published is the one after @event (2.7.10.1). */
 static bool passed_by_definition(uint16_t event, uint16_t to, uint16_t from)
 {
 	uint16_t i;
@@ -63,7 +63,7 @@ static void test_event_formula_for_every_event(void **state)
 	}
 }
 
-/* The same through the ring: batches of random sizes against a device with random wishes. */
+/* The same through the ring: batches of random sizes against random event indices of the device. */
 static void test_publish_follows_the_event_index(void **state)
 {
 	uint64_t random = 1;

@@ -155,7 +155,7 @@ static void reap_some(struct run *r)
 	}
 }
 
-static void wish_something(struct run *r)
+static void request_something(struct run *r)
 {
 	switch (bed_random(&r->random, 6)) {
 	case 0:
@@ -200,7 +200,7 @@ static void run_random(unsigned size, bool event_idx, uint64_t seed, unsigned st
 		take_some(&r);
 		complete_some(&r);
 		reap_some(&r);
-		wish_something(&r);
+		request_something(&r);
 	}
 	finish_run(&r);
 	free(r.taken);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What is particular to the packed format: layout, laps, who sees what when, and notifications. */
+/* What is particular to the packed format: layout, wraps, visibility and notifications. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -107,20 +107,20 @@ static void test_nothing_is_published_twice(void **state)
 	bed_close(&b);
 }
 
-static void test_used_is_what_both_bits_of_the_lap_say(void **state)
+static void test_used_is_what_both_bits_of_the_wrap_say(void **state)
 {
 	struct ring_used used;
 	struct bed b;
-	unsigned lap;
+	unsigned wrap;
 
 	(void)state;
 	CONFORMS("R-PACK-04", "R-PACK-05", "R-PACK-07");
 	open_plain(&b, 2, false);
-	for (lap = 0; lap < 4; lap++) {
+	for (wrap = 0; wrap < 4; wrap++) {
 		bed_push(&b, 1);
 		bed_push(&b, 1);
 		bed_publish(&b);
-		/* What is there is available, or of the lap before: nothing to take. */
+		/* The entry is available, or from the previous wrap: nothing to take. */
 		assert_int_equal(bed_pending(&b), 0);
 		assert_int_equal(bed_take(&b, &used), 1);
 		bed_serve(&b);
@@ -213,9 +213,9 @@ static bool is_passed(unsigned size, unsigned steps, unsigned count, uint16_t pl
 	unsigned i;
 
 	for (i = steps; i < steps + count; i++) {
-		unsigned lap = i / size % 2;
+		unsigned wrap = i / size % 2;
 
-		if (place == (i % size | (lap ? 0 : WRAP)))
+		if (place == (i % size | (wrap ? 0 : WRAP)))
 			return true;
 	}
 	return false;
@@ -266,7 +266,7 @@ static void test_places_in_the_largest_ring(void **state)
 	bed_serve(&b);
 	while (bed_reap(&b, &used))
 		;
-	/* All of the next lap at once: whatever is named in it is passed, and nothing else. */
+	/* All of the next wrap at once: it passes any event index in that wrap, and no other. */
 	device_request(&b.dev, VRING_PACKED_EVENT_FLAG_DESC, last);
 	for (i = 0; i < RING_MAX_SIZE; i++)
 		bed_push(&b, 1);
@@ -293,7 +293,7 @@ static void test_flags_of_the_device(void **state)
 	bed_close(&b);
 }
 
-/* What the driver asks for is heard at the next used entry, in each lap, and only there. */
+/* The driver requests a notification for the next used entry, in each wrap, and only there. */
 static void test_arm_names_the_next_entry(void **state)
 {
 	const struct vring_packed_desc_event *event;
@@ -388,7 +388,7 @@ int packed_tests(void)
 		cmocka_unit_test(test_fields_are_little_endian),
 		cmocka_unit_test(test_the_first_of_a_batch_is_shown_last),
 		cmocka_unit_test(test_nothing_is_published_twice),
-		cmocka_unit_test(test_used_is_what_both_bits_of_the_lap_say),
+		cmocka_unit_test(test_used_is_what_both_bits_of_the_wrap_say),
 		cmocka_unit_test(test_only_the_next_entry_is_polled),
 		cmocka_unit_test(test_a_length_without_write_means_nothing),
 		cmocka_unit_test(test_every_place_that_a_device_can_name),

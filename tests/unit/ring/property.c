@@ -142,7 +142,7 @@ static void give_some(struct course *c)
 	else
 		while (count--)
 			give_one(c);
-	/* Once in a lap at least: places say nothing of two. */
+	/* At least once per wrap: the model can't tell two wraps apart. */
 	if (dice(c, 3) || c->unshown >= c->bed.opts.size)
 		show(c);
 }
@@ -160,7 +160,7 @@ static void reap_some(struct course *c)
 	}
 }
 
-static void wish_something(struct course *c)
+static void request_something(struct course *c)
 {
 	switch (dice(c, 6)) {
 	case 0:
@@ -214,7 +214,7 @@ static uint64_t run(const struct bed_opts *opts, const struct plan *plan)
 		take_some(&c);
 		give_some(&c);
 		reap_some(&c);
-		wish_something(&c);
+		request_something(&c);
 		assert_null(c.bed.dev.broken);
 	}
 	finish(&c);
@@ -263,7 +263,7 @@ static struct bed_opts options(bool packed, bool in_order, unsigned size, unsign
 
 /*
  * One run over both wraps: that of the 16 bits of an index, and that of the ring; or, in odd
- * rounds, over the end of a ring's first lap, where the bits of a packed ring change the other way.
+ * rounds, over the end of a packed ring's first wrap, where its bits change the other way.
  */
 static uint64_t run_over_wraps(const struct bed_opts *opts, unsigned steps, unsigned burst,
 			       unsigned round)

@@ -9,8 +9,8 @@
 #include "util/clock.h"
 
 /*
- * A ring so small that indices and event fields are in one cache line: who polls the one has the
- * other at hand, old, which is what makes a missing fence show.
+ * A ring so small that indices and event fields are in one cache line: a thread that polls the one
+ * has an old copy of the other in its cache, which is what makes a missing fence show.
  */
 #define SMALL 4u
 
@@ -22,7 +22,7 @@ struct course {
 	_Atomic uint64_t asleep; /* 1 + wake-ups had, 0: awake */
 	atomic_bool stop;
 	atomic_uint lost;
-	uint64_t had; /* wake-ups that the sleeper had */
+	uint64_t had; /* wakeups that the sleeping thread had */
 	uint64_t random;
 	uint64_t limit;
 	const char *broken;
@@ -53,7 +53,7 @@ static void wake(struct course *c)
 	atomic_fetch_add(&c->sent, 1);
 }
 
-/* Whether the sleeper sleeps and every wake-up has reached it. */
+/* Whether the other thread sleeps and every wakeup has reached it. */
 static bool sleeps_soundly(struct course *c)
 {
 	return atomic_load(&c->asleep) == atomic_load(&c->sent) + 1;
@@ -141,7 +141,7 @@ static void push_some(struct course *c)
  * A driver that polls a split ring has the device's request at hand, old. That of a packed one is
  * in a line of its own: it is fetched, so that the load that must not come early could.
  */
-static void fetch_wish(struct course *c)
+static void fetch_request(struct course *c)
 {
 	if (c->race->packed)
 		__atomic_load_n((const uint32_t *)(const void *)c->b.packed.device,
@@ -164,7 +164,7 @@ static void drive_polling(struct course *c)
 	unsigned spins = 0;
 
 	push_some(c);
-	fetch_wish(c);
+	fetch_request(c);
 	if (bed_publish(&c->b))
 		wake(c);
 	while (bed_out(&c->b)) {

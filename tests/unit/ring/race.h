@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Two threads, one at each end of a ring, and one of them falls asleep whenever nothing is there. A
- * wake-up that is lost is seen at once and without a clock: the sleeper says that it sleeps and how
- * many wake-ups it had, and nobody else can wake it.
+ * lost wakeup is seen at once and without a clock: the sleeping thread says that it sleeps and how
+ * many wakeups it had, and only the other thread can wake it.
  */
 #ifndef TESTS_UNIT_RING_RACE_H
 #define TESTS_UNIT_RING_RACE_H

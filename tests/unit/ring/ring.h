@@ -11,6 +11,6 @@ int sleep_tests(void);
 int property_tests(void);
 int packed_tests(void);
 int distrust_tests(void);
-int judge_tests(void);
+int rules_tests(void);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Nobody sleeps for ever: the two places where a store must be visible before a load, each raced by
- * two threads. fence.c runs the same code in every interleaving, with and without the fences.
+ * No thread sleeps for ever: the two places where a store must be visible before a load, each raced
+ * by two threads. fence.c runs the same code in every interleaving, with and without the fences.
  */
 #include "bed.h"
 #include "race.h"
@@ -62,7 +62,7 @@ static void test_device_that_sleeps_on_a_packed_ring(void **state)
 static void test_driver_that_sleeps_on_a_packed_ring(void **state)
 {
 	(void)state;
-	/* An old place beside the new request would lose one, too. */
+	/* An old offset with the new flags would lose a wakeup, too. */
 	CONFORMS("R-PACK-42", "R-MB-14", "R-MB-15");
 	expect_no_loss(race_driver_sleeps, true, true, 1);
 	expect_no_loss(race_driver_sleeps, true, false, 1);

@@ -20,7 +20,7 @@ static void test_partial_sends_go_on(void **state)
 	for (limit = 1; limit < 60; limit = limit * 3 + 1) {
 		fx = fx_new();
 		fx_up(&fx);
-		/* Signals that nobody sent, too. */
+		/* Spurious signals, too. */
 		wraps = (struct wraps){.limit = limit, .err = EINTR};
 		assert_int_equal(fx_life(&fx), 0);
 		wraps = (struct wraps){.limit = 0};
@@ -58,7 +58,7 @@ static unsigned messages_of_a_life(uint64_t off)
 	return n;
 }
 
-/* Fails at each message in turn, nothing is left behind by any. Returns how many did no harm. */
+/* Fails at each message in turn, without a leak. Returns how many failures did no harm. */
 static unsigned fail_everywhere(enum rig_kind kind, uint64_t arg, uint64_t off, unsigned ms,
 				int want)
 {
@@ -302,7 +302,7 @@ static void test_back_end_that_stops_reading(void **state)
 	fx_down(&fx);
 }
 
-/* The back-end still holds the descriptors of rings that were given up without an answer. */
+/* The back-end still holds the descriptors of rings that were abandoned without an answer. */
 static void test_signals_after_close(void **state)
 {
 	struct fx fx = fx_new();
@@ -443,7 +443,7 @@ static void test_random_faults(void **state)
 			rig_fault(fx.rig, fault);
 		}
 		assert_true(fx_life(&fx) <= 0);
-		/* Numbers may be lies, so that what we do of them is judged wrong. */
+		/* The back-end's numbers may be wrong, and the rig may then report a violation. */
 		rig_violation(fx.rig);
 		fx_down(&fx);
 		if (i == 0)

@@ -34,7 +34,7 @@ static void make_area(struct dma_region *area, unsigned i)
 
 void fx_up(struct fx *fx)
 {
-	/* A test that hangs ends the program; each starts the clock anew. */
+	/* A test that hangs ends the program; each restarts the clock. */
 	alarm(TEST_LIMIT);
 	while (fx->nareas < FX_AREAS) {
 		make_area(&fx->areas[fx->nareas], fx->nareas);

@@ -73,7 +73,7 @@ void fx_hurry(struct fx *fx);
 /* Shows area @i. */
 int fx_map(struct fx *fx, unsigned i);
 
-/* Closes what is open, stops the rig, which judges, and frees the memory. */
+/* Closes what is open, stops the rig, which reports violations, and frees the memory. */
 void fx_down(struct fx *fx);
 
 /* Everything a connection does from open to close; the first error, or 0. Leaves it closed. */

@@ -11,9 +11,7 @@
 	(RIG_P_MQ | RIG_P_REPLY_ACK | RIG_P_BACKEND_REQ | RIG_P_CONFIG | RIG_P_INFLIGHT | \
 	 RIG_P_RESET_DEVICE | RIG_P_MEM_SLOTS | RIG_P_STATUS)
 
-/*
- * Everything there is is offered: a life takes what it knows and leaves the rest (the rig judges).
- */
+/* Every feature is offered: the library takes what it knows, which the rig checks. */
 static void test_all_bits_offered(void **state)
 {
 	struct fx fx = fx_new();
@@ -97,7 +95,7 @@ static void test_everything_off(void **state)
 	fx_down(&fx);
 }
 
-/* Any subset of the protocol features makes a lawful life, wished or offered. */
+/* Any subset of the protocol features works, whether requested or offered. */
 static void test_every_subset(void **state)
 {
 	static const uint64_t bits[] = {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The file in which a back-end keeps account of what it has in flight: asking for it, distrusting
- * the answer, handing it back. The rig judges numbers, order, and that it stays as it is.
+ * The file in which a back-end tracks requests in flight: requesting it, validating the answer,
+ * sending it back. The rig checks numbers, order, and that the file stays unchanged.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -302,7 +302,7 @@ static void test_refused(void **state)
 }
 
 /* From a reset to rings that run; memory is still known. */
-static void start_anew(struct fx *fx)
+static void start_again(struct fx *fx)
 {
 	uint64_t offered;
 
@@ -319,7 +319,7 @@ static void come_back(struct fx *fx)
 {
 	rig_hang_up(fx->rig);
 	assert_int_equal(fx->t->ops->reopen(fx->t), 0);
-	start_anew(fx);
+	start_again(fx);
 }
 
 /* What a lost back-end recorded isn't handed to the next one: the rig calls it stale. */
@@ -356,7 +356,7 @@ static void test_fresh_after_a_reset(void **state)
 		fx = fx_tracked();
 		fx.topts.protocol_off = i ? RIG_P_RESET_DEVICE : 0;
 		run(&fx);
-		start_anew(&fx);
+		start_again(&fx);
 		assert_int_equal(rig_seen(fx.rig, RIG_GET_INFLIGHT_FD), 2);
 		come_back(&fx);
 		assert_int_equal(rig_seen(fx.rig, RIG_GET_INFLIGHT_FD), 3);
@@ -364,7 +364,7 @@ static void test_fresh_after_a_reset(void **state)
 	}
 }
 
-/* The judge itself. */
+/* The check of the rig itself. */
 static void test_the_rig_sees_another_area(void **state)
 {
 	struct fx fx = fx_tracked();

@@ -89,7 +89,7 @@ static void test_table_without_a_region(void **state)
 	fx_down(&fx);
 }
 
-/* The rig judges the order, here and in all other tests. */
+/* The rig checks the order, here and in all other tests. */
 static void test_table_is_sorted(void **state)
 {
 	struct fx fx = fx_new();
@@ -408,7 +408,7 @@ static void test_refused_region_is_not_there(void **state)
 	assert_int_equal(fx_prepare(&fx), 0);
 	rig_plan(fx.rig, RIG_SET_MEM_TABLE, RIG_FAULT_VALUE, 1);
 	assert_int_equal(fx_map(&fx, 1), -EIO);
-	/* Nobody knows what table the back-end has now: the right one goes before the ring. */
+	/* The back-end's table is unknown now: the right one is sent before the ring. */
 	assert_int_equal(fx_start(&fx, 0), 0);
 	assert_int_equal(rig_seen(fx.rig, RIG_SET_MEM_TABLE), 3);
 	assert_int_equal(rig_regions(fx.rig), 1);

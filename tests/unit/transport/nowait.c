@@ -145,7 +145,7 @@ struct act {
 
 /*
  * Every operation that there is. The memory shown before is shown again, by the first new region
- * or, as a table, by the first ring behind the second reset. The last has an answer in any case.
+ * or, as a table, by the first ring after the second reset. The last has an answer in any case.
  */
 static const struct act life[] = {
 	{reopen, 0},       {set_status, 0}, {set_status, 1},    {get_status, 1},
@@ -164,7 +164,7 @@ static const uint64_t lives[] = {
 	RIG_P_REPLY_ACK | RIG_P_MEM_SLOTS | RIG_P_STATUS | RIG_P_RESET_DEVICE,
 };
 
-/* Calls once: at most -EINPROGRESS and no sentence come of what can't be finished. */
+/* Calls once: a call that can't finish returns -EINPROGRESS and leaves no error text. */
 static int call(struct run *r, const struct act *act)
 {
 	int ret;
@@ -340,7 +340,7 @@ static void withhold_each(uint64_t off, enum end end, int want)
 		assert_true(r.ended);
 		if (end != GOES_ON)
 			rig_release(r.fx.rig);
-		/* It is as if the operation had not been begun, and all begins anew. */
+		/* As if the operation had never started: it starts again from the beginning. */
 		if (end == IS_CUT || end == IS_LATE)
 			assert_int_equal(live(&r), 0);
 		fx_down(&r.fx);
@@ -448,7 +448,7 @@ static void test_refused_ring_is_taken_back(void **state)
 	fx_down(&r.fx);
 }
 
-/* Begun by one who doesn't wait, and ended by one who does. */
+/* Started by a call that doesn't wait, and finished by one that does. */
 static void test_waiting_for_what_is_in_progress(void **state)
 {
 	const struct act ask = {get_status, 0};
@@ -467,8 +467,8 @@ static void test_waiting_for_what_is_in_progress(void **state)
 	fx_down(&r.fx);
 }
 
-/* The back-end asks on its own channel before it answers, and nobody comes by wait_ready(). */
-static void test_channel_is_served(void **state)
+/* The back-end sends a request on its own channel before it answers; wait_ready() isn't called. */
+static void test_channel_requests_are_answered(void **state)
 {
 	const struct act ask = {get_status, 0};
 	struct run r;
@@ -493,7 +493,7 @@ static void test_channel_is_served(void **state)
 	fx_down(&r.fx);
 }
 
-/* The rings run, and nobody is asked to stop them. */
+/* The rings run, and the back-end isn't asked to stop them. */
 static void test_close_asks_for_nothing(void **state)
 {
 	struct fx fx = fx_new();
@@ -563,7 +563,7 @@ static void test_full_backlog(void **state)
 	assert_int_equal(call(&r, &again), -EINPROGRESS);
 	r.fx.t->ops->disconnect(r.fx.t);
 	assert_int_equal(call(&r, &again), -EINPROGRESS);
-	/* With room it connects, and asks what nobody answers. */
+	/* With room it connects, and sends a request that stays unanswered. */
 	taken = accept(listener, NULL, NULL);
 	assert_int_equal(call(&r, &again), -EINPROGRESS);
 	assert_true(r.fx.t->ops->watch_fd(r.fx.t) >= 0);
@@ -587,7 +587,7 @@ int nowait_tests(void)
 		cmocka_unit_test(test_answers_in_pieces),
 		cmocka_unit_test(test_refused_ring_is_taken_back),
 		cmocka_unit_test(test_waiting_for_what_is_in_progress),
-		cmocka_unit_test(test_channel_is_served),
+		cmocka_unit_test(test_channel_requests_are_answered),
 		cmocka_unit_test(test_close_asks_for_nothing),
 		cmocka_unit_test(test_full_backlog),
 	};

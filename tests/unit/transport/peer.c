@@ -37,7 +37,7 @@ enum how {
 	STOPPED, /* it gave all rings back */
 	NO_RING, /* it had none */
 	SAME,    /* it is the same process that is connected to again */
-	UNKNOWN, /* nobody knows which process it is */
+	UNKNOWN, /* it isn't known which process it is */
 };
 
 static void cut_off(struct fx *fx, enum how how, pid_t pid)

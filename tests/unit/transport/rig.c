@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The rig itself: what it judges is wrong when it is wrong, and only then. */
+/* The rig itself: it reports every violation, and nothing else. */
 #include <poll.h>
 
 #include <linux/virtio_ring.h>
@@ -50,8 +50,8 @@ static void down(struct side *s)
 	fx_down(&s->fx);
 }
 
-/* Takes the chain and wants to hear of @rule. */
-static void judged(struct side *s, const char *rule)
+/* Takes the chain and expects a report about @rule. */
+static void expect_violation(struct side *s, const char *rule)
 {
 	struct rig_chain chain;
 	const char *said;
@@ -117,35 +117,35 @@ static void test_direct_rules(void **state)
 	(void)state;
 	up(&s, UINT64_MAX);
 	s.desc[2].flags = 0;
-	judged(&s, "R-SPLIT-05");
+	expect_violation(&s, "R-SPLIT-05");
 	up(&s, UINT64_MAX);
 	s.desc[2].flags = VRING_DESC_F_WRITE | VRING_DESC_F_NEXT;
 	s.desc[2].next = 1;
-	judged(&s, "loop");
+	expect_violation(&s, "loop");
 	up(&s, UINT64_MAX);
 	s.desc[1].next = FX_SIZE;
-	judged(&s, "R-SPLIT-09");
+	expect_violation(&s, "R-SPLIT-09");
 	up(&s, UINT64_MAX);
 	s.desc[2].len = 0;
-	judged(&s, "R-SPLIT-16");
+	expect_violation(&s, "R-SPLIT-16");
 	up(&s, UINT64_MAX);
 	s.desc[2].addr = s.data + FX_AREA;
-	judged(&s, "R-VU-37");
+	expect_violation(&s, "R-VU-37");
 	up(&s, UINT64_MAX);
 	s.desc[2].addr = UINT64_MAX - 100;
-	judged(&s, "R-VU-37");
+	expect_violation(&s, "R-VU-37");
 	up(&s, UINT64_MAX);
 	s.desc[0].len = HEADER + 1;
-	judged(&s, "R-SCSI-28");
+	expect_violation(&s, "R-SCSI-28");
 	up(&s, UINT64_MAX);
 	s.desc[1].len = ANSWER - 1;
-	judged(&s, "R-SCSI-27");
+	expect_violation(&s, "R-SCSI-27");
 	up(&s, UINT64_MAX);
 	s.desc[0].flags |= 8;
-	judged(&s, "flags");
+	expect_violation(&s, "flags");
 }
 
-/* The chain moves into a table behind descriptor 0, which @spoil then spoils. */
+/* Moves the chain into an indirect table of descriptor 0, which @spoil then spoils. */
 static void indirect(uint64_t features, void (*spoil)(struct side *s, struct vring_desc *table),
 		     const char *rule)
 {
@@ -158,7 +158,7 @@ static void indirect(uint64_t features, void (*spoil)(struct side *s, struct vri
 	s.desc[0] = (struct vring_desc){s.data + 1024, 48, VRING_DESC_F_INDIRECT, 0};
 	if (spoil)
 		spoil(&s, table);
-	judged(&s, rule);
+	expect_violation(&s, rule);
 }
 
 static void with_next(struct side *s, struct vring_desc *table)
@@ -218,7 +218,7 @@ static void test_ring_rules(void **state)
 	(void)state;
 	up(&s, UINT64_MAX);
 	s.avail->flags = 1;
-	judged(&s, "R-SPLIT-20");
+	expect_violation(&s, "R-SPLIT-20");
 	up(&s, ~RIG_F_EVENT_IDX);
 	s.avail->flags = 1;
 	expose(&s, 0);
@@ -226,14 +226,14 @@ static void test_ring_rules(void **state)
 	down(&s);
 	up(&s, UINT64_MAX);
 	s.avail->idx = FX_SIZE;
-	judged(&s, "R-SPLIT-17");
+	expect_violation(&s, "R-SPLIT-17");
 	up(&s, UINT64_MAX);
 	s.used->idx = 1;
-	judged(&s, "R-SPLIT-40");
+	expect_violation(&s, "R-SPLIT-40");
 	up(&s, UINT64_MAX);
 	expose(&s, 0);
 	assert_true(rig_take(s.fx.rig, QUEUE, &chain));
-	judged(&s, "in flight");
+	expect_violation(&s, "in flight");
 }
 
 static void test_chain_that_changes_in_flight(void **state)
@@ -275,23 +275,23 @@ static void test_lies_about_completions(void **state)
 static void complete_good(struct rig *rig, unsigned queue, const struct rig_chain *chain, void *ctx)
 {
 	static const struct rig_reply reply = {.data = "served", .len = 7};
-	_Atomic unsigned *served = ctx;
+	_Atomic unsigned *completed = ctx;
 
-	++*served;
+	++*completed;
 	rig_complete(rig, queue, chain, &reply);
 }
 
 /* With a callback the rig serves by itself: a kick is all that is needed. */
 static void test_rig_serves(void **state)
 {
-	_Atomic unsigned served = 0;
+	_Atomic unsigned completed = 0;
 	struct side s;
 	struct pollfd call = {.events = POLLIN};
 
 	(void)state;
 	s.fx = fx_new();
 	s.fx.ropts.on_chain = complete_good;
-	s.fx.ropts.ctx = &served;
+	s.fx.ropts.ctx = &completed;
 	fx_run(&s.fx, 3);
 	s.desc = (struct vring_desc *)(uintptr_t)(s.fx.areas[0].addr + QUEUE * SPACE);
 	s.avail = (struct vring_avail *)(s.desc + FX_SIZE);
@@ -304,7 +304,7 @@ static void test_rig_serves(void **state)
 	s.fx.t->ops->notify(s.fx.t, QUEUE, 0);
 	call.fd = s.fx.t->ops->call_fd(s.fx.t, QUEUE);
 	assert_int_equal(poll(&call, 1, 5000), 1);
-	assert_int_equal(served, 1);
+	assert_int_equal(completed, 1);
 	assert_string_equal((char *)(uintptr_t)s.data + 4096, "served");
 	down(&s);
 }

@@ -189,7 +189,7 @@ static void test_socket_of_another_user(void **state)
 	unlink(path());
 }
 
-/* A listener that accepts nobody: its backlog takes some, then connect() would wait for ever. */
+/* A listener that never accepts: once its backlog is full, connect() would wait for ever. */
 static void test_listener_that_never_accepts(void **state)
 {
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};

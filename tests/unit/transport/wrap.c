@@ -45,8 +45,8 @@ static bool is_refused(bool waits)
 }
 
 /*
- * Whether a call fails without being made. Of three, since one who takes turns between two sockets
- * would never get anywhere with one of them if it were of two.
+ * Whether a call fails without being made. Every third one: with every second one, a caller that
+ * alternates between two sockets would never make progress on one of them.
  */
 static bool strikes(bool waits)
 {

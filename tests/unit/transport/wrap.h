@@ -17,7 +17,7 @@
  *	does
  * @no_waiting: calls that could wait are counted instead of made
  * @waits: how many there were
- * @peer: the process at the other end of every socket; -1: not known; 0: who it is
+ * @peer: the process at the other end of every socket; -1: not known; 0: the real one
  * @clock_ns: added to the monotonic clock
  */
 struct wraps {

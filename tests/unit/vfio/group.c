@@ -95,7 +95,7 @@ static void test_what_can_be_missing(void **state)
 	check_refused(-ENODEV, "iommu=none");
 }
 
-/* Neighbours that are no reason, so that the sentence names none; and no list of them. */
+/* Neighbours that don't explain the failure, so the message names none; and no list of them. */
 static void test_a_group_without_a_culprit(void **state)
 {
 	static const struct {
@@ -236,7 +236,7 @@ static void test_bars(void **state)
 	assert_int_equal(call->b, 0x30);
 	bus->ops->bar_unmap(bus, addr, 0x20);
 	assert_null(bus->ops->bar_map(bus, 4, 0x3000, 0x1001));
-	/* Pages that nobody may map, such as those of the MSI-X table. */
+	/* Pages that must not be mapped, such as those of the MSI-X table. */
 	kernel.no_mmap = true;
 	assert_null(bus->ops->bar_map(bus, 4, 0x1000, 0x1000));
 	close_bus(bus);

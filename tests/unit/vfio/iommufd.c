@@ -86,8 +86,8 @@ static void test_mapping(void **state)
 	close_bus(bus);
 }
 
-/* Of itself it is taken only when all of it is there, and for this user too. */
-static void test_which_way(void **state)
+/* By default iommufd is used only if all of it exists and this user may open it. */
+static void test_selection(void **state)
 {
 	unsigned without;
 
@@ -173,7 +173,7 @@ int iommufd_tests(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_steps),
 		cmocka_unit_test(test_mapping),
-		cmocka_unit_test(test_which_way),
+		cmocka_unit_test(test_selection),
 		cmocka_unit_test(test_steps_that_fail),
 		cmocka_unit_test(test_many_ranges_and_none),
 	};

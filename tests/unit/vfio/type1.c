@@ -18,7 +18,7 @@ struct list {
 	uint32_t reserved;
 };
 
-/* An answer with another capability, the list of ranges and nothing behind it. */
+/* An answer with another capability, then the list of ranges, and nothing after it. */
 struct answer {
 	struct vfio_iommu_type1_info head;
 	struct vfio_info_cap_header other;

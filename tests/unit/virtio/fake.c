@@ -259,7 +259,7 @@ static int check(struct transport *t, unsigned *what)
 {
 	struct fake *fake = fake_of(t);
 
-	*what = fake->going_on ? 0 : atomic_exchange(&fake->news, 0);
+	*what = fake->going_on ? 0 : atomic_exchange(&fake->events, 0);
 	return enter(fake, FAKE_CHECK, *what, 0);
 }
 

@@ -57,7 +57,7 @@ struct fake_region {
 };
 
 /**
- * struct fake - A transport, and the device behind it
+ * struct fake - A transport and its device
  * @transport: what the driver gets
  * @ops: its own, so that @ops.features can be changed; vhost-user's features at first
  * @offer: features that the device offers; @accepted: those that the driver took
@@ -72,7 +72,7 @@ struct fake_region {
  * @call_fds: what call_fd() answers, -1 at first
  * @regions, @nregions: memory mapped; @shift: added to each address
  * @map_live: whether memory can change while queues run
- * @news: what the next check() finds
+ * @events: what the next check() finds
  * @fail, @fail_skip, @fail_err: the call that fails after so many that did not, FAKE_ANY: any; 0:
  *	none
  * @pending, @pending_skip, @pending_times: while @transport.wait is false, the call that is in
@@ -108,7 +108,7 @@ struct fake {
 	unsigned nregions;
 	uint64_t shift;
 	bool map_live;
-	atomic_uint news;
+	atomic_uint events;
 	enum fake_call fail;
 	unsigned fail_skip;
 	int fail_err;

@@ -69,8 +69,8 @@ static void test_any_call_may_fail(void **state)
 	assert_int_equal(skip, 11);
 }
 
-/* The sentence is that of the failure, and not one about telling the device of it. */
-static void test_the_first_sentence_stays(void **state)
+/* The message is that of the failure, and not of the attempt to report it to the device. */
+static void test_the_first_message_stays(void **state)
 {
 	struct bench b;
 
@@ -152,7 +152,7 @@ int negotiate_tests(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_order_of_the_steps),
 		cmocka_unit_test(test_any_call_may_fail),
-		cmocka_unit_test(test_the_first_sentence_stays),
+		cmocka_unit_test(test_the_first_message_stays),
 		cmocka_unit_test(test_without_version_1),
 		cmocka_unit_test(test_version_1_is_taken_unasked),
 		cmocka_unit_test(test_a_feature_that_must_be_there),

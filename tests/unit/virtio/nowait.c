@@ -19,7 +19,7 @@ static void open_pending(struct bench *b, enum fake_call pending, unsigned skip)
 	virtio_set_wait(&b->dev, false);
 }
 
-/* Until it is no longer in progress; no sentence says that it was. @calls counts. */
+/* Until it is no longer in progress, which leaves no error text. @calls counts. */
 static int negotiate(struct bench *b, unsigned *calls)
 {
 	int err;
@@ -108,7 +108,7 @@ static void test_disconnected_at_each_call(void **state)
 	assert_int_equal(i, 11);
 }
 
-/* Every call fails in its turn, behind one in progress: FAILED isn't waited for. */
+/* Every call fails in turn, after one in progress: FAILED isn't waited for. */
 static void test_any_call_may_fail(void **state)
 {
 	unsigned skip;
@@ -166,7 +166,7 @@ static void test_check_in_progress(void **state)
 	(void)state;
 	CONFORMS("R-STAT-07");
 	open_pending(&b, FAKE_GET_STATUS, 0);
-	b.fake.news = TRANSPORT_CONFIG;
+	b.fake.events = TRANSPORT_CONFIG;
 	b.fake.status = VIRTIO_CONFIG_S_NEEDS_RESET;
 	for (i = 0; i < TIMES; i++) {
 		assert_int_equal(virtio_check(&b.dev, &what), -EINPROGRESS);
@@ -187,13 +187,13 @@ static void test_check_that_is_dropped(void **state)
 
 	(void)state;
 	open_pending(&b, FAKE_GET_STATUS, 0);
-	b.fake.news = TRANSPORT_CONFIG;
+	b.fake.events = TRANSPORT_CONFIG;
 	assert_int_equal(virtio_check(&b.dev, &what), -EINPROGRESS);
 	virtio_disconnect(&b.dev);
 	assert_int_equal(virtio_check(&b.dev, &what), 0);
 	assert_int_equal(what, 0);
 	/* As is one that fails. */
-	b.fake.news = TRANSPORT_CONFIG;
+	b.fake.events = TRANSPORT_CONFIG;
 	b.fake.fail = FAKE_GET_STATUS;
 	b.fake.fail_err = -ENOTCONN;
 	assert_int_equal(virtio_check(&b.dev, &what), -ENOTCONN);

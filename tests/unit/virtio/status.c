@@ -167,12 +167,12 @@ static void test_config_change_can_mean_needs_reset(void **state)
 	assert_int_equal(what, 0);
 	assert_int_equal(fake_count(&b.fake, FAKE_GET_STATUS), 0);
 
-	b.fake.news = TRANSPORT_CONFIG;
+	b.fake.events = TRANSPORT_CONFIG;
 	assert_int_equal(virtio_check(&b.dev, &what), 0);
 	assert_int_equal(what, VIRTIO_CHANGED);
 	assert_int_equal(fake_count(&b.fake, FAKE_GET_STATUS), 1);
 
-	b.fake.news = TRANSPORT_CONFIG;
+	b.fake.events = TRANSPORT_CONFIG;
 	b.fake.status |= VIRTIO_CONFIG_S_NEEDS_RESET;
 	assert_int_equal(virtio_check(&b.dev, &what), 0);
 	assert_int_equal(what, VIRTIO_CHANGED | VIRTIO_BROKEN);
@@ -186,13 +186,13 @@ static void test_check_hands_through_what_the_transport_says(void **state)
 
 	(void)state;
 	bench_open(&b);
-	b.fake.news = TRANSPORT_BROKEN;
+	b.fake.events = TRANSPORT_BROKEN;
 	assert_int_equal(virtio_check(&b.dev, &what), 0);
 	assert_int_equal(what, VIRTIO_BROKEN);
 	b.fake.fail = FAKE_CHECK;
 	b.fake.fail_err = -ENOTCONN;
 	assert_int_equal(virtio_check(&b.dev, &what), -ENOTCONN);
-	b.fake.news = TRANSPORT_CONFIG;
+	b.fake.events = TRANSPORT_CONFIG;
 	b.fake.fail = FAKE_GET_STATUS;
 	b.fake.fail_err = -ENOTCONN;
 	assert_int_equal(virtio_check(&b.dev, &what), -ENOTCONN);

@@ -22,7 +22,7 @@
 #include "util/bits.h"
 #include "virtio/device.h"
 
-/* A device that nobody has touched yet. */
+/* A device in its initial state. */
 struct bench {
 	struct fake fake;
 	struct virtio_dev dev;

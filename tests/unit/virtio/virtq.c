@@ -175,7 +175,7 @@ static void test_kicks_with_data(void **state)
 	queue_bench_close(&q);
 }
 
-/* The next place and the lap, as the device may see them; said twice, it is the same. */
+/* A kick carries the published offset and wrap; a second kick carries the same. */
 static void test_kicks_with_data_on_a_packed_ring(void **state)
 {
 	const uint16_t both = 1u << VRING_PACKED_DESC_F_AVAIL | 1u << VRING_PACKED_DESC_F_USED;
@@ -191,17 +191,17 @@ static void test_kicks_with_data_on_a_packed_ring(void **state)
 	q.b.fake.transport.notify_data = true;
 	for (i = 0; i < 40; i++) {
 		struct vring_packed_desc *desc = &q.vq.packed.desc[i % 16];
-		uint16_t lap = i / 16 % 2 ? 0 : 1u << 15;
+		uint16_t wrap = i / 16 % 2 ? 0 : 1u << 15;
 
 		virtq_kick(&q.vq);
-		assert_int_equal(last_data(&q.b.fake), lap | i % 16);
+		assert_int_equal(last_data(&q.b.fake), wrap | i % 16);
 		/* What was only pushed doesn't count yet. */
 		virtq_push(&q.vq, i & 15);
 		virtq_kick(&q.vq);
-		assert_int_equal(last_data(&q.b.fake), lap | i % 16);
+		assert_int_equal(last_data(&q.b.fake), wrap | i % 16);
 		virtq_publish(&q.vq);
 		desc->id = htole16(i & 15);
-		desc->flags = htole16(lap ? both : 0);
+		desc->flags = htole16(wrap ? both : 0);
 		assert_int_equal(virtq_take(&q.vq, &taken), 0);
 		assert_int_equal(taken.head, i & 15);
 		assert_int_equal(virtq_taken(&q.vq), i + 1);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The model of the device is a judge, of packed rings and of rings in order here: each rule that a
- * driver breaks is found, and named. The rules of split rings are in unit/transport/rig.c.
+ * The model of the device checks the driver, here with packed rings and rings in order: it finds
+ * and names each rule that a driver breaks. The rules of split rings are in unit/transport/rig.c.
  */
 #include <string.h>
 
@@ -164,7 +164,7 @@ static const struct crime crimes[] = {
 	{"R-ORD-04", IN_ORDER(TABLE), 3, false, table_out_of_order},
 };
 
-static void judge(const struct crime *crime)
+static void expect_violation(const struct crime *crime)
 {
 	struct bed_chain chains[2];
 	struct bed b;
@@ -194,10 +194,10 @@ static void test_each_rule_is_found(void **state)
 
 	(void)state;
 	for (i = 0; i < ARRAY_LEN(crimes); i++)
-		judge(&crimes[i]);
+		expect_violation(&crimes[i]);
 }
 
-/* A chain that was taken before the ring was started anew, or given back before, is ignored. */
+/* A chain taken before the ring was restarted, or returned already, is ignored. */
 static void test_old_chains_are_ignored(void **state)
 {
 	const struct bed_opts opts = PACKED(DIRECT);
@@ -220,12 +220,12 @@ static void test_old_chains_are_ignored(void **state)
 	bed_close(&b);
 }
 
-int judge_tests(void)
+int rules_tests(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_each_rule_is_found),
 		cmocka_unit_test(test_old_chains_are_ignored),
 	};
 
-	return cmocka_run_group_tests_name("ring/judge", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("ring/rules", tests, NULL, NULL);
 }
