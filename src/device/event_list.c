@@ -80,7 +80,7 @@ static struct vscsi_lun_addr *find_known(const struct event_list *list, unsigned
 
 static void ask_for_scan(struct event_list *list)
 {
-	list->rescan = list->scan_news = true;
+	list->rescan = list->scan_pending = true;
 }
 
 /*
@@ -259,15 +259,15 @@ static void add_pending(struct event_list *list)
 	}
 }
 
-static bool has_news(const struct event_list *list)
+static bool has_pending(const struct event_list *list)
 {
-	return list->count || list->pending || list->scan_news;
+	return list->count || list->pending || list->scan_pending;
 }
 
 /* Tells of what is new. Fails only where nothing would change. With the lock held. */
 static void tell(struct event_list *list)
 {
-	if (list->tell_fd >= 0 && has_news(list))
+	if (list->tell_fd >= 0 && has_pending(list))
 		eventfd_write(list->tell_fd, 1);
 }
 
@@ -317,7 +317,7 @@ void event_list_retry_scan(struct event_list *list)
 void event_list_begin_look(struct event_list *list)
 {
 	pthread_mutex_lock(&list->lock);
-	list->scan_news = false;
+	list->scan_pending = false;
 	pthread_mutex_unlock(&list->lock);
 }
 
@@ -327,7 +327,7 @@ bool event_list_take_scan(struct event_list *list)
 
 	pthread_mutex_lock(&list->lock);
 	rescan = list->rescan;
-	list->rescan = list->scan_news = false;
+	list->rescan = list->scan_pending = false;
 	pthread_mutex_unlock(&list->lock);
 	return rescan;
 }
@@ -370,7 +370,7 @@ unsigned event_list_take(struct event_list *list, struct vscsi_event *out, unsig
 	}
 	/* What another thread has told since is not taken back. */
 	tell(list);
-	if (list->tell_fd >= 0 && !has_news(list))
+	if (list->tell_fd >= 0 && !has_pending(list))
 		eventfd_read(list->tell_fd, &ignored);
 	pthread_mutex_unlock(&list->lock);
 	return count;

@@ -17,12 +17,12 @@
 /**
  * struct event_list - The list; all calls take @lock for a moment, any thread
  * @fifo, @head, @count: events that were not returned yet
- * @rescan: something was lost or a target changed: a scan has to tell
- * @scan_news: that came since the application began to look the last time
+ * @rescan: events were missed or a target changed: a scan is needed
+ * @scan_pending: that became so after event_list_begin_look() was last called
  * @known, @known_count: LUNs as the last scan found them, sorted; their reserved field has the
  *	events that the list had no room for
  * @pending: some of them have such
- * @tell_fd: eventfd that is readable while there are events, or @scan_news; -1: none
+ * @tell_fd: eventfd that is readable while there are events, or @scan_pending; -1: none
  */
 struct event_list {
 	pthread_mutex_t lock;
@@ -30,7 +30,7 @@ struct event_list {
 	unsigned head;
 	unsigned count;
 	bool rescan;
-	bool scan_news;
+	bool scan_pending;
 	struct vscsi_lun_addr *known;
 	unsigned known_count;
 	bool pending;
@@ -51,8 +51,9 @@ void event_list_add(struct event_list *list, unsigned type, unsigned target, uns
 void event_list_unplug(struct event_list *list, unsigned target, unsigned lun);
 
 /*
- * Asks for a scan; asks for one at the next look, and not before; takes that request.
- * event_list_begin_look() is called before a look at it: what is asked for later is news.
+ * Requests a scan and signals the eventfd; requests one without a signal, to be repeated at the
+ * next call of vscsi_dev_poll_events(); marks the start of such a call, so that requests made after
+ * it signal the eventfd again; returns whether a scan was requested, and clears the request.
  */
 void event_list_want_scan(struct event_list *list);
 void event_list_retry_scan(struct event_list *list);

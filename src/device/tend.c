@@ -98,7 +98,7 @@ static void revalidate(struct vscsi_dev *dev)
  * for a while its connection may still end, which makes this a loss like any other. Nothing is
  * taken from the ring meanwhile.
  */
-static void judge_ring(struct vscsi_dev *dev, const char *rule, uint64_t now)
+static void handle_broken_ring(struct vscsi_dev *dev, const char *rule, uint64_t now)
 {
 	if (!dev->reconnect.broken_ms)
 		dev->reconnect.broken_ms = now;
@@ -127,7 +127,7 @@ static void tend_running(struct vscsi_dev *dev, uint64_t now)
 	if (!rule && device_running(dev))
 		rule = virtq_rule(events_virtq(dev));
 	if (rule)
-		judge_ring(dev, rule, now);
+		handle_broken_ring(dev, rule, now);
 	if (device_running(dev) && lun_table_doubts(&dev->luns))
 		revalidate(dev);
 }
@@ -155,7 +155,7 @@ static void check_ring(struct vscsi_dev *dev, struct ioq *ioq, uint64_t now)
 	const char *rule = ioq_running(ioq) ? virtq_rule(&ioq->vq) : NULL;
 
 	if (rule)
-		judge_ring(dev, rule, now);
+		handle_broken_ring(dev, rule, now);
 }
 
 void device_tend(struct vscsi_dev *dev, struct vscsi_queue *queue)

@@ -149,10 +149,10 @@ bool ioq_has_pending(const struct ioq *ioq)
 
 bool slot_is_possible(const struct ioq *ioq, const struct slot *slot)
 {
-	bool both_ways = (slot->shape & SHAPE(31, 0)) && (slot->shape & SHAPE(0, 31));
+	bool bidirectional = (slot->shape & SHAPE(31, 0)) && (slot->shape & SHAPE(0, 31));
 
 	/* (virtio 1.4, 5.6.6.1.1) */
-	return !both_ways || queue_set_has(ioq->set, VIRTIO_SCSI_F_INOUT);
+	return !bidirectional || queue_set_has(ioq->set, VIRTIO_SCSI_F_INOUT);
 }
 
 /* Puts a request that is in flight, and not listed yet, before all that are. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A virtio-scsi device that lives in this process, behind the library's transport interface: what
- * is counted around it, when one thread does both, repeats to the instruction. It trusts its driver
- * and does the least that one disk needs; it is a yardstick, not a model of a device.
+ * A virtio-scsi device in this process, an implementation of the library's transport interface:
+ * with one thread for driver and device, counts of instructions repeat exactly. It trusts its
+ * driver and does the least that one disk needs; it is a yardstick, not a model of a device.
  *
  * Programs that link it are linked with --wrap=transport_open, so that every address leads here.
  */

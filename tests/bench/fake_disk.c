@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * What is measured is READ, which is answered here at once: it writes the response's first line and
- * nothing else. All that opening a disk needs beside it is answered by the disk of tests/device.
+ * nothing else. Everything else that opening a disk needs is answered by the disk of tests/device.
  */
 #include <string.h>
 

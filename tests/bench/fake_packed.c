@@ -95,11 +95,11 @@ static bool available(const struct fake_ring *ring)
 
 unsigned fake_packed_serve(struct fake_ring *ring, unsigned max)
 {
-	unsigned served;
+	unsigned count;
 
-	for (served = 0; served < max && available(ring); served++)
+	for (count = 0; count < max && available(ring); count++)
 		serve(ring);
-	return served;
+	return count;
 }
 
 void fake_packed_polls(struct fake_ring *ring, bool polls)

@@ -5,7 +5,7 @@ depth, batch, ring, descriptors, segments and kind of queue. The figures repeat 
 
 usage: instructions.py PROGRAM [--quick] [--json=FILE]
        instructions.py PROGRAM --check=BASELINE --built-by=TEXT   fails where a cell is above +3 %
-       instructions.py PROGRAM --renew=BASELINE --built-by=TEXT   writes the baseline anew
+       instructions.py PROGRAM --renew=BASELINE --built-by=TEXT   writes a new baseline
 """
 
 import itertools
@@ -24,7 +24,7 @@ COLUMNS = {"depth": "depth", "batch": "batch", "ring": "ring", "descriptors": "d
            "segments": "segs", "queue": "queue", "disk": "disk", "instructions": "instr",
            "prepare": "prepare", "submit": "submit", "poll": "poll", "loads": "loads",
            "stores": "stores"}
-# Beside the matrix: LUNs larger than 2 TiB, and those whose requests are counted, as with QEMU.
+# Besides the matrix: LUNs larger than 2 TiB, and those whose requests are counted, as with QEMU.
 DISKS = {"": {}, "wide": {"wide": 1}, "counted": {"limit": 128, "queues": 3}}
 # The cells of the baseline: those that targets are set for, and one of each other kind.
 CHECKED = [(32, 32, 0, 0, 1, 0, ""), (32, 1, 0, 0, 1, 0, ""), (32, 32, 0, 0, 8, 0, ""),

@@ -3,8 +3,8 @@
 """Measures random 4 KiB reads a second over the socket, at depths 1, 32 and 128.
 
 The back-end is vscsi-target in poll mode with a LUN that moves no data; the load is vscsi-perf's.
-Beside each rate stands its ratio to the bare ring of two threads, measured right before it: the
-rates of two machines differ, the ratios should not.
+Each rate is reported with its ratio to the bare ring of two threads, measured right before it:
+the rates of two machines differ, the ratios should not.
 usage: iops.py TARGET PERF BENCH-RATE [--quick] [--json=FILE]
 """
 
@@ -23,7 +23,7 @@ COLUMNS = {"depth": "depth", "rate": "reads/s", "p50_us": "p50 us", "p99_us": "p
 
 
 def bare_rate(program, depth, ms):
-    """The best of three short runs: the machine's ceiling, whoever else is at work."""
+    """The best of three short runs: the machine's ceiling, whatever else runs on it."""
     result = subprocess.run([program, "bare", str(depth), str(ms), "3"], stdout=subprocess.PIPE,
                             text=True, timeout=60, check=True)
     return max(json.loads(line)["bare"] for line in result.stdout.splitlines())

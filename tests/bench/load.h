@@ -67,7 +67,7 @@ void load_close(struct load *load);
 /* Opens one more exclusive queue of the same device: for a second thread, and by it. */
 int load_queue(struct load *load, struct vscsi_queue **queue);
 
-/* Number of the device's request queue behind a handle, as fake_device_serve() takes it. */
+/* Number of the device's request queue that a handle uses, as fake_device_serve() takes it. */
 unsigned load_queue_index(struct vscsi_queue *queue);
 
 /**

@@ -37,7 +37,7 @@ static int measure(const char *options)
 
 int main(void)
 {
-	static const char *const ways[] = {
+	static const char *const variants[] = {
 		"&packed=off",
 		"&packed=off&queue_size=1024",
 		"&packed=on",
@@ -45,7 +45,7 @@ int main(void)
 	};
 	int failed = 0;
 
-	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++)
-		failed |= measure(ways[i]);
+	for (size_t i = 0; i < sizeof(variants) / sizeof(variants[0]); i++)
+		failed |= measure(variants[i]);
 	return failed;
 }

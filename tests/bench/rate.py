@@ -44,8 +44,8 @@ def main():
         report.skip("driver and device need a processor each")
     depths, ms, count = ((1, 32), 5, 3) if "quick" in named else (DEPTHS, 4, 200)
     rows = [summary(depth, turns(program, depth, ms, count)) for depth in depths]
-    print(f"the library against a null device thread, by turns with a bare ring; medians of those "
-          f"turns\nof {ms} ms that nobody disturbed, and nothing where those were fewer than 5:")
+    print(f"the library against a null device thread, by turns with a bare ring; medians of the "
+          f"undisturbed\nturns of {ms} ms, and nothing where those were fewer than 5:")
     report.table([{**row, "library": row["library"] and f"{row['library']:.0f}",
                    "bare": row["bare"] and f"{row['bare']:.0f}"} for row in rows], COLUMNS)
     first = rows[0]

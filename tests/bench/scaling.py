@@ -57,7 +57,7 @@ def rates(program, numbers, ms, turns):
     result = subprocess.run([program, str(ms), str(turns), *map(str, numbers)],
                             stdout=subprocess.PIPE, text=True, timeout=300, check=True)
     found = [json.loads(line) for line in result.stdout.splitlines()]
-    # A turn is one line for each number of queues. More threads than processors share them anyhow.
+    # A turn is one line for each number of queues. More threads than processors share them anyway.
     turned = [found[i:i + len(numbers)] for i in range(0, len(found), len(numbers))]
     for i, number in enumerate(numbers):
         samples = [{"rate": turn[i]["rate"], "ratio": turn[i]["rate"] / turn[0]["rate"],

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Reads 4 KiB blocks from a device behind an address, and tells how many there were and how much of
+ * Reads 4 KiB blocks from the device at an address, and tells how many there were and how much of
  * a processor this took, setting up left out. Arguments: address, depth, milliseconds, and what to
  * do while nothing comes back: "poll" again, or "wait".
  */

@@ -66,7 +66,7 @@ def read_marks():
 
 
 def check(rows, marks):
-    """One sentence for each row or mark that doesn't fit, with the state it should have."""
+    """One message for each row or mark that doesn't fit, with the state it should have."""
     for name, places in sorted(marks.items()):
         if name not in rows:
             yield f"{places[0]}: marks {name}, which the table doesn't have"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A SCSI disk for tests, over a piece of memory: the one that the models of devices have behind
- * their request queues. It knows TEST UNIT READY, INQUIRY with the VPD pages 00h, 80h, B0h and B2h,
+ * A SCSI disk for tests, over a piece of memory: the disk that the device models serve at their
+ * request queues. It knows TEST UNIT READY, INQUIRY with the VPD pages 00h, 80h, B0h and B2h,
  * READ CAPACITY (10 and 16), MODE SENSE (6), READ and WRITE (10 and 16), SYNCHRONIZE CACHE, UNMAP
  * and WRITE SAME (16); everything else is an unknown operation code. What it tells of itself, and
  * what it lacks, is for its user to set.
@@ -79,7 +79,7 @@ struct disk_io {
  * @status: SCSI status
  * @key, @asc, @ascq: sense, if @status is CHECK CONDITION
  * @moved: bytes of data that were transferred
- * @misfit: what didn't fit, in a sentence: a buffer and the length that the CDB has for it; or NULL
+ * @misfit: message about a buffer that differs from the length that the CDB has for it, or NULL
  */
 struct disk_end {
 	uint8_t status;

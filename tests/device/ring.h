@@ -181,7 +181,7 @@ unsigned device_waiting(const struct ring_device *dev);
  * @len: the used length
  *
  * Checks first that the driver left the chain alone. A chain that the device doesn't hold, since
- * the ring was started anew or the test gave it back before, is ignored. The driver of a split ring
+ * the ring was restarted or the test gave it back before, is ignored. The driver of a split ring
  * sees it after device_show() only.
  *
  * Return: whether it was given back.

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * How the model takes chains. Each rule names its number in tests/conformance, so that a failing
- * test says which one was broken. What is judged is a copy, so that it is what is used, whatever
- * the driver does meanwhile.
+ * test says which one was broken. The model checks a copy and uses only that copy, whatever the
+ * driver does meanwhile.
  */
 #include <string.h>
 

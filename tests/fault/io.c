@@ -93,8 +93,8 @@ static int sync_command(struct world *w)
  * The device answers only after a notification was requested, so that sleeping is unavoidable.
  * (Flag 1 of the driver's part of a ring: no notifications.)
  */
-static bool answer_sleepers(struct liar *liar, unsigned queue, const struct rig_chain *chain,
-			    const uint8_t *cdb)
+static bool answer_waiters(struct liar *liar, unsigned queue, const struct rig_chain *chain,
+			   const uint8_t *cdb)
 {
 	(void)chain;
 	(void)cdb;
@@ -103,16 +103,16 @@ static bool answer_sleepers(struct liar *liar, unsigned queue, const struct rig_
 	return false;
 }
 
-static void setup_sleeper(struct world *w)
+static void setup_waiter(struct world *w)
 {
 	setup_all(w);
-	w->liar->lie = answer_sleepers;
+	w->liar->lie = answer_waiters;
 }
 
-static void setup_sleeper_shared(struct world *w)
+static void setup_waiter_shared(struct world *w)
 {
 	setup_shared(w);
-	w->liar->lie = answer_sleepers;
+	w->liar->lie = answer_waiters;
 }
 
 /* A signal interrupts vscsi_wait(), as documented; then sleep again. */
@@ -267,11 +267,11 @@ const struct scenario io_scenarios[] = {
 	{"asynchronous requests on a shared queue", setup_shared, async, NO_TEXT | CHANNEL, SMALL},
 	{"bounced synchronous calls", setup_all, sync_all, CHANNEL, SMALL},
 	{"a raw command", setup_all, sync_command, CHANNEL, SMALL},
-	{"sleep", setup_sleeper, wait_for_all, NO_TEXT | CHANNEL, SMALL NO_IDX},
-	{"sleep on a shared queue", setup_sleeper_shared, wait_for_all, NO_TEXT | CHANNEL,
+	{"sleep", setup_waiter, wait_for_all, NO_TEXT | CHANNEL, SMALL NO_IDX},
+	{"sleep on a shared queue", setup_waiter_shared, wait_for_all, NO_TEXT | CHANNEL,
 	 SMALL NO_IDX},
-	{"sleep on the descriptor", setup_sleeper, arm_for_all, NO_TEXT | CHANNEL, SMALL NO_IDX},
-	{"sleep on a shared descriptor", setup_sleeper_shared, arm_for_all, NO_TEXT | CHANNEL,
+	{"sleep on the descriptor", setup_waiter, arm_for_all, NO_TEXT | CHANNEL, SMALL NO_IDX},
+	{"sleep on a shared descriptor", setup_waiter_shared, arm_for_all, NO_TEXT | CHANNEL,
 	 SMALL NO_IDX},
 	{"missed events", setup_missed, poll_events, CHANNEL, SMALL},
 	{"configuration change", setup_changed, poll_events, CHANNEL, SMALL},

@@ -17,7 +17,7 @@
 #define WORLD_OWN 65536u
 
 /**
- * struct world - The objects of a run, created anew for each
+ * struct world - The objects of one run, created for it
  * @liar: back-end, device, LUN and first queue; whatever is open is closed after the run
  * @pool: used by devices; shared by all runs, and must be empty after each
  * @mem: a second pool; closed after the run

@@ -27,7 +27,7 @@ FUNCTIONS = {
     "0000:03:00.0": "event_idx=off,num_queues=4",
     "0000:04:00.0": "packed=on,num_queues=4",
 }
-SHARED = ["0000:06:01.0", "0000:06:02.0"]  # behind a conventional PCI bridge
+SHARED = ["0000:06:01.0", "0000:06:02.0"]  # below a conventional PCI bridge
 SIZES = {address: (8 + number) * MIB for number, address in enumerate([*FUNCTIONS, *SHARED])}
 IOS = 4000
 

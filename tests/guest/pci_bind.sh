@@ -120,7 +120,7 @@ not_bound() {
 	return 1
 }
 
-# Both functions behind a conventional PCI bridge are in one group.
+# Both functions below a conventional PCI bridge are in one group.
 share_group() {
 	refused 5 "$left shares IOMMU group" vscsi-bind take $left
 	vscsi-bind take $left $right || fail "taking both"

@@ -17,6 +17,6 @@ group=$(basename "$(readlink $device/iommu_group)")
 [ "$(ls $device/iommu_group/devices)" = $function ] || fail "group $group has other functions"
 [ -c /dev/vfio/vfio ] && : </dev/vfio/vfio || fail "/dev/vfio/vfio can't be opened"
 [ -c /dev/vfio/$group ] && : </dev/vfio/$group || fail "/dev/vfio/$group can't be opened"
-# The function has a reset only behind a root port, not directly on the root bus.
+# The function has a reset only below a root port, not directly on the root bus.
 [ -e $device/reset ] || fail "$function has no reset"
 echo "$function is /dev/vfio/$group"

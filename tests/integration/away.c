@@ -264,11 +264,11 @@ static void queue_shared_by_threads(void **state)
 }
 
 /*
- * struct sleeper - A thread that sleeps on its own queue
+ * struct waiter - A thread that sleeps on its own queue
  * @tid: its thread id, set before it sleeps
  * @error: error message, or NULL
  */
-struct sleeper {
+struct waiter {
 	struct fixture *f;
 	char *data;
 	_Atomic pid_t tid;
@@ -278,7 +278,7 @@ struct sleeper {
 static void *sleep_through(void *arg)
 {
 	struct vscsi_completion done[DEPTH];
-	struct sleeper *s = arg;
+	struct waiter *s = arg;
 	struct vscsi_queue *queue;
 	unsigned seen = 0;
 	unsigned i;
@@ -308,7 +308,7 @@ static void *sleep_through(void *arg)
 	return NULL;
 }
 
-static void await_sleep(struct sleeper *s)
+static void await_sleep(struct waiter *s)
 {
 	uint64_t limit = now_ms() + TIMEOUT_MS;
 	char path[64];
@@ -331,7 +331,7 @@ static void await_sleep(struct sleeper *s)
 static void sleep_in_vscsi_wait(void **state)
 {
 	struct fixture *f = *state;
-	struct sleeper s = {.f = f};
+	struct waiter s = {.f = f};
 	pthread_t thread;
 
 	start_file(f, "?recovery=exact&queues=3");

@@ -203,7 +203,7 @@ bool on_disk(struct fixture *f, const void *expect, size_t len, uint64_t offset)
 bool try_collect(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned count)
 {
 	uint64_t limit = now_ms() + TIMEOUT_MS;
-	struct vscsi_completion spare;
+	struct vscsi_completion extra;
 	unsigned have = 0;
 	int got;
 
@@ -217,7 +217,7 @@ bool try_collect(struct vscsi_queue *queue, struct vscsi_completion *out, unsign
 		if (!got)
 			sched_yield();
 	}
-	return vscsi_poll(queue, &spare, 1) == 0;
+	return vscsi_poll(queue, &extra, 1) == 0;
 }
 
 void collect(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned count)

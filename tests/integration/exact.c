@@ -202,7 +202,7 @@ static void replaced_disk(void **state)
 	for (k = 0; k < ARRAY_LEN(options); k++) {
 		make_file("disk.img", MIB);
 		make_file("other.img", MIB);
-		make_file("stranger.img", MIB);
+		make_file("unknown.img", MIB);
 		START(f, "--lun=0:0,file=disk.img,serial=A", "--lun=0:1,file=other.img");
 		open_default(f, options[k]);
 		assert_int_equal(vscsi_lun_open(f->dev, 0, 1, NULL, &other), 0);
@@ -213,19 +213,19 @@ static void replaced_disk(void **state)
 			assert_int_equal(vscsi_write(f->queue, other, data, i, 1, 0, i), 0);
 		assert_int_equal(vscsi_submit(f->queue), 0);
 		target_kill(&f->target);
-		START(f, "--lun=0:0,file=stranger.img,serial=B", "--lun=0:1,file=other.img");
+		START(f, "--lun=0:0,file=unknown.img,serial=B", "--lun=0:1,file=other.img");
 		collect_results(f->queue, DEPTH, results);
 		for (i = 0; i < DEPTH; i++)
 			assert_int_equal(results[i], i < DEPTH / 2 ? -ENODEV : 0);
 		assert_int_equal(vscsi_write(f->queue, f->lun, data, 0, 1, 0, 0), -ENODEV);
-		assert_untouched("stranger.img", MIB);
+		assert_untouched("unknown.img", MIB);
 		assert_int_equal(vscsi_pread(other, data + 512, 512, DEPTH / 2 * 512), 0);
 		assert_memory_equal(data, data + 512, 512);
 		assert_int_equal(vscsi_lun_close(other), 0);
 		stop_all(f);
 	}
 	unlink("other.img");
-	unlink("stranger.img");
+	unlink("unknown.img");
 }
 
 /* A larger disk is accepted; a smaller one is a different disk. */

@@ -57,17 +57,17 @@ static void ring_sizes(void **state)
 	char options[64];
 	struct fixture *f = *state;
 	unsigned size;
-	unsigned way;
+	unsigned variant;
 	unsigned i;
 
 	CONFORMS("R-PACK-17", "R-PACK-20", "R-PACK-21");
 	for (i = 0; i < ARRAY_LEN(modes); i++) {
 		START(f, "--lun=0:0,ram=16M", "--cmd-per-lun=100000", modes[i]);
 		for (size = 4; size <= 1024; size *= 2) {
-			for (way = 0; way < 4; way++) {
+			for (variant = 0; variant < 4; variant++) {
 				snprintf(options, sizeof(options), "?queue_size=%u%s%s", size,
-					 way & 1 ? "&indirect=off" : "",
-					 way & 2 ? "&event_idx=off" : "");
+					 variant & 1 ? "&indirect=off" : "",
+					 variant & 2 ? "&event_idx=off" : "");
 				open_disk(f, options);
 				assert_int_equal(info_of(f).queue_size, size);
 				assert_true(info_of(f).max_segs + 2 <= size);

@@ -79,8 +79,8 @@ static void assert_io_in(struct fixture *f, char *data, uint32_t blocks, uint64_
 	assert_true(holds(data, blocks * 512ul, seed));
 }
 
-static const char *const ways[] = {"", "?mem_slots=off", "?mem_slots=off&reply_ack=off",
-				   "?guest_base=0x100000000", "?reset_device=off&status=off"};
+static const char *const variants[] = {"", "?mem_slots=off", "?mem_slots=off&reply_ack=off",
+				       "?guest_base=0x100000000", "?reset_device=off&status=off"};
 
 static void registered_before_the_start(void **state)
 {
@@ -91,8 +91,8 @@ static void registered_before_the_start(void **state)
 
 	START(f, "--lun=0:0,ram=16M");
 	assert_int_equal(vscsi_mem_register(mem, region.at, REGION, region.fd, 0), 0);
-	for (i = 0; i < ARRAY_LEN(ways); i++) {
-		open_on(f, mem, ways[i]);
+	for (i = 0; i < ARRAY_LEN(variants); i++) {
+		open_on(f, mem, variants[i]);
 		assert_io_in(f, region.at, 64, i);
 		assert_io_in(f, region.at + REGION - 512, 1, i);
 		close_all(f);
@@ -111,8 +111,8 @@ static void registered_after_the_start(void **state)
 	unsigned i;
 
 	START(f, "--lun=0:0,ram=16M");
-	for (i = 0; i < ARRAY_LEN(ways); i++) {
-		open_disk(f, ways[i]);
+	for (i = 0; i < ARRAY_LEN(variants); i++) {
+		open_disk(f, variants[i]);
 		mem = vscsi_dev_mem(f->dev);
 		for (round = 0; round < 3; round++) {
 			assert_int_equal(vscsi_read(f->queue, f->lun, region.at, 0, 1, 0, 0),
@@ -139,10 +139,10 @@ static void other_rings_continue(void **state)
 	unsigned i;
 
 	START(f, "--lun=0:0,ram=16M");
-	for (i = 0; i < ARRAY_LEN(ways); i++) {
+	for (i = 0; i < ARRAY_LEN(variants); i++) {
 		uint64_t limit = now_ms() + TIMEOUT_MS;
 
-		open_disk(f, ways[i]);
+		open_disk(f, variants[i]);
 		assert_int_equal(vscsi_mem_register(vscsi_dev_mem(f->dev), region.at, REGION,
 						    region.fd, 0),
 				 0);
@@ -169,8 +169,8 @@ static void buffer_across_regions(void **state)
 
 	CONFORMS("R-VU-37");
 	START(f, "--lun=0:0,ram=16M");
-	for (i = 0; i < ARRAY_LEN(ways); i++) {
-		open_disk(f, ways[i]);
+	for (i = 0; i < ARRAY_LEN(variants); i++) {
+		open_disk(f, variants[i]);
 		mem = vscsi_dev_mem(f->dev);
 		assert_int_equal(vscsi_mem_register(mem, second.at, REGION, second.fd, 0), 0);
 		assert_int_equal(vscsi_read(f->queue, f->lun, second.at - 512, 0, 2, 0, 0),
@@ -216,7 +216,7 @@ static void region_busy_in_flight(void **state)
 	CONFORMS("R-HARD-15");
 	START(f, "--lun=0:0,ram=16M");
 	for (i = 0; i < 2; i++) {
-		open_disk(f, ways[i]);
+		open_disk(f, variants[i]);
 		mem = vscsi_dev_mem(f->dev);
 		assert_int_equal(vscsi_mem_register(mem, region.at, REGION, region.fd, 0), 0);
 		target_freeze(&f->target);

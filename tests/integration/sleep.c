@@ -15,18 +15,18 @@
 
 /* Both kinds of device. */
 static const char *const modes[] = {"--mode=eventfd", "--mode=poll"};
-static const char *const ways[] = {"", "?event_idx=off"};
+static const char *const variants[] = {"", "?event_idx=off"};
 
 /* Runs the test for all four combinations. */
 static void in_all_modes(struct fixture *f, void (*test)(struct fixture *f))
 {
 	unsigned mode;
-	unsigned way;
+	unsigned variant;
 
 	for (mode = 0; mode < ARRAY_LEN(modes); mode++) {
 		START(f, "--lun=0:0,ram=16M", modes[mode]);
-		for (way = 0; way < ARRAY_LEN(ways); way++) {
-			open_disk(f, ways[way]);
+		for (variant = 0; variant < ARRAY_LEN(variants); variant++) {
+			open_disk(f, variants[variant]);
 			test(f);
 			close_all(f);
 		}
@@ -53,7 +53,7 @@ static void submit_read(struct fixture *f, char *data, uint64_t lba)
 
 /*
  * Whether the completion is there. It may not be: a device that was told about a request before it
- * could notify may send a late notification, which wakes the next sleeper.
+ * could notify may send a late notification, which wakes the next waiter.
  */
 static bool is_completed(struct vscsi_queue *queue, uint64_t user_data)
 {
@@ -145,7 +145,7 @@ static void wait_for_batch(void **state)
 }
 
 /* The request completes before the queue is armed: arming must report that. */
-static void served_rounds(struct fixture *f)
+static void completed_rounds(struct fixture *f)
 {
 	uint64_t before = target_counter(&f->target, "requests");
 	uint64_t limit = now_ms() + TIMEOUT_MS;
@@ -160,7 +160,7 @@ static void served_rounds(struct fixture *f)
 
 static void arm_after_completion(void **state)
 {
-	in_all_modes(*state, served_rounds);
+	in_all_modes(*state, completed_rounds);
 }
 
 static void poll_reads(struct fixture *f, char *data)
@@ -174,7 +174,7 @@ static void poll_reads(struct fixture *f, char *data)
 }
 
 /*
- * Without a sleeper the device sends no notification, except possibly for the first completion of a
+ * Without a waiter the device sends no notification, except possibly for the first completion of a
  * ring, because it has no previous index to compare with (virtio 1.4, 2.7.10).
  */
 static void polled_rounds(struct fixture *f)
@@ -206,12 +206,12 @@ static void no_kicks_for_a_polling_device(void **state)
 {
 	struct fixture *f = *state;
 	uint64_t before;
-	unsigned way;
+	unsigned variant;
 	char *data;
 
 	START(f, "--lun=0:0,ram=16M", "--mode=poll");
-	for (way = 0; way < ARRAY_LEN(ways); way++) {
-		open_disk(f, ways[way]);
+	for (variant = 0; variant < ARRAY_LEN(variants); variant++) {
+		open_disk(f, variants[variant]);
 		data = alloc_dma(f, 512);
 		assert_works(f);
 		before = target_counter(&f->target, "kicks");
@@ -329,18 +329,18 @@ static void run_sharers(struct fixture *f)
 		assert_true(sharers[i].good);
 }
 
-/* One request queue with one descriptor of the device, and all sleepers are woken. */
-static void sleepers_share_queue(void **state)
+/* One request queue with one descriptor of the device, and all waiters are woken. */
+static void waiters_share_queue(void **state)
 {
 	struct fixture *f = *state;
 	unsigned mode;
-	unsigned way;
+	unsigned variant;
 
 	CONFORMS("R-MB-22");
 	for (mode = 0; mode < ARRAY_LEN(modes); mode++) {
 		START(f, "--lun=0:0,ram=16M", modes[mode]);
-		for (way = 0; way < ARRAY_LEN(ways); way++) {
-			open_dev(f, way ? "?queues=1&event_idx=off" : "?queues=1");
+		for (variant = 0; variant < ARRAY_LEN(variants); variant++) {
+			open_dev(f, variant ? "?queues=1&event_idx=off" : "?queues=1");
 			assert_int_equal(vscsi_lun_open(f->dev, 0, 0, NULL, &f->lun), 0);
 			run_sharers(f);
 			close_all(f);
@@ -402,7 +402,7 @@ int main(void)
 		TEST(wait_for_batch),          TEST(arm_after_completion),
 		TEST(silent_until_armed),      TEST(no_kicks_for_a_polling_device),
 		TEST(wait_times_out),          TEST(wait_interrupted_by_signal),
-		TEST(sleepers_share_queue),    TEST(shared_queue_descriptors),
+		TEST(waiters_share_queue),     TEST(shared_queue_descriptors),
 		TEST(two_queues_in_one_epoll),
 	};
 

@@ -144,8 +144,8 @@ static void swap(struct fixture *f, bool at_once)
 	target_command(&f->target, NULL, 0, OTHER);
 }
 
-/* That the disk was swapped is known when the scan is done, which goes on with each look. */
-static void await_news(struct writer *w)
+/* The swap is reported when the scan is done, which each call of look() advances. */
+static void await_swap_events(struct writer *w)
 {
 	const unsigned all = 1u << VSCSI_EVENT_UNPLUGGED | 1u << VSCSI_EVENT_PLUGGED;
 	uint64_t limit = now_ms() + TIMEOUT_MS;
@@ -158,7 +158,7 @@ static void await_news(struct writer *w)
 	assert_int_equal(w->seen, all);
 }
 
-/* The address is the other disk's: what opens it anew has that one. */
+/* The address is the other disk's now: opening it again gives that disk. */
 static void assert_other(struct fixture *f)
 {
 	struct vscsi_lun *gone = f->lun;
@@ -190,8 +190,8 @@ static void swap_under_writer(struct fixture *f, unsigned kind, bool events, boo
 	assert_true(file_is_zero("other.img"));
 	assert_true(w.refused > 0);
 	assert_int_equal(w.late, 0);
-	/* Without a look before, all is told now. */
-	await_news(&w);
+	/* If the writer collected no events, they are all reported now. */
+	await_swap_events(&w);
 	assert_other(f);
 	close_all(f);
 	assert_true(target_stop(&f->target));

@@ -1,42 +1,43 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Sleeping on a queue that handles share (src/core/bell.c): one descriptor of the device, a bell
- * for each handle, one lock. Fences are the business of sleep.pml: here every step is seen in its
- * order, and what is tried is who empties what, and who is woken. The device notifies once for each
- * wish, as it does with the event index. A wake-up that is lost is an end that is not valid.
+ * Sleeping on a queue that handles share (src/queue/wakeup.c): one descriptor of the device, an
+ * eventfd for each handle, one lock. Fences are modelled in sleep.pml: here every step is seen in
+ * order, and the model explores which thread reads which descriptor and which handle is woken. The
+ * device notifies once for each notification request, as it does with the event index. A lost
+ * wakeup is an invalid end state.
  *
- * Mistakes to be found: NO_WAKE (what is handed over rings nobody), NO_WISH (an empty ring is taken
- * for a wish), NO_LIST (a handle is not listed again), EMPTY_LAST (descriptors are emptied behind
- * the look).
+ * Mistakes to be found: NO_WAKE (completing to a handle doesn't signal it), NO_REQUEST (no
+ * notification is requested when the ring is empty), NO_LIST (a handle is not listed again),
+ * EMPTY_LAST (descriptors are read after the ring is checked).
  */
 #define HANDLES 2
 #define ROUNDS  2
 
 bool locked = false;
 bool signalled = false;             /* the device's descriptor */
-bool wish = false;
+bool requested = false;
 chan ring = [HANDLES] of { byte };  /* completed, by the handle that they belong to */
 byte out[HANDLES];                  /* with the device */
-byte done[HANDLES];                 /* handed over */
-bool bell[HANDLES];
+byte done[HANDLES];                 /* completed to the handle and not polled yet */
+bool eventfd[HANDLES];
 bool listed[HANDLES];
 byte left = HANDLES * ROUNDS;
 
-#define SLEEPERS (listed[0] || listed[1])
+#define WAITERS (listed[0] || listed[1])
 
 inline lock() { atomic { !locked -> locked = true } }
 inline unlock() { locked = false }
 
-/* Wish and look in one step: what comes in between is what sleep.pml is about. */
+/* Request and check in one step: sleep.pml models what can happen in between. */
 inline gather()
 {
 	do
-	:: atomic { ring?who -> done[who]++ }
+	:: atomic { ring?handle -> done[handle]++ }
 	:: atomic { empty(ring) ->
-#ifndef NO_WISH
-			wish = SLEEPERS;
+#ifndef NO_REQUEST
+			requested = WAITERS;
 #endif
-			who = 0; break }
+			handle = 0; break }
 	od
 }
 
@@ -45,27 +46,27 @@ inline wake()
 #ifdef NO_WAKE
 	skip
 #else
-	who = 0;
+	handle = 0;
 	do
-	:: who == HANDLES -> who = 0; break
+	:: handle == HANDLES -> handle = 0; break
 	:: else ->
 		lock();
-		rings = listed[who] && done[who];
-		listed[who] = listed[who] && !rings;
-		wish = wish && SLEEPERS;
+		signals = listed[handle] && done[handle];
+		listed[handle] = listed[handle] && !signals;
+		requested = requested && WAITERS;
 		unlock();
 		if
-		:: rings -> bell[who] = true
+		:: signals -> eventfd[handle] = true
 		:: else
 		fi;
-		who++
+		handle++
 	od
 #endif
 }
 
 /*
- * vscsi_poll() with room for one. It rings for nobody: the notification of what it hands over is
- * still in the device's descriptor, or whoever emptied that is about to ring.
+ * vscsi_poll() with room for one. It signals no handle: the notification of what it completes to
+ * others is still in the device's descriptor, or the thread that read that is about to signal them.
  */
 inline poll()
 {
@@ -75,11 +76,11 @@ inline poll()
 	:: done[me] -> done[me]--; got = true
 	:: else ->
 		do
-		:: atomic { ring?who ->
+		:: atomic { ring?handle ->
 			if
-			:: who == me -> got = true
-			:: else -> done[who]++
-			fi; who = 0 }
+			:: handle == me -> got = true
+			:: else -> done[handle]++
+			fi; handle = 0 }
 			if
 			:: got -> break
 			:: else
@@ -101,7 +102,7 @@ inline look()
 
 inline empty_both()
 {
-	bell[me] = false;
+	eventfd[me] = false;
 	signalled = false
 }
 
@@ -136,20 +137,20 @@ inline sleep()
 	do
 	:: found -> break
 	:: else ->
-		bell[me] || signalled;
+		eventfd[me] || signalled;
 		arm()
 	od;
 	lock();
 	listed[me] = false;
-	wish = wish && SLEEPERS;
+	requested = requested && WAITERS;
 	unlock()
 }
 
 proctype thread(byte me)
 {
 	byte round = 0;
-	byte who = 0;
-	bool rings;
+	byte handle = 0;
+	bool signals;
 	bool found;
 	bool got;
 
@@ -168,12 +169,23 @@ proctype thread(byte me)
 	od
 }
 
+inline complete(n)
+{
+	atomic {
+		out[n] -> out[n]--;
+		left--;
+		ring!n;
+		signalled = signalled || requested;
+		requested = false
+	}
+}
+
 active proctype device()
 {
 	do
 	:: left == 0 -> break
-	:: atomic { out[0] -> out[0]--; left--; ring!0; signalled = signalled || wish; wish = false }
-	:: atomic { out[1] -> out[1]--; left--; ring!1; signalled = signalled || wish; wish = false }
+	:: complete(0)
+	:: complete(1)
 	od
 }
 

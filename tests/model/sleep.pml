@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Going to sleep on a queue that one thread holds (src/core/sleep.c, split_arm()) against a device
+ * Going to sleep on a queue that one thread holds (split_arm(), src/ring/split.c) against a device
  * that completes at any moment. A processor may keep a store back while it loads (x86 does, and arm
  * does more): each side's stores pass through a buffer that empties whenever it likes, or by a
  * fence. A wake-up that is lost is a driver that sleeps when the device has nothing left to do: an
  * end that is not valid.
  *
- * With FLAGS the wish is avail.flags (virtio 1.4, 2.7.7.1), without it used_event (2.7.10.1).
- * Mistakes to be found: NO_DRIVER_FENCE, NO_DEVICE_FENCE, LOOK_FIRST (the ring before the wish),
- * EMPTY_LAST (the descriptor behind both).
+ * With FLAGS the notification request is avail.flags (virtio 1.4, 2.7.7.1), without it used_event
+ * (2.7.10.1). Mistakes to be found: NO_DRIVER_FENCE, NO_DEVICE_FENCE, LOOK_FIRST (the ring is
+ * checked before the request), EMPTY_LAST (the descriptor is read after both).
  */
 #define MOD   8 /* indices wrap here, so that they do on the way */
 #define START 6
@@ -18,7 +18,7 @@
 #define UNWANTED 1
 
 byte index = START;
-byte wish;
+byte request;
 bool signalled = false;
 bool finished = false;
 chan driver_stores = [3] of { byte };
@@ -30,7 +30,7 @@ inline fence(stores) { empty(stores) }
 active proctype driver_buffer()
 {
 end:	do
-	:: atomic { driver_stores?wish }
+	:: atomic { driver_stores?request }
 	od
 }
 
@@ -103,7 +103,7 @@ active proctype driver()
 	finished = true
 }
 
-/* Completes one or two at once, then looks whether somebody wants to know. */
+/* Completes one or two at once, then checks whether a notification is requested. */
 active proctype device()
 {
 	byte done = 0;
@@ -125,7 +125,7 @@ active proctype device()
 #ifndef NO_DEVICE_FENCE
 		fence(device_stores);
 #endif
-		wanted = wish;
+		wanted = request;
 #ifdef FLAGS
 		if
 		:: wanted == WANTED -> signalled = true

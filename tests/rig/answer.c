@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What a good back-end does with each message. It works through all of them alike, lawful or not:
- * grammar.c has judged them before, and a wrong message must not be able to crash the judge.
+ * What a good back-end does with each message. It handles valid and invalid messages alike:
+ * grammar.c has checked them before, and an invalid message must not crash the rig.
  */
 #include <string.h>
 #include <unistd.h>
@@ -43,8 +43,8 @@ static int set_config(struct rig *rig, const struct message *m)
 	return 0;
 }
 
-/* What the front-end asks to know. False: it is not a question. */
-static bool answer_question(struct rig *rig, const struct message *m, struct answer *a)
+/* Answers a query of the front-end. Returns false if the message is none. */
+static bool answer_query(struct rig *rig, const struct message *m, struct answer *a)
 {
 	uint32_t state[2];
 
@@ -163,7 +163,7 @@ void answer_message(struct rig *rig, struct message *m, struct answer *a)
 	 * Either it has an answer of its own, or it is acknowledged if that is asked for; never
 	 * both.
 	 */
-	a->wanted = answer_question(rig, m, a);
+	a->wanted = answer_query(rig, m, a);
 	if (!a->wanted) {
 		code = obey(rig, m);
 		say_u64(a, (uint64_t)code);

@@ -297,7 +297,7 @@ void rig_stop(struct rig *rig)
 
 	rig_lock(rig);
 	rig->stopping = true;
-	/* Whoever reads or writes on it in the thread comes back at once. */
+	/* A read or write on it in the thread returns at once. */
 	if (rig->fd >= 0)
 		shutdown(rig->fd, SHUT_RDWR);
 	rig_changed(rig);

@@ -18,10 +18,10 @@ static void check_command(struct rig *rig, unsigned queue, const struct rig_chai
 	uint32_t response = RESPONSE + rig->opts.config.sense_size;
 
 	if (chain->readable == 0 || chain->elems[0].len != header)
-		rig_violate(rig, "queue %u, chain %u: R-SCSI-28: no header alone in front", queue,
+		rig_violate(rig, "queue %u, chain %u: R-SCSI-28: no separate header buffer", queue,
 			    chain->head);
 	if (chain->readable == chain->count || chain->elems[chain->readable].len != response)
-		rig_violate(rig, "queue %u, chain %u: R-SCSI-27, 28: no response alone behind",
+		rig_violate(rig, "queue %u, chain %u: R-SCSI-27, 28: no separate response buffer",
 			    queue, chain->head);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The vhost-user protocol as a judge reads it: sizes, descriptors, and what may be sent in which
- * state. It sees each message before it is acted upon.
+ * The rules of the vhost-user protocol: sizes, descriptors, and what may be sent in which state.
+ * Each message is checked before it is acted upon.
  */
 #include <string.h>
 

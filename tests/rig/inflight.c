@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The area in which a back-end keeps account of what it has in flight (vhost-user, "Inflight I/O
- * tracking"), as far as the front-end has a part in it: it asks for the file and hands it back, to
- * no other connection. The account itself would be nobody's business but the back-end's, so there
- * is none; the file is full of garbage, which has to stay as it is.
+ * The area in which a back-end tracks what it has in flight (vhost-user, "Inflight I/O tracking"),
+ * as far as the front-end takes part: it asks for the file and sends it back, on no other
+ * connection. The contents are for the back-end only, so there are none; the file is full of
+ * garbage, which must not change.
  */
 #include <string.h>
 #include <sys/mman.h>
@@ -12,7 +12,7 @@
 
 #include "rig/internal.h"
 
-/* Not from the start of the file: an offset is there to be heeded. */
+/* Not from the start of the file: the front-end must honour the offset. */
 #define OFFSET  4096u
 #define GARBAGE 0xa5
 

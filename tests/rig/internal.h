@@ -93,7 +93,7 @@ struct rig {
 	bool stopping;
 	bool released;
 	bool stalled;
-	bool settling; /* somebody waits for the thread to have nothing to do */
+	bool settling; /* a thread waits until the rig's has nothing to do */
 	char address[128];
 	char violation[512];
 	bool violated, fetched;
@@ -128,7 +128,7 @@ static inline void rig_unlock(struct rig *rig)
 	pthread_mutex_unlock(&rig->lock);
 }
 
-/* Tells all who wait that something changed. */
+/* Wakes every thread that waits for a change. */
 void rig_changed(struct rig *rig);
 
 /* Waits for a change, until the test's limit; fails the test then. Returns false after a stop. */

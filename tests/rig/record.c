@@ -53,7 +53,7 @@ bool rig_wait(struct rig *rig, const char *what)
 	clock_gettime(CLOCK_REALTIME, &limit);
 	limit.tv_sec += WAIT_MS / 1000;
 	if (pthread_cond_timedwait(&rig->changed, &rig->lock, &limit)) {
-		/* fail_msg() leaves by a jump: the lock must not stay behind it. */
+		/* fail_msg() leaves by a jump: unlock first. */
 		rig_unlock(rig);
 		fail_msg("the rig waited in vain for %s", what);
 		rig_lock(rig);

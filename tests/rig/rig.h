@@ -5,9 +5,9 @@
  * them. It maps the front-end's memory and owns the device side of the rings, which either it
  * serves itself (rig_opts.on_chain) or the test does, one step at a time.
  *
- * It is also a judge. Every message is held against the protocol and every chain that is taken from
- * a ring against virtio 1.4, 2.7 and 5.6.6; the first violation is kept, and rig_stop() fails the
- * test with it.
+ * It also checks the front-end: every message against the protocol, and every chain that is taken
+ * from a ring against virtio 1.4, 2.7 and 5.6.6. The first violation is kept, and rig_stop() fails
+ * the test with it.
  *
  * It shares no code with the library: numbers and layouts are written down a second time on
  * purpose. All functions may be called by any thread; those that wait have a limit and fail the
@@ -161,7 +161,7 @@ struct rig_opts rig_defaults(void);
 struct rig *rig_start(const struct rig_opts *opts);
 
 /**
- * rig_stop - Stop it, free it, and judge
+ * rig_stop - Stop it, free it, and fail the test if there was a violation
  * @rig: the rig
  *
  * Closes the connection if there is one. Fails the test when a violation was recorded and not
@@ -172,12 +172,12 @@ void rig_stop(struct rig *rig);
 /**
  * rig_address - Where to connect
  *
- * Return: the address behind the scheme: the path, or "fd=N" with a socket that belongs to whoever
- * opens it first (rig_stop() closes it if nobody took it, see rig_taken()).
+ * Return: the address after the scheme: the path, or "fd=N" with a socket that belongs to the
+ * device that opens it first (rig_stop() closes it if no device took it, see rig_taken()).
  */
 const char *rig_address(struct rig *rig);
 
-/* Tells that the socket of rig_address() has found an owner, who closes it. */
+/* Records that the socket of rig_address() has an owner, which closes it. */
 void rig_taken(struct rig *rig);
 
 /**
@@ -193,7 +193,7 @@ int rig_socket(struct rig *rig);
 /**
  * rig_violation - Fetch the first rule that the front-end broke
  *
- * Return: a sentence that lives as long as @rig, or NULL. rig_stop() accepts what was fetched.
+ * Return: a message that lives as long as @rig, or NULL. rig_stop() accepts what was fetched.
  */
 const char *rig_violation(struct rig *rig);
 
@@ -323,7 +323,7 @@ bool rig_has_channel(struct rig *rig);
  * rig_channel_send - Send a message on it
  * @rig: the rig
  * @request, @flags, @size: the header; @size is sent as it is
- * @payload, @len: what is sent behind it
+ * @payload, @len: what is sent after it
  * @nfds: descriptors of some file to attach
  */
 void rig_channel_send(struct rig *rig, uint32_t request, uint32_t flags, uint32_t size,

@@ -16,8 +16,8 @@ static struct ring *ring_of(struct rig *rig, unsigned queue)
 	return ring->have_addr ? ring : NULL;
 }
 
-/* Passes on what the model of the ring has found wrong with the driver. */
-static void judge(struct rig *rig, unsigned queue, const struct ring *ring)
+/* Records the violation that the model of the ring found, if any. */
+static void check_driver(struct rig *rig, unsigned queue, const struct ring *ring)
 {
 	if (ring->dev.broken)
 		rig_violate(rig, "queue %u, chain %u: %s", queue, ring->dev.broken_id,
@@ -49,7 +49,7 @@ static bool take(struct rig *rig, unsigned queue, struct ring *ring, struct rig_
 	bool ok = device_take(&ring->dev, &taken, elems);
 	unsigned i;
 
-	judge(rig, queue, ring);
+	check_driver(rig, queue, ring);
 	if (!ok)
 		return false;
 	chain->head = taken.id;
@@ -96,7 +96,7 @@ static void put(struct rig *rig, unsigned queue, uint32_t id, uint32_t len, bool
 	ring = ring_of(rig, queue);
 	if (ring) {
 		device_lie(&ring->dev, id, len);
-		judge(rig, queue, ring);
+		check_driver(rig, queue, ring);
 		ring->put++;
 		if (!quiet)
 			device_show(&ring->dev);
@@ -127,7 +127,7 @@ void rig_move_used(struct rig *rig, unsigned queue, uint16_t by)
 	rig_unlock(rig);
 }
 
-/* A counter that is full has not been read: the one who waits wakes up all the same. */
+/* If the counter is full it has not been read: the waiting thread wakes up all the same. */
 static void signal_fd(int fd)
 {
 	uint64_t one = 1;
@@ -282,7 +282,7 @@ void ring_kicked(struct rig *rig, unsigned queue)
 		while (!rig->violated && rig_take(rig, queue, &chain))
 			rig->opts.on_chain(rig, queue, &chain, rig->opts.ctx);
 	} while (!rig->violated && !device_sleep(&ring->dev));
-	judge(rig, queue, ring);
+	check_driver(rig, queue, ring);
 	if (ring->put)
 		rig_call(rig, queue);
 }

@@ -17,7 +17,7 @@ struct virtio_scsi_cmd_resp *rig_response(const struct rig_chain *chain)
 	return chain->elems[chain->readable].addr;
 }
 
-/* Data-out lies behind the header among what is readable (5.6.6.1). */
+/* Data-out follows the header in the readable part (5.6.6.1). */
 size_t rig_data_out(const struct rig_chain *chain, void *buf, size_t len)
 {
 	size_t done = 0;
@@ -46,7 +46,7 @@ size_t rig_data_in_room(const struct rig_chain *chain)
 	return total;
 }
 
-/* Data-in lies behind the response among what is writable (5.6.6.1). */
+/* Data-in follows the response in the writable part (5.6.6.1). */
 static size_t fill_data_in(const struct rig_chain *chain, const char *data, size_t len)
 {
 	size_t done = 0;

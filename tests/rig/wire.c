@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Bytes and descriptors between the rig and the front-end. Nothing is judged here. */
+/* Bytes and descriptors between the rig and the front-end. Nothing is checked here. */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>

@@ -75,7 +75,7 @@ static int ask(struct vu *vu, void *arg)
 	return 0;
 }
 
-static int hand_over(struct vu *vu, void *arg)
+static int set_inflight(struct vu *vu, void *arg)
 {
 	struct vu_message message = {
 		.request = VU_SET_INFLIGHT_FD,
@@ -91,7 +91,7 @@ static int hand_over(struct vu *vu, void *arg)
 
 int vu_track(struct transport *t, unsigned count, unsigned size)
 {
-	static vu_step *const steps[] = {announce, ask, hand_over};
+	static vu_step *const steps[] = {announce, ask, set_inflight};
 	struct extent extent = {count, size};
 	struct vu *vu = vu_of(t);
 

@@ -93,16 +93,16 @@ static const struct answer_lie lies[] = {
 	 0,
 	 1,
 	 false},
-	{"sense length 2^32 - 1 beside GOOD", {.sense_len = UINT32_MAX}, GOOD, 0, 0, 40, true},
-	{"status GOOD beside response FAILURE", {.response = 9}, GOOD, -EREMOTEIO, 0, 0, false},
-	{"status GOOD beside response BAD_TARGET", {.response = 3}, GOOD, -ENODEV, 0, 0, false},
+	{"sense length 2^32 - 1 with GOOD", {.sense_len = UINT32_MAX}, GOOD, 0, 0, 40, true},
+	{"status GOOD with response FAILURE", {.response = 9}, GOOD, -EREMOTEIO, 0, 0, false},
+	{"status GOOD with response BAD_TARGET", {.response = 3}, GOOD, -ENODEV, 0, 0, false},
 	{"response 10, a task management answer", {.response = 10}, GOOD, -EREMOTEIO, 0, 0, false},
 	{"response 200, unknown", {.response = 200}, GOOD, -EREMOTEIO, 0, 0, false},
 	{"status 0xff, unknown", {.status = 0xff}, GOOD, -EREMOTEIO, 0, 0, false},
 	{"CHECK CONDITION without sense", {.status = 2}, GOOD, -EREMOTEIO, 0, 0, false},
 };
 
-/* One bad answer, then the truth: a lie leaves nothing behind in its slot. */
+/* One bad answer, then a correct one: the bad answer has no effect on the next user of its slot. */
 static void answer_lies(void **state)
 {
 	struct liar *liar = *state;
@@ -148,8 +148,8 @@ static void *flip(void *arg)
 }
 
 /*
- * The length of the sense changes while the answer is judged. It was one or the other: never the
- * one when it is checked and the other when it is used.
+ * The length of the sense changes while the answer is decoded. Either value may be used, but the
+ * same one must be checked and used.
  */
 static void length_that_changes(void **state)
 {
@@ -197,7 +197,7 @@ struct endless_lie {
 	int result;
 };
 
-/* A disk that was reset has to tell who it is, and this one never does. */
+/* A disk that was reset has to report its identity, and this one never does. */
 static const struct endless_lie endless[] = {
 	{"UNIT ATTENTION for ever", 2, {0x70, 0, 6, 0, 0, 0, 0, 10, 0, 0, 0, 0, 0x29}, -ENODEV},
 	{"BUSY for ever", 8, {0}, -EBUSY},

@@ -29,13 +29,13 @@ static const struct event_lie lies[] = {
 	{"first byte 2", 1, {2, 0, 0x40, 0}, 0, 16, 0},
 	{"tail not zero", 1, {1, 0, 0x40, 0, 0, 0, 0, 1}, 0, 16, 0},
 	{"extended addressing", 1, {1, 0, 0xc0, 0}, 0, 16, 0},
-	{"LUN that nobody knows", 1, {1, 255, 0x7f, 0xff}, 0, 16, 1},
+	{"unknown LUN", 1, {1, 255, 0x7f, 0xff}, 0, 16, 1},
 	{"type 2^31 - 1", 0x7fffffff, {1, 0, 0x40, 0}, 0, 16, 0},
 	{"reason 2^32 - 1", 1, {1, 0, 0x40, 0}, UINT32_MAX, 16, 0},
 	{"used length 0", 1, {1, 0, 0x40, 0}, 0, 0, 1},
 	{"used length 15", 1, {1, 0, 0x40, 0}, 0, 15, 1},
 	{"used length 2^32 - 1", 1, {1, 0, 0x40, 0}, 0, UINT32_MAX, 1},
-	{"missed, with garbage beside", MISSED | 0x1234, {9, 9, 9, 9, 9, 9, 9, 9}, 7, 16, 0},
+	{"missed, and garbage", MISSED | 0x1234, {9, 9, 9, 9, 9, 9, 9, 9}, 7, 16, 0},
 };
 
 /* A scan goes on with each look: until there are events, or an error. */
@@ -186,7 +186,7 @@ static bool count_scans(struct liar *liar, unsigned queue, const struct rig_chai
 	return false;
 }
 
-/* Nobody listens while a LUN comes, goes and comes: what is heard last is what is true. */
+/* A LUN is plugged, unplugged and plugged again unobserved: the last event has the final state. */
 static void plugged_and_unplugged(void **state)
 {
 	struct liar *liar = *state;

@@ -154,7 +154,7 @@ static void *hang_up(void *ctx)
 {
 	struct liar *liar = ctx;
 
-	/* The one who waits has sent its request by then. */
+	/* The waiting thread has sent its request by then. */
 	liar_wait_kept(liar, 1);
 	rig_hang_up(liar->rig);
 	return NULL;
@@ -177,8 +177,8 @@ static void hangs_up_under_a_call_that_waits(void **state)
 	told("hangs up under a call that waits", "the device is lost: closed the connection");
 }
 
-/* Whoever sleeps is woken, by whichever thread the end is noticed. */
-static void hangs_up_under_a_sleeper(void **state)
+/* A sleeping thread is woken, whichever thread notices the end of the connection. */
+static void hangs_up_under_a_waiter(void **state)
 {
 	struct liar *liar = *state;
 
@@ -234,7 +234,7 @@ int main(void)
 		LIAR_TEST(resets_never_answered),     LIAR_TEST(answer_to_no_reset),
 		LIAR_TEST(completes_after_the_reset), LIAR_TEST(answers_after_the_limit),
 		LIAR_TEST(never_answers_again),       LIAR_TEST(hangs_up_under_a_call_that_waits),
-		LIAR_TEST(hangs_up_under_a_sleeper),  LIAR_TEST(reset_before_an_answer),
+		LIAR_TEST(hangs_up_under_a_waiter),   LIAR_TEST(reset_before_an_answer),
 	};
 
 	return cmocka_run_group_tests_name("hostile gone", tests, NULL, NULL);

@@ -153,10 +153,10 @@ static void keeps_commands(void **state)
 		assert_int_equal(vscsi_lun_close(lun), 0);
 	}
 	told(row->name, "%u of %u returned once: %s; %s", COUNT, COUNT,
-	     row->result ? strerror(-row->result) : "good", row->runs ? "works" : "given up");
+	     row->result ? strerror(-row->result) : "good", row->runs ? "works" : "failed");
 }
 
-/* When a reset was answered, all that it ended can be polled at once: not one is behind it. */
+/* After a reset was answered, every request that it ended can be polled at once. */
 static void ended_before_the_answer(void **state)
 {
 	static const struct row serve = {.reset = SERVE};

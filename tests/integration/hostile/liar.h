@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A disk behind the test back-end of tests/rig, which tells the truth until a test makes it lie;
- * and the library's handles on it. What the lies are is in the test programs.
+ * A disk served by the test back-end of tests/rig, correct until a test makes it lie, and the
+ * library's handles on it. The lies are in the test programs.
  */
 #ifndef HOSTILE_LIAR_H
 #define HOSTILE_LIAR_H
@@ -30,7 +30,7 @@
 #define LIAR_BLOCK  512u
 #define LIAR_BUF    65536u
 
-/* Virtqueue behind the exclusive queue: 2 is for those who share. */
+/* Virtqueue of the exclusive queue; virtqueue 2 is for the shared queues. */
 #define LIAR_QUEUE 3u
 
 /* Chains that can be kept, and LUNs that there can be. */

@@ -2,7 +2,7 @@
 /*
  * A back-end that comes back as another one: with less, more or nothing of anything that it had
  * offered before, while requests are in flight. Under each policy the device continues, or fails
- * with a sentence that says what is missing.
+ * with a message that says what is missing.
  */
 #include "liar.h"
 

@@ -10,7 +10,7 @@
 /**
  * struct page_lie - One command answered with bytes of the liar's choice
  * @op: its operation code; @page: VPD page, 0 for none
- * @data, @len: the answer; @fill: bytes of this value behind it, up to the room there is
+ * @data, @len: the answer; @fill: bytes of this value after it, up to the room there is
  * @opens: what vscsi_lun_open() returns
  * @found: what vscsi_dev_scan() returns
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Lies about the ring, told with requests in flight. The device is lost with a sentence that names
+ * Lies about the ring, told with requests in flight. The device is lost with a message that names
  * the rule, and every request comes back once; or the lie is harmless, and every request completes.
  */
 #include "liar.h"
@@ -129,7 +129,7 @@ static void calls_for_nothing(struct liar *liar)
 		serve(liar, i);
 }
 
-static void wishes_of_all_kinds(struct liar *liar)
+static void requests_of_all_kinds(struct liar *liar)
 {
 	unsigned i;
 
@@ -156,7 +156,7 @@ static const struct ring_lie lies[] = {
 	{"bytes and descriptors without a request", "bytes without a request", unasked_bytes},
 	{"overwrites rings and headers, then answers", NULL, scribble},
 	{"1000 calls for nothing, then answers backwards", NULL, calls_for_nothing},
-	{"random wishes for notifications", NULL, wishes_of_all_kinds},
+	{"random notification requests", NULL, requests_of_all_kinds},
 };
 
 static void expect_all(struct liar *liar)

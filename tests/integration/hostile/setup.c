@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Lies while the device is opened: configuration, number of queues, and an end of the connection at
- * every message. A device opens and works, or it doesn't open, with a sentence and nothing left.
+ * every message. A device opens and works, or it doesn't open, with a message and nothing left.
  */
 #include "liar.h"
 
@@ -124,7 +124,7 @@ static void hangs_up_at_each_message(enum rig_kind kind, const char *name)
 
 	for (n = 0; n < 60; n++)
 		failed += hang_up_at(n, kind);
-	/* Behind the last message nothing happens; messages without an answer have no 7 bytes. */
+	/* After the last message nothing happens; messages without an answer have no 7 bytes. */
 	assert_in_range(failed, 25, 59);
 	told(name, "closed the connection, nothing left; at %u messages", failed);
 }
@@ -168,8 +168,8 @@ static void falls_silent_at_each_message(void **state)
 }
 
 /*
- * The device is refused only after the transport had taken the socket over: it is the caller's all
- * the same, as vscsi_dev_open() failed, and nobody else may close it.
+ * The device is refused only after the transport took over the socket. As vscsi_dev_open() failed,
+ * the socket is still the caller's, and only the caller may close it.
  */
 static void refused_socket_stays_the_callers(void **state)
 {

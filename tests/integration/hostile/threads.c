@@ -165,7 +165,7 @@ static void unmap_file(void *memory, int fd)
 }
 
 /* A back-end without slots has its rings stopped and started for new memory. */
-static void memory_under_a_sleeper(void **state)
+static void memory_under_a_waiter(void **state)
 {
 	struct liar *liar = *state;
 	struct epoll_event event = {.events = EPOLLIN};
@@ -300,7 +300,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		LIAR_TEST(lost_while_another_polls),
 		LIAR_TEST(lost_while_falling_asleep),
-		LIAR_TEST(memory_under_a_sleeper),
+		LIAR_TEST(memory_under_a_waiter),
 		LIAR_TEST(memory_leaves_while_requests_are_prepared),
 		LIAR_TEST(memory_while_devices_come_and_go),
 	};

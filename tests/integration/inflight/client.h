@@ -102,7 +102,7 @@ struct driver {
 	bool used_wrap;
 	int kick;
 	unsigned order[BUFFERS]; /* buffers in flight, the oldest first */
-	unsigned under_way;
+	unsigned in_flight;
 	unsigned ahead; /* buffers used in the same batch as the one taken last */
 };
 

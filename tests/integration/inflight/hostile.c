@@ -163,7 +163,7 @@ static void spoil_split(struct split_area *a, unsigned how)
 	}
 }
 
-#define SPLIT_WAYS 7
+#define SPLIT_CASES 7
 
 static void spoil_packed(struct packed_area *a, unsigned how)
 {
@@ -219,7 +219,7 @@ static void spoil_packed(struct packed_area *a, unsigned how)
 	}
 }
 
-#define PACKED_WAYS 15
+#define PACKED_CASES 15
 
 /* Two requests are in flight: the target died before completing either. */
 static void leave_two(struct client *c)
@@ -241,7 +241,7 @@ static void corrupted_areas(void **state)
 	(void)state;
 	for (packed = 0; packed < 2; packed++) {
 		client_start(&c, packed, true, "--mode=eventfd");
-		for (i = 0; i < (packed ? PACKED_WAYS : SPLIT_WAYS); i++) {
+		for (i = 0; i < (packed ? PACKED_CASES : SPLIT_CASES); i++) {
 			leave_two(&c);
 			if (packed)
 				spoil_packed(&c.packed_area[REQUESTS], i);

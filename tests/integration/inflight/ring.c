@@ -99,8 +99,8 @@ static void offer(struct client *c, unsigned ring, unsigned buffer, const struct
 {
 	struct driver *d = &c->rings[ring];
 
-	assert_true(d->under_way < BUFFERS);
-	d->order[d->under_way++] = buffer;
+	assert_true(d->in_flight < BUFFERS);
+	d->order[d->in_flight++] = buffer;
 	if (c->packed)
 		offer_packed(c, ring, buffer, p, count);
 	else
@@ -234,10 +234,10 @@ unsigned client_used(struct client *c, unsigned ring)
 		while (client_idle(c, ring))
 			assert_true(now_ms() < limit && !usleep(100));
 		id = used_id(c, ring);
-		while (place < d->under_way && d->order[place] != id)
+		while (place < d->in_flight && d->order[place] != id)
 			place++;
 		/* If the buffer is not in flight any more, it was used twice. */
-		assert_true(place < d->under_way);
+		assert_true(place < d->in_flight);
 		d->ahead = c->in_order ? place + 1 : 1;
 		step(c, ring, d->ahead);
 		if (c->in_order)
@@ -245,7 +245,7 @@ unsigned client_used(struct client *c, unsigned ring)
 	}
 	d->ahead--;
 	id = d->order[place];
-	d->under_way--;
-	memmove(d->order + place, d->order + place + 1, (d->under_way - place) * sizeof(id));
+	d->in_flight--;
+	memmove(d->order + place, d->order + place + 1, (d->in_flight - place) * sizeof(id));
 	return id;
 }

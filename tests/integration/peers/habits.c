@@ -7,11 +7,11 @@
 #define P_PAGEFAULT (1ull << 8)
 #define P_INFLIGHT  (1ull << 12)
 
-/* Features that have no meaning beside VERSION_1, and are offered all the same. */
+/* Features that have no meaning with VERSION_1, and are offered all the same. */
 #define F_NOTIFY_ON_EMPTY (1ull << 24)
 #define F_ANY_LAYOUT      (1ull << 27)
 
-/* What a configuration space has when nobody has set anything. */
+/* The default contents of a configuration space. */
 #define CONFIG(queues_, targets_, luns_)                                                           \
 	{                                                                                          \
 		.num_queues = (queues_), .seg_max = 126, .max_sectors = 65535, .cmd_per_lun = 128, \
@@ -31,7 +31,7 @@ const struct habit habit_contrib = {
 	.lun_form = LUN_FIRST,
 	.absent = ABSENT_UNWRITTEN,
 	.used_len = USED_ZERO,
-	.failure_beside_sense = true,
+	.failure_with_sense = true,
 	.attention = true,
 	.units = {{0, 0}},
 	.unit_count = 1,

@@ -12,11 +12,11 @@
 #define EVENTS     1u
 #define DRIVER_OK  4u
 
-void peer_complain(struct peer *peer, const char *sentence)
+void peer_complain(struct peer *peer, const char *message)
 {
 	const char *none = NULL;
 
-	atomic_compare_exchange_strong(&peer->complaint, &none, sentence);
+	atomic_compare_exchange_strong(&peer->complaint, &none, message);
 }
 
 /* Called by the rig when a message has been read. Each is good for once and asks for the next. */

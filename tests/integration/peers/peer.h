@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Back-ends with the habits of real ones: what public peers do that the specifications leave open,
- * or forbid, each as a line of a table. They stand on the rig, which judges the front-end by the
- * specifications; a peer also judges it by what its original would stumble over.
+ * or forbid, each as a line of a table. They are built on the rig, which checks the front-end
+ * against the specifications; a peer also checks it for what its original can't handle.
  *
  * A peer is no copy of its original: it has what the front-end can notice, and nothing else. A
  * habit that is not known, or that no test looks at, is the zero of its type.
@@ -69,11 +69,11 @@ enum control {
  * @features, @protocol, @queues, @config, @start_on_kick: as in struct rig_opts
  * @max_blocks: of one transfer, told by VPD page B0h; 0: there are no such pages
  * @unmap: there is UNMAP, and its residual says that no parameters were taken; needs @max_blocks
- * @strict: reads messages without patience, see strict.c
+ * @strict: ends the connection at a short read, see strict.c
  * @polls: looks by itself and says that no kicks are needed; else it waits for them
  * @whole_device: starts with three rings and DRIVER_OK, and one GET_VRING_BASE stops all rings
  * @lun_form, @absent, @used_len, @control: see there
- * @failure_beside_sense: a CHECK CONDITION has the response FAILURE
+ * @failure_with_sense: a CHECK CONDITION has the response FAILURE
  * @no_residual: it is always 0; @residual_if_good: 0 unless the status is GOOD
  * @sense_len_unwritten: unless there is sense
  * @attention: the first command to the medium of each unit ends with UNIT ATTENTION
@@ -97,7 +97,7 @@ struct habit {
 	bool unmap;
 	bool polls;
 	bool whole_device;
-	bool failure_beside_sense;
+	bool failure_with_sense;
 	bool no_residual;
 	bool residual_if_good;
 	bool sense_len_unwritten;
@@ -112,9 +112,9 @@ struct habit {
 extern const struct habit habit_contrib; /* QEMU's contrib/vhost-user-scsi */
 extern const struct habit habit_spdk;    /* SPDK's vhost-scsi target, DPDK below it */
 extern const struct habit habit_rust;    /* rust-vmm's vhost-device-scsi */
-extern const struct habit habit_linux;   /* Linux's vhost-scsi behind a vhost-user front */
+extern const struct habit habit_linux;   /* Linux's vhost-scsi with a vhost-user front */
 extern const struct habit habit_minimal; /* nothing that isn't obligatory */
-extern const struct habit habit_qemu;    /* QEMU's virtio-scsi behind a vhost-user front */
+extern const struct habit habit_qemu;    /* QEMU's virtio-scsi with a vhost-user front */
 
 /* A logical unit: a disk of PEER_BLOCKS blocks, and the unit attention that it has to tell. */
 struct unit {
@@ -162,7 +162,7 @@ struct peer {
 /* Starts a back-end and opens the device on it: peer_stop(). */
 struct peer *peer_start(const struct habit *habit);
 
-/* Closes the device and stops the back-end; fails the test when either judge has found a fault. */
+/* Closes the device and stops the back-end; fails the test if the rig or the peer found a fault. */
 void peer_stop(struct peer *peer);
 
 /* Adds a unit, with no event and no unit attention. */
@@ -175,7 +175,7 @@ void peer_event(struct peer *peer, uint32_t event, const uint8_t lun[8], uint32_
 void peer_wait_serving(struct peer *peer);
 
 /* Notes a fault of the front-end. */
-void peer_complain(struct peer *peer, const char *sentence);
+void peer_complain(struct peer *peer, const char *message);
 
 /*
  * strict.c: puts the reader in front of the rig's socket. @frontend receives the socket for the

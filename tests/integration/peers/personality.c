@@ -42,8 +42,8 @@ static const uint8_t unknown_command[6] = {0xc0};
 static const uint8_t inquiry[6] = {0x12, 0, 0, 0, 64};
 
 /*
- * Reads without patience, and its answers are thin: no lengths, no response where nobody is, and
- * sense beside a FAILURE.
+ * Ends the connection at a short read, and its answers are minimal: no lengths, no response for an
+ * absent target, and sense with a FAILURE.
  */
 static void test_contrib(void **state)
 {
@@ -66,7 +66,7 @@ static void test_contrib(void **state)
 	assert_int_equal(end.asc, 0x20);
 	/* What the response doesn't tell the sense does. */
 	assert_non_null(strstr(vscsi_last_error(), "(5/20/00)"));
-	/* Nobody looks at the control queue; the rest goes on meanwhile and after it. */
+	/* The control queue is not served; everything else works during and after the reset. */
 	assert_int_equal(vscsi_lun_reset(lun), -ETIMEDOUT);
 	read_block(lun);
 	assert_int_equal(vscsi_lun_close(lun), 0);

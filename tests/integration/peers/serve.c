@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What a peer does with a chain: who it is for, and how much of the answer it writes. */
+/* What a peer does with a chain: which unit it is for, and how much of the answer it writes. */
 #include "peer.h"
 
 #define CONTROL 0u
@@ -88,7 +88,7 @@ static void answer(const struct habit *habit, struct virtio_scsi_cmd_resp *resp,
 	resp->response = VIRTIO_SCSI_S_OK;
 	if (end->status) {
 		resp->sense_len = disk_sense(end, resp->sense);
-		if (habit->failure_beside_sense)
+		if (habit->failure_with_sense)
 			resp->response = VIRTIO_SCSI_S_FAILURE;
 	} else if (!habit->sense_len_unwritten) {
 		resp->sense_len = 0;

@@ -87,7 +87,7 @@ static void test_written_when_they_differ(void **state)
 	second = position(rig, RIG_SET_CONFIG, 1);
 	assert_true(position_of_status(rig, FEATURES_OK) < first);
 	assert_true(second < position(rig, RIG_SET_VRING_KICK, 0));
-	/* The answer that counts is the one behind each write. */
+	/* The answer that counts is the one after each write. */
 	assert_true(position(rig, RIG_GET_CONFIG, rig_seen(rig, RIG_GET_CONFIG) - 1) > second);
 	assert_int_equal(vscsi_dev_close(dev), 0);
 	rig_stop(rig);
@@ -109,7 +109,7 @@ static void test_only_the_one_that_differs(void **state)
 }
 
 /* What a device says after the write counts, be it the old value or one of its own. */
-static void refused(uint32_t sense_size, uint32_t says, const char *sentence)
+static void refused(uint32_t sense_size, uint32_t says, const char *message)
 {
 	struct rig *rig = start(sense_size, 32);
 	struct vscsi_dev *dev;
@@ -120,7 +120,7 @@ static void refused(uint32_t sense_size, uint32_t says, const char *sentence)
 					  .kind = RIG_FAULT_WORD,
 					  .arg = (uint64_t)WORD(SENSE_SIZE) << 32 | says});
 	assert_int_equal(open_device(rig, &dev), -EOPNOTSUPP);
-	assert_non_null(strstr(vscsi_last_error(), sentence));
+	assert_non_null(strstr(vscsi_last_error(), message));
 	assert_int_equal(rig_seen(rig, RIG_SET_VRING_KICK), 0);
 	rig_stop(rig);
 }

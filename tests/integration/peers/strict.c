@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A reader of messages that has no patience, put between the front-end and the rig: the descriptors
- * have to come with the first byte, and the rest of the header and all of the payload have to be
- * there when that is. Back-ends exist that ask for each with one read() and end when it is short.
+ * A reader of messages that ends at a short read, put between the front-end and the rig: the
+ * descriptors have to come with the first byte, and the rest of the header and all of the payload
+ * have to be there by then. Some back-ends read each with one read() and end when it is short.
  */
 #include <stdlib.h>
 #include <sys/poll.h>
@@ -19,7 +19,7 @@
 /**
  * struct strict - The reader
  * @fds: our ends towards the front-end and towards the rig
- * @peer: who is told of faults
+ * @peer: the peer that faults are reported to
  */
 struct strict {
 	int fds[2];

@@ -51,7 +51,7 @@ static void fill(uint8_t *data, size_t len, uint64_t seed)
 	}
 }
 
-/* Whether the disk itself has these data; nothing is in flight, so that nobody else looks at it. */
+/* Whether the disk itself has these data; nothing is in flight, so no other thread uses it. */
 static void assert_on_disk(struct peer *peer, unsigned target, unsigned lun, uint64_t lba,
 			   const uint8_t *data, size_t len)
 {

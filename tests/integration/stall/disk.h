@@ -2,8 +2,8 @@
 /*
  * A device that hangs: the disk of tests/integration/hostile, with two users, one of a queue of its
  * own and one of a queue that is shared. It can lose its connection or stop answering, and stops
- * again at any message or command of the start sequence that follows. While a test is at that the
- * clock stands still, but for what the test puts it forward by.
+ * again at any message or command of the start sequence that follows. Meanwhile the clock is
+ * stopped, and only the test advances it.
  */
 #ifndef STALL_DISK_H
 #define STALL_DISK_H

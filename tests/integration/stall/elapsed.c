@@ -254,7 +254,7 @@ static void unannounced_end(void **state)
 {
 	const struct end *end = stall.liar->ctx;
 	unsigned missed = 0;
-	unsigned ways = 0;
+	unsigned tried = 0;
 	unsigned i;
 
 	(void)state;
@@ -263,12 +263,12 @@ static void unannounced_end(void **state)
 			continue;
 		missed += !notice_with(end, &looks[i], false);
 		missed += !notice_with(end, &looks[i], true);
-		ways += 2;
+		tried += 2;
 	}
 	blocking_expect_none();
 	if (missed)
-		fail_msg("%s: not noticed in %u of %u ways", end->name, missed, ways);
-	told(end->name, "noticed in each of %u ways", ways);
+		fail_msg("%s: not noticed in %u of %u ways", end->name, missed, tried);
+	told(end->name, "noticed in each of %u ways", tried);
 }
 
 int main(void)

@@ -99,7 +99,7 @@ static void hangs_at_each(void **state)
 }
 
 /* A hang that doesn't end: the device fails, which ends every request. */
-static void gives_up_at(const struct row *row, unsigned number)
+static void fails_at(const struct row *row, unsigned number)
 {
 	uint64_t begin = clock_skipped();
 
@@ -132,7 +132,7 @@ static void never_goes_on(void **state)
 	stall_down();
 	for (i = 0; i < count; i++) {
 		up(row);
-		gives_up_at(row, i);
+		fails_at(row, i);
 		blocking_expect_none();
 		stall_down();
 	}
@@ -161,7 +161,10 @@ static unsigned fill_backlog(int *fds, unsigned room)
 	return 0;
 }
 
-/* Nobody accepts: the connection can't even be made. Another client has the back-end meanwhile. */
+/*
+ * No connection is accepted, so connect() itself has to be retried. Another client has the back-end
+ * meanwhile.
+ */
 static void backlog_is_full(void **state)
 {
 	const struct row *row = stall.liar->ctx;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * An application: it calls every function that must not wait, each of them watched (blocking.h),
- * and keeps account of its requests. A call that returns what it must not fails the test.
+ * and tracks its requests. A call that returns what it must not fails the test.
  */
 #ifndef STALL_USER_H
 #define STALL_USER_H
@@ -22,7 +22,7 @@
  * @buf: 8 KiB of DMA memory
  * @issued: requests that were accepted; their user_data count from 0
  * @done: those that were returned, @good: with success, @unknown: with -ECONNRESET
- * @failed: the device is known to be lost for good; @may_fail: it may become so
+ * @failed: the device is known to have failed; @may_fail: it may fail
  * @result: besides success and -ECONNRESET a request may end with this
  * @returned: by user_data
  */
@@ -41,7 +41,7 @@ struct user {
 	bool returned[USER_MOST];
 };
 
-/* Empties the account. */
+/* Clears the counts. */
 void user_begin(struct user *user);
 
 /* Calls each function of io.h once. */

@@ -159,7 +159,7 @@ def full_socket():
 
 
 class FullPipe(TargetTest):
-    """Nobody reads what the target prints."""
+    """What the target prints is not read."""
 
     def check(self, make, count):
         read_end, write_end = make()
@@ -295,7 +295,7 @@ class Locks(TargetTest):
     def test_what_qemu_finds(self):
         with self.other_program() as other:
             process = self.started(self.ro)
-            # It reads, nobody writes, and nobody else may write or resize.
+            # It reads, no process writes, and no other process may write or resize.
             locked = [byte for byte in range(99, 210) if self.is_locked(other, byte)]
             self.assertEqual(locked, [100, 201, 203])
             self.stopped(process)
