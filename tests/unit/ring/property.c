@@ -153,7 +153,8 @@ static void reap_some(struct course *c)
 	struct ring_used used;
 
 	while (count-- && bed_reap(&c->bed, &used)) {
-		assert_true(used.len == GIVEN || (c->bed.opts.in_order && used.len == RING_LEN_UNKNOWN));
+		assert_true(used.len == GIVEN ||
+			    (c->bed.opts.in_order && used.len == RING_LEN_UNKNOWN));
 		c->armed = false;
 		c->skipped += used.len != GIVEN;
 		c->reaped++;
