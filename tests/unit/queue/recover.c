@@ -330,6 +330,7 @@ static void test_all_are_kicked(void **state)
 static void break_ring(struct driver *d)
 {
 	open_recoverable(d, "");
+	clock_stop(true);
 	read_block(d, 1);
 	driver_take(d);
 	device_lie(&d->m->rings[DRIVER_QUEUE], 99, 0);
