@@ -145,7 +145,10 @@ static void keeps_commands(void **state)
 	assert_int_equal(liar_runs(liar), row->runs);
 	assert_true(aborts && aborts <= COUNT);
 	/* One that helps no one may be tried again for those whose abort was refused after it. */
-	assert_true(resets >= row->resets && resets <= (row->runs ? row->resets : COUNT));
+	assert_true(resets <= (row->runs ? row->resets : COUNT));
+	/* One that is cut off 50 ms later may not have seen it. */
+	if (row->runs)
+		assert_int_equal(resets, row->resets);
 	liar->hold = false;
 	if (row->runs) {
 		assert_int_equal(vscsi_lun_open(liar->dev, 0, 0, NULL, &lun), 0);
