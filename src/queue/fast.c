@@ -242,12 +242,64 @@ NOINLINE int write_other(struct vscsi_queue *queue, struct io_lun *lun, const vo
 	return queue_transfer_one(queue, lun, buf, lba, blocks, flags, user_data, true);
 }
 
-/* A transfer of one buffer on a queue of its own. */
+/*
+ * A path's four functions are these templates, each made for the layout of the path. @rest takes
+ * the transfers without flags that aren't of the layout's plain kind.
+ */
+typedef __typeof__(read_other) read_rest;
+typedef __typeof__(write_other) write_rest;
+
+/* One buffer, if the queue may be used. */
 ALWAYS_INLINE bool one(struct vscsi_queue *queue, struct io_lun *lun, const void *buf, uint64_t lba,
 		       uint32_t blocks, uint64_t user_data, struct layout l)
 {
-	return likely(queue_is_ours(queue)) &&
+	bool done;
+
+	if (l.shared)
+		lock_acquire(&queue->ioq->lock);
+	done = likely(queue_is_ours(queue)) &&
 	       likely(put_one(queue, lun, buf, lba, blocks, user_data, l));
+	if (l.shared)
+		lock_release(&queue->ioq->lock);
+	return done;
+}
+
+/* Several segments, likewise. */
+ALWAYS_INLINE bool several(struct vscsi_queue *queue, struct io_lun *lun, const struct iovec *iov,
+			   unsigned iovcnt, uint64_t lba, uint32_t blocks, uint64_t user_data,
+			   struct layout l)
+{
+	bool done;
+
+	if (l.shared)
+		lock_acquire(&queue->ioq->lock);
+	done = likely(queue_is_ours(queue)) &&
+	       likely(put_vector(queue, lun, iov, iovcnt, lba, blocks, user_data, l));
+	if (l.shared)
+		lock_release(&queue->ioq->lock);
+	return done;
+}
+
+ALWAYS_INLINE int read_one(struct vscsi_queue *queue, struct io_lun *lun, void *buf, uint64_t lba,
+			   uint32_t blocks, uint32_t flags, uint64_t user_data, struct layout l,
+			   read_rest *rest)
+{
+	if (unlikely(flags))
+		return read_other(queue, lun, buf, lba, blocks, flags, user_data);
+	if (likely(one(queue, lun, buf, lba, blocks, user_data, l)))
+		return 0;
+	return rest(queue, lun, buf, lba, blocks, 0, user_data);
+}
+
+ALWAYS_INLINE int write_one(struct vscsi_queue *queue, struct io_lun *lun, const void *buf,
+			    uint64_t lba, uint32_t blocks, uint32_t flags, uint64_t user_data,
+			    struct layout l, write_rest *rest)
+{
+	if (unlikely(flags))
+		return write_other(queue, lun, buf, lba, blocks, flags, user_data);
+	if (likely(one(queue, lun, buf, lba, blocks, user_data, l)))
+		return 0;
+	return rest(queue, lun, buf, lba, blocks, 0, user_data);
 }
 
 /* Several segments; what isn't plain goes to the general path. */
@@ -255,271 +307,67 @@ ALWAYS_INLINE int vector(struct vscsi_queue *queue, struct io_lun *lun, const st
 			 unsigned iovcnt, uint64_t lba, uint32_t blocks, uint32_t flags,
 			 uint64_t user_data, struct layout l)
 {
-	if (likely(!flags) && likely(queue_is_ours(queue)) &&
-	    likely(put_vector(queue, lun, iov, iovcnt, lba, blocks, user_data, l)))
+	if (likely(!flags) && likely(several(queue, lun, iov, iovcnt, lba, blocks, user_data, l)))
 		return 0;
 	return queue_transfer(queue, lun, iov, iovcnt, lba, blocks, flags, user_data, l.write);
 }
 
-NOINLINE int read_split_wide(struct vscsi_queue *queue, struct io_lun *lun, void *buf, uint64_t lba,
-			     uint32_t blocks, uint32_t flags, uint64_t user_data)
-{
-	const struct layout l = {.format = VIRTQ_SPLIT, .wide = true};
+/* What a split or a packed path didn't take because its LUN needs 16-byte CDBs. */
+#define FAST_WIDE(name, ...)                                                                      \
+	NOINLINE int read_##name(struct vscsi_queue *queue, struct io_lun *lun, void *buf,        \
+				 uint64_t lba, uint32_t blocks, uint32_t flags,                   \
+				 uint64_t user_data)                                              \
+	{                                                                                         \
+		const struct layout l = {.wide = true, __VA_ARGS__};                              \
+                                                                                                  \
+		if (lun->wide && one(queue, lun, buf, lba, blocks, user_data, l))                 \
+			return 0;                                                                 \
+		return read_other(queue, lun, buf, lba, blocks, flags, user_data);                \
+	}                                                                                         \
+	NOINLINE int write_##name(struct vscsi_queue *queue, struct io_lun *lun, const void *buf, \
+				  uint64_t lba, uint32_t blocks, uint32_t flags,                  \
+				  uint64_t user_data)                                             \
+	{                                                                                         \
+		const struct layout l = {.wide = true, .write = true, __VA_ARGS__};               \
+                                                                                                  \
+		if (lun->wide && one(queue, lun, buf, lba, blocks, user_data, l))                 \
+			return 0;                                                                 \
+		return write_other(queue, lun, buf, lba, blocks, flags, user_data);               \
+	}
 
-	if (lun->wide && one(queue, lun, buf, lba, blocks, user_data, l))
-		return 0;
-	return read_other(queue, lun, buf, lba, blocks, flags, user_data);
-}
+#define FAST_PATH(name, rest, ...)                                                                \
+	int read_##name(struct vscsi_queue *queue, struct io_lun *lun, void *buf, uint64_t lba,   \
+			uint32_t blocks, uint32_t flags, uint64_t user_data)                      \
+	{                                                                                         \
+		return read_one(queue, lun, buf, lba, blocks, flags, user_data,                   \
+				(struct layout){__VA_ARGS__}, read_##rest);                       \
+	}                                                                                         \
+	int write_##name(struct vscsi_queue *queue, struct io_lun *lun, const void *buf,          \
+			 uint64_t lba, uint32_t blocks, uint32_t flags, uint64_t user_data)       \
+	{                                                                                         \
+		return write_one(queue, lun, buf, lba, blocks, flags, user_data,                  \
+				 (struct layout){.write = true, __VA_ARGS__}, write_##rest);      \
+	}                                                                                         \
+	int readv_##name(struct vscsi_queue *queue, struct io_lun *lun, const struct iovec *iov,  \
+			 unsigned iovcnt, uint64_t lba, uint32_t blocks, uint32_t flags,          \
+			 uint64_t user_data)                                                      \
+	{                                                                                         \
+		return vector(queue, lun, iov, iovcnt, lba, blocks, flags, user_data,             \
+			      (struct layout){__VA_ARGS__});                                      \
+	}                                                                                         \
+	int writev_##name(struct vscsi_queue *queue, struct io_lun *lun, const struct iovec *iov, \
+			  unsigned iovcnt, uint64_t lba, uint32_t blocks, uint32_t flags,         \
+			  uint64_t user_data)                                                     \
+	{                                                                                         \
+		return vector(queue, lun, iov, iovcnt, lba, blocks, flags, user_data,             \
+			      (struct layout){.write = true, __VA_ARGS__});                       \
+	}
 
-NOINLINE int write_split_wide(struct vscsi_queue *queue, struct io_lun *lun, const void *buf,
-			      uint64_t lba, uint32_t blocks, uint32_t flags, uint64_t user_data)
-{
-	const struct layout l = {.format = VIRTQ_SPLIT, .wide = true, .write = true};
+FAST_WIDE(split_wide, .format = VIRTQ_SPLIT)
+FAST_WIDE(packed_wide, .format = VIRTQ_PACKED_ONE)
 
-	if (lun->wide && one(queue, lun, buf, lba, blocks, user_data, l))
-		return 0;
-	return write_other(queue, lun, buf, lba, blocks, flags, user_data);
-}
-
-int read_split(struct vscsi_queue *queue, struct io_lun *lun, void *buf, uint64_t lba,
-	       uint32_t blocks, uint32_t flags, uint64_t user_data)
-{
-	const struct layout l = {.format = VIRTQ_SPLIT};
-
-	if (unlikely(flags))
-		return read_other(queue, lun, buf, lba, blocks, flags, user_data);
-	if (likely(one(queue, lun, buf, lba, blocks, user_data, l)))
-		return 0;
-	return read_split_wide(queue, lun, buf, lba, blocks, 0, user_data);
-}
-
-int write_split(struct vscsi_queue *queue, struct io_lun *lun, const void *buf, uint64_t lba,
-		uint32_t blocks, uint32_t flags, uint64_t user_data)
-{
-	const struct layout l = {.format = VIRTQ_SPLIT, .write = true};
-
-	if (unlikely(flags))
-		return write_other(queue, lun, buf, lba, blocks, flags, user_data);
-	if (likely(one(queue, lun, buf, lba, blocks, user_data, l)))
-		return 0;
-	return write_split_wide(queue, lun, buf, lba, blocks, 0, user_data);
-}
-
-int readv_split(struct vscsi_queue *queue, struct io_lun *lun, const struct iovec *iov,
-		unsigned iovcnt, uint64_t lba, uint32_t blocks, uint32_t flags, uint64_t user_data)
-{
-	const struct layout l = {.format = VIRTQ_SPLIT};
-
-	return vector(queue, lun, iov, iovcnt, lba, blocks, flags, user_data, l);
-}
-
-int writev_split(struct vscsi_queue *queue, struct io_lun *lun, const struct iovec *iov,
-		 unsigned iovcnt, uint64_t lba, uint32_t blocks, uint32_t flags, uint64_t user_data)
-{
-	const struct layout l = {.format = VIRTQ_SPLIT, .write = true};
-
-	return vector(queue, lun, iov, iovcnt, lba, blocks, flags, user_data, l);
-}
-
-int read_counted(struct vscsi_queue *queue, struct io_lun *lun, void *buf, uint64_t lba,
-		 uint32_t blocks, uint32_t flags, uint64_t user_data)
-{
-	const struct layout l = {.format = VIRTQ_SPLIT, .counted = true};
-
-	if (unlikely(flags))
-		return read_other(queue, lun, buf, lba, blocks, flags, user_data);
-	if (likely(one(queue, lun, buf, lba, blocks, user_data, l)))
-		return 0;
-	return read_other(queue, lun, buf, lba, blocks, 0, user_data);
-}
-
-int write_counted(struct vscsi_queue *queue, struct io_lun *lun, const void *buf, uint64_t lba,
-		  uint32_t blocks, uint32_t flags, uint64_t user_data)
-{
-	const struct layout l = {.format = VIRTQ_SPLIT, .counted = true, .write = true};
-
-	if (unlikely(flags))
-		return write_other(queue, lun, buf, lba, blocks, flags, user_data);
-	if (likely(one(queue, lun, buf, lba, blocks, user_data, l)))
-		return 0;
-	return write_other(queue, lun, buf, lba, blocks, 0, user_data);
-}
-
-int readv_counted(struct vscsi_queue *queue, struct io_lun *lun, const struct iovec *iov,
-		  unsigned iovcnt, uint64_t lba, uint32_t blocks, uint32_t flags,
-		  uint64_t user_data)
-{
-	const struct layout l = {.format = VIRTQ_SPLIT, .counted = true};
-
-	return vector(queue, lun, iov, iovcnt, lba, blocks, flags, user_data, l);
-}
-
-int writev_counted(struct vscsi_queue *queue, struct io_lun *lun, const struct iovec *iov,
-		   unsigned iovcnt, uint64_t lba, uint32_t blocks, uint32_t flags,
-		   uint64_t user_data)
-{
-	const struct layout l = {.format = VIRTQ_SPLIT, .counted = true, .write = true};
-
-	return vector(queue, lun, iov, iovcnt, lba, blocks, flags, user_data, l);
-}
-
-int read_direct(struct vscsi_queue *queue, struct io_lun *lun, void *buf, uint64_t lba,
-		uint32_t blocks, uint32_t flags, uint64_t user_data)
-{
-	const struct layout l = {.format = VIRTQ_SPLIT, .direct = true};
-
-	if (unlikely(flags))
-		return read_other(queue, lun, buf, lba, blocks, flags, user_data);
-	if (likely(one(queue, lun, buf, lba, blocks, user_data, l)))
-		return 0;
-	return read_other(queue, lun, buf, lba, blocks, 0, user_data);
-}
-
-int write_direct(struct vscsi_queue *queue, struct io_lun *lun, const void *buf, uint64_t lba,
-		 uint32_t blocks, uint32_t flags, uint64_t user_data)
-{
-	const struct layout l = {.format = VIRTQ_SPLIT, .direct = true, .write = true};
-
-	if (unlikely(flags))
-		return write_other(queue, lun, buf, lba, blocks, flags, user_data);
-	if (likely(one(queue, lun, buf, lba, blocks, user_data, l)))
-		return 0;
-	return write_other(queue, lun, buf, lba, blocks, 0, user_data);
-}
-
-int readv_direct(struct vscsi_queue *queue, struct io_lun *lun, const struct iovec *iov,
-		 unsigned iovcnt, uint64_t lba, uint32_t blocks, uint32_t flags, uint64_t user_data)
-{
-	const struct layout l = {.format = VIRTQ_SPLIT, .direct = true};
-
-	return vector(queue, lun, iov, iovcnt, lba, blocks, flags, user_data, l);
-}
-
-int writev_direct(struct vscsi_queue *queue, struct io_lun *lun, const struct iovec *iov,
-		  unsigned iovcnt, uint64_t lba, uint32_t blocks, uint32_t flags,
-		  uint64_t user_data)
-{
-	const struct layout l = {.format = VIRTQ_SPLIT, .direct = true, .write = true};
-
-	return vector(queue, lun, iov, iovcnt, lba, blocks, flags, user_data, l);
-}
-
-NOINLINE int read_packed_wide(struct vscsi_queue *queue, struct io_lun *lun, void *buf,
-			      uint64_t lba, uint32_t blocks, uint32_t flags, uint64_t user_data)
-{
-	const struct layout l = {.format = VIRTQ_PACKED_ONE, .wide = true};
-
-	if (lun->wide && one(queue, lun, buf, lba, blocks, user_data, l))
-		return 0;
-	return read_other(queue, lun, buf, lba, blocks, flags, user_data);
-}
-
-NOINLINE int write_packed_wide(struct vscsi_queue *queue, struct io_lun *lun, const void *buf,
-			       uint64_t lba, uint32_t blocks, uint32_t flags, uint64_t user_data)
-{
-	const struct layout l = {.format = VIRTQ_PACKED_ONE, .wide = true, .write = true};
-
-	if (lun->wide && one(queue, lun, buf, lba, blocks, user_data, l))
-		return 0;
-	return write_other(queue, lun, buf, lba, blocks, flags, user_data);
-}
-
-int read_packed(struct vscsi_queue *queue, struct io_lun *lun, void *buf, uint64_t lba,
-		uint32_t blocks, uint32_t flags, uint64_t user_data)
-{
-	const struct layout l = {.format = VIRTQ_PACKED_ONE};
-
-	if (unlikely(flags))
-		return read_other(queue, lun, buf, lba, blocks, flags, user_data);
-	if (likely(one(queue, lun, buf, lba, blocks, user_data, l)))
-		return 0;
-	return read_packed_wide(queue, lun, buf, lba, blocks, 0, user_data);
-}
-
-int write_packed(struct vscsi_queue *queue, struct io_lun *lun, const void *buf, uint64_t lba,
-		 uint32_t blocks, uint32_t flags, uint64_t user_data)
-{
-	const struct layout l = {.format = VIRTQ_PACKED_ONE, .write = true};
-
-	if (unlikely(flags))
-		return write_other(queue, lun, buf, lba, blocks, flags, user_data);
-	if (likely(one(queue, lun, buf, lba, blocks, user_data, l)))
-		return 0;
-	return write_packed_wide(queue, lun, buf, lba, blocks, 0, user_data);
-}
-
-int readv_packed(struct vscsi_queue *queue, struct io_lun *lun, const struct iovec *iov,
-		 unsigned iovcnt, uint64_t lba, uint32_t blocks, uint32_t flags, uint64_t user_data)
-{
-	const struct layout l = {.format = VIRTQ_PACKED_ONE};
-
-	return vector(queue, lun, iov, iovcnt, lba, blocks, flags, user_data, l);
-}
-
-int writev_packed(struct vscsi_queue *queue, struct io_lun *lun, const struct iovec *iov,
-		  unsigned iovcnt, uint64_t lba, uint32_t blocks, uint32_t flags,
-		  uint64_t user_data)
-{
-	const struct layout l = {.format = VIRTQ_PACKED_ONE, .write = true};
-
-	return vector(queue, lun, iov, iovcnt, lba, blocks, flags, user_data, l);
-}
-
-int read_shared(struct vscsi_queue *queue, struct io_lun *lun, void *buf, uint64_t lba,
-		uint32_t blocks, uint32_t flags, uint64_t user_data)
-{
-	const struct layout l = {.format = VIRTQ_SPLIT, .shared = true};
-	bool done;
-
-	if (unlikely(flags))
-		return read_other(queue, lun, buf, lba, blocks, flags, user_data);
-	lock_acquire(&queue->ioq->lock);
-	done = one(queue, lun, buf, lba, blocks, user_data, l);
-	lock_release(&queue->ioq->lock);
-	return likely(done) ? 0 : read_other(queue, lun, buf, lba, blocks, 0, user_data);
-}
-
-int write_shared(struct vscsi_queue *queue, struct io_lun *lun, const void *buf, uint64_t lba,
-		 uint32_t blocks, uint32_t flags, uint64_t user_data)
-{
-	const struct layout l = {.format = VIRTQ_SPLIT, .shared = true, .write = true};
-	bool done;
-
-	if (unlikely(flags))
-		return write_other(queue, lun, buf, lba, blocks, flags, user_data);
-	lock_acquire(&queue->ioq->lock);
-	done = one(queue, lun, buf, lba, blocks, user_data, l);
-	lock_release(&queue->ioq->lock);
-	return likely(done) ? 0 : write_other(queue, lun, buf, lba, blocks, 0, user_data);
-}
-
-int readv_shared(struct vscsi_queue *queue, struct io_lun *lun, const struct iovec *iov,
-		 unsigned iovcnt, uint64_t lba, uint32_t blocks, uint32_t flags, uint64_t user_data)
-{
-	const struct layout l = {.format = VIRTQ_SPLIT, .shared = true};
-	bool done;
-
-	lock_acquire(&queue->ioq->lock);
-	done = !flags && queue_is_ours(queue) &&
-	       put_vector(queue, lun, iov, iovcnt, lba, blocks, user_data, l);
-	lock_release(&queue->ioq->lock);
-	return likely(done) ? 0
-			    : queue_transfer(queue, lun, iov, iovcnt, lba, blocks, flags, user_data,
-					     false);
-}
-
-int writev_shared(struct vscsi_queue *queue, struct io_lun *lun, const struct iovec *iov,
-		  unsigned iovcnt, uint64_t lba, uint32_t blocks, uint32_t flags,
-		  uint64_t user_data)
-{
-	const struct layout l = {.format = VIRTQ_SPLIT, .shared = true, .write = true};
-	bool done;
-
-	lock_acquire(&queue->ioq->lock);
-	done = !flags && queue_is_ours(queue) &&
-	       put_vector(queue, lun, iov, iovcnt, lba, blocks, user_data, l);
-	lock_release(&queue->ioq->lock);
-	return likely(done) ? 0
-			    : queue_transfer(queue, lun, iov, iovcnt, lba, blocks, flags, user_data,
-					     true);
-}
+FAST_PATH(split, split_wide, .format = VIRTQ_SPLIT)
+FAST_PATH(counted, other, .format = VIRTQ_SPLIT, .counted = true)
+FAST_PATH(direct, other, .format = VIRTQ_SPLIT, .direct = true)
+FAST_PATH(packed, packed_wide, .format = VIRTQ_PACKED_ONE)
+FAST_PATH(shared, other, .format = VIRTQ_SPLIT, .shared = true)
