@@ -160,7 +160,6 @@ EXPORT int vscsi_dev_get_info(struct vscsi_dev *dev, struct vscsi_dev_info *out)
 		.state = public_state(dev),
 		.errors = queue_set_errors(&dev->queues),
 	};
-
 	int err;
 
 	error_enter(__func__);

@@ -116,7 +116,6 @@ EXPORT int vscsi_target_reset(struct vscsi_dev *dev, unsigned target)
 EXPORT int vscsi_dev_reset(struct vscsi_dev *dev)
 {
 	unsigned spins = 0;
-
 	int err;
 
 	error_enter(__func__);

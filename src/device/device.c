@@ -41,7 +41,7 @@ static int start(struct vscsi_dev *dev)
 {
 	int err;
 
-	start_begin(dev, START_OPEN);
+	start_begin(dev);
 	while ((err = start_advance(dev)) == -EINPROGRESS) {
 		err = virtio_wait_ready(&dev->virtio, -1);
 		if (err)

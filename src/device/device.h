@@ -135,6 +135,12 @@ static inline enum dev_state device_state(const struct vscsi_dev *dev)
 	return (enum dev_state)atomic_load_explicit(&dev->state, memory_order_acquire);
 }
 
+/* Whether it is being opened. */
+static inline bool device_starting(const struct vscsi_dev *dev)
+{
+	return device_state(dev) == DEV_STARTING;
+}
+
 static inline bool device_running(const struct vscsi_dev *dev)
 {
 	return device_state(dev) == DEV_RUNNING;

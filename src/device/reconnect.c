@@ -117,7 +117,7 @@ void reconnect_begin(struct vscsi_dev *dev, const char *why, enum inflight_polic
 		virtio_disconnect(&dev->virtio);
 	queue_set_lose(&dev->queues, best, stop);
 	lun_table_suspect_all(&dev->luns);
-	start_begin(dev, START_FRESH);
+	start_begin(dev);
 	dev->start.stop = stop;
 	set_limits(reconnect, left);
 	device_set_state(dev, DEV_RECONNECTING);
@@ -184,7 +184,7 @@ static void try_again_later(struct vscsi_dev *dev, int err, const char *why)
 		return;
 	}
 	log_info("the device is not back yet: %s", why);
-	start_begin(dev, START_FRESH);
+	start_begin(dev);
 	schedule_attempt(reconnect, now);
 }
 

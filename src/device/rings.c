@@ -265,20 +265,10 @@ struct virtq *rings_at(struct vscsi_dev *dev, unsigned index)
 	return ioq_device_vq(dev->queues.ioqs[index - VQ_REQUEST]);
 }
 
-/* What a run of the start sequence gives the device for a virtqueue. */
-static struct virtq *vq_to_start(struct vscsi_dev *dev, unsigned index)
-{
-	struct ioq *ioq;
-
-	if (index < VQ_REQUEST)
-		return rings_at(dev, index);
-	ioq = dev->queues.ioqs[index - VQ_REQUEST];
-	if (dev->start.purpose == START_OPEN)
-		return &ioq->vq;
-	return &ioq->next_vq;
-}
-
 int rings_start(struct vscsi_dev *dev, unsigned index)
 {
-	return virtq_start(vq_to_start(dev, index));
+	/* A device that is back gets new ones for the request queues. */
+	if (index >= VQ_REQUEST && !device_starting(dev))
+		return virtq_start(&dev->queues.ioqs[index - VQ_REQUEST]->next_vq);
+	return virtq_start(rings_at(dev, index));
 }

@@ -16,9 +16,8 @@
 #include "util/error.h"
 #include "util/log.h"
 
-void start_begin(struct vscsi_dev *dev, enum start_purpose purpose)
+void start_begin(struct vscsi_dev *dev)
 {
-	dev->start.purpose = purpose;
 	dev->start.step = 0;
 	dev->start.ring = 0;
 }
@@ -70,7 +69,7 @@ static int connect(struct vscsi_dev *dev)
 	struct transport_opts opts;
 	int err;
 
-	if (dev->start.purpose != START_OPEN)
+	if (!device_starting(dev))
 		return reconnect(dev);
 	err = config_transport_opts(&dev->opts, dev->start.where, &opts);
 	return err ? err : virtio_open(&dev->virtio, dev->start.where, &opts);
@@ -88,7 +87,7 @@ static int map_memory(struct vscsi_dev *dev)
 {
 	int err;
 
-	if (dev->start.purpose != START_OPEN)
+	if (!device_starting(dev))
 		return 0;
 	/* The pool's lock comes before the device's, which no other thread knows yet. */
 	pthread_mutex_unlock(&dev->lock);
@@ -101,7 +100,7 @@ static int prepare_rings(struct vscsi_dev *dev)
 {
 	int err;
 
-	if (dev->start.purpose == START_OPEN)
+	if (device_starting(dev))
 		return rings_create(dev);
 	err = rings_check(dev);
 	return err ? err : rings_renew(dev);

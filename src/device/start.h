@@ -12,29 +12,24 @@
 
 struct vscsi_dev;
 
-/* What a run of the sequence is for. */
-enum start_purpose {
-	START_OPEN,  /* the first connection */
-	START_FRESH, /* after a loss or a reset: new virtqueues */
-};
-
 /**
  * struct start - A run of the sequence
- * @purpose: what for
  * @where: address to connect to, while opening
  * @step: index of the step that is next; @ring: of the ring that is started next, within its step
  * @stop: the old connection is there: the device on it is to be stopped first
  */
 struct start {
-	enum start_purpose purpose;
 	const char *where;
 	unsigned step;
 	unsigned ring;
 	bool stop;
 };
 
-/* Begins a run; one that is under way is forgotten. */
-void start_begin(struct vscsi_dev *dev, enum start_purpose purpose);
+/*
+ * Begins a run; one that is under way is forgotten. While the device is STARTING it is for the first
+ * connection, otherwise for a new one.
+ */
+void start_begin(struct vscsi_dev *dev);
 
 /**
  * start_advance - Take as many steps as can be taken without waiting. Locked

@@ -233,8 +233,7 @@ static bool begin(struct round *round, struct vscsi_lun *lun)
 {
 	struct vscsi_queue *queue = round->table->queue;
 
-	/* One that was sent on another connection will not be answered. */
-	if (lun->probing && !lun->stale && lun->probe->query.queue == queue)
+	if (lun->probing && !lun->stale)
 		return true;
 	if (round->now < lun->again_ms) {
 		be_due(round, lun->again_ms);

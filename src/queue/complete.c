@@ -237,11 +237,10 @@ unsigned backoff_push_due(struct ioq *ioq)
 static bool copy_sense(struct ioq *ioq, const struct slot *slot, uint32_t claimed,
 		       struct vscsi_completion *out, struct scsi_sense *sense)
 {
-	bool valid;
-
 	const struct virtio_scsi_cmd_resp *resp = slot_response(slot);
 	uint8_t bytes[VIRTIO_SCSI_SENSE_DEFAULT_SIZE];
 	uint32_t room = sizeof(bytes);
+	bool valid;
 
 	/* No more than was written, where the used length can be right at all (2.7.8.3). */
 	if (slot->used_len >= RESPONSE_LEAST && slot->used_len - RESPONSE_LEAST < room)
