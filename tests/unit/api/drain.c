@@ -23,8 +23,7 @@ static void test_everything_is_collected(void **state)
 	unsigned i;
 
 	(void)state;
-	driver_init(&d);
-	driver_open(&d, "");
+	driver_start(&d, "");
 	assert_int_equal(vscsi_queue_drain(d.queue, done, READS, -1), 0);
 	prepare_reads(&d);
 	assert_int_equal(vscsi_queue_drain(d.queue, done, READS + 1, -1), READS);
@@ -44,8 +43,7 @@ static void test_no_more_than_asked_for(void **state)
 	struct driver d;
 
 	(void)state;
-	driver_init(&d);
-	driver_open(&d, "");
+	driver_start(&d, "");
 	prepare_reads(&d);
 	assert_int_equal(vscsi_queue_drain(d.queue, done, 2, -1), 2);
 	assert_int_equal(vscsi_queue_drain(d.queue, done, READS, -1), READS - 2);
@@ -62,8 +60,7 @@ static void test_time_is_limited(void **state)
 	struct driver d;
 
 	(void)state;
-	driver_init(&d);
-	driver_open(&d, "");
+	driver_start(&d, "");
 	d.m->held = UINT64_C(1) << DRIVER_QUEUE;
 	prepare_reads(&d);
 	assert_int_equal(vscsi_queue_drain(d.queue, done, READS, 0), -ETIMEDOUT);

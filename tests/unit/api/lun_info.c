@@ -93,8 +93,7 @@ static void test_a_medium_that_goes(void **state)
 	struct driver d;
 
 	(void)state;
-	driver_init(&d);
-	driver_open(&d, "");
+	driver_start(&d, "");
 	d.m->said = &said;
 	d.m->nsaid = 1;
 	assert_int_equal(vscsi_lun_refresh(d.lun), 0);

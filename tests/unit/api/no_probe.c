@@ -65,8 +65,7 @@ static void test_not_ready(void **state)
 	struct driver d;
 
 	(void)state;
-	driver_init(&d);
-	driver_open(&d, "");
+	driver_start(&d, "");
 	d.m->said = not_ready;
 	d.m->nsaid = ARRAY_LEN(not_ready);
 	assert_int_not_equal(vscsi_lun_open(d.dev, 1, 2, NULL, &lun), 0);
@@ -110,8 +109,7 @@ static void test_odd_block_size(void **state)
 	struct driver d;
 
 	(void)state;
-	driver_init(&d);
-	driver_open(&d, "");
+	driver_start(&d, "");
 	d.m->said = said;
 	d.m->nsaid = ARRAY_LEN(said);
 	assert_int_not_equal(vscsi_lun_open(d.dev, 1, 2, NULL, &lun), 0);
@@ -131,8 +129,7 @@ static void test_nothing_there(void **state)
 	struct driver d;
 
 	(void)state;
-	driver_init(&d);
-	driver_open(&d, "");
+	driver_start(&d, "");
 	assert_int_equal(vscsi_lun_open(d.dev, 3, 5, &no_probe, &lun), 0);
 	assert_int_equal(vscsi_sync_command(lun, &unit_ready, NULL), -ENODEV);
 	assert_int_equal(vscsi_lun_close(lun), 0);

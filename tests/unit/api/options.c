@@ -28,8 +28,7 @@ static void test_reserved_fields(void **state)
 	unsigned i;
 
 	(void)state;
-	driver_init(&d);
-	driver_open(&d, "");
+	driver_start(&d, "");
 	for (i = 0; i < ARRAY_LEN(dev_opts); i++) {
 		dev_opts[i].size = sizeof(dev_opts[i]);
 		assert_int_equal(vscsi_dev_open("fake:model", &dev_opts[i], &dev), -EINVAL);
@@ -70,8 +69,7 @@ static void test_longer_structs(void **state)
 	struct driver d;
 
 	(void)state;
-	driver_init(&d);
-	driver_open(&d, "");
+	driver_start(&d, "");
 	assert_int_equal(vscsi_queue_open(d.dev, &queue_opts.opts, &queue), -E2BIG);
 	assert_int_equal(vscsi_lun_open(d.dev, 1, 2, &lun_opts.opts, &lun), -E2BIG);
 	assert_int_equal(vscsi_mem_create(&mem_opts.opts, &mem), -E2BIG);
@@ -147,8 +145,7 @@ static void test_memory_says_why(void **state)
 	struct driver d;
 
 	(void)state;
-	driver_init(&d);
-	driver_open(&d, "");
+	driver_start(&d, "");
 	mem = vscsi_dev_mem(d.dev);
 	assert_null(vscsi_mem_alloc(mem, 1u << 30, 0));
 	expect_text("vscsi_mem_alloc: no free block of 1073741824 bytes");

@@ -76,8 +76,7 @@ static void test_other_threads_are_refused(void **state)
 	struct driver d;
 
 	(void)state;
-	driver_init(&d);
-	driver_open(&d, "");
+	driver_start(&d, "");
 	/* One that shares its ring with the library's own calls, then one of its own. */
 	check_refused(&d, 0);
 	assert_int_equal(vscsi_queue_close(d.queue), 0);
@@ -97,8 +96,7 @@ static void test_others_are_not_checked(void **state)
 	unsigned i;
 
 	(void)state;
-	driver_init(&d);
-	driver_open(&d, "");
+	driver_start(&d, "");
 	assert_int_equal(vscsi_queue_open(d.dev, &opts, &checked), 0);
 	opts.flags = VSCSI_QUEUE_SHARED;
 	assert_int_equal(vscsi_queue_close(d.queue), 0);
@@ -119,8 +117,7 @@ static void test_flags_that_contradict(void **state)
 	struct driver d;
 
 	(void)state;
-	driver_init(&d);
-	driver_open(&d, "");
+	driver_start(&d, "");
 	opts.flags = VSCSI_QUEUE_CHECK_THREAD | VSCSI_QUEUE_SHARED;
 	assert_int_equal(vscsi_queue_open(d.dev, &opts, &queue), -EINVAL);
 	opts.flags = VSCSI_QUEUE_EXCLUSIVE | VSCSI_QUEUE_SHARED;

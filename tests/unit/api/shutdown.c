@@ -46,8 +46,7 @@ static void test_requests_complete_once(void **state)
 
 	(void)state;
 	CONFORMS("R-CLN-04");
-	driver_init(&d);
-	driver_open(&d, "");
+	driver_start(&d, "");
 	prepare_reads(&d);
 	/* Nothing is closed below a request. */
 	assert_int_equal(vscsi_queue_close(d.queue), -EBUSY);
@@ -78,8 +77,7 @@ static void test_drained(void **state)
 	unsigned i;
 
 	(void)state;
-	driver_init(&d);
-	driver_open(&d, "");
+	driver_start(&d, "");
 	prepare_reads(&d);
 	assert_int_equal(vscsi_dev_shutdown(d.dev), 0);
 	assert_int_equal(vscsi_queue_drain(d.queue, done, READS, 0), READS);
@@ -123,8 +121,7 @@ static void test_control_calls_end(void **state)
 	struct driver d;
 
 	(void)state;
-	driver_init(&d);
-	driver_open(&d, "");
+	driver_start(&d, "");
 	assert_int_equal(vscsi_dev_shutdown(d.dev), 0);
 	assert_int_equal(vscsi_pread(d.lun, block, sizeof(block), 0), -ENOTCONN);
 	assert_int_equal(vscsi_dev_scan(d.dev, NULL, 0), -ENOTCONN);

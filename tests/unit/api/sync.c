@@ -67,8 +67,7 @@ static void test_ranges_that_make_no_sense(void **state)
 	struct driver d;
 
 	(void)state;
-	driver_init(&d);
-	driver_open(&d, "");
+	driver_start(&d, "");
 	before = d.m->commands;
 	assert_int_equal(vscsi_pread(d.lun, data, 511, 0), -EINVAL);
 	assert_int_equal(vscsi_pread(d.lun, data, 512, 1), -EINVAL);
@@ -129,8 +128,7 @@ static void test_late_answer_that_is_busy(void **state)
 
 	(void)state;
 	CONFORMS("R-CLN-03");
-	driver_init(&d);
-	driver_open(&d, "timeout_ms=30");
+	driver_start(&d, "timeout_ms=30");
 	before = used_memory(&d);
 	d.m->held = MODEL_ALL;
 	assert_int_equal(vscsi_pread(d.lun, data, 512, 0), -ETIMEDOUT);
@@ -150,8 +148,7 @@ static void test_closing_with_abandoned_calls(void **state)
 
 	(void)state;
 	CONFORMS("R-CLN-02", "R-CLN-03");
-	driver_init(&d);
-	driver_open(&d, "timeout_ms=10");
+	driver_start(&d, "timeout_ms=10");
 	d.m->held = MODEL_ALL;
 	for (i = 0; i < 5; i++)
 		assert_int_equal(vscsi_pwrite(d.lun, d.buf, 4096, 0, 0), -ETIMEDOUT);
@@ -184,8 +181,7 @@ static void test_error_text_names_the_sense_data(void **state)
 	struct driver d;
 
 	(void)state;
-	driver_init(&d);
-	driver_open(&d, "");
+	driver_start(&d, "");
 	command.cdb[0] = 0x77;
 	assert_int_equal(vscsi_sync_command(d.lun, &command, &c), -EOPNOTSUPP);
 	assert_int_equal(c.sense_key, 5);
@@ -206,8 +202,7 @@ static void test_command_with_data(void **state)
 	struct driver d;
 
 	(void)state;
-	driver_init(&d);
-	driver_open(&d, "");
+	driver_start(&d, "");
 	memset(data, 0x33, sizeof(data));
 	command.cdb[0] = SCSI_INQUIRY;
 	command.cdb[4] = 96;
@@ -276,8 +271,7 @@ static void test_calls_from_several_threads(void **state)
 
 	(void)state;
 	CONFORMS("R-MB-22");
-	driver_init(&d);
-	driver_open(&d, "");
+	driver_start(&d, "");
 	for (i = 0; i < THREADS; i++) {
 		callers[i] = (struct caller){.d = &d, .number = i};
 		assert_int_equal(pthread_create(&callers[i].thread, NULL, call, &callers[i]), 0);

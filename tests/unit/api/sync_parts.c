@@ -31,8 +31,7 @@ static void test_little_memory(void **state)
 	unsigned i;
 
 	(void)state;
-	driver_init(&d);
-	driver_open(&d, "");
+	driver_start(&d, "");
 	mem = vscsi_dev_mem(d.dev);
 	for (count = 0; count < ARRAY_LEN(pieces); count++) {
 		pieces[count] = vscsi_mem_alloc(mem, 4096, 4096);
@@ -66,8 +65,7 @@ static void test_no_room_in_the_ring(void **state)
 	unsigned left;
 
 	(void)state;
-	driver_init(&d);
-	driver_open(&d, "timeout_ms=5&queue_size=4");
+	driver_start(&d, "timeout_ms=5&queue_size=4");
 	d.m->held = UINT64_C(1) << sync_queue;
 	for (left = 0; left < 100; left++) {
 		if (vscsi_pread(d.lun, block, 512, 0) == -EBUSY)
@@ -153,8 +151,7 @@ static void test_compare_and_write_that_makes_no_sense(void **state)
 	struct driver d;
 
 	(void)state;
-	driver_init(&d);
-	driver_open(&d, "");
+	driver_start(&d, "");
 	before = d.m->commands;
 	assert_int_equal(vscsi_sync_compare_and_write(d.lun, data, data, 0, 0), 0);
 	assert_int_equal(vscsi_sync_compare_and_write(d.lun, data, data, 511, 0), -EINVAL);
@@ -186,8 +183,7 @@ static void test_segments_of_a_command(void **state)
 	struct driver d;
 
 	(void)state;
-	driver_init(&d);
-	driver_open(&d, "");
+	driver_start(&d, "");
 	d.m->said = &said;
 	d.m->nsaid = 1;
 	command.out = out;
@@ -244,8 +240,7 @@ static void test_error_texts(void **state)
 	unsigned i;
 
 	(void)state;
-	driver_init(&d);
-	driver_open(&d, "");
+	driver_start(&d, "");
 	for (i = 0; i < ARRAY_LEN(table); i++) {
 		const struct said said = {.cdb = {SCSI_SYNC_CACHE_10, 0, 0}, .end = table[i].end};
 
@@ -321,8 +316,7 @@ static void test_refused(void **state)
 	struct driver d;
 
 	(void)state;
-	driver_init(&d);
-	driver_open(&d, "");
+	driver_start(&d, "");
 	lun = d.lun;
 	before = d.m->commands;
 	assert_int_equal(vscsi_unmap(d.queue, lun, ranges, 0, 1), -EINVAL);
@@ -356,8 +350,7 @@ static void test_full(void **state)
 	unsigned count;
 
 	(void)state;
-	driver_init(&d);
-	driver_open(&d, "queue_size=16");
+	driver_start(&d, "queue_size=16");
 	driver_hold(&d);
 	for (count = 0; count < ARRAY_LEN(c) && !vscsi_flush(d.queue, d.lun, count);)
 		count++;

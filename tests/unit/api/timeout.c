@@ -54,8 +54,7 @@ static void test_not_sent(void **state)
 	(void)state;
 	bidirectional.in = bidirectional.out = &one;
 	bidirectional.in_count = bidirectional.out_count = 1;
-	driver_init(&d);
-	driver_open(&d, "inout=off");
+	driver_start(&d, "inout=off");
 	assert_int_equal(vscsi_sync_command(d.lun, &bidirectional, &c), -EOPNOTSUPP);
 	assert_int_equal(c.result, 12345);
 	driver_close(&d);
@@ -97,8 +96,7 @@ static void test_in_time(void **state)
 	struct driver d;
 
 	(void)state;
-	driver_init(&d);
-	driver_open(&d, "");
+	driver_start(&d, "");
 	command.timeout_ms = 3600000;
 	assert_int_equal(vscsi_sync_command(d.lun, &command, NULL), 0);
 	command.timeout_ms = VSCSI_NO_TIMEOUT;

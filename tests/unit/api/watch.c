@@ -114,8 +114,7 @@ static void test_one_descriptor(void **state)
 	int fd;
 
 	(void)state;
-	driver_init(&d);
-	driver_open(&d, "");
+	driver_start(&d, "");
 	/* Not even with room below: what is opened there next is the application's stdin. */
 	saved = dup(STDIN_FILENO);
 	close(STDIN_FILENO);
@@ -186,8 +185,7 @@ static void test_more_than_asked_for(void **state)
 	int fd;
 
 	(void)state;
-	driver_init(&d);
-	driver_open(&d, "");
+	driver_start(&d, "");
 	fd = begin(&d);
 	resize(&d);
 	put_lun(lun, 0, 0);

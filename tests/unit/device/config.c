@@ -232,8 +232,7 @@ static void test_a_change_is_seen(void **state)
 
 	(void)state;
 	CONFORMS("R-CFG-07", "R-NOTIF-03");
-	driver_init(&d);
-	driver_open(&d, "");
+	driver_start(&d, "");
 	d.m->fake.config.max_lun = htole32(6);
 	d.m->fake.config.max_sectors = htole32(77);
 	assert_int_equal(info_of(&d).max_lun, 7);
@@ -257,8 +256,7 @@ static void test_a_change_that_cannot_be_read(void **state)
 
 	(void)state;
 	for (i = 0; i < 2; i++) {
-		driver_init(&d);
-		driver_open(&d, "");
+		driver_start(&d, "");
 		before = info_of(&d);
 		d.m->fake.config.max_lun = htole32(5);
 		if (i) {
@@ -286,8 +284,7 @@ static void test_nothing_is_written_under_load(void **state)
 
 	(void)state;
 	CONFORMS("R-SCSI-18");
-	driver_init(&d);
-	driver_open(&d, "");
+	driver_start(&d, "");
 	driver_hold(&d);
 	driver_read(&d, 1);
 	d.m->fake.config.sense_size = htole32(18);

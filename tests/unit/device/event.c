@@ -167,8 +167,7 @@ static void test_events_without_the_feature(void **state)
 
 	(void)state;
 	CONFORMS("R-SCSI-93");
-	driver_init(&d);
-	driver_open(&d, "hotplug=off&change=off");
+	driver_start(&d, "hotplug=off&change=off");
 	assert_int_equal(vscsi_dev_scan(d.dev, NULL, 0), 2);
 	assert_int_equal(tell(&d, 1, 1, 2, 1, &event), 0);
 	assert_int_equal(tell(&d, 1, 1, 2, 2, &event), 0);
@@ -220,8 +219,7 @@ static void test_buffers_are_posted_again(void **state)
 
 	(void)state;
 	CONFORMS("R-SCSI-79", "R-SCSI-82", "R-SCSI-83");
-	driver_init(&d);
-	driver_open(&d, "event_idx=off");
+	driver_start(&d, "event_idx=off");
 	kicks = d.m->fake.notified[1];
 	for (i = 0; i < 1000; i++) {
 		assert_int_equal(tell(&d, 3, 1, i % 8, 0x092a, &event), 1);

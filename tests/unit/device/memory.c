@@ -305,8 +305,7 @@ static void test_memory_leaves_a_lost_device(void **state)
 
 	(void)state;
 	areas_make(&a);
-	driver_init(&d);
-	driver_open(&d, "");
+	driver_start(&d, "");
 	assert_int_equal(add(&d, &a, 0), 0);
 	d.m->fake.events = TRANSPORT_BROKEN;
 	vscsi_dev_poll_events(d.dev, NULL, 0);

@@ -116,8 +116,7 @@ static void test_removed(void **state)
 
 	(void)state;
 	for (i = 0; i < ARRAY_LEN(options); i++) {
-		driver_init(&d);
-		driver_open(&d, options[i]);
+		driver_start(&d, options[i]);
 		expect_works(&d, d.lun);
 		post_swap(&d, REMOVED);
 		expect_events(&d, events, ARRAY_LEN(events));
@@ -305,8 +304,7 @@ static void test_notified_of_the_buffers(void **state)
 	struct driver d;
 
 	(void)state;
-	driver_init(&d);
-	driver_open(&d, "event_idx=off");
+	driver_start(&d, "event_idx=off");
 	kicks = d.m->fake.notified[1];
 	refuse_read(&d, d.lun, 6, 0x29, 0);
 	post_swap(&d, REMOVED);

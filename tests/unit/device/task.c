@@ -15,8 +15,7 @@ static void test_bytes_of_the_functions(void **state)
 
 	(void)state;
 	CONFORMS("R-SCSI-63", "R-SCSI-65");
-	driver_init(&d);
-	driver_open(&d, "");
+	driver_start(&d, "");
 	assert_int_equal(vscsi_lun_reset(d.lun), 0);
 	assert_memory_equal(d.m->tmf, lun_reset, TMF_BYTES);
 	assert_int_equal(vscsi_target_reset(d.dev, 3), 0);
@@ -52,8 +51,7 @@ static void test_every_answer(void **state)
 
 	(void)state;
 	CONFORMS("R-SCSI-67", "R-SCSI-68", "R-HARD-21");
-	driver_init(&d);
-	driver_open(&d, "");
+	driver_start(&d, "");
 	for (response = 0; response < 256; response++) {
 		d.m->tmf_response = (uint8_t)response;
 		assert_int_equal(vscsi_lun_reset(d.lun), expected(response));
@@ -95,8 +93,7 @@ static void test_lengths_of_answers(void **state)
 
 	(void)state;
 	CONFORMS("R-HARD-21");
-	driver_init(&d);
-	driver_open(&d, "event_idx=off");
+	driver_start(&d, "event_idx=off");
 	d.m->held = 1;
 	d.m->fake.hook = give_answer_back;
 	for (i = 0; i < 2 * ARRAY_LEN(lengths); i++) {
@@ -129,8 +126,7 @@ static void test_answer_amid_others(void **state)
 	struct driver d;
 
 	(void)state;
-	driver_init(&d);
-	driver_open(&d, "");
+	driver_start(&d, "");
 	d.m->fake.hook = answer_amid_others;
 	d.m->fake.ctx = &d;
 	assert_int_equal(vscsi_lun_reset(d.lun), 0);
@@ -148,8 +144,7 @@ static void test_answer_that_was_not_written(void **state)
 	unsigned i;
 
 	(void)state;
-	driver_init(&d);
-	driver_open(&d, "timeout_ms=20");
+	driver_start(&d, "timeout_ms=20");
 	for (i = 0; i < 30; i++)
 		assert_int_equal(vscsi_lun_reset(d.lun), 0);
 	d.m->held = MODEL_ALL;
@@ -172,8 +167,7 @@ static void test_device_that_never_answers(void **state)
 
 	(void)state;
 	CONFORMS("R-SCSI-73", "R-CLN-01", "R-CLN-03");
-	driver_init(&d);
-	driver_open(&d, "timeout_ms=10");
+	driver_start(&d, "timeout_ms=10");
 	d.m->held = MODEL_ALL;
 	for (i = 0; i < 8; i++)
 		assert_int_equal(vscsi_target_reset(d.dev, i), -ETIMEDOUT);
@@ -246,8 +240,7 @@ static void test_reset_with_requests_out(void **state)
 
 	(void)state;
 	CONFORMS("R-SCSI-46", "R-SCSI-70");
-	driver_init(&d);
-	driver_open(&d, "");
+	driver_start(&d, "");
 	d.m->held = UINT64_C(1) << DRIVER_QUEUE;
 	for (k = 0; k < 2 * ARRAY_LEN(cut_short); k++) {
 		const struct answer *answer = &cut_short[k / 2];
@@ -286,8 +279,7 @@ static void test_reset_of_another(void **state)
 	unsigned how;
 
 	(void)state;
-	driver_init(&d);
-	driver_open(&d, "");
+	driver_start(&d, "");
 	assert_int_equal(vscsi_lun_open(d.dev, 0, 0, NULL, &other), 0);
 	d.m->held = UINT64_C(1) << DRIVER_QUEUE;
 	for (how = 0; how < 3; how++) {
@@ -319,8 +311,7 @@ static void test_reset_through_another_handle(void **state)
 	struct driver d;
 
 	(void)state;
-	driver_init(&d);
-	driver_open(&d, "");
+	driver_start(&d, "");
 	assert_int_equal(vscsi_lun_open(d.dev, 1, 2, NULL, &lun), 0);
 	assert_int_equal(vscsi_queue_open(d.dev, &opts, &queue), 0);
 	d.m->held = UINT64_C(1) << DRIVER_SHARED;

@@ -47,6 +47,29 @@ void driver_open(struct driver *d, const char *options)
 	driver_open_rest(d);
 }
 
+void driver_start(struct driver *d, const char *options)
+{
+	driver_init(d);
+	driver_open(d, options);
+}
+
+struct vscsi_queue *driver_open_queue(struct driver *d, uint32_t flags)
+{
+	const struct vscsi_queue_opts opts = {.size = sizeof(opts), .flags = flags};
+	struct vscsi_queue *queue;
+
+	assert_int_equal(vscsi_queue_open(d->dev, &opts, &queue), 0);
+	return queue;
+}
+
+struct vscsi_queue_info driver_queue_info(struct vscsi_queue *queue)
+{
+	struct vscsi_queue_info info = {.size = sizeof(info)};
+
+	assert_int_equal(vscsi_queue_get_info(queue, &info), 0);
+	return info;
+}
+
 void driver_close(struct driver *d)
 {
 	const char *broken;

@@ -51,6 +51,13 @@ int driver_open_device(struct driver *d, const char *options);
 /* Opens disk and queue of a device that is open. */
 void driver_open_rest(struct driver *d);
 
+/* driver_init() and driver_open(), for a model that is as it is. */
+void driver_start(struct driver *d, const char *options);
+
+/* Another queue of the device, with VSCSI_QUEUE_*; what is known of a queue. */
+struct vscsi_queue *driver_open_queue(struct driver *d, uint32_t flags);
+struct vscsi_queue_info driver_queue_info(struct vscsi_queue *queue);
+
 /* Closes what is open; nothing may be in flight. The model must be content. */
 void driver_close(struct driver *d);
 

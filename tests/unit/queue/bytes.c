@@ -24,8 +24,7 @@ static void test_header_of_a_read(void **state)
 		struct chain chain;
 		struct driver d;
 
-		driver_init(&d);
-		driver_open(&d, both[i]);
+		driver_start(&d, both[i]);
 		driver_hold(&d);
 		assert_int_equal(vscsi_read(d.queue, d.lun, d.buf, 0x789, 2, 0, 1), 0);
 		assert_int_equal(vscsi_submit(d.queue), 0);
@@ -49,8 +48,7 @@ static void test_lun_field_of_lun_0(void **state)
 
 	(void)state;
 	CONFORMS("R-SCSI-31", "R-SCSI-34");
-	driver_init(&d);
-	driver_open(&d, "");
+	driver_start(&d, "");
 	assert_int_equal(vscsi_lun_open(d.dev, 0, 0, NULL, &zero), 0);
 	driver_hold(&d);
 	assert_int_equal(vscsi_flush(d.queue, zero, 1), 0);
@@ -71,8 +69,7 @@ static void test_numbers_that_no_address_has(void **state)
 
 	(void)state;
 	CONFORMS("R-SCSI-33");
-	driver_init(&d);
-	driver_open(&d, "");
+	driver_start(&d, "");
 	before = d.m->commands;
 	assert_int_equal(vscsi_lun_open(d.dev, 256, 0, NULL, &lun), -EINVAL);
 	assert_int_equal(vscsi_lun_open(d.dev, 0, 16384, NULL, &lun), -EINVAL);
@@ -112,8 +109,7 @@ static void test_order_of_the_descriptors(void **state)
 	for (i = 0; i < 2; i++) {
 		struct driver d;
 
-		driver_init(&d);
-		driver_open(&d, both[i]);
+		driver_start(&d, both[i]);
 		driver_hold(&d);
 		assert_int_equal(vscsi_read(d.queue, d.lun, d.buf, 0, 8, 0, 1), 0);
 		assert_int_equal(vscsi_submit(d.queue), 0);
@@ -137,8 +133,7 @@ static void test_segments_are_joined(void **state)
 
 	(void)state;
 	CONFORMS("R-SPLIT-06", "R-SPLIT-16");
-	driver_init(&d);
-	driver_open(&d, "");
+	driver_start(&d, "");
 	driver_hold(&d);
 	for (i = 0; i < 9; i++)
 		iov[i] = (struct iovec){d.buf + 512 * (i - (i > 4)), i == 4 ? 0 : 512};
@@ -190,8 +185,7 @@ static void test_which_queue_gets_what(void **state)
 
 	(void)state;
 	CONFORMS("R-SCSI-02", "R-SCSI-23", "R-SCSI-83");
-	driver_init(&d);
-	driver_open(&d, "");
+	driver_start(&d, "");
 	driver_hold(&d);
 	driver_read(&d, 1);
 	assert_int_equal(model_waiting(d.m, 0), 0);
@@ -268,8 +262,7 @@ static void test_cdbs_of_every_length(void **state)
 
 	(void)state;
 	CONFORMS("R-SCSI-21", "R-SCSI-25", "R-SCSI-37");
-	driver_init(&d);
-	driver_open(&d, "");
+	driver_start(&d, "");
 	driver_hold(&d);
 	for (i = 0; i < ARRAY_LEN(lengths); i++) {
 		struct vscsi_command command = {.size = sizeof(command), .cdb_len = lengths[i]};
@@ -310,8 +303,7 @@ static void test_commands_that_cannot_be(void **state)
 
 	(void)state;
 	CONFORMS("R-SCSI-21");
-	driver_init(&d);
-	driver_open(&d, "");
+	driver_start(&d, "");
 	driver_hold(&d);
 	assert_int_equal(vscsi_prepare_command(d.queue, d.lun, &command, 1), -EINVAL);
 	command.cdb_len = 33;
@@ -353,8 +345,7 @@ static void test_data_in_both_directions(void **state)
 		struct chain chain;
 		struct answer good;
 
-		driver_init(&d);
-		driver_open(&d, i ? "inout=on" : "inout=off");
+		driver_start(&d, i ? "inout=on" : "inout=off");
 		driver_hold(&d);
 		out = (struct iovec){d.buf, 512};
 		in = (struct iovec){d.buf + 512, 1024};

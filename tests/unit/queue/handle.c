@@ -10,23 +10,6 @@
 #include "queue_tests.h"
 #include "util/clock.h"
 
-static struct vscsi_queue *open_queue(struct driver *d, uint32_t flags)
-{
-	const struct vscsi_queue_opts opts = {.size = sizeof(opts), .flags = flags};
-	struct vscsi_queue *queue;
-
-	assert_int_equal(vscsi_queue_open(d->dev, &opts, &queue), 0);
-	return queue;
-}
-
-static struct vscsi_queue_info info_of(struct vscsi_queue *queue)
-{
-	struct vscsi_queue_info info = {.size = sizeof(info)};
-
-	assert_int_equal(vscsi_queue_get_info(queue, &info), 0);
-	return info;
-}
-
 static void test_who_gets_which_queue(void **state)
 {
 	const struct vscsi_queue_opts alone = {.size = sizeof(alone),
@@ -37,17 +20,16 @@ static void test_who_gets_which_queue(void **state)
 
 	(void)state;
 	CONFORMS("R-SCSI-03");
-	driver_init(&d);
-	driver_open(&d, "");
+	driver_start(&d, "");
 	/* Two queues: the driver has the second, the first is for everybody else. */
-	assert_int_equal(info_of(d.queue).exclusive, 1);
-	assert_int_equal(info_of(d.queue).index, 1);
+	assert_int_equal(driver_queue_info(d.queue).exclusive, 1);
+	assert_int_equal(driver_queue_info(d.queue).index, 1);
 	assert_int_equal(vscsi_queue_open(d.dev, &alone, &more[0]), -EBUSY);
 	assert_non_null(strstr(vscsi_last_error(), "vscsi_queue_open"));
 	for (i = 0; i < 3; i++) {
-		more[i] = open_queue(&d, i == 2 ? VSCSI_QUEUE_SHARED : 0);
-		assert_int_equal(info_of(more[i]).exclusive, 0);
-		assert_int_equal(info_of(more[i]).index, 0);
+		more[i] = driver_open_queue(&d, i == 2 ? VSCSI_QUEUE_SHARED : 0);
+		assert_int_equal(driver_queue_info(more[i]).exclusive, 0);
+		assert_int_equal(driver_queue_info(more[i]).index, 0);
 	}
 	assert_int_equal(vscsi_dev_close(d.dev), -EBUSY);
 	for (i = 0; i < 3; i++)
@@ -69,8 +51,7 @@ static void test_options_of_a_queue(void **state)
 	struct driver d;
 
 	(void)state;
-	driver_init(&d);
-	driver_open(&d, "");
+	driver_start(&d, "");
 	opts.flags = VSCSI_QUEUE_EXCLUSIVE | VSCSI_QUEUE_SHARED;
 	assert_int_equal(vscsi_queue_open(d.dev, &opts, &queue), -EINVAL);
 	opts.flags = 8;
@@ -89,12 +70,11 @@ static void test_closing_what_is_in_use(void **state)
 	struct driver d;
 
 	(void)state;
-	driver_init(&d);
-	driver_open(&d, "");
+	driver_start(&d, "");
 	driver_hold(&d);
 	/* Prepared and not even submitted. */
 	assert_int_equal(vscsi_read(d.queue, d.lun, d.buf, 0, 1, 0, 1), 0);
-	assert_int_equal(info_of(d.queue).inflight, 1);
+	assert_int_equal(driver_queue_info(d.queue).inflight, 1);
 	assert_int_equal(vscsi_queue_close(d.queue), -EBUSY);
 	assert_int_equal(vscsi_lun_close(d.lun), -EBUSY);
 	assert_int_equal(vscsi_submit(d.queue), 0);
@@ -105,7 +85,7 @@ static void test_closing_what_is_in_use(void **state)
 	assert_int_equal(vscsi_lun_close(d.lun), -EBUSY);
 	assert_int_equal(vscsi_dev_close(d.dev), -EBUSY);
 	assert_int_equal(driver_poll(&d).result, 0);
-	assert_int_equal(info_of(d.queue).inflight, 0);
+	assert_int_equal(driver_queue_info(d.queue).inflight, 0);
 	driver_close(&d);
 }
 
@@ -118,8 +98,7 @@ static void test_polling_one_at_a_time(void **state)
 	unsigned i;
 
 	(void)state;
-	driver_init(&d);
-	driver_open(&d, "");
+	driver_start(&d, "");
 	driver_hold(&d);
 	for (i = 0; i < 100; i++)
 		assert_int_equal(vscsi_read(d.queue, d.lun, d.buf, i, 1, 0, i), 0);
@@ -149,8 +128,7 @@ static void test_a_batch_is_published_whole(void **state)
 
 	(void)state;
 	CONFORMS("R-SPLIT-17", "R-SPLIT-28", "R-NOTIF-02");
-	driver_init(&d);
-	driver_open(&d, "event_idx=off");
+	driver_start(&d, "event_idx=off");
 	driver_hold(&d);
 	kicks = d.m->fake.notified[DRIVER_QUEUE];
 	for (i = 0; i < 64; i++)
@@ -177,10 +155,9 @@ static void test_shared_handles_keep_apart(void **state)
 	unsigned i;
 
 	(void)state;
-	driver_init(&d);
-	driver_open(&d, "");
-	a = open_queue(&d, 0);
-	b = open_queue(&d, 0);
+	driver_start(&d, "");
+	a = driver_open_queue(&d, 0);
+	b = driver_open_queue(&d, 0);
 	driver_hold(&d);
 	for (i = 0; i < 20; i++)
 		assert_int_equal(vscsi_read(i & 1 ? a : b, d.lun, d.buf, i, 1, 0, i), 0);
@@ -195,7 +172,7 @@ static void test_shared_handles_keep_apart(void **state)
 	assert_int_equal(vscsi_poll(a, &c, 1), 0);
 	assert_int_equal(vscsi_queue_close(b), -EBUSY);
 	assert_int_equal(vscsi_queue_close(a), 0);
-	assert_int_equal(info_of(b).inflight, 10);
+	assert_int_equal(driver_queue_info(b).inflight, 10);
 	for (i = 0; i < 10; i++) {
 		assert_int_equal(vscsi_poll(b, &c, 1), 1);
 		assert_int_equal(c.user_data, 2 * i);
@@ -262,8 +239,8 @@ static void run_workers(struct driver *d, struct worker *workers, bool one_handl
 	for (i = 0; i < THREADS; i++) {
 		workers[i] = (struct worker){.d = d, .number = i + 1};
 		workers[i].one_handle = one_handle;
-		workers[i].queue =
-			one_handle && i ? workers[0].queue : open_queue(d, VSCSI_QUEUE_SHARED);
+		workers[i].queue = one_handle && i ? workers[0].queue
+						   : driver_open_queue(d, VSCSI_QUEUE_SHARED);
 	}
 	for (i = 0; i < THREADS; i++)
 		assert_int_equal(pthread_create(&workers[i].thread, NULL, work, &workers[i]), 0);
@@ -281,8 +258,7 @@ static void test_threads_with_a_handle_each(void **state)
 
 	(void)state;
 	CONFORMS("R-MB-22");
-	driver_init(&d);
-	driver_open(&d, "");
+	driver_start(&d, "");
 	run_workers(&d, workers, false);
 	for (i = 0; i < THREADS; i++) {
 		assert_int_equal(workers[i].returned, EACH);
@@ -301,8 +277,7 @@ static void test_threads_with_one_handle(void **state)
 
 	(void)state;
 	CONFORMS("R-MB-22");
-	driver_init(&d);
-	driver_open(&d, "");
+	driver_start(&d, "");
 	run_workers(&d, workers, true);
 	for (i = 0; i < THREADS; i++)
 		returned += workers[i].returned;
@@ -382,8 +357,7 @@ static void test_another_threads_queue(void **state)
 	void *ret;
 
 	(void)state;
-	driver_init(&d);
-	driver_open(&d, "");
+	driver_start(&d, "");
 	assert_int_equal(pthread_create(&thread, NULL, use_foreign_queue, &d), 0);
 	pthread_join(thread, &ret);
 	assert_int_equal((intptr_t)ret, -EPERM);

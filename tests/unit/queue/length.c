@@ -47,8 +47,7 @@ static void test_lengths_of_a_read(void **state)
 
 	(void)state;
 	CONFORMS("R-SCSI-54", "R-SCSI-57", "R-HARD-04", "R-HARD-05", "R-HARD-18", "R-SPLIT-36");
-	driver_init(&d);
-	driver_open(&d, "");
+	driver_start(&d, "");
 	driver_hold(&d);
 	for (i = 0; i < ARRAY_LEN(reads); i++) {
 		struct answer a = {.residual = reads[i].residual, .used_len = reads[i].used_len};
@@ -73,8 +72,7 @@ static void test_lengths_of_a_raw_command(void **state)
 
 	(void)state;
 	CONFORMS("R-SCSI-54", "R-SCSI-57", "R-HARD-18");
-	driver_init(&d);
-	driver_open(&d, "");
+	driver_start(&d, "");
 	driver_hold(&d);
 	in.iov_base = d.buf;
 	for (i = 0; i < ARRAY_LEN(reads); i++) {
@@ -105,8 +103,7 @@ static void test_lengths_of_a_write(void **state)
 
 	(void)state;
 	CONFORMS("R-SCSI-54", "R-HARD-04", "R-HARD-18");
-	driver_init(&d);
-	driver_open(&d, "");
+	driver_start(&d, "");
 	driver_hold(&d);
 	for (i = 0; i < ARRAY_LEN(lengths); i++) {
 		for (k = 0; k < ARRAY_LEN(residuals); k++) {
@@ -136,8 +133,7 @@ static void test_residual_of_an_unmap(void **state)
 
 	(void)state;
 	CONFORMS("R-SCSI-54");
-	driver_init(&d);
-	driver_open(&d, "");
+	driver_start(&d, "");
 	driver_hold(&d);
 	for (i = 0; i < ARRAY_LEN(residuals); i++) {
 		struct answer a = {.residual = residuals[i], .used_len = RESPONSE_BYTES};
@@ -166,8 +162,7 @@ static void test_residual_beside_an_error(void **state)
 
 	(void)state;
 	CONFORMS("R-SCSI-56");
-	driver_init(&d);
-	driver_open(&d, "");
+	driver_start(&d, "");
 	driver_hold(&d);
 	for (i = 0; i < ARRAY_LEN(residuals); i++) {
 		struct vscsi_completion c;
@@ -207,8 +202,7 @@ static void test_residual_of_both_directions(void **state)
 
 	(void)state;
 	CONFORMS("R-SCSI-55", "R-HARD-18");
-	driver_init(&d);
-	driver_open(&d, "");
+	driver_start(&d, "");
 	driver_hold(&d);
 	out.iov_base = d.buf;
 	in.iov_base = d.buf + 512;

@@ -327,8 +327,7 @@ static void test_memory_that_the_device_cannot_reach(void **state)
 
 	(void)state;
 	CONFORMS("R-VU-37");
-	driver_init(&d);
-	driver_open(&d, "");
+	driver_start(&d, "");
 	driver_hold(&d);
 	own = malloc(4096);
 	assert_int_equal(vscsi_read(d.queue, d.lun, own, 0, 1, 0, 1), -EFAULT);
@@ -355,8 +354,7 @@ static void test_arguments_that_make_no_sense(void **state)
 	struct driver d;
 
 	(void)state;
-	driver_init(&d);
-	driver_open(&d, "");
+	driver_start(&d, "");
 	driver_hold(&d);
 	iov = (struct iovec){d.buf, 1024};
 	assert_int_equal(vscsi_read(d.queue, d.lun, d.buf, 0, 0, 0, 1), -EINVAL);
@@ -400,8 +398,7 @@ static void test_more_than_a_chain_may_carry(void **state)
 
 	(void)state;
 	CONFORMS("R-SPLIT-07");
-	driver_init(&d);
-	driver_open(&d, "");
+	driver_start(&d, "");
 	fd = memfd_create("large", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	assert_int_equal(ftruncate(fd, (off_t)bytes), 0);
 	in.iov_base = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
@@ -428,8 +425,7 @@ static void test_vectors_on_the_fast_path(void **state)
 	char *end;
 
 	(void)state;
-	driver_init(&d);
-	driver_open(&d, "");
+	driver_start(&d, "");
 	driver_hold(&d);
 	end = (char *)(uintptr_t)(d.m->fake.regions[0].addr + d.m->fake.regions[0].len);
 	iov[0] = (struct iovec){d.buf, 512};

@@ -29,8 +29,7 @@ static void test_whose_limit_counts(void **state)
 	unsigned i;
 
 	(void)state;
-	driver_init(&d);
-	driver_open(&d, OPTIONS);
+	driver_start(&d, OPTIONS);
 	assert_int_equal(vscsi_lun_open(d.dev, 0, 0, &opts, &brief), 0);
 	opts.timeout_ms = VSCSI_NO_TIMEOUT;
 	assert_int_equal(vscsi_lun_open(d.dev, 0, 0, &opts, &patient), 0);
@@ -167,8 +166,7 @@ static void test_late_on_a_shared_queue(void **state)
 	unsigned i;
 
 	(void)state;
-	driver_init(&d);
-	driver_open(&d, OPTIONS);
+	driver_start(&d, OPTIONS);
 	assert_int_equal(vscsi_queue_open(d.dev, &opts, &a), 0);
 	assert_int_equal(vscsi_queue_open(d.dev, &opts, &b), 0);
 	clock_stop(true);
@@ -213,8 +211,7 @@ static void test_call_that_waits(void **state)
 	char block[512];
 
 	(void)state;
-	driver_init(&d);
-	driver_open(&d, "io_timeout_ms=20&task_timeout_ms=20&timeout_ms=60000");
+	driver_start(&d, "io_timeout_ms=20&task_timeout_ms=20&timeout_ms=60000");
 	d.m->held = UINT64_C(1) << 2;
 	assert_int_equal(vscsi_pread(d.lun, block, sizeof(block), 0), -ETIMEDOUT);
 	assert_non_null(strstr(vscsi_last_error(), "time limit"));

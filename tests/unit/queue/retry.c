@@ -99,8 +99,7 @@ static void test_retries_are_bounded(void **state)
 	unsigned i;
 
 	(void)state;
-	driver_init(&d);
-	driver_open(&d, "");
+	driver_start(&d, "");
 	driver_hold_own(&d);
 	for (i = 0; i < ARRAY_LEN(table); i++)
 		assert_int_equal(refuse_for_ever(&d, table[i].why, table[i].result), 6);
@@ -153,8 +152,7 @@ static void test_busy_for_ever(void **state)
 
 	(void)state;
 	CONFORMS("R-SCSI-47");
-	driver_init(&d);
-	driver_open(&d, "io_timeout_ms=5000");
+	driver_start(&d, "io_timeout_ms=5000");
 	driver_hold_own(&d);
 	for (why = BUSY; why <= BECOMING_READY; why++) {
 		unsigned seen = refuse_until_late(&d, why);
@@ -201,8 +199,7 @@ static void test_busy_is_not_counted(void **state)
 	unsigned i;
 
 	(void)state;
-	driver_init(&d);
-	driver_open(&d, "");
+	driver_start(&d, "");
 	driver_hold_own(&d);
 	driver_read(&d, 9);
 	chain = driver_take(&d);
@@ -229,8 +226,7 @@ static void test_once_only(void **state)
 	enum why why;
 
 	(void)state;
-	driver_init(&d);
-	driver_open(&d, "");
+	driver_start(&d, "");
 	driver_hold_own(&d);
 	for (why = ATTENTION; why <= BECOMING_READY; why++) {
 		bool cut_short = why >= ABORTED && why <= RESPONSE_RESET;
@@ -259,8 +255,7 @@ static void test_protection_is_not_retried(void **state)
 	struct driver d;
 
 	(void)state;
-	driver_init(&d);
-	driver_open(&d, "");
+	driver_start(&d, "");
 	driver_hold_own(&d);
 	driver_read(&d, 1);
 	chain = driver_take(&d);
@@ -281,8 +276,7 @@ static void test_number_of_retries_is_an_option(void **state)
 	unsigned i;
 
 	(void)state;
-	driver_init(&d);
-	driver_open(&d, "");
+	driver_start(&d, "");
 	for (i = 0; i < ARRAY_LEN(table); i++) {
 		struct vscsi_lun_opts opts = {.size = sizeof(opts), .retries = table[i].opts};
 
@@ -305,8 +299,7 @@ static void test_raw_commands_say_themselves(void **state)
 	unsigned retries;
 
 	(void)state;
-	driver_init(&d);
-	driver_open(&d, "");
+	driver_start(&d, "");
 	driver_hold_own(&d);
 	for (retries = 0; retries < 3; retries++) {
 		struct vscsi_completion c;
@@ -334,8 +327,7 @@ static void test_success_after_a_retry(void **state)
 	struct driver d;
 
 	(void)state;
-	driver_init(&d);
-	driver_open(&d, "");
+	driver_start(&d, "");
 	driver_hold_own(&d);
 	for (why = ATTENTION; why <= BECOMING_READY; why++) {
 		struct vscsi_completion c;
@@ -364,8 +356,7 @@ static void test_nothing_else_is_sent_again(void **state)
 	unsigned i;
 
 	(void)state;
-	driver_init(&d);
-	driver_open(&d, "");
+	driver_start(&d, "");
 	driver_hold_own(&d);
 	for (i = 0; i < ARRAY_LEN(responses); i++) {
 		struct answer a = {.response = responses[i], .used_len = RESPONSE_BYTES};
@@ -393,8 +384,7 @@ static void test_waiting_is_in_flight(void **state)
 	struct driver d;
 
 	(void)state;
-	driver_init(&d);
-	driver_open(&d, "");
+	driver_start(&d, "");
 	driver_hold_own(&d);
 	driver_read(&d, 1);
 	chain = driver_take(&d);
@@ -420,8 +410,7 @@ static void test_many_are_sent_again(void **state)
 	unsigned i;
 
 	(void)state;
-	driver_init(&d);
-	driver_open(&d, "");
+	driver_start(&d, "");
 	driver_hold_own(&d);
 	for (i = 0; i < 64; i++)
 		assert_int_equal(vscsi_read(d.queue, d.lun, d.buf, i, 1, 0, i), 0);
@@ -457,8 +446,7 @@ static void test_pauses_grow(void **state)
 	struct driver d;
 
 	(void)state;
-	driver_init(&d);
-	driver_open(&d, "");
+	driver_start(&d, "");
 	driver_hold_own(&d);
 	clock_stop(true);
 	driver_read(&d, 1);

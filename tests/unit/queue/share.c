@@ -10,23 +10,6 @@
 #include "queue_tests.h"
 #include "counts.h"
 
-static struct vscsi_queue *open_queue(struct driver *d, uint32_t flags)
-{
-	const struct vscsi_queue_opts opts = {.size = sizeof(opts), .flags = flags};
-	struct vscsi_queue *queue;
-
-	assert_int_equal(vscsi_queue_open(d->dev, &opts, &queue), 0);
-	return queue;
-}
-
-static struct vscsi_queue_info info_of(struct vscsi_queue *queue)
-{
-	struct vscsi_queue_info info = {.size = sizeof(info)};
-
-	assert_int_equal(vscsi_queue_get_info(queue, &info), 0);
-	return info;
-}
-
 static unsigned fill_up(struct driver *d, struct vscsi_queue *queue)
 {
 	unsigned count = 0;
@@ -68,11 +51,11 @@ static void test_nobody_takes_all_slots(void **state)
 	driver_init(&d);
 	d.m->fake.config.cmd_per_lun = UINT32_MAX;
 	driver_open(&d, "");
-	greedy = open_queue(&d, 0);
+	greedy = driver_open_queue(&d, 0);
 	for (i = 0; i < 3; i++)
-		queues[i] = open_queue(&d, 0);
+		queues[i] = driver_open_queue(&d, 0);
 	driver_hold(&d);
-	assert_int_equal(info_of(greedy).depth, 128 - 3 * 16 - 1);
+	assert_int_equal(driver_queue_info(greedy).depth, 128 - 3 * 16 - 1);
 	assert_int_equal(fill_up(&d, greedy), 128 - 3 * 16 - 1);
 	for (i = 0; i < 3; i++)
 		assert_int_equal(fill_up(&d, queues[i]), 16);
@@ -117,10 +100,10 @@ static void test_latecomers_get_their_part(void **state)
 	driver_init(&d);
 	d.m->fake.config.cmd_per_lun = UINT32_MAX;
 	driver_open(&d, "");
-	greedy = open_queue(&d, 0);
+	greedy = driver_open_queue(&d, 0);
 	driver_hold(&d);
 	assert_int_equal(fill_up(&d, greedy), 127);
-	late = open_queue(&d, 0);
+	late = driver_open_queue(&d, 0);
 	assert_int_equal(vscsi_submit(greedy), 0);
 	serve_all(&d);
 	for (i = 0; i < 32; i++) {
@@ -147,8 +130,8 @@ static uint64_t dma_used(struct driver *d)
 
 static void take_and_release(struct driver *d)
 {
-	struct vscsi_queue *alone = open_queue(d, VSCSI_QUEUE_EXCLUSIVE);
-	struct vscsi_queue *shared = open_queue(d, 0);
+	struct vscsi_queue *alone = driver_open_queue(d, VSCSI_QUEUE_EXCLUSIVE);
+	struct vscsi_queue *shared = driver_open_queue(d, 0);
 
 	assert_int_equal(vscsi_wait(shared, 0), 0);
 	assert_int_equal(vscsi_queue_close(alone), 0);
@@ -179,7 +162,7 @@ static void test_taking_and_releasing_costs_nothing(void **state)
 	assert_int_equal(count_fds(), fds);
 	assert_int_equal(mallinfo2().uordblks, heap);
 	assert_int_equal(dma_used(&d), dma);
-	d.queue = open_queue(&d, 0);
+	d.queue = driver_open_queue(&d, 0);
 	driver_close(&d);
 	close(fd);
 }
@@ -189,16 +172,15 @@ static void test_what_is_told_of_a_queue(void **state)
 	struct driver d;
 
 	(void)state;
-	driver_init(&d);
-	driver_open(&d, "event_idx=off");
-	assert_int_equal(info_of(d.queue).node, 0);
-	assert_int_equal(info_of(d.queue).notifications, 0);
+	driver_start(&d, "event_idx=off");
+	assert_int_equal(driver_queue_info(d.queue).node, 0);
+	assert_int_equal(driver_queue_info(d.queue).notifications, 0);
 	driver_read(&d, 1);
-	assert_int_equal(info_of(d.queue).notifications, 1);
+	assert_int_equal(driver_queue_info(d.queue).notifications, 1);
 	assert_int_equal(driver_poll(&d).result, 0);
 	/* Nothing to publish, nothing to notify of. */
 	assert_int_equal(vscsi_submit(d.queue), 0);
-	assert_int_equal(info_of(d.queue).notifications, 1);
+	assert_int_equal(driver_queue_info(d.queue).notifications, 1);
 	driver_close(&d);
 }
 
@@ -229,7 +211,7 @@ static void test_counting_begins_while_others_poll(void **state)
 	driver_init(&d);
 	d.m->fake.config.cmd_per_lun = htole32(1);
 	assert_int_equal(driver_open_device(&d, ""), 0);
-	queue = open_queue(&d, VSCSI_QUEUE_SHARED);
+	queue = driver_open_queue(&d, VSCSI_QUEUE_SHARED);
 	atomic_store(&opened, false);
 	assert_int_equal(pthread_create(&thread, NULL, poll_meanwhile, queue), 0);
 	assert_int_equal(vscsi_lun_open(d.dev, 0, 0, NULL, &lun), 0);

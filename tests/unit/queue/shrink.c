@@ -72,8 +72,7 @@ static void test_refreshed(void **state)
 	struct driver d;
 
 	(void)state;
-	driver_init(&d);
-	driver_open(&d, "");
+	driver_start(&d, "");
 	assert_int_equal(info_of(&d).max_blocks, 1024);
 	shrink(&d);
 	assert_int_equal(vscsi_lun_refresh(d.lun), 0);
@@ -220,8 +219,7 @@ static void test_compare_in_one_piece(void **state)
 	struct driver d;
 
 	(void)state;
-	driver_init(&d);
-	driver_open(&d, "");
+	driver_start(&d, "");
 	d.m->fake.hook = compare_hook;
 	assert_int_equal(vscsi_sync_compare_and_write(d.lun, compare, data, MODEL_BLOCK, 0), 0);
 	assert_int_equal(segments, 1);
@@ -248,8 +246,7 @@ static void test_compare_of_one_block(void **state)
 	struct driver d;
 
 	(void)state;
-	driver_init(&d);
-	driver_open(&d, "");
+	driver_start(&d, "");
 	d.m->fake.hook = compare_hook;
 	assert_int_equal(info_of(&d).max_caw_blocks, 4);
 	assert_int_equal(vscsi_sync_compare_and_write(d.lun, data, data, MODEL_BLOCK, 0), 0);

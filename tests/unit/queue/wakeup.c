@@ -10,23 +10,6 @@
 #include "queue_tests.h"
 #include "util/clock.h"
 
-static struct vscsi_queue *open_queue(struct driver *d, uint32_t flags)
-{
-	const struct vscsi_queue_opts opts = {.size = sizeof(opts), .flags = flags};
-	struct vscsi_queue *queue;
-
-	assert_int_equal(vscsi_queue_open(d->dev, &opts, &queue), 0);
-	return queue;
-}
-
-static struct vscsi_queue_info info_of(struct vscsi_queue *queue)
-{
-	struct vscsi_queue_info info = {.size = sizeof(info)};
-
-	assert_int_equal(vscsi_queue_get_info(queue, &info), 0);
-	return info;
-}
-
 /* Two handles on the one shared queue, which has a descriptor that the device signals. */
 struct pair {
 	struct driver d;
@@ -42,8 +25,8 @@ static void open_pair(struct pair *p, const char *options)
 	driver_init(&p->d);
 	p->d.m->fake.call_fds[2] = p->fd;
 	driver_open(&p->d, options);
-	p->a = open_queue(&p->d, VSCSI_QUEUE_SHARED);
-	p->b = open_queue(&p->d, VSCSI_QUEUE_SHARED);
+	p->a = driver_open_queue(&p->d, VSCSI_QUEUE_SHARED);
+	p->b = driver_open_queue(&p->d, VSCSI_QUEUE_SHARED);
 	driver_hold(&p->d);
 }
 
@@ -250,8 +233,7 @@ static void test_spinning_asks_nothing(void **state)
 		struct chain chain;
 		struct driver d;
 
-		driver_init(&d);
-		driver_open(&d, "");
+		driver_start(&d, "");
 		assert_int_equal(vscsi_queue_close(d.queue), 0);
 		opts.flags = kinds[i];
 		assert_int_equal(vscsi_queue_open(d.dev, &opts, &queue), 0);
@@ -260,12 +242,12 @@ static void test_spinning_asks_nothing(void **state)
 		assert_int_equal(vscsi_submit(queue), 0);
 		/* There is nothing to sleep on: that is found only when the polling is over. */
 		assert_int_equal(vscsi_wait(queue, 60000), -EOPNOTSUPP);
-		assert_true(model_take(d.m, 2 + info_of(queue).index, &chain));
+		assert_true(model_take(d.m, 2 + driver_queue_info(queue).index, &chain));
 		model_serve_chain(d.m, &chain);
 		assert_int_equal(vscsi_wait(queue, 60000), 1);
 		expect_one(queue, 7);
 		assert_int_equal(vscsi_queue_close(queue), 0);
-		d.queue = open_queue(&d, 0);
+		d.queue = driver_open_queue(&d, 0);
 		driver_close(&d);
 	}
 }
@@ -437,7 +419,7 @@ static void test_more_waiters_than_are_woken_at_once(void **state)
 	(void)state;
 	open_pair(&p, "");
 	for (i = 0; i < MANY; i++) {
-		queues[i] = open_queue(&p.d, VSCSI_QUEUE_SHARED);
+		queues[i] = driver_open_queue(&p.d, VSCSI_QUEUE_SHARED);
 		submit_one(&p, queues[i], i);
 		assert_int_equal(vscsi_arm(queues[i]), 0);
 	}
