@@ -15,6 +15,7 @@
 
 #include <vscsi/vscsi.h>
 
+#include "clock.h"
 #include "conforms.h"
 #include "model.h"
 #include "util/bits.h"
@@ -58,7 +59,7 @@ void driver_start(struct driver *d, const char *options);
 struct vscsi_queue *driver_open_queue(struct driver *d, uint32_t flags);
 struct vscsi_queue_info driver_queue_info(struct vscsi_queue *queue);
 
-/* Closes what is open; nothing may be in flight. The model must be content. */
+/* Closes what is open; nothing may be in flight. The model must be content. The clock goes on. */
 void driver_close(struct driver *d);
 
 /*
@@ -88,14 +89,5 @@ uint64_t driver_errors(struct driver *d);
 
 /* Calls this once, just before the library asks for a notification on a split ring. */
 void driver_before_arm(void (*call)(void *ctx), void *ctx);
-
-/*
- * Stops this program's clock, so that time passes by clock_skip() alone, and lets it go on. For
- * tests of which the machine's load would decide otherwise. driver_close() lets it go on.
- */
-void clock_stop(bool stop);
-
-/* Puts it forward. */
-void clock_skip(uint64_t ms);
 
 #endif

@@ -18,6 +18,7 @@
 #include <vscsi/io.h>
 #include <vscsi/mem.h>
 
+#include "clock.h"
 #include "harness/model.h"
 #include "lun/lun.h"
 #include "lun/scan.h"
@@ -153,9 +154,6 @@ unsigned fixture_count(const struct fixture *f, unsigned target, unsigned number
 
 /* Expects that the last error text contains this. */
 void expect_text(const char *says);
-
-/* Advances the clock of this program. */
-void clock_skip(uint64_t ms);
 
 int probe_tests(void);
 int identity_tests(void);
