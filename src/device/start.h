@@ -26,8 +26,8 @@ struct start {
 };
 
 /*
- * Begins a run; one that is under way is forgotten. While the device is STARTING it is for the first
- * connection, otherwise for a new one.
+ * Begins a run; one that is under way is forgotten. While the device is STARTING it is for the
+ * first connection, otherwise for a new one.
  */
 void start_begin(struct vscsi_dev *dev);
 

@@ -50,12 +50,6 @@ static struct vscsi_lun_info info_of(const struct driver *d)
 	return info;
 }
 
-static void expect_error_text(const char *says)
-{
-	if (!strstr(vscsi_last_error(), says))
-		fail_msg("\"%s\" doesn't say \"%s\"", vscsi_last_error(), says);
-}
-
 /* No medium is no error, whichever form of the command says so; one that came is a new disk. */
 static void test_no_medium(void **state)
 {

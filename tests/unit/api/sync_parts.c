@@ -13,12 +13,6 @@
 #define UNKNOWN    MODEL_SENSE(5, 0x20)
 #define BAD_MEDIUM MODEL_SENSE(3, 0x11)
 
-static void expect_error_text(const char *says)
-{
-	if (!strstr(vscsi_last_error(), says))
-		fail_msg("\"%s\" doesn't say \"%s\"", vscsi_last_error(), says);
-}
-
 /* Parts shrink with the free memory, down to one block; then the call fails with a message. */
 static void test_little_memory(void **state)
 {

@@ -17,6 +17,7 @@
 
 #include "clock.h"
 #include "conforms.h"
+#include "error_text.h"
 #include "model.h"
 #include "util/bits.h"
 

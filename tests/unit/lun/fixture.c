@@ -308,9 +308,3 @@ bool fixture_poll(struct fixture *f, struct vscsi_completion *out)
 	disks_serve(f);
 	return poll_queue(f->app, out, 1) == 1;
 }
-
-void expect_text(const char *says)
-{
-	if (!strstr(vscsi_last_error(), says))
-		fail_msg("\"%s\" doesn't say \"%s\"", vscsi_last_error(), says);
-}

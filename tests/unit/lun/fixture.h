@@ -19,6 +19,7 @@
 #include <vscsi/mem.h>
 
 #include "clock.h"
+#include "error_text.h"
 #include "harness/model.h"
 #include "lun/lun.h"
 #include "lun/scan.h"
@@ -151,9 +152,6 @@ bool fixture_poll(struct fixture *f, struct vscsi_completion *out);
 /* Number of commands with this operation code that a disk received, from entry @from on. */
 unsigned fixture_count(const struct fixture *f, unsigned target, unsigned number, uint8_t opcode,
 		       unsigned from);
-
-/* Expects that the last error text contains this. */
-void expect_text(const char *says);
 
 int probe_tests(void);
 int identity_tests(void);

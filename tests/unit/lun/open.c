@@ -88,7 +88,7 @@ static void test_restarts(void **state)
 			f->logged = 0;
 			set_event(f, at, 3, table[i].what);
 			assert_int_equal(fixture_open(f, 0, 0, &lun), table[i].err);
-			expect_text(table[i].says);
+			expect_error_text(table[i].says);
 			assert_int_equal(f->logged, 3 * 7);
 			fixture_free(f);
 		}
@@ -167,7 +167,8 @@ static void test_dead(void **state)
 	pthread_mutex_unlock(&f->set.lock);
 	lun_table_suspect_all(&f->table);
 	assert_int_equal(lun_open_step(lun), -ENOTCONN);
-	expect_text("command on LUN 0:0: the device is lost: it hung up; close it and open it");
+	expect_error_text(
+		"command on LUN 0:0: the device is lost: it hung up; close it and open it");
 	fixture_free(f);
 }
 
@@ -194,7 +195,7 @@ static void test_raw(void **state)
 	assert_true(fixture_poll(f, &done));
 	assert_int_equal(done.result, -EIO);
 	assert_int_equal(fixture_refresh(f, lun), -EINVAL);
-	expect_text("LUN 1:2 was opened for raw commands");
+	expect_error_text("LUN 1:2 was opened for raw commands");
 	/* Revalidation reads its identity only. */
 	f->logged = 0;
 	fixture_lose(f, INFLIGHT_REPLAY);
@@ -316,7 +317,7 @@ static void test_close_in_use(void **state)
 	assert_int_equal(fixture_open(f, 0, 0, &lun), 0);
 	fixture_read(f, lun);
 	assert_int_equal(lun_close(lun), -EBUSY);
-	expect_text("requests to LUN 0:0 are in flight");
+	expect_error_text("requests to LUN 0:0 are in flight");
 	assert_true(fixture_poll(f, &done));
 	assert_int_equal(lun_close(lun), 0);
 	fixture_free(f);
@@ -387,7 +388,7 @@ static void test_refresh_fails(void **state)
 	assert_int_equal(fixture_open(f, 0, 0, &lun), 0);
 	f->m->block_size = 4096;
 	assert_int_equal(fixture_refresh(f, lun), -EPROTO);
-	expect_text("LUN 0:0 now has blocks of 4096 bytes instead of 512; open it again");
+	expect_error_text("LUN 0:0 now has blocks of 4096 bytes instead of 512; open it again");
 	f->m->block_size = 512;
 	f->m->said = &no_medium;
 	f->m->nsaid = 1;
@@ -405,7 +406,7 @@ static void test_refresh_fails(void **state)
 	f->disks[0][0].serial = "SN43";
 	f->disks[0][0].blocks = 4096;
 	assert_int_equal(fixture_refresh(f, lun), -ENODEV);
-	expect_text("is another one now");
+	expect_error_text("is another one now");
 	assert_int_equal(lun->info.blocks, FIXTURE_BLOCKS);
 	assert_int_equal(io_lun_state(&lun->io), LUN_SUSPECT);
 	assert_int_equal(lun_table_doubts(&f->table), 1);
@@ -432,7 +433,7 @@ static void test_refresh_restarts(void **state)
 	assert_int_equal(lun->info.blocks, 4 * FIXTURE_BLOCKS);
 	set_event(f, 5, 3, count_loss);
 	assert_int_equal(fixture_refresh(f, lun), -ENOTCONN);
-	expect_text("the device was lost and came back each time");
+	expect_error_text("the device was lost and came back each time");
 	assert_int_equal(lun_close(lun), 0);
 	fixture_free(f);
 }

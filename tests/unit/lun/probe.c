@@ -145,18 +145,18 @@ static void test_failures(void **state)
 
 	(void)state;
 	assert_int_equal(fixture_open(f, 256, 0, &lun), -EINVAL);
-	expect_text("targets go up to 255");
+	expect_error_text("targets go up to 255");
 	assert_int_equal(fixture_open(f, 3, 0, &lun), -ENODEV);
-	expect_text("command on LUN 3:0: no such target");
+	expect_error_text("command on LUN 3:0: no such target");
 	assert_int_equal(fixture_open(f, 0, 5, &lun), -ENODEV);
-	expect_text("(5/25/00)");
+	expect_error_text("(5/25/00)");
 	f->disks[0][0].not_ready = true;
 	assert_int_equal(fixture_open(f, 0, 0, &lun), -EIO);
-	expect_text("(2/04/02)");
+	expect_error_text("(2/04/02)");
 	f->disks[0][0].not_ready = false;
 	f->m->block_size = 500;
 	assert_int_equal(fixture_open(f, 0, 0, &lun), -EPROTO);
-	expect_text("LUN 0:0 reports a capacity that can't be");
+	expect_error_text("LUN 0:0 reports a capacity that can't be");
 	fixture_free(f);
 }
 
@@ -180,7 +180,7 @@ static void test_silence(void **state)
 		f->before = fall_silent;
 		f->table.timeout_ms = 5;
 		assert_int_equal(fixture_open(f, 0, 0, &lun), -ETIMEDOUT);
-		expect_text("command on LUN 0:0: no answer in 5 ms");
+		expect_error_text("command on LUN 0:0: no answer in 5 ms");
 		assert_int_equal(f->logged, silent_from);
 		/* The call was abandoned, and is freed by its completion. */
 		assert_int_equal(f->kept_count, 1);

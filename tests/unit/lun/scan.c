@@ -183,7 +183,7 @@ static void test_slow(void **state)
 	(void)state;
 	f->before = be_slow;
 	assert_int_equal(scan(f, &found), -ETIMEDOUT);
-	expect_text("the scan ended without a result at target 3 after 120000 ms");
+	expect_error_text("the scan ended without a result at target 3 after 120000 ms");
 	assert_null(found);
 	assert_int_equal(f->logged, 5);
 	fixture_free(f);
@@ -199,7 +199,7 @@ static void test_silent(void **state)
 	f->table.timeout_ms = 5;
 	f->disks[1][0].silent = true;
 	assert_int_equal(scan(f, &found), -ETIMEDOUT);
-	expect_text("command on LUN 1:0: no answer in 5 ms");
+	expect_error_text("command on LUN 1:0: no answer in 5 ms");
 	/* A scan can end with a query in flight. */
 	assert_int_equal(scan_begin(&f->table, &scan_of), 0);
 	assert_int_equal(scan_step(scan_of, &found), -EINPROGRESS);
@@ -222,7 +222,7 @@ static void test_silent_lun(void **state)
 	f->table.timeout_ms = 5;
 	f->before = fall_silent;
 	assert_int_equal(scan(f, &found), -ETIMEDOUT);
-	expect_text("command on LUN 0:0: no answer in 5 ms");
+	expect_error_text("command on LUN 0:0: no answer in 5 ms");
 	assert_int_equal(f->logged, 2);
 	fixture_free(f);
 }
@@ -245,7 +245,7 @@ static void test_lost(void **state)
 	while ((err = scan_step(scan_of, &found)) == -EINPROGRESS)
 		fixture_pump(f);
 	assert_int_equal(err, -ECONNRESET);
-	expect_text("the device was lost with it");
+	expect_error_text("the device was lost with it");
 	scan_end(scan_of);
 	fixture_free(f);
 }
@@ -260,7 +260,7 @@ static void test_dead(void **state)
 	ioq_set_state(f->ioqs[0], IOQ_DEAD);
 	pthread_mutex_unlock(&f->set.lock);
 	assert_int_equal(scan(f, &found), -ENOTCONN);
-	expect_text("the device is lost: it hung up");
+	expect_error_text("the device is lost: it hung up");
 	fixture_free(f);
 }
 

@@ -13,6 +13,7 @@
 #include "mem.h"
 
 #include "conforms.h"
+#include "error_text.h"
 
 static struct vscsi_mem *mem;
 static struct shared shared;
@@ -133,12 +134,6 @@ static void test_unmapped_addresses(void **state)
 	shared_close(&gone);
 }
 
-static void expect_text(const char *text)
-{
-	if (!strstr(vscsi_last_error(), text))
-		fail_msg("\"%s\" is not in: %s", text, vscsi_last_error());
-}
-
 /* Memory in which a back-end would see something else, or that a device can't write. */
 static void test_another_mapping(void **state)
 {
@@ -151,12 +146,12 @@ static void test_another_mapping(void **state)
 
 	(void)state;
 	expect_error(private, page, shared.fd, 0, -EINVAL);
-	expect_text("MAP_SHARED");
+	expect_error_text("MAP_SHARED");
 	expect_error(read_only, page, shared.fd, 0, -EINVAL);
-	expect_text("access r--s");
+	expect_error_text("access r--s");
 	expect_error(read_only, page, -1, 0, -EINVAL);
 	expect_error(anonymous, page, shared.fd, 0, -EINVAL);
-	expect_text("not a mapping of file descriptor");
+	expect_error_text("not a mapping of file descriptor");
 	expect_error(shared.addr, page, other.fd, 0, -EINVAL);
 	expect_error(shared.addr, page, shared.fd, page, -EINVAL);
 	/* The second page is of another file, or of another part of this one. */
@@ -206,7 +201,7 @@ static void test_file_that_can_shrink(void **state)
 	assert_int_equal(ftruncate(fd, (off_t)page_size()), 0);
 	addr = mmap(NULL, page_size(), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	expect_error(addr, page_size(), fd, 0, -EPERM);
-	expect_text("VSCSI_MEM_UNVERIFIED");
+	expect_error_text("VSCSI_MEM_UNVERIFIED");
 	assert_int_equal(vscsi_mem_create(&opts, &believing), 0);
 	assert_int_equal(vscsi_mem_register(believing, addr, page_size(), fd, 0), 0);
 	assert_int_equal(vscsi_mem_destroy(believing), 0);
