@@ -118,9 +118,13 @@ static int check_range(const struct vscsi_lun *lun, uint64_t bytes, uint64_t off
 	return 0;
 }
 
-static uint32_t least(uint64_t a, uint32_t b)
+/*
+ * Whether a part of a call was too long because the device came back with a smaller limit: the call
+ * goes on in smaller ones.
+ */
+static bool is_outdated(int err, uint32_t blocks, uint64_t limit)
 {
-	return a < b ? (uint32_t)a : b;
+	return err == -E2BIG && blocks > limit;
 }
 
 static uint32_t max_blocks(const struct vscsi_lun *lun)
@@ -162,7 +166,7 @@ static int transfer(struct vscsi_lun *lun, char *in, const char *out, uint64_t b
 			memcpy(in + done, call->data, len);
 		if (!err)
 			done += len;
-		else if (err == -E2BIG && part.blocks > max_blocks(lun))
+		else if (is_outdated(err, part.blocks, max_blocks(lun)))
 			err = 0;
 	}
 	return conclude(lun, call, err, out ? "write" : "read");
@@ -251,8 +255,8 @@ EXPORT int vscsi_sync_unmap(struct vscsi_lun *lun, const struct vscsi_range *ran
 			if (!err) {
 				left.lba += now.blocks;
 				left.blocks -= now.blocks;
-			} else if (err == -E2BIG &&
-				   now.blocks > IO_LUN_LIMIT(&lun->io, max_unmap_blocks)) {
+			} else if (is_outdated(err, now.blocks,
+					       IO_LUN_LIMIT(&lun->io, max_unmap_blocks))) {
 				err = 0;
 			}
 		}
@@ -299,8 +303,8 @@ EXPORT int vscsi_sync_write_zeroes(struct vscsi_lun *lun, uint64_t bytes, uint64
 		if (!err) {
 			part.lba += part.blocks;
 			left -= part.blocks;
-		} else if (err == -E2BIG &&
-			   part.blocks > IO_LUN_LIMIT(&lun->io, max_zeroes_blocks)) {
+		} else if (is_outdated(err, part.blocks,
+				       IO_LUN_LIMIT(&lun->io, max_zeroes_blocks))) {
 			err = 0;
 		}
 	}

@@ -30,11 +30,6 @@ static unsigned useful_queues(void)
 	return (unsigned)CPU_COUNT(&cpus) + 1;
 }
 
-static unsigned least(unsigned a, unsigned b)
-{
-	return a < b ? a : b;
-}
-
 /* How many request queues a device has: as it says, as its transport can carry. */
 static int count_available(struct vscsi_dev *dev)
 {

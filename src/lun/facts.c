@@ -14,11 +14,6 @@ bool lun_type_has_blocks(uint32_t type)
 	return type == VSCSI_TYPE_DISK || type == VSCSI_TYPE_CDROM || type == VSCSI_TYPE_ZBC;
 }
 
-static uint32_t least(uint64_t a, uint64_t b)
-{
-	return (uint32_t)(a < b ? a : b);
-}
-
 /* Maximum transfer size, as limited by descriptors, configuration space and page B0h. */
 static uint32_t find_max_blocks(const struct lun_facts *facts, const struct lun_limits *limits)
 {
@@ -29,7 +24,7 @@ static uint32_t find_max_blocks(const struct lun_facts *facts, const struct lun_
 	 * max_sectors counts 512 bytes; a chain has at most 2^32 bytes (virtio 1.4, 5.6.4,
 	 * 2.7.5.2).
 	 */
-	most = least(most, UINT64_C(512) * limits->max_sectors / size);
+	most = least(UINT64_C(512) * limits->max_sectors / size, most);
 	if (facts->limits.max_transfer)
 		most = least(most, facts->limits.max_transfer);
 	/* Room for the response in the 2^32 bytes. */

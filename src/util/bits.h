@@ -80,6 +80,11 @@ static inline uint32_t pow2_floor(uint32_t v)
 	return v ? UINT32_C(1) << (31 - __builtin_clz(v)) : 0;
 }
 
+static inline uint32_t least(uint64_t a, uint32_t b)
+{
+	return a < b ? (uint32_t)a : b;
+}
+
 /* Whether [addr, addr + len) is inside [base, base + size); can't overflow. */
 static inline bool range_inside(uint64_t addr, uint64_t len, uint64_t base, uint64_t size)
 {
