@@ -21,6 +21,7 @@ refused() {
 	esac
 }
 
+echo "<3>guest: taking $function" >/dev/kmsg
 vscsi-bind take $function || fail "taking $function"
 vscsi-info --json "$device" >/tmp/info.json || fail "vscsi-info"
 vscsi-info "$device" || fail "vscsi-info's table"
