@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Which descriptors are SCSI generic devices, and the device and LUNs that they stand for. There is one
- * device, at the address in VSCSI_SG_ADDRESS; all files of a process share it.
+ * Which descriptors are SCSI generic devices, and the device and LUNs that they stand for. There is
+ * one device, at the address in VSCSI_SG_ADDRESS; all files of a process share it.
  */
 #include "sg.h"
 
