@@ -290,7 +290,8 @@ h = sg_io(fd, READY, timeout=200)
 os.kill({self.target.pid}, signal.SIGCONT)
 assert h.host in (1, 3), h.host  # DID_NO_CONNECT, DID_TIME_OUT
 assert h.duration >= 200 and h.info == 1
-""", address=self.address + "?task_timeout_ms=100&timeout_ms=600000&recovery_ms=500")
+""", address=self.address + "?task_timeout_ms=100&recovery_ms=500"
+                    "&timeout_ms=600000&io_timeout_ms=600000")
 
     def test_a_lost_device(self):
         err = self.python(f"""
