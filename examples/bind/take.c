@@ -102,10 +102,7 @@ static bool print_file(const char *root, const char *folder, const char *name)
 	return true;
 }
 
-/*
- * The group's file has one name with an IOMMU and another without; the function's own needs
- * /dev/iommu.
- */
+/* The group's file has one name with an IOMMU, another without; the function's needs /dev/iommu. */
 static void print_files(const char *root, const struct function *function)
 {
 	char path[PATH_MAX];

@@ -218,8 +218,9 @@ def parse():
     parser.add_argument("--timeout", type=float, default=150, help="seconds for the guest")
     parser.add_argument("--plain", action="store_true",
                         help="one queue, no indirect descriptors, no event index, 39 bits")
-    parser.add_argument("tools", nargs=5, type=os.path.abspath,
-                        help="vscsi-bind, vscsi-info, vscsi-copy, vscsi-perf, pci_app")
+    parser.add_argument("tools", nargs=6, type=os.path.abspath,
+                        help="vscsi-bind, vscsi-info, vscsi-copy, vscsi-perf, pci_app, "
+                             "capabilities")
     return parser.parse_args()
 
 

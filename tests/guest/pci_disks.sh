@@ -42,6 +42,11 @@ for jobs in 1 4; do
 		--output-format=json --output=/tmp/perf$jobs.json || fail "vscsi-perf with $jobs"
 done
 
+# QEMU's disk has no COMPARE AND WRITE, and reservations only through a helper of the host's.
+without=compare-and-write,reservations
+[ $how = full ] || without=$without,several-queues
+capabilities "$device" 1:0 --without=$without || fail "capabilities"
+
 # With a single request queue all handles share it, and none can sleep on it.
 [ $how = full ] || exit 0
 vscsi-bind take $second 0000:03:00.0 0000:00:10.0 0000:00:11.0 || fail "taking the others"
