@@ -19,5 +19,6 @@ int main(void)
 	failed += event_list_tests();
 	failed += verify_tests();
 	failed += attempt_tests();
+	failed += keep_tests();
 	return failed != 0;
 }
