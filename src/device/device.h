@@ -194,6 +194,12 @@ static inline bool device_can_reconnect(struct vscsi_dev *dev)
 	return dev->opts.recovery != VSCSI_RECOVERY_OFF && virtio_can_reopen(&dev->virtio);
 }
 
+/* Whether its LUNs can be reset: else only the device as a whole. */
+static inline bool device_resets_luns(const struct vscsi_dev *dev)
+{
+	return virtio_resets_luns(&dev->virtio);
+}
+
 /**
  * device_tend - Do what is due: late requests, the connection, a reconnect, LUNs in doubt
  * @queue: a queue that was just polled, not locked; NULL for the device alone

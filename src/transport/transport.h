@@ -133,6 +133,7 @@ static inline size_t transport_device_bytes(const struct transport_queue *queue)
  * @needs: those of them without which it can't work
  * @no_used_len: the device says 0 for every used length (virtio 1.4, 2.7.8.3), which is no fault
  *	then; what it wrote is told by the response alone
+ * @no_lun_reset: what a reset of a LUN cuts short ends as if it had succeeded, so none is sent
  * @protocol_features, @protocol_feature_count: features of its own protocol
  * @options: names of the options of an address that only some transports have and this one does,
  *	besides @protocol_features; NULL at the end
@@ -201,6 +202,7 @@ struct transport_ops {
 	uint64_t features;
 	uint64_t needs;
 	bool no_used_len;
+	bool no_lun_reset;
 	const struct transport_feature *protocol_features;
 	unsigned protocol_feature_count;
 	const char *const *options;

@@ -145,6 +145,12 @@ static inline bool virtio_cut_off(struct virtio_dev *dev)
 	return !ops->cut_off || ops->cut_off(dev->transport);
 }
 
+/* Whether LUNs can be reset, see @no_lun_reset of struct transport_ops. */
+static inline bool virtio_resets_luns(const struct virtio_dev *dev)
+{
+	return !dev->transport->ops->no_lun_reset;
+}
+
 /* Whether virtio_reopen() is possible. */
 static inline bool virtio_can_reopen(struct virtio_dev *dev)
 {

@@ -50,7 +50,6 @@ void vs_hang_up(struct vs *vs)
 	vs->fd = -1;
 	vs->state = VS_CLOSED;
 	vs->accepted = false;
-	vs->broken = false;
 	vs->status = 0;
 	vs_forget_rings(vs);
 }

@@ -74,8 +74,6 @@ struct vs_vring {
  * @target: the name
  * @status: device status, which the kernel doesn't keep
  * @accepted: features were set since the last reset
- * @broken: the kernel has signalled that a ring is broken: it takes nothing from that any more
- * @err: eventfd on which it does, one for all rings
  * @vring_count: virtqueues that the kernel's module has
  * @spins: of clock_relax()
  * @count, @regions: memory that the kernel is shown
@@ -87,8 +85,6 @@ struct vs {
 	struct vhost_scsi_target target;
 	uint8_t status;
 	bool accepted;
-	bool broken;
-	int err;
 	unsigned vring_count;
 	unsigned spins;
 	unsigned count;

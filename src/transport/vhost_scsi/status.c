@@ -4,7 +4,6 @@
  * says it behaves. DRIVER_OK is VHOST_SCSI_SET_ENDPOINT, a reset VHOST_SCSI_CLEAR_ENDPOINT.
  */
 #include <errno.h>
-#include <sys/eventfd.h>
 
 #include <linux/virtio_config.h>
 
@@ -63,7 +62,6 @@ static int start(struct vs *vs)
 /* Waits for requests in flight, if calls wait; else it is made when there are none. */
 static int stop(struct vs *vs)
 {
-	eventfd_t ignored;
 	int ret = vs_may_call(vs);
 
 	if (ret)
@@ -75,10 +73,7 @@ static int stop(struct vs *vs)
 		return ret;
 	vs->state = VS_IDLE;
 	vs->accepted = false;
-	vs->broken = false;
 	vs->status = 0;
-	/* Rings that failed before the reset have nothing to say after it. */
-	eventfd_read(vs->err, &ignored);
 	vs_forget_rings(vs);
 	return 0;
 }

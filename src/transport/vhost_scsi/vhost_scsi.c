@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <sys/eventfd.h>
 
 #include <linux/virtio_config.h>
 #include <linux/virtio_scsi.h>
@@ -16,13 +15,10 @@
 #include "transport/vhost_scsi/vhost_scsi.h"
 #include "util/bits.h"
 #include "util/error.h"
-#include "util/fd.h"
 
 static void destroy(struct vs *vs)
 {
 	vs_close_rings(vs);
-	if (vs->err >= 0)
-		close(vs->err);
 	free(vs);
 }
 
@@ -60,8 +56,7 @@ static int vs_open(const char *where, const struct transport_opts *opts, struct 
 		atomic_init(&vs->vrings[i].kick, -1);
 		vs->vrings[i].call = -1;
 	}
-	vs->err = fd_raise(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-	ret = vs->err < 0 ? error_no_fd() : connect(vs);
+	ret = connect(vs);
 	if (ret) {
 		destroy(vs);
 		return ret;
@@ -126,19 +121,14 @@ static int vs_reopen(struct transport *t)
 	return ret;
 }
 
+/*
+ * The kernel tells of nothing. What it calls an error of a ring (VHOST_SET_VRING_ERR) isn't asked
+ * for, as every command to a target that isn't there is one.
+ */
 static int vs_check(struct transport *t, unsigned *what)
 {
-	struct vs *vs = vs_of(t);
-	eventfd_t count;
-
 	*what = 0;
-	if (vs_is_gone(vs))
-		return vs_gone(vs);
-	if (eventfd_read(vs->err, &count) == 0) {
-		vs->broken = true;
-		*what = TRANSPORT_BROKEN;
-	}
-	return 0;
+	return vs_is_gone(vs_of(t)) ? vs_gone(vs_of(t)) : 0;
 }
 
 static uint64_t vs_protocol(struct transport *t)
@@ -156,6 +146,7 @@ const struct transport_ops vhost_scsi_ops = {
 	.features = BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_RING_F_INDIRECT_DESC) |
 		    BIT(VIRTIO_RING_F_EVENT_IDX) | BIT(VIRTIO_SCSI_F_HOTPLUG),
 	.no_used_len = true,
+	.no_lun_reset = true,
 	.open = vs_open,
 	.close = vs_close,
 	.abandon = vs_abandon,

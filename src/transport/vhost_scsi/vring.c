@@ -3,7 +3,6 @@
  * Starts rings, carries their notifications, and tells by their indices what the kernel still has.
  * Nothing else in a ring is looked at, and nothing is written.
  */
-#include <endian.h>
 #include <errno.h>
 #include <unistd.h>
 #include <sys/eventfd.h>
@@ -130,9 +129,6 @@ int vs_queue_start(struct transport *t, const struct transport_queue *queue)
 	if (!ret)
 		ret = set_file(vs, VHOST_SET_VRING_CALL, queue->index, vring->call,
 			       "VHOST_SET_VRING_CALL");
-	if (!ret)
-		ret = set_file(vs, VHOST_SET_VRING_ERR, queue->index, vs->err,
-			       "VHOST_SET_VRING_ERR");
 	if (ret)
 		return ret;
 	vring->avail = queue->driver;
@@ -150,19 +146,13 @@ int vs_queue_stop(struct transport *t, unsigned index, uint32_t *base)
 }
 
 /*
- * How many requests of a ring the kernel has, or will have. One that it calls broken it reads no
- * further, so there its own position counts. The used index is read with acquire: what the kernel
- * wrote before it belongs to the requests that it gave back.
+ * Whether the kernel has a request of a ring, or will have. The used index is read with acquire:
+ * what the kernel wrote before it belongs to the requests that it gave back.
  */
-static unsigned in_flight(const struct vs *vs, unsigned index)
+static bool has_request(const struct vs_vring *vring)
 {
-	const struct vs_vring *vring = &vs->vrings[index];
-	struct vhost_vring_state state = {.index = index};
-	unsigned given = le16toh(__atomic_load_n(&vring->avail->idx, __ATOMIC_RELAXED));
-
-	if (vs->broken && !ioctl(vs->fd, VHOST_GET_VRING_BASE, &state))
-		given = state.num;
-	return (uint16_t)(given - le16toh(__atomic_load_n(&vring->used->idx, __ATOMIC_ACQUIRE)));
+	return __atomic_load_n(&vring->avail->idx, __ATOMIC_RELAXED) !=
+	       __atomic_load_n(&vring->used->idx, __ATOMIC_ACQUIRE);
 }
 
 bool vs_is_drained(const struct vs *vs)
@@ -173,7 +163,7 @@ bool vs_is_drained(const struct vs *vs)
 	if (vs->state != VS_RUNNING && vs->state != VS_ENDING)
 		return true;
 	for (i = 0; i < vs->vring_count; i++) {
-		if (vs->vrings[i].started && i != VS_EVENT && in_flight(vs, i))
+		if (vs->vrings[i].started && i != VS_EVENT && has_request(&vs->vrings[i]))
 			return false;
 	}
 	return true;

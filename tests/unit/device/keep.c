@@ -112,6 +112,28 @@ static void test_late_request(void **state)
 	expect_returned(&d, 2, -ETIMEDOUT, -ENOTCONN);
 }
 
+/* Where no LUN is to be reset, the device is next, and a call for it says so. */
+static void test_late_request_without_lun_reset(void **state)
+{
+	struct chain task;
+	struct driver d;
+
+	(void)state;
+	open_late(&d, OPTIONS);
+	d.m->fake.ops.no_lun_reset = true;
+	assert_int_equal(vscsi_lun_reset(d.lun), -EOPNOTSUPP);
+	expect_error_text("vscsi_dev_reset()");
+	assert_false(model_take(d.m, 0, &task));
+	late_read(&d);
+	begin(&d);
+	task = take_task(&d, ABORT_TASK);
+	answer_task(&d, &task, REJECTED);
+	pass(&d, 10);
+	assert_false(model_take(d.m, 0, &task));
+	expect_kept(&d);
+	expect_returned(&d, 1, -ETIMEDOUT, 0);
+}
+
 static void await(struct driver *d, struct vscsi_completion *done)
 {
 	unsigned i;
@@ -226,6 +248,7 @@ int keep_tests(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_shutdown),
 		cmocka_unit_test(test_late_request),
+		cmocka_unit_test(test_late_request_without_lun_reset),
 		cmocka_unit_test(test_reset_that_fails),
 		cmocka_unit_test(test_reset_that_does_not_end),
 		cmocka_unit_test(test_lets_go_late),

@@ -2,7 +2,6 @@
 /* Taking everything back from the kernel, which has no limit for how long that takes. */
 #include <endian.h>
 #include <errno.h>
-#include <sys/eventfd.h>
 
 #include <linux/virtio_config.h>
 
@@ -201,39 +200,6 @@ static void test_close_under_load(void **state)
 	assert_int_equal(kernel.waited, 1);
 }
 
-/*
- * A ring that the kernel calls broken: it never takes what follows, so that counts no more, and
- * what it took before does.
- */
-static void test_broken_ring(void **state)
-{
-	struct bench b;
-	unsigned what;
-
-	(void)state;
-	bench_running(&b);
-	assert_int_equal(b.t->ops->check(b.t, &what), 0);
-	assert_int_equal(what, 0);
-	bench_give(&b, 2);
-	bench_give(&b, 2);
-	kernel.rings[2].position = 1;
-	eventfd_write(kernel.rings[2].err, 1);
-	assert_int_equal(b.t->ops->check(b.t, &what), 0);
-	assert_int_equal(what, TRANSPORT_BROKEN);
-	/* Said once. */
-	assert_int_equal(b.t->ops->check(b.t, &what), 0);
-	assert_int_equal(what, 0);
-	b.t->wait = false;
-	assert_int_equal(b.t->ops->set_status(b.t, 0), -EINPROGRESS);
-	bench_end(&b, 2);
-	/* What is signalled before the reset has nothing to say after it. */
-	eventfd_write(kernel.rings[2].err, 1);
-	assert_int_equal(b.t->ops->set_status(b.t, 0), 0);
-	assert_int_equal(b.t->ops->check(b.t, &what), 0);
-	assert_int_equal(what, 0);
-	bench_close(&b);
-}
-
 int drain_tests(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -245,7 +211,6 @@ int drain_tests(void)
 		cmocka_unit_test(test_disconnect_under_load),
 		cmocka_unit_test(test_reopen_that_fails),
 		cmocka_unit_test(test_close_under_load),
-		cmocka_unit_test(test_broken_ring),
 	};
 
 	return cmocka_run_group_tests_name("drain", tests, NULL, NULL);

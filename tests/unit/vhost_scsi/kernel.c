@@ -123,9 +123,6 @@ static int ring_ioctl(unsigned long request, unsigned index, void *arg)
 	case VHOST_SET_VRING_CALL:
 		ring->call = file->fd;
 		return 0;
-	case VHOST_SET_VRING_ERR:
-		ring->err = file->fd;
-		return 0;
 	default:
 		return refuse(ENOTTY);
 	}

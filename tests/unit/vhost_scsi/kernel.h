@@ -34,7 +34,6 @@ struct kernel_ring {
 	unsigned position;
 	int kick;
 	int call;
-	int err;
 };
 
 /**

@@ -11,7 +11,7 @@ static void test_order(void **state)
 {
 	static const unsigned long order[] = {
 		VHOST_SET_VRING_NUM,  VHOST_SET_VRING_BASE, VHOST_SET_VRING_ADDR,
-		VHOST_SET_VRING_KICK, VHOST_SET_VRING_CALL, VHOST_SET_VRING_ERR,
+		VHOST_SET_VRING_KICK, VHOST_SET_VRING_CALL,
 	};
 	struct bench b;
 	unsigned at;
@@ -155,7 +155,6 @@ static void test_ring_requests_that_fail(void **state)
 		{VHOST_SET_VRING_ADDR, "VHOST_SET_VRING_ADDR"},
 		{VHOST_SET_VRING_KICK, "VHOST_SET_VRING_KICK"},
 		{VHOST_SET_VRING_CALL, "VHOST_SET_VRING_CALL"},
-		{VHOST_SET_VRING_ERR, "VHOST_SET_VRING_ERR"},
 	};
 	struct transport_queue queue;
 	struct bench b;
