@@ -23,12 +23,19 @@
 #define TMF_SLOT(tmf)     ((unsigned)(tmf) % TMF_SLOTS)
 #define TMF_NAME(uses, i) ((int)(((uses) % (INT_MAX / TMF_SLOTS)) * TMF_SLOTS + (i)))
 
-/* One function in DMA memory: what the device reads, then what it writes, in lines of their own. */
+/*
+ * One function in DMA memory: what the device reads, then what it writes, in lines of their own.
+ * Linux's vhost-scsi answers a function for a target that isn't there with the response of a
+ * command, although the descriptor has a byte: there is room for it.
+ */
 struct tmf_slot {
 	struct virtio_scsi_ctrl_tmf_req request;
 	char pad[CACHE_LINE - sizeof(struct virtio_scsi_ctrl_tmf_req)];
-	struct virtio_scsi_ctrl_tmf_resp response;
-	char pad2[CACHE_LINE - sizeof(struct virtio_scsi_ctrl_tmf_resp)];
+	union {
+		struct virtio_scsi_ctrl_tmf_resp response;
+		struct virtio_scsi_cmd_resp command_response;
+		char lines[2 * CACHE_LINE];
+	};
 };
 
 /**

@@ -10,6 +10,7 @@
 #include "device/events.h"
 #include "device/rings.h"
 #include "util/error.h"
+#include "util/log.h"
 
 /*
  * More entries were not faster: with 32 reads in flight 55 million reads a second with 128 and with
@@ -119,7 +120,10 @@ int rings_create(struct vscsi_dev *dev)
 	if (available < 0)
 		return available;
 	set->count = set->usable = least((unsigned)available, wanted);
+	if (dev->opts.queues > set->count)
+		log_info("the device has %u request queues, not %u", set->count, dev->opts.queues);
 	set->transport = dev->virtio.transport;
+	set->no_used_len = set->transport->ops->no_used_len;
 	set->features = dev->virtio.features;
 	set->seg_max = dev->limits.seg_max;
 	set->max_segs = dev->opts.max_segs;

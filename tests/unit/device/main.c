@@ -20,5 +20,6 @@ int main(void)
 	failed += verify_tests();
 	failed += attempt_tests();
 	failed += small_tests();
+	failed += keep_tests();
 	return failed != 0;
 }

@@ -97,8 +97,15 @@ static void disconnect(struct transport *t)
 
 	enter(fake, FAKE_DISCONNECT, 0, 0);
 	fake->going_on = 0;
+	if (fake->keeps)
+		return;
 	fake->status = 0;
 	memset(fake->started, 0, sizeof(fake->started));
+}
+
+static bool cut_off(struct transport *t)
+{
+	return !fake_of(t)->keeps;
 }
 
 static int wait_ready(struct transport *t, int timeout_ms)
@@ -287,6 +294,7 @@ void fake_init(struct fake *fake)
 		.features = vhost_user_ops.features,
 		.close = fake_close,
 		.disconnect = disconnect,
+		.cut_off = cut_off,
 		.wait_ready = wait_ready,
 		.get_features = get_features,
 		.set_features = set_features,

@@ -64,6 +64,7 @@ struct fake_region {
  * @status: device status; @refuse: bits of it that the device never shows; @insist: that it always
  *	does
  * @closed: close() was called
+ * @keeps: disconnect() doesn't cut it off from memory
  * @config: configuration space; @config_len: bytes that there are, 0: none to read
  * @ignore_config_writes: accept what is written and keep what is there
  * @queue_count, @queue_max: what those calls answer; @fixed_max: the latter for virtqueues 0 and 1,
@@ -95,6 +96,7 @@ struct fake {
 	uint8_t refuse;
 	uint8_t insist;
 	bool closed;
+	bool keeps;
 	struct virtio_scsi_config config;
 	unsigned config_len;
 	bool ignore_config_writes;
