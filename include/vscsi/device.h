@@ -311,7 +311,8 @@ struct vscsi_event {
  *	so that a later chdir() does not change where the library reconnects;
  *	"vhost-user:fd=N", a connected socket, which the library owns if this call succeeds;
  *	"pci:DDDD:BB:DD.F", a PCI function bound to vfio-pci. Its memory is pinned and counts
- *	against RLIMIT_MEMLOCK.
+ *	against RLIMIT_MEMLOCK, for each device that uses a pool. The functions of an IOMMU group
+ *	can be open in one process only; there each of them can be, once.
  *	Options follow after a '?': "vhost-user:/run/v.sock?queues=4&indirect=off"
  * @opts: options, or NULL for the defaults
  * @dev: receives the device, which the caller owns: vscsi_dev_close()
