@@ -145,7 +145,7 @@ static bool step(struct vu *vu)
 				       : (char *)channel->payload + (channel->got - head);
 	ssize_t n;
 
-	n = vu_recv(channel->fd, to, missing(channel), NULL, &channel->fds);
+	n = socket_recv(channel->fd, to, missing(channel), NULL, &channel->fds);
 	if (n == -EAGAIN)
 		return false;
 	if (n <= 0) {

@@ -19,11 +19,14 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "transport/socket/socket.h"
 #include "transport/transport.h"
 #include "transport/vhost_user/protocol.h"
 
 /* Largest payload of a back-end's request that is read; a longer one ends the channel. */
 #define VU_CHANNEL_PAYLOAD 256u
+
+_Static_assert(VU_MAX_FDS <= SOCKET_MAX_FDS, "a message's descriptors find room");
 
 struct vu;
 
@@ -58,7 +61,7 @@ struct vu_exchange {
 	size_t len;
 	size_t sent;
 	size_t got;
-	int fds[VU_MAX_FDS];
+	int fds[SOCKET_MAX_FDS];
 	unsigned nfds;
 	bool takes_fd;
 	int fd;
@@ -108,9 +111,7 @@ struct vu_channel {
  * @fd: main socket; -1 once the connection is lost
  * @owned: whether @fd is ours to close; a handed-over one is not until open() succeeds
  * @handed_over: whether it was the caller's before that; @ended: and where it is once it is lost
- * @path: socket to connect to again, wherever the working directory is by then; empty for a
- *	handed-over one
- * @directory: what @path begins with, where the whole path is too long for an address; -1: none
+ * @at: socket to connect to again; none for a handed-over one
  * @opts: options of the address, which hold for each further connection
  * @timeout_ms: limit for each message, its answer included
  * @exchange: the message on its way
@@ -126,8 +127,7 @@ struct vu_channel {
  * @status: device status, where the back-end doesn't keep it
  * @config_changed: the back-end announced it and check() didn't report it yet
  * @table_stale: the back-end may have forgotten the memory table
- * @left, @left_pid: the process that was cut off last with rings running, a pidfd and its number;
- *	-1: there is none
+ * @left: the process that was cut off last with rings running
  * @err: eventfd that the back-end signals when a ring fails, one for all rings
  * @channel: the back-end's own channel
  * @slots: most regions that the back-end takes, where it has CONFIGURE_MEM_SLOTS
@@ -146,8 +146,7 @@ struct vu {
 	bool owned;
 	bool handed_over;
 	int ended;
-	char path[108];
-	int directory;
+	struct socket_path at;
 	struct transport_opts opts;
 	unsigned timeout_ms;
 	struct vu_exchange exchange;
@@ -165,8 +164,7 @@ struct vu {
 	uint8_t status;
 	bool config_changed;
 	bool table_stale;
-	int left;
-	pid_t left_pid;
+	struct socket_peer left;
 	int err;
 	struct vu_channel channel;
 	unsigned slots;
@@ -237,15 +235,6 @@ int vu_connect(struct vu *vu, void *arg);
  */
 int vu_fail(struct vu *vu, int err);
 
-/* -- peer.c -- */
-
-/* Before the connection is ended: keeps the process in mind where rings run, or forgets it. */
-void vu_peer_note(struct vu *vu);
-void vu_peer_forget(struct vu *vu);
-
-/* As struct transport_ops has it. */
-bool vu_outlived(struct transport *t);
-
 /* -- wire.c -- */
 
 /**
@@ -282,18 +271,6 @@ void vu_forget_message(struct vu *vu);
 
 /* Sleeps as struct transport_ops has it. */
 int vu_wait_ready(struct transport *t, int timeout_ms);
-
-/**
- * vu_recv - Receive what is there, without waiting
- * @fd: a socket
- * @buf, @len: where to
- * @keep: receives the first descriptor that comes along, where it is -1 before; NULL: none
- * @fds: set to true when other descriptors came along; they are closed
- *
- * Return: bytes; 0 when the peer hung up; -EAGAIN; -EPROTO when more descriptors came than any
- * message has; -EMFILE when this process may have no more of them; -errno.
- */
-ssize_t vu_recv(int fd, void *buf, size_t len, int *keep, bool *fds);
 
 /**
  * vu_quiet - Make sure that nothing is waiting on the main socket; also a step

@@ -36,11 +36,11 @@ static struct vu *new_session(const struct transport_opts *opts)
 	vu->t.wait = true;
 	vu->fd = -1;
 	vu->ended = -1;
-	vu->directory = -1;
+	vu->at.directory = -1;
 	vu->channel.fd = vu->channel.theirs = -1;
 	vu->exchange.fd = -1;
 	vu->inflight_fd = -1;
-	vu->left = -1;
+	vu->left.pidfd = -1;
 	vu->opts = *opts;
 	vu->timeout_ms = opts->timeout_ms;
 	vu->guest_base = opts->guest_base;
@@ -60,11 +60,10 @@ static void destroy(struct vu *vu)
 	vu_channel_close(vu);
 	vu_inflight_drop(vu);
 	vu_vrings_free(vu);
-	vu_peer_forget(vu);
+	socket_peer_forget(&vu->left);
 	if (vu->err >= 0)
 		close(vu->err);
-	if (vu->directory >= 0)
-		close(vu->directory);
+	socket_forget_path(&vu->at);
 	if (vu->fd >= 0 && vu->owned)
 		close(vu->fd);
 	if (vu->ended >= 0 && vu->owned)
@@ -149,7 +148,7 @@ static void forget_connection(struct vu *vu)
 /* Not to a connected socket that was passed in: its path is not known. */
 static bool vu_can_reopen(struct transport *t)
 {
-	return *vu_of(t)->path;
+	return *vu_of(t)->at.path;
 }
 
 /* A new connection repeats the whole handshake (vhost-user, "Communication", SET_OWNER). */
@@ -164,6 +163,11 @@ static int vu_reopen(struct transport *t)
 	}
 	ret = vu_handshake(vu);
 	return ret && ret != -EINPROGRESS ? vu_fail(vu, ret) : ret;
+}
+
+static bool vu_outlived(struct transport *t)
+{
+	return socket_peer_outlived(&vu_of(t)->left, vu_of(t)->fd);
 }
 
 static int vu_queue_count(struct transport *t)

@@ -11,6 +11,7 @@ int main(void)
 	failed += model_tests();
 	failed += pool_tests();
 	failed += hugepages_tests();
+	failed += shortage_tests();
 	failed += faults_tests();
 	failed += numa_tests();
 	failed += sharing_tests();

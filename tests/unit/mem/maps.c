@@ -1,13 +1,45 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Several devices of one pool: if one of them fails, all are rolled back. */
+/*
+ * Several devices of one pool: if one of them fails, all are rolled back. syscall() is overridden
+ * here, and calls the real one unless the kernel is to have no membarrier(2).
+ */
+#include <dlfcn.h>
 #include <errno.h>
+#include <stdarg.h>
 #include <string.h>
+#include <sys/syscall.h>
 
 #include <vscsi/error.h>
 
 #include "mem.h"
 
 #include "device.h"
+
+/* Whether the kernel has no membarrier(2), as before Linux 4.14. */
+static bool no_membarrier;
+
+long syscall(long number, ...);
+typedef long syscall_call(long, ...);
+
+long syscall(long number, ...)
+{
+	void *found = dlsym(RTLD_NEXT, "syscall");
+	syscall_call *call;
+	long arg[6];
+	va_list ap;
+	unsigned i;
+
+	if (no_membarrier && number == SYS_membarrier) {
+		errno = ENOSYS;
+		return -1;
+	}
+	va_start(ap, number);
+	for (i = 0; i < 6; i++)
+		arg[i] = va_arg(ap, long);
+	va_end(ap);
+	memcpy(&call, &found, sizeof(call));
+	return call(number, arg[0], arg[1], arg[2], arg[3], arg[4], arg[5]);
+}
 
 /* New maps are at the head of the pool's list, so devices are called in the order 2, 1, 0. */
 struct rig {
@@ -169,6 +201,30 @@ static void test_region_becomes_busy_during_removal(void **state)
 	expect_all(false);
 }
 
+/*
+ * Without a barrier in other threads there is no telling whether one of them is about to submit, so
+ * nothing is removed while a device has the region.
+ */
+static void test_without_membarrier(void **state)
+{
+	struct vscsi_mem *mem = small_pool();
+
+	(void)state;
+	assert_int_equal(add(), 0);
+	no_membarrier = true;
+	assert_int_equal(unregister(), -ENOSYS);
+	assert_non_null(strstr(vscsi_last_error(), "close the devices of the pool first"));
+	expect_all(true);
+	/* A pool of no device needs none. */
+	assert_int_equal(vscsi_mem_register(mem, rig.shared.addr, rig.shared.len, rig.shared.fd, 0),
+			 0);
+	assert_int_equal(vscsi_mem_unregister(mem, rig.shared.addr), 0);
+	no_membarrier = false;
+	assert_int_equal(vscsi_mem_destroy(mem), 0);
+	assert_int_equal(unregister(), 0);
+	expect_all(false);
+}
+
 static void test_unmap_failure_is_rolled_back(void **state)
 {
 	int i;
@@ -219,15 +275,11 @@ static void test_rollback_of_map_fails(void **state)
 int maps_tests(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_region_is_mapped_by_all),
-		TEST(test_new_device_maps_existing_regions),
-		TEST(test_new_device_fails_to_map),
-		TEST(test_map_failure_is_rolled_back),
-		TEST(test_busy_region_is_kept),
-		TEST(test_region_becomes_busy_during_removal),
-		TEST(test_unmap_failure_is_rolled_back),
-		TEST(test_rollback_fails),
-		TEST(test_rollback_of_map_fails),
+		TEST(test_region_is_mapped_by_all), TEST(test_new_device_maps_existing_regions),
+		TEST(test_new_device_fails_to_map), TEST(test_map_failure_is_rolled_back),
+		TEST(test_busy_region_is_kept),     TEST(test_region_becomes_busy_during_removal),
+		TEST(test_without_membarrier),      TEST(test_unmap_failure_is_rolled_back),
+		TEST(test_rollback_fails),          TEST(test_rollback_of_map_fails),
 	};
 
 	return cmocka_run_group_tests_name("mem maps", tests, NULL, NULL);

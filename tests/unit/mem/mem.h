@@ -69,6 +69,7 @@ int numa_tests(void);
 int pool_tests(void);
 int regions_tests(void);
 int sharing_tests(void);
+int shortage_tests(void);
 int threads_tests(void);
 int translate_tests(void);
 

@@ -179,7 +179,7 @@ static void test_goes_on_without(void **state)
 	assert_int_equal(count_fds(), fds);
 }
 
-/* Sends a byte with @count descriptors, and what vu_recv() says when there may be no more files. */
+/* Sends a byte with @count descriptors; what socket_recv() says when there may be no more files. */
 static ssize_t receive(unsigned count, bool full)
 {
 	union {
@@ -210,7 +210,7 @@ static ssize_t receive(unsigned count, bool full)
 	none = (struct rlimit){(rlim_t)pair[1] + 1, before.rlim_max};
 	if (full)
 		assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
-	ret = vu_recv(pair[1], &byte, 1, &keep, &others);
+	ret = socket_recv(pair[1], &byte, 1, &keep, &others);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
 	if (keep >= 0)
 		close(keep);

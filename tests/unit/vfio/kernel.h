@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A kernel's VFIO as far as src/transport/pci/vfio*.c sees it: sysfs, the files under /dev, and
- * what they answer. The linker puts it in the place of the system calls, so the code under test is
- * the library's own. It stands in for a machine: neither iommufd nor a function without an IOMMU is
+ * A kernel's VFIO as far as src/transport/vfio/ sees it: sysfs, the files under /dev, and what they
+ * answer. The linker puts it in the place of the system calls, so the code under test is the
+ * library's own. It stands in for a machine: neither iommufd nor a function without an IOMMU is
  * to be had in the virtual machine of tests/guest/, and no test depends on what this one has.
  */
 #ifndef TESTS_UNIT_VFIO_KERNEL_H
@@ -18,8 +18,8 @@
 
 #include "conforms.h"
 #include "transport/pci/bus.h"
-#include "transport/pci/iommufd_abi.h"
-#include "transport/pci/vfio.h"
+#include "transport/vfio/iommufd_abi.h"
+#include "transport/vfio/vfio.h"
 #include "transport/transport.h"
 
 #define NAME "0000:00:05.0"

@@ -8,7 +8,7 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 
-#include "transport/pci/vfio.h"
+#include "transport/vfio/vfio.h"
 #include "transport/transport.h"
 #include "util/error.h"
 #include "util/fd.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* A function under VFIO: what the files of its implementation share. */
-#ifndef TRANSPORT_PCI_VFIO_H
-#define TRANSPORT_PCI_VFIO_H
+#ifndef TRANSPORT_VFIO_VFIO_H
+#define TRANSPORT_VFIO_VFIO_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
-#include "transport/pci/vfio.h"
+#include "transport/vfio/vfio.h"
 #include "util/bits.h"
 #include "util/error.h"
 

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "transport/pci/vfio.h"
+#include "transport/vfio/vfio.h"
 #include "util/error.h"
 
 /* "0000:00:05.0" and nothing else: it becomes part of paths. */

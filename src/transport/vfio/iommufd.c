@@ -11,8 +11,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "transport/pci/iommufd_abi.h"
-#include "transport/pci/vfio.h"
+#include "transport/vfio/iommufd_abi.h"
+#include "transport/vfio/vfio.h"
 #include "util/error.h"
 #include "util/fd.h"
 

@@ -10,7 +10,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "transport/pci/vfio.h"
+#include "transport/vfio/vfio.h"
 #include "transport/transport.h"
 #include "util/bits.h"
 #include "util/error.h"

@@ -12,7 +12,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "transport/pci/vfio.h"
+#include "transport/vfio/vfio.h"
 #include "util/error.h"
 #include "util/fd.h"
 #include "util/log.h"

@@ -5,8 +5,8 @@
  * what follows is compiled. Numbers and layouts are those of the kernel's documented ABI
  * (Documentation/userspace-api/iommufd.rst, Documentation/driver-api/vfio.rst), which don't change.
  */
-#ifndef TRANSPORT_PCI_IOMMUFD_ABI_H
-#define TRANSPORT_PCI_IOMMUFD_ABI_H
+#ifndef TRANSPORT_VFIO_IOMMUFD_ABI_H
+#define TRANSPORT_VFIO_IOMMUFD_ABI_H
 
 #include <linux/ioctl.h>
 #include <linux/types.h>
