@@ -23,7 +23,7 @@
 /* UNIT ATTENTIONs that a LUN may have pending when it is opened. */
 #define ATTENTIONS 16
 
-/* Protects all that follows, which belongs to the process @owner. Held across fork(). */
+/* For changes of all that follows, which belongs to the process @owner. Held across fork(). */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct vscsi_dev *device;
 static struct sg_unit *units;
@@ -221,7 +221,8 @@ static int add_file(int fd, struct sg_unit *unit, struct sg_file **out)
 		.timeout_ms = 60000,
 		.lock = PTHREAD_MUTEX_INITIALIZER,
 	};
-	files = file;
+	/* Pairs with the acquire in known(). */
+	__atomic_store_n(&files, file, __ATOMIC_RELEASE);
 	*out = file;
 	return 0;
 }
@@ -292,6 +293,19 @@ static struct sg_file *inherit(int fd)
 	return file;
 }
 
+/* Takes no lock: a signal handler may read and write. Files are only ever added. */
+static struct sg_file *known(const struct stat *st)
+{
+	struct sg_file *file;
+
+	/* Pairs with the release in add_file(). */
+	for (file = __atomic_load_n(&files, __ATOMIC_ACQUIRE); file; file = file->next) {
+		if (file->ino == st->st_ino && file->dev == st->st_dev)
+			break;
+	}
+	return file;
+}
+
 struct sg_file *sg_find(int fd, bool adopt)
 {
 	struct sg_file *file = NULL;
@@ -302,13 +316,15 @@ struct sg_file *sg_find(int fd, bool adopt)
 	if (!adopt && !__atomic_load_n(&files, __ATOMIC_RELAXED))
 		return NULL;
 	before = sg_enter();
-	if (!fstat(fd, &st) && S_ISREG(st.st_mode)) {
+	if (!fstat(fd, &st) && S_ISREG(st.st_mode))
+		file = known(&st);
+	else
+		adopt = false;
+	if (!file && adopt) {
 		pthread_mutex_lock(&lock);
-		for (file = files; file; file = file->next) {
-			if (file->ino == st.st_ino && file->dev == st.st_dev)
-				break;
-		}
-		if (!file && adopt)
+		/* Another thread may have been first. */
+		file = known(&st);
+		if (!file)
 			file = inherit(fd);
 		pthread_mutex_unlock(&lock);
 	}

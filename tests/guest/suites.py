@@ -6,6 +6,7 @@ scsi_debug and of LIO. Compares the outcomes with the stored ones."""
 import argparse
 import os
 import pathlib
+import re
 import sys
 
 sys.dont_write_bytecode = True  # don't write to the source directory
@@ -32,24 +33,27 @@ QEMU = """-chardev socket,id=vhost,path=target.sock -device vhost-user-scsi-pci,
 
 def case_lines(cases):
     """The file /cases of suites.sh."""
-    return "".join("\t".join([str(number), case.output or ".*|^$", " ".join(
-        suite.words(case, "/tmp", "$dev", "$other"))]) + "\n" for number, case in enumerate(cases))
+    return "".join(f"{number}\t{' '.join(suite.words(case, '/tmp', '$dev', '$other'))}\n"
+                   for number, case in enumerate(cases))
 
 
 def outcomes(cases, report, column):
     """The result of a column from the guest's report."""
     result = {}
-    text = (report / f"{column}.sg3_utils").read_text(encoding="utf-8", errors="replace")
-    for line in text.splitlines():
-        if line.startswith("CASE "):
-            _, number, status, matches = line.split()
-            case = cases[int(number)]
-            matches = matches == "yes" or not case.output
-            result["sg3_utils", suite.label(case)] = suite.outcome_of(case, int(status), matches)
-    for name, parse in ("cdb", suite.cdb_outcomes), ("iscsi", suite.iscsi_outcomes):
-        path = report / f"{column}.{name}"
-        if path.exists():
-            result |= parse(path.read_text(encoding="utf-8", errors="replace"))
+
+    def text(name):
+        return (report / f"{column}.{name}").read_text(encoding="utf-8", errors="replace")
+
+    for number, output, status in re.findall(r"(?ms)^CASE (\d+)\n(.*?)^STATUS (\d+)\n",
+                                             text("sg3_utils")):
+        case = cases[int(number)]
+        outcome = suite.outcome_of(case, int(status), output)
+        result["sg3_utils", suite.label(case)] = outcome
+        if outcome != "ok" and column in suite.OURS:
+            print(f"{column}: {suite.label(case)}: {outcome}:\n{output}")
+    result |= suite.cdb_outcomes(text("cdb"))
+    if column in suite.OURS:
+        result |= suite.iscsi_outcomes(text("iscsi"))
     return result
 
 
@@ -78,7 +82,7 @@ def main():
     parser.add_argument("--sweep", required=True, type=os.path.abspath, help="sweep.c, compiled")
     parser.add_argument("--work", required=True, type=os.path.abspath, help="folder for all files")
     parser.add_argument("--kernel", type=os.path.abspath, help="folder of the guest's kernel")
-    parser.add_argument("--timeout", type=float, default=150, help="seconds for the guest")
+    parser.add_argument("--timeout", type=float, default=400, help="seconds for the guest")
     options = parser.parse_args()
     if suite.cannot_run():
         print("skipped: " + suite.cannot_run())

@@ -9,6 +9,7 @@ The environment has VSCSI_PRELOAD, libraries that have to be loaded before vscsi
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -46,7 +47,7 @@ def sg3_utils(runner, folder):
     result = {}
     for case in suite.cases("all", "host"):
         status, output = runner.run(*suite.words(case, folder, "vscsi:0:0", "vscsi:0:1"))
-        outcome = suite.outcome_of(case, status, re.search(case.output, output))
+        outcome = suite.outcome_of(case, status, output)
         if outcome != "ok":
             print(f"{suite.label(case)}: {outcome}:\n{output}")
         result["sg3_utils", suite.label(case)] = outcome
@@ -90,6 +91,30 @@ def all_listed():
          for tool in sorted(listed - programs(*suite.VERSIONS))]
 
 
+# What a program calls with the name of a device or with its descriptor, in every form that the C
+# library has for it.
+CALLS = re.compile(r"(__)?open(at)?(64)?(_2)?|[fl]?stat(64)?|access|ioctl|read|write")
+
+
+def calls(path, *options):
+    """The names of such calls in the dynamic symbols of a file."""
+    listing = subprocess.run(["nm", "-D", *options, path], stdout=subprocess.PIPE, text=True,
+                             stderr=subprocess.DEVNULL, check=False).stdout
+    names = {line.split()[-1].split("@")[0] for line in listing.splitlines()}
+    return {name for name in names if CALLS.fullmatch(name)}
+
+
+def not_wrapped(module):
+    """The calls of the suites' programs that vscsi-sg's module doesn't take."""
+    paths = {shutil.which(case.tool) for case in suite.cases()} | {shutil.which("iscsi-test-cu")}
+    listing = subprocess.run(["ldd", shutil.which("sg_inq")], stdout=subprocess.PIPE, text=True,
+                             check=True).stdout
+    paths.add(re.search(r"=> (\S*libsgutils2\S*)", listing)[1])
+    wrapped = calls(module, "--defined-only")
+    return [f"{path} calls {name}, which vscsi-sg does not wrap" for path in sorted(paths)
+            for name in sorted(calls(path, "--undefined-only") - wrapped)]
+
+
 def start(target, socket):
     """Start a target and wait until it listens."""
     process = subprocess.Popen([target, f"--socket={socket}", *(f"--lun={lun}" for lun in LUNS)],
@@ -118,6 +143,7 @@ def main():
     lines = suite.compare(COLUMN, result)
     reference = suite.read("linux-scsi_debug")
     lines += suite.unexplained(result, reference) + suite.unused(result, reference) + all_listed()
+    lines += not_wrapped(pathlib.Path(sg).with_name("vscsi-sg.so"))
     print("\n".join(lines))
     return 1 if lines else 0
 

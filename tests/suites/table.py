@@ -9,7 +9,6 @@ sys.dont_write_bytecode = True  # don't write to the source directory
 import suite  # noqa: E402  pylint: disable=wrong-import-position
 
 TABLE = suite.HERE / "RESULTS.md"
-OURS = ["vscsi-sg", "linux-vscsi-target"]
 REFERENCE = "linux-scsi_debug"
 TITLES = {
     "vscsi-sg": "vscsi-target through vscsi-sg",
@@ -84,7 +83,7 @@ def failures(results):
     lines = []
     for reason in suite.reasons():
         if reason.suite != "cdb":
-            cases = sorted({case for name in OURS for kind, case in
+            cases = sorted({case for name in suite.OURS for kind, case in
                             suite.deviations(results[name], results[REFERENCE])
                             if suite.reason_of(suite.reasons(), kind, case) == reason})
             lines.append([reason.suite, ", ".join(f"`{case}`" for case in cases), reason.text])
@@ -108,7 +107,7 @@ def counts(results):
 def differences(results):
     """Each reason, with one of the CDBs that it explains."""
     lines = []
-    known, ours = suite.reasons(), results[OURS[0]]
+    known, ours = suite.reasons(), results[suite.OURS[0]]
     for reason in known:
         cases = [case for kind, case in suite.deviations(ours, results[REFERENCE])
                  if kind == reason.suite == "cdb" and

@@ -109,12 +109,12 @@ class Iovec(ctypes.Structure):
 fd = os.open("vscsi:0:1", os.O_RDWR)
 data = ctypes.create_string_buffer(os.urandom(1024), 1024)
 assert not sg_io(fd, [0x2a, 0, 0, 0, 0, 5, 0, 0, 2, 0], OUT, data).info
-parts = [ctypes.create_string_buffer(100), ctypes.create_string_buffer(2000)]
+parts = [ctypes.create_string_buffer(100), ctypes.create_string_buffer(b"x" * 2000, 2000)]
 lists = (Iovec * 2)(*((ctypes.addressof(part), ctypes.sizeof(part)) for part in parts))
 read = [0x28, 0, 0, 0, 0, 5, 0, 0, 2, 0]
 h = sg_io(fd, read, IN, lists, iovecs=2, length=1024)
 assert not h.info and parts[0].raw + parts[1].raw[:924] == data.raw
-assert parts[1].raw[924:] == bytes(1076)
+assert parts[1].raw[924:] == b"x" * 1076
 assert integer(fd, 0x2272) == 32768
 integer(fd, 0x2275, 65536)
 assert integer(fd, 0x2272) == 65536
@@ -253,6 +253,16 @@ assert not sg_io(fd, READY).info
 """, address=self.address + "?timeout_ms=300")
         self.assertRegex(err, "^vscsi-sg: cannot open the device: [^\n]+\n$")
 
+    def test_fork_and_exit(self):
+        """The child closes the connection that it shares with its parent, and makes its own."""
+        out, _ = self.sg(sys.executable, "-c", INSIDE + """
+fd = os.open("vscsi:0:0", os.O_RDWR)
+if os.fork():
+    os._exit(0)
+print(sg_io(fd, READY).info, flush=True)
+""")
+        self.assertEqual(out, "0\n")
+
     def test_child_of_a_parent_that_has_opened_nothing(self):
         self.sg("sh", "-c", f"for i in 1 2; do {sys.executable} -c '"
                 "import os; os.open(\"vscsi:0:0\", os.O_RDWR)' || exit 1; done")
@@ -280,7 +290,8 @@ h = sg_io(fd, READY, timeout=200)
 os.kill({self.target.pid}, signal.SIGCONT)
 assert h.host in (1, 3), h.host  # DID_NO_CONNECT, DID_TIME_OUT
 assert h.duration >= 200 and h.info == 1
-""", address=self.address + "?task_timeout_ms=100&timeout_ms=300&recovery_ms=500")
+""", address=self.address + "?task_timeout_ms=100&recovery_ms=500"
+                    "&timeout_ms=600000&io_timeout_ms=600000")
 
     def test_a_lost_device(self):
         err = self.python(f"""
