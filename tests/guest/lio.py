@@ -92,8 +92,8 @@ def main():
     parser.add_argument("--work", required=True, type=os.path.abspath, help="folder for all files")
     parser.add_argument("--kernel", type=os.path.abspath, help="folder of the guest's kernel")
     parser.add_argument("--timeout", type=float, default=150, help="seconds for the guest")
-    parser.add_argument("tools", nargs=4, type=os.path.abspath,
-                        help="vscsi-info, vscsi-perf, pci_app, lio_app")
+    parser.add_argument("tools", nargs=5, type=os.path.abspath,
+                        help="vscsi-info, vscsi-perf, pci_app, lio_app, capabilities")
     options = parser.parse_args()
     os.makedirs(options.work, exist_ok=True)
     os.chdir(options.work)

@@ -72,6 +72,8 @@ verify() {
 verify file 0:0 1
 verify file 0:0 3
 verify pscsi 2:0 2
+# LUNs aren't reset, see libvirtioscsi-limits(7).
+capabilities "$device?queues=4" 0:0 --without=lun-reset || fail "capabilities"
 pci_app sleep "$device?queues=2" || fail "sleeping"
 lio_app memory $device || fail "memory"
 lio_app scsi $device vhost-scsi:$second $core/fileio_0/a/alua/default_tg_pt_gp || fail "commands"
