@@ -58,6 +58,8 @@ static const struct scsi_op ops[] = {
 	{0x1a, -1, 6, 0, length_4, run_mode_sense, {0x1a, 0x08, 0xff, 0xff, 0xff}},
 	/* START STOP UNIT */
 	{0x1b, -1, 6, 0, NULL, run_start_stop, {0x1b, 0x01, 0, 0, 0x05}},
+	/* SEND DIAGNOSTIC: the default self-test, which has nothing to test */
+	{0x1d, -1, 6, OP_MEDIUM, NULL, run_nothing, {0x1d, 0x04}},
 	/* PREVENT ALLOW MEDIUM REMOVAL: no medium is removable */
 	{0x1e, -1, 6, 0, NULL, run_nothing, {0x1e, 0, 0, 0, 0x03}},
 	/* READ CAPACITY(10) */

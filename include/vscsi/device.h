@@ -313,7 +313,8 @@ struct vscsi_event {
  *	so that a later chdir() does not change where the library reconnects;
  *	"vhost-user:fd=N", a connected socket, which the library owns if this call succeeds;
  *	"pci:DDDD:BB:DD.F", a PCI function bound to vfio-pci. Its memory is pinned and counts
- *	against RLIMIT_MEMLOCK;
+ *	against RLIMIT_MEMLOCK, for each device that uses a pool. The functions of an IOMMU group
+ *	can be open in one process only; there each of them can be, once;
  *	"vhost-scsi:NAME", a target of the running kernel (LIO), by its name in the vhost fabric
  *	such as "naa.5001405324af0000". One program at a time uses it.
  *	Options follow after a '?': "vhost-user:/run/v.sock?queues=4&indirect=off"

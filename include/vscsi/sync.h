@@ -130,6 +130,9 @@ int vscsi_sync_get_extents(struct vscsi_lun *lun, uint64_t bytes, uint64_t offse
  * @completion: receives how it ended, including sense; may be NULL. Written only if the command
  *	was sent and has completed
  *
+ * What the device transferred is in @command->in, also if the command failed with a SCSI status;
+ * the rest of a short transfer reads as zeros.
+ *
  * With @command->timeout_ms 0 the call waits at most vscsi_dev_opts.timeout_ms. With a limit of its
  * own the command is aborted after that, as described in device.h, "Timeouts of requests", and the
  * call waits for the outcome; in total at most 5/4 of @command->timeout_ms plus twice

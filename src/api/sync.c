@@ -416,8 +416,12 @@ static int sync_command(struct vscsi_lun *lun, const struct vscsi_command *user,
 	call->out = command.out;
 	call->out_count = command.out_count;
 	call_copy_out(call);
+	/* The memory had other users, and a short transfer leaves some of it as it was. */
+	if (bytes > out)
+		memset(call->data + out, 0, bytes - out);
 	err = run(call, prepare_command, &part);
-	if (!err)
+	/* Data may come with a failure too, such as a recovered or a medium error. */
+	if (!err || (call->completion.result && !call->completion.response))
 		copy_in(command.in, command.in_count, call->data + out);
 	/* One that could not be sent has none: the call's error is all there is. */
 	if (completion && (!err || call->completion.result))

@@ -218,8 +218,11 @@ static int find_free(const struct control *control, bool abort)
 		    (found < 0 || task->sent_ms <= control->tasks[found].sent_ms))
 			found = (int)i;
 	}
-	/* Aborts leave slots for what is stronger, even when the device answers none of them. */
-	return abort && aborts >= control->slots / 2 ? -EBUSY : found;
+	/*
+	 * Aborts leave slots for what is stronger, even when the device answers none of them; a
+	 * single slot serves both.
+	 */
+	return abort && aborts >= (control->slots + 1) / 2 ? -EBUSY : found;
 }
 
 /* Puts a function into a slot and shows it to the device. */

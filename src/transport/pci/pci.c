@@ -94,6 +94,7 @@ int pci_attach(struct pci_bus *bus, const struct transport_opts *opts, struct tr
 		return ret;
 	}
 	map_notify(f);
+	pci_space_join(f);
 	*out = &f->t;
 	return 0;
 }
@@ -123,18 +124,19 @@ static void pci_close(struct transport *t)
 {
 	struct pci_function *f = pci_of(t);
 	struct pci_bus *bus = f->bus;
+	unsigned i;
 
 	pci_master(bus, false);
-	while (f->nmaps) {
-		f->nmaps--;
-		bus->ops->dma_unmap(bus, f->maps[f->nmaps].iova, f->maps[f->nmaps].len);
-	}
+	for (i = 0; i < f->nmaps; i++)
+		bus->ops->dma_unmap(bus, f->maps[i].iova, f->maps[i].len);
+	pci_space_leave(f);
 	destroy(f);
 	bus->ops->close(bus);
 }
 
 /*
  * The function and its mappings in the IOMMU belong to VFIO's files, which the parent has as well.
+ * The list of functions in the group is not touched: its lock may be held for ever.
  */
 static void pci_abandon(struct transport *t)
 {

@@ -194,7 +194,9 @@ static int queue_max(struct transport *t, unsigned index)
 	struct fake *fake = fake_of(t);
 	int err = enter(fake, FAKE_QUEUE_MAX, index, 0);
 
-	return err ? err : fake->queue_max;
+	if (err)
+		return err;
+	return index < 2 && fake->fixed_max ? fake->fixed_max : fake->queue_max;
 }
 
 static int queue_start(struct transport *t, const struct transport_queue *queue)

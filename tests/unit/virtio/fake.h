@@ -67,7 +67,8 @@ struct fake_region {
  * @keeps: disconnect() doesn't cut it off from memory
  * @config: configuration space; @config_len: bytes that there are, 0: none to read
  * @ignore_config_writes: accept what is written and keep what is there
- * @queue_count, @queue_max: what those calls answer
+ * @queue_count, @queue_max: what those calls answer; @fixed_max: the latter for virtqueues 0 and 1,
+ *	0: the same
  * @queues, @started, @base: what queue_start() gave and queue_stop() is to answer
  * @notified: kicks for each queue
  * @call_fds: what call_fd() answers, -1 at first
@@ -101,6 +102,7 @@ struct fake {
 	bool ignore_config_writes;
 	int queue_count;
 	int queue_max;
+	int fixed_max;
 	struct transport_queue queues[FAKE_QUEUES];
 	bool started[FAKE_QUEUES];
 	uint32_t base[FAKE_QUEUES];
