@@ -297,7 +297,8 @@ static int region_info(struct vfio_region_info *info)
 }
 
 /*
- * As vfio_df_open() and iommu_device_claim_dma_owner(): a function has one user, a group one iommufd.
+ * As vfio_df_open() and iommu_device_claim_dma_owner(): a function has one user, a group one
+ * iommufd.
  */
 static int bind_iommufd(int fd, int iommufd)
 {
