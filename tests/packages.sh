@@ -13,6 +13,8 @@ sg3-utils libiscsi-bin sdparm smartmontools ddpt"
 # shellcheck disable=SC2034
 PACKAGES_GUEST="qemu-system-x86 busybox-static sg3-utils libiscsi-bin e2fsprogs"
 # shellcheck disable=SC2034
+PACKAGES_PEERS="libdpdk-dev"
+# shellcheck disable=SC2034
 PACKAGES_FUZZ="clang libclang-rt-14-dev"
 # shellcheck disable=SC2034
 PACKAGES_COVERAGE="gcovr"

@@ -243,6 +243,38 @@ static void test_lets_go_late(void **state)
 	driver_close(&d);
 }
 
+/* A response as long as a command's, where a function's has one byte: there is room for it. */
+static void test_function_answered_as_a_command(void **state)
+{
+	uint8_t requests[2][TMF_BYTES];
+	struct vscsi_completion done;
+	struct chain tasks[2];
+	struct driver d;
+	unsigned i;
+
+	(void)state;
+	open_late(&d, OPTIONS);
+	driver_read(&d, 8);
+	late_read(&d);
+	for (i = 0; i < 2; i++) {
+		tasks[i] = take_task(&d, ABORT_TASK);
+		memcpy(requests[i], tasks[i].out[0].iov_base, TMF_BYTES);
+	}
+	for (i = 0; i < 2; i++) {
+		assert_int_equal(tasks[i].in[0].iov_len, 1);
+		memset(tasks[i].in[0].iov_base, 0xff, RESPONSE_BYTES);
+		assert_memory_equal(tasks[!i].out[0].iov_base, requests[!i], TMF_BYTES);
+	}
+	for (i = 0; i < 2; i++)
+		answer_task(&d, &tasks[i], COMPLETE);
+	model_release(d.m, DRIVER_QUEUE);
+	for (i = 0; i < 2; i++) {
+		done = driver_poll(&d);
+		assert_int_equal(done.result, 0);
+	}
+	driver_close(&d);
+}
+
 int keep_tests(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -252,6 +284,7 @@ int keep_tests(void)
 		cmocka_unit_test(test_reset_that_fails),
 		cmocka_unit_test(test_reset_that_does_not_end),
 		cmocka_unit_test(test_lets_go_late),
+		cmocka_unit_test(test_function_answered_as_a_command),
 	};
 
 	return cmocka_run_group_tests_name("keep", tests, NULL, NULL);
