@@ -235,7 +235,7 @@ struct vscsi_dev_option {
  * @max_sectors, @cmd_per_lun, @seg_max: of the device's configuration space (virtio 1.4, 5.6.4)
  * @offered, @negotiated: virtio feature bits
  * @protocol_features: vhost-user protocol features in use; 0 on other transports
- * @transport: scheme of the address, "vhost-user" or "pci"
+ * @transport: scheme of the address, "vhost-user", "pci" or "vfio-user"
  * @state: VSCSI_DEV_*
  * @errors: violations of the specification by the device that were tolerated, such as a used
  *	length too short for the response: a back-end that never sets it adds one per request
@@ -311,7 +311,8 @@ struct vscsi_event {
  *	so that a later chdir() does not change where the library reconnects;
  *	"vhost-user:fd=N", a connected socket, which the library owns if this call succeeds;
  *	"pci:DDDD:BB:DD.F", a PCI function bound to vfio-pci. Its memory is pinned and counts
- *	against RLIMIT_MEMLOCK.
+ *	against RLIMIT_MEMLOCK;
+ *	"vfio-user:PATH", the path of the socket of a process that serves a PCI function.
  *	Options follow after a '?': "vhost-user:/run/v.sock?queues=4&indirect=off"
  * @opts: options, or NULL for the defaults
  * @dev: receives the device, which the caller owns: vscsi_dev_close()

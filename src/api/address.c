@@ -229,7 +229,9 @@ int address_parse(const char *address, char *where, struct vscsi_dev_opts *opts)
 	int err;
 
 	if (!address || !*address)
-		return error_set(-EINVAL, "no address; write vhost-user:PATH or pci:DDDD:BB:DD.F");
+		return error_set(
+			-EINVAL,
+			"no address; write vhost-user:PATH, vfio-user:PATH or pci:DDDD:BB:DD.F");
 	if (strlen(address) >= ADDRESS_MAX)
 		return error_set(-EINVAL, "the address is longer than %d bytes", ADDRESS_MAX - 1);
 	strcpy(where, address);

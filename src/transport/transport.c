@@ -6,6 +6,7 @@
 
 #include "transport/pci/pci.h"
 #include "transport/transport.h"
+#include "transport/vfio_user/vfio_user.h"
 #include "transport/vhost_user/vhost_user.h"
 #include "util/bits.h"
 #include "util/error.h"
@@ -13,6 +14,7 @@
 static const struct transport_ops *const transports[] = {
 	&vhost_user_ops,
 	&pci_ops,
+	&vfio_user_ops,
 };
 
 const struct transport_ops *transport_find(const char *address)
@@ -58,8 +60,8 @@ int transport_open(const char *address, const struct transport_opts *opts, struc
 
 	if (!ops)
 		return error_set(-EINVAL,
-				 "no transport for address \"%s\"; it must begin with vhost-user: "
-				 "or pci:",
+				 "no transport for address \"%s\"; it must begin with "
+				 "vhost-user:, vfio-user: or pci:",
 				 address);
 	return ops->open(strchr(address, ':') + 1, opts, out);
 }

@@ -35,7 +35,7 @@ static const struct pci_mapping *overlapping(const struct pci_function *f, uint6
 	for (i = 0; i < f->nmaps; i++) {
 		const struct pci_mapping *m = &f->maps[i];
 
-		if (iova < m->iova + m->len && m->iova < iova + len)
+		if (iova < m->iova + m->region.len && m->iova < iova + len)
 			return m;
 	}
 	return NULL;
@@ -60,7 +60,7 @@ static bool place_in(const struct pci_function *f, const struct pci_range *range
 			*iova = at;
 			return true;
 		}
-		at = other->iova + other->len;
+		at = other->iova + other->region.len;
 	}
 	return false;
 }
@@ -97,14 +97,14 @@ int pci_mem_map(struct transport *t, const struct dma_region *region, uint64_t *
 	if (f->nmaps == ARRAY_LEN(f->maps))
 		return error_set(-ENOSPC, "%s has %u regions mapped, which is all there can be",
 				 f->bus->name, f->nmaps);
-	ret = f->bus->physical
-		      ? f->bus->ops->dma_where(f->bus, region->addr, region->len, region->fd, iova)
-		      : place(f, region, iova);
+	pci_begin(t, __func__);
+	ret = f->bus->physical ? f->bus->ops->dma_where(f->bus, region, iova)
+			       : place(f, region, iova);
 	if (!ret)
-		ret = f->bus->ops->dma_map(f->bus, region->addr, region->len, *iova);
+		ret = f->bus->ops->dma_map(f->bus, region, *iova);
 	if (ret)
 		return ret;
-	f->maps[f->nmaps++] = (struct pci_mapping){region->addr, region->len, *iova};
+	f->maps[f->nmaps++] = (struct pci_mapping){*region, *iova};
 	log_debug("%s: %llu bytes at 0x%llx are at 0x%llx for the device", f->bus->name,
 		  (unsigned long long)region->len, (unsigned long long)region->addr,
 		  (unsigned long long)*iova);
@@ -117,14 +117,25 @@ int pci_mem_unmap(struct transport *t, const struct dma_region *region, uint64_t
 	unsigned i = 0;
 	int ret;
 
-	while (i < f->nmaps && (f->maps[i].iova != iova || f->maps[i].len != region->len))
+	while (i < f->nmaps && (f->maps[i].iova != iova || f->maps[i].region.len != region->len))
 		i++;
 	if (i == f->nmaps)
 		return error_set(-ENOENT, "the memory at 0x%llx is not mapped",
 				 (unsigned long long)region->addr);
+	pci_begin(t, __func__);
 	ret = f->bus->ops->dma_unmap(f->bus, iova, region->len);
 	if (!ret)
 		f->maps[i] = f->maps[--f->nmaps];
+	return ret;
+}
+
+int pci_mem_restore(struct pci_function *f)
+{
+	unsigned i;
+	int ret = 0;
+
+	for (i = 0; !ret && i < f->nmaps; i++)
+		ret = f->bus->ops->dma_map(f->bus, &f->maps[i].region, f->maps[i].iova);
 	return ret;
 }
 
@@ -143,9 +154,9 @@ bool pci_iova(const struct pci_function *f, const void *addr, uint64_t len, uint
 	for (i = 0; i < f->nmaps; i++) {
 		const struct pci_mapping *m = &f->maps[i];
 
-		if (!range_inside(a, len, m->addr, m->len))
+		if (!range_inside(a, len, m->region.addr, m->region.len))
 			continue;
-		*iova = a - m->addr + m->iova;
+		*iova = a - m->region.addr + m->iova;
 		return true;
 	}
 	return false;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Unix sockets of a device's process, for the transports that reach it by one: finding it, bytes and
- * descriptors without waiting, and what becomes of the process. What the bytes mean is not known
- * here.
+ * Unix sockets of a device's process, for the transports that reach it by one: finding it, bytes
+ * and descriptors without waiting, and what becomes of the process. What the bytes mean is not
+ * known here.
  */
 #ifndef TRANSPORT_SOCKET_SOCKET_H
 #define TRANSPORT_SOCKET_SOCKET_H

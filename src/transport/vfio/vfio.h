@@ -44,6 +44,7 @@ extern const struct vfio_interface vfio_noiommu;
 /**
  * struct vfio - A function
  * @bus: for the layer above
+ * @name: the function's address
  * @interface: how it was opened
  * @container, @group, @device: VFIO's files, -1: not open; with iommufd that is the container
  * @space: number of the address space in an iommufd
@@ -53,6 +54,7 @@ extern const struct vfio_interface vfio_noiommu;
  */
 struct vfio {
 	struct pci_bus bus;
+	char name[16];
 	const struct vfio_interface *interface;
 	int container;
 	int group;
@@ -91,7 +93,7 @@ int vfio_explain_map(const struct vfio *v, uint64_t len);
 int vfio_explain_unmap(const struct vfio *v, int ret, uint64_t len, uint64_t done);
 
 /* As struct pci_bus_ops. */
-int vfio_dma_where(struct pci_bus *bus, uint64_t addr, uint64_t len, int fd, uint64_t *iova);
+int vfio_dma_where(struct pci_bus *bus, const struct dma_region *region, uint64_t *iova);
 int vfio_irq_set(struct pci_bus *bus, const int *fds, unsigned count);
 
 /* Learns how many vectors there are, and asks to be told when the function is wanted back. */
