@@ -13,15 +13,21 @@
 /* Unbinding would wait, uninterruptibly, until the program that has the group open closes it. */
 static int check_idle(const char *root, const struct function *function)
 {
+	static const char *const folders[] = {"/dev/vfio/", "/dev/vfio/noiommu-"};
 	char path[PATH_MAX];
+	unsigned i;
 	int fd;
 
-	fd = open(tree_path(path, root, "/dev/vfio/%s", function->group), O_RDWR | O_CLOEXEC);
-	if (fd >= 0)
-		close(fd);
-	else if (errno == EBUSY)
-		return fail(STATUS_IN_USE, "%s is in use: a program has %s open; stop that first",
-			    function->address, path);
+	for (i = 0; i < 2; i++) {
+		tree_path(path, root, "%s%s", folders[i], function->group);
+		fd = open(path, O_RDWR | O_CLOEXEC);
+		if (fd >= 0)
+			close(fd);
+		else if (errno == EBUSY)
+			return fail(STATUS_IN_USE,
+				    "%s is in use: a program has %s open; stop that first",
+				    function->address, path);
+	}
 	tree_path(path, root, "/sys/bus/pci/devices/%s/driver_override", function->address);
 	if (access(path, W_OK) == 0)
 		return STATUS_DONE;

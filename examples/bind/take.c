@@ -91,6 +91,36 @@ int driver_change(const char *root, struct function *function, const char *wante
 	return ret ? fail(STATUS_FAILED, "writing %s: %m", path) : STATUS_DONE;
 }
 
+/* Prints a path below the root if it exists. Return: whether it does. */
+static bool print_file(const char *root, const char *folder, const char *name)
+{
+	char path[PATH_MAX];
+
+	if (access(tree_path(path, root, "%s%s", folder, name), F_OK))
+		return false;
+	printf(" %s%s", folder, name);
+	return true;
+}
+
+/* The group's file has one name with an IOMMU, another without; the function's needs /dev/iommu. */
+static void print_files(const char *root, const struct function *function)
+{
+	char path[PATH_MAX];
+	char **names;
+	unsigned count, i;
+
+	print_file(root, "/dev/vfio/", function->group);
+	print_file(root, "/dev/vfio/noiommu-", function->group);
+	count = tree_list(tree_path(path, root, "/sys/bus/pci/devices/%s/vfio-dev",
+				    function->address),
+			  &names);
+	for (i = 0; i < count; i++) {
+		if (print_file(root, "/dev/vfio/devices/", names[i]))
+			print_file(root, "/dev/", "iommu");
+	}
+	tree_list_free(names, count);
+}
+
 static int bind_one(const char *root, struct function *function)
 {
 	int status;
@@ -108,9 +138,10 @@ static int bind_one(const char *root, struct function *function)
 				    *function->driver ? function->driver : "no driver");
 		}
 	}
-	printf("%s is bound to " DRIVER "; its file is /dev/vfio/%s, its address "
-	       "pci:%s\n",
-	       function->address, function->group, function->address);
+	printf("%s is bound to " DRIVER "; its address is pci:%s, its files:", function->address,
+	       function->address);
+	print_files(root, function);
+	printf("\n");
 	return STATUS_DONE;
 }
 

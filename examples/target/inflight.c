@@ -82,9 +82,16 @@ int inflight_start(struct ring *r)
 
 	if (!a->region.size || r->index >= a->queues)
 		return 0;
-	if (r->num > a->entries)
-		return set_error(EINVAL, "ring %u has %u entries, but the in-flight area has %u",
-				 r->index, r->num, a->entries);
+	/*
+	 * QEMU 10 asks for an area of virtqueue_size entries (128), and offers its guest rings of
+	 * 1024. Refusing the ring would end QEMU's device, so it works as without an area.
+	 */
+	if (r->num > a->entries) {
+		warn("ring %u has %u entries and the in-flight area %u: its requests are not "
+		     "tracked",
+		     r->index, r->num, a->entries);
+		return 0;
+	}
 	if (size * (r->index + 1) > a->region.size)
 		return set_error(EINVAL, "the in-flight area was made for another ring format");
 	f->size = a->entries;

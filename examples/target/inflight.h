@@ -116,7 +116,7 @@ void inflight_unmap(struct inflight_area *a);
 
 /*
  * inflight_start - start tracking a ring whose memory and positions are set; requests that were in
- * flight are replayed first. Does nothing without an area.
+ * flight are replayed first. Does nothing without an area, or if the ring is larger than its part.
  * Returns 0 or a negative errno with the error text set.
  */
 int inflight_start(struct ring *r);

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Provides the guest's kernel and modules: Debian's cloud kernel, unpacked but not installed.
+"""Provides the guest's kernel and modules: Debian's cloud kernel, or what VSCSI_GUEST_KERNEL names,
+unpacked but not installed.
 """
 
 import contextlib
@@ -10,16 +11,19 @@ import re
 import shutil
 import subprocess
 
-from errors import Broken, Unavailable
+from errors import Unavailable
 
 # The meta package that depends on the newest kernel of this Debian release.
 META_PACKAGE = "linux-image-cloud-amd64"
+# Names of packages, or package files, that make up another kernel.
+CHOSEN = os.environ.get("VSCSI_GUEST_KERNEL", "").split()
 APT_SECONDS = 180
+UNPACKERS = {".xz": "xz", ".zst": "zstd", ".gz": "gzip"}
 
 
-def _apt(*command, cwd):
+def _run(*command, cwd):
     if not shutil.which(command[0]):
-        raise Unavailable(f"{command[0]} is not installed, so no guest kernel can be fetched")
+        raise Unavailable(f"{command[0]} is not installed, so there is no guest kernel")
     try:
         return subprocess.run(command, cwd=cwd, check=True, timeout=APT_SECONDS, text=True,
                               stdin=subprocess.DEVNULL, capture_output=True).stdout
@@ -30,26 +34,51 @@ def _apt(*command, cwd):
                           "try `apt-get update` first") from None
 
 
-def _download(directory):
-    depends = _apt("apt-cache", "depends", META_PACKAGE, cwd=directory)
-    package = re.search(r"Depends: (linux-image-\S+-cloud-amd64)", depends)
-    if not package:
-        raise Unavailable(f"{META_PACKAGE} does not depend on a kernel package; try `apt-get update` first")
+def _packages(name, directory):
+    """The package and those with further parts of the kernel: what a meta package stands for, too."""
+    depends = _run("apt-cache", "depends", name, cwd=directory)
+    return [name] + [part for needed in re.findall(r"Depends: (linux-(?:image|modules)-\S+)", depends)
+                     for part in _packages(needed, directory)]
+
+
+def _download(name, directory):
+    """Fetch packages into an empty directory, and return their files."""
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir()
     # As root, apt would switch to its own user, which can't write here, and print a warning.
-    _apt("apt-get", "-o", "APT::Sandbox::User=root", "download", package[1], cwd=directory)
-    return max(directory.glob(f"{package[1]}_*.deb"), key=lambda deb: deb.stat().st_mtime)
+    _run("apt-get", "-o", "APT::Sandbox::User=root", "download", *_packages(name, directory),
+         cwd=directory)
+    return directory.glob("*.deb")
 
 
-def _unpack(directory):
+def _expand(modules):
+    """Decompress modules, for guests and tools that can't."""
+    for suffix, program in UNPACKERS.items():
+        files = [str(path) for path in modules.rglob(f"*.ko{suffix}")]
+        if files:
+            _run(program, "-d", "--rm" if program == "zstd" else "-f", *files, cwd=modules)
+
+
+def _unpack(tree):
     """Unpack to a temporary directory and rename it, so that an incomplete tree is never used."""
-    deb, fresh = _download(directory), directory / "linux.new"
+    fresh, fetched = tree.with_suffix(".new"), tree.with_suffix(".deb")
     shutil.rmtree(fresh, ignore_errors=True)
-    subprocess.run(["dpkg", "-x", deb, fresh], check=True)
-    release = next((fresh / "lib/modules").iterdir()).name
+    for word in CHOSEN or [META_PACKAGE]:
+        for deb in [os.path.abspath(word)] if word.endswith(".deb") else _download(word, fetched):
+            _run("dpkg", "-x", str(deb), str(fresh), cwd=tree.parent)
+    modules = _modules(fresh)
+    _expand(modules)
     # The package has no modules.dep: it is created by the post-install script.
-    subprocess.run(["busybox", "depmod", "-b", fresh, release], check=True)
-    fresh.rename(directory / "linux")
-    deb.unlink()
+    _run("busybox", "depmod", "-b", str(modules.parents[2]), modules.name, cwd=fresh)
+    fresh.rename(tree)
+
+
+def _modules(tree):
+    """The folder of the modules, which newer packages have below usr/."""
+    found = [*tree.glob("lib/modules/*"), *tree.glob("usr/lib/modules/*")]
+    if not found or not list(tree.glob("boot/vmlinuz-*")):
+        raise Unavailable(f"{' '.join(CHOSEN) or META_PACKAGE}: no kernel with modules in it")
+    return found[0]
 
 
 @contextlib.contextmanager
@@ -66,11 +95,12 @@ class Kernel:
 
     def __init__(self, directory):
         directory = pathlib.Path(os.path.abspath(directory))
+        tree = directory / ("linux" + re.sub(r"\W+", "-", "".join(f" {word}" for word in CHOSEN)))
         with _locked(directory):
-            if not (directory / "linux").is_dir():
-                _unpack(directory)
-        self.image = next((directory / "linux/boot").glob("vmlinuz-*"))
-        self.modules = next((directory / "linux/lib/modules").iterdir())
+            if not tree.is_dir():
+                _unpack(tree)
+        self.image = next((tree / "boot").glob("vmlinuz-*"))
+        self.modules = _modules(tree)
         self._needs = dict(self._dependencies())
         self._builtin = {self._name(line) for line in
                          (self.modules / "modules.builtin").read_text().split()}
@@ -93,7 +123,7 @@ class Kernel:
             if name in self._builtin or name in files:
                 return
             if name not in self._needs:
-                raise Broken(f"kernel {self.modules.name} has no module named {name}")
+                raise Unavailable(f"kernel {self.modules.name} has no module named {name}")
             path, needs = self._needs[name]
             for need in needs:
                 visit(need)

@@ -4,6 +4,7 @@
 
 import contextlib
 import dataclasses
+import os
 import pathlib
 import selectors
 import shutil
@@ -17,7 +18,7 @@ import initramfs
 from errors import Broken, Unavailable
 from kernel import Kernel
 
-QEMU = "qemu-system-x86_64"
+QEMU = os.environ.get("VSCSI_GUEST_QEMU") or "qemu-system-x86_64"
 SKIPPED, TIMED_OUT, BROKEN = 77, 124, 125
 CONSOLE_LINES_SHOWN = 80
 

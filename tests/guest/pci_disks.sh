@@ -21,6 +21,7 @@ refused() {
 	esac
 }
 
+echo "<3>guest: taking $function" >/dev/kmsg
 vscsi-bind take $function || fail "taking $function"
 vscsi-info --json "$device" >/tmp/info.json || fail "vscsi-info"
 vscsi-info "$device" || fail "vscsi-info's table"
@@ -40,6 +41,11 @@ for jobs in 1 4; do
 		--iodepth=32 --numjobs=$jobs --size=2m --verify=crc32c --group_reporting=1 \
 		--output-format=json --output=/tmp/perf$jobs.json || fail "vscsi-perf with $jobs"
 done
+
+# QEMU's disk has no COMPARE AND WRITE, and reservations only through a helper of the host's.
+without=compare-and-write,reservations
+[ $how = full ] || without=$without,several-queues
+capabilities "$device" 1:0 --without=$without || fail "capabilities"
 
 # With a single request queue all handles share it, and none can sleep on it.
 [ $how = full ] || exit 0

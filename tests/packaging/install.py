@@ -9,6 +9,7 @@ usage: install.py SOURCE-DIR BUILD-DIR TARGET
 
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -48,11 +49,17 @@ def check_files(source, root):
     library = one(root, "libvirtioscsi.so.0").resolve()
     if library != one(root, "libvirtioscsi.so").resolve():
         sys.exit("libvirtioscsi.so is not a link to what libvirtioscsi.so.0 is")
-    for tool in ("vscsi-bind", "vscsi-info", "vscsi-perf", "vscsi-target"):
+    for tool in ("vscsi-bind", "vscsi-info", "vscsi-perf", "vscsi-sg",
+                 "vscsi-target"):
         one(root, f"bin/{tool}")
         one(root, f"{tool}.1*")
+    one(root, "libvirtioscsi/vscsi-sg.so")
     for page in (source / "include/vscsi/man").glob("*.7"):
         one(root, f"man7/{page.name}*")
+    symbols = set(re.findall(r"\bvscsi_\w+", (source / "src/libvirtioscsi.map").read_text()))
+    pages = {page.name for page in root.rglob("man3/*")}
+    if pages != {f"{symbol}.3" for symbol in symbols}:
+        sys.exit(f"pages of section 3 installed: {sorted(pages)}, symbols: {sorted(symbols)}")
     return library
 
 

@@ -258,7 +258,30 @@ static void corrupted_areas(void **state)
 	}
 }
 
-/* For another ring format, or for larger rings than the area has room for. */
+/* An area for smaller rings, as QEMU 10 requests it: the ring works and is not tracked. */
+static void small_area(void **state)
+{
+	struct client c;
+	unsigned packed;
+
+	(void)state;
+	for (packed = 0; packed < 2; packed++) {
+		client_start(&c, packed, false, "--mode=eventfd");
+		client_connect(&c);
+		c.inflight = (struct inflight){.queues = RINGS, .entries = ENTRIES / 2};
+		assert_true(client_request(&c, GET_INFLIGHT_FD, &c.inflight, sizeof(c.inflight),
+					   &c.area));
+		assert_int_equal(client_set_area(&c), 0);
+		close(c.area);
+		c.area = -1;
+		assert_int_equal(client_start_ring(&c, REQUESTS), 0);
+		client_write(&c, 0, (struct write_op){0, 1});
+		client_kick(&c, REQUESTS);
+		assert_int_equal(client_used(&c, REQUESTS), 0);
+		client_end(&c);
+	}
+}
+
 static void mismatched_area(void **state)
 {
 	uint64_t features;
@@ -266,14 +289,6 @@ static void mismatched_area(void **state)
 
 	(void)state;
 	client_start(&c, false, false, "--mode=eventfd");
-	client_connect(&c);
-	c.inflight = (struct inflight){.queues = RINGS, .entries = ENTRIES / 2};
-	assert_true(client_request(&c, GET_INFLIGHT_FD, &c.inflight, sizeof(c.inflight), &c.area));
-	assert_int_equal(client_set_area(&c), 0);
-	close(c.area);
-	c.area = -1;
-	assert_int_equal(client_start_ring(&c, REQUESTS), 1);
-	works(&c);
 	client_connect(&c);
 	client_make_area(&c);
 	assert_int_equal(client_set_area(&c), 0);
@@ -339,8 +354,8 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		TEST(invalid_set_inflight), TEST(invalid_get_inflight), TEST(sealed_area),
-		TEST(truncated_area),       TEST(corrupted_areas),      TEST(mismatched_area),
-		TEST(random_areas),
+		TEST(truncated_area),       TEST(corrupted_areas),      TEST(small_area),
+		TEST(mismatched_area),      TEST(random_areas),
 	};
 
 	return client_run("inflight hostile", tests, ARRAY_LEN(tests));

@@ -221,9 +221,20 @@ class Take(Tree):
 
     def test_taken_already(self):
         self.function(OTHER, "0x1048", "vfio-pci", "7")
-        out, _ = self.tool("take", OTHER)
-        self.assertIn("/dev/vfio/7", out)
-        self.assertIn("pci:" + OTHER, out)
+        # Each of the kernel's files is printed if it exists.
+        for group in "7", "noiommu-7":
+            self.put(f"dev/vfio/{group}")
+            self.assertEqual(self.tool("take", OTHER)[0],
+                             f"{OTHER} is bound to vfio-pci; its address is pci:{OTHER}, "
+                             f"its files: /dev/vfio/{group}\n")
+            self.remove(f"dev/vfio/{group}")
+        self.put(f"sys/devices/pci0000:00/{OTHER}/vfio-dev/vfio3/dev", "511:3\n")
+        self.assertRegex(self.tool("take", OTHER)[0], "files:\n$")
+        self.put("dev/vfio/7")
+        self.put("dev/vfio/devices/vfio3")
+        self.put("dev/iommu")
+        self.assertRegex(self.tool("take", OTHER)[0],
+                         "files: /dev/vfio/7 /dev/vfio/devices/vfio3 /dev/iommu\n$")
         self.untouched()
 
 

@@ -9,7 +9,7 @@ from rig import ToolTest
 
 OPTION = re.compile(r"--([a-z][a-z0-9_-]+)")
 PAGES = ["perf/vscsi-perf.1", "info/vscsi-info.1", "bind/vscsi-bind.1", "vscsi-copy.1",
-         "target/vscsi-target.1"]
+         "sg/vscsi-sg.1", "target/vscsi-target.1"]
 
 
 def text(name):
@@ -41,6 +41,9 @@ class Manual(ToolTest):
 
     def test_bind(self):
         self.assertEqual(self.help_options("bind"), manual("bind/vscsi-bind.1"))
+
+    def test_sg(self):
+        self.assertEqual(self.help_options("sg"), manual("sg/vscsi-sg.1"))
 
     def test_copy(self):
         self.assertEqual(self.help_options("copy"), manual("vscsi-copy.1"))

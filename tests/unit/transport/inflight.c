@@ -179,7 +179,7 @@ static void test_goes_on_without(void **state)
 	assert_int_equal(count_fds(), fds);
 }
 
-/* Sends a byte with @count descriptors, and what socket_recv() says without room for more files. */
+/* Sends a byte with @count descriptors; what socket_recv() says when there may be no more files. */
 static ssize_t receive(unsigned count, bool full)
 {
 	union {
