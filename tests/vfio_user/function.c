@@ -62,7 +62,7 @@ void server_build(struct server *s)
 	uint32_t device[9] = {htole32(s->habits & SERVER_ALL_QUEUES ? s->queues : s->queues - 2),
 			      htole32(29),
 			      htole32(0xffff),
-			      htole32(16),
+			      htole32(128),
 			      htole32(16),
 			      htole32(96),
 			      htole32(32),

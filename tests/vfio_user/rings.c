@@ -210,6 +210,9 @@ void server_finish_held(struct server *s)
 		struct server_held *held = &s->holds[i];
 		struct server_queue *q = &s->rings[held->queue];
 
+		/* Event buffers stay where they are. */
+		if (held->queue == 1)
+			continue;
 		finish(s, held->queue, &held->chain, held->elems);
 		if (device_show(&q->ring))
 			interrupt(s, q->vector);

@@ -86,6 +86,18 @@ static void let_go(struct server *s)
 	}
 }
 
+/* FNV-1a of what was asked. */
+static void note(struct server *s, const struct exchange *x)
+{
+	uint32_t i;
+
+	if (x->m.flags & 0x10)
+		return;
+	s->trace = (s->trace ^ x->m.command) * UINT64_C(0x100000001b3);
+	for (i = 0; i < x->len; i++)
+		s->trace = (s->trace ^ x->m.body[i]) * UINT64_C(0x100000001b3);
+}
+
 /* One message. */
 static void serve(struct server *s)
 {
@@ -103,6 +115,7 @@ static void serve(struct server *s)
 		return;
 	}
 	__atomic_fetch_add(&s->messages, 1, __ATOMIC_SEQ_CST);
+	note(s, &x);
 	answered = server_handle(s, &x, &error);
 	/* What came with the request; an answer has a file of its own. */
 	if (x.m.command != SERVER_REGION_INFO)
@@ -216,13 +229,17 @@ void server_start(struct server *s)
 void server_fork(struct server *s)
 {
 	pid_t parent = getpid();
+	pid_t pid;
 
 	listen_at(s);
-	s->pid = fork();
-	if (s->pid < 0)
+	/* Not at once: the child has the same memory. */
+	pid = fork();
+	if (pid < 0)
 		abort();
-	if (s->pid)
+	if (pid) {
+		s->pid = pid;
 		return;
+	}
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() == parent)
 		run(s);

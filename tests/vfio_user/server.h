@@ -118,7 +118,9 @@ struct server_held {
  *
  * What it counts:
  * @broken: the first rule that the client broke; empty: none
- * @messages, @kicks, @resets, @connections, @asked_fds, @unusable
+ * @messages, @kicks, @resets, @connections
+ * @trace: a hash of all messages, kicks excepted
+ * @asked_fds: how often it had to give a file
  * @held: requests in flight
  */
 struct server {
@@ -140,6 +142,7 @@ struct server {
 	bool hold;
 	char broken[160];
 	unsigned messages;
+	uint64_t trace;
 	unsigned kicks;
 	unsigned resets;
 	unsigned connections;

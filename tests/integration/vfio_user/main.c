@@ -3,5 +3,5 @@
 
 int main(void)
 {
-	return io_tests() + loss_tests();
+	return loss_tests() + io_tests();
 }
