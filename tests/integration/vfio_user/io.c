@@ -85,7 +85,7 @@ static void check_io(struct user *u)
 
 static void test_every_server(void **state)
 {
-	static const char *const options[] = {"", "?queues=1&indirect=off", "?queue_size=16"};
+	static const char *const options[] = {"?queues=4", "?queues=1&indirect=off&queue_size=16"};
 	struct user *u = *state;
 	size_t i;
 	size_t k;
