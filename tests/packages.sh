@@ -8,9 +8,12 @@
 # shellcheck disable=SC2034 # read by the file that sources this one
 PACKAGES_BUILD="gcc libc6-dev meson ninja-build pkg-config libnuma-dev libjson-c-dev"
 # shellcheck disable=SC2034
-PACKAGES_TEST="clang g++ libcmocka-dev python3 valgrind e2fsprogs binutils spin gnuplot-nox"
+PACKAGES_TEST="clang g++ libcmocka-dev python3 valgrind e2fsprogs binutils spin gnuplot-nox
+sg3-utils libiscsi-bin sdparm smartmontools ddpt"
 # shellcheck disable=SC2034
-PACKAGES_GUEST="qemu-system-x86 busybox-static sg3-utils e2fsprogs"
+PACKAGES_GUEST="qemu-system-x86 busybox-static sg3-utils libiscsi-bin e2fsprogs"
+# shellcheck disable=SC2034
+PACKAGES_PEERS="libdpdk-dev"
 # shellcheck disable=SC2034
 PACKAGES_FUZZ="clang libclang-rt-14-dev"
 # shellcheck disable=SC2034

@@ -53,6 +53,8 @@ if ! $quick; then
 	# shellcheck disable=SC2086
 	need_packages $PACKAGES_GUEST || echo "going on without the guest tests"
 	# shellcheck disable=SC2086
+	need_packages $PACKAGES_PEERS || echo "going on without the back-ends of other makers"
+	# shellcheck disable=SC2086
 	need_packages $PACKAGES_FUZZ && fuzz=true || echo "going on without the fuzzers"
 fi
 

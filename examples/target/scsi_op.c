@@ -58,6 +58,8 @@ static const struct scsi_op ops[] = {
 	{0x1a, -1, 6, 0, length_4, run_mode_sense, {0x1a, 0x08, 0xff, 0xff, 0xff}},
 	/* START STOP UNIT */
 	{0x1b, -1, 6, 0, NULL, run_start_stop, {0x1b, 0x01, 0, 0, 0x05}},
+	/* SEND DIAGNOSTIC: the default self-test, which has nothing to test */
+	{0x1d, -1, 6, OP_MEDIUM, NULL, run_nothing, {0x1d, 0x04}},
 	/* PREVENT ALLOW MEDIUM REMOVAL: no medium is removable */
 	{0x1e, -1, 6, 0, NULL, run_nothing, {0x1e, 0, 0, 0, 0x03}},
 	/* READ CAPACITY(10) */
@@ -89,9 +91,10 @@ static const struct scsi_op ops[] = {
 	{0x91, -1, 16, OP_MEDIUM, NULL, run_sync, {0x91, 0x02, LBA8, LBA4, 0x3f}},
 	/* WRITE SAME(16) */
 	{0x93, -1, 16, WRITES, length_write_same, run_write_same, {0x93, 0x09, LBA8, LBA4, 0x3f}},
-	/* SERVICE ACTION IN(16): READ CAPACITY(16) */
+	/* SERVICE ACTION IN(16): READ CAPACITY(16), GET LBA STATUS */
 	{0x9e, 0x10, 16, OP_MEDIUM, length_10_32, run_capacity16,
 	 {0x9e, 0x1f, 0, 0, 0, 0, 0, 0, 0, 0, LBA4}},
+	{0x9e, 0x12, 16, OP_MEDIUM, length_10_32, run_lba_status, {0x9e, 0x1f, LBA8, LBA4}},
 	/* REPORT LUNS */
 	{0xa0, -1, 12, EARLY, length_6_32, run_report_luns, {0xa0, 0, 0xff, 0, 0, 0, LBA4}},
 	/* MAINTENANCE IN: REPORT SUPPORTED OPERATION CODES */

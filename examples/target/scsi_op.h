@@ -55,7 +55,8 @@ void run_inquiry(struct scsi_task *t);    /* inquiry.c */
 void run_mode_sense(struct scsi_task *t); /* mode.c */
 void run_capacity10(struct scsi_task *t); /* capacity.c */
 void run_capacity16(struct scsi_task *t);
-void run_read(struct scsi_task *t); /* rw.c */
+void run_lba_status(struct scsi_task *t); /* lba_status.c */
+void run_read(struct scsi_task *t);       /* rw.c */
 void run_write(struct scsi_task *t);
 void run_sync(struct scsi_task *t);
 void run_verify(struct scsi_task *t); /* compare.c */

@@ -26,6 +26,11 @@ struct store_ops {
 	int (*flush)(struct store *s);
 	/* Zero a range; with @free_space also deallocate it, if possible. */
 	int (*zero)(struct store *s, uint64_t at, uint64_t len, bool free_space);
+	/*
+	 * The number of bytes from @at on, at least 1, that are all data or all in a hole, and
+	 * which of the two. NULL for a store that doesn't know.
+	 */
+	uint64_t (*extent)(struct store *s, uint64_t at, bool *hole);
 	/* Change the size; new bytes read as zeros. Sets s->size. */
 	int (*resize)(struct store *s, uint64_t size);
 	/* Release the store. */

@@ -149,6 +149,19 @@ static int file_zero(struct store *s, uint64_t at, uint64_t len, bool free_space
 	return write_zeros(s, at, len);
 }
 
+/* Where the file system or the device can't tell, all is data. */
+static uint64_t file_extent(struct store *s, uint64_t at, bool *hole)
+{
+	off_t data = lseek(file_of(s), (off_t)at, SEEK_DATA);
+	off_t end;
+
+	*hole = data < 0 ? errno == ENXIO : (uint64_t)data > at;
+	if (*hole)
+		return data < 0 ? s->size - at : (uint64_t)data - at;
+	end = data < 0 ? -1 : lseek(file_of(s), (off_t)at, SEEK_HOLE);
+	return end <= (off_t)at ? s->size - at : (uint64_t)end - at;
+}
+
 /* Fails for a block device, whose size can't be changed. */
 static int file_resize(struct store *s, uint64_t size)
 {
@@ -170,6 +183,7 @@ static const struct store_ops file_ops = {
 	.write = file_write,
 	.flush = file_flush,
 	.zero = file_zero,
+	.extent = file_extent,
 	.resize = file_resize,
 	.close = file_close,
 };

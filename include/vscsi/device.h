@@ -46,7 +46,9 @@ struct vscsi_mem;
  * A device fails at once, RUNNING -> FAILED, if it breaks the rules of its rings or protocol, if
  * recovery is OFF, if it was opened by a connected socket ("vhost-user:fd=N"), or if it is a PCI
  * function that is removed. A broken ring is a loss instead if the connection ends within a second:
- * a process that dies may write over its rings first.
+ * a process that dies may write over its rings first. Over vhost-scsi, where nothing can be taken
+ * back from the kernel, the requests of a device that has failed complete when all of them have
+ * come back.
  *
  * While RECONNECTING, new requests are accepted into free slots and submitted after the reconnect.
  * Requests in flight at the time of the loss may or may not have been executed:
@@ -235,7 +237,7 @@ struct vscsi_dev_option {
  * @max_sectors, @cmd_per_lun, @seg_max: of the device's configuration space (virtio 1.4, 5.6.4)
  * @offered, @negotiated: virtio feature bits
  * @protocol_features: vhost-user protocol features in use; 0 on other transports
- * @transport: scheme of the address, "vhost-user", "pci" or "vfio-user"
+ * @transport: scheme of the address: "vhost-user", "vfio-user", "pci" or "vhost-scsi"
  * @state: VSCSI_DEV_*
  * @errors: violations of the specification by the device that were tolerated, such as a used
  *	length too short for the response: a back-end that never sets it adds one per request
@@ -311,8 +313,11 @@ struct vscsi_event {
  *	so that a later chdir() does not change where the library reconnects;
  *	"vhost-user:fd=N", a connected socket, which the library owns if this call succeeds;
  *	"pci:DDDD:BB:DD.F", a PCI function bound to vfio-pci. Its memory is pinned and counts
- *	against RLIMIT_MEMLOCK;
- *	"vfio-user:PATH", the path of the socket of a process that serves a PCI function.
+ *	against RLIMIT_MEMLOCK, for each device that uses a pool. The functions of an IOMMU group
+ *	can be open in one process only; there each of them can be, once;
+ *	"vfio-user:PATH", the path of the socket of a process that serves a PCI function;
+ *	"vhost-scsi:NAME", a target of the running kernel (LIO), by its name in the vhost fabric
+ *	such as "naa.5001405324af0000". One program at a time uses it.
  *	Options follow after a '?': "vhost-user:/run/v.sock?queues=4&indirect=off"
  * @opts: options, or NULL for the defaults
  * @dev: receives the device, which the caller owns: vscsi_dev_close()
@@ -328,9 +333,10 @@ struct vscsi_event {
  * -EFBIG (the device's own pool is larger than RLIMIT_FSIZE allows a file to be), -EPROTO (an
  * answer that breaks the protocol), -EIO (the device refused a message), -EOPNOTSUPP (the device
  * lacks something needed or requested), -ENOTCONN (it hung up), -ETIMEDOUT; -ENODEV, -EPERM, -EBUSY
- * (a PCI function that is not available), -ECHILD (@opts->mem is of the parent process); or the
- * error of connecting to the socket or of opening VFIO's files, such as -ENOENT, -EACCES or
- * -ECONNREFUSED.
+ * (a PCI function that is not available), -ENODEV (the kernel has no such target with a nexus, or
+ * another program has it), -ECHILD (@opts->mem is of the parent process); or the
+ * error of connecting to the socket or of opening VFIO's files or /dev/vhost-scsi, such as -ENOENT,
+ * -EACCES or -ECONNREFUSED.
  */
 int vscsi_dev_open(const char *address, const struct vscsi_dev_opts *opts, struct vscsi_dev **dev);
 
@@ -344,7 +350,8 @@ int vscsi_dev_open(const char *address, const struct vscsi_dev_opts *opts, struc
  * One thread, with no other thread in a call for this device. Waits for one answer of the device
  * for each queue and two more, each at most vscsi_dev_opts.timeout_ms; the first that takes longer
  * is the last. After a loss, a failure or vscsi_dev_shutdown() it waits only for a thread that
- * registers memory in the same pool.
+ * registers memory in the same pool. Over vhost-scsi it waits, without limit, for calls of sync.h
+ * that ended before their command did.
  *
  * Return: 0, or -EBUSY while a queue or a LUN of it is open; then nothing has changed.
  */
@@ -359,7 +366,8 @@ int vscsi_dev_close(struct vscsi_dev *dev);
  * longer access any memory (virtio 1.4, 3.3.1). From then on the device is VSCSI_DEV_FAILED with
  * the reason "it was shut down by the application", and is not reconnected. Each request in flight
  * then completes exactly once through vscsi_poll(), with -ENOTCONN or, if it was being aborted,
- * with the result of the abort. Writes in flight may or may not have been executed.
+ * with the result of the abort. Writes in flight may or may not have been executed. Nothing takes
+ * requests back from the kernel: over vhost-scsi they complete when all of them have come back.
  *
  * Afterwards: vscsi_poll() each queue until it returns -ENOTCONN, or vscsi_queue_drain() until 0;
  * then vscsi_queue_close(), vscsi_lun_close(), vscsi_dev_close(). None of these waits for the

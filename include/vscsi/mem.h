@@ -161,7 +161,8 @@ int vscsi_mem_free(struct vscsi_mem *mem, void *ptr);
  * flight.
  *
  * Any thread. Waits, for each device of the pool at most vscsi_dev_opts.timeout_ms for each answer:
- * one, or if its rings have to be stopped eleven for each queue and one more.
+ * one, or if its rings have to be stopped eleven for each queue and one more. Over vhost-scsi it
+ * waits without limit: until the requests that the device has in flight have ended.
  *
  * Return: 0; -EBUSY (requests in flight, see above, or a device that uses the pool is
  * reconnecting); -EEXIST (overlap); -ENOSPC (no more regions in the pool or on a device); -EINVAL;

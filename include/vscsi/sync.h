@@ -89,12 +89,49 @@ int vscsi_sync_write_zeroes(struct vscsi_lun *lun, uint64_t bytes, uint64_t offs
 int vscsi_sync_compare_and_write(struct vscsi_lun *lun, const void *compare, const void *data,
 				 uint64_t bytes, uint64_t offset);
 
+/* States of blocks. */
+#define VSCSI_EXTENT_DATA     0u /* mapped: they may hold data */
+#define VSCSI_EXTENT_UNMAPPED 1u /* deallocated; with VSCSI_LUN_ZERO_UNMAP they read as zeros */
+#define VSCSI_EXTENT_ANCHORED 2u /* the same, with space reserved for them */
+
+/**
+ * struct vscsi_extent - Adjoining blocks in the same state; 24 bytes
+ * @offset, @bytes: multiples of the block size, @bytes not 0
+ * @state: VSCSI_EXTENT_*
+ */
+struct vscsi_extent {
+	uint64_t offset;
+	uint64_t bytes;
+	uint32_t state;
+	uint32_t reserved;
+};
+
+/**
+ * vscsi_sync_get_extents - Find out which blocks hold data
+ * @lun: the LUN
+ * @bytes, @offset: the range in question, multiples of the block size
+ * @out: receives extents that adjoin, the first from @offset on; the last one ends at or before the
+ *	end of the range
+ * @max: elements of @out, at least 1
+ *
+ * Sends one GET LBA STATUS (SBC-3). If the extents don't reach the end of the range, call it again
+ * for the rest: each call makes progress. Another initiator may change the state at any time.
+ *
+ * Return: number of extents, 0 if @bytes is 0; -EOPNOTSUPP (the LUN doesn't know the command: all
+ * blocks may hold data); -EPROTO (the answer does not begin at @offset).
+ */
+int vscsi_sync_get_extents(struct vscsi_lun *lun, uint64_t bytes, uint64_t offset,
+			   struct vscsi_extent *out, unsigned max);
+
 /**
  * vscsi_sync_command - Send any SCSI command and wait for it
  * @lun: the LUN, also one opened with VSCSI_LUN_NO_PROBE
  * @command: the command, its segments in any memory; never split
  * @completion: receives how it ended, including sense; may be NULL. Written only if the command
  *	was sent and has completed
+ *
+ * What the device transferred is in @command->in, also if the command failed with a SCSI status;
+ * the rest of a short transfer reads as zeros.
  *
  * With @command->timeout_ms 0 the call waits at most vscsi_dev_opts.timeout_ms. With a limit of its
  * own the command is aborted after that, as described in device.h, "Timeouts of requests", and the

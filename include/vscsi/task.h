@@ -43,8 +43,9 @@ int vscsi_abort(struct vscsi_queue *queue, uint64_t user_data);
  * flight when this was called and the reset cuts them short. Until then their buffers belong to the
  * device. Any thread. Waits at most vscsi_dev_opts.timeout_ms.
  *
- * Return: 0; -EOPNOTSUPP (the device refuses the function); -ENODEV; -EBUSY (the device is busy, or
- * has answered none of the functions sent before); -ETIMEDOUT; -EIO (any other answer); -EPROTO
+ * Return: 0; -EOPNOTSUPP (the device refuses the function, or is a vhost-scsi one, where requests
+ * that a reset cuts short look as if they had been executed); -ENODEV; -EBUSY (the device is busy,
+ * or has answered none of the functions sent before); -ETIMEDOUT; -EIO (any other answer); -EPROTO
  * (the device broke the rules of the ring); -ENOTCONN (it failed or is reconnecting).
  */
 int vscsi_lun_reset(struct vscsi_lun *lun);

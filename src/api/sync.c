@@ -9,6 +9,9 @@
 #include "device/device.h"
 #include "queue/call.h"
 #include "queue/explain.h"
+#include "scsi/cdb.h"
+#include "scsi/lba_status.h"
+#include "scsi/sense.h"
 #include "util/error.h"
 #include "util/export.h"
 #include "util/options.h"
@@ -413,13 +416,69 @@ static int sync_command(struct vscsi_lun *lun, const struct vscsi_command *user,
 	call->out = command.out;
 	call->out_count = command.out_count;
 	call_copy_out(call);
+	/* The memory had other users, and a short transfer leaves some of it as it was. */
+	if (bytes > out)
+		memset(call->data + out, 0, bytes - out);
 	err = run(call, prepare_command, &part);
-	if (!err)
+	/* Data may come with a failure too, such as a recovered or a medium error. */
+	if (!err || (call->completion.result && !call->completion.response))
 		copy_in(command.in, command.in_count, call->data + out);
 	/* One that could not be sent has none: the call's error is all there is. */
 	if (completion && (!err || call->completion.result))
 		*completion = call->completion;
 	return conclude_after(lun, call, err, "command", time_for(lun->dev, &command));
+}
+
+/* Runs of one GET LBA STATUS: more than the devices known here send at once, and 2 KiB. */
+#define MAX_RUNS 127u
+
+EXPORT int vscsi_sync_get_extents(struct vscsi_lun *lun, uint64_t bytes, uint64_t offset,
+				  struct vscsi_extent *out, unsigned max)
+{
+	uint8_t data[SCSI_LBA_STATUS_LEN(MAX_RUNS)] = {0};
+	const struct iovec in = {.iov_base = data, .iov_len = sizeof(data)};
+	struct vscsi_command command = {
+		.size = sizeof(command), .cdb_len = SCSI_CDB_LEN, .in = &in, .in_count = 1};
+	struct scsi_lba_run runs[MAX_RUNS];
+	struct vscsi_completion completion = {0};
+	int count;
+	int i;
+
+	error_enter(__func__);
+	count = check_range(lun, bytes, offset);
+	if (!count && !max)
+		count = error_set(-EINVAL, "no room for an extent");
+	if (count || !bytes)
+		return count;
+	scsi_cdb_get_lba_status(command.cdb, offset / lun->io.block_size, sizeof(data));
+	count = sync_command(lun, &command, &completion);
+	/* An unknown service action is an invalid field. */
+	if (count && completion.sense_key == SCSI_KEY_ILLEGAL_REQUEST && completion.asc == 0x24)
+		count = error_set(-EOPNOTSUPP, "LUN %u:%u doesn't know GET LBA STATUS",
+				  lun->info.target, lun->info.lun);
+	if (!count) {
+		count = scsi_lba_status_parse(data, sizeof(data) - completion.residual,
+					      offset / lun->io.block_size, runs,
+					      max < MAX_RUNS ? max : MAX_RUNS);
+		if (count < 0)
+			error_set(count,
+				  "GET LBA STATUS on LUN %u:%u: the answer doesn't begin at block "
+				  "%llu",
+				  lun->info.target, lun->info.lun,
+				  (unsigned long long)(offset / lun->io.block_size));
+	}
+	for (i = 0; i < count && bytes; i++) {
+		const uint64_t whole = runs[i].blocks * lun->io.block_size;
+
+		out[i] = (struct vscsi_extent){
+			.offset = offset,
+			.bytes = whole < bytes ? whole : bytes,
+			.state = runs[i].status,
+		};
+		offset += out[i].bytes;
+		bytes -= out[i].bytes;
+	}
+	return count < 0 ? count : i;
 }
 
 EXPORT int vscsi_sync_command(struct vscsi_lun *lun, const struct vscsi_command *command,

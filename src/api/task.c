@@ -101,6 +101,11 @@ EXPORT int vscsi_lun_reset(struct vscsi_lun *lun)
 	if (io_lun_state(&lun->io) == LUN_GONE)
 		return error_set(-ENODEV, "LUN %u:%u is gone, or is another one now; close it",
 				 lun->io.target, lun->io.number);
+	if (!device_resets_luns(lun->dev))
+		return error_set(-EOPNOTSUPP,
+				 "%s devices don't say which requests a reset of their LUN cut "
+				 "short; use vscsi_dev_reset()",
+				 virtio_scheme(&lun->dev->virtio));
 	return reset_result(run(lun->dev, VIRTIO_SCSI_T_TMF_LOGICAL_UNIT_RESET, lun->io.target,
 				lun->io.number));
 }

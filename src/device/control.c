@@ -23,12 +23,19 @@
 #define TMF_SLOT(tmf)     ((unsigned)(tmf) % TMF_SLOTS)
 #define TMF_NAME(uses, i) ((int)(((uses) % (INT_MAX / TMF_SLOTS)) * TMF_SLOTS + (i)))
 
-/* One function in DMA memory: what the device reads, then what it writes, in lines of their own. */
+/*
+ * One function in DMA memory: what the device reads, then what it writes, in lines of their own.
+ * Linux's vhost-scsi answers a function for a target that isn't there with the response of a
+ * command, although the descriptor has a byte: there is room for it.
+ */
 struct tmf_slot {
 	struct virtio_scsi_ctrl_tmf_req request;
 	char pad[CACHE_LINE - sizeof(struct virtio_scsi_ctrl_tmf_req)];
-	struct virtio_scsi_ctrl_tmf_resp response;
-	char pad2[CACHE_LINE - sizeof(struct virtio_scsi_ctrl_tmf_resp)];
+	union {
+		struct virtio_scsi_ctrl_tmf_resp response;
+		struct virtio_scsi_cmd_resp command_response;
+		char lines[2 * CACHE_LINE];
+	};
 };
 
 /**
@@ -211,8 +218,11 @@ static int find_free(const struct control *control, bool abort)
 		    (found < 0 || task->sent_ms <= control->tasks[found].sent_ms))
 			found = (int)i;
 	}
-	/* Aborts leave slots for what is stronger, even when the device answers none of them. */
-	return abort && aborts >= control->slots / 2 ? -EBUSY : found;
+	/*
+	 * Aborts leave slots for what is stronger, even when the device answers none of them; a
+	 * single slot serves both.
+	 */
+	return abort && aborts >= (control->slots + 1) / 2 ? -EBUSY : found;
 }
 
 /* Puts a function into a slot and shows it to the device. */

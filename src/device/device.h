@@ -23,9 +23,16 @@
  *                             |                                               |
  *                             | broke a rule, can't be reconnected            | recovery_ms expired
  *                             |                                               | or lacks something
- *                             +---------------> FAILED <----------------------+
+ *                             +-----------------> FAILING <-------------------+
+ *                                                    |
+ *                                                    | it can't reach memory any more
+ *                                                    v
+ *                                                 FAILED
  *
- *   STARTING --> FAILED, when vscsi_dev_open() fails; any state --> CLOSED, by vscsi_dev_close()
+ * FAILING is left at once, except by a device that can't be cut off from memory (@cut_off of struct
+ * transport_ops): what that has in flight ends when it is FAILED.
+ *
+ *   STARTING --> CLOSED, when vscsi_dev_open() fails; any state --> CLOSED, by vscsi_dev_close()
  */
 #ifndef DEVICE_DEVICE_H
 #define DEVICE_DEVICE_H
@@ -60,6 +67,7 @@ enum dev_state {
 	DEV_STARTING,
 	DEV_RUNNING,
 	DEV_RECONNECTING,
+	DEV_FAILING,
 	DEV_FAILED,
 	DEV_CLOSED,
 };
@@ -99,7 +107,7 @@ struct control;
  * @check_at_ms: when the connection is to be checked next
  * @config_stale: the configuration space has changed and was not read again yet
  * @handles: queues that the application has open
- * @failure: why it is FAILED
+ * @failure: why it is FAILING or FAILED
  */
 struct vscsi_dev {
 	_Atomic uint32_t state;
@@ -146,23 +154,26 @@ static inline bool device_running(const struct vscsi_dev *dev)
 	return device_state(dev) == DEV_RUNNING;
 }
 
-/* Whether it is FAILED. */
+/* Whether it is of no use any more: FAILING at least. */
 static inline bool device_failed(const struct vscsi_dev *dev)
 {
-	return device_state(dev) >= DEV_FAILED;
+	return device_state(dev) >= DEV_FAILING;
 }
 
 /* Changes the state. Locked. The one place where it changes. */
 void device_set_state(struct vscsi_dev *dev, enum dev_state to);
 
 /**
- * device_fail - Make a device FAILED, permanently
+ * device_fail - Make a device FAILING, and FAILED if it can be cut off at once, permanently
  * @why: the rule that it broke, or what else happened, for the error text
  *
- * Cuts the device off first, then changes the states: a thread that sees that may take buffers
- * back. Locked. Nothing happens when it has failed before.
+ * Cuts the device off first, then changes the states of queues: a thread that sees that may take
+ * buffers back. Locked. Nothing happens when it has failed before.
  */
 void device_fail(struct vscsi_dev *dev, const char *why);
+
+/* Makes a FAILING device FAILED, if it can't reach memory any more. Locked. Never waits. */
+void device_let_go(struct vscsi_dev *dev);
 
 /**
  * device_shutdown - vscsi_dev_shutdown()
@@ -181,6 +192,12 @@ int device_check(const struct vscsi_dev *dev);
 static inline bool device_can_reconnect(struct vscsi_dev *dev)
 {
 	return dev->opts.recovery != VSCSI_RECOVERY_OFF && virtio_can_reopen(&dev->virtio);
+}
+
+/* Whether its LUNs can be reset: else only the device as a whole. */
+static inline bool device_resets_luns(const struct vscsi_dev *dev)
+{
+	return virtio_resets_luns(&dev->virtio);
 }
 
 /**

@@ -36,6 +36,8 @@ static const char *try_stronger(struct vscsi_dev *dev, struct ioq *ioq, struct s
 		timeout_cancel(ioq, slot);
 		return NULL;
 	}
+	if (!device_resets_luns(dev))
+		return "a request took too long, and ABORT TASK doesn't help";
 	if (timer->step >= STEP_RESET)
 		return "a request took too long and came back neither by ABORT TASK nor by a "
 		       "reset of its LUN";

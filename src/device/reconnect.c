@@ -97,6 +97,7 @@ static void fail_unstable(struct vscsi_dev *dev, const char *why)
 void reconnect_begin(struct vscsi_dev *dev, const char *why, enum inflight_policy best, bool stop)
 {
 	struct reconnect *reconnect = &dev->reconnect;
+	enum start_stop how = START_STOPPED;
 	uint64_t left;
 
 	if (!device_can_reconnect(dev)) {
@@ -115,10 +116,12 @@ void reconnect_begin(struct vscsi_dev *dev, const char *why, enum inflight_polic
 		best = INFLIGHT_REPORT;
 	if (!stop)
 		virtio_disconnect(&dev->virtio);
-	queue_set_lose(&dev->queues, best, stop);
+	if (stop || !virtio_cut_off(&dev->virtio))
+		how = stop ? START_RESET : START_CUT_OFF;
+	queue_set_lose(&dev->queues, best, how != START_STOPPED);
 	lun_table_suspect_all(&dev->luns);
 	start_begin(dev);
-	dev->start.stop = stop;
+	dev->start.stop = how;
 	set_limits(reconnect, left);
 	device_set_state(dev, DEV_RECONNECTING);
 	queue_set_wake(&dev->queues);
@@ -203,7 +206,7 @@ void reconnect_advance(struct vscsi_dev *dev)
 	char why[128];
 	int err;
 
-	if (!reconnect->trying && !dev->start.stop && now < reconnect->due_ms)
+	if (!reconnect->trying && dev->start.stop == START_STOPPED && now < reconnect->due_ms)
 		return;
 	if (!reconnect->trying)
 		reconnect->began_ms = now;

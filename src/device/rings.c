@@ -10,6 +10,7 @@
 #include "device/events.h"
 #include "device/rings.h"
 #include "util/error.h"
+#include "util/log.h"
 
 /*
  * More entries were not faster: with 32 reads in flight 55 million reads a second with 128 and with
@@ -19,6 +20,10 @@
 
 /* Control and event queue: a few functions, and 10 to 15 buffers are enough (5.6.6.3). */
 #define OTHER_QUEUE_SIZE 16u
+
+/* Entries of the smallest rings that are of use: a function takes two, a request four. */
+#define LEAST_OTHER   2u
+#define LEAST_REQUEST 4u
 
 /* One request queue for each CPU that we may use, and the one that is kept for sharing. */
 static unsigned useful_queues(void)
@@ -47,15 +52,16 @@ static int count_available(struct vscsi_dev *dev)
 
 static int choose_size(struct vscsi_dev *dev, unsigned index, uint32_t most, unsigned *out)
 {
+	unsigned fewest = index < VQ_REQUEST ? LEAST_OTHER : LEAST_REQUEST;
 	int max = virtio_queue_max(&dev->virtio, index);
 	uint32_t size = pow2_floor(max > 0 ? (uint32_t)max : 0);
 
 	if (max < 0)
 		return max;
 	*out = least(size, most);
-	if (*out > RING_MAX_SIZE || *out < 4)
-		return error_set(-EPROTO, "request queue %u has room for %d entries",
-				 index - VQ_REQUEST, max);
+	if (*out > RING_MAX_SIZE || *out < fewest)
+		return error_set(-EPROTO, "virtqueue %u has room for %d entries and needs %u",
+				 index, max, fewest);
 	return 0;
 }
 
@@ -72,11 +78,16 @@ static int create_other_queues(struct vscsi_dev *dev)
 {
 	const bool same = dev->opts.recovery == VSCSI_RECOVERY_EXACT &&
 			  queue_set_has(&dev->queues, VIRTIO_F_RING_PACKED);
-	unsigned size = OTHER_QUEUE_SIZE;
-	int err = same ? choose_size(dev, VQ_REQUEST, wanted_size(dev), &size) : 0;
+	unsigned most = OTHER_QUEUE_SIZE;
+	unsigned size;
+	int err = same ? choose_size(dev, VQ_REQUEST, wanted_size(dev), &most) : 0;
 
 	if (!err)
+		err = choose_size(dev, VQ_CONTROL, most, &size);
+	if (!err)
 		err = control_create(dev, size);
+	if (!err)
+		err = choose_size(dev, VQ_EVENT, most, &size);
 	return err ? err : events_create(dev, size);
 }
 
@@ -109,7 +120,10 @@ int rings_create(struct vscsi_dev *dev)
 	if (available < 0)
 		return available;
 	set->count = set->usable = least((unsigned)available, wanted);
+	if (dev->opts.queues > set->count)
+		log_info("the device has %u request queues, not %u", set->count, dev->opts.queues);
 	set->transport = dev->virtio.transport;
+	set->no_used_len = set->transport->ops->no_used_len;
 	set->features = dev->virtio.features;
 	set->seg_max = dev->limits.seg_max;
 	set->max_segs = dev->opts.max_segs;
@@ -176,19 +190,19 @@ static int check_count(struct vscsi_dev *dev, unsigned available)
 
 static int check_sizes(struct vscsi_dev *dev)
 {
-	const struct queue_set *set = &dev->queues;
 	unsigned i;
 
-	for (i = 0; i < set->usable; i++) {
-		int max = virtio_queue_max(&dev->virtio, VQ_REQUEST + i);
+	for (i = 0; i < VQ_REQUEST + dev->queues.usable; i++) {
+		unsigned size = rings_at(dev, i)->size;
+		int max = virtio_queue_max(&dev->virtio, i);
 
 		if (max < 0)
 			return max;
-		if ((unsigned)max < set->ioqs[0]->vq.size)
+		if ((unsigned)max < size)
 			return error_set(-EOPNOTSUPP,
-					 "it came back with %d entries in request queue %u, and %u "
-					 "are in use",
-					 max, i, set->ioqs[0]->vq.size);
+					 "it came back with %d entries in virtqueue %u, and %u are "
+					 "in use",
+					 max, i, size);
 	}
 	return 0;
 }

@@ -22,27 +22,40 @@ void start_begin(struct vscsi_dev *dev)
 	dev->start.ring = 0;
 }
 
+static int reset(struct vscsi_dev *dev)
+{
+	int err = virtio_reset(&dev->virtio);
+
+	if (err != -EBUSY)
+		return err;
+	/* The configuration is being read: its answer comes first. */
+	if (config_read(dev) == -EINPROGRESS)
+		return -EINPROGRESS;
+	return virtio_reset(&dev->virtio);
+}
+
 /*
  * A device that is lost but connected may still write to buffers: it is stopped first (virtio 1.4,
- * 3.3.1). One that doesn't stop is disconnected, which is all that can be done.
+ * 3.3.1). One that doesn't stop is disconnected, which is all that can be done; it is waited for
+ * where that doesn't cut it off.
  */
 static int stop(struct vscsi_dev *dev)
 {
-	int err;
+	int err = 0;
 
-	if (!dev->start.stop)
+	if (dev->start.stop == START_STOPPED)
 		return 0;
-	err = virtio_reset(&dev->virtio);
-	/* The configuration is being read: its answer comes first. */
-	if (err == -EBUSY && config_read(dev) == -EINPROGRESS)
-		return -EINPROGRESS;
-	if (err == -EBUSY)
-		err = virtio_reset(&dev->virtio);
+	if (dev->start.stop == START_RESET)
+		err = reset(dev);
 	if (err == -EINPROGRESS)
 		return err;
-	if (err)
+	if (err) {
 		virtio_disconnect(&dev->virtio);
-	dev->start.stop = false;
+		dev->start.stop = START_CUT_OFF;
+	}
+	if (dev->start.stop == START_CUT_OFF && !virtio_cut_off(&dev->virtio))
+		return -EINPROGRESS;
+	dev->start.stop = START_STOPPED;
 	queue_set_stopped(&dev->queues);
 	queue_set_wake(&dev->queues);
 	return 0;

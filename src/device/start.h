@@ -12,17 +12,24 @@
 
 struct vscsi_dev;
 
+/* struct start.stop */
+enum start_stop {
+	START_STOPPED, /* nothing: it can't reach memory any more */
+	START_RESET,   /* it is reset */
+	START_CUT_OFF, /* it is disconnected, and may still reach memory: virtio_cut_off() tells */
+};
+
 /**
  * struct start - A run of the sequence
  * @where: address to connect to, while opening
  * @step: index of the step that is next; @ring: of the ring that is started next, within its step
- * @stop: the old connection is there: the device on it is to be stopped first
+ * @stop: what is to be done first about the device on the old connection
  */
 struct start {
 	const char *where;
 	unsigned step;
 	unsigned ring;
-	bool stop;
+	enum start_stop stop;
 };
 
 /*

@@ -12,9 +12,10 @@
 
 /* Which changes there are: the diagram of device.h. */
 static const uint8_t next_states[] = {
-	[DEV_STARTING] = 1u << DEV_RUNNING | 1u << DEV_FAILED | 1u << DEV_CLOSED,
-	[DEV_RUNNING] = 1u << DEV_RECONNECTING | 1u << DEV_FAILED | 1u << DEV_CLOSED,
-	[DEV_RECONNECTING] = 1u << DEV_RUNNING | 1u << DEV_FAILED | 1u << DEV_CLOSED,
+	[DEV_STARTING] = 1u << DEV_RUNNING | 1u << DEV_CLOSED,
+	[DEV_RUNNING] = 1u << DEV_RECONNECTING | 1u << DEV_FAILING | 1u << DEV_CLOSED,
+	[DEV_RECONNECTING] = 1u << DEV_RUNNING | 1u << DEV_FAILING | 1u << DEV_CLOSED,
+	[DEV_FAILING] = 1u << DEV_FAILED | 1u << DEV_CLOSED,
 	[DEV_FAILED] = 1u << DEV_CLOSED,
 	[DEV_CLOSED] = 0,
 };
@@ -34,13 +35,27 @@ void device_fail(struct vscsi_dev *dev, const char *why)
 		return;
 	snprintf(dev->failure, sizeof(dev->failure), "%s", why);
 	log_error("the device is lost: %s", why);
-	/* Before anybody may take buffers back. */
 	virtio_disconnect(&dev->virtio);
+	/* Until it can't access buffers any more. */
+	queue_set_lose(&dev->queues, INFLIGHT_REPORT, true);
+	device_set_state(dev, DEV_FAILING);
+	device_let_go(dev);
+	if (device_state(dev) == DEV_FAILING) {
+		log_warn("requests in flight can't be taken back from the device: they end, and "
+			 "their buffers are free, when all have come back");
+		queue_set_wake(&dev->queues);
+	}
+	if (was_running)
+		events_note(dev, VSCSI_EVENT_LOST);
+}
+
+void device_let_go(struct vscsi_dev *dev)
+{
+	if (!virtio_cut_off(&dev->virtio))
+		return;
 	device_set_state(dev, DEV_FAILED);
 	queue_set_kill(&dev->queues);
 	queue_set_wake(&dev->queues);
-	if (was_running)
-		events_note(dev, VSCSI_EVENT_LOST);
 }
 
 void device_shutdown(struct vscsi_dev *dev)

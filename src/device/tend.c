@@ -145,6 +145,8 @@ void device_tend_locked(struct vscsi_dev *dev)
 		if (device_running(dev))
 			tend_running(dev, now);
 	}
+	if (device_state(dev) == DEV_FAILING)
+		device_let_go(dev);
 	if (dev->virtio.transport)
 		virtio_set_wait(&dev->virtio, true);
 }
@@ -192,6 +194,8 @@ unsigned device_next_ms(struct vscsi_dev *dev, struct vscsi_queue *queue, unsign
 		other = reconnect_next_ms(dev, now);
 		next = other < next ? other : next;
 	}
+	if (device_state(dev) == DEV_FAILING)
+		next = CHECK_MS < next ? CHECK_MS : next;
 	/* Answers come on a handle of the library, on which no thread sleeps. */
 	if (device_running(dev) && lun_table_doubts(&dev->luns)) {
 		other = lun_table_pause(&dev->luns, now) ? 1 : 0;

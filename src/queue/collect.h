@@ -33,7 +33,7 @@ static inline bool is_good(struct ioq *ioq, const struct slot *slot,
 		return true;
 	if (used_len >= RESPONSE_LEAST)
 		return false;
-	ioq_count_error(ioq);
+	ioq_count_short(ioq);
 	return true;
 }
 

@@ -420,7 +420,7 @@ bool slot_decode(struct ioq *ioq, struct slot *slot, struct vscsi_completion *ou
 	if (resp.response == RESPONSE_UNWRITTEN)
 		return decode_unwritten(ioq, slot, out);
 	if (slot->used_len < RESPONSE_LEAST)
-		ioq_count_error(ioq);
+		ioq_count_short(ioq);
 	out->status = resp.status;
 	out->status_qualifier = le16toh(resp.status_qualifier);
 	sense = copy_sense(ioq, slot, le32toh(resp.sense_len), out, &decoded) ? &decoded : NULL;

@@ -163,6 +163,7 @@ struct ioq {
  *	application wants it, 0: as many as fit
  * @scan_ms: interval between looks for late requests; 0: nothing has a time limit
  * @report: requests that may have been executed are never sent again
+ * @no_used_len: as in struct transport_ops
  * @replayed: requests that were in flight when the device reconnected and are not returned yet
  * @answered: it has answered one of them
  * @zeroes: a block of zeros in DMA memory, for WRITE SAME
@@ -183,6 +184,7 @@ struct queue_set {
 	uint32_t max_segs;
 	_Atomic uint32_t scan_ms;
 	bool report;
+	bool no_used_len;
 	atomic_uint replayed;
 	atomic_bool answered;
 	void *zeroes;
@@ -260,6 +262,13 @@ static inline void ioq_count_error(struct ioq *ioq)
 	uint64_t errors = atomic_load_explicit(&ioq->errors, memory_order_relaxed);
 
 	atomic_store_explicit(&ioq->errors, errors + 1, memory_order_relaxed);
+}
+
+/* Counts a used length too short for any response, where the device gives lengths at all. */
+static inline void ioq_count_short(struct ioq *ioq)
+{
+	if (!ioq->set->no_used_len)
+		ioq_count_error(ioq);
 }
 
 /* Whether a feature was negotiated. Any thread, also while the device is away. */

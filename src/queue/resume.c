@@ -53,7 +53,8 @@ static bool is_undecided(const struct ioq *ioq)
 /*
  * Whether a used entry can be what a device wrote that had executed the request, and not what was
  * left of the ring when it died: it has written a response, and no more than there is room for.
- * Inside a batch of a device that works in order the batch's length counts.
+ * Inside a batch of a device that works in order the batch's length counts; where the transport's
+ * devices give no lengths, only the response does.
  */
 static bool is_plausible(const struct ioq *ioq, const struct slot *slot, uint32_t used_len)
 {
@@ -63,9 +64,11 @@ static bool is_plausible(const struct ioq *ioq, const struct slot *slot, uint32_
 
 	if (slot->expect > room)
 		room = slot->expect;
-	if (len < RESPONSE_LEAST || len == RING_LEN_UNKNOWN)
+	if (slot_response(slot)->response == RESPONSE_UNWRITTEN)
 		return false;
-	return (!known || len <= room) && slot_response(slot)->response != RESPONSE_UNWRITTEN;
+	if (len < RESPONSE_LEAST || len == RING_LEN_UNKNOWN)
+		return ioq->set->no_used_len;
+	return !known || len <= room;
 }
 
 /*

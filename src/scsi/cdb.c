@@ -78,6 +78,14 @@ void scsi_cdb_read_capacity_16(uint8_t cdb[SCSI_CDB_LEN])
 	put_be32(cdb + 10, SCSI_READ_CAPACITY_16_LEN);
 }
 
+void scsi_cdb_get_lba_status(uint8_t cdb[SCSI_CDB_LEN], uint64_t lba, uint32_t alloc)
+{
+	begin(cdb, SCSI_SERVICE_IN_16);
+	cdb[1] = SCSI_SA_GET_LBA_STATUS;
+	put_be64(cdb + 2, lba);
+	put_be32(cdb + 10, alloc);
+}
+
 void scsi_cdb_report_luns(uint8_t cdb[SCSI_CDB_LEN], uint8_t select_report, uint32_t alloc)
 {
 	begin(cdb, SCSI_REPORT_LUNS);

@@ -33,8 +33,9 @@
 #define SCSI_SERVICE_IN_16     0x9eu
 #define SCSI_REPORT_LUNS       0xa0u
 
-/* Service action of SCSI_SERVICE_IN_16. */
+/* Service actions of SCSI_SERVICE_IN_16. */
 #define SCSI_SA_READ_CAPACITY_16 0x10u
+#define SCSI_SA_GET_LBA_STATUS   0x12u
 
 /* Flags of scsi_cdb_write_same(). */
 #define SCSI_WS_UNMAP (1u << 0) /* the device may unmap the blocks */
@@ -173,6 +174,9 @@ void scsi_cdb_read_capacity_10(uint8_t cdb[SCSI_CDB_LEN]);
 
 /* READ CAPACITY(16), with allocation length SCSI_READ_CAPACITY_16_LEN. */
 void scsi_cdb_read_capacity_16(uint8_t cdb[SCSI_CDB_LEN]);
+
+/* GET LBA STATUS from @lba on: see lba_status.h. */
+void scsi_cdb_get_lba_status(uint8_t cdb[SCSI_CDB_LEN], uint64_t lba, uint32_t alloc);
 
 /* REPORT LUNS; @alloc is at least 16: devices reject less. */
 void scsi_cdb_report_luns(uint8_t cdb[SCSI_CDB_LEN], uint8_t select_report, uint32_t alloc);

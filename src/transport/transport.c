@@ -7,6 +7,7 @@
 #include "transport/pci/pci.h"
 #include "transport/transport.h"
 #include "transport/vfio_user/vfio_user.h"
+#include "transport/vhost_scsi/vhost_scsi.h"
 #include "transport/vhost_user/vhost_user.h"
 #include "util/bits.h"
 #include "util/error.h"
@@ -15,6 +16,7 @@ static const struct transport_ops *const transports[] = {
 	&vhost_user_ops,
 	&pci_ops,
 	&vfio_user_ops,
+	&vhost_scsi_ops,
 };
 
 const struct transport_ops *transport_find(const char *address)
@@ -61,7 +63,7 @@ int transport_open(const char *address, const struct transport_opts *opts, struc
 	if (!ops)
 		return error_set(-EINVAL,
 				 "no transport for address \"%s\"; it must begin with "
-				 "vhost-user:, vfio-user: or pci:",
+				 "vhost-user:, vfio-user:, pci: or vhost-scsi:",
 				 address);
 	return ops->open(strchr(address, ':') + 1, opts, out);
 }

@@ -27,6 +27,10 @@
  *
  * The time limit of an answer counts from when the message was begun; each call looks at it. open()
  * always waits.
+ *
+ * A device in the running kernel lets nothing be taken back from a request that it has begun: over
+ * vhost-scsi a reset, mem_map(), mem_unmap() and close() wait, without limit, until all of those
+ * have ended. While calls may not wait, a reset is in progress for as long as that takes.
  */
 #ifndef TRANSPORT_TRANSPORT_H
 #define TRANSPORT_TRANSPORT_H
@@ -127,6 +131,9 @@ static inline size_t transport_device_bytes(const struct transport_queue *queue)
  * @scheme: what an address begins with, without the colon
  * @features: virtio feature bits that may be negotiated over it at all (virtio 1.4, 2.2.1)
  * @needs: those of them without which it can't work
+ * @no_used_len: the device says 0 for every used length (virtio 1.4, 2.7.8.3), which is no fault
+ *	then; what it wrote is told by the response alone
+ * @no_lun_reset: what a reset of a LUN cuts short ends as if it had succeeded, so none is sent
  * @protocol_features, @protocol_feature_count: features of its own protocol
  * @options: names of the options of an address that only some transports have and this one does,
  *	besides @protocol_features; NULL at the end
@@ -141,6 +148,8 @@ static inline size_t transport_device_bytes(const struct transport_queue *queue)
  *	reopen(), close(), hand_back() and the calls about descriptors may follow. A PCI function no
  *	longer reaches memory. A vhost-user back-end that is alive does until it notices the end,
  *	and may finish what it had begun: where that matters, and it answers, reset it first
+ * @cut_off: after disconnect(): whether the device can't reach memory any more. Never waits. While
+ *	it still can, buffers stay with it, and this is asked again. NULL: disconnect() cuts it off
  * @wait_ready: sleep until the operation in progress can go on, or for @timeout_ms, without limit
  *	when that is negative; never beyond the time limit of the answer that it waits for. It may
  *	return earlier. 0, or a negative errno when sleeping failed. NULL where nothing ever waits
@@ -192,6 +201,8 @@ struct transport_ops {
 	const char *scheme;
 	uint64_t features;
 	uint64_t needs;
+	bool no_used_len;
+	bool no_lun_reset;
 	const struct transport_feature *protocol_features;
 	unsigned protocol_feature_count;
 	const char *const *options;
@@ -199,6 +210,7 @@ struct transport_ops {
 	void (*close)(struct transport *t);
 	void (*abandon)(struct transport *t);
 	void (*disconnect)(struct transport *t);
+	bool (*cut_off)(struct transport *t);
 	int (*wait_ready)(struct transport *t, int timeout_ms);
 	bool (*can_reopen)(struct transport *t);
 	int (*reopen)(struct transport *t);

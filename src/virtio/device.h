@@ -129,10 +129,27 @@ static inline int virtio_wait_ready(struct virtio_dev *dev, int timeout_ms)
 /**
  * virtio_disconnect - Cut the device off at once and forget what is in progress
  *
- * Doesn't wait. Only virtio_reopen(), virtio_hand_back() and virtio_close() may follow. Whether the
- * device has let go of memory then depends on the transport, see transport/transport.h.
+ * Doesn't wait. Only virtio_cut_off(), virtio_reopen(), virtio_hand_back() and virtio_close() may
+ * follow.
  */
 void virtio_disconnect(struct virtio_dev *dev);
+
+/*
+ * Whether a disconnected device can't reach memory any more, see @cut_off of struct transport_ops.
+ * Doesn't wait.
+ */
+static inline bool virtio_cut_off(struct virtio_dev *dev)
+{
+	const struct transport_ops *ops = dev->transport->ops;
+
+	return !ops->cut_off || ops->cut_off(dev->transport);
+}
+
+/* Whether LUNs can be reset, see @no_lun_reset of struct transport_ops. */
+static inline bool virtio_resets_luns(const struct virtio_dev *dev)
+{
+	return !dev->transport->ops->no_lun_reset;
+}
 
 /* Whether virtio_reopen() is possible. */
 static inline bool virtio_can_reopen(struct virtio_dev *dev)

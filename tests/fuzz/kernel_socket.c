@@ -183,8 +183,12 @@ ssize_t __wrap_recvmsg(int fd, struct msghdr *msg, int flags)
 		return __real_recvmsg(fd, msg, flags);
 	from = object->inbox;
 	msg->msg_flags = 0;
-	if (!from->len)
-		return is_over(object) ? 0 : fail(EAGAIN);
+	if (!from->len && !is_over(object))
+		return fail(EAGAIN);
+	if (!from->len) {
+		msg->msg_controllen = 0;
+		return 0;
+	}
 	most = readable(from);
 	for (i = 0; i < msg->msg_iovlen && n < most; i++) {
 		size_t len = msg->msg_iov[i].iov_len;

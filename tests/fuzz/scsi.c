@@ -3,10 +3,13 @@
  * What a logical unit says of itself: INQUIRY, VPD pages, capacities, REPORT LUNS, mode pages and
  * sense data. The first byte chooses the parser, the rest is its data.
  */
+#include <errno.h>
+
 #include "fuzz.h"
 
 #include "scsi/capacity.h"
 #include "scsi/inquiry.h"
+#include "scsi/lba_status.h"
 #include "scsi/lun_addr.h"
 #include "scsi/mode.h"
 #include "scsi/report_luns.h"
@@ -111,10 +114,30 @@ static void fuzz_vpd(const uint8_t *data, size_t len)
 	scsi_vpd_parse_provisioning(data, len, &provisioning);
 }
 
+/* The first eight bytes are the block that was asked for. */
+static void fuzz_lba_status(const uint8_t *data, size_t len)
+{
+	struct scsi_lba_run runs[4];
+	uint64_t lba;
+	int count;
+
+	if (len < sizeof(lba))
+		return;
+	memcpy(&lba, data, sizeof(lba));
+	count = scsi_lba_status_parse(data + sizeof(lba), len - sizeof(lba), lba, runs, 4);
+	MUST(count == -EPROTO || (count > 0 && count <= 4));
+	for (; count > 0; count--) {
+		MUST(runs[count - 1].blocks && runs[count - 1].status <= SCSI_LBA_ANCHORED);
+		MUST(count == 1 || runs[count - 1].status != runs[count - 2].status);
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static void (*const parsers[])(const uint8_t *, size_t) = {
-		fuzz_inquiry, fuzz_capacity, fuzz_report_luns, fuzz_mode, fuzz_sense, fuzz_vpd};
+	static void (*const parsers[])(const uint8_t *, size_t) = {fuzz_inquiry,     fuzz_capacity,
+								   fuzz_report_luns, fuzz_mode,
+								   fuzz_sense,       fuzz_vpd,
+								   fuzz_lba_status};
 
 	if (size)
 		parsers[data[0] % (sizeof(parsers) / sizeof(parsers[0]))](data + 1, size - 1);

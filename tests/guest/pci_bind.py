@@ -48,6 +48,8 @@ def arguments():
         name = f"disk-{number}.img"
         with open(name, "wb") as file:
             file.truncate(size)
+            # What is copied from one function of the group to the other.
+            file.write(os.urandom(4 * MIB) if number == len(FUNCTIONS) else b"")
         found += disk_arguments(f"scsi{number}", f"d{number}", name)
     return found
 
@@ -175,7 +177,10 @@ def main():
     check_list()
     check_features()
     assert host.of("KEPT") == ["written through the kernel's driver"], host.of("KEPT")
-    assert "USED_BY_USER" in host.said and len(host.of("REFUSED")) == 10, host.said
+    assert "USED_BY_USER" in host.said and len(host.of("REFUSED")) == 11, host.said
+    left, right = (pathlib.Path(f"disk-{len(FUNCTIONS) + number}.img").read_bytes()[:4 * MIB]
+                   for number in (0, 1))
+    assert "COPIED" in host.said and left == right, "the functions of a group differ"
     check_notifications(host)
     return 0
 

@@ -120,10 +120,17 @@ not_bound() {
 	return 1
 }
 
-# Both functions below a conventional PCI bridge are in one group.
+# Both functions below a conventional PCI bridge are in one group, which one program can use.
 share_group() {
 	refused 5 "$left shares IOMMU group" vscsi-bind take $left
 	vscsi-bind take $left $right || fail "taking both"
+	pci_app pair pci:$left pci:$right || fail "both in one program"
+	pci_app keep pci:$left </tmp/end >/tmp/kept &
+	exec 7>/tmp/end
+	await grep OPEN /tmp/kept
+	refused 1 "$right is in use: another program" vscsi-info pci:$right
+	exec 7>&-
+	wait $!
 	vscsi-bind give-back $right || fail "giving one back"
 	refused 1 "with $right, which is bound to virtio-pci" vscsi-info pci:$left
 }

@@ -106,7 +106,7 @@ static void features_off_in_library(void **state)
 	}
 	works_without(f, NULL);
 	for (i = 0; i < ARRAY_LEN(features); i++)
-		assert_true(in_use(f, &features[i]));
+		assert_int_equal(in_use(f, &features[i]), !target_lacks(features[i].name));
 }
 
 static void features_with_polling_target(void **state)
@@ -149,6 +149,8 @@ static void required_feature_offered(void **state)
 	unsigned i;
 
 	for (i = 0; i < ARRAY_LEN(features); i++) {
+		if (target_lacks(features[i].name))
+			continue;
 		strcat(options, "&");
 		strcat(options, features[i].name);
 		strcat(options, "=on");
@@ -156,7 +158,7 @@ static void required_feature_offered(void **state)
 	start_without(f, "", "--mode=eventfd");
 	open_disk(f, options);
 	for (i = 0; i < ARRAY_LEN(features); i++)
-		assert_true(in_use(f, &features[i]));
+		assert_int_equal(in_use(f, &features[i]), !target_lacks(features[i].name));
 	assert_works(f);
 }
 
@@ -209,6 +211,7 @@ static void failure_in_batch(void **state)
 	char *data;
 
 	CONFORMS("R-ORD-07");
+	need_feature("in_order");
 	start_without(f, "", "--mode=eventfd");
 	for (packed = 0; packed < 2; packed++) {
 		open_disk(f, packed ? "?in_order=on&packed=on" : "?in_order=on&packed=off");

@@ -302,6 +302,7 @@ static void less_room_after_a_restart(void **state)
 	int got;
 
 	CONFORMS("R-VU-31");
+	need_feature("mem_slots");
 	START(f, "--lun=0:0,ram=16M");
 	open_default(f, "");
 	mem = vscsi_dev_mem(f->dev);
@@ -359,12 +360,14 @@ static void two_devices_share_pool(void **state)
 /* A region that one of two devices can't map is not registered with the other either. */
 static void region_fails_for_one_device(void **state)
 {
-	struct vscsi_mem *mem = make_pool();
+	struct fixture g = {.disk = NULL};
 	struct region regions[8];
 	struct fixture *f = *state;
-	struct fixture g = {.disk = NULL};
+	struct vscsi_mem *mem;
 	unsigned i;
 
+	need_feature("mem_slots");
+	mem = make_pool();
 	START(f, "--lun=0:0,ram=16M");
 	target_start(&f->second, "second", (const char *const[]){"--lun=0:0,ram=16M", NULL});
 	g.target = f->second;

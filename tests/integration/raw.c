@@ -104,6 +104,36 @@ static void synchronous_with_any_memory(void **state)
 	assert_memory_equal(memory + 705, written + 700, 324);
 }
 
+/* Not what was in the library's memory before. */
+static void synchronous_short_transfer(void **state)
+{
+	struct vscsi_command command = {
+		.size = sizeof(command),
+		.cdb_len = 6,
+		.cdb = {OP_INQUIRY, 0, 0, 0, 255},
+		.in_count = 1,
+	};
+	struct vscsi_completion done;
+	struct fixture *f = *state;
+	char memory[255], zeros[255] = {0}, written[1024];
+	struct iovec iov = {memory, sizeof(memory)};
+
+	start(f);
+	memset(written, 0xee, sizeof(written));
+	assert_int_equal(vscsi_pwrite(f->lun, written, sizeof(written), 0, 0), 0);
+	command.in = &iov;
+	memset(memory, 0xdd, sizeof(memory));
+	assert_int_equal(vscsi_sync_command(f->lun, &command, &done), 0);
+	assert_int_equal(done.residual, 255 - 96);
+	assert_memory_equal(memory + 8, "VSCSI   TARGET DISK     ", 24);
+	assert_memory_equal(memory + 96, zeros, 255 - 96);
+	/* A page that it doesn't have: the failure came with no data. */
+	command.cdb[1] = 1;
+	command.cdb[2] = 0xcf;
+	assert_int_equal(vscsi_sync_command(f->lun, &command, &done), -EREMOTEIO);
+	assert_memory_equal(memory, zeros, sizeof(memory));
+}
+
 static void synchronous_failure(void **state)
 {
 	struct vscsi_command command = {
@@ -235,6 +265,7 @@ int main(void)
 		TEST(asynchronous_inquiry),
 		TEST(unknown_command),
 		TEST(synchronous_with_any_memory),
+		TEST(synchronous_short_transfer),
 		TEST(synchronous_failure),
 		TEST(no_data),
 		TEST(buffer_too_short),

@@ -195,6 +195,48 @@ struct worker {
 	bool good;
 };
 
+/* Extents adjoin and cover the range, and no data lies outside of those that hold data. */
+static void extents(void **state)
+{
+	struct fixture *f = *state;
+	const uint64_t size = f->disk->block;
+	const struct vscsi_range everything = {0, (uint32_t)(2 * MIB / size), 0};
+	struct vscsi_extent found[8];
+	uint64_t next = 0;
+	char *memory = malloc(2 * MIB);
+	int count, i;
+
+	start_disk(f);
+	assert_non_null(memory);
+	assert_int_equal(vscsi_sync_unmap(f->lun, &everything, 1), 0);
+	memset(memory, 1, MIB);
+	assert_int_equal(vscsi_pwrite(f->lun, memory, MIB, MIB / 2, 0), 0);
+	assert_int_equal(vscsi_pread(f->lun, memory, 2 * MIB, 0), 0);
+	while (next < 2 * MIB) {
+		count = vscsi_sync_get_extents(f->lun, 2 * MIB - next, next, found, 2);
+		assert_in_range(count, 1, 2);
+		for (i = 0; i < count; i++) {
+			assert_int_equal(found[i].offset, next);
+			assert_int_equal(found[i].bytes % size, 0);
+			assert_int_equal(found[i].reserved, 0);
+			next += found[i].bytes;
+			/* Of the first and the last byte. */
+			if (found[i].state != VSCSI_EXTENT_DATA)
+				assert_int_equal(memory[found[i].offset] | memory[next - 1], 0);
+		}
+	}
+	assert_int_equal(next, 2 * MIB);
+	assert_int_equal(vscsi_sync_get_extents(f->lun, 0, 0, found, 2), 0);
+	assert_int_equal(vscsi_sync_get_extents(f->lun, size, 0, found, 0), -EINVAL);
+	assert_int_equal(vscsi_sync_get_extents(f->lun, size + 1, 0, found, 2), -EINVAL);
+	assert_int_equal(vscsi_sync_get_extents(f->lun, size, f->info.blocks * size, found, 2),
+			 -EINVAL);
+	assert_int_equal(
+		vscsi_sync_get_extents(f->lun, size, (f->info.blocks - 1) * size, found, 2), 1);
+	assert_int_equal(found[0].bytes, size);
+	free(memory);
+}
+
 /* Eight regions of the disk, one per thread; no thread opens anything. */
 static void *work(void *arg)
 {
@@ -246,6 +288,7 @@ int main(void)
 		ON_EVERY_DISK(zero_length),
 		ON_EVERY_DISK(invalid_ranges),
 		ON_EVERY_DISK(unmap_and_zeroes),
+		ON_EVERY_DISK(extents),
 		ON_EVERY_DISK(whole_disk),
 		ON_EVERY_DISK(compare_and_write),
 		ON_EVERY_DISK(largest_compare_and_write),

@@ -245,6 +245,34 @@ void target_command(const struct target *target, char *answer, size_t size, cons
 		snprintf(answer, size, "%s", line);
 }
 
+bool target_lacks(const char *feature)
+{
+	const char *at = getenv("VSCSI_TARGET_OFF");
+	size_t len = strlen(feature);
+
+	for (; at; at = strchr(at, ',')) {
+		at += *at == ',';
+		if (!strncmp(at, feature, len) && strchr(",", at[len]))
+			return true;
+	}
+	return false;
+}
+
+uint32_t target_max_queues(void)
+{
+	const char *queues = getenv("VSCSI_TARGET_QUEUES");
+
+	return queues ? (uint32_t)strtoul(queues, NULL, 10) : 254;
+}
+
+void need_feature(const char *feature)
+{
+	if (!target_lacks(feature))
+		return;
+	print_message("the target doesn't offer %s\n", feature);
+	skip();
+}
+
 uint64_t target_counter(const struct target *target, const char *name)
 {
 	char json[1024];

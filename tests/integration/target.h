@@ -56,7 +56,8 @@ void leave_work_dir(void);
  *	listens on the same socket
  * @args: its arguments except --socket and --control, terminated by NULL
  *
- * The environment variable VSCSI_TARGET_OFF can name features that targets must not offer.
+ * The program is $VSCSI_TARGET. The environment variable VSCSI_TARGET_OFF can name features that
+ * targets must not offer.
  * The target dies with the test program. Fails the test if it does not start.
  */
 void target_start(struct target *target, const char *name, const char *const *args);
@@ -93,6 +94,16 @@ void target_thaw(const struct target *target);
  */
 void target_command(const struct target *target, char *answer, size_t size, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
+
+/*
+ * What the environment tells of the targets, which can be another maker's: whether none offers this
+ * feature (VSCSI_TARGET_OFF), and how many request queues one has at most (VSCSI_TARGET_QUEUES).
+ */
+bool target_lacks(const char *feature);
+uint32_t target_max_queues(void);
+
+/* Skips the test if targets lack the feature that it is about. */
+void need_feature(const char *feature);
 
 /* A counter of the control command "stat". */
 uint64_t target_counter(const struct target *target, const char *name);

@@ -77,7 +77,7 @@ static size_t spoil(struct exchange *x, unsigned fault)
 		x->m.command ^= 1;
 		break;
 	case SERVER_WRONG_PLACE:
-		x->m.body[0] ^= 4;
+		x->m.body[x->m.command == SERVER_REGION_INFO ? 8 : 0] ^= 4;
 		break;
 	case SERVER_REQUEST:
 		x->m.flags = 0;

@@ -65,7 +65,7 @@ enum server_fault {
 	SERVER_ERROR_ZERO, /* an error without a number */
 	SERVER_WRONG_ID,
 	SERVER_WRONG_COMMAND,
-	SERVER_WRONG_PLACE, /* the answer of another register, where there is one */
+	SERVER_WRONG_PLACE, /* the answer of another register or region */
 	SERVER_REQUEST,     /* a request instead */
 	SERVER_TWICE,
 	SERVER_FD,       /* a descriptor that is not due */

@@ -15,6 +15,7 @@
 #ifndef TRANSPORT_PCI_BUS_H
 #define TRANSPORT_PCI_BUS_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -24,6 +25,7 @@
 #define PCI_RANGES 32 /* ranges of I/O addresses that are told apart; more are not used */
 
 struct pci_bus;
+struct pci_function;
 
 /* I/O virtual addresses from @first to @last, both included. */
 struct pci_range {
@@ -100,12 +102,23 @@ struct pci_bus_ops {
 };
 
 /**
+ * struct pci_space - The I/O virtual addresses of an IOMMU group, which its functions share
+ * @lock: guards what follows, and the mappings of each function in the list
+ * @first: functions that are in use
+ */
+struct pci_space {
+	pthread_mutex_t lock;
+	struct pci_function *first;
+};
+
+/**
  * struct pci_bus - A function that was opened; first member of each implementation's own structure
  * @ops: how
  * @name: its address, for error texts
  * @vectors: entries of its MSI-X table as the kernel or the process counts them; 0: it has no MSI-X
  * @page: what addresses and lengths of the IOMMU are multiples of, a power of two
  * @ranges, @nranges: the addresses that the IOMMU can translate, in ascending order, at least one
+ * @space: shared with functions of this process that are in the same group; NULL: with none
  * @physical: there is no IOMMU, the function sees physical addresses
  * @snoops: the IOMMU makes all accesses of the function coherent with the processors' caches,
  *	whatever the function asks for
@@ -121,6 +134,7 @@ struct pci_bus {
 	uint64_t page;
 	struct pci_range ranges[PCI_RANGES];
 	unsigned nranges;
+	struct pci_space *space;
 	bool physical;
 	bool snoops;
 	bool reset_first;
@@ -136,7 +150,8 @@ struct pci_bus {
  * @out: receives it: ops->close()
  *
  * Return: 0; -EINVAL (no such form of name), -ENODEV (not there, not bound to vfio-pci, no IOMMU),
- * -EACCES, -EBUSY (another process has it), -EPERM (its group isn't viable), or what VFIO returned.
+ * -EACCES, -EBUSY (in use), -EPERM (its group isn't viable, or another process has a part of it),
+ * or what VFIO returned.
  */
 int vfio_open(const char *name, unsigned iommu, struct pci_bus **out);
 

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Makes memory reachable through the IOMMU. An address is its own I/O virtual address where the
- * IOMMU can translate it; one of 39 bits can't, and then a free place is found in the ranges it
- * has.
+ * IOMMU can translate it and no mapping is there; otherwise a free place is found in the ranges it
+ * has. Functions of one IOMMU group have the same I/O virtual addresses: each maps memory for
+ * itself, apart from the others, and unmaps only its own. All of them reach what one of them maps,
+ * as the IOMMU can't tell them apart.
  */
 #include <errno.h>
 
@@ -26,17 +28,60 @@ static bool in_ranges(const struct pci_bus *bus, uint64_t iova, uint64_t len)
 	return false;
 }
 
-/* The mapping that overlaps the range, if any. Ends can't overflow: both were checked before. */
+static void space_lock(const struct pci_function *f)
+{
+	if (f->bus->space)
+		pthread_mutex_lock(&f->bus->space->lock);
+}
+
+static void space_unlock(const struct pci_function *f)
+{
+	if (f->bus->space)
+		pthread_mutex_unlock(&f->bus->space->lock);
+}
+
+void pci_space_join(struct pci_function *f)
+{
+	struct pci_space *space = f->bus->space;
+
+	space_lock(f);
+	if (space) {
+		f->peer = space->first;
+		space->first = f;
+	}
+	space_unlock(f);
+}
+
+void pci_space_leave(struct pci_function *f)
+{
+	struct pci_function **link;
+
+	if (!f->bus->space)
+		return;
+	space_lock(f);
+	for (link = &f->bus->space->first; *link != f; link = &(*link)->peer)
+		;
+	*link = f->peer;
+	space_unlock(f);
+}
+
+/*
+ * The mapping that overlaps the range, if any, whichever function's. Ends can't overflow: both were
+ * checked before.
+ */
 static const struct pci_mapping *overlapping(const struct pci_function *f, uint64_t iova,
 					     uint64_t len)
 {
+	const struct pci_function *g;
 	unsigned i;
 
-	for (i = 0; i < f->nmaps; i++) {
-		const struct pci_mapping *m = &f->maps[i];
+	for (g = f->bus->space ? f->bus->space->first : f; g; g = g->peer) {
+		for (i = 0; i < g->nmaps; i++) {
+			const struct pci_mapping *m = &g->maps[i];
 
-		if (iova < m->iova + m->region.len && m->iova < iova + len)
-			return m;
+			if (iova < m->iova + m->region.len && m->iova < iova + len)
+				return m;
+		}
 	}
 	return NULL;
 }
@@ -82,10 +127,30 @@ static int place(const struct pci_function *f, const struct dma_region *region, 
 			 (unsigned long long)region->len);
 }
 
+/* The place is taken before the memory is mapped, which can take long: others go on meanwhile. */
+static int reserve(struct pci_function *f, const struct dma_region *region, uint64_t *iova)
+{
+	int ret;
+
+	space_lock(f);
+	ret = f->bus->physical ? 0 : place(f, region, iova);
+	if (!ret)
+		f->maps[f->nmaps++] = (struct pci_mapping){*region, *iova};
+	space_unlock(f);
+	return ret;
+}
+
+static void release(struct pci_function *f, unsigned i)
+{
+	space_lock(f);
+	f->maps[i] = f->maps[--f->nmaps];
+	space_unlock(f);
+}
+
 int pci_mem_map(struct transport *t, const struct dma_region *region, uint64_t *iova)
 {
 	struct pci_function *f = pci_of(t);
-	int ret;
+	int ret = 0;
 
 	if (!region->len || region->len > UINT64_MAX / 4 ||
 	    (region->addr | region->len) & (f->bus->page - 1))
@@ -98,13 +163,17 @@ int pci_mem_map(struct transport *t, const struct dma_region *region, uint64_t *
 		return error_set(-ENOSPC, "%s has %u regions mapped, which is all there can be",
 				 f->bus->name, f->nmaps);
 	pci_begin(t, __func__);
-	ret = f->bus->physical ? f->bus->ops->dma_where(f->bus, region, iova)
-			       : place(f, region, iova);
+	if (f->bus->physical)
+		ret = f->bus->ops->dma_where(f->bus, region, iova);
 	if (!ret)
-		ret = f->bus->ops->dma_map(f->bus, region, *iova);
+		ret = reserve(f, region, iova);
 	if (ret)
 		return ret;
-	f->maps[f->nmaps++] = (struct pci_mapping){*region, *iova};
+	ret = f->bus->ops->dma_map(f->bus, region, *iova);
+	if (ret) {
+		release(f, f->nmaps - 1);
+		return ret;
+	}
 	log_debug("%s: %llu bytes at 0x%llx are at 0x%llx for the device", f->bus->name,
 		  (unsigned long long)region->len, (unsigned long long)region->addr,
 		  (unsigned long long)*iova);
@@ -125,7 +194,7 @@ int pci_mem_unmap(struct transport *t, const struct dma_region *region, uint64_t
 	pci_begin(t, __func__);
 	ret = f->bus->ops->dma_unmap(f->bus, iova, region->len);
 	if (!ret)
-		f->maps[i] = f->maps[--f->nmaps];
+		release(f, i);
 	return ret;
 }
 

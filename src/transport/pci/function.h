@@ -103,7 +103,8 @@ struct pci_mapping {
  * @shared: these are too few, so that queues share them
  * @config_vector: the device has one for the configuration
  * @missed: a kick found no room
- * @maps, @nmaps: memory mapped
+ * @maps, @nmaps: memory mapped, or about to be
+ * @peer: the next function in the list of bus->space
  */
 struct pci_function {
 	struct transport t;
@@ -128,6 +129,7 @@ struct pci_function {
 	struct pci_queue queues[PCI_QUEUES];
 	struct pci_mapping maps[DMA_MAX_REGIONS];
 	unsigned nmaps;
+	struct pci_function *peer;
 };
 
 static inline struct pci_function *pci_of(struct transport *t)
@@ -295,9 +297,12 @@ int pci_call_clear(struct transport *t, unsigned index);
 void pci_call_wake(struct transport *t, unsigned index);
 
 /*
- * dma.c; pci_mem_restore() maps again what was mapped, for a function that has forgotten it;
- * pci_iova() finds where the device sees an address of ours, false: it doesn't
+ * dma.c; between pci_space_join() and pci_space_leave() others of the group avoid what is mapped;
+ * pci_mem_restore() maps again what was mapped, for a function that has forgotten it; pci_iova()
+ * finds where the device sees an address of ours, false: it doesn't
  */
+void pci_space_join(struct pci_function *f);
+void pci_space_leave(struct pci_function *f);
 int pci_mem_restore(struct pci_function *f);
 int pci_mem_map(struct transport *t, const struct dma_region *region, uint64_t *iova);
 int pci_mem_unmap(struct transport *t, const struct dma_region *region, uint64_t iova);

@@ -95,6 +95,7 @@ int pci_attach(struct pci_bus *bus, const struct transport_ops *ops,
 		return ret;
 	}
 	map_notify(f);
+	pci_space_join(f);
 	*out = &f->t;
 	return 0;
 }
@@ -124,16 +125,16 @@ void pci_close(struct transport *t)
 {
 	struct pci_function *f = pci_of(t);
 	struct pci_bus *bus = f->bus;
+	unsigned i;
 
 	error_keep(true);
 	if (bus->ops->hang_up)
 		bus->ops->hang_up(bus);
 	else
 		pci_master(bus, false);
-	while (f->nmaps) {
-		f->nmaps--;
-		bus->ops->dma_unmap(bus, f->maps[f->nmaps].iova, f->maps[f->nmaps].region.len);
-	}
+	for (i = 0; i < f->nmaps; i++)
+		bus->ops->dma_unmap(bus, f->maps[i].iova, f->maps[i].region.len);
+	pci_space_leave(f);
 	destroy(f);
 	bus->ops->close(bus);
 	error_keep(false);
@@ -141,7 +142,7 @@ void pci_close(struct transport *t)
 
 /*
  * The function and its mappings in the IOMMU belong to files or a socket that the parent has as
- * well.
+ * well. The list of functions in the group is not touched: its lock may be held for ever.
  */
 void pci_abandon(struct transport *t)
 {

@@ -3,12 +3,9 @@
  * VFIO's group interface: group, container and device are opened, in
  * front of an IOMMU or of none. Most of this file is what to tell people who aren't ready yet.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -17,17 +14,6 @@
 #include "util/fd.h"
 #include "util/log.h"
 
-static int find_group(const char *name, char *group, size_t room)
-{
-	vfio_read_link(name, "iommu_group", group, room);
-	if (*group)
-		return 0;
-	return error_set(-ENODEV,
-			 "%s is in no IOMMU group, so there is no IOMMU in front of it; give the "
-			 "machine one and boot its kernel with intel_iommu=on or amd_iommu=on",
-			 name);
-}
-
 /* Where VFIO serves a function although there is no IOMMU, its group's file has another name. */
 static bool without_iommu(const char *group, char *path, size_t room)
 {
@@ -35,140 +21,130 @@ static bool without_iommu(const char *group, char *path, size_t room)
 	return access(path, F_OK) == 0;
 }
 
-static int open_container(struct vfio *v)
+static int open_container(struct vfio_space *space)
 {
 	int version;
 
-	v->container = fd_raise(open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC));
-	if (v->container < 0)
+	space->container = fd_raise(open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC));
+	if (space->container < 0)
 		return error_set(
 			-errno,
 			"opening /dev/vfio/vfio: %m; load vfio-pci and vfio_iommu_type1, and "
 			"let this user read and write the file");
-	version = ioctl(v->container, VFIO_GET_API_VERSION);
+	version = ioctl(space->container, VFIO_GET_API_VERSION);
 	if (version != VFIO_API_VERSION)
 		return error_set(-EOPNOTSUPP, "the kernel has version %d of VFIO, known is %d",
 				 version, VFIO_API_VERSION);
 	return 0;
 }
 
-/* Names a function of the group that some other driver has; it keeps the whole group from use. */
-static int not_viable(const char *name, const char *group)
+/* What the kernel calls viable, another program may still keep from use through iommufd. */
+static int not_viable(const struct vfio *v)
 {
-	char path[128];
-	char driver[64];
-	struct dirent *entry;
-	DIR *dir;
-	int ret;
+	int ret = vfio_blame_neighbour(v);
 
-	snprintf(path, sizeof(path), PCI_DEVICES "/%s/iommu_group/devices", name);
-	dir = opendir(path);
-	while (dir && (entry = readdir(dir))) {
-		if (!vfio_is_name(entry->d_name))
-			continue;
-		vfio_read_link(entry->d_name, "driver", driver, sizeof(driver));
-		if (!*driver || strcmp(driver, "vfio-pci") == 0 || strcmp(driver, "pcieport") == 0)
-			continue;
-		ret = error_set(-EPERM,
-				"%s shares IOMMU group %s with %s, which is bound to %s; unbind "
-				"that one or bind it to vfio-pci too",
-				name, group, entry->d_name, driver);
-		closedir(dir);
-		return ret;
-	}
-	if (dir)
-		closedir(dir);
-	return error_set(-EPERM, "IOMMU group %s of %s is not viable; bind all of it to vfio-pci",
-			 group, name);
+	return ret ? ret
+		   : error_set(-EPERM,
+			       "IOMMU group %s of %s is not viable; bind all of it to vfio-pci",
+			       v->space->name, v->bus.name);
 }
 
-static int open_group(struct vfio *v, const char *group, const char *path)
+static int open_group(struct vfio *v, const char *path)
 {
 	struct vfio_group_status status = {.argsz = sizeof(status)};
+	int fd = v->space->group = fd_raise(open(path, O_RDWR | O_CLOEXEC));
 
-	v->group = fd_raise(open(path, O_RDWR | O_CLOEXEC));
-	if (v->group < 0 && errno == EBUSY)
-		return error_set(
-			-EBUSY,
-			"%s is in use: another program, or another device of this one, has "
-			"%s open",
-			v->bus.name, path);
-	if (v->group < 0)
+	if (fd < 0 && errno == EBUSY)
+		return error_set(-EBUSY, "%s is in use: another program has it or %s open",
+				 v->bus.name, path);
+	if (fd < 0)
 		return error_set(-errno,
 				 "opening %s for %s: %m; let this user read and write that file",
 				 path, v->bus.name);
-	if (ioctl(v->group, VFIO_GROUP_GET_STATUS, &status))
+	if (ioctl(fd, VFIO_GROUP_GET_STATUS, &status))
 		return error_set(-errno, "asking for the state of %s: %m", path);
-	return status.flags & VFIO_GROUP_FLAGS_VIABLE ? 0 : not_viable(v->bus.name, group);
+	return status.flags & VFIO_GROUP_FLAGS_VIABLE ? 0 : not_viable(v);
 }
 
-/* The IOMMU can be chosen once a group is in the container, and the device opened after that. */
+/* The IOMMU can be chosen once a group is in the container. */
 static int join(struct vfio *v, int iommu)
 {
-	if (ioctl(v->group, VFIO_GROUP_SET_CONTAINER, &v->container))
-		return error_set(-errno, "putting the group of %s into a VFIO container: %m",
-				 v->bus.name);
-	if (ioctl(v->container, VFIO_SET_IOMMU, iommu))
+	const struct vfio_space *space = v->space;
+
+	if (ioctl(space->group, VFIO_GROUP_SET_CONTAINER, &space->container)) {
+		int err = errno;
+		int ret = err == EPERM ? vfio_blame_neighbour(v) : 0;
+
+		errno = err;
+		return ret ? ret
+			   : error_set(-err, "putting the group of %s into a VFIO container: %m",
+				       v->bus.name);
+	}
+	if (ioctl(space->container, VFIO_SET_IOMMU, iommu))
 		return error_set(
 			-errno,
 			"setting up the IOMMU for %s: %m; if interrupt remapping is missing, "
 			"see vfio_iommu_type1's allow_unsafe_interrupts",
 			v->bus.name);
-	v->device = fd_raise(ioctl(v->group, VFIO_GROUP_GET_DEVICE_FD, v->bus.name));
+	return 0;
+}
+
+int vfio_open_in_group(struct vfio *v)
+{
+	v->device = fd_raise(ioctl(v->space->group, VFIO_GROUP_GET_DEVICE_FD, v->bus.name));
 	if (v->device < 0)
 		return error_set(-errno, "opening %s through VFIO: %m", v->bus.name);
 	fcntl(v->device, F_SETFD, FD_CLOEXEC);
 	return 0;
 }
 
-static int open_translated(struct vfio *v)
+static int make_translated(struct vfio *v)
 {
+	struct vfio_space *space = v->space;
 	char path[64];
-	char group[16];
 	int ret;
 
-	ret = find_group(v->bus.name, group, sizeof(group));
-	if (ret)
-		return ret;
-	if (without_iommu(group, path, sizeof(path)))
+	if (without_iommu(space->name, path, sizeof(path)))
 		return error_set(-ENODEV,
 				 "%s is bound to vfio-pci without an IOMMU, which would let it "
 				 "reach all memory; give the machine an IOMMU, or say iommu=none",
 				 v->bus.name);
-	snprintf(path, sizeof(path), "/dev/vfio/%s", group);
-	ret = open_container(v);
-	if (!ret && ioctl(v->container, VFIO_CHECK_EXTENSION, VFIO_TYPE1v2_IOMMU) <= 0)
+	snprintf(path, sizeof(path), "/dev/vfio/%s", space->name);
+	ret = open_container(space);
+	if (!ret && ioctl(space->container, VFIO_CHECK_EXTENSION, VFIO_TYPE1v2_IOMMU) <= 0)
 		ret = error_set(-EOPNOTSUPP,
 				"the kernel's VFIO has no driver for this IOMMU; modprobe "
 				"vfio_iommu_type1");
 	if (!ret)
-		ret = open_group(v, group, path);
+		ret = open_group(v, path);
+	return ret ? ret : join(v, VFIO_TYPE1v2_IOMMU);
+}
+
+static int open_translated(struct vfio *v)
+{
+	int ret = vfio_open_in_group(v);
+
 	if (!ret)
-		ret = join(v, VFIO_TYPE1v2_IOMMU);
-	if (!ret)
-		v->bus.snoops = ioctl(v->container, VFIO_CHECK_EXTENSION, VFIO_DMA_CC_IOMMU) > 0;
+		v->bus.snoops =
+			ioctl(v->space->container, VFIO_CHECK_EXTENSION, VFIO_DMA_CC_IOMMU) > 0;
 	return ret;
 }
 
-int vfio_open_noiommu(struct vfio *v)
+int vfio_make_noiommu(struct vfio *v)
 {
 	char path[64];
-	char group[16];
 	int ret;
 
-	ret = find_group(v->bus.name, group, sizeof(group));
-	if (ret)
-		return ret;
-	if (!without_iommu(group, path, sizeof(path)))
+	if (!without_iommu(v->space->name, path, sizeof(path)))
 		return error_set(-ENODEV,
 				 "%s can't be had without an IOMMU: either there is one, which "
 				 "iommu=auto uses, or VFIO must be allowed to: echo 1 > "
 				 "/sys/module/vfio/parameters/enable_unsafe_noiommu_mode, then "
 				 "bind it to vfio-pci again",
 				 v->bus.name);
-	ret = open_container(v);
+	ret = open_container(v->space);
 	if (!ret)
-		ret = open_group(v, group, path);
+		ret = open_group(v, path);
 	if (!ret)
 		ret = join(v, VFIO_NOIOMMU_IOMMU);
 	if (!ret)
@@ -179,6 +155,7 @@ int vfio_open_noiommu(struct vfio *v)
 }
 
 const struct vfio_interface vfio_group = {
+	.make = make_translated,
 	.open = open_translated,
 	.read_ranges = vfio_read_ranges,
 	.map = vfio_type1_map,

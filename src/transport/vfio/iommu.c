@@ -55,7 +55,7 @@ int vfio_read_ranges(struct vfio *v)
 	struct vfio_iommu_type1_info *info;
 
 	/* The first call says how much there is to tell. */
-	if (ioctl(v->container, VFIO_IOMMU_GET_INFO, &head))
+	if (ioctl(v->space->container, VFIO_IOMMU_GET_INFO, &head))
 		return error_set(-EIO, "asking for the IOMMU's addresses: %m");
 	if (head.argsz > MAX_INFO)
 		return error_set(-EIO, "the kernel has %u bytes to tell of the IOMMU's addresses",
@@ -66,7 +66,7 @@ int vfio_read_ranges(struct vfio *v)
 	if (!info)
 		return error_set(-ENOMEM, "out of memory");
 	info->argsz = head.argsz;
-	if (ioctl(v->container, VFIO_IOMMU_GET_INFO, info)) {
+	if (ioctl(v->space->container, VFIO_IOMMU_GET_INFO, info)) {
 		free(info);
 		return error_set(-EIO, "asking for the IOMMU's addresses: %m");
 	}
@@ -91,7 +91,7 @@ int vfio_type1_map(struct vfio *v, uint64_t addr, uint64_t len, uint64_t iova)
 		.size = len,
 	};
 
-	return ioctl(v->container, VFIO_IOMMU_MAP_DMA, &map) ? vfio_explain_map(v, len) : 0;
+	return ioctl(v->space->container, VFIO_IOMMU_MAP_DMA, &map) ? vfio_explain_map(v, len) : 0;
 }
 
 int vfio_type1_unmap(struct vfio *v, uint64_t iova, uint64_t len)
@@ -103,6 +103,6 @@ int vfio_type1_unmap(struct vfio *v, uint64_t iova, uint64_t len)
 	};
 	int ret;
 
-	ret = ioctl(v->container, VFIO_IOMMU_UNMAP_DMA, &unmap);
+	ret = ioctl(v->space->container, VFIO_IOMMU_UNMAP_DMA, &unmap);
 	return vfio_explain_unmap(v, ret, len, unmap.size);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A function's own file and iommufd: the file is bound to an iommufd, in which
- * an address space is made for this one function, and the memory is mapped there.
+ * A function's own file and iommufd: the file is bound to an iommufd, in which an address space is
+ * made for its IOMMU group, and the memory is mapped there.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -45,7 +45,23 @@ bool vfio_iommufd_ready(const char *name)
 	       access(path, R_OK | W_OK) == 0;
 }
 
-static int open_files(struct vfio *v)
+static int make_space(struct vfio *v)
+{
+	struct iommu_ioas_alloc alloc = {.size = sizeof(alloc)};
+	struct vfio_space *space = v->space;
+
+	space->container = fd_raise(open(IOMMU, O_RDWR | O_CLOEXEC));
+	if (space->container < 0)
+		return error_set(-errno,
+				 "opening " IOMMU ": %m; modprobe iommufd, let this user read and "
+				 "write the file, or use iommu=group");
+	if (ioctl(space->container, IOMMU_IOAS_ALLOC, &alloc))
+		return error_set(-errno, "making an address space for %s: %m", v->bus.name);
+	space->ioas = alloc.out_ioas_id;
+	return 0;
+}
+
+static int open_file(struct vfio *v)
 {
 	char path[128];
 
@@ -55,11 +71,6 @@ static int open_files(struct vfio *v)
 				 "older than 6.6 or built without CONFIG_VFIO_DEVICE_CDEV; use "
 				 "iommu=group",
 				 v->bus.name);
-	v->container = fd_raise(open(IOMMU, O_RDWR | O_CLOEXEC));
-	if (v->container < 0)
-		return error_set(-errno,
-				 "opening " IOMMU ": %m; modprobe iommufd, let this user read and "
-				 "write the file, or use iommu=group");
 	v->device = fd_raise(open(path, O_RDWR | O_CLOEXEC));
 	if (v->device < 0)
 		return error_set(-errno,
@@ -68,39 +79,49 @@ static int open_files(struct vfio *v)
 	return 0;
 }
 
-/* The address space is made and entered once the function is bound. */
+/*
+ * What the kernel says (drivers/vfio and drivers/iommu/iommufd, since 6.6): EINVAL, the function is
+ * bound already, or its accesses aren't coherent; EBUSY, its group is open by the group interface;
+ * EPERM, a part of the group belongs to another driver or iommufd, or interrupts aren't isolated.
+ */
+static int explain_bind(const struct vfio *v, int err)
+{
+	int ret = err == EPERM ? vfio_blame_neighbour(v) : 0;
+
+	errno = err;
+	if (ret)
+		return ret;
+	if (err == EINVAL || err == EBUSY)
+		return error_set(-EBUSY,
+				 "%s is in use: another program has it or its IOMMU group open (or "
+				 "else its IOMMU is not cache-coherent)",
+				 v->bus.name);
+	if (err == EPERM)
+		return error_set(-EPERM,
+				 "binding %s to " IOMMU ": %m; interrupt remapping is missing, see "
+				 "iommufd's allow_unsafe_interrupts",
+				 v->bus.name);
+	return error_set(-err, "binding %s to " IOMMU ": %m", v->bus.name);
+}
+
+/* The address space is entered once the function is bound. */
 static int join(struct vfio *v)
 {
-	struct vfio_device_bind_iommufd bind = {.argsz = sizeof(bind), .iommufd = v->container};
-	struct iommu_ioas_alloc space = {.size = sizeof(space)};
-	struct vfio_device_attach_iommufd_pt attach = {.argsz = sizeof(attach)};
+	struct vfio_device_bind_iommufd bind = {.argsz = sizeof(bind),
+						.iommufd = v->space->container};
+	struct vfio_device_attach_iommufd_pt attach = {.argsz = sizeof(attach),
+						       .pt_id = v->space->ioas};
 
-	if (ioctl(v->device, VFIO_DEVICE_BIND_IOMMUFD, &bind)) {
-		if (errno == EBUSY)
-			return error_set(-EBUSY,
-					 "%s is in use: another program, or another device of "
-					 "this one, has it open",
-					 v->bus.name);
-		return error_set(
-			-errno,
-			"binding %s to " IOMMU ": %m; the functions of its IOMMU group must all be "
-			"bound to vfio-pci or to no driver, and the IOMMU be cache-coherent",
-			v->bus.name);
-	}
-	if (ioctl(v->container, IOMMU_IOAS_ALLOC, &space))
-		return error_set(-errno, "making an address space for %s: %m", v->bus.name);
-	v->space = attach.pt_id = space.out_ioas_id;
+	if (ioctl(v->device, VFIO_DEVICE_BIND_IOMMUFD, &bind))
+		return explain_bind(v, errno);
 	if (ioctl(v->device, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &attach))
-		return error_set(-errno,
-				 "attaching %s to its address space: %m; if interrupt remapping is "
-				 "missing, see iommufd's allow_unsafe_interrupts",
-				 v->bus.name);
+		return error_set(-errno, "attaching %s to its address space: %m", v->bus.name);
 	return 0;
 }
 
 static int open_iommufd(struct vfio *v)
 {
-	int ret = open_files(v);
+	int ret = open_file(v);
 
 	return ret ? ret : join(v);
 }
@@ -111,14 +132,14 @@ static int read_ranges(struct vfio *v)
 	struct iommu_iova_range ranges[PCI_RANGES];
 	struct iommu_ioas_iova_ranges ask = {
 		.size = sizeof(ask),
-		.ioas_id = v->space,
+		.ioas_id = v->space->ioas,
 		.num_iovas = PCI_RANGES,
 		.allowed_iovas = (uintptr_t)ranges,
 	};
 	unsigned i;
 
 	memset(ranges, 0, sizeof(ranges));
-	if (ioctl(v->container, IOMMU_IOAS_IOVA_RANGES, &ask) && errno != EMSGSIZE)
+	if (ioctl(v->space->container, IOMMU_IOAS_IOVA_RANGES, &ask) && errno != EMSGSIZE)
 		return error_set(-errno, "asking for the addresses that the IOMMU of %s has: %m",
 				 v->bus.name);
 	if (!ask.num_iovas)
@@ -137,30 +158,31 @@ static int map(struct vfio *v, uint64_t addr, uint64_t len, uint64_t iova)
 		.size = sizeof(map),
 		.flags = IOMMU_IOAS_MAP_FIXED_IOVA | IOMMU_IOAS_MAP_WRITEABLE |
 			 IOMMU_IOAS_MAP_READABLE,
-		.ioas_id = v->space,
+		.ioas_id = v->space->ioas,
 		.user_va = addr,
 		.length = len,
 		.iova = iova,
 	};
 
-	return ioctl(v->container, IOMMU_IOAS_MAP, &map) ? vfio_explain_map(v, len) : 0;
+	return ioctl(v->space->container, IOMMU_IOAS_MAP, &map) ? vfio_explain_map(v, len) : 0;
 }
 
 static int unmap(struct vfio *v, uint64_t iova, uint64_t len)
 {
 	struct iommu_ioas_unmap unmap = {
 		.size = sizeof(unmap),
-		.ioas_id = v->space,
+		.ioas_id = v->space->ioas,
 		.iova = iova,
 		.length = len,
 	};
 	int ret;
 
-	ret = ioctl(v->container, IOMMU_IOAS_UNMAP, &unmap);
+	ret = ioctl(v->space->container, IOMMU_IOAS_UNMAP, &unmap);
 	return vfio_explain_unmap(v, ret, len, unmap.length);
 }
 
 const struct vfio_interface vfio_iommufd = {
+	.make = make_space,
 	.open = open_iommufd,
 	.read_ranges = read_ranges,
 	.map = map,

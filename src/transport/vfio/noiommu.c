@@ -113,7 +113,8 @@ static int unmap(struct vfio *v, uint64_t iova, uint64_t len)
 }
 
 const struct vfio_interface vfio_noiommu = {
-	.open = vfio_open_noiommu,
+	.make = vfio_make_noiommu,
+	.open = vfio_open_in_group,
 	.read_ranges = read_ranges,
 	.map = map,
 	.unmap = unmap,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What sysfs says of a function: that it exists, and which driver has it. */
+/* What sysfs says of a function: that it exists, which driver has it, what is in its group. */
 #include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -66,4 +67,48 @@ int vfio_check_function(const char *name)
 				 "pci:0000:00:05.0",
 				 name);
 	return check_driver(name);
+}
+
+/*
+ * A driver that uses DMA keeps the whole group from use. Where there is none, another program may
+ * have a function that vfio-pci has.
+ */
+static int blame(const struct vfio *v, const char *other, char *perhaps, size_t room)
+{
+	char driver[64];
+
+	if (!vfio_is_name(other) || strcmp(other, v->bus.name) == 0)
+		return 0;
+	vfio_read_link(other, "driver", driver, sizeof(driver));
+	if (!*driver || strcmp(driver, "pcieport") == 0 || strcmp(driver, "pci-stub") == 0)
+		return 0;
+	if (strcmp(driver, "vfio-pci") != 0)
+		return error_set(-EPERM,
+				 "%s shares IOMMU group %s with %s, which is bound to %s; unbind "
+				 "that one or bind it to vfio-pci too",
+				 v->bus.name, v->space->name, other, driver);
+	snprintf(perhaps, room, "%.12s", other);
+	return 0;
+}
+
+int vfio_blame_neighbour(const struct vfio *v)
+{
+	struct dirent *entry;
+	char perhaps[16] = "";
+	char path[128];
+	int ret = 0;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), PCI_DEVICES "/%s/iommu_group/devices", v->bus.name);
+	dir = opendir(path);
+	while (dir && !ret && (entry = readdir(dir)))
+		ret = blame(v, entry->d_name, perhaps, sizeof(perhaps));
+	if (dir)
+		closedir(dir);
+	if (!ret && *perhaps)
+		ret = error_set(-EPERM,
+				"%s shares IOMMU group %s with %s, which another program has open, "
+				"and the group can't be divided",
+				v->bus.name, v->space->name, perhaps);
+	return ret;
 }

@@ -177,16 +177,16 @@ static void close_fd(int fd)
 }
 
 /*
- * The device first: with it go its interrupts and its accesses, then the mappings of the
- * container.
+ * The device first: with it go its interrupts and its accesses. The layer above has unmapped its
+ * memory, or it goes with the container.
  */
 static void vfio_close(struct pci_bus *bus)
 {
 	struct vfio *v = vfio_of(bus);
 
 	close_fd(v->device);
-	close_fd(v->group);
-	close_fd(v->container);
+	if (v->space)
+		vfio_space_leave(v);
 	close_fd(v->call);
 	free(v);
 }
@@ -245,14 +245,16 @@ int vfio_open(const char *name, unsigned iommu, struct pci_bus **out)
 		return error_set(-ENOMEM, "out of memory");
 	v->bus.ops = &vfio_ops;
 	v->bus.watch = -1;
-	v->container = v->group = v->device = v->call = -1;
+	v->device = v->call = -1;
 	snprintf(v->name, sizeof(v->name), "%s", name);
 	v->bus.name = v->name;
 	ret = vfio_check_function(v->bus.name);
 	if (!ret) {
 		v->interface = choose(v->bus.name, iommu);
-		ret = v->interface->open(v);
+		ret = vfio_space_enter(v);
 	}
+	if (!ret)
+		ret = v->interface->open(v);
 	if (!ret)
 		ret = v->interface->read_ranges(v);
 	if (!ret)

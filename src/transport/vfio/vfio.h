@@ -24,12 +24,15 @@ struct vfio;
 
 /**
  * struct vfio_interface - An interface of the kernel: opening, and mapping memory
- * @open: from a function's name to its device file. Each thing that can be missing has its
- *	error text, which says what to do. What was opened is in @v even when this fails
+ * @make: open what the functions of a group share, into @v->space: up to an address space of the
+ *	IOMMU. Each thing that can be missing has its error text, which says what to do. What was
+ *	opened is there even when this fails
+ * @open: open the function's device file in it; likewise
  * @read_ranges: learn page size and addresses of the IOMMU
  * @map, @unmap: as struct pci_bus_ops
  */
 struct vfio_interface {
+	int (*make)(struct vfio *v);
 	int (*open)(struct vfio *v);
 	int (*read_ranges)(struct vfio *v);
 	int (*map)(struct vfio *v, uint64_t addr, uint64_t len, uint64_t iova);
@@ -42,12 +45,32 @@ extern const struct vfio_interface vfio_iommufd;
 extern const struct vfio_interface vfio_noiommu;
 
 /**
+ * struct vfio_space - What the functions of an IOMMU group share that this process has open
+ * @addresses: for the layer above
+ * @next: in the list of all
+ * @interface, @name: what it is found by: the interface, and the number of the group
+ * @first: functions
+ * @container, @group: VFIO's files, -1: not open; an iommufd is a container
+ * @ioas: number of the address space in an iommufd
+ */
+struct vfio_space {
+	struct pci_space addresses;
+	struct vfio_space *next;
+	const struct vfio_interface *interface;
+	char name[16];
+	struct vfio *first;
+	int container;
+	int group;
+	uint32_t ioas;
+};
+
+/**
  * struct vfio - A function
  * @bus: for the layer above
  * @name: the function's address
  * @interface: how it was opened
- * @container, @group, @device: VFIO's files, -1: not open; with iommufd that is the container
- * @space: number of the address space in an iommufd
+ * @space: its group's; NULL: it is in none yet; @next: in the list there
+ * @device: VFIO's file, -1: not open
  * @call: eventfd for "give it back" and for fatal errors
  * @left: one of those came
  * @areas: by VFIO's region index
@@ -56,10 +79,9 @@ struct vfio {
 	struct pci_bus bus;
 	char name[16];
 	const struct vfio_interface *interface;
-	int container;
-	int group;
+	struct vfio_space *space;
+	struct vfio *next;
 	int device;
-	uint32_t space;
 	int call;
 	bool left;
 	struct vfio_area areas[VFIO_PCI_CONFIG_REGION_INDEX + 1];
@@ -68,8 +90,28 @@ struct vfio {
 /* Whether all that vfio_iommufd needs is there, for this user too. */
 bool vfio_iommufd_ready(const char *name);
 
-/* Opens it where VFIO serves functions without an IOMMU. As struct vfio_interface. */
-int vfio_open_noiommu(struct vfio *v);
+/* The group interface for functions without an IOMMU. As struct vfio_interface. */
+int vfio_make_noiommu(struct vfio *v);
+int vfio_open_in_group(struct vfio *v);
+
+/**
+ * vfio_space_enter - Join the functions of the same group that this process has open
+ * @v: receives its space, an existing one or one that its interface makes
+ *
+ * Any thread. Return: 0; -ENODEV (it is in no group), -EBUSY (this process has the function open),
+ * or what the interface returned.
+ */
+int vfio_space_enter(struct vfio *v);
+
+/* Leaves it, with the device's file closed. The last one closes it. Any thread. */
+void vfio_space_leave(struct vfio *v);
+
+/**
+ * vfio_blame_neighbour - Say which other function of its group keeps one from use
+ *
+ * Return: -EPERM with its text set; 0: it isn't because of any.
+ */
+int vfio_blame_neighbour(const struct vfio *v);
 
 /**
  * vfio_is_name - Whether a text is the name of a function

@@ -59,6 +59,19 @@ static void test_any_memory_and_length(void **state)
 	}
 }
 
+/* The model's disk refuses the service action, as one does that has others. */
+static void test_extents_are_not_known(void **state)
+{
+	struct vscsi_extent extent;
+	struct driver d;
+
+	(void)state;
+	driver_start(&d, "");
+	assert_int_equal(vscsi_sync_get_extents(d.lun, MODEL_BLOCK, 0, &extent, 1), -EOPNOTSUPP);
+	assert_non_null(strstr(vscsi_last_error(), "doesn't know GET LBA STATUS"));
+	driver_close(&d);
+}
+
 static void test_ranges_that_make_no_sense(void **state)
 {
 	const uint64_t end = (uint64_t)MODEL_BLOCKS * MODEL_BLOCK;
@@ -287,6 +300,7 @@ int sync_tests(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_any_memory_and_length),
+		cmocka_unit_test(test_extents_are_not_known),
 		cmocka_unit_test(test_ranges_that_make_no_sense),
 		cmocka_unit_test(test_late_answer),
 		cmocka_unit_test(test_late_answer_that_is_busy),

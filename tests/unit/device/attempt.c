@@ -105,15 +105,17 @@ static const struct less {
 	const char *name;
 	uint32_t seg_max;
 	int queue_max;
+	int fixed_max;
 	int queue_count;
 	const char *why;
 } less[] = {
-	{"all as before", 64, 128, 6, NULL},
-	{"segments", 3, 128, 6, "segments a request"},
-	{"no segments at all", 0, 128, 6, "segments a request"},
-	{"ring entries", 64, 64, 6, "entries in request queue"},
-	{"queues", 64, 128, 3, "request queues"},
-	{"queues, all but two", 64, 128, 2, "request queues"},
+	{"all as before", 64, 128, 16, 6, NULL},
+	{"segments", 3, 128, 16, 6, "segments a request"},
+	{"no segments at all", 0, 128, 16, 6, "segments a request"},
+	{"ring entries", 64, 64, 16, 6, "64 entries in virtqueue 2, and 128"},
+	{"entries for control", 64, 128, 8, 6, "8 entries in virtqueue 0, and 16"},
+	{"queues", 64, 128, 16, 3, "request queues"},
+	{"queues, all but two", 64, 128, 16, 2, "request queues"},
 };
 
 static bool is_tracked(struct transport *t)
@@ -145,6 +147,7 @@ static void test_comes_back_with_less(void **state)
 			loss_away = false;
 			d.m->fake.config.seg_max = htole32(less[row].seg_max);
 			d.m->fake.queue_max = less[row].queue_max;
+			d.m->fake.fixed_max = less[row].fixed_max;
 			d.m->fake.queue_count = less[row].queue_count;
 			clock_skip(1000);
 			if (look(&d) != (less[row].why ? VSCSI_DEV_FAILED : VSCSI_DEV_RUNNING))

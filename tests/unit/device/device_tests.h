@@ -18,5 +18,7 @@ int config_tests(void);
 int event_list_tests(void);
 int verify_tests(void);
 int attempt_tests(void);
+int small_tests(void);
+int keep_tests(void);
 
 #endif

@@ -19,5 +19,7 @@ int main(void)
 	failed += event_list_tests();
 	failed += verify_tests();
 	failed += attempt_tests();
+	failed += small_tests();
+	failed += keep_tests();
 	return failed != 0;
 }

@@ -294,8 +294,9 @@ static int dma_where(struct pci_bus *bus, const struct dma_region *region, uint6
 
 static int dma_map(struct pci_bus *bus, const struct dma_region *region, uint64_t iova)
 {
+	assert_true(region->len > 0);
 	note(model_of(bus), DMA_MAP, 0, iova, 0, region->addr);
-	return region->len ? 0 : -EINVAL;
+	return model_of(bus)->map_err;
 }
 
 static int dma_unmap(struct pci_bus *bus, uint64_t iova, uint64_t len)

@@ -79,7 +79,7 @@ struct model_queue {
  * @window: memory that stands for what is mapped, NULL: nothing can be
  * @mapped_at, @mapped_len: what is mapped of the BAR
  * @sticky: bits of the configuration space at @sticky_at that can't be cleared
- * @physical: added to an address when nothing translates
+ * @physical: added to an address when nothing translates; @map_err: what mapping returns
  * @io: the BAR lies in I/O space
  * @lives: accesses after which it is @gone or, with @dies, @dead; 0: it stays
  * @gone: answers ones; @dead: accesses fail; @leaving: wanted back
@@ -117,6 +117,7 @@ struct model {
 	unsigned sticky_at;
 	uint16_t sticky;
 	uint64_t physical;
+	int map_err;
 	bool io;
 	unsigned lives;
 	bool dies;

@@ -61,6 +61,35 @@ static void test_lengths_of_a_read(void **state)
 	driver_close(&d);
 }
 
+/* Where no device of a transport gives lengths, one that is missing is no fault. */
+static void test_transport_without_lengths(void **state)
+{
+	struct driver d;
+	unsigned i;
+
+	(void)state;
+	driver_init(&d);
+	d.m->fake.ops.no_used_len = true;
+	driver_open(&d, "");
+	driver_hold(&d);
+	for (i = 0; i < ARRAY_LEN(reads); i++) {
+		struct answer a = {.residual = reads[i].residual, .status = i % 2 ? 0x18 : 0};
+		struct vscsi_completion c = driver_answer_read(&d, &a);
+		uint32_t missing = least(reads[i].residual, DATA);
+
+		if (i % 2)
+			assert_int_equal(c.result, -EBADE);
+		else
+			assert_int_equal(c.result, missing ? -EBADMSG : 0);
+		assert_int_equal(c.residual, missing);
+		assert_int_equal(driver_errors(&d), 0);
+		/* A residual beyond the data is the only fault here, and ends it. */
+		if (i + 3 == ARRAY_LEN(reads))
+			break;
+	}
+	driver_close(&d);
+}
+
 /* A raw command may be short: the caller knows what it asked for. */
 static void test_lengths_of_a_raw_command(void **state)
 {
@@ -223,6 +252,7 @@ int length_tests(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_lengths_of_a_read),
+		cmocka_unit_test(test_transport_without_lengths),
 		cmocka_unit_test(test_lengths_of_a_raw_command),
 		cmocka_unit_test(test_lengths_of_a_write),
 		cmocka_unit_test(test_residual_of_an_unmap),

@@ -37,6 +37,7 @@ int main(void)
 	int failures = 0;
 
 	failures += run_cdb_tests();
+	failures += run_lba_status_tests();
 	failures += run_lun_addr_tests();
 	failures += run_inquiry_tests();
 	failures += run_vpd_tests();

@@ -38,6 +38,7 @@ void assert_clean_string(const char *s, size_t size);
 int run_capacity_tests(void);
 int run_cdb_tests(void);
 int run_hostile_tests(void);
+int run_lba_status_tests(void);
 int run_identity_tests(void);
 int run_inquiry_tests(void);
 int run_lun_addr_tests(void);

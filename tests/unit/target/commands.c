@@ -50,8 +50,8 @@ static void unsupported_service_actions(void **state)
 
 static void known_service_actions(void **state)
 {
-	/* GET LBA STATUS, REPORT SUPPORTED TASK MANAGEMENT FUNCTIONS, REPORT TARGET PORT GROUPS */
-	static const uint8_t cdbs[][16] = {{0x9e, 0x12}, {0xa3, 0x0d}, {0xa3, 0x0a}};
+	/* REPORT REFERRALS, REPORT SUPPORTED TASK MANAGEMENT FUNCTIONS and TARGET PORT GROUPS */
+	static const uint8_t cdbs[][16] = {{0x9e, 0x13}, {0xa3, 0x0d}, {0xa3, 0x0a}};
 	struct lun_table luns = {0};
 	struct scsi_task t;
 	struct lun *lun;
@@ -142,6 +142,28 @@ static void one_command(void **state)
 	lun_table_close(&luns);
 }
 
+/* The default self-test is all there is. */
+static void send_diagnostic(void **state)
+{
+	struct lun_table luns = {0};
+	uint8_t cdb[16] = {0x1d, 0x04};
+	struct scsi_task t;
+	struct lun *lun;
+
+	(void)state;
+	lun = get_lun(&luns, "0:0,ram=1M");
+	t = command(lun, cdb, NULL, 0);
+	assert_int_equal(t.status, STATUS_GOOD);
+	cdb[1] = 0x24; /* a self-test code as well */
+	t = command(lun, cdb, NULL, 0);
+	expect_sense(&t, KEY_ILLEGAL_REQUEST, ASC_INVALID_FIELD_IN_CDB);
+	cdb[1] = 0x04;
+	cdb[4] = 1; /* a parameter list */
+	t = command(lun, cdb, NULL, 0);
+	expect_sense(&t, KEY_ILLEGAL_REQUEST, ASC_INVALID_FIELD_IN_CDB);
+	lun_table_close(&luns);
+}
+
 int commands_tests(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -149,6 +171,7 @@ int commands_tests(void)
 		cmocka_unit_test(known_service_actions),
 		cmocka_unit_test(all_commands),
 		cmocka_unit_test(one_command),
+		cmocka_unit_test(send_diagnostic),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

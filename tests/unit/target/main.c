@@ -88,6 +88,7 @@ int main(void)
 	failed += commands_tests();
 	failed += control_tests();
 	failed += flush_tests();
+	failed += lba_status_tests();
 	failed += lun_tests();
 	failed += notify_tests();
 	failed += sleep_tests();

@@ -46,6 +46,7 @@ void expect_sense(const struct scsi_task *t, uint8_t key, uint16_t asc);
 int commands_tests(void);
 int control_tests(void);
 int flush_tests(void);
+int lba_status_tests(void);
 int lun_tests(void);
 int notify_tests(void);
 int sleep_tests(void);

@@ -93,6 +93,13 @@ static void test_what_can_be_missing(void **state)
 	kernel.neighbour = "0000:00:06.0";
 	kernel.neighbour_driver = "../../drivers/e1000e";
 	check_refused(-EPERM, "0000:00:06.0, which is bound to e1000e");
+	kernel.neighbour_driver = "../../drivers/vfio-pci";
+	check_refused(-EPERM, "0000:00:06.0, which another program has open");
+	/* Part of it belongs to an iommufd. */
+	kernel.viable = true;
+	kernel.fail = VFIO_GROUP_SET_CONTAINER;
+	kernel.fail_errno = EPERM;
+	check_refused(-EPERM, "0000:00:06.0, which another program has open");
 	/* Without an IOMMU it is not taken unless that is asked for. */
 	kernel_noiommu();
 	check_refused(-ENODEV, "iommu=none");
@@ -110,7 +117,7 @@ static void test_a_group_without_a_culprit(void **state)
 		{"0000:00:06.00", "../../drivers/e1000e"},
 		{"0000-00-06.0", "../../drivers/e1000e"},
 		{"0000:00:06.0", NULL},
-		{"0000:00:06.0", "../../drivers/vfio-pci"},
+		{"0000:00:06.0", "../../drivers/pci-stub"},
 		{"0000:00:06.0", "pcieport"},
 	};
 	unsigned i;

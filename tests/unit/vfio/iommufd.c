@@ -39,7 +39,7 @@ static void test_steps(void **state)
 	alloc = kernel_find(IOMMU_IOAS_ALLOC, 0);
 	attach = kernel_find(VFIO_DEVICE_ATTACH_IOMMUFD_PT, 0);
 	ranges = kernel_find(IOMMU_IOAS_IOVA_RANGES, 0);
-	assert_true(bind >= 0 && alloc > bind && attach > alloc && ranges > attach);
+	assert_true(alloc >= 0 && bind > alloc && attach > bind && ranges > attach);
 	assert_int_equal(kernel.calls[bind].a, 16);
 	assert_int_equal(kernel.calls[bind].b, 0);
 	assert_int_equal(kernel.calls[alloc].a, 12);
@@ -130,13 +130,17 @@ static void test_steps_that_fail(void **state)
 	static const struct {
 		unsigned long request;
 		int err;
+		int ret;
 		const char *says;
 	} table[] = {
-		{VFIO_DEVICE_BIND_IOMMUFD, EBUSY, "in use"},
-		{VFIO_DEVICE_BIND_IOMMUFD, EINVAL, "IOMMU group"},
-		{IOMMU_IOAS_ALLOC, ENOMEM, "address space"},
-		{VFIO_DEVICE_ATTACH_IOMMUFD_PT, EPERM, "allow_unsafe_interrupts"},
-		{IOMMU_IOAS_IOVA_RANGES, EOPNOTSUPP, "addresses"},
+		/* In use by the group interface, and by iommufd. */
+		{VFIO_DEVICE_BIND_IOMMUFD, EBUSY, -EBUSY, "in use"},
+		{VFIO_DEVICE_BIND_IOMMUFD, EINVAL, -EBUSY, "in use"},
+		{VFIO_DEVICE_BIND_IOMMUFD, EPERM, -EPERM, "allow_unsafe_interrupts"},
+		{VFIO_DEVICE_BIND_IOMMUFD, ENODEV, -ENODEV, "binding"},
+		{IOMMU_IOAS_ALLOC, ENOMEM, -ENOMEM, "address space"},
+		{VFIO_DEVICE_ATTACH_IOMMUFD_PT, EINVAL, -EINVAL, "address space"},
+		{IOMMU_IOAS_IOVA_RANGES, EOPNOTSUPP, -EOPNOTSUPP, "addresses"},
 	};
 	struct pci_bus *bus;
 	unsigned i;
@@ -146,9 +150,37 @@ static void test_steps_that_fail(void **state)
 		kernel_iommufd();
 		kernel.fail = table[i].request;
 		kernel.fail_errno = table[i].err;
-		assert_int_equal(vfio_open(NAME, TRANSPORT_IOMMU_AUTO, &bus), -table[i].err);
+		assert_int_equal(vfio_open(NAME, TRANSPORT_IOMMU_AUTO, &bus), table[i].ret);
 		assert_non_null(strstr(error_text(), table[i].says));
 		assert_non_null(strstr(error_text(), NAME));
+		assert_int_equal(kernel.open, 0);
+	}
+}
+
+/* A group belongs to one driver that does DMA, or to one iommufd. */
+static void test_neighbours(void **state)
+{
+	static const struct {
+		const char *driver;
+		const char *says;
+	} table[] = {
+		{"../drivers/e1000e", OTHER ", which is bound to e1000e; unbind"},
+		{"../drivers/vfio-pci", OTHER ", which another program has open"},
+		{"../drivers/pci-stub", "allow_unsafe_interrupts"},
+		{NULL, "allow_unsafe_interrupts"},
+	};
+	struct pci_bus *bus;
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		kernel_iommufd();
+		kernel_add_other(NULL);
+		kernel.neighbour_driver = table[i].driver;
+		kernel.fail = VFIO_DEVICE_BIND_IOMMUFD;
+		kernel.fail_errno = EPERM;
+		assert_int_equal(vfio_open(NAME, TRANSPORT_IOMMU_FD, &bus), -EPERM);
+		assert_non_null(strstr(error_text(), table[i].says));
 		assert_int_equal(kernel.open, 0);
 	}
 }
@@ -176,11 +208,9 @@ static void test_many_ranges_and_none(void **state)
 int iommufd_tests(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_steps),
-		cmocka_unit_test(test_mapping),
-		cmocka_unit_test(test_selection),
-		cmocka_unit_test(test_steps_that_fail),
-		cmocka_unit_test(test_many_ranges_and_none),
+		cmocka_unit_test(test_steps),      cmocka_unit_test(test_mapping),
+		cmocka_unit_test(test_selection),  cmocka_unit_test(test_steps_that_fail),
+		cmocka_unit_test(test_neighbours), cmocka_unit_test(test_many_ranges_and_none),
 	};
 
 	return cmocka_run_group_tests_name("vfio/iommufd", tests, NULL, NULL);

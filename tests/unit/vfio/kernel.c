@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -20,7 +21,15 @@ bool (*kernel_fails)(const char *call);
 
 enum file { NONE, CONTAINER, GROUP, IOMMUFD, DEVICE, PAGEMAP };
 
+/*
+ * Of each descriptor: what it is, the path or name that it was opened by, and of a device's file
+ * the iommufd that it is bound to.
+ */
 static enum file kinds[1024];
+static char paths[1024][64];
+static int bound[1024];
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 int __real_open64(const char *path, int flags, ...);
 int __real_close(int fd);
@@ -51,6 +60,7 @@ void kernel_group(void)
 	unsigned i;
 
 	memset(&kernel, 0, sizeof(kernel));
+	kernel_iommu_reset();
 	kernel.files[0] = "/dev/vfio/vfio";
 	kernel.files[1] = "/dev/vfio/7";
 	kernel.files[2] = "/sys/bus/pci/devices/" NAME;
@@ -84,6 +94,27 @@ void kernel_noiommu(void)
 	kernel.files[1] = "/dev/vfio/noiommu-7";
 }
 
+void kernel_add_other(const char *group)
+{
+	kernel.files[5] = "/sys/bus/pci/devices/" OTHER;
+	kernel.files[6] = "/dev/vfio/devices/vfio4";
+	kernel.files[7] = "/dev/vfio/8";
+	kernel.neighbour = OTHER;
+	kernel.neighbour_driver = kernel.driver;
+	kernel.neighbour_group = group;
+	kernel.neighbour_cdev = kernel.cdev ? "vfio4" : NULL;
+}
+
+unsigned kernel_count(const char *path)
+{
+	unsigned count = 0;
+	int fd;
+
+	for (fd = 0; fd < 1024; fd++)
+		count += kinds[fd] && strncmp(paths[fd], path, strlen(path)) == 0;
+	return count;
+}
+
 static bool exists(const char *path)
 {
 	unsigned i;
@@ -106,10 +137,10 @@ int kernel_find(unsigned long request, unsigned skip)
 	return -1;
 }
 
-static void note(unsigned long request, uint64_t a, uint64_t b, uint64_t c)
+void kernel_note(unsigned long request, uint64_t a, uint64_t b, uint64_t c)
 {
-	assert_true(kernel.ncalls < 256);
-	kernel.calls[kernel.ncalls++] = (struct kernel_call){request, a, b, c};
+	if (kernel.ncalls < 256)
+		kernel.calls[kernel.ncalls++] = (struct kernel_call){request, a, b, c};
 }
 
 static bool fails(const char *call)
@@ -117,20 +148,40 @@ static bool fails(const char *call)
 	return kernel_fails && kernel_fails(call);
 }
 
-static int refuse(int err)
+int kernel_refuse(int err)
 {
 	errno = err;
 	return -1;
 }
 
 /* A descriptor of the process's own, so that nothing that is done to it can hurt. */
-static int make(enum file kind)
+static int make(enum file kind, const char *path)
 {
 	int fd = __real_open64("/dev/null", O_RDWR | O_CLOEXEC);
 
 	assert_true(fd >= 0 && fd < 1024);
 	kinds[fd] = kind;
+	snprintf(paths[fd], sizeof(paths[fd]), "%s", path);
+	bound[fd] = -1;
 	kernel.open++;
+	return fd;
+}
+
+/* A group is opened once. */
+static int open_file(const char *path)
+{
+	int fd;
+
+	pthread_mutex_lock(&lock);
+	if (strcmp(path, "/dev/iommu") == 0)
+		fd = make(IOMMUFD, path);
+	else if (strcmp(path, "/dev/vfio/vfio") == 0)
+		fd = make(CONTAINER, path);
+	else if (strstr(path, "/devices/"))
+		fd = make(DEVICE, path);
+	else
+		fd = kernel_count(path) ? kernel_refuse(EBUSY) : make(GROUP, path);
+	pthread_mutex_unlock(&lock);
 	return fd;
 }
 
@@ -139,30 +190,33 @@ int __wrap_open64(const char *path, int flags, ...)
 	if (fails("open64"))
 		return -1;
 	if (strcmp(path, "/proc/self/pagemap") == 0)
-		return make(PAGEMAP);
+		return make(PAGEMAP, path);
 	if (strncmp(path, "/dev/", 5) != 0)
 		return __real_open64(path, flags, 0600);
 	if (kernel.denied && strcmp(path, kernel.denied) == 0)
-		return refuse(kernel.denied_errno);
+		return kernel_refuse(kernel.denied_errno);
 	if (!exists(path))
-		return refuse(ENOENT);
+		return kernel_refuse(ENOENT);
 	assert_true(flags & O_CLOEXEC);
-	if (strcmp(path, "/dev/iommu") == 0)
-		return make(IOMMUFD);
-	if (strcmp(path, "/dev/vfio/vfio") == 0)
-		return make(CONTAINER);
-	return make(strstr(path, "/devices/") ? DEVICE : GROUP);
+	return open_file(path);
+}
+
+static void forget(int fd)
+{
+	kernel_iommu_forget(fd);
+	kinds[fd] = NONE;
+	kernel.open--;
 }
 
 int __wrap_close(int fd)
 {
 	int ret;
 
-	if (fd >= 0 && fd < 1024 && kinds[fd]) {
-		kinds[fd] = NONE;
-		kernel.open--;
-	}
+	pthread_mutex_lock(&lock);
+	if (fd >= 0 && fd < 1024 && kinds[fd])
+		forget(fd);
 	ret = __real_close(fd);
+	pthread_mutex_unlock(&lock);
 	return fails("close") ? -1 : ret;
 }
 
@@ -171,29 +225,32 @@ int __wrap_access(const char *path, int mode)
 	if (fails("access"))
 		return -1;
 	if (!exists(path))
-		return refuse(ENOENT);
+		return kernel_refuse(ENOENT);
 	if (mode != F_OK && kernel.denied && strcmp(path, kernel.denied) == 0)
-		return refuse(EACCES);
+		return kernel_refuse(EACCES);
 	return 0;
 }
 
 ssize_t __wrap_readlink(const char *path, char *buf, size_t len)
 {
-	const char *to = strstr(path, "/iommu_group") ? kernel.group : kernel.driver;
+	const bool group = strstr(path, "/iommu_group");
+	const char *to = group ? kernel.group : kernel.driver;
 
 	if (fails("readlink"))
 		return -1;
 	if (kernel.neighbour && strstr(path, kernel.neighbour))
-		to = kernel.neighbour_driver;
+		to = !group                   ? kernel.neighbour_driver
+		     : kernel.neighbour_group ? kernel.neighbour_group
+					      : kernel.group;
 	if (!to)
-		return refuse(ENOENT);
+		return kernel_refuse(ENOENT);
 	assert_true(strlen(to) < len);
 	memcpy(buf, to, strlen(to));
 	return (ssize_t)strlen(to);
 }
 
-/* A folder is its only entry of interest; there is one folder at a time. */
-static const char *entry;
+/* A folder is its only entry of interest; each thread has one folder at a time. */
+static __thread const char *entry;
 
 DIR *__wrap_opendir(const char *path)
 {
@@ -202,13 +259,16 @@ DIR *__wrap_opendir(const char *path)
 		return __real_opendir(path);
 	if (fails("opendir"))
 		return NULL;
-	entry = strstr(path, "/vfio-dev") ? kernel.cdev : kernel.neighbour;
+	if (strstr(path, "/vfio-dev"))
+		entry = strstr(path, OTHER) ? kernel.neighbour_cdev : kernel.cdev;
+	else
+		entry = strstr(path, OTHER) ? NAME : kernel.neighbour;
 	return entry ? (DIR *)(void *)&entry : NULL;
 }
 
 struct dirent *__wrap_readdir64(DIR *dir)
 {
-	static struct dirent one;
+	static __thread struct dirent one;
 
 	if ((void *)dir != (void *)&entry)
 		return __real_readdir64(dir);
@@ -224,57 +284,10 @@ int __wrap_closedir(DIR *dir)
 	return (void *)dir == (void *)&entry ? 0 : __real_closedir(dir);
 }
 
-static int iova_ranges(struct iommu_ioas_iova_ranges *ask)
-{
-	struct iommu_iova_range *out = (void *)(uintptr_t)ask->allowed_iovas;
-	unsigned room = ask->num_iovas;
-	unsigned i;
-
-	for (i = 0; i < room && i < kernel.nranges; i++) {
-		out[i].start = kernel.ranges[i].first;
-		out[i].last = kernel.ranges[i].last;
-	}
-	ask->num_iovas = kernel.total;
-	ask->out_iova_alignment = kernel.alignment;
-	note(IOMMU_IOAS_IOVA_RANGES, ask->size, ask->ioas_id, 0);
-	return kernel.total > room ? refuse(EMSGSIZE) : 0;
-}
-
-static int iommufd_ioctl(unsigned long request, void *arg)
-{
-	struct iommu_ioas_alloc *alloc = arg;
-	struct iommu_ioas_map *map = arg;
-	struct iommu_ioas_unmap *unmap = arg;
-
-	switch (request) {
-	case IOMMU_IOAS_ALLOC:
-		note(request, alloc->size, alloc->flags, 0);
-		alloc->out_ioas_id = 42;
-		return 0;
-	case IOMMU_IOAS_IOVA_RANGES:
-		return iova_ranges(arg);
-	case IOMMU_IOAS_MAP:
-		assert_int_equal(map->size, sizeof(*map));
-		assert_int_equal(map->ioas_id, 42);
-		assert_int_equal(map->__reserved, 0);
-		assert_int_equal(map->flags, 7);
-		note(request, map->user_va, map->length, map->iova);
-		return 0;
-	case IOMMU_IOAS_UNMAP:
-		assert_int_equal(unmap->size, sizeof(*unmap));
-		assert_int_equal(unmap->ioas_id, 42);
-		note(request, 0, unmap->length, unmap->iova);
-		unmap->length -= kernel.short_unmap;
-		return 0;
-	default:
-		return refuse(ENOTTY);
-	}
-}
-
 static int region_info(struct vfio_region_info *info)
 {
 	if (info->index > VFIO_PCI_CONFIG_REGION_INDEX)
-		return refuse(EINVAL);
+		return kernel_refuse(EINVAL);
 	info->offset = REGION(info->index);
 	info->size = info->index == VFIO_PCI_CONFIG_REGION_INDEX ? 256
 		     : info->index == 4                          ? BAR_SIZE
@@ -283,7 +296,27 @@ static int region_info(struct vfio_region_info *info)
 	return 0;
 }
 
-static int device_ioctl(unsigned long request, void *arg)
+/*
+ * As vfio_df_open() and iommu_device_claim_dma_owner(): a function has one user, a group one
+ * iommufd.
+ */
+static int bind_iommufd(int fd, int iommufd)
+{
+	int i;
+
+	for (i = 0; i < 1024; i++) {
+		if (kinds[i] != DEVICE || bound[i] < 0)
+			continue;
+		if (strcmp(paths[i], paths[fd]) == 0)
+			return kernel_refuse(EINVAL);
+		if (bound[i] != iommufd && !kernel.neighbour_group)
+			return kernel_refuse(EPERM);
+	}
+	bound[fd] = iommufd;
+	return 0;
+}
+
+static int device_ioctl(int fd, unsigned long request, void *arg)
 {
 	struct vfio_device_bind_iommufd *bind = arg;
 	struct vfio_device_attach_iommufd_pt *attach = arg;
@@ -293,10 +326,10 @@ static int device_ioctl(unsigned long request, void *arg)
 	switch (request) {
 	case VFIO_DEVICE_BIND_IOMMUFD:
 		assert_int_equal(kinds[bind->iommufd], IOMMUFD);
-		note(request, bind->argsz, bind->flags, 0);
-		return 0;
+		kernel_note(request, bind->argsz, bind->flags, 0);
+		return bind_iommufd(fd, bind->iommufd);
 	case VFIO_DEVICE_ATTACH_IOMMUFD_PT:
-		note(request, attach->argsz, attach->flags, attach->pt_id);
+		kernel_note(request, attach->argsz, attach->flags, attach->pt_id);
 		return 0;
 	case VFIO_DEVICE_GET_REGION_INFO:
 		return region_info(arg);
@@ -305,72 +338,13 @@ static int device_ioctl(unsigned long request, void *arg)
 		irq->count = kernel.irqs[irq->index];
 		return 0;
 	case VFIO_DEVICE_SET_IRQS:
-		note(request, set->index, set->count, set->flags);
+		kernel_note(request, set->index, set->count, set->flags);
 		return 0;
 	case VFIO_DEVICE_RESET:
-		note(request, 0, 0, 0);
+		kernel_note(request, 0, 0, 0);
 		return 0;
 	default:
-		return refuse(ENOTTY);
-	}
-}
-
-/* The IOMMU of a container: an answer with one capability, the list of ranges. */
-static int type1_info(struct vfio_iommu_type1_info *info)
-{
-	struct vfio_iommu_type1_info_cap_iova_range cap = {
-		.header = {.id = VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE, .version = 1},
-		.nr_iovas = kernel.nranges,
-	};
-	uint32_t len = (uint32_t)(sizeof(*info) + sizeof(cap) +
-				  kernel.nranges * sizeof(struct vfio_iova_range));
-	char *at = (char *)info + sizeof(*info);
-	unsigned i;
-
-	if (kernel.info) {
-		memcpy(info, kernel.info,
-		       info->argsz < kernel.info_len ? info->argsz : kernel.info_len);
-		return 0;
-	}
-	info->flags = VFIO_IOMMU_INFO_PGSIZES | VFIO_IOMMU_INFO_CAPS;
-	info->iova_pgsizes = 0x40201000;
-	if (info->argsz >= len) {
-		info->cap_offset = sizeof(*info);
-		memcpy(at, &cap, sizeof(cap));
-		at += sizeof(cap);
-		for (i = 0; i < kernel.nranges; i++, at += sizeof(struct vfio_iova_range))
-			memcpy(at, &kernel.ranges[i], sizeof(struct vfio_iova_range));
-	}
-	info->argsz = len;
-	return 0;
-}
-
-static int container_ioctl(unsigned long request, void *arg)
-{
-	struct vfio_iommu_type1_dma_map *map = arg;
-	struct vfio_iommu_type1_dma_unmap *unmap = arg;
-
-	switch (request) {
-	case VFIO_GET_API_VERSION:
-		return VFIO_API_VERSION;
-	case VFIO_CHECK_EXTENSION:
-		return (uintptr_t)arg == VFIO_DMA_CC_IOMMU ? kernel.coherent
-							   : (uintptr_t)arg == VFIO_TYPE1v2_IOMMU;
-	case VFIO_SET_IOMMU:
-		note(request, (uintptr_t)arg, 0, 0);
-		return 0;
-	case VFIO_IOMMU_GET_INFO:
-		return type1_info(arg);
-	case VFIO_IOMMU_MAP_DMA:
-		assert_int_equal(map->flags, 3);
-		note(request, map->vaddr, map->size, map->iova);
-		return 0;
-	case VFIO_IOMMU_UNMAP_DMA:
-		note(request, 0, unmap->size, unmap->iova);
-		unmap->size -= kernel.short_unmap;
-		return 0;
-	default:
-		return refuse(ENOTTY);
+		return kernel_refuse(ENOTTY);
 	}
 }
 
@@ -386,14 +360,30 @@ static int group_ioctl(unsigned long request, void *arg)
 	case VFIO_GROUP_SET_CONTAINER:
 		memcpy(&container, arg, sizeof(container));
 		assert_int_equal(kinds[container], CONTAINER);
-		note(request, 0, 0, 0);
+		kernel_note(request, 0, 0, 0);
 		return 0;
 	case VFIO_GROUP_GET_DEVICE_FD:
-		assert_string_equal(arg, NAME);
-		note(request, 0, 0, 0);
-		return make(DEVICE);
+		assert_true(strcmp(arg, NAME) == 0 || (kernel.neighbour && !strcmp(arg, OTHER)));
+		kernel_note(request, 0, 0, 0);
+		return make(DEVICE, arg);
 	default:
-		return refuse(ENOTTY);
+		return kernel_refuse(ENOTTY);
+	}
+}
+
+static int ioctl_of(int fd, unsigned long request, void *arg)
+{
+	switch (kinds[fd]) {
+	case CONTAINER:
+		return kernel_container_ioctl(fd, request, arg);
+	case GROUP:
+		return group_ioctl(request, arg);
+	case IOMMUFD:
+		return kernel_iommufd_ioctl(fd, request, arg);
+	case DEVICE:
+		return device_ioctl(fd, request, arg);
+	default:
+		return kernel_refuse(EBADF);
 	}
 }
 
@@ -401,6 +391,7 @@ int __wrap_ioctl(int fd, unsigned long request, ...)
 {
 	va_list list;
 	void *arg;
+	int ret;
 
 	va_start(list, request);
 	arg = va_arg(list, void *);
@@ -408,20 +399,12 @@ int __wrap_ioctl(int fd, unsigned long request, ...)
 	if (fails("ioctl"))
 		return -1;
 	if (request == kernel.fail)
-		return refuse(kernel.fail_errno);
+		return kernel_refuse(kernel.fail_errno);
 	assert_true(fd >= 0 && fd < 1024);
-	switch (kinds[fd]) {
-	case CONTAINER:
-		return container_ioctl(request, arg);
-	case GROUP:
-		return group_ioctl(request, arg);
-	case IOMMUFD:
-		return iommufd_ioctl(request, arg);
-	case DEVICE:
-		return device_ioctl(request, arg);
-	default:
-		return refuse(EBADF);
-	}
+	pthread_mutex_lock(&lock);
+	ret = ioctl_of(fd, request, arg);
+	pthread_mutex_unlock(&lock);
+	return ret;
 }
 
 static ssize_t read_pagemap(void *buf, off_t at)
@@ -445,7 +428,7 @@ ssize_t __wrap_pread64(int fd, void *buf, size_t len, off_t at)
 	if (kinds[fd] != DEVICE)
 		return __real_pread64(fd, buf, len, at);
 	if (kernel.pulled)
-		return refuse(EIO);
+		return kernel_refuse(EIO);
 	memcpy(buf, kernel.registers + (at & 0xfff), len);
 	return (ssize_t)len;
 }
@@ -464,7 +447,7 @@ ssize_t __wrap_pwrite64(int fd, const void *buf, size_t len, off_t at)
 	if (kinds[fd] != DEVICE)
 		return __real_pwrite64(fd, buf, len, at);
 	if (kernel.pulled)
-		return refuse(EIO);
+		return kernel_refuse(EIO);
 	memcpy(kernel.registers + (at & 0xfff), buf, len);
 	return (ssize_t)len;
 }
@@ -475,7 +458,7 @@ void *__wrap_mmap64(void *addr, size_t len, int prot, int flags, int fd, off_t a
 		return MAP_FAILED;
 	if (fd < 0 || fd >= 1024 || kinds[fd] != DEVICE)
 		return __real_mmap64(addr, len, prot, flags, fd, at);
-	note(0, (uint64_t)at, len, (uint64_t)prot);
+	kernel_note(0, (uint64_t)at, len, (uint64_t)prot);
 	if (kernel.no_mmap) {
 		errno = EINVAL;
 		return MAP_FAILED;

@@ -22,7 +22,8 @@
 #include "transport/vfio/vfio.h"
 #include "transport/transport.h"
 
-#define NAME "0000:00:05.0"
+#define NAME  "0000:00:05.0"
+#define OTHER "0000:00:06.0" /* see kernel_add_other() */
 
 /* One ioctl, and what mattered in it. */
 struct kernel_call {
@@ -37,7 +38,8 @@ struct kernel_call {
  * @files: paths that can be opened; @denied: of those, the one that can't, with @denied_errno
  * @driver, @group: where the function's links lead, NULL: there is no such link
  * @cdev: the function's name among VFIO's device files, NULL: it has none
- * @neighbour, @neighbour_driver: another function of the group
+ * @neighbour, @neighbour_driver: another function of the group; @neighbour_group: or of its own
+ *	group; @neighbour_cdev: as @cdev
  * @viable: what the group says of itself
  * @coherent: the container enforces coherence
  * @ranges, @nranges: addresses of the IOMMU; @total: how many it says there are
@@ -49,7 +51,7 @@ struct kernel_call {
  * @flags: of the BARs, as VFIO_REGION_INFO_FLAG_*; @no_mmap: mapping is refused all the same
  * @pulled: accesses to registers fail
  * @huge_fd: a file of hugepages; @frames: physical page numbers of @area, one for 4096 bytes
- * @calls, @ncalls: what was asked
+ * @calls, @ncalls: what was asked, the first of it
  * @open: how many files are open
  */
 struct kernel {
@@ -61,6 +63,8 @@ struct kernel {
 	const char *cdev;
 	const char *neighbour;
 	const char *neighbour_driver;
+	const char *neighbour_group;
+	const char *neighbour_cdev;
 	bool viable;
 	bool coherent;
 	struct pci_range ranges[64];
@@ -96,12 +100,29 @@ void kernel_group(void);
 void kernel_iommufd(void);
 void kernel_noiommu(void);
 
+/* Another function, bound to vfio-pci as well; @group: NULL: it is in the same group. */
+void kernel_add_other(const char *group);
+
+/* How many files are open whose path begins like that; devices that a group opened have none. */
+unsigned kernel_count(const char *path);
+
 /* The place of request number @skip of its kind in kernel.calls, -1: nowhere. */
 int kernel_find(unsigned long request, unsigned skip);
+
+/* Between its files: notes a call; returns -1 with errno. */
+void kernel_note(unsigned long request, uint64_t a, uint64_t b, uint64_t c);
+int kernel_refuse(int err);
+
+/* iommu.c: the calls of a descriptor; one that is closed; a new machine */
+int kernel_iommufd_ioctl(int fd, unsigned long request, void *arg);
+int kernel_container_ioctl(int fd, unsigned long request, void *arg);
+void kernel_iommu_forget(int fd);
+void kernel_iommu_reset(void);
 
 int iommufd_tests(void);
 int type1_tests(void);
 int group_tests(void);
 int noiommu_tests(void);
+int space_tests(void);
 
 #endif

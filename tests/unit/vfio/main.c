@@ -10,5 +10,6 @@ int main(void)
 	failed += group_tests();
 	failed += type1_tests();
 	failed += noiommu_tests();
+	failed += space_tests();
 	return failed != 0;
 }

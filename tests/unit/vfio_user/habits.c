@@ -54,6 +54,21 @@ static void test_refusals(void **state)
 	assert_non_null(strstr(error_text(), strerror(EEXIST)));
 }
 
+/* An answer that is sound, of another register or another region. */
+static void test_other_places(void **state)
+{
+	struct bench *b = *state;
+
+	start(b, 0);
+	server_misbehave(b->server, SERVER_REGION_INFO, 3, SERVER_WRONG_PLACE);
+	assert_int_equal(bench_try(b, AMPLE_MS), -EPROTO);
+	assert_non_null(strstr(error_text(), "was asked for region 3"));
+	bench_open(b);
+	server_misbehave(b->server, SERVER_READ, 0, SERVER_WRONG_PLACE);
+	assert_int_equal(b->t->ops->get_status(b->t), -EPROTO);
+	assert_non_null(strstr(error_text(), "another register"));
+}
+
 /* A second client connects, and is never answered. */
 static void test_one_client(void **state)
 {
@@ -245,6 +260,7 @@ int habits_tests(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_nothing_is_mapped, bench_begin, bench_end),
 		cmocka_unit_test_setup_teardown(test_refusals, bench_begin, bench_end),
+		cmocka_unit_test_setup_teardown(test_other_places, bench_begin, bench_end),
 		cmocka_unit_test_setup_teardown(test_one_client, bench_begin, bench_end),
 		cmocka_unit_test_setup_teardown(test_memory, bench_begin, bench_end),
 		cmocka_unit_test_setup_teardown(test_interrupts_in_pieces, bench_begin, bench_end),

@@ -97,8 +97,15 @@ static void disconnect(struct transport *t)
 
 	enter(fake, FAKE_DISCONNECT, 0, 0);
 	fake->going_on = 0;
+	if (fake->keeps)
+		return;
 	fake->status = 0;
 	memset(fake->started, 0, sizeof(fake->started));
+}
+
+static bool cut_off(struct transport *t)
+{
+	return !fake_of(t)->keeps;
 }
 
 static int wait_ready(struct transport *t, int timeout_ms)
@@ -187,7 +194,9 @@ static int queue_max(struct transport *t, unsigned index)
 	struct fake *fake = fake_of(t);
 	int err = enter(fake, FAKE_QUEUE_MAX, index, 0);
 
-	return err ? err : fake->queue_max;
+	if (err)
+		return err;
+	return index < 2 && fake->fixed_max ? fake->fixed_max : fake->queue_max;
 }
 
 static int queue_start(struct transport *t, const struct transport_queue *queue)
@@ -285,6 +294,7 @@ void fake_init(struct fake *fake)
 		.features = vhost_user_ops.features,
 		.close = fake_close,
 		.disconnect = disconnect,
+		.cut_off = cut_off,
 		.wait_ready = wait_ready,
 		.get_features = get_features,
 		.set_features = set_features,

@@ -64,9 +64,11 @@ struct fake_region {
  * @status: device status; @refuse: bits of it that the device never shows; @insist: that it always
  *	does
  * @closed: close() was called
+ * @keeps: disconnect() doesn't cut it off from memory
  * @config: configuration space; @config_len: bytes that there are, 0: none to read
  * @ignore_config_writes: accept what is written and keep what is there
- * @queue_count, @queue_max: what those calls answer
+ * @queue_count, @queue_max: what those calls answer; @fixed_max: the latter for virtqueues 0 and 1,
+ *	0: the same
  * @queues, @started, @base: what queue_start() gave and queue_stop() is to answer
  * @notified: kicks for each queue
  * @call_fds: what call_fd() answers, -1 at first
@@ -94,11 +96,13 @@ struct fake {
 	uint8_t refuse;
 	uint8_t insist;
 	bool closed;
+	bool keeps;
 	struct virtio_scsi_config config;
 	unsigned config_len;
 	bool ignore_config_writes;
 	int queue_count;
 	int queue_max;
+	int fixed_max;
 	struct transport_queue queues[FAKE_QUEUES];
 	bool started[FAKE_QUEUES];
 	uint32_t base[FAKE_QUEUES];

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "transport/pci/pci.h"
+#include "transport/vhost_scsi/vhost_scsi.h"
 #include "transport/vhost_user/vhost_user.h"
 #include "virtio.h"
 #include "virtio/features.h"
@@ -96,7 +97,7 @@ static void test_the_list_is_the_transports(void **state)
 static void test_offers_that_contradict_themselves(void **state)
 {
 	const uint64_t base = VIRTIO_BIT(VIRTIO_F_VERSION_1);
-	const struct transport_ops *const lists[] = {&vhost_user_ops, &pci_ops};
+	const struct transport_ops *const lists[] = {&vhost_user_ops, &pci_ops, &vhost_scsi_ops};
 	const uint64_t offers[] = {~base, VIRTIO_BIT(VIRTIO_F_RING_PACKED), UINT64_MAX << 33, 0};
 	const struct virtio_request everything = {.want = UINT64_MAX, .must = 0};
 	unsigned i;
@@ -107,8 +108,8 @@ static void test_offers_that_contradict_themselves(void **state)
 		struct bench b;
 
 		bench_open(&b);
-		b.fake.ops.features = lists[i % 2]->features;
-		b.fake.offer = offers[i / 2];
+		b.fake.ops.features = lists[i % ARRAY_LEN(lists)]->features;
+		b.fake.offer = offers[i / ARRAY_LEN(lists)];
 		assert_int_equal(virtio_negotiate(&b.dev, &everything), -EOPNOTSUPP);
 		assert_int_equal(fake_count(&b.fake, FAKE_GET_FEATURES), 1);
 		assert_int_equal(fake_count(&b.fake, FAKE_SET_FEATURES), 0);
