@@ -46,8 +46,8 @@ static int check_cpus(const struct job_options *job)
 static int check_job(const struct job_options *job)
 {
 	if (!job->address[0])
-		return bad(job, "no address; give --address=vhost-user:PATH, pci:DDDD:BB:DD.F or "
-				"vhost-scsi:NAME");
+		return bad(job, "no address; give --address=vhost-user:PATH, vfio-user:PATH, "
+				"pci:DDDD:BB:DD.F or vhost-scsi:NAME");
 	if (job->time_based && !job->runtime)
 		return bad(job, "time_based needs a runtime");
 	if (job->iodepth_batch > job->iodepth)

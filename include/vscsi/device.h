@@ -237,7 +237,7 @@ struct vscsi_dev_option {
  * @max_sectors, @cmd_per_lun, @seg_max: of the device's configuration space (virtio 1.4, 5.6.4)
  * @offered, @negotiated: virtio feature bits
  * @protocol_features: vhost-user protocol features in use; 0 on other transports
- * @transport: scheme of the address: "vhost-user", "pci" or "vhost-scsi"
+ * @transport: scheme of the address: "vhost-user", "vfio-user", "pci" or "vhost-scsi"
  * @state: VSCSI_DEV_*
  * @errors: violations of the specification by the device that were tolerated, such as a used
  *	length too short for the response: a back-end that never sets it adds one per request
@@ -315,6 +315,7 @@ struct vscsi_event {
  *	"pci:DDDD:BB:DD.F", a PCI function bound to vfio-pci. Its memory is pinned and counts
  *	against RLIMIT_MEMLOCK, for each device that uses a pool. The functions of an IOMMU group
  *	can be open in one process only; there each of them can be, once;
+ *	"vfio-user:PATH", the path of the socket of a process that serves a PCI function;
  *	"vhost-scsi:NAME", a target of the running kernel (LIO), by its name in the vhost fabric
  *	such as "naa.5001405324af0000". One program at a time uses it.
  *	Options follow after a '?': "vhost-user:/run/v.sock?queues=4&indirect=off"

@@ -136,8 +136,8 @@ int vscsi_mem_free(struct vscsi_mem *mem, void *ptr);
  * @mem: the pool that it joins, and so every device that uses the pool, now or later
  * @addr: start, aligned to the page size of the mapping
  * @len: bytes, a multiple of that page size
- * @fd: the file that @addr is a MAP_SHARED mapping of, needed by vhost-user; -1 for none. The
- *	library keeps a duplicate, the caller's stays the caller's
+ * @fd: the file that @addr is a MAP_SHARED mapping of, needed by vhost-user and vfio-user; -1 for
+ *	none. The library keeps a duplicate, the caller's stays the caller's
  * @fd_offset: file offset of @addr, page aligned
  *
  * It must be readable and writable, must not overlap any other region, and must stay mapped until

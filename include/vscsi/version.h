@@ -16,6 +16,7 @@ extern "C" {
 
 #define VSCSI_HAVE_VHOST_USER   1 /* addresses that begin with vhost-user: */
 #define VSCSI_HAVE_PCI          1 /* addresses that begin with pci: */
+#define VSCSI_HAVE_VFIO_USER    1 /* addresses that begin with vfio-user: */
 #define VSCSI_HAVE_VHOST_SCSI   1 /* addresses that begin with vhost-scsi: */
 #define VSCSI_HAVE_PCI_NOTIFY   1 /* options notify_data and notify_config */
 #define VSCSI_HAVE_IOMMU        1 /* option iommu, VSCSI_IOMMU_* */

@@ -229,7 +229,7 @@ int address_parse(const char *address, char *where, struct vscsi_dev_opts *opts)
 	int err;
 
 	if (!address || !*address)
-		return error_set(-EINVAL, "no address; write vhost-user:PATH, "
+		return error_set(-EINVAL, "no address; write vhost-user:PATH, vfio-user:PATH, "
 					  "pci:DDDD:BB:DD.F or vhost-scsi:NAME");
 	if (strlen(address) >= ADDRESS_MAX)
 		return error_set(-EINVAL, "the address is longer than %d bytes", ADDRESS_MAX - 1);

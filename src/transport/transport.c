@@ -6,6 +6,7 @@
 
 #include "transport/pci/pci.h"
 #include "transport/transport.h"
+#include "transport/vfio_user/vfio_user.h"
 #include "transport/vhost_scsi/vhost_scsi.h"
 #include "transport/vhost_user/vhost_user.h"
 #include "util/bits.h"
@@ -14,6 +15,7 @@
 static const struct transport_ops *const transports[] = {
 	&vhost_user_ops,
 	&pci_ops,
+	&vfio_user_ops,
 	&vhost_scsi_ops,
 };
 
@@ -61,7 +63,7 @@ int transport_open(const char *address, const struct transport_opts *opts, struc
 	if (!ops)
 		return error_set(-EINVAL,
 				 "no transport for address \"%s\"; it must begin with "
-				 "vhost-user:, pci: or vhost-scsi:",
+				 "vhost-user:, vfio-user:, pci: or vhost-scsi:",
 				 address);
 	return ops->open(strchr(address, ':') + 1, opts, out);
 }

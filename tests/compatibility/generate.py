@@ -24,7 +24,9 @@ PAGE = HERE / "README.md"
 
 BACK_ENDS = {
     "vscsi-target": "`vscsi-target`, over `vhost-user:`",
+    "DPDK": "a back-end on DPDK's librte_vhost (`tests/peers/dpdk/`), over `vhost-user:`",
     "QEMU": "QEMU's virtio-scsi-pci, over `pci:`, in the guest",
+    "LIO": "Linux's SCSI target, over `vhost-scsi:`, in the guest; the disk is a file",
 }
 CAPABILITIES = (
     "discovery", "several LUNs", "verified I/O", "several queues", "packed", "sleeping",

@@ -46,7 +46,9 @@ static int find(const struct world *w, struct pci_bus *bus)
 	kernel.area = (uintptr_t)w->own;
 	for (i = 0; i < ARRAY_LEN(kernel.frames); i++)
 		kernel.frames[i] = UINT64_C(1) << 63 | (100 + i);
-	return bus->ops->dma_where(bus, kernel.area, WORLD_OWN, w->own_fd, &iova);
+	return bus->ops->dma_where(
+		bus, &(struct dma_region){.addr = kernel.area, .len = WORLD_OWN, .fd = w->own_fd},
+		&iova);
 }
 
 /* Everything that a transport does with a function, from open to close. */
@@ -72,7 +74,8 @@ static int run_transport(const struct world *w, unsigned iommu)
 	if (!err)
 		err = find(w, bus);
 	if (!err)
-		err = bus->ops->dma_map(bus, 0x7f0000000000, 0x200000, IOVA);
+		err = bus->ops->dma_map(
+			bus, &(struct dma_region){.addr = 0x7f0000000000, .len = 0x200000}, IOVA);
 	if (!err)
 		err = bus->ops->dma_unmap(bus, IOVA, 0x200000);
 	error_keep(true);
@@ -141,7 +144,7 @@ static int attach(struct world *w)
 	unsigned what;
 	int err;
 
-	err = pci_attach(&model->bus, &opts, &t);
+	err = pci_attach(&model->bus, &pci_ops, &opts, &t);
 	if (err)
 		return err;
 	err = pci_ops.mem_map(t, &region, &iova);

@@ -128,7 +128,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	evil.ops.bar_map = bar_map;
 	m->bus.ops = &evil.ops;
 	patch(m);
-	if (!pci_attach(&m->bus, &opts, &t)) {
+	if (!pci_attach(&m->bus, &pci_ops, &opts, &t)) {
 		drive(t);
 		t->ops->close(t);
 	}

@@ -73,7 +73,8 @@ static void drive(struct pci_bus *bus)
 		if (bus->ops->bar_size(bus, bar) >= 4)
 			bus->ops->bar_read(bus, bar, 0, 4, &value);
 	}
-	if (!bus->ops->dma_map(bus, 0x7f0000000000, 0x200000, 0x40000000))
+	if (!bus->ops->dma_map(bus, &(struct dma_region){.addr = 0x7f0000000000, .len = 0x200000},
+			       0x40000000))
 		bus->ops->dma_unmap(bus, 0x40000000, 0x200000);
 }
 

@@ -37,7 +37,7 @@ def _run(*command, cwd):
 def _packages(name, directory):
     """The package and those with further parts of the kernel: what a meta package stands for, too."""
     depends = _run("apt-cache", "depends", name, cwd=directory)
-    return [name] + [part for needed in re.findall(r"Depends: (linux-(?:image|modules)-\S+)", depends)
+    return [name] + [part for needed in re.findall(r"Depends: (linux-(?:image|base|binary|modules)-\S+)", depends)
                      for part in _packages(needed, directory)]
 
 
@@ -66,19 +66,27 @@ def _unpack(tree):
     for word in CHOSEN or [META_PACKAGE]:
         for deb in [os.path.abspath(word)] if word.endswith(".deb") else _download(word, fetched):
             _run("dpkg", "-x", str(deb), str(fresh), cwd=tree.parent)
-    modules = _modules(fresh)
+    modules, _ = _modules(fresh), _image(fresh)
     _expand(modules)
     # The package has no modules.dep: it is created by the post-install script.
     _run("busybox", "depmod", "-b", str(modules.parents[2]), modules.name, cwd=fresh)
     fresh.rename(tree)
 
 
+def _find(tree, *patterns):
+    """The first of the files that match: packages of different versions have them elsewhere."""
+    for pattern in patterns:
+        for path in tree.glob(pattern):
+            return path
+    raise Unavailable(f"{' '.join(CHOSEN) or META_PACKAGE}: there is no {patterns[0]} in it")
+
+
+def _image(tree):
+    return _find(tree, "boot/vmlinuz-*", "usr/lib/modules/*/vmlinuz")
+
+
 def _modules(tree):
-    """The folder of the modules, which newer packages have below usr/."""
-    found = [*tree.glob("lib/modules/*"), *tree.glob("usr/lib/modules/*")]
-    if not found or not list(tree.glob("boot/vmlinuz-*")):
-        raise Unavailable(f"{' '.join(CHOSEN) or META_PACKAGE}: no kernel with modules in it")
-    return found[0]
+    return _find(tree, "lib/modules/*/kernel", "usr/lib/modules/*/kernel").parent
 
 
 @contextlib.contextmanager
@@ -99,7 +107,7 @@ class Kernel:
         with _locked(directory):
             if not tree.is_dir():
                 _unpack(tree)
-        self.image = next((tree / "boot").glob("vmlinuz-*"))
+        self.image = _image(tree)
         self.modules = _modules(tree)
         self._needs = dict(self._dependencies())
         self._builtin = {self._name(line) for line in

@@ -64,14 +64,24 @@ link $first 2 0 pscsi_0/debug
 link $second 1 0 fileio_0/a
 
 vscsi-info --json "$device?queues=4" >/tmp/info.json || fail "vscsi-info"
+# verify NAME LUN JOBS OPTIONS WORKLOAD...
 verify() {
-	vscsi-perf --eta=never --name=verify --address="$device?queues=4" --lun=$2 --rw=randwrite \
-		--bs=4k --iodepth=32 --numjobs=$3 --size=1m --verify=crc32c --output-format=json \
-		--output=/tmp/perf-$1-$3.json || fail "vscsi-perf on $1 with $3"
+	name=$1 lun=$2 jobs=$3 options=$4
+	shift 4
+	vscsi-perf --eta=never --name=verify --address="$device?queues=4&$options" --lun=$lun \
+		--rw=randwrite --numjobs=$jobs --verify=crc32c "$@" --output-format=json \
+		--output=/tmp/perf-$name-$jobs.json || fail "vscsi-perf on $name with $jobs"
 }
-verify file 0:0 1
-verify file 0:0 3
-verify pscsi 2:0 2
+verify file 0:0 1 event_idx=on --bs=4k --iodepth=32 --size=1m
+verify file 0:0 3 event_idx=off --bs=4k --iodepth=32 --size=1m
+verify pscsi 2:0 2 indirect=off --bs=4k --iodepth=32 --size=1m
+# As long as a request can be: 2016 pages.
+verify long 0:0 1 mem=64M --bs=8257536 --iodepth=1 --size=8257536
+# The kernel's module has fewer, and 160 KiB for each of their entries.
+VSCSI_LOG=info vscsi-info "$device?queues=200&queue_size=4" 2>&1 | grep "queues, not" ||
+	fail "too many queues"
+# LUNs aren't reset, see libvirtioscsi-limits(7).
+capabilities "$device?queues=4" 0:0 --without=lun-reset || fail "capabilities"
 pci_app sleep "$device?queues=2" || fail "sleeping"
 lio_app memory $device || fail "memory"
 lio_app scsi $device vhost-scsi:$second $core/fileio_0/a/alua/default_tg_pt_gp || fail "commands"

@@ -180,7 +180,7 @@ def main():
     assert "USED_BY_USER" in host.said and len(host.of("REFUSED")) == 11, host.said
     left, right = (pathlib.Path(f"disk-{len(FUNCTIONS) + number}.img").read_bytes()[:4 * MIB]
                    for number in (0, 1))
-    assert "COPIED" in host.said and left == right, "the functions of a group differ"
+    assert host.of("NO_DMA") or ("COPIED" in host.said and left == right), host.said
     check_notifications(host)
     return 0
 

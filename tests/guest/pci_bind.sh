@@ -6,7 +6,7 @@
 WAIT=60 # timeout in seconds
 first=0000:01:00.0
 no_indirect=0000:02:00.0 no_event_idx=0000:03:00.0 packed=0000:04:00.0
-left=0000:06:01.0 right=0000:06:02.0
+left=0000:06:01.0 right=0000:06:02.0 bridged=06:00.0 # what requests through the bridge come from
 
 fail() {
 	echo "FAILED $*"
@@ -120,11 +120,19 @@ not_bound() {
 	return 1
 }
 
+# With some kernels no function below such a bridge can do DMA: the group's mappings are not those
+# that the IOMMU uses for it, and it reports this. Linux 6.12.95 is one, 6.1 and 6.12.117 are not.
+pair() {
+	pci_app pair pci:$left pci:$right && return
+	dmesg | grep -q "DMAR: .* Request device \[$bridged\] fault" || fail "both in one program"
+	echo "NO_DMA on $(uname -r)"
+}
+
 # Both functions below a conventional PCI bridge are in one group, which one program can use.
 share_group() {
 	refused 5 "$left shares IOMMU group" vscsi-bind take $left
 	vscsi-bind take $left $right || fail "taking both"
-	pci_app pair pci:$left pci:$right || fail "both in one program"
+	pair
 	pci_app keep pci:$left </tmp/end >/tmp/kept &
 	exec 7>/tmp/end
 	await grep OPEN /tmp/kept

@@ -5,10 +5,9 @@
  *
  * usage: sweep DEVICE <LIST
  * A line of the list: NAME DIRECTION LENGTH CDB DATA. The direction is - (none), < (in) or > (out),
- * LENGTH is in bytes; the CDB and the first bytes of the data for the device, or -, are
- * hexadecimal.
- * A line of the output: NAME 00 TRANSFERRED, NAME STATUS/KEY/ASC/ASCQ, NAME hN for host status N,
- * or NAME eN if the device refused the header with errno N.
+ * LENGTH is in bytes; the CDB and the first bytes of the data for the device, or -, are in hex. A
+ * line of the output: NAME 00 TRANSFERRED, NAME STATUS/KEY/ASC/ASCQ, NAME hN for host status N, or
+ * NAME eN if the device refused the header with errno N.
  */
 #include <errno.h>
 #include <fcntl.h>

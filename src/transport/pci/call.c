@@ -25,7 +25,7 @@ int pci_call_open(struct pci_function *f, unsigned index, int vector_fd)
 {
 	struct pci_queue *q = &f->queues[index];
 
-	if (!pci_irq_shared(f)) {
+	if (!f->shared) {
 		q->call = vector_fd;
 		return 0;
 	}

@@ -117,6 +117,9 @@ static int take(struct pci_bus *bus, const struct capability *cap, struct pci_la
 	else if (cap->id == PCI_CAP_ID_EXP && !layout->express &&
 		 cap->at + PCI_EXP_DEVCTL + 2 <= CONFIG_SIZE)
 		layout->express = cap->at;
+	else if (cap->id == PCI_CAP_ID_MSIX && !layout->msix &&
+		 cap->at + PCI_MSIX_FLAGS + 2 <= CONFIG_SIZE)
+		layout->msix = cap->at;
 	return 0;
 }
 

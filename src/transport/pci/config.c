@@ -77,6 +77,7 @@ int pci_read_config(struct transport *t, unsigned offset, void *buf, unsigned le
 	if (!whole_fields(offset, len))
 		return error_set(-EINVAL, "%u bytes of configuration at %u are no whole fields",
 				 len, offset);
+	pci_begin(t, __func__);
 	ret = pci_generation(f, &after);
 	for (i = 0; !ret && i < PCI_GENERATIONS; i++) {
 		before = after;
@@ -103,5 +104,6 @@ int pci_write_config(struct transport *t, unsigned offset, const void *buf, unsi
 		return error_set(-EINVAL, "%u bytes of configuration at %u can't be written", len,
 				 offset);
 	memcpy(&value, buf, sizeof(value));
+	pci_begin(t, __func__);
 	return pci_write(&f->layout.device, offset, 4, le32toh(value));
 }

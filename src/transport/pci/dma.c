@@ -79,7 +79,7 @@ static const struct pci_mapping *overlapping(const struct pci_function *f, uint6
 		for (i = 0; i < g->nmaps; i++) {
 			const struct pci_mapping *m = &g->maps[i];
 
-			if (iova < m->iova + m->len && m->iova < iova + len)
+			if (iova < m->iova + m->region.len && m->iova < iova + len)
 				return m;
 		}
 	}
@@ -105,7 +105,7 @@ static bool place_in(const struct pci_function *f, const struct pci_range *range
 			*iova = at;
 			return true;
 		}
-		at = other->iova + other->len;
+		at = other->iova + other->region.len;
 	}
 	return false;
 }
@@ -135,7 +135,7 @@ static int reserve(struct pci_function *f, const struct dma_region *region, uint
 	space_lock(f);
 	ret = f->bus->physical ? 0 : place(f, region, iova);
 	if (!ret)
-		f->maps[f->nmaps++] = (struct pci_mapping){region->addr, region->len, *iova};
+		f->maps[f->nmaps++] = (struct pci_mapping){*region, *iova};
 	space_unlock(f);
 	return ret;
 }
@@ -162,13 +162,14 @@ int pci_mem_map(struct transport *t, const struct dma_region *region, uint64_t *
 	if (f->nmaps == ARRAY_LEN(f->maps))
 		return error_set(-ENOSPC, "%s has %u regions mapped, which is all there can be",
 				 f->bus->name, f->nmaps);
+	pci_begin(t, __func__);
 	if (f->bus->physical)
-		ret = f->bus->ops->dma_where(f->bus, region->addr, region->len, region->fd, iova);
+		ret = f->bus->ops->dma_where(f->bus, region, iova);
 	if (!ret)
 		ret = reserve(f, region, iova);
 	if (ret)
 		return ret;
-	ret = f->bus->ops->dma_map(f->bus, region->addr, region->len, *iova);
+	ret = f->bus->ops->dma_map(f->bus, region, *iova);
 	if (ret) {
 		release(f, f->nmaps - 1);
 		return ret;
@@ -185,14 +186,25 @@ int pci_mem_unmap(struct transport *t, const struct dma_region *region, uint64_t
 	unsigned i = 0;
 	int ret;
 
-	while (i < f->nmaps && (f->maps[i].iova != iova || f->maps[i].len != region->len))
+	while (i < f->nmaps && (f->maps[i].iova != iova || f->maps[i].region.len != region->len))
 		i++;
 	if (i == f->nmaps)
 		return error_set(-ENOENT, "the memory at 0x%llx is not mapped",
 				 (unsigned long long)region->addr);
+	pci_begin(t, __func__);
 	ret = f->bus->ops->dma_unmap(f->bus, iova, region->len);
 	if (!ret)
 		release(f, i);
+	return ret;
+}
+
+int pci_mem_restore(struct pci_function *f)
+{
+	unsigned i;
+	int ret = 0;
+
+	for (i = 0; !ret && i < f->nmaps; i++)
+		ret = f->bus->ops->dma_map(f->bus, &f->maps[i].region, f->maps[i].iova);
 	return ret;
 }
 
@@ -211,9 +223,9 @@ bool pci_iova(const struct pci_function *f, const void *addr, uint64_t len, uint
 	for (i = 0; i < f->nmaps; i++) {
 		const struct pci_mapping *m = &f->maps[i];
 
-		if (!range_inside(a, len, m->addr, m->len))
+		if (!range_inside(a, len, m->region.addr, m->region.len))
 			continue;
-		*iova = a - m->addr + m->iova;
+		*iova = a - m->region.addr + m->iova;
 		return true;
 	}
 	return false;

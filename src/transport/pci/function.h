@@ -43,8 +43,8 @@ struct pci_window {
 };
 
 /*
- * What the walk over the capabilities found; a @len of 0: not found. @express: offset of the PCI
- * Express capability, 0: none.
+ * What the walk over the capabilities found; a @len of 0: not found. @express, @msix: offsets of
+ * the PCI Express and the MSI-X capability, 0: none.
  */
 struct pci_layout {
 	struct pci_window common;
@@ -52,30 +52,33 @@ struct pci_layout {
 	struct pci_window device;
 	uint32_t multiplier;
 	unsigned express;
+	unsigned msix;
 };
 
 /**
  * struct pci_queue - A virtqueue
  * @kick: its notification register where that is mapped; atomic, since any thread may notify
- * @kick_at: the register's offset in the notification structure
+ * @kick_bar, @kick_at: where it is else
  * @name: what names it in a kick
+ * @head: the first bytes of the driver's part of the ring, before the device had it
  * @call: what becomes readable when it interrupts, -1: nothing does
  * @wake: eventfd that makes @call readable as well; -1: @call is the vector's own eventfd
  * @started: the device has it
  */
 struct pci_queue {
 	_Atomic(volatile void *) kick;
-	uint64_t kick_at;
-	uint16_t name;
+	_Atomic unsigned kick_bar;
+	_Atomic uint64_t kick_at;
+	_Atomic uint16_t name;
+	uint32_t head;
 	int call;
 	int wake;
 	atomic_bool started;
 };
 
-/* Memory that the device can reach. */
+/* Memory that the device can reach; its file is the pool's. */
 struct pci_mapping {
-	uint64_t addr;
-	uint64_t len;
+	struct dma_region region;
 	uint64_t iova;
 };
 
@@ -87,7 +90,8 @@ struct pci_mapping {
  * @timeout_ms: limit for a reset
  * @layout: where the registers are
  * @notify_map: the notification structure in this process, NULL: kicks are written through @bus
- * @nqueues: virtqueues that the device has, at most PCI_QUEUES
+ * @nqueues: virtqueues that the device has, at most PCI_QUEUES, and at most @most
+ * @most: those that it had when it was opened
  * @features: accepted by us
  * @status: device status as last written
  * @resetting: a reset has begun and not ended; @reset_limit: when it has failed, in milliseconds;
@@ -96,7 +100,9 @@ struct pci_mapping {
  * @vectors: MSI-X vectors in use: 0 for the configuration, the others for request queues; a single
  *	one for all
  * @vector_fds: their eventfds
+ * @shared: these are too few, so that queues share them
  * @config_vector: the device has one for the configuration
+ * @missed: a kick found no room
  * @maps, @nmaps: memory mapped, or about to be
  * @peer: the next function in the list of bus->space
  */
@@ -108,6 +114,7 @@ struct pci_function {
 	struct pci_layout layout;
 	char *notify_map;
 	unsigned nqueues;
+	unsigned most;
 	uint64_t features;
 	uint8_t status;
 	bool resetting;
@@ -116,7 +123,9 @@ struct pci_function {
 	uint8_t generation;
 	unsigned vectors;
 	int vector_fds[PCI_QUEUES];
+	bool shared;
 	bool config_vector;
+	atomic_bool missed;
 	struct pci_queue queues[PCI_QUEUES];
 	struct pci_mapping maps[DMA_MAX_REGIONS];
 	unsigned nmaps;
@@ -129,12 +138,55 @@ static inline struct pci_function *pci_of(struct transport *t)
 }
 
 /**
+ * pci_begin - Begin an operation of the transport, or go on with it
+ * @op: its name, the same pointer each time
+ *
+ * First in each operation that makes accesses; see bus.h, "Waiting". Return: whether it begins.
+ */
+bool pci_begin(struct transport *t, const char *op);
+
+/**
  * pci_attach - Make a transport of an opened function
  * @bus: owned by the transport when this succeeds, still the caller's when it fails
+ * @ops: of the transport
  *
  * Return: 0; -ENODEV (no virtio-scsi function, or a legacy one), -EPROTO (a structure is missing).
  */
-int pci_attach(struct pci_bus *bus, const struct transport_opts *opts, struct transport **out);
+int pci_attach(struct pci_bus *bus, const struct transport_ops *ops,
+	       const struct transport_opts *opts, struct transport **out);
+
+/*
+ * ORDER_PLATFORM wants barriers that real hardware sees (virtio 1.4, 6.1). On x86 those of the
+ * rings are; elsewhere they order processors only.
+ */
+#ifdef __x86_64__
+#define PCI_ORDER PCI_BIT(VIRTIO_F_ORDER_PLATFORM)
+#else
+#define PCI_ORDER 0
+#endif
+
+/* Features that are possible over any bus. */
+#define PCI_FEATURES                                                                           \
+	(PCI_BIT(VIRTIO_F_VERSION_1) | PCI_BIT(VIRTIO_RING_F_INDIRECT_DESC) |                  \
+	 PCI_BIT(VIRTIO_RING_F_EVENT_IDX) | PCI_BIT(VIRTIO_F_RING_PACKED) |                    \
+	 PCI_BIT(VIRTIO_F_IN_ORDER) | PCI_BIT(VIRTIO_SCSI_F_INOUT) |                           \
+	 PCI_BIT(VIRTIO_SCSI_F_HOTPLUG) | PCI_BIT(VIRTIO_SCSI_F_CHANGE) |                      \
+	 PCI_BIT(VIRTIO_F_ACCESS_PLATFORM) | PCI_ORDER | PCI_BIT(VIRTIO_F_NOTIFICATION_DATA) | \
+	 PCI_BIT(VIRTIO_F_NOTIF_CONFIG_DATA))
+
+/* What transports over any bus can do in the same way, in their tables. */
+#define PCI_OPS                                                                                   \
+	.close = pci_close, .abandon = pci_abandon, .disconnect = pci_disconnect,                 \
+	.wait_ready = pci_wait_ready, .can_reopen = pci_can_reopen, .reopen = pci_reopen,         \
+	.outlived = pci_outlived, .get_features = pci_get_features,                               \
+	.set_features = pci_set_features, .get_status = pci_get_status,                           \
+	.set_status = pci_set_status, .read_config = pci_read_config,                             \
+	.write_config = pci_write_config, .queue_count = pci_queue_count,                         \
+	.queue_max = pci_queue_max, .queue_start = pci_queue_start, .queue_stop = pci_queue_stop, \
+	.notify = pci_notify, .mem_map = pci_mem_map, .mem_unmap = pci_mem_unmap,                 \
+	.mem_map_live = pci_mem_map_live, .check = pci_check, .watch_fd = pci_watch_fd,           \
+	.call_fd = pci_call_fd, .call_clear = pci_call_clear, .call_wake = pci_call_wake,         \
+	.protocol = pci_protocol
 
 /**
  * pci_find_layout - Walk the capabilities of a function (virtio 1.4, 4.1.4)
@@ -178,13 +230,28 @@ int pci_master(struct pci_bus *bus, bool on);
  */
 int pci_keep_coherent(struct pci_function *f);
 
-/* status.c: status and features, and what is done to a device that is to stop */
+/* pci.c */
+void pci_close(struct transport *t);
+void pci_abandon(struct transport *t);
+bool pci_can_reopen(struct transport *t);
+int pci_reopen(struct transport *t);
+bool pci_outlived(struct transport *t);
+int pci_check(struct transport *t, unsigned *what);
+int pci_watch_fd(struct transport *t);
+uint64_t pci_protocol(struct transport *t);
+
+/*
+ * status.c: status and features, and what is done to a device that is to stop; pci_forget_state()
+ * notes that it has been reset or cut off
+ */
 int pci_get_features(struct transport *t, uint64_t *features);
 int pci_set_features(struct transport *t, uint64_t features);
 int pci_get_status(struct transport *t);
 int pci_set_status(struct transport *t, uint8_t status);
 int pci_wait_ready(struct transport *t, int timeout_ms);
 void pci_disconnect(struct transport *t);
+int pci_read_status(struct pci_function *f);
+void pci_forget_state(struct pci_function *f);
 
 /* config.c; pci_generation() reads the counter that changes with the configuration */
 int pci_generation(struct pci_function *f, uint8_t *generation);
@@ -198,25 +265,29 @@ int pci_queue_start(struct transport *t, const struct transport_queue *queue);
 int pci_queue_stop(struct transport *t, unsigned index, uint32_t *base);
 void pci_queues_forget(struct pci_function *f);
 
-/* notify.c; pci_kick_find() learns how the queue that is selected is kicked */
+/*
+ * notify.c; pci_kick_find() learns how the queue that is selected is kicked, pci_kick_again()
+ * repeats kicks that found no room
+ */
 int pci_kick_find(struct pci_function *f, unsigned index);
+void pci_kick_again(struct pci_function *f);
 void pci_notify(struct transport *t, unsigned index, uint32_t data);
 
 /**
  * pci_irq_open - Turn MSI-X on with a vector for the configuration and one for each request queue
+ * pci_irq_restore - Turn it on again as it was, after a reset of the function
  * pci_irq_close - Turn it off
  * pci_irq_config - Tell the device the configuration's vector
  * pci_irq_queue - Tell the device the vector of the queue that is selected
- * pci_irq_shared - Whether there are too few, so that queues share them
  *
  * Without any, all is polled, and can't be slept on. Each vector written is read back (virtio 1.4,
  * 4.1.5.1.2.2); one that the device refuses is closed. pci_irq_close() follows in any case.
  */
 int pci_irq_open(struct pci_function *f);
+int pci_irq_restore(struct pci_function *f);
 void pci_irq_close(struct pci_function *f);
 int pci_irq_config(struct pci_function *f);
 int pci_irq_queue(struct pci_function *f, unsigned index);
-bool pci_irq_shared(const struct pci_function *f);
 
 /* call.c; pci_call_open() makes what is slept on for a queue. */
 int pci_call_open(struct pci_function *f, unsigned index, int vector_fd);
@@ -227,10 +298,12 @@ void pci_call_wake(struct transport *t, unsigned index);
 
 /*
  * dma.c; between pci_space_join() and pci_space_leave() others of the group avoid what is mapped;
- * pci_iova() finds where the device sees an address of ours, false: it doesn't
+ * pci_mem_restore() maps again what was mapped, for a function that has forgotten it; pci_iova()
+ * finds where the device sees an address of ours, false: it doesn't
  */
 void pci_space_join(struct pci_function *f);
 void pci_space_leave(struct pci_function *f);
+int pci_mem_restore(struct pci_function *f);
 int pci_mem_map(struct transport *t, const struct dma_region *region, uint64_t *iova);
 int pci_mem_unmap(struct transport *t, const struct dma_region *region, uint64_t iova);
 bool pci_mem_map_live(struct transport *t);

@@ -14,6 +14,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <linux/pci_regs.h>
+
 #include "transport/pci/function.h"
 #include "util/error.h"
 #include "util/fd.h"
@@ -25,11 +27,6 @@
 static unsigned wanted(const struct pci_function *f)
 {
 	return f->nqueues > FIRST_REQUEST ? f->nqueues - FIRST_REQUEST + 1 : 1;
-}
-
-bool pci_irq_shared(const struct pci_function *f)
-{
-	return f->vectors < wanted(f);
 }
 
 /*
@@ -63,6 +60,25 @@ static int make_vectors(struct pci_function *f, unsigned count)
 	return 0;
 }
 
+/*
+ * The switch in configuration space. The kernel keeps it by itself; a process at the other end of a
+ * socket may signal only where it is on.
+ */
+static int enable(struct pci_function *f)
+{
+	unsigned at = f->layout.msix + PCI_MSIX_FLAGS;
+	uint32_t flags;
+	int ret;
+
+	if (!f->bus->bare || !f->layout.msix)
+		return 0;
+	ret = pci_read_config_word(f->bus, at, &flags);
+	if (ret)
+		return ret;
+	flags = (flags | PCI_MSIX_FLAGS_ENABLE) & ~(uint32_t)PCI_MSIX_FLAGS_MASKALL;
+	return f->bus->ops->config_write(f->bus, at, 2, flags);
+}
+
 /* Asks for fewer until so many can be had; each round has fewer than the one before. */
 static int set_vectors(struct pci_function *f, unsigned count)
 {
@@ -77,8 +93,22 @@ static int set_vectors(struct pci_function *f, unsigned count)
 	}
 	drop_vectors(f, count);
 	f->vectors = count;
+	f->shared = count < wanted(f);
 	f->config_vector = count > 0;
-	return 0;
+	return count ? enable(f) : 0;
+}
+
+int pci_irq_restore(struct pci_function *f)
+{
+	int ret;
+
+	if (!f->vectors)
+		return 0;
+	if (f->bus->vectors < f->vectors)
+		return error_set(-EOPNOTSUPP, "%s came back with %u interrupts, and %u are in use",
+				 f->bus->name, f->bus->vectors, f->vectors);
+	ret = f->bus->ops->irq_set(f->bus, f->vector_fds, f->vectors);
+	return ret ? ret : enable(f);
 }
 
 int pci_irq_open(struct pci_function *f)

@@ -24,7 +24,7 @@ static int find_name(struct pci_function *f, unsigned index)
 
 	if (f->features & PCI_BIT(VIRTIO_F_NOTIF_CONFIG_DATA))
 		ret = pci_read_common(f, PCI_QUEUE_NOTIFY_DATA, 2, &name);
-	f->queues[index].name = (uint16_t)name;
+	atomic_store_explicit(&f->queues[index].name, (uint16_t)name, memory_order_relaxed);
 	return ret;
 }
 
@@ -36,6 +36,7 @@ int pci_kick_find(struct pci_function *f, unsigned index)
 {
 	struct pci_queue *q = &f->queues[index];
 	unsigned width = kick_width(f);
+	uint64_t at;
 	uint32_t off;
 	int ret;
 
@@ -44,19 +45,21 @@ int pci_kick_find(struct pci_function *f, unsigned index)
 		ret = find_name(f, index);
 	if (ret)
 		return ret;
-	q->kick_at = (uint64_t)off * f->layout.multiplier;
-	if (!range_inside(q->kick_at, width, 0, f->layout.notify.len) ||
-	    (f->layout.notify.offset + q->kick_at) & (width - 1))
+	at = (uint64_t)off * f->layout.multiplier;
+	if (!range_inside(at, width, 0, f->layout.notify.len) ||
+	    (f->layout.notify.offset + at) & (width - 1))
 		return error_set(-EPROTO,
 				 "%s puts the notification of queue %u at %llu, which is outside "
 				 "its structure of %llu bytes or no multiple of %u",
-				 f->bus->name, index, (unsigned long long)q->kick_at,
+				 f->bus->name, index, (unsigned long long)at,
 				 (unsigned long long)f->layout.notify.len, width);
 	/*
 	 * Relaxed: a thread that notifies learns of the queue from the layer above, which orders
 	 * that.
 	 */
-	atomic_store_explicit(&q->kick, f->notify_map ? f->notify_map + q->kick_at : NULL,
+	atomic_store_explicit(&q->kick_bar, f->layout.notify.bar, memory_order_relaxed);
+	atomic_store_explicit(&q->kick_at, f->layout.notify.offset + at, memory_order_relaxed);
+	atomic_store_explicit(&q->kick, f->notify_map ? f->notify_map + at : NULL,
 			      memory_order_relaxed);
 	return 0;
 }
@@ -77,21 +80,50 @@ static inline void io_barrier(void)
 #endif
 }
 
+static void write_kick(struct pci_function *f, struct pci_queue *q, uint32_t value)
+{
+	const struct pci_bus_ops *ops = f->bus->ops;
+	unsigned bar = atomic_load_explicit(&q->kick_bar, memory_order_relaxed);
+	uint64_t at = atomic_load_explicit(&q->kick_at, memory_order_relaxed);
+
+	if (!ops->kick)
+		ops->bar_write(f->bus, bar, at, kick_width(f), value);
+	else if (!ops->kick(f->bus, bar, at, kick_width(f), value))
+		atomic_store(&f->missed, true);
+}
+
+/*
+ * Which kick was lost isn't known, and a queue that is kicked in vain takes no harm. Where a kick
+ * has data they would have to be kept: a bus that loses kicks doesn't have that feature.
+ */
+void pci_kick_again(struct pci_function *f)
+{
+	unsigned i;
+
+	if (!atomic_load_explicit(&f->missed, memory_order_relaxed) ||
+	    !atomic_exchange(&f->missed, false))
+		return;
+	for (i = 0; i < f->nqueues; i++)
+		pci_notify(&f->t, i, 0);
+}
+
 void pci_notify(struct transport *t, unsigned index, uint32_t data)
 {
 	struct pci_function *f = pci_of(t);
 	struct pci_queue *q = &f->queues[index < PCI_QUEUES ? index : 0];
 	volatile void *kick;
 	uint32_t value;
+	uint16_t name;
 
 	if (index >= f->nqueues || !atomic_load_explicit(&q->started, memory_order_relaxed))
 		return;
 	kick = atomic_load_explicit(&q->kick, memory_order_relaxed);
-	value = t->notify_data ? q->name | data << 16 : q->name;
+	name = atomic_load_explicit(&q->name, memory_order_relaxed);
+	value = t->notify_data ? name | data << 16 : name;
 	/* The index that the device is to look at is in memory before it is told to (4.1.5.2). */
 	io_barrier();
 	if (!kick)
-		pci_write(&f->layout.notify, q->kick_at, kick_width(f), value);
+		write_kick(f, q, value);
 	else if (t->notify_data)
 		*(volatile uint32_t *)kick = htole32(value);
 	else

@@ -17,16 +17,6 @@
 #include "transport/pci/pci.h"
 #include "util/error.h"
 
-/*
- * ORDER_PLATFORM wants barriers that real hardware sees (virtio 1.4, 6.1). On x86 those of the
- * rings are; elsewhere they order processors only.
- */
-#ifdef __x86_64__
-#define ORDER PCI_BIT(VIRTIO_F_ORDER_PLATFORM)
-#else
-#define ORDER 0
-#endif
-
 static int count_queues(struct pci_function *f)
 {
 	uint32_t count;
@@ -35,13 +25,15 @@ static int count_queues(struct pci_function *f)
 	ret = pci_read_common(f, offsetof(struct virtio_pci_common_cfg, num_queues), 2, &count);
 	if (ret)
 		return ret;
-	f->nqueues = count < PCI_QUEUES ? count : PCI_QUEUES;
+	f->nqueues = count < f->most ? count : f->most;
 	return 0;
 }
 
 static void destroy(struct pci_function *f)
 {
+	error_keep(true);
 	pci_irq_close(f);
+	error_keep(false);
 	if (f->notify_map)
 		f->bus->ops->bar_unmap(f->bus, f->notify_map, f->layout.notify.len);
 	free(f);
@@ -55,10 +47,27 @@ static void map_notify(struct pci_function *f)
 {
 	const struct pci_window *w = &f->layout.notify;
 
-	f->notify_map = f->bus->ops->bar_map(f->bus, w->bar, w->offset, w->len);
+	if (f->bus->ops->bar_map)
+		f->notify_map = f->bus->ops->bar_map(f->bus, w->bar, w->offset, w->len);
 }
 
-int pci_attach(struct pci_bus *bus, const struct transport_opts *opts, struct transport **out)
+/*
+ * Learns what the function is. Registers answer only while memory space is on; the bus is the
+ * device's after its reset.
+ */
+static int explore(struct pci_function *f)
+{
+	int ret = pci_find_layout(f->bus, &f->layout);
+
+	if (!ret)
+		ret = pci_master(f->bus, false);
+	if (!ret)
+		ret = pci_keep_coherent(f);
+	return ret ? ret : count_queues(f);
+}
+
+int pci_attach(struct pci_bus *bus, const struct transport_ops *ops,
+	       const struct transport_opts *opts, struct transport **out)
 {
 	struct pci_function *f = calloc(1, sizeof(*f));
 	unsigned i;
@@ -66,7 +75,7 @@ int pci_attach(struct pci_bus *bus, const struct transport_opts *opts, struct tr
 
 	if (!f)
 		return error_set(-ENOMEM, "out of memory");
-	f->ops = pci_ops;
+	f->ops = *ops;
 	/* There is nothing that a device without an IOMMU could go round. */
 	if (bus->physical)
 		f->ops.needs = 0;
@@ -76,17 +85,9 @@ int pci_attach(struct pci_bus *bus, const struct transport_opts *opts, struct tr
 	f->timeout_ms = opts->timeout_ms;
 	for (i = 0; i < PCI_QUEUES; i++)
 		f->queues[i].call = f->queues[i].wake = f->vector_fds[i] = -1;
-	ret = pci_find_layout(bus, &f->layout);
-	/*
-	 * Registers answer only while memory space is on; the bus is the device's after its
-	 * reset.
-	 */
-	if (!ret)
-		ret = pci_master(bus, false);
-	if (!ret)
-		ret = pci_keep_coherent(f);
-	if (!ret)
-		ret = count_queues(f);
+	f->most = PCI_QUEUES;
+	ret = explore(f);
+	f->most = f->nqueues;
 	if (!ret)
 		ret = pci_irq_open(f);
 	if (ret) {
@@ -107,7 +108,7 @@ static int pci_open(const char *where, const struct transport_opts *opts, struct
 	ret = vfio_open(where, opts->iommu, &bus);
 	if (ret)
 		return ret;
-	ret = pci_attach(bus, opts, out);
+	ret = pci_attach(bus, &pci_ops, opts, out);
 	if (ret) {
 		error_keep(true);
 		pci_master(bus, false);
@@ -120,25 +121,30 @@ static int pci_open(const char *where, const struct transport_opts *opts, struct
 /*
  * The layer above has reset the device; whether it listened or not, it is off the bus after this.
  */
-static void pci_close(struct transport *t)
+void pci_close(struct transport *t)
 {
 	struct pci_function *f = pci_of(t);
 	struct pci_bus *bus = f->bus;
 	unsigned i;
 
-	pci_master(bus, false);
+	error_keep(true);
+	if (bus->ops->hang_up)
+		bus->ops->hang_up(bus);
+	else
+		pci_master(bus, false);
 	for (i = 0; i < f->nmaps; i++)
-		bus->ops->dma_unmap(bus, f->maps[i].iova, f->maps[i].len);
+		bus->ops->dma_unmap(bus, f->maps[i].iova, f->maps[i].region.len);
 	pci_space_leave(f);
 	destroy(f);
 	bus->ops->close(bus);
+	error_keep(false);
 }
 
 /*
- * The function and its mappings in the IOMMU belong to VFIO's files, which the parent has as well.
- * The list of functions in the group is not touched: its lock may be held for ever.
+ * The function and its mappings in the IOMMU belong to files or a socket that the parent has as
+ * well. The list of functions in the group is not touched: its lock may be held for ever.
  */
-static void pci_abandon(struct transport *t)
+void pci_abandon(struct transport *t)
 {
 	struct pci_function *f = pci_of(t);
 	struct pci_bus *bus = f->bus;
@@ -153,36 +159,77 @@ static void pci_abandon(struct transport *t)
  * One that was reset, or wants to be, can be started again where it is. One that is taken away has
  * to be let go at once, as the kernel waits for that.
  */
-static bool pci_can_reopen(struct transport *t)
+bool pci_can_reopen(struct transport *t)
 {
 	struct pci_function *f = pci_of(t);
 	bool there;
 
+	if (f->bus->ops->reopen)
+		return true;
 	error_keep(true);
-	there = !f->bus->ops->leaving(f->bus) && pci_get_status(t) >= 0;
+	there = !f->bus->ops->leaving(f->bus) && pci_read_status(f) >= 0;
 	error_keep(false);
 	return there;
 }
 
-/* A reset from outside has turned memory space off; the reset that follows does all the rest. */
-static int pci_reopen(struct transport *t)
+/* Another process may serve the function now: all of it is learned again. */
+static int connect_again(struct pci_function *f, bool begins)
 {
-	struct pci_function *f = pci_of(t);
 	int ret;
 
+	if (begins) {
+		f->bus->ops->hang_up(f->bus);
+		pci_forget_state(f);
+	}
+	ret = f->bus->ops->reopen(f->bus);
+	if (!ret)
+		ret = explore(f);
+	if (!ret)
+		ret = pci_mem_restore(f);
+	if (!ret)
+		ret = pci_irq_restore(f);
+	if (ret && ret != -EINPROGRESS) {
+		error_keep(true);
+		f->bus->ops->hang_up(f->bus);
+		error_keep(false);
+	}
+	return ret;
+}
+
+/* A reset from outside has turned memory space off; the reset that follows does all the rest. */
+int pci_reopen(struct transport *t)
+{
+	struct pci_function *f = pci_of(t);
+	bool begins = pci_begin(t, __func__);
+	int ret;
+
+	if (f->bus->ops->reopen)
+		return connect_again(f, begins);
 	f->resetting = false;
 	if (f->bus->ops->leaving(f->bus))
 		return error_set(-ENODEV, "%s is being taken away or reported a fatal error",
 				 f->bus->name);
 	ret = pci_master(f->bus, false);
 	if (!ret)
-		ret = pci_get_status(t);
+		ret = pci_read_status(f);
 	return ret < 0 ? ret : 0;
 }
 
+bool pci_outlived(struct transport *t)
+{
+	struct pci_bus *bus = pci_of(t)->bus;
+
+	return bus->ops->outlived && bus->ops->outlived(bus);
+}
+
+/* A vector that queues share tells nothing, and belongs to the threads that sleep on it. */
+static bool config_is_told(const struct pci_function *f)
+{
+	return f->config_vector && (f->vectors > 1 || !f->shared);
+}
+
 /*
- * Whether the configuration changed: its vector says so, or else its generation (4.1.5.4). A vector
- * that queues share tells nothing, and belongs to the threads that sleep on it.
+ * Whether the configuration changed: its vector says so, or else its generation (4.1.5.4).
  */
 static int look_at_config(struct pci_function *f, bool *changed)
 {
@@ -190,7 +237,7 @@ static int look_at_config(struct pci_function *f, bool *changed)
 	eventfd_t count;
 	int ret;
 
-	if (f->config_vector && (f->vectors > 1 || !pci_irq_shared(f))) {
+	if (config_is_told(f)) {
 		*changed = eventfd_read(f->vector_fds[0], &count) == 0;
 		return 0;
 	}
@@ -199,24 +246,41 @@ static int look_at_config(struct pci_function *f, bool *changed)
 	return ret;
 }
 
-static int pci_check(struct transport *t, unsigned *what)
+/*
+ * Whether the function is there, which its status tells. At the other end of a socket that shows by
+ * itself, and a device that needs a reset also says so by the configuration's vector (2.1.2): the
+ * registers, which take their time, are left alone.
+ */
+static int look_at_status(struct pci_function *f, int *status)
+{
+	int ret = f->bus->ops->look ? f->bus->ops->look(f->bus) : 0;
+
+	*status = f->status;
+	if (ret || (f->bus->ops->look && config_is_told(f)))
+		return ret;
+	if (f->bus->ops->leaving && f->bus->ops->leaving(f->bus))
+		return pci_gone(f->bus, "is being taken away");
+	*status = pci_read_status(f);
+	if (*status < 0)
+		return *status;
+	return !*status && f->status ? pci_gone(f->bus, "has forgotten its state") : 0;
+}
+
+int pci_check(struct transport *t, unsigned *what)
 {
 	struct pci_function *f = pci_of(t);
 	bool changed = false;
-	int status;
+	int status = 0;
 	int ret;
 
 	*what = 0;
-	if (f->resetting)
+	if (f->resetting || (f->bus->ops->busy && f->bus->ops->busy(f->bus, __func__)))
 		return 0;
-	if (f->bus->ops->leaving(f->bus))
-		return pci_gone(f->bus, "is being taken away");
-	status = pci_get_status(t);
-	if (status < 0)
-		return status;
-	if (!status && f->status)
-		return pci_gone(f->bus, "has forgotten its state");
-	ret = look_at_config(f, &changed);
+	pci_begin(t, __func__);
+	pci_kick_again(f);
+	ret = look_at_status(f, &status);
+	if (!ret)
+		ret = look_at_config(f, &changed);
 	if (ret)
 		return ret;
 	if (changed)
@@ -226,7 +290,12 @@ static int pci_check(struct transport *t, unsigned *what)
 	return 0;
 }
 
-static uint64_t pci_protocol(struct transport *t)
+int pci_watch_fd(struct transport *t)
+{
+	return pci_of(t)->bus->watch;
+}
+
+uint64_t pci_protocol(struct transport *t)
 {
 	(void)t;
 	return 0;
@@ -236,12 +305,7 @@ static const char *const options[] = {"iommu", NULL};
 
 const struct transport_ops pci_ops = {
 	.scheme = "pci",
-	.features = PCI_BIT(VIRTIO_F_VERSION_1) | PCI_BIT(VIRTIO_RING_F_INDIRECT_DESC) |
-		    PCI_BIT(VIRTIO_RING_F_EVENT_IDX) | PCI_BIT(VIRTIO_F_RING_PACKED) |
-		    PCI_BIT(VIRTIO_F_IN_ORDER) | PCI_BIT(VIRTIO_SCSI_F_INOUT) |
-		    PCI_BIT(VIRTIO_SCSI_F_HOTPLUG) | PCI_BIT(VIRTIO_SCSI_F_CHANGE) |
-		    PCI_BIT(VIRTIO_F_ACCESS_PLATFORM) | ORDER |
-		    PCI_BIT(VIRTIO_F_NOTIFICATION_DATA) | PCI_BIT(VIRTIO_F_NOTIF_CONFIG_DATA),
+	.features = PCI_FEATURES,
 	/*
 	 * VFIO gives out the IOMMU's addresses, and a device without this feature takes none
 	 * (6.1).
@@ -249,29 +313,5 @@ const struct transport_ops pci_ops = {
 	.needs = PCI_BIT(VIRTIO_F_ACCESS_PLATFORM),
 	.options = options,
 	.open = pci_open,
-	.close = pci_close,
-	.abandon = pci_abandon,
-	.disconnect = pci_disconnect,
-	.wait_ready = pci_wait_ready,
-	.can_reopen = pci_can_reopen,
-	.reopen = pci_reopen,
-	.get_features = pci_get_features,
-	.set_features = pci_set_features,
-	.get_status = pci_get_status,
-	.set_status = pci_set_status,
-	.read_config = pci_read_config,
-	.write_config = pci_write_config,
-	.queue_count = pci_queue_count,
-	.queue_max = pci_queue_max,
-	.queue_start = pci_queue_start,
-	.queue_stop = pci_queue_stop,
-	.notify = pci_notify,
-	.mem_map = pci_mem_map,
-	.mem_unmap = pci_mem_unmap,
-	.mem_map_live = pci_mem_map_live,
-	.check = pci_check,
-	.call_fd = pci_call_fd,
-	.call_clear = pci_call_clear,
-	.call_wake = pci_call_wake,
-	.protocol = pci_protocol,
+	PCI_OPS,
 };

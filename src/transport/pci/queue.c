@@ -2,6 +2,7 @@
 /* Virtqueues: their registers in the common configuration (virtio 1.4, 4.1.4.3). */
 #include <errno.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "transport/pci/function.h"
 #include "util/bits.h"
@@ -20,9 +21,8 @@ int pci_queue_count(struct transport *t)
 	return (int)pci_of(t)->nqueues;
 }
 
-int pci_queue_max(struct transport *t, unsigned index)
+static int read_max(struct pci_function *f, unsigned index)
 {
-	struct pci_function *f = pci_of(t);
 	uint32_t size;
 	int ret;
 
@@ -39,6 +39,12 @@ int pci_queue_max(struct transport *t, unsigned index)
 	return (int)size;
 }
 
+int pci_queue_max(struct transport *t, unsigned index)
+{
+	pci_begin(t, __func__);
+	return read_max(pci_of(t), index);
+}
+
 /* A 64-bit field is two of 32 bits (4.1.3.1). */
 static int write_address(struct pci_function *f, unsigned at, uint64_t iova)
 {
@@ -52,7 +58,7 @@ static int check_queue(struct pci_function *f, const struct transport_queue *que
 {
 	uint32_t enabled;
 	uint32_t fresh = queue->packed ? TRANSPORT_BASE_PACKED : 0;
-	int max = pci_queue_max(&f->t, queue->index);
+	int max = read_max(f, queue->index);
 	int ret;
 
 	if (max < 0)
@@ -94,6 +100,32 @@ static int write_rings(struct pci_function *f, const struct transport_queue *que
 }
 
 /*
+ * SPDK's function writes 0 to the driver's available index when a queue is enabled, and buffers
+ * that were published before are never seen then. What was there is put back: the driver publishes
+ * nothing while a queue is being started.
+ */
+static int enable(struct pci_function *f, const struct transport_queue *queue, bool begins)
+{
+	const struct pci_window *w = &f->layout.common;
+	struct pci_queue *q = &f->queues[queue->index];
+	uint32_t enabled;
+	int ret;
+
+	if (begins)
+		memcpy(&q->head, queue->driver, sizeof(q->head));
+	atomic_thread_fence(memory_order_seq_cst);
+	ret = pci_write(w, COMMON(queue_enable), 2, 1);
+	if (!ret)
+		ret = pci_read_common(f, COMMON(queue_enable), 2, &enabled);
+	if (!ret && enabled != 1)
+		ret = error_set(-EPROTO, "%s did not enable its queue %u and shows %u",
+				f->bus->name, queue->index, enabled);
+	if (!ret)
+		memcpy(queue->driver, &q->head, sizeof(q->head));
+	return ret;
+}
+
+/*
  * The order of 4.1.5.1.3: size, vector, addresses, and enabling last. The ring's memory was
  * written before this call; the system call, or the bus access in it, puts that before the device's
  * first read. The read at the end flushes what was posted.
@@ -101,8 +133,7 @@ static int write_rings(struct pci_function *f, const struct transport_queue *que
 int pci_queue_start(struct transport *t, const struct transport_queue *queue)
 {
 	struct pci_function *f = pci_of(t);
-	const struct pci_window *w = &f->layout.common;
-	uint32_t enabled;
+	bool begins = pci_begin(t, __func__);
 	int ret;
 
 	if (queue->index >= f->nqueues)
@@ -112,23 +143,18 @@ int pci_queue_start(struct transport *t, const struct transport_queue *queue)
 	if (!ret)
 		ret = pci_kick_find(f, queue->index);
 	if (!ret)
-		ret = pci_write(w, COMMON(queue_size), 2, queue->size);
+		ret = pci_write(&f->layout.common, COMMON(queue_size), 2, queue->size);
 	if (!ret)
 		ret = pci_irq_queue(f, queue->index);
 	if (!ret)
 		ret = write_rings(f, queue);
+	if (!ret)
+		ret = enable(f, queue, begins);
 	if (ret)
 		return ret;
-	atomic_thread_fence(memory_order_seq_cst);
-	ret = pci_write(w, COMMON(queue_enable), 2, 1);
-	if (!ret)
-		ret = pci_read_common(f, COMMON(queue_enable), 2, &enabled);
-	if (!ret && enabled != 1)
-		ret = error_set(-EPROTO, "%s did not enable its queue %u and shows %u",
-				f->bus->name, queue->index, enabled);
-	if (!ret)
-		atomic_store(&f->queues[queue->index].started, true);
-	return ret;
+	atomic_store(&f->queues[queue->index].started, true);
+	f->bus->running = true;
+	return 0;
 }
 
 /* 4.1.4.3.2: writing 0 to queue_enable is not allowed. */
@@ -143,6 +169,7 @@ void pci_queues_forget(struct pci_function *f)
 {
 	unsigned i;
 
-	for (i = 0; i < f->nqueues; i++)
+	f->bus->running = false;
+	for (i = 0; i < f->most; i++)
 		atomic_store(&f->queues[i].started, false);
 }

@@ -18,6 +18,13 @@ int pci_gone(const struct pci_bus *bus, const char *how)
 	return error_set(-ENOTCONN, "%s %s; it was unplugged or reset", bus->name, how);
 }
 
+bool pci_begin(struct transport *t, const char *op)
+{
+	struct pci_bus *bus = pci_of(t)->bus;
+
+	return !bus->ops->begin || bus->ops->begin(bus, op, t->wait);
+}
+
 int pci_read(const struct pci_window *w, uint64_t at, unsigned width, uint32_t *value)
 {
 	if (!range_inside(at, width, 0, w->len))

@@ -26,6 +26,7 @@ int pci_get_features(struct transport *t, uint64_t *features)
 	unsigned i;
 	int ret = 0;
 
+	pci_begin(t, __func__);
 	for (i = 0; i < 2 && !ret; i++) {
 		ret = pci_write(&f->layout.common, COMMON(device_feature_select), 4, i);
 		if (!ret)
@@ -42,6 +43,7 @@ int pci_set_features(struct transport *t, uint64_t features)
 	unsigned i;
 	int ret = 0;
 
+	pci_begin(t, __func__);
 	for (i = 0; i < 2 && !ret; i++) {
 		ret = pci_write(w, COMMON(guest_feature_select), 4, i);
 		if (!ret)
@@ -55,9 +57,8 @@ int pci_set_features(struct transport *t, uint64_t features)
 	return 0;
 }
 
-int pci_get_status(struct transport *t)
+int pci_read_status(struct pci_function *f)
 {
-	struct pci_function *f = pci_of(t);
 	uint32_t status;
 	int ret;
 
@@ -65,17 +66,31 @@ int pci_get_status(struct transport *t)
 	return ret ? ret : (int)status;
 }
 
+int pci_get_status(struct transport *t)
+{
+	pci_begin(t, __func__);
+	return pci_read_status(pci_of(t));
+}
+
 /* Queues are the driver's again, and threads that sleep on them have nothing to wait for. */
-static void forget_state(struct pci_function *f)
+void pci_forget_state(struct pci_function *f)
 {
 	unsigned i;
 
 	f->resetting = false;
+	atomic_store(&f->missed, false);
 	pci_queues_forget(f);
 	/* No thread sleeps on a device that wasn't running. */
-	for (i = 0; f->status && i < f->nqueues; i++)
+	for (i = 0; f->status && i < f->most; i++)
 		pci_call_wake(&f->t, i);
 	f->status = 0;
+}
+
+/* What was answered is done with: a call that is repeated goes on from here. */
+static void settle(struct pci_function *f)
+{
+	if (f->bus->ops->settle)
+		f->bus->ops->settle(f->bus);
 }
 
 /*
@@ -83,10 +98,11 @@ static void forget_state(struct pci_function *f)
  */
 static int check_reset(struct pci_function *f)
 {
-	int status = pci_get_status(&f->t);
+	int status = pci_read_status(f);
 
 	if (status <= 0)
 		return status;
+	settle(f);
 	if (clock_ms() < f->reset_limit)
 		return -EINPROGRESS;
 	return error_set(-ETIMEDOUT,
@@ -95,13 +111,43 @@ static int check_reset(struct pci_function *f)
 			 f->bus->name, f->timeout_ms, (unsigned)status);
 }
 
-/* A register tells of nothing: all that can be done is to look again, after a moment. */
+/*
+ * A register tells of nothing: all that can be done is to look again, after a moment. An answer
+ * over a socket can be slept for.
+ */
 int pci_wait_ready(struct transport *t, int timeout_ms)
 {
 	struct pci_function *f = pci_of(t);
+	int ret = f->bus->ops->wait_ready ? f->bus->ops->wait_ready(f->bus, timeout_ms) : 1;
 
-	if (f->resetting && timeout_ms)
+	if (ret > 0 && f->resetting && timeout_ms)
 		clock_relax(&f->spins);
+	return ret < 0 ? ret : 0;
+}
+
+/*
+ * A function with requests in flight may not survive a status of 0, as SPDK's: it is reset as a
+ * whole before, which it does when these have ended.
+ */
+static int begin_reset(struct pci_function *f)
+{
+	int ret = 0;
+
+	if (f->bus->reset_first) {
+		ret = f->bus->ops->reset(f->bus);
+		if (!ret)
+			ret = pci_master(f->bus, false);
+		if (!ret)
+			ret = pci_irq_restore(f);
+	}
+	if (!ret)
+		ret = pci_write(&f->layout.common, COMMON(device_status), 1, 0);
+	if (ret)
+		return ret;
+	settle(f);
+	f->resetting = true;
+	f->reset_limit = clock_ms() + f->timeout_ms;
+	f->spins = 0;
 	return 0;
 }
 
@@ -110,33 +156,40 @@ int pci_wait_ready(struct transport *t, int timeout_ms)
  * them reaches memory, whatever it believes to be its state (2.4.2). A reset of the function, which
  * takes its time, is for callers that wait.
  */
+static void cut_off(struct pci_function *f)
+{
+	error_keep(true);
+	if (f->bus->ops->hang_up) {
+		f->bus->ops->hang_up(f->bus);
+	} else {
+		pci_master(f->bus, false);
+		if (f->t.wait)
+			f->bus->ops->reset(f->bus);
+	}
+	error_keep(false);
+}
+
 static int reset(struct pci_function *f)
 {
 	int ret = 0;
 
-	if (!f->resetting) {
-		f->resetting = true;
-		f->reset_limit = clock_ms() + f->timeout_ms;
-		f->spins = 0;
-		ret = pci_write(&f->layout.common, COMMON(device_status), 1, 0);
-	}
+	pci_begin(&f->t, __func__);
+	if (!f->resetting)
+		ret = begin_reset(f);
 	if (!ret)
 		ret = check_reset(f);
 	while (ret == -EINPROGRESS && f->t.wait) {
 		pci_wait_ready(&f->t, -1);
 		ret = check_reset(f);
 	}
+	if (!ret)
+		ret = pci_master(f->bus, true);
 	if (ret == -EINPROGRESS)
 		return ret;
-	if (ret) {
-		error_keep(true);
-		pci_master(f->bus, false);
-		if (f->t.wait)
-			f->bus->ops->reset(f->bus);
-		error_keep(false);
-	}
-	forget_state(f);
-	return ret ? ret : pci_master(f->bus, true);
+	if (ret)
+		cut_off(f);
+	pci_forget_state(f);
+	return ret;
 }
 
 void pci_disconnect(struct transport *t)
@@ -144,10 +197,14 @@ void pci_disconnect(struct transport *t)
 	struct pci_function *f = pci_of(t);
 
 	error_keep(true);
-	pci_write(&f->layout.common, COMMON(device_status), 1, 0);
-	pci_master(f->bus, false);
+	if (f->bus->ops->hang_up) {
+		f->bus->ops->hang_up(f->bus);
+	} else {
+		pci_write(&f->layout.common, COMMON(device_status), 1, 0);
+		pci_master(f->bus, false);
+	}
 	error_keep(false);
-	forget_state(f);
+	pci_forget_state(f);
 }
 
 int pci_set_status(struct transport *t, uint8_t status)
@@ -157,6 +214,7 @@ int pci_set_status(struct transport *t, uint8_t status)
 
 	if (!status)
 		return reset(f);
+	pci_begin(t, __func__);
 	/* A reset took the vector away, and the device must know it before it runs (4.1.5.1.2). */
 	if (status & ~f->status & VIRTIO_CONFIG_S_DRIVER_OK)
 		ret = pci_irq_config(f);

@@ -69,9 +69,9 @@ static int look_up(int pagemap, uint64_t addr, uint64_t len, uint64_t step, uint
 	return ret;
 }
 
-int vfio_dma_where(struct pci_bus *bus, uint64_t addr, uint64_t len, int fd, uint64_t *iova)
+int vfio_dma_where(struct pci_bus *bus, const struct dma_region *region, uint64_t *iova)
 {
-	uint64_t step = huge_page(fd);
+	uint64_t step = huge_page(region->fd);
 	int pagemap;
 	int ret;
 
@@ -83,7 +83,7 @@ int vfio_dma_where(struct pci_bus *bus, uint64_t addr, uint64_t len, int fd, uin
 	pagemap = fd_raise(open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC));
 	if (pagemap < 0)
 		return error_set(-errno, "opening /proc/self/pagemap: %m");
-	ret = look_up(pagemap, addr, len, step, iova);
+	ret = look_up(pagemap, region->addr, region->len, step, iova);
 	close(pagemap);
 	return ret;
 }

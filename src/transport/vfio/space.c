@@ -125,6 +125,7 @@ int vfio_space_enter(struct vfio *v)
 	return ret;
 }
 
+/* Closed with the lock held: the next thread that opens the group finds it closed. */
 void vfio_space_leave(struct vfio *v)
 {
 	struct vfio_space *space = v->space;

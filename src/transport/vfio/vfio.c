@@ -143,9 +143,9 @@ int vfio_explain_unmap(const struct vfio *v, int ret, uint64_t len, uint64_t don
 	return 0;
 }
 
-static int dma_map(struct pci_bus *bus, uint64_t addr, uint64_t len, uint64_t iova)
+static int dma_map(struct pci_bus *bus, const struct dma_region *region, uint64_t iova)
 {
-	return vfio_of(bus)->interface->map(vfio_of(bus), addr, len, iova);
+	return vfio_of(bus)->interface->map(vfio_of(bus), region->addr, region->len, iova);
 }
 
 static int dma_unmap(struct pci_bus *bus, uint64_t iova, uint64_t len)
@@ -244,8 +244,10 @@ int vfio_open(const char *name, unsigned iommu, struct pci_bus **out)
 	if (!v)
 		return error_set(-ENOMEM, "out of memory");
 	v->bus.ops = &vfio_ops;
+	v->bus.watch = -1;
 	v->device = v->call = -1;
-	snprintf(v->bus.name, sizeof(v->bus.name), "%s", name);
+	snprintf(v->name, sizeof(v->name), "%s", name);
+	v->bus.name = v->name;
 	ret = vfio_check_function(v->bus.name);
 	if (!ret) {
 		v->interface = choose(v->bus.name, iommu);

@@ -67,6 +67,7 @@ struct vfio_space {
 /**
  * struct vfio - A function
  * @bus: for the layer above
+ * @name: the function's address
  * @interface: how it was opened
  * @space: its group's; NULL: it is in none yet; @next: in the list there
  * @device: VFIO's file, -1: not open
@@ -76,6 +77,7 @@ struct vfio_space {
  */
 struct vfio {
 	struct pci_bus bus;
+	char name[16];
 	const struct vfio_interface *interface;
 	struct vfio_space *space;
 	struct vfio *next;
@@ -133,7 +135,7 @@ int vfio_explain_map(const struct vfio *v, uint64_t len);
 int vfio_explain_unmap(const struct vfio *v, int ret, uint64_t len, uint64_t done);
 
 /* As struct pci_bus_ops. */
-int vfio_dma_where(struct pci_bus *bus, uint64_t addr, uint64_t len, int fd, uint64_t *iova);
+int vfio_dma_where(struct pci_bus *bus, const struct dma_region *region, uint64_t *iova);
 int vfio_irq_set(struct pci_bus *bus, const int *fds, unsigned count);
 
 /* Learns how many vectors there are, and asks to be told when the function is wanted back. */

@@ -2,6 +2,8 @@
 /*
  * Invalid areas and messages. They may break the client that sends them, but not the next client.
  */
+#include <sys/mman.h>
+
 #include "client.h"
 
 #define RANDOM_AREAS 300
@@ -263,6 +265,8 @@ static void small_area(void **state)
 {
 	struct client c;
 	unsigned packed;
+	char *area;
+	uint64_t i;
 
 	(void)state;
 	for (packed = 0; packed < 2; packed++) {
@@ -271,6 +275,8 @@ static void small_area(void **state)
 		c.inflight = (struct inflight){.queues = RINGS, .entries = ENTRIES / 2};
 		assert_true(client_request(&c, GET_INFLIGHT_FD, &c.inflight, sizeof(c.inflight),
 					   &c.area));
+		area = mmap(NULL, c.inflight.size, PROT_READ, MAP_SHARED, c.area, 0);
+		assert_ptr_not_equal(area, MAP_FAILED);
 		assert_int_equal(client_set_area(&c), 0);
 		close(c.area);
 		c.area = -1;
@@ -278,6 +284,9 @@ static void small_area(void **state)
 		client_write(&c, 0, (struct write_op){0, 1});
 		client_kick(&c, REQUESTS);
 		assert_int_equal(client_used(&c, REQUESTS), 0);
+		for (i = 0; i < c.inflight.size; i++)
+			assert_int_equal(area[i], 0);
+		munmap(area, c.inflight.size);
 		client_end(&c);
 	}
 }

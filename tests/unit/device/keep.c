@@ -249,13 +249,14 @@ static void test_function_answered_as_a_command(void **state)
 	uint8_t requests[2][TMF_BYTES];
 	struct vscsi_completion done;
 	struct chain tasks[2];
+	struct chain chain;
 	struct driver d;
 	unsigned i;
 
 	(void)state;
 	open_late(&d, OPTIONS);
 	driver_read(&d, 8);
-	late_read(&d);
+	chain = late_read(&d);
 	for (i = 0; i < 2; i++) {
 		tasks[i] = take_task(&d, ABORT_TASK);
 		memcpy(requests[i], tasks[i].out[0].iov_base, TMF_BYTES);
@@ -267,6 +268,7 @@ static void test_function_answered_as_a_command(void **state)
 	}
 	for (i = 0; i < 2; i++)
 		answer_task(&d, &tasks[i], COMPLETE);
+	model_serve_chain(d.m, &chain);
 	model_release(d.m, DRIVER_QUEUE);
 	for (i = 0; i < 2; i++) {
 		done = driver_poll(&d);

@@ -296,7 +296,7 @@ static void test_coherence(void **state)
 			m->sticky_at = at + 8;
 			m->sticky = NO_SNOOP;
 		}
-		assert_int_equal(pci_attach(&m->bus, &opts, &t), table[i].ret);
+		assert_int_equal(pci_attach(&m->bus, &pci_ops, &opts, &t), table[i].ret);
 		assert_int_equal(device_control(m, at), table[i].control);
 		assert_int_equal(model_count(m, CONFIG_WRITE, at + 8),
 				 !table[i].snoops && table[i].express);

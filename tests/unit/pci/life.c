@@ -362,7 +362,7 @@ static int try_to_live(struct model *m, char *memory, struct transport **t)
 	int ret;
 
 	*t = NULL;
-	ret = pci_attach(&m->bus, &opts, t);
+	ret = pci_attach(&m->bus, &pci_ops, &opts, t);
 	if (ret)
 		return ret;
 	dev.transport = *t;

@@ -281,21 +281,21 @@ static void bar_unmap(struct pci_bus *bus, void *addr, uint64_t len)
 	m->mapped_len = 0;
 }
 
-static int dma_where(struct pci_bus *bus, uint64_t addr, uint64_t len, int fd, uint64_t *iova)
+static int dma_where(struct pci_bus *bus, const struct dma_region *region, uint64_t *iova)
 {
 	struct model *m = model_of(bus);
 
-	assert_true(m->bus.physical && len);
-	if (fd < 0)
+	assert_true(m->bus.physical && region->len);
+	if (region->fd < 0)
 		return -EOPNOTSUPP;
-	*iova = addr + m->physical;
+	*iova = region->addr + m->physical;
 	return 0;
 }
 
-static int dma_map(struct pci_bus *bus, uint64_t addr, uint64_t len, uint64_t iova)
+static int dma_map(struct pci_bus *bus, const struct dma_region *region, uint64_t iova)
 {
-	assert_true(len > 0);
-	note(model_of(bus), DMA_MAP, 0, iova, 0, addr);
+	assert_true(region->len > 0);
+	note(model_of(bus), DMA_MAP, 0, iova, 0, region->addr);
 	return model_of(bus)->map_err;
 }
 
@@ -447,7 +447,7 @@ struct transport *model_attach(struct model *m)
 	const struct transport_opts opts = {.timeout_ms = 100};
 	struct transport *t;
 
-	assert_int_equal(pci_attach(&m->bus, &opts, &t), 0);
+	assert_int_equal(pci_attach(&m->bus, &pci_ops, &opts, &t), 0);
 	return t;
 }
 

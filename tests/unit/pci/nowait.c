@@ -69,7 +69,7 @@ static void test_reset_that_takes_too_long(void **state)
 
 	(void)state;
 	CONFORMS("R-RST-04", "R-HARD-31");
-	assert_int_equal(pci_attach(&m->bus, &opts, &t), 0);
+	assert_int_equal(pci_attach(&m->bus, &pci_ops, &opts, &t), 0);
 	t->wait = false;
 	assert_int_equal(pci_ops.set_status(t, 0), 0);
 	assert_true(is_master(m));

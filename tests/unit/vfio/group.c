@@ -44,7 +44,10 @@ static void test_steps(void **state)
 	assert_int_equal(bus->nranges, 2);
 	assert_int_equal(bus->page, 4096);
 	assert_int_equal(bus->vectors, 4);
-	assert_int_equal(bus->ops->dma_map(bus, 0x7f0000000000, 0x200000, 0x40000000), 0);
+	assert_int_equal(bus->ops->dma_map(
+				 bus, &(struct dma_region){.addr = 0x7f0000000000, .len = 0x200000},
+				 0x40000000),
+			 0);
 	call = &kernel.calls[kernel_find(VFIO_IOMMU_MAP_DMA, 0)];
 	assert_int_equal(call->c, 0x40000000);
 	assert_int_equal(bus->ops->dma_unmap(bus, 0x40000000, 0x200000), 0);

@@ -65,7 +65,10 @@ static void test_mapping(void **state)
 	kernel.alignment = 1;
 	bus = open_bus(TRANSPORT_IOMMU_FD, true);
 	assert_int_equal(bus->page, sysconf(_SC_PAGESIZE));
-	assert_int_equal(bus->ops->dma_map(bus, 0x7f0000000000, 0x200000, 0x40000000), 0);
+	assert_int_equal(bus->ops->dma_map(
+				 bus, &(struct dma_region){.addr = 0x7f0000000000, .len = 0x200000},
+				 0x40000000),
+			 0);
 	call = &kernel.calls[kernel_find(IOMMU_IOAS_MAP, 0)];
 	assert_int_equal(call->a, 0x7f0000000000);
 	assert_int_equal(call->b, 0x200000);
@@ -81,7 +84,9 @@ static void test_mapping(void **state)
 	assert_int_equal(bus->ops->dma_unmap(bus, 0x40000000, 0x200000), -ENOENT);
 	kernel.fail = IOMMU_IOAS_MAP;
 	kernel.fail_errno = EEXIST;
-	assert_int_equal(bus->ops->dma_map(bus, 0x7f0000000000, 4096, 0), -EEXIST);
+	assert_int_equal(bus->ops->dma_map(
+				 bus, &(struct dma_region){.addr = 0x7f0000000000, .len = 4096}, 0),
+			 -EEXIST);
 	assert_non_null(strstr(error_text(), NAME));
 	close_bus(bus);
 }

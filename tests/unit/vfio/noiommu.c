@@ -39,7 +39,8 @@ static void test_only_by_name_and_with_a_warning(void **state)
 	assert_true(bus->physical);
 	assert_false(bus->snoops);
 	/* Nothing is asked of the container: there is nothing that could map. */
-	assert_int_equal(bus->ops->dma_map(bus, HUGE, HUGE, HUGE), 0);
+	assert_int_equal(
+		bus->ops->dma_map(bus, &(struct dma_region){.addr = HUGE, .len = HUGE}, HUGE), 0);
 	assert_int_equal(bus->ops->dma_unmap(bus, HUGE, HUGE), 0);
 	assert_int_equal(kernel_find(VFIO_IOMMU_MAP_DMA, 0), -1);
 	bus->ops->close(bus);
@@ -57,6 +58,13 @@ static void lay_out(unsigned page, uint64_t frame)
 
 	for (i = 0; i < 512; i++)
 		kernel.frames[page * 512 + i] = PRESENT | (frame + i);
+}
+
+static int where(struct pci_bus *bus, uint64_t addr, uint64_t len, int fd, uint64_t *iova)
+{
+	const struct dma_region region = {.addr = addr, .len = len, .fd = fd};
+
+	return bus->ops->dma_where(bus, &region, iova);
 }
 
 static void test_physical_addresses(void **state)
@@ -78,25 +86,24 @@ static void test_physical_addresses(void **state)
 	lay_out(0, 0x100000);
 	lay_out(1, 0x100200);
 	lay_out(2, 0x300000);
-	assert_int_equal(bus->ops->dma_where(bus, area, 2 * HUGE, fd, &iova), 0);
+	assert_int_equal(where(bus, area, 2 * HUGE, fd, &iova), 0);
 	assert_int_equal(iova, 0x100000000);
-	assert_int_equal(bus->ops->dma_where(bus, area + 8192, HUGE, fd, &iova), 0);
+	assert_int_equal(where(bus, area + 8192, HUGE, fd, &iova), 0);
 	assert_int_equal(iova, 0x100002000);
-	assert_int_equal(bus->ops->dma_where(bus, area + 2 * HUGE, HUGE, fd, &iova), 0);
+	assert_int_equal(where(bus, area + 2 * HUGE, HUGE, fd, &iova), 0);
 	assert_int_equal(iova, 0x300000000);
-	assert_int_equal(bus->ops->dma_where(bus, area, 3 * HUGE, fd, &iova), -EOPNOTSUPP);
+	assert_int_equal(where(bus, area, 3 * HUGE, fd, &iova), -EOPNOTSUPP);
 	assert_non_null(strstr(error_text(), "one hugepage of 2048 KiB"));
-	assert_int_equal(bus->ops->dma_where(bus, area + HUGE + 4096, HUGE, fd, &iova),
-			 -EOPNOTSUPP);
-	assert_int_equal(bus->ops->dma_where(bus, area + 3 * HUGE, HUGE, fd, &iova), -EPERM);
+	assert_int_equal(where(bus, area + HUGE + 4096, HUGE, fd, &iova), -EOPNOTSUPP);
+	assert_int_equal(where(bus, area + 3 * HUGE, HUGE, fd, &iova), -EPERM);
 	assert_non_null(strstr(error_text(), "CAP_SYS_ADMIN"));
 	/* The kernel shows that the page is there and hides its number. */
 	kernel.frames[3 * 512] = PRESENT;
-	assert_int_equal(bus->ops->dma_where(bus, area + 3 * HUGE, HUGE, fd, &iova), -EPERM);
+	assert_int_equal(where(bus, area + 3 * HUGE, HUGE, fd, &iova), -EPERM);
 	/* Memory that can be swapped or moved. */
-	assert_int_equal(bus->ops->dma_where(bus, area, HUGE, -1, &iova), -EOPNOTSUPP);
+	assert_int_equal(where(bus, area, HUGE, -1, &iova), -EOPNOTSUPP);
 	kernel.huge_fd = -1;
-	assert_int_equal(bus->ops->dma_where(bus, area, HUGE, fd, &iova), -EOPNOTSUPP);
+	assert_int_equal(where(bus, area, HUGE, fd, &iova), -EOPNOTSUPP);
 	assert_non_null(strstr(error_text(), "nr_hugepages"));
 	bus->ops->close(bus);
 	assert_int_equal(kernel.open, 0);

@@ -12,6 +12,8 @@
 #define ROUNDS 200
 
 /* The interfaces of the kernel: what a group has once, and what each function has. */
+static const struct dma_region one_page = {.addr = 0x7f0000000000, .len = 4096};
+
 static const struct {
 	unsigned iommu;
 	void (*machine)(void);
@@ -51,8 +53,7 @@ static void test_two_of_a_group(void **state)
 		assert_non_null(bus[0]->space);
 		assert_ptr_equal(bus[0]->space, bus[1]->space);
 		for (k = 0; k < 2; k++)
-			assert_int_equal(
-				bus[k]->ops->dma_map(bus[k], 0x7f0000000000, 4096, 4096 * k), 0);
+			assert_int_equal(bus[k]->ops->dma_map(bus[k], &one_page, 4096 * k), 0);
 		bus[i % 2]->ops->close(bus[i % 2]);
 		k = !(i % 2);
 		assert_int_equal(kernel_count(interfaces[i / 2].once), 1);
@@ -123,7 +124,7 @@ static void test_failures(void **state)
 		kernel.fail_errno = EIO;
 		assert_int_equal(vfio_open(OTHER, interfaces[i].iommu, &second), -EIO);
 		assert_int_equal(kernel.open, open);
-		assert_int_equal(bus->ops->dma_map(bus, 0x7f0000000000, 4096, 0), 0);
+		assert_int_equal(bus->ops->dma_map(bus, &one_page, 0), 0);
 		bus->ops->close(bus);
 		assert_int_equal(vfio_open(OTHER, interfaces[i].iommu, &second), -EIO);
 		assert_int_equal(kernel.open, 0);

@@ -158,7 +158,9 @@ static void test_mapping_that_fails(void **state)
 	assert_int_equal(vfio_open(NAME, TRANSPORT_IOMMU_GROUP, &bus), 0);
 	kernel.fail = VFIO_IOMMU_MAP_DMA;
 	kernel.fail_errno = EEXIST;
-	assert_int_equal(bus->ops->dma_map(bus, 0x7f0000000000, 4096, 0), -EEXIST);
+	assert_int_equal(bus->ops->dma_map(
+				 bus, &(struct dma_region){.addr = 0x7f0000000000, .len = 4096}, 0),
+			 -EEXIST);
 	assert_non_null(strstr(error_text(), NAME));
 	kernel.fail = VFIO_IOMMU_UNMAP_DMA;
 	kernel.fail_errno = EINVAL;

@@ -17,12 +17,18 @@
 #define RING_BYTES 4096u
 
 struct kernel kernel;
+bool (*kernel_fails)(const char *call);
 
 int __real_open64(const char *path, int flags, ...);
 int __wrap_open64(const char *path, int flags, ...);
 int __real_close(int fd);
 int __wrap_close(int fd);
 int __wrap_ioctl(int fd, unsigned long request, ...);
+
+static bool fails(const char *call)
+{
+	return kernel_fails && kernel_fails(call);
+}
 
 static int refuse(int err)
 {
@@ -32,6 +38,8 @@ static int refuse(int err)
 
 int __wrap_open64(const char *path, int flags, ...)
 {
+	if (fails("open64"))
+		return -1;
 	if (strcmp(path, "/dev/vhost-scsi") != 0)
 		return __real_open64(path, flags, 0600);
 	if (kernel.open_errno)
@@ -72,13 +80,16 @@ static void forget(void)
 
 int __wrap_close(int fd)
 {
-	if (fd < 0 || fd != kernel.fd)
-		return __real_close(fd);
-	wait_for_requests();
-	forget();
-	kernel.closed++;
-	kernel.fd = -1;
-	return __real_close(fd);
+	int ret;
+
+	if (fd >= 0 && fd == kernel.fd) {
+		wait_for_requests();
+		forget();
+		kernel.closed++;
+		kernel.fd = -1;
+	}
+	ret = __real_close(fd);
+	return fails("close") ? -1 : ret;
 }
 
 static int set_table(const struct vhost_memory *table)
@@ -172,6 +183,8 @@ int __wrap_ioctl(int fd, unsigned long request, ...)
 	va_start(list, request);
 	arg = va_arg(list, void *);
 	va_end(list);
+	if (fails("ioctl"))
+		return -1;
 	assert_true(fd >= 0 && fd == kernel.fd);
 	assert_true(kernel.ncalls < ARRAY_LEN(kernel.calls));
 	kernel.calls[kernel.ncalls++] = request;
@@ -190,15 +203,20 @@ unsigned kernel_count(unsigned long request)
 	return count;
 }
 
+void kernel_init(void)
+{
+	memset(&kernel, 0, sizeof(kernel));
+	kernel.fd = -1;
+	kernel.vrings = RINGS;
+	kernel.most_regions = 64;
+}
+
 void bench_open(struct bench *b)
 {
 	const struct transport_opts opts = {.timeout_ms = 1000};
 	unsigned i;
 
-	memset(&kernel, 0, sizeof(kernel));
-	kernel.fd = -1;
-	kernel.vrings = RINGS;
-	kernel.most_regions = 64;
+	kernel_init();
 	memset(b, 0, sizeof(*b));
 	b->region.addr = (uintptr_t)aligned_alloc(RING_BYTES, BYTES);
 	b->region.len = BYTES;

@@ -75,6 +75,12 @@ struct kernel {
 
 extern struct kernel kernel;
 
+/* Whether a call, by its name for the linker, is to fail with the errno that is set; NULL: none. */
+extern bool (*kernel_fails)(const char *call);
+
+/* Makes the kernel as it should be. */
+void kernel_init(void);
+
 /* How often a request was made. */
 unsigned kernel_count(unsigned long request);
 

@@ -58,9 +58,7 @@ static void test_names(void **state)
 	struct transport *t;
 
 	(void)state;
-	memset(&kernel, 0, sizeof(kernel));
-	kernel.fd = -1;
-	kernel.vrings = 3;
+	kernel_init();
 	memset(name, 'x', sizeof(name));
 	name[224] = '\0';
 	assert_int_equal(vhost_scsi_ops.open("", &opts, &t), -EINVAL);
@@ -84,8 +82,7 @@ static void test_virtqueues_are_counted(void **state)
 		unsigned most = counts[i] < 256 ? counts[i] : 256;
 		struct virtio_scsi_config config;
 
-		memset(&kernel, 0, sizeof(kernel));
-		kernel.fd = -1;
+		kernel_init();
 		kernel.vrings = counts[i];
 		assert_int_equal(vhost_scsi_ops.open(NAME, &opts, &t), 0);
 		assert_int_equal(t->ops->queue_count(t), most);

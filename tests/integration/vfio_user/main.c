@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "user.h"
+
+int main(void)
+{
+	return loss_tests() + io_tests();
+}
