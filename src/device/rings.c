@@ -188,22 +188,17 @@ static int check_count(struct vscsi_dev *dev, unsigned available)
 	return 0;
 }
 
-static int check_sizes(struct vscsi_dev *dev)
+int rings_check_size(struct vscsi_dev *dev, unsigned index)
 {
-	unsigned i;
+	unsigned size = rings_at(dev, index)->size;
+	int max = virtio_queue_max(&dev->virtio, index);
 
-	for (i = 0; i < VQ_REQUEST + dev->queues.usable; i++) {
-		unsigned size = rings_at(dev, i)->size;
-		int max = virtio_queue_max(&dev->virtio, i);
-
-		if (max < 0)
-			return max;
-		if ((unsigned)max < size)
-			return error_set(-EOPNOTSUPP,
-					 "it came back with %d entries in virtqueue %u, and %u are "
-					 "in use",
-					 max, i, size);
-	}
+	if (max < 0)
+		return max;
+	if ((unsigned)max < size)
+		return error_set(-EOPNOTSUPP,
+				 "it came back with %d entries in virtqueue %u, and %u are in use",
+				 max, index, size);
 	return 0;
 }
 
@@ -211,7 +206,6 @@ int rings_check(struct vscsi_dev *dev)
 {
 	const struct ioq *first = dev->queues.ioqs[0];
 	int queues = virtio_queue_count(&dev->virtio);
-	int err;
 
 	if (queues < 0)
 		return queues;
@@ -220,8 +214,7 @@ int rings_check(struct vscsi_dev *dev)
 				 "it came back with %u segments a request, and %u are in use",
 				 dev->limits.seg_max, first->max_segs);
 	queues = queues < (int)VQ_REQUEST ? 0 : queues - (int)VQ_REQUEST;
-	err = check_count(dev, least((unsigned)queues, dev->limits.queues));
-	return err ? err : check_sizes(dev);
+	return check_count(dev, least((unsigned)queues, dev->limits.queues));
 }
 
 int rings_renew(struct vscsi_dev *dev)

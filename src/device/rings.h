@@ -7,7 +7,8 @@
 
 /*
  * rings_create - Make all virtqueues, at the opening
- * rings_check - Check that a reconnected device is large enough for what is in use
+ * rings_check - Check that a reconnected device has enough queues and segments for what is in use
+ * rings_check_size - Check that it has room for virtqueue @index
  * rings_renew - Empty those that it starts again
  * rings_track - Have it track requests in flight, with recovery=exact
  * rings_start - Start virtqueue @index
@@ -16,6 +17,7 @@
  */
 int rings_create(struct vscsi_dev *dev);
 int rings_check(struct vscsi_dev *dev);
+int rings_check_size(struct vscsi_dev *dev, unsigned index);
 int rings_renew(struct vscsi_dev *dev);
 int rings_track(struct vscsi_dev *dev);
 int rings_start(struct vscsi_dev *dev, unsigned index);

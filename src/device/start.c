@@ -109,13 +109,34 @@ static int map_memory(struct vscsi_dev *dev)
 	return err;
 }
 
+/*
+ * A part of a step for each virtqueue, in ascending order: there are back-ends that start with the
+ * first gap. What is done is not repeated while one of them is in progress.
+ */
+static int for_each_ring(struct vscsi_dev *dev, int (*take)(struct vscsi_dev *dev, unsigned index))
+{
+	for (; dev->start.ring < VQ_REQUEST + dev->queues.usable; dev->start.ring++) {
+		int err = take(dev, dev->start.ring);
+
+		if (err)
+			return err;
+	}
+	dev->start.ring = 0;
+	return 0;
+}
+
+static int count_rings(struct vscsi_dev *dev)
+{
+	return device_starting(dev) ? 0 : rings_check(dev);
+}
+
 static int prepare_rings(struct vscsi_dev *dev)
 {
 	int err;
 
 	if (device_starting(dev))
 		return rings_create(dev);
-	err = rings_check(dev);
+	err = for_each_ring(dev, rings_check_size);
 	return err ? err : rings_renew(dev);
 }
 
@@ -126,17 +147,9 @@ static int track(struct vscsi_dev *dev)
 	return rings_track(dev);
 }
 
-/* In ascending order: there are back-ends that start with the first gap. */
 static int start_rings(struct vscsi_dev *dev)
 {
-	unsigned count = VQ_REQUEST + dev->queues.usable;
-	int err = 0;
-
-	while (dev->start.ring < count && !err) {
-		err = rings_start(dev, dev->start.ring);
-		dev->start.ring += err == 0;
-	}
-	return err;
+	return for_each_ring(dev, rings_start);
 }
 
 static int run(struct vscsi_dev *dev)
@@ -159,6 +172,7 @@ static const struct {
 	{"agreeing on features", negotiate},
 	{"showing it the memory", map_memory},
 	{"reading its configuration", read_config},
+	{"counting virtqueues", count_rings},
 	{"preparing virtqueues", prepare_rings},
 	{"tracking requests in flight", track},
 	{"starting virtqueues", start_rings},

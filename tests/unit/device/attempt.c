@@ -75,6 +75,34 @@ static void test_the_last_attempt_has_time(void **state)
 }
 
 /*
+ * A device that answers each call of the transport when it is asked again: no step of the start
+ * sequence asks for anything else meanwhile, nor again for what it was told.
+ */
+static void test_every_answer_is_late(void **state)
+{
+	unsigned attempts;
+	struct driver d;
+	unsigned calls;
+
+	(void)state;
+	loss_open_stopped(&d, "recovery_ms=100000");
+	loss_lose(&d);
+	attempts = loss_attempts;
+	loss_away = false;
+	d.m->fake.pending = FAKE_ANY;
+	d.m->fake.pending_times = 1;
+	for (calls = 0; look(&d) == VSCSI_DEV_RECONNECTING; calls++) {
+		assert_true(calls < 1000);
+		clock_skip(10);
+	}
+	assert_int_equal(look(&d), VSCSI_DEV_RUNNING);
+	assert_int_equal(loss_attempts, attempts + 1);
+	assert_false(d.m->fake.misused);
+	d.m->fake.pending_times = 0;
+	driver_close(&d);
+}
+
+/*
  * A device that is there for long and doesn't answer what was in flight has not proved stable: the
  * times that it is away add up.
  */
@@ -199,6 +227,7 @@ int attempt_tests(void)
 		cmocka_unit_test(test_longer_events),
 		cmocka_unit_test(test_the_last_attempt_is_at_the_limit),
 		cmocka_unit_test(test_the_last_attempt_has_time),
+		cmocka_unit_test(test_every_answer_is_late),
 		cmocka_unit_test(test_unanswered_is_not_stable),
 		cmocka_unit_test(test_comes_back_with_less),
 		cmocka_unit_test(test_broken_transport),
