@@ -325,8 +325,9 @@ struct vscsi_event {
  * Follows virtio 1.4, 3.1.1: reset, status, features, queues, running. Starts no thread. After a
  * failure nothing is left. All descriptors that it opens are above 2 and close-on-exec.
  *
- * Any thread. Waits for up to 40 answers of the device, and 9 for each queue, each at most
- * @opts->timeout_ms; the first answer that takes longer ends the call.
+ * Any thread. Waits for up to 40 answers of the device, and 9 for each queue (over vfio-user, where
+ * each access to a register has one, for ten times as many), each at most @opts->timeout_ms; the
+ * first answer that takes longer ends the call.
  *
  * Return: 0; -EINVAL (address or options), -E2BIG (an option struct of a newer library), -ENOMEM,
  * -EMFILE (also if the limit of this process cut off a descriptor that the back-end sent), -ENFILE,

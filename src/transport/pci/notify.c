@@ -115,7 +115,7 @@ void pci_notify(struct transport *t, unsigned index, uint32_t data)
 	uint32_t value;
 	uint16_t name;
 
-	if (index >= f->nqueues || !atomic_load_explicit(&q->started, memory_order_relaxed))
+	if (index >= f->most || !atomic_load_explicit(&q->started, memory_order_relaxed))
 		return;
 	kick = atomic_load_explicit(&q->kick, memory_order_relaxed);
 	name = atomic_load_explicit(&q->name, memory_order_relaxed);

@@ -34,7 +34,7 @@ static void test_no_room(void **state)
 		assert_int_equal(b->t->ops->check(b->t, &what), 0);
 		assert_int_equal(b->t->ops->get_status(b->t), 15);
 	}
-	assert_int_equal(kicks(b, 2), i);
+	assert_true(kicks(b, 2) >= i);
 }
 
 static void *kick_all_the_time(void *arg)
@@ -42,8 +42,11 @@ static void *kick_all_the_time(void *arg)
 	struct bench *b = arg;
 
 	while (!__atomic_load_n(&b->server->broken[100], __ATOMIC_SEQ_CST)) {
-		b->t->ops->notify(b->t, 2, 0);
-		b->t->ops->notify(b->t, 3, 0);
+		/* The layer above orders this with the start of the queues. */
+		if (atomic_load(&pci_of(b->t)->queues[3].started)) {
+			b->t->ops->notify(b->t, 2, 0);
+			b->t->ops->notify(b->t, 3, 0);
+		}
 		sched_yield();
 	}
 	return NULL;
