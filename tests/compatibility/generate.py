@@ -27,6 +27,7 @@ BACK_ENDS = {
     "DPDK": "a back-end on DPDK's librte_vhost (`tests/peers/dpdk/`), over `vhost-user:`",
     "QEMU": "QEMU's virtio-scsi-pci, over `pci:`, in the guest",
     "LIO": "Linux's SCSI target, over `vhost-scsi:`, in the guest; the disk is a file",
+    "vfio-user": "a scripted server with the habits of SPDK's and QEMU's, over `vfio-user:`",
 }
 CAPABILITIES = (
     "discovery", "several LUNs", "verified I/O", "several queues", "packed", "sleeping",
