@@ -6,13 +6,14 @@
  *
  * It shares no code with the library: numbers and layouts are written down a second time on
  * purpose. Its state lies in memory that a forked server shares with the test. Fields are written
- * before the server starts, or atomically.
+ * before the server starts, or are atomic.
  */
 #ifndef TESTS_VFIO_USER_SERVER_H
 #define TESTS_VFIO_USER_SERVER_H
 
 #include <pthread.h>
 #include <semaphore.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -84,7 +85,7 @@ struct server_queue {
 	uint16_t enable;
 	uint32_t address[6];
 	struct ring_device ring;
-	unsigned kicks;
+	_Atomic unsigned kicks;
 };
 
 struct server_map {
@@ -125,24 +126,24 @@ struct server_held {
  */
 struct server {
 	char path[108];
-	unsigned habits;
+	_Atomic unsigned habits;
 	uint64_t features;
 	unsigned queues;
 	uint16_t queue_max;
 	unsigned vectors;
 	unsigned config_size;
-	unsigned max_fds;
+	_Atomic unsigned max_fds;
 	uint16_t minor;
 	struct disk disk;
 	unsigned fault;
 	unsigned fault_command;
-	unsigned fault_skip;
+	_Atomic unsigned fault_skip;
 	bool gated;
 	sem_t gate;
 	bool hold;
 	char broken[160];
 	unsigned messages;
-	uint64_t trace;
+	_Atomic uint64_t trace;
 	unsigned kicks;
 	unsigned resets;
 	unsigned connections;
@@ -159,7 +160,7 @@ struct server {
 	bool stopping;
 	bool silent;
 	bool versioned;
-	bool unmasked;
+	_Atomic bool unmasked;
 	uint8_t config[4096];
 	uint32_t device_select;
 	uint32_t driver_select;
@@ -171,7 +172,7 @@ struct server {
 	uint8_t device[36];
 	struct server_queue rings[SERVER_QUEUES];
 	struct server_map maps[SERVER_MAPS];
-	int irqs[SERVER_VECTORS];
+	_Atomic int irqs[SERVER_VECTORS];
 	struct server_held holds[SERVER_HELD];
 };
 

@@ -59,8 +59,8 @@ static void test_same_messages(void **state)
 			memset(b->memory, 0, MEMORY);
 			bench_open(b);
 			b->server->trace = 1;
-			b->server->messages = 0;
-			b->server->gated = lazy;
+			__atomic_store_n(&b->server->messages, 0, __ATOMIC_SEQ_CST);
+			__atomic_store_n(&b->server->gated, lazy, __ATOMIC_SEQ_CST);
 			b->t->wait = !lazy;
 			assert_int_equal(lazy ? creep_all(b) : bench_run(b), 0);
 			/* Once more, from a device that runs; and from one that is gone. */
