@@ -301,6 +301,18 @@ static int start_queue(struct transport *t, unsigned index)
 	return t->ops->queue_start(t, &queue);
 }
 
+/* Whether the server has a queue: then its memory stays, as the device sees to. */
+static bool runs(void)
+{
+	unsigned i;
+
+	for (i = 0; i < server->queues; i++) {
+		if (server->rings[i].enable)
+			return true;
+	}
+	return false;
+}
+
 /* One operation, as it is repeated; @what says which. */
 static int operate(struct transport *t, uint8_t what, bool *mapped)
 {
@@ -328,8 +340,8 @@ static int operate(struct transport *t, uint8_t what, bool *mapped)
 		*mapped = *mapped || !ret;
 		return ret;
 	case 7:
-		ret = *mapped ? t->ops->mem_unmap(t, &region, region.addr) : 0;
-		*mapped = *mapped && ret;
+		ret = *mapped && !runs() ? t->ops->mem_unmap(t, &region, region.addr) : 0;
+		*mapped = *mapped && (ret || runs());
 		return ret;
 	case 8:
 		return t->ops->check(t, &found);

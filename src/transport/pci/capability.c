@@ -178,7 +178,8 @@ int pci_find_layout(struct pci_bus *bus, struct pci_layout *layout)
 	unsigned seen = 0;
 	int ret;
 
-	*layout = (struct pci_layout){.multiplier = 0};
+	/* Until they are found, registers belong to a function that is gone. */
+	*layout = (struct pci_layout){.common.bus = bus, .notify.bus = bus, .device.bus = bus};
 	ret = check_identity(bus);
 	if (!ret)
 		ret = walk(bus, layout, &seen);

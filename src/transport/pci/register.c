@@ -25,11 +25,19 @@ bool pci_begin(struct transport *t, const char *op)
 	return !bus->ops->begin || bus->ops->begin(bus, op, t->wait);
 }
 
+/* A window is empty from the loss of a function until its registers are found again. */
+static int no_register(const struct pci_window *w, uint64_t at)
+{
+	if (!w->len)
+		return pci_gone(w->bus, "was not found again");
+	return error_set(-EPROTO, "%s has no register at %llu", w->bus->name,
+			 (unsigned long long)at);
+}
+
 int pci_read(const struct pci_window *w, uint64_t at, unsigned width, uint32_t *value)
 {
 	if (!range_inside(at, width, 0, w->len))
-		return error_set(-EPROTO, "%s has no register at %llu", w->bus->name,
-				 (unsigned long long)at);
+		return no_register(w, at);
 	return w->bus->ops->bar_read(w->bus, w->bar, w->offset + at, width, value);
 }
 
@@ -70,8 +78,7 @@ int pci_read_config_word(struct pci_bus *bus, unsigned at, uint32_t *value)
 int pci_write(const struct pci_window *w, uint64_t at, unsigned width, uint32_t value)
 {
 	if (!range_inside(at, width, 0, w->len))
-		return error_set(-EPROTO, "%s has no register at %llu", w->bus->name,
-				 (unsigned long long)at);
+		return no_register(w, at);
 	return w->bus->ops->bar_write(w->bus, w->bar, w->offset + at, width, value);
 }
 
