@@ -442,7 +442,8 @@ static void late(const char *address, bool recovers)
 	expect(!vscsi_dev_open(address, &opts, &dev), "open");
 	lun = open_lun(dev, 2, 0);
 	buffer = vscsi_mem_alloc(vscsi_dev_mem(dev), BYTES, 4096);
-	expect(buffer && !vscsi_queue_open(dev, NULL, &queue), "queue");
+	expect(buffer != NULL, "a buffer");
+	expect(!vscsi_queue_open(dev, NULL, &queue), "queue");
 	slow_down("250");
 	begin = now_ms();
 	expect(!vscsi_read(queue, lun, buffer, 0, 8, 0, 7) && !vscsi_submit(queue), "read");

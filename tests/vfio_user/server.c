@@ -72,7 +72,8 @@ static void let_go(struct server *s)
 	if (s->fd >= 0)
 		close(s->fd);
 	s->fd = -1;
-	s->versioned = s->silent = s->unmasked = false;
+	s->versioned = s->silent = false;
+	s->unmasked = false;
 	server_stop_rings(s);
 	for (i = 0; i < SERVER_MAPS; i++) {
 		if (s->maps[i].at)
@@ -283,7 +284,8 @@ void server_kill(struct server *s)
 		memset(&s->rings[i], 0, sizeof(s->rings[i]));
 	memset(s->maps, 0, sizeof(s->maps));
 	memset(s->irqs, 0xff, sizeof(s->irqs));
-	s->versioned = s->unmasked = false;
+	s->versioned = false;
+	s->unmasked = false;
 }
 
 void server_free(struct server *s)
