@@ -13,9 +13,9 @@ usage() {
 
 	  --quick  no guest, valgrind, ThreadSanitizer, fuzzers, mutants: what to run while working
 	  --long   gives the property tests more rounds (VSCSI_TEST_LONG=1), each fuzzer an hour
-	           instead of 30 seconds (VSCSI_FUZZ_SECONDS), and the soak test ten minutes
+	           instead of 20 seconds (VSCSI_FUZZ_SECONDS), and the soak test ten minutes
 	           instead of none (VSCSI_SOAK_SECONDS); measures coverage, and fails below 90%
-	           of branches; tries all mutants instead of eight
+	           of branches; tries all mutants instead of six
 	  --help   this text
 
 	Builds: build/test (gcc, AddressSanitizer and UndefinedBehaviorSanitizer), build/test-plain
@@ -30,7 +30,7 @@ quick=false
 fuzz=false
 multiplier=3 # of time limits: machines of continuous integration are slow, and shared
 limit=900
-mutants=(--sample 8 --minutes 3)
+mutants=(--sample 6 --minutes 2)
 case "${1-}" in
 "") ;;
 --quick) quick=true ;;

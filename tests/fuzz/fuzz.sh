@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# fuzz.sh PROGRAM SEEDS: runs a libFuzzer program for VSCSI_FUZZ_SECONDS (30) and reports what it
+# fuzz.sh PROGRAM SEEDS: runs a libFuzzer program for VSCSI_FUZZ_SECONDS (20) and reports what it
 # did. Inputs that fail are left in found/ next to the program: add them to SEEDS with the fix.
 set -u
 program=$1 seeds=$2
-seconds=${VSCSI_FUZZ_SECONDS:-30}
+seconds=${VSCSI_FUZZ_SECONDS:-20}
 home=$(dirname "$program")
 name=$(basename "$program")
 corpus=$home/corpus/$name
