@@ -25,8 +25,8 @@
 
 /*
  * One function in DMA memory: what the device reads, then what it writes, in lines of their own.
- * Linux's vhost-scsi answers a function for a target that isn't there with the response of a
- * command, although the descriptor has a byte: there is room for it.
+ * Linux's target answers a function for a target that isn't there with the response of a command,
+ * although the descriptor has a byte: there is room for it.
  */
 struct tmf_slot {
 	struct virtio_scsi_ctrl_tmf_req request;

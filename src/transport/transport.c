@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The table of transports, and what they share. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -14,8 +15,8 @@
 
 static const struct transport_ops *const transports[] = {
 	&vhost_user_ops,
-	&pci_ops,
 	&vfio_user_ops,
+	&pci_ops,
 	&vhost_scsi_ops,
 };
 
@@ -56,15 +57,30 @@ bool transport_has_option(const struct transport_ops *ops, const char *name)
 	return false;
 }
 
+/* "vhost-user:, pci: or ...", as many as find room. */
+static void list_schemes(char *list, size_t room)
+{
+	size_t len = 0;
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(transports) && len < room; i++) {
+		const char *before = !i ? "" : i + 1 < ARRAY_LEN(transports) ? ", " : " or ";
+
+		len += (size_t)snprintf(list + len, room - len, "%s%s:", before,
+					transports[i]->scheme);
+	}
+}
+
 int transport_open(const char *address, const struct transport_opts *opts, struct transport **out)
 {
 	const struct transport_ops *ops = transport_find(address);
+	char list[128];
 
-	if (!ops)
-		return error_set(-EINVAL,
-				 "no transport for address \"%s\"; it must begin with "
-				 "vhost-user:, vfio-user:, pci: or vhost-scsi:",
-				 address);
+	if (!ops) {
+		list_schemes(list, sizeof(list));
+		return error_set(-EINVAL, "no transport for address \"%s\"; it must begin with %s",
+				 address, list);
+	}
 	return ops->open(strchr(address, ':') + 1, opts, out);
 }
 

@@ -55,15 +55,9 @@ static void test_by_path(void **state)
 /* What is in front of the colon has to be one of the schemes, all of it and no more. */
 static void test_schemes(void **state)
 {
-	static const char *const wrong[] = {"",
-					    "vhost-user",
-					    "/run/vhost.0",
-					    ":x",
-					    "vhost-use:x",
-					    "vhost-users:x",
-					    "vhost-used:x",
-					    "pcx:x",
-					    "VHOST-USER:x"};
+	static const char *const wrong[] = {"",      "vhost-user",  "/run/vhost.0",  "",
+					    ":x",    "vhost-use:x", "vhost-users:x", "vhost-used:x",
+					    "pcx:x", "VHOST-USER:x"};
 	struct transport_opts opts = {.timeout_ms = 50};
 	struct transport *t;
 	unsigned i;
@@ -71,7 +65,8 @@ static void test_schemes(void **state)
 	(void)state;
 	for (i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
 		assert_int_equal(transport_open(wrong[i], &opts, &t), -EINVAL);
-		assert_non_null(strstr(error_text(), "it must begin with vhost-user:, vfio-user:"));
+		assert_non_null(strstr(error_text(), "it must begin with vhost-user:, vfio-user:, "
+						     "pci: or vhost-scsi:"));
 	}
 	assert_int_equal(transport_open("vhost-user:./no-such.sock", &opts, &t), -ENOENT);
 	assert_int_equal(transport_open("pci:no-such", &opts, &t), -EINVAL);
