@@ -218,6 +218,8 @@ static void memory_leaves_while_requests_are_prepared(void **state)
 {
 	struct registrar r = {.stop = false};
 	struct liar *liar = *state;
+	/* Valgrind runs one thread at a time: the memory is nearly always in use when it looks. */
+	const unsigned rounds = getenv("VSCSI_TEST_BRIEF") ? 10 : 500;
 	struct vscsi_completion done;
 	unsigned came = 0;
 	pthread_t thread;
@@ -227,7 +229,7 @@ static void memory_leaves_while_requests_are_prepared(void **state)
 	r.mem = vscsi_dev_mem(liar->dev);
 	r.memory = map_file(&r.fd);
 	assert_int_equal(pthread_create(&thread, NULL, change_memory, &r), 0);
-	while (came < 500 || r.rounds < 500) {
+	while (came < rounds || r.rounds < rounds) {
 		err = vscsi_read(liar->queue, liar->lun, r.memory, 0, 1, 0, 0);
 		if (err) {
 			assert_int_equal(err, -EFAULT);
@@ -240,6 +242,8 @@ static void memory_leaves_while_requests_are_prepared(void **state)
 		assert_int_equal(err, 1);
 		assert_int_equal(done.result, 0);
 		came++;
+		/* A moment in which nothing is in flight. */
+		sched_yield();
 	}
 	r.stop = true;
 	pthread_join(thread, NULL);
