@@ -55,10 +55,10 @@ static int conclude_after(struct vscsi_lun *lun, struct call *call, int err, con
 {
 	if (err == CALL_ABANDONED)
 		return error_set(-ETIMEDOUT, "%s on LUN %u:%u: no answer in %llu ms", what,
-				 lun->info.target, lun->info.lun, (unsigned long long)ms);
+				 lun->io.target, lun->io.number, (unsigned long long)ms);
 	if (err == -EBUSY && !call->completion.status && !call->completion.response)
 		error_set(err, "%s on LUN %u:%u: no slot of the queue became free in %llu ms", what,
-			  lun->info.target, lun->info.lun, (unsigned long long)ms);
+			  lun->io.target, lun->io.number, (unsigned long long)ms);
 	else if (err)
 		completion_explain(lun->io.target, lun->io.number, &call->completion, err, what,
 				   lun->dev->failure);
@@ -100,24 +100,29 @@ static int prepare_write(struct vscsi_queue *queue, struct call *call, const voi
 			   user_data);
 }
 
-/* Checks that a byte range is one of whole blocks on the LUN. */
-static int check_range(const struct vscsi_lun *lun, uint64_t bytes, uint64_t offset)
+/*
+ * Checks that a byte range is one of whole blocks on the LUN, whose size another thread may be
+ * about to learn anew.
+ */
+static int check_range(struct vscsi_lun *lun, uint64_t bytes, uint64_t offset)
 {
-	uint32_t size = lun->io.block_size;
+	const uint32_t size = lun->io.block_size;
+	struct vscsi_lun_info info;
 
 	if (!size)
-		return error_set(-EINVAL, "LUN %u:%u has no blocks", lun->info.target,
-				 lun->info.lun);
+		return error_set(-EINVAL, "LUN %u:%u has no blocks", lun->io.target,
+				 lun->io.number);
 	if (bytes % size || offset % size)
 		return error_set(-EINVAL,
 				 "%llu bytes at %llu: both must be multiples of the block size, %u",
 				 (unsigned long long)bytes, (unsigned long long)offset, size);
-	if (!range_inside(offset / size, bytes / size, 0, lun->info.blocks))
+	lun_get_info(lun, &info);
+	if (!range_inside(offset / size, bytes / size, 0, info.blocks))
 		return error_set(
 			-EINVAL,
 			"%llu bytes at %llu reach past the end of the LUN, %llu blocks of %u",
 			(unsigned long long)bytes, (unsigned long long)offset,
-			(unsigned long long)lun->info.blocks, size);
+			(unsigned long long)info.blocks, size);
 	return 0;
 }
 
@@ -341,7 +346,7 @@ EXPORT int vscsi_sync_compare_and_write(struct vscsi_lun *lun, const void *compa
 	if (bytes / lun->io.block_size > most)
 		return error_set(most ? -E2BIG : -EOPNOTSUPP,
 				 "%llu bytes at once; LUN %u:%u takes %u blocks of %u",
-				 (unsigned long long)bytes, lun->info.target, lun->info.lun, most,
+				 (unsigned long long)bytes, lun->io.target, lun->io.number, most,
 				 lun->io.block_size);
 	err = call_create(lun->dev->sync, 2 * bytes, 2 * bytes, &call);
 	if (err)
@@ -455,7 +460,7 @@ EXPORT int vscsi_sync_get_extents(struct vscsi_lun *lun, uint64_t bytes, uint64_
 	/* An unknown service action is an invalid field. */
 	if (count && completion.sense_key == SCSI_KEY_ILLEGAL_REQUEST && completion.asc == 0x24)
 		count = error_set(-EOPNOTSUPP, "LUN %u:%u doesn't know GET LBA STATUS",
-				  lun->info.target, lun->info.lun);
+				  lun->io.target, lun->io.number);
 	if (!count) {
 		count = scsi_lba_status_parse(data, sizeof(data) - completion.residual,
 					      offset / lun->io.block_size, runs,
@@ -464,7 +469,7 @@ EXPORT int vscsi_sync_get_extents(struct vscsi_lun *lun, uint64_t bytes, uint64_
 			error_set(count,
 				  "GET LBA STATUS on LUN %u:%u: the answer doesn't begin at block "
 				  "%llu",
-				  lun->info.target, lun->info.lun,
+				  lun->io.target, lun->io.number,
 				  (unsigned long long)(offset / lun->io.block_size));
 	}
 	for (i = 0; i < count && bytes; i++) {

@@ -239,6 +239,15 @@ static void kick(struct server *s, unsigned queue)
 	}
 }
 
+/* Whether an access is one of the device's configuration, whose offset is @at then. */
+static bool is_device(const struct server *s, unsigned *at, unsigned width)
+{
+	if (*at < DEVICE || *at - DEVICE + width > sizeof(s->device))
+		return false;
+	*at -= DEVICE;
+	return true;
+}
+
 static bool access_bar(struct server *s, bool write, unsigned at, unsigned width, uint8_t *data)
 {
 	uint32_t value = 0;
@@ -252,14 +261,14 @@ static bool access_bar(struct server *s, bool write, unsigned at, unsigned width
 			write_common(s, at, value);
 		else if (at >= NOTIFY && at < NOTIFY + 0x1000)
 			kick(s, (at - NOTIFY) / 4);
-		else if (at >= DEVICE && at + width <= DEVICE + sizeof(s->device))
-			memcpy(s->device + at - DEVICE, data, width);
+		else if (is_device(s, &at, width))
+			memcpy(s->device + at, data, width);
 		return true;
 	}
 	if (at < COMMON_END)
 		value = htole32(read_common(s, at));
-	else if (at >= DEVICE && at + width <= DEVICE + sizeof(s->device))
-		memcpy(&value, s->device + at - DEVICE, width);
+	else if (is_device(s, &at, width))
+		memcpy(&value, s->device + at, width);
 	memcpy(data, &value, width);
 	return true;
 }
