@@ -102,7 +102,7 @@ static int prepare_write(struct vscsi_queue *queue, struct call *call, const voi
 
 /*
  * Checks that a byte range is one of whole blocks on the LUN, whose size another thread may be
- * about to learn anew.
+ * about to learn again.
  */
 static int check_range(struct vscsi_lun *lun, uint64_t bytes, uint64_t offset)
 {
