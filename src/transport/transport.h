@@ -35,9 +35,11 @@
 #ifndef TRANSPORT_TRANSPORT_H
 #define TRANSPORT_TRANSPORT_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/eventfd.h>
 
 #include "mem/dma.h"
 
@@ -289,5 +291,20 @@ int transport_open(const char *address, const struct transport_opts *opts, struc
  * The number in it means nothing, and there may be none. Return: 0, or a negative errno.
  */
 int transport_clear(int fd);
+
+/**
+ * transport_kick - Signal the eventfd that a virtqueue is kicked by
+ * @kick: the eventfd, -1 for none; other threads may set it
+ *
+ * Relaxed: a thread that notifies learns of the queue from the layer above, which orders that. A
+ * full counter fails: a kick that wasn't read yet, which is as good as this one.
+ */
+static inline void transport_kick(const _Atomic int *kick)
+{
+	int fd = atomic_load_explicit(kick, memory_order_relaxed);
+
+	if (fd >= 0)
+		eventfd_write(fd, 1);
+}
 
 #endif

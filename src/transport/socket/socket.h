@@ -69,6 +69,9 @@ void socket_attach(struct msghdr *msg, union socket_control *control, const int 
  */
 ssize_t socket_recv(int fd, void *buf, size_t len, int *keep, bool *fds);
 
+/* When @ms milliseconds will have passed, by clock_ns(). */
+uint64_t socket_deadline(unsigned ms);
+
 /* Milliseconds left until @deadline, of clock_ns(), rounded up so that poll() doesn't spin. */
 int socket_ms_left(uint64_t deadline);
 

@@ -14,6 +14,11 @@
 
 #define NS_PER_MS UINT64_C(1000000)
 
+uint64_t socket_deadline(unsigned ms)
+{
+	return clock_ns() + ms * NS_PER_MS;
+}
+
 int socket_ms_left(uint64_t deadline)
 {
 	uint64_t at = clock_ns();

@@ -103,8 +103,6 @@ static int vfu_open(const char *where, const struct transport_opts *opts, struct
 	return ret;
 }
 
-static const char *const options[] = {NULL};
-
 /*
  * NOTIFICATION_DATA is not among the features: a kick that finds no room is repeated later, which
  * is of no use when it has to tell a position of the ring. ACCESS_PLATFORM is, as QEMU insists on
@@ -113,7 +111,6 @@ static const char *const options[] = {NULL};
 const struct transport_ops vfio_user_ops = {
 	.scheme = "vfio-user",
 	.features = PCI_FEATURES & ~PCI_BIT(VIRTIO_F_NOTIFICATION_DATA),
-	.options = options,
 	.open = vfu_open,
 	PCI_OPS,
 };

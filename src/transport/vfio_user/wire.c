@@ -17,15 +17,13 @@
 #include "util/clock.h"
 #include "util/error.h"
 
-#define NS_PER_MS UINT64_C(1000000)
-
 /* Milliseconds between two looks at a listener's backlog. */
 #define BACKLOG_MS 1
 
 void vfu_wait_for(struct vfu *v, enum vfu_phase phase)
 {
 	v->phase = phase;
-	v->deadline = clock_ns() + v->timeout_ms * NS_PER_MS;
+	v->deadline = socket_deadline(v->timeout_ms);
 }
 
 bool vfu_is_late(const struct vfu *v)

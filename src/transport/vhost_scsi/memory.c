@@ -10,6 +10,7 @@
 #include <sys/ioctl.h>
 
 #include "transport/vhost_scsi/endpoint.h"
+#include "util/bits.h"
 #include "util/error.h"
 
 int vs_send_table(struct vs *vs)
@@ -93,14 +94,12 @@ bool vs_mem_map_live(struct transport *t)
 
 bool vs_mem_covers(const struct vs *vs, const void *addr, uint64_t len)
 {
-	const uint64_t at = (uintptr_t)addr;
 	unsigned i;
 
 	for (i = 0; i < vs->count; i++) {
 		const struct vhost_memory_region *r = &vs->regions[i];
 
-		if (at >= r->userspace_addr && len <= r->memory_size &&
-		    at - r->userspace_addr <= r->memory_size - len)
+		if (range_inside((uintptr_t)addr, len, r->userspace_addr, r->memory_size))
 			return true;
 	}
 	return false;

@@ -171,17 +171,10 @@ bool vs_is_drained(const struct vs *vs)
 
 void vs_notify(struct transport *t, unsigned index, uint32_t data)
 {
-	struct vs *vs = vs_of(t);
-	int fd;
-
 	/* An eventfd carries nothing, so the feature that would need it is never negotiated. */
 	(void)data;
-	if (index >= VS_MAX_VRINGS)
-		return;
-	fd = atomic_load_explicit(&vs->vrings[index].kick, memory_order_relaxed);
-	/* A full counter fails: a kick that wasn't read yet, which is as good as this one. */
-	if (fd >= 0)
-		eventfd_write(fd, 1);
+	if (index < VS_MAX_VRINGS)
+		transport_kick(&vs_of(t)->vrings[index].kick);
 }
 
 int vs_call_fd(struct transport *t, unsigned index)

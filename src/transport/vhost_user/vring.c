@@ -349,17 +349,10 @@ void vu_vrings_free(struct vu *vu)
 
 void vu_notify(struct transport *t, unsigned index, uint32_t data)
 {
-	struct vu *vu = vu_of(t);
-	int fd;
-
 	/* An eventfd carries nothing, so the feature that would need it is never negotiated. */
 	(void)data;
-	if (index >= VU_MAX_VRINGS)
-		return;
-	fd = atomic_load_explicit(&vu->vrings[index].kick, memory_order_relaxed);
-	/* A full counter fails: a kick that wasn't read yet, which is as good as this one. */
-	if (fd >= 0)
-		eventfd_write(fd, 1);
+	if (index < VU_MAX_VRINGS)
+		transport_kick(&vu_of(t)->vrings[index].kick);
 }
 
 int vu_call_fd(struct transport *t, unsigned index)

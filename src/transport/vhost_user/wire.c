@@ -14,15 +14,13 @@
 #include "util/clock.h"
 #include "util/error.h"
 
-#define NS_PER_MS UINT64_C(1000000)
-
 /* Milliseconds between two looks at a listener's backlog. */
 #define BACKLOG_MS 1
 
 void vu_begin(struct vu *vu, enum vu_phase phase)
 {
 	vu->exchange.phase = phase;
-	vu->exchange.deadline = clock_ns() + vu->timeout_ms * NS_PER_MS;
+	vu->exchange.deadline = socket_deadline(vu->timeout_ms);
 }
 
 bool vu_is_late(const struct vu *vu)
