@@ -446,6 +446,7 @@ EXPORT int vscsi_sync_get_extents(struct vscsi_lun *lun, uint64_t bytes, uint64_
 		.size = sizeof(command), .cdb_len = SCSI_CDB_LEN, .in = &in, .in_count = 1};
 	struct scsi_lba_run runs[MAX_RUNS];
 	struct vscsi_completion completion = {0};
+	uint64_t lba;
 	int count;
 	int i;
 
@@ -455,22 +456,21 @@ EXPORT int vscsi_sync_get_extents(struct vscsi_lun *lun, uint64_t bytes, uint64_
 		count = error_set(-EINVAL, "no room for an extent");
 	if (count || !bytes)
 		return count;
-	scsi_cdb_get_lba_status(command.cdb, offset / lun->io.block_size, sizeof(data));
+	lba = offset / lun->io.block_size;
+	scsi_cdb_get_lba_status(command.cdb, lba, sizeof(data));
 	count = sync_command(lun, &command, &completion);
 	/* An unknown service action is an invalid field. */
 	if (count && completion.sense_key == SCSI_KEY_ILLEGAL_REQUEST && completion.asc == 0x24)
 		count = error_set(-EOPNOTSUPP, "LUN %u:%u doesn't know GET LBA STATUS",
 				  lun->io.target, lun->io.number);
 	if (!count) {
-		count = scsi_lba_status_parse(data, sizeof(data) - completion.residual,
-					      offset / lun->io.block_size, runs,
-					      max < MAX_RUNS ? max : MAX_RUNS);
+		count = scsi_lba_status_parse(data, sizeof(data) - completion.residual, lba, runs,
+					      least(max, MAX_RUNS));
 		if (count < 0)
 			error_set(count,
 				  "GET LBA STATUS on LUN %u:%u: the answer doesn't begin at block "
 				  "%llu",
-				  lun->io.target, lun->io.number,
-				  (unsigned long long)(offset / lun->io.block_size));
+				  lun->io.target, lun->io.number, (unsigned long long)lba);
 	}
 	for (i = 0; i < count && bytes; i++) {
 		const uint64_t whole = runs[i].blocks * lun->io.block_size;
