@@ -55,19 +55,7 @@ int __wrap_sched_yield(void);
 
 static void let_go(void)
 {
-	unsigned i;
-
-	server_stop_rings(server);
-	for (i = 0; i < SERVER_MAPS; i++) {
-		if (server->maps[i].at)
-			munmap(server->maps[i].at, server->maps[i].len);
-		server->maps[i].at = NULL;
-	}
-	for (i = 0; i < SERVER_VECTORS; i++) {
-		if (server->irqs[i] >= 0)
-			close(server->irqs[i]);
-		server->irqs[i] = -1;
-	}
+	server_forget(server);
 	end.len = end.at = 0;
 	end.fds = end.late = end.over = false;
 }

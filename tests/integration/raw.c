@@ -18,14 +18,16 @@ static void start(struct fixture *f)
 	open_disk(f, "");
 }
 
+static const struct vscsi_command inquiry = {
+	.size = sizeof(inquiry),
+	.cdb_len = 6,
+	.cdb = {OP_INQUIRY, 0, 0, 0, 255},
+	.in_count = 1,
+};
+
 static void asynchronous_inquiry(void **state)
 {
-	struct vscsi_command command = {
-		.size = sizeof(command),
-		.cdb_len = 6,
-		.cdb = {OP_INQUIRY, 0, 0, 0, 255},
-		.in_count = 1,
-	};
+	struct vscsi_command command = inquiry;
 	struct vscsi_completion done;
 	struct fixture *f = *state;
 	struct iovec iov;
@@ -107,12 +109,7 @@ static void synchronous_with_any_memory(void **state)
 /* Not what was in the library's memory before. */
 static void synchronous_short_transfer(void **state)
 {
-	struct vscsi_command command = {
-		.size = sizeof(command),
-		.cdb_len = 6,
-		.cdb = {OP_INQUIRY, 0, 0, 0, 255},
-		.in_count = 1,
-	};
+	struct vscsi_command command = inquiry;
 	struct vscsi_completion done;
 	struct fixture *f = *state;
 	char memory[255], zeros[255] = {0}, written[1024];

@@ -254,3 +254,20 @@ bool server_handle(struct server *s, struct exchange *x, int *error)
 	*error = ENOSYS;
 	return true;
 }
+
+void server_forget(struct server *s)
+{
+	unsigned i;
+
+	server_stop_rings(s);
+	for (i = 0; i < SERVER_MAPS; i++) {
+		if (s->maps[i].at)
+			munmap(s->maps[i].at, s->maps[i].len);
+		s->maps[i].at = NULL;
+	}
+	for (i = 0; i < SERVER_VECTORS; i++) {
+		if (s->irqs[i] >= 0)
+			close(s->irqs[i]);
+		s->irqs[i] = -1;
+	}
+}

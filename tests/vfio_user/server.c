@@ -67,24 +67,12 @@ static bool receive(struct server *s, struct exchange *x)
 
 static void let_go(struct server *s)
 {
-	unsigned i;
-
 	if (s->fd >= 0)
 		close(s->fd);
 	s->fd = -1;
 	s->versioned = s->silent = false;
 	s->unmasked = false;
-	server_stop_rings(s);
-	for (i = 0; i < SERVER_MAPS; i++) {
-		if (s->maps[i].at)
-			munmap(s->maps[i].at, s->maps[i].len);
-		s->maps[i].at = NULL;
-	}
-	for (i = 0; i < SERVER_VECTORS; i++) {
-		if (s->irqs[i] >= 0)
-			close(s->irqs[i]);
-		s->irqs[i] = -1;
-	}
+	server_forget(s);
 }
 
 /* FNV-1a of what was asked. */

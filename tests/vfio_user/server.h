@@ -213,6 +213,11 @@ bool server_access(struct server *s, bool write, unsigned region, uint64_t offse
 /* Notes a rule that the client broke. */
 void server_broken(struct server *s, const char *rule);
 
+/* -- request.c -- */
+
+/* What a client gave it: rings, memory and interrupts. */
+void server_forget(struct server *s);
+
 /* -- rings.c -- */
 
 void *server_at(struct server *s, uint64_t iova, uint64_t len);

@@ -248,3 +248,10 @@ int bench_run(struct bench *b)
 		ret = bench_repeat(b, bench_step, step);
 	return ret < 0 ? ret : 0;
 }
+
+void bench_start(struct bench *b)
+{
+	server_start(b->server);
+	bench_open(b);
+	assert_int_equal(bench_run(b), 0);
+}

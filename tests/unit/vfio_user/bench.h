@@ -57,6 +57,9 @@ int bench_step(struct bench *b, unsigned step);
 /* All of them, by calls that wait or don't, as @wait of the transport says. */
 int bench_run(struct bench *b);
 
+/* Starts the server, and brings the device to where it runs. */
+void bench_start(struct bench *b);
+
 /* Repeats a call that doesn't wait until it ends, and sleeps between two of them. */
 int bench_repeat(struct bench *b, int (*call)(struct bench *b, unsigned arg), unsigned arg);
 

@@ -100,9 +100,7 @@ static void test_reopen(void **state)
 	unsigned n;
 	int ret;
 
-	server_start(b->server);
-	bench_open(b);
-	assert_int_equal(bench_run(b), 0);
+	bench_start(b);
 	b->t->wait = false;
 	b->server->messages = 0;
 	assert_int_equal(come_back(b), 0);

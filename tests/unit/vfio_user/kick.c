@@ -17,9 +17,7 @@ static void test_no_room(void **state)
 	unsigned what;
 	unsigned i;
 
-	server_start(b->server);
-	bench_open(b);
-	assert_int_equal(bench_run(b), 0);
+	bench_start(b);
 	b->t->wait = false;
 	b->server->gated = true;
 	assert_int_equal(b->t->ops->get_status(b->t), -EINPROGRESS);
@@ -59,9 +57,7 @@ static void test_other_threads(void **state)
 	pthread_t thread;
 	unsigned i;
 
-	server_start(b->server);
-	bench_open(b);
-	assert_int_equal(bench_run(b), 0);
+	bench_start(b);
 	assert_int_equal(pthread_create(&thread, NULL, kick_all_the_time, b), 0);
 	for (i = 0; i < 100; i++) {
 		unsigned before = kicks(b, 2);
@@ -81,9 +77,7 @@ static void test_socket_stays(void **state)
 {
 	struct bench *b = *state;
 
-	server_start(b->server);
-	bench_open(b);
-	assert_int_equal(bench_run(b), 0);
+	bench_start(b);
 	atomic_fetch_add(&bench_session(b)->kicks, 1);
 	b->t->ops->disconnect(b->t);
 	b->t->wait = false;
@@ -103,9 +97,7 @@ static void test_left_in_the_middle(void **state)
 	unsigned what;
 	unsigned i;
 
-	server_start(b->server);
-	bench_open(b);
-	assert_int_equal(bench_run(b), 0);
+	bench_start(b);
 	for (i = 0; i < 10; i++) {
 		uint64_t features;
 
