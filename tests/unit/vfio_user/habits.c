@@ -194,6 +194,20 @@ static void test_reset_comes_first(void **state)
 	assert_int_equal(bench_run(b), 0);
 }
 
+/* A reset takes MSI-X Enable, too, and threads may be sleeping on interrupts. */
+static void test_interrupts_after_a_reset(void **state)
+{
+	struct bench *b = *state;
+
+	start(b, SERVER_FORGETS | SERVER_NEEDS_ENABLE);
+	bench_open(b);
+	assert_int_equal(bench_run(b), 0);
+	assert_true(b->server->config[0x53] & 0x80);
+	assert_int_equal(b->t->ops->set_status(b->t, 0), 0);
+	assert_int_equal(b->server->resets, 2);
+	assert_true(b->server->config[0x53] & 0x80);
+}
+
 /* A server that is cut off learns it at once, and serves the next connection. */
 static void test_cut_off(void **state)
 {
@@ -267,6 +281,8 @@ int habits_tests(void)
 		cmocka_unit_test_setup_teardown(test_addresses, bench_begin, bench_end),
 		cmocka_unit_test_setup_teardown(test_index_is_put_back, bench_begin, bench_end),
 		cmocka_unit_test_setup_teardown(test_reset_comes_first, bench_begin, bench_end),
+		cmocka_unit_test_setup_teardown(test_interrupts_after_a_reset, bench_begin,
+						bench_end),
 		cmocka_unit_test_setup_teardown(test_cut_off, bench_begin, bench_end),
 		cmocka_unit_test_setup_teardown(test_versions, bench_begin, bench_end),
 		cmocka_unit_test_setup_teardown(test_fewer_interrupts, bench_begin, bench_end),

@@ -83,6 +83,7 @@ static void test_socket_stays(void **state)
 	b->t->wait = false;
 	assert_int_equal(b->t->ops->reopen(b->t), -EINPROGRESS);
 	assert_int_equal(b->t->ops->reopen(b->t), -EINPROGRESS);
+	assert_false(bench_session(b)->connected);
 	assert_int_equal(b->server->connections, 1);
 	atomic_fetch_sub(&bench_session(b)->kicks, 1);
 	b->t->wait = true;
