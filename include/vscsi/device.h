@@ -290,6 +290,8 @@ struct vscsi_lun_addr {
 #define VSCSI_EVENT_CONFIG    6u /* the device's configuration space changed */
 #define VSCSI_EVENT_LOST      7u /* the connection to the device was lost */
 #define VSCSI_EVENT_BACK      8u /* the device reconnected */
+#define VSCSI_EVENT_UNREGISTERED \
+	9u /* a registration is lost, and writes fail with -EBADE: see reserve.h */
 
 /**
  * struct vscsi_event - What changed; 32 bytes

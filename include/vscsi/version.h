@@ -33,6 +33,7 @@ extern "C" {
 #define VSCSI_HAVE_DRAIN        1 /* vscsi_queue_drain() */
 #define VSCSI_HAVE_SHUTDOWN     1 /* vscsi_dev_shutdown() */
 #define VSCSI_HAVE_SPIN         1 /* vscsi_queue_opts.spin_us */
+#define VSCSI_HAVE_RESERVE      1 /* vscsi_pr_register() and the others of reserve.h */
 
 /**
  * vscsi_version - Get the version of the library that is running

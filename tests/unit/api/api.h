@@ -11,6 +11,7 @@ int lun_info_tests(void);
 int no_probe_tests(void);
 int options_tests(void);
 int owner_tests(void);
+int reserve_tests(void);
 int shutdown_tests(void);
 int sync_tests(void);
 int sync_parts_tests(void);

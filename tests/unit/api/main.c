@@ -14,6 +14,7 @@ int main(void)
 	failed += no_probe_tests();
 	failed += options_tests();
 	failed += owner_tests();
+	failed += reserve_tests();
 	failed += shutdown_tests();
 	failed += timeout_tests();
 	failed += wait_tests();
