@@ -259,7 +259,8 @@ static int check_end(const struct copy *copy)
 	return -EFBIG;
 }
 
-static int open_disk(struct copy *copy, const char *address, uint32_t target, uint32_t lun)
+/* @unit: NULL for the one with the identity in the address. */
+static int open_disk(struct copy *copy, const char *address, const struct vscsi_lun_addr *unit)
 {
 	int ret = vscsi_dev_open(address, NULL, &copy->dev);
 	uint64_t most;
@@ -267,8 +268,18 @@ static int open_disk(struct copy *copy, const char *address, uint32_t target, ui
 
 	if (ret)
 		return library_fail(ret);
-	if (vscsi_lun_open(copy->dev, target, lun, NULL, &copy->lun)) {
-		library_fail(-ENODEV);
+	if (unit)
+		ret = vscsi_lun_open(copy->dev, unit->target, unit->lun, NULL, &copy->lun);
+	else
+		ret = vscsi_lun_open_by_id(copy->dev, NULL, NULL, &copy->lun);
+	if (ret == -ENOENT) {
+		fprintf(stderr,
+			"vscsi-copy: no logical unit: give TARGET:LUN, or an identity as in "
+			"ADDRESS?id=naa.6001405...\n");
+		return -EINVAL;
+	}
+	if (ret) {
+		library_fail(ret);
 		fprintf(stderr, "vscsi-copy: 'vscsi-info %s' lists the logical units\n", address);
 		return -ENODEV;
 	}
@@ -280,7 +291,7 @@ static int open_disk(struct copy *copy, const char *address, uint32_t target, ui
 		fprintf(stderr,
 			"vscsi-copy: %u:%u has no blocks to copy; 'vscsi-info %s' lists "
 			"the disks\n",
-			target, lun, address);
+			copy->info.target, copy->info.lun, address);
 		return -ENODEV;
 	}
 	/* Asynchronous requests are not split: a chunk must fit the disk's limit. */
@@ -359,10 +370,10 @@ static FILE *report_file(const struct copy *copy)
 	return stdout;
 }
 
-static int run(struct copy *copy, const char *address, uint32_t target, uint32_t lun)
+static int run(struct copy *copy, const char *address, const struct vscsi_lun_addr *unit)
 {
 	FILE *report = stdout;
-	int ret = open_disk(copy, address, target, lun);
+	int ret = open_disk(copy, address, unit);
 	/* Only of the address. */
 	const bool wrong_usage = ret == -EINVAL;
 
@@ -392,10 +403,11 @@ static int run(struct copy *copy, const char *address, uint32_t target, uint32_t
 }
 
 static const char help[] =
-	"usage: vscsi-copy [--log=LEVEL] ADDRESS TARGET:LUN FILE\n"
-	"       vscsi-copy [--log=LEVEL] --to-disk FILE ADDRESS TARGET:LUN\n"
+	"usage: vscsi-copy [--log=LEVEL] ADDRESS [TARGET:LUN] FILE\n"
+	"       vscsi-copy [--log=LEVEL] --to-disk FILE ADDRESS [TARGET:LUN]\n"
 	"Copies a whole disk to FILE; with --to-disk, FILE to the start of the disk, whose\n"
 	"contents are lost. ADDRESS is as for vscsi-info.\n"
+	"  TARGET:LUN      not needed with an identity in the address: ADDRESS?id=naa.6001405...\n"
 	"  FILE            - is standard output or, with --to-disk, standard input\n"
 	"  --to-disk FILE  copy in the other direction\n"
 	"  --log=LEVEL     " TOOL_LOG_VALUES ": messages of the library on stderr;\n"
@@ -420,7 +432,8 @@ static int parse(int argc, char **argv)
 		{0},
 	};
 	struct copy copy = {.fd = -1};
-	uint32_t target, lun;
+	struct vscsi_lun_addr unit = {0};
+	const char *address, *text = NULL;
 	int option;
 
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -443,13 +456,17 @@ static int parse(int argc, char **argv)
 			return usage("unknown option, or its value is missing");
 		}
 	}
-	if (argc - optind != (copy.to_disk ? 2 : 3))
+	/* The last argument is the file, unless that was an option. */
+	if (!copy.to_disk && argc > optind)
+		copy.path = argv[--argc];
+	if (argc - optind < 1 || argc - optind > 2)
 		return usage("wrong number of arguments");
-	if (text_lun(argv[optind + 1], &target, &lun))
+	address = argv[optind];
+	if (argc - optind == 2)
+		text = argv[optind + 1];
+	if (text && text_lun(text, &unit.target, &unit.lun))
 		return usage("invalid logical unit (expected TARGET:LUN, 0:0 to 255:16383)");
-	if (!copy.to_disk)
-		copy.path = argv[optind + 2];
-	return run(&copy, argv[optind], target, lun);
+	return run(&copy, address, text ? &unit : NULL);
 }
 
 int main(int argc, char **argv)

@@ -320,7 +320,8 @@ struct vscsi_event {
  *	"vfio-user:PATH", the path of the socket of a process that serves a PCI function;
  *	"vhost-scsi:NAME", a target of the running kernel (LIO), by its name in the vhost fabric
  *	such as "naa.5001405324af0000". One program at a time uses it.
- *	Options follow after a '?': "vhost-user:/run/v.sock?queues=4&indirect=off"
+ *	Options follow after a '?': "vhost-user:/run/v.sock?queues=4&indirect=off". The option id is
+ *	for vscsi_lun_open_by_id() and the tools: "vhost-user:/run/v.sock?id=naa.6001405324af0000"
  * @opts: options, or NULL for the defaults
  * @dev: receives the device, which the caller owns: vscsi_dev_close()
  *

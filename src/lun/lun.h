@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Logical units: discovery, identity, capacity and limits, and the table of open LUNs. This header
- * is the interface of src/lun/, together with lun/scan.h.
+ * is the interface of src/lun/, together with lun/scan.h and lun/find.h.
  *
  * What it provides: opening, refreshing, revalidating and scanning as state machines. A machine has
  * a begin function and a step function. A step sends commands on the library's own queue handle or

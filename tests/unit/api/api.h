@@ -6,6 +6,7 @@
 #include "harness/harness.h"
 
 int address_tests(void);
+int by_id_tests(void);
 int drain_tests(void);
 int lun_info_tests(void);
 int no_probe_tests(void);

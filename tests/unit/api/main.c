@@ -7,6 +7,7 @@ int main(void)
 	int failed = 0;
 
 	failed += address_tests();
+	failed += by_id_tests();
 	failed += lun_info_tests();
 	failed += sync_tests();
 	failed += sync_parts_tests();
