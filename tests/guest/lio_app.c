@@ -110,6 +110,28 @@ static void test_reservations(struct vscsi_lun *first, struct vscsi_lun *second)
 	printf("RESERVATIONS\n");
 }
 
+/* A registration that survives the first reset of the device, and is gone after the second. */
+static void test_registration(struct vscsi_dev *dev, struct vscsi_lun *lun, struct vscsi_lun *other)
+{
+	struct vscsi_event event = {0};
+	char block[BLOCK] = {1};
+
+	expect(!vscsi_pr_register(lun, 0, 0xa1, 0), "registering");
+	expect(!vscsi_pr_register(other, 0, 0xb2, 0), "registering the other");
+	expect(!vscsi_dev_reset(dev), "resetting");
+	expect(!vscsi_pwrite(lun, block, BLOCK, 0, 0), "it is still registered");
+	expect(!vscsi_pr_preempt(other, 0xb2, 0xa1, VSCSI_PR_WRITE_EXCLUSIVE, 0), "preempting");
+	expect(!vscsi_dev_reset(dev), "resetting again");
+	expect(!vscsi_pread(lun, block, BLOCK, 0), "it reads");
+	while (event.type != VSCSI_EVENT_UNREGISTERED)
+		expect(vscsi_dev_poll_events(dev, &event, 1) == 1, "the event");
+	expect(vscsi_pwrite(lun, block, BLOCK, 0, 0) == -EBADE, "it must not write");
+	expect(!vscsi_pr_register(lun, 0, 0, 0), "acknowledging");
+	expect(!vscsi_pwrite(lun, block, BLOCK, 0, 0), "it writes again");
+	expect(!vscsi_pr_clear(other, 0xb2), "clearing");
+	printf("REGISTRATION\n");
+}
+
 static void test_compare_and_write(struct vscsi_lun *lun)
 {
 	char was[BLOCK], now[BLOCK], seen[BLOCK];
@@ -247,6 +269,7 @@ static void scsi(const char *first, const char *second, const char *group)
 	struct vscsi_lun *to = open_lun(a, 0, 1);
 
 	test_reservations(lun, other);
+	test_registration(a, lun, other);
 	test_compare_and_write(lun);
 	test_copy(lun, to);
 	test_provisioning(lun);
