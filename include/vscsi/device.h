@@ -282,16 +282,15 @@ struct vscsi_lun_addr {
 };
 
 /* vscsi_event.type */
-#define VSCSI_EVENT_PLUGGED   1u /* the logical unit appeared */
-#define VSCSI_EVENT_UNPLUGGED 2u /* it is gone; its handles fail with -ENODEV: close them */
-#define VSCSI_EVENT_RESIZED   3u /* its capacity changed: call vscsi_lun_refresh() */
-#define VSCSI_EVENT_CHANGED   4u /* something else about it changed: see the code */
-#define VSCSI_EVENT_RESET     5u /* it was reset by another initiator or by the device */
-#define VSCSI_EVENT_CONFIG    6u /* the device's configuration space changed */
-#define VSCSI_EVENT_LOST      7u /* the connection to the device was lost */
-#define VSCSI_EVENT_BACK      8u /* the device reconnected */
-#define VSCSI_EVENT_UNREGISTERED \
-	9u /* a registration is lost, and writes fail with -EBADE: see reserve.h */
+#define VSCSI_EVENT_PLUGGED      1u /* the logical unit appeared */
+#define VSCSI_EVENT_UNPLUGGED    2u /* it is gone; its handles fail with -ENODEV: close them */
+#define VSCSI_EVENT_RESIZED      3u /* its capacity changed: call vscsi_lun_refresh() */
+#define VSCSI_EVENT_CHANGED      4u /* something else about it changed: see the code */
+#define VSCSI_EVENT_RESET        5u /* it was reset by another initiator or by the device */
+#define VSCSI_EVENT_CONFIG       6u /* the device's configuration space changed */
+#define VSCSI_EVENT_LOST         7u /* the connection to the device was lost */
+#define VSCSI_EVENT_BACK         8u /* the device reconnected */
+#define VSCSI_EVENT_UNREGISTERED 9u /* a reservation key is lost: see reserve.h */
 
 /**
  * struct vscsi_event - What changed; 32 bytes
