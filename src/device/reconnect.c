@@ -112,6 +112,8 @@ void reconnect_begin(struct vscsi_dev *dev, const char *why, enum inflight_polic
 		return;
 	}
 	log_warn("the device is lost, reconnecting: %s", why);
+	reconnect->losses++;
+	snprintf(reconnect->reason, sizeof(reconnect->reason), "%s", why);
 	if (dev->opts.recovery == VSCSI_RECOVERY_REPORT)
 		best = INFLIGHT_REPORT;
 	if (!stop)
@@ -128,6 +130,11 @@ void reconnect_begin(struct vscsi_dev *dev, const char *why, enum inflight_polic
 	events_note(dev, VSCSI_EVENT_LOST);
 }
 
+uint64_t reconnect_away_ms(const struct vscsi_dev *dev)
+{
+	return clock_ms() - dev->reconnect.lost_ms;
+}
+
 /* LUNs may appear after their device, but not for longer than half of what that may be away. */
 static uint64_t missing_time(const struct vscsi_dev *dev)
 {
@@ -142,6 +149,8 @@ static void come_back(struct vscsi_dev *dev)
 	reconnect->trying = false;
 	reconnect->back_ms = clock_ms();
 	reconnect->spent_ms += reconnect->back_ms - reconnect->lost_ms;
+	reconnect->away_ms += reconnect->back_ms - reconnect->lost_ms;
+	reconnect->reconnects++;
 	reconnect->missing_ms = reconnect->back_ms + missing_time(dev);
 	atomic_store_explicit(&dev->queues.answered, false, memory_order_relaxed);
 	atomic_store(&dev->queues.features, dev->virtio.features);

@@ -10,6 +10,7 @@
 #include "queue/complete.h"
 #include "queue/credit.h"
 #include "queue/resume.h"
+#include "queue/stats.h"
 #include "queue/timeout.h"
 #include "scsi/cdb.h"
 #include "scsi/response.h"
@@ -115,8 +116,10 @@ void slot_clean(struct slot *slot)
 	memset(slot->cdb, 0, sizeof(slot->cdb));
 }
 
-void slot_finish(struct ioq *ioq, struct slot *slot)
+void slot_finish(struct ioq *ioq, struct slot *slot, int result)
 {
+	if (ioq->set->measured)
+		stats_count(ioq, slot, result);
 	if (slot_state(slot) == SLOT_ABORTING)
 		timeout_ended(ioq, slot);
 	if (slot->flags & SLOT_RAW)
@@ -351,6 +354,7 @@ static void send_again(struct ioq *ioq, struct slot *slot, enum scsi_retry retry
 {
 	struct slot_timer *timer = slot_timer(ioq, slot);
 
+	stats_count_again(ioq, slot, STATS_RETRIES);
 	backoff_append(ioq, slot);
 	if (retry != SCSI_RETRY_NOW) {
 		timer->delay_ms = next_delay(timer);
