@@ -13,6 +13,7 @@
 #include "util/clock.h"
 #include "util/error.h"
 #include "util/log.h"
+#include "util/probe.h"
 
 /* Pauses between attempts, in milliseconds; each is twice the one before. */
 #define FIRST_PAUSE 10u
@@ -112,6 +113,7 @@ void reconnect_begin(struct vscsi_dev *dev, const char *why, enum inflight_polic
 		return;
 	}
 	log_warn("the device is lost, reconnecting: %s", why);
+	PROBE1(lost, why);
 	reconnect->losses++;
 	snprintf(reconnect->reason, sizeof(reconnect->reason), "%s", why);
 	if (dev->opts.recovery == VSCSI_RECOVERY_REPORT)
@@ -160,6 +162,7 @@ static void come_back(struct vscsi_dev *dev)
 		virtq_kick(rings_at(dev, i));
 	device_set_state(dev, DEV_RUNNING);
 	log_info("the device is back");
+	PROBE1(back, reconnect->back_ms - reconnect->lost_ms);
 	events_missed(dev);
 	queue_set_wake(&dev->queues);
 	events_note(dev, VSCSI_EVENT_BACK);

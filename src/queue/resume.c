@@ -14,6 +14,7 @@
 #include "queue/stats.h"
 #include "queue/timeout.h"
 #include "util/clock.h"
+#include "util/probe.h"
 
 /* Which changes of a queue's state there are: the diagram of ioq.h. */
 static const uint8_t next_states[] = {
@@ -168,6 +169,7 @@ static uint16_t list_first(struct ioq *ioq, uint16_t first, unsigned number)
 		return first;
 	mark_replayed(ioq, slot);
 	stats_count_again(ioq, slot, STATS_REPLAYS);
+	PROBE3(replay, slot_lun(slot)->target, slot_lun(slot)->number, slot->user_data);
 	slot_set_state(slot, SLOT_BACKOFF);
 	slot->due = (uint32_t)clock_ms();
 	slot->next = first;

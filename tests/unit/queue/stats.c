@@ -6,6 +6,7 @@
 #include <linux/virtio_config.h>
 
 #include "harness/loss.h"
+#include "queue/queue.h"
 #include "queue/stats.h"
 #include "queue_tests.h"
 
@@ -148,6 +149,27 @@ static void test_every_kind_on_every_path(void **state)
 	driver_init(&d);
 	d.m->fake.ops.features |= BIT(VIRTIO_F_RING_PACKED) | BIT(VIRTIO_F_IN_ORDER);
 	expect_counts(&d, "stats=on&packed=on&in_order=on");
+}
+
+/* A batch begins with its first request, and ends when it is submitted. */
+static void test_a_batch_begins_anew(void **state)
+{
+	uint64_t first;
+	struct driver d;
+
+	(void)state;
+	driver_start(&d, "stats=on");
+	assert_int_equal(vscsi_read(d.queue, d.lun, d.buf, 0, 1, 0, 1), 0);
+	first = d.queue->ioq->batch_begun;
+	assert_true(first > 0);
+	assert_int_equal(vscsi_read(d.queue, d.lun, d.buf, 0, 1, 0, 1), 0);
+	assert_true(d.queue->ioq->batch_begun == first);
+	collect(d.queue, 2);
+	assert_int_equal(d.queue->ioq->batch_begun, 0);
+	assert_int_equal(vscsi_read(d.queue, d.lun, d.buf, 0, 1, 0, 1), 0);
+	assert_true(d.queue->ioq->batch_begun > first);
+	collect(d.queue, 1);
+	driver_close(&d);
 }
 
 /* The calls of sync.h are counted where they run: on the first request queue. */
@@ -350,6 +372,7 @@ int stats_tests(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_kind_on_every_path),
+		cmocka_unit_test(test_a_batch_begins_anew),
 		cmocka_unit_test(test_sync_calls_are_counted),
 		cmocka_unit_test(test_errors_by_kind),
 		cmocka_unit_test(test_retries_are_counted),
