@@ -152,7 +152,7 @@ static void test_every_kind_on_every_path(void **state)
 }
 
 /* A batch begins with its first request, and ends when it is submitted. */
-static void test_a_batch_begins_anew(void **state)
+static void test_each_batch_begins_once(void **state)
 {
 	uint64_t first;
 	struct driver d;
@@ -372,7 +372,7 @@ int stats_tests(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_kind_on_every_path),
-		cmocka_unit_test(test_a_batch_begins_anew),
+		cmocka_unit_test(test_each_batch_begins_once),
 		cmocka_unit_test(test_sync_calls_are_counted),
 		cmocka_unit_test(test_errors_by_kind),
 		cmocka_unit_test(test_retries_are_counted),
