@@ -250,7 +250,7 @@ static int parse(int argc, char **argv)
 		.count = UNKNOWN,
 		.sparse = SPARSE,
 		.input.fd = -1,
-		.output = {.fd = -1, .output = true},
+		.output = {.fd = -1, .output = true, .size = UNKNOWN, .block = 1},
 	};
 	int id;
 

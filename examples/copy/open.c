@@ -143,17 +143,15 @@ int copy_open(struct copy *copy)
 		ret = check_start(&copy->input, "skip");
 	copy->output.readable = copy->verify;
 	copy->output.keep |= copy->resume != 0;
-	/* Before the output file is replaced. */
-	if (!ret && copy->output.disk)
+	if (!ret)
 		ret = check(copy);
 	if (!ret)
 		ret = allocate(copy);
-	if (!ret && !copy->output.disk) {
-		ret = file_open(&copy->output);
-		if (!ret)
-			ret = check(copy);
-	}
-	return ret;
+	if (ret || copy->output.disk)
+		return ret;
+	ret = file_open(&copy->output);
+	/* Once more: it may be a block device or a pipe. */
+	return ret ? ret : check(copy);
 }
 
 int copy_close(struct copy *copy)
