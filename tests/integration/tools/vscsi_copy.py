@@ -66,6 +66,9 @@ class Copy(ToolTest):
         address = self.address + "?queue_size=8&indirect=off"
         self.run_tool("copy", address, "0:0", self.path("out.img"))
         self.assertEqual(self.read("out.img"), self.data)
+        self.write("in.img", self.data[::-1])
+        self.run_tool("copy", self.path("in.img"), address, "0:0")
+        self.assertEqual(self.read("disk.img"), self.data[::-1])
 
     def test_files_that_do_not_fit(self):
         odd = self.write("odd", b"x" * 1000)

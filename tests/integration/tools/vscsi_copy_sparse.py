@@ -69,6 +69,14 @@ class Sparse(ToolTest):
             self.same_as("out.img", self.data)
             self.assertLess(self.blocks("out.img"), most)
 
+    def test_file_that_is_kept(self):
+        """Where the source has zeros, what was there becomes holes."""
+        self.write("out.img", b"\xff" * SIZE)
+        self.copy(self.path("in.img"), self.address, "0:1")
+        self.copy(self.address, "0:1", self.path("out.img"), "--seek=0")
+        self.same_as("out.img", self.data)
+        self.assertLess(self.blocks("out.img"), SIZE // 3)
+
     def test_disk_that_is_not_thin(self):
         self.copy(self.path("in.img"), self.address, "0:1", "--verify")
         self.same_as("full.img", self.data)
