@@ -124,7 +124,7 @@ struct copy {
 	uint64_t flushing; /* the flush in flight covers all before this; UNKNOWN: none */
 	uint64_t stable;   /* all before this was flushed */
 	uint64_t loaded;   /* bytes read from the input in this phase */
-	uint64_t zeros;    /* bytes that were not transferred to the output, because they are 0 */
+	uint64_t zeros;    /* bytes that were found to be zeros */
 	uint64_t verified;
 	uint64_t different; /* bytes */
 	uint64_t start_ns;

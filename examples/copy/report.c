@@ -75,7 +75,7 @@ static void print_text(const struct copy *copy, FILE *out, int ret)
 	if (copy->resume)
 		fprintf(out, ", the first %" PRIu64 " of them earlier", copy->resume);
 	if (copy->zeros)
-		fprintf(out, ", %s of zeros not transferred", text_human(human, copy->zeros));
+		fprintf(out, ", %s of them zeros", text_human(human, copy->zeros));
 	fprintf(out, ", %.3f s, %s/s\n", seconds_of(copy),
 		text_human(rate, (uint64_t)rate_of(copy)));
 	if (copy->verify && !ret)

@@ -11,7 +11,7 @@ import unittest
 
 from rig import LIMIT, ToolTest, program
 
-REPORT = r"^{} bytes \([0-9.]+[KM]?i?B\) copied(, .+ of zeros not transferred)?, [0-9.]+ s, .+/s\n$"
+REPORT = r"^{} bytes \([0-9.]+[KM]?i?B\) copied(, .+ of them zeros)?, [0-9.]+ s, .+/s\n$"
 FSYNC = {"x86_64": 74, "aarch64": 82}
 
 
