@@ -176,6 +176,8 @@ static bool unit_open(const struct thread_data *td, const struct fio_file *f, st
 	}
 	unit->info.size = sizeof(unit->info);
 	vscsi_lun_get_info(unit->lun, &unit->info);
+	while (1u << unit->shift < unit->info.block_size)
+		unit->shift++;
 	return check_unit(td, f, &unit->info);
 }
 

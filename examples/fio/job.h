@@ -21,9 +21,10 @@ struct engine_options {
 
 struct device;
 
-/* A file of fio's: files[fileno] of the job. */
+/* A file of fio's: files[fileno] of the job. A block has 1 << shift bytes. */
 struct unit {
 	struct vscsi_lun *lun;
+	unsigned shift;
 	struct vscsi_lun_info info;
 };
 
@@ -38,7 +39,9 @@ struct unit {
  * @sleep: whether to sleep until completions arrive; otherwise it polls
  * @queued: requests that are prepared and not yet submitted, at most the job's iodepth
  * @queued_count: how many
- * @done: completions of the last poll, at most the job's iodepth
+ * @done: completions, at most the job's iodepth
+ * @done_first, @done_count: those that fio has not taken yet
+ * @events: those that fio took last
  */
 struct job {
 	struct device *device;
@@ -51,6 +54,8 @@ struct job {
 	struct io_u **queued;
 	unsigned queued_count;
 	struct vscsi_completion *done;
+	unsigned done_first, done_count;
+	struct vscsi_completion *events;
 };
 
 /*

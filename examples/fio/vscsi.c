@@ -95,14 +95,13 @@ static void iomem_free(struct thread_data *td)
 static int prepare(struct job *job, struct io_u *io_u)
 {
 	const struct unit *unit = &job->units[io_u->file->fileno];
-	uint32_t size = unit->info.block_size;
-	struct vscsi_range range = {.lba = io_u->offset / size,
-				    .blocks = (uint32_t)(io_u->xfer_buflen / size)};
+	struct vscsi_range range = {.lba = io_u->offset >> unit->shift,
+				    .blocks = (uint32_t)(io_u->xfer_buflen >> unit->shift)};
 	uint64_t id = (uintptr_t)io_u;
 
 	if (ddir_sync(io_u->ddir))
 		return vscsi_flush(job->queue, unit->lun, id);
-	if (io_u->offset % size || io_u->xfer_buflen % size)
+	if ((io_u->offset | io_u->xfer_buflen) & (unit->info.block_size - 1))
 		return -EINVAL;
 	if (io_u->ddir == DDIR_READ)
 		return vscsi_read(job->queue, unit->lun, io_u->xfer_buf, range.lba, range.blocks, 0,
@@ -141,9 +140,12 @@ static int commit(struct thread_data *td)
 
 	if (!job->queued_count)
 		return 0;
-	/* Before it is known to the device, which may complete it at once. */
-	if (fio_fill_issue_time(td)) {
+	if (fio_fill_issue_time(td))
 		fio_gettime(&now, NULL);
+	/* A lost device is reported by the completions. */
+	vscsi_submit(job->queue);
+	/* Meanwhile the device works. */
+	if (fio_fill_issue_time(td)) {
 		for (i = 0; i < job->queued_count; i++) {
 			job->queued[i]->issue_time = now;
 			io_u_queued(td, job->queued[i]);
@@ -153,27 +155,26 @@ static int commit(struct thread_data *td)
 	}
 	io_u_mark_submit(td, job->queued_count);
 	job->queued_count = 0;
-	/* A lost device is reported by the completions. */
-	vscsi_submit(job->queue);
 	return 0;
 }
 
-/* fio wants either at least one completion or, with @t 0, what there is. */
-static int getevents(struct thread_data *td, unsigned int min, unsigned int max,
-		     const struct timespec *t)
+/* Adds at least @min completions to those that are kept. */
+static int collect(struct job *job, unsigned min, unsigned max)
 {
-	struct job *job = td->io_ops_data;
-	unsigned count = 0, nothing = 0;
+	unsigned nothing = 0;
 	int ret;
 
-	(void)t;
+	if (job->done_count)
+		memmove(job->done, job->done + job->done_first,
+			job->done_count * sizeof(*job->done));
+	job->done_first = 0;
 	for (;;) {
-		ret = vscsi_poll(job->queue, job->done + count, max - count);
+		ret = vscsi_poll(job->queue, job->done + job->done_count, max - job->done_count);
 		if (ret < 0)
-			return count ? (int)count : ret;
-		count += (unsigned)ret;
-		if (count >= min)
-			return (int)count;
+			return ret;
+		job->done_count += (unsigned)ret;
+		if (job->done_count >= min)
+			return 0;
 		if (ret)
 			nothing = 0;
 		else if (job->sleep)
@@ -183,10 +184,34 @@ static int getevents(struct thread_data *td, unsigned int min, unsigned int max,
 	}
 }
 
+/*
+ * fio wants either at least one completion or, with @t 0, those that there are. By default it takes
+ * them one by one; the others are kept, because each look at the ring costs the device time.
+ */
+static int getevents(struct thread_data *td, unsigned int min, unsigned int max,
+		     const struct timespec *t)
+{
+	struct job *job = td->io_ops_data;
+	unsigned count;
+	int ret;
+
+	(void)t;
+	if (job->done_count < min || !job->done_count) {
+		ret = collect(job, min, td->o.iodepth);
+		if (ret && !job->done_count)
+			return ret;
+	}
+	count = job->done_count < max ? job->done_count : max;
+	job->events = job->done + job->done_first;
+	job->done_first += count;
+	job->done_count -= count;
+	return (int)count;
+}
+
 static struct io_u *event(struct thread_data *td, int index)
 {
 	struct job *job = td->io_ops_data;
-	struct vscsi_completion *done = &job->done[index];
+	struct vscsi_completion *done = &job->events[index];
 	struct io_u *io_u = (struct io_u *)(uintptr_t)done->user_data;
 
 	io_u->error = (unsigned)-done->result;
