@@ -2,7 +2,7 @@
 /*
  * Opens and closes what jobs need. Everything is opened and closed under one lock, because threads
  * share devices, and because the library wants no fork() meanwhile: fio may start a process while
- * threads of its own run. The child then closes what it inherited; otherwise it would keep their
+ * threads of its own run. The child first closes what it inherited; otherwise it would keep their
  * connections alive.
  */
 #include "job.h"
@@ -12,6 +12,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/text.h"
 
@@ -30,6 +31,7 @@ struct device {
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct device *devices;
+static pid_t owner; /* the process that opened them */
 
 /* Adds what one of fio's jobs needs. The address's own options take precedence. */
 static void add_needs(struct vscsi_dev_opts *opts, struct thread_data *td)
@@ -227,6 +229,16 @@ static bool open_locked(struct thread_data *td, struct job *job)
 	return true;
 }
 
+/* In a child, until it has its own. */
+static void close_inherited(void)
+{
+	if (owner == getpid())
+		return;
+	while (devices)
+		close_locked(devices->jobs);
+	owner = getpid();
+}
+
 /* Adds the job to its device. */
 static struct job *job_add(struct thread_data *td, const struct engine_options *options)
 {
@@ -256,6 +268,7 @@ struct job *job_open(struct thread_data *td)
 		return NULL;
 	}
 	pthread_mutex_lock(&lock);
+	close_inherited();
 	job = job_add(td, options);
 	if (job && !open_locked(td, job)) {
 		close_locked(job);
@@ -289,14 +302,7 @@ static void after_fork(void)
 	pthread_mutex_unlock(&lock);
 }
 
-static void in_child(void)
-{
-	while (devices)
-		close_locked(devices->jobs);
-	pthread_mutex_unlock(&lock);
-}
-
 static void __attribute__((constructor)) begin(void)
 {
-	pthread_atfork(before_fork, after_fork, in_child);
+	pthread_atfork(before_fork, after_fork, after_fork);
 }

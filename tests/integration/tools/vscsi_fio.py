@@ -91,19 +91,24 @@ class Fio(ToolTest):
             self.assertEqual([job["read"]["io_bytes"] + job["write"]["io_bytes"] >= MIB
                               for job in jobs], [True] * 4)
 
-    def test_threads_that_setup_themselves(self):
+    def test_threads_that_find_their_files(self):
         """The device has room for all of them."""
         jobs, _ = self.fio("--filename=0.0", "--thread", "--numjobs=3", "--create_serialize=0",
                            "--bs=1M", "--iodepth=8", "--size=4M")
         self.assertEqual([job["read"]["io_bytes"] for job in jobs], [4 * MIB] * 3)
 
     def test_a_process_among_threads(self):
-        """It closes what it inherits; otherwise a target with one client would stay busy."""
-        jobs, _ = self.fio("--thread=1", "--filename=0.0", "--time_based", "--runtime=2",
-                           "--name=process", f"--ioengine=external:{ENGINE}",
-                           f"--vscsi_address={self.address}", "--filename=0.0", "--startdelay=1",
-                           "--size=64k", "--thread=0")
-        self.assertEqual(jobs[1]["read"]["io_bytes"], 65536)
+        """It closes what it inherits, and has as many files open as one that inherits nothing."""
+        names = [self.path(name) for name in ("alone", "thread", "among")]
+        common, arguments = self.arguments()[:-1], []
+        for name, options in zip(names, ([], ["--thread", "--time_based", "--runtime=2"],
+                                         ["--startdelay=1"])):
+            arguments += ["--name=" + name, *common, *options, "--filename=0.0", "--size=64k",
+                          f"--exec_prerun=ls -l /proc/$PPID/fd >{name}; true"]
+        self.run_tool("fio", *arguments, environment=ENVIRONMENT)
+        alone, among = (self.read(name).count(b"socket:") for name in ("alone", "among"))
+        self.assertEqual(alone, among)
+        self.assertGreater(alone, 0)
 
     def test_several_units(self):
         jobs, _ = self.fio("--filename=0.0:0\\:1:4.0", "--rw=randrw", "--size=3M", "--iodepth=8",
