@@ -7,6 +7,7 @@ import os
 import random
 import select
 import shutil
+import signal
 import socket
 import struct
 import subprocess
@@ -30,15 +31,22 @@ def needs(*names):
     return unittest.skipIf(missing, ", ".join(missing) + " not found")
 
 
+def end(descriptor):
+    """Ends a process that may have ended."""
+    with contextlib.suppress(ProcessLookupError):
+        signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+
+
 class Client:
     """A client of the NBD protocol that asks for nothing, such as block sizes."""
 
-    READ, WRITE, TRIM = 0, 1, 4
+    READ, WRITE, TRIM, ZERO = 0, 1, 4, 6
 
     def __init__(self, path):
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.settimeout(LIMIT)
         self.socket.connect(path)
+        self.replies = self.socket.makefile("rb")
         self.receive(18)
         # Fixed newstyle without zeros; NBD_OPT_EXPORT_NAME.
         self.socket.sendall(struct.pack(">L8sLL", 3, b"IHAVEOPT", 1, 0))
@@ -48,18 +56,26 @@ class Client:
         return self
 
     def __exit__(self, *_):
+        self.replies.close()
         self.socket.close()
 
     def receive(self, length):
-        data = self.socket.recv(length, socket.MSG_WAITALL)
+        data = self.replies.read(length)
         assert len(data) == length, "nbdkit hung up"
         return data
 
-    def request(self, kind, offset, length, data=b""):
+    def request(self, kind, offset, length, data=b"", fua=False):
         """Returns the error and what was read."""
-        self.socket.sendall(struct.pack(">LHHQQL", 0x25609513, 0, kind, 0, offset, length) + data)
+        self.send(kind, offset, length, data, fua)
+        return self.reply(length if kind == self.READ else 0)
+
+    def send(self, kind, offset, length, data=b"", fua=False):
+        self.socket.sendall(
+            struct.pack(">LHHQQL", 0x25609513, fua, kind, 0, offset, length) + data)
+
+    def reply(self, length):
         _, error, _ = struct.unpack(">LLQ", self.receive(16))
-        return error, b"" if error or kind != self.READ else self.receive(length)
+        return error, b"" if error else self.receive(length)
 
 
 class Nbdkit(ToolTest):
@@ -142,11 +158,15 @@ class Nbdkit(ToolTest):
         return [(extent["offset"], extent["length"], extent["description"]) for extent in listed]
 
     def control(self, command):
-        with socket.socket(socket.AF_UNIX) as control:
+        """Has the target execute a command; returns its reply."""
+        with socket.socket(socket.AF_UNIX) as control, control.makefile("rw") as lines:
             control.settimeout(LIMIT)
             control.connect(self.path("c"))
-            control.sendall(command.encode() + b"\n")
-            self.assertEqual(control.recv(3, socket.MSG_WAITALL), b"ok\n")
+            lines.write(command + "\n")
+            lines.flush()
+            reply = lines.readline()
+            self.assertNotIn("error", reply.split(":")[0])
+            return reply
 
     def serve_until(self, requests):
         """Starts a target that dies at this request. It gets no client before that is settled."""
@@ -261,6 +281,19 @@ class Nbdkit(ToolTest):
             self.assertEqual(client.request(Client.WRITE, 1, 2, b"yz"), (0, b""))
             self.assertEqual(client.request(Client.READ, 0, 4), (0, b"xyzx"))
 
+    def test_fua(self):
+        """A bit of a write, and a flush after what has no such bit."""
+        self.serve("--control=" + self.path("c"))
+        with self.serving(), Client(self.socket) as client:
+            for kind, fua, commands in (
+                    (Client.WRITE, False, 1), (Client.WRITE, True, 1), (Client.TRIM, False, 1),
+                    (Client.TRIM, True, 2), (Client.ZERO, False, 1), (Client.ZERO, True, 2)):
+                before = json.loads(self.control("stat"))["requests"]
+                data = bytes(512) if kind == Client.WRITE else b""
+                self.assertEqual(client.request(kind, 0, 512, data, fua), (0, b""))
+                after = json.loads(self.control("stat"))["requests"]
+                self.assertEqual(after - before, commands, (kind, fua))
+
     @needs("fio")
     def test_fio(self):
         if "nbd" not in self.client("fio", "--enghelp").split():
@@ -336,12 +369,22 @@ class Nbdkit(ToolTest):
         for name in "disk.img", "out.img":
             self.client("cmp", os.path.basename(data), name)
 
-    @needs("nbdcopy")
     def test_many_large_requests(self):
         """More than there is DMA memory for: they wait."""
         self.serve()
-        with self.serving("1:0"):
-            self.client("nbdcopy", *THREADS, "--request-size=4194304", self.uri, "null:")
+        with self.serving("1:0"), contextlib.ExitStack() as stack:
+            clients = [stack.enter_context(Client(self.socket)) for _ in range(3)]
+            self.target.send_signal(signal.SIGSTOP)
+            try:
+                for client in 16 * clients:
+                    client.send(Client.READ, 0, 2 * MIB)
+                # Without the target, there can only be errors.
+                sockets = [client.socket for client in clients]
+                self.assertFalse(select.select(sockets, [], [], 0.2)[0])
+            finally:
+                self.target.send_signal(signal.SIGCONT)
+            for client in 16 * clients:
+                self.assertEqual(client.reply(2 * MIB)[0], 0)
 
     @needs("nbdinfo")
     def test_in_the_background(self):
@@ -353,6 +396,7 @@ class Nbdkit(ToolTest):
         with open(os.path.join(self.short, "pid")) as file:
             ended = os.pidfd_open(int(file.read()))
         self.addCleanup(os.close, ended)
+        self.addCleanup(end, ended)
         self.assertEqual(self.client("nbdinfo", "--size", self.uri), f"{SIZE}\n")
         self.assertTrue(select.select([ended], [], [], LIMIT)[0])
 
