@@ -21,6 +21,7 @@
 #include <vscsi/queue.h>
 #include <vscsi/reserve.h>
 #include <vscsi/scsi.h>
+#include <vscsi/stats.h>
 #include <vscsi/sync.h>
 #include <vscsi/task.h>
 #include <vscsi/version.h>
