@@ -17,6 +17,7 @@ struct result {
 	unsigned group;
 	unsigned threads;
 	uint32_t block_size;
+	uint32_t target, lun;
 	int error;              /* 0, or of the first thread that failed */
 	const char *error_text; /* its text */
 };

@@ -43,6 +43,8 @@ static void add_job(struct results *results, struct job *job, struct run *run)
 		result->options = job->options;
 		result->group = job->group;
 		result->block_size = job->info.block_size;
+		result->target = job->info.target;
+		result->lun = job->info.lun;
 	}
 	result = &results->entry[results->count - 1];
 	result->threads++;

@@ -144,8 +144,7 @@ static void print_result(FILE *out, const struct results *results, const struct 
 		"%s: (groupid=%u, jobs=%u): err=%d: rw=%s, bs=%" PRIu64 ", iodepth=%" PRIu64
 		", %u:%u of %s, randseed=%" PRIu64 "\n",
 		options->name, result->group, result->threads, -result->error, rw, options->bs,
-		options->iodepth, (unsigned)(options->lun >> 16), (unsigned)(options->lun & 0xffff),
-		options->address, options->randseed);
+		options->iodepth, result->target, result->lun, options->address, options->randseed);
 	if (result->error_text && !is_repeated_error(results, result))
 		fprintf(out, "  error: %s\n", result->error_text);
 	for (i = 0; i < DIR_COUNT; i++)

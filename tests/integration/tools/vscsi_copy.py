@@ -2,6 +2,7 @@
 """vscsi-copy in both directions, and the two example programs."""
 
 import ctypes
+import json
 import os
 import platform
 import random
@@ -46,6 +47,15 @@ class Copy(ToolTest):
         out, _ = self.run_tool("copy", self.address, "0:0", self.path("out.img"))
         self.assertRegex(out, REPORT.format(self.size))
         self.assertEqual(self.read("out.img"), self.data)
+
+    def test_by_identity(self):
+        out, _ = self.run_tool("info", "--json", self.address, "1:0")
+        name = json.loads(out)["luns"][0]["wwid"]
+        address = self.address + "?id=" + name
+        self.run_tool("copy", address, self.path("out.img"))
+        self.assertEqual(self.read("out.img"), self.data)
+        self.assertIn("ADDRESS?id=", self.refused("copy", self.address, self.path("out.img")))
+        self.run_tool("perf", "--name=x", "--address=" + address, "--size=4096")
 
     def test_out_replaces_a_longer_file(self):
         self.write("out.img", bytes(self.size + 4096))
