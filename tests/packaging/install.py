@@ -56,6 +56,9 @@ def check_files(source, root):
         one(root, f"bash-completion/completions/{tool}")
         one(root, f"zsh/site-functions/_{tool}")
     one(root, "libvirtioscsi/vscsi-sg.so")
+    if list(root.rglob("nbdkit-vscsi-plugin*")):
+        one(root, "nbdkit/plugins/nbdkit-vscsi-plugin.so")
+        one(root, "man1/nbdkit-vscsi-plugin.1*")
     for page in (source / "include/vscsi/man").glob("*.7"):
         one(root, f"man7/{page.name}*")
     symbols = set(re.findall(r"\bvscsi_\w+", (source / "src/libvirtioscsi.map").read_text()))

@@ -9,7 +9,8 @@ from rig import ToolTest
 
 OPTION = re.compile(r"--([a-z][a-z0-9_-]+)")
 PAGES = ["perf/vscsi-perf.1", "info/vscsi-info.1", "bind/vscsi-bind.1", "copy/vscsi-copy.1",
-         "sg/vscsi-sg.1", "target/vscsi-target.1"]
+         "sg/vscsi-sg.1", "target/vscsi-target.1", "fio/fio-vscsi.1",
+         "nbdkit/nbdkit-vscsi-plugin.1"]
 
 
 def text(name):
