@@ -108,6 +108,9 @@ static void count(struct job *job, const struct slot *slot, uint64_t now)
 	moments_add(&dir->clat, clat);
 	moments_add(&dir->lat, now - slot->begun);
 	hist_add(&dir->hist, clat);
+	if (job->series.each && slot->io.dir != DIR_SYNC)
+		series_request(&job->series, slot->io.dir, (uint32_t)bytes,
+			       slot->published - slot->begun, clat, now);
 	/* Only this thread writes it, so no read-modify-write is needed. */
 	atomic_store_explicit(&job->live_ios[slot->io.dir], dir->ios, memory_order_relaxed);
 	atomic_store_explicit(&job->live_bytes[slot->io.dir], dir->bytes, memory_order_relaxed);
@@ -153,6 +156,7 @@ void job_count_from(struct job *job, uint64_t now)
 	job->usage_minor = (uint64_t)usage.ru_minflt;
 	job->usage_notifications = notifications(job);
 	stats_restart(&job->stats, now);
+	series_begin(&job->series, now);
 	job->began = now;
 	job->counting = true;
 }

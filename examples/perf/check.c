@@ -43,6 +43,16 @@ static int check_cpus(const struct job_options *job)
 	return ret ? -EINVAL : 0;
 }
 
+static int check_output(const struct job_options *job)
+{
+	double percentiles[MOST_PERCENTILES + 1];
+
+	if (percentiles_parse(job->percentile_list, percentiles))
+		return bad(job, "percentile_list: expected up to 20 numbers above 0 and up to 100, "
+				"such as 50:99:99.9");
+	return 0;
+}
+
 static int check_job(const struct job_options *job)
 {
 	if (!job->address[0])
@@ -54,7 +64,9 @@ static int check_job(const struct job_options *job)
 		return bad(job, "iodepth_batch is larger than iodepth");
 	if (job->rate && job->rate_iops)
 		return bad(job, "give either rate or rate_iops");
-	return check_cpus(job) ? -EINVAL : check_verify(job);
+	if (check_cpus(job) || check_output(job))
+		return -EINVAL;
+	return check_verify(job);
 }
 
 int settings_check(const struct settings *settings)

@@ -38,6 +38,18 @@ void hist_add(struct hist *hist, uint64_t value)
 	hist->bucket[hist_index(value)]++;
 }
 
+unsigned latency_level(uint64_t ns)
+{
+	static const unsigned ends[] = {2, 4, 10, 20, 50, 100, 250, 500, 750, 1000, 2000};
+	unsigned unit, i = 0;
+
+	for (unit = 0; unit < 2 && ns >= 1000; unit++)
+		ns /= 1000;
+	while (i < sizeof(ends) / sizeof(ends[0]) && ns >= ends[i])
+		i++;
+	return 10 * unit + i;
+}
+
 void hist_merge(struct hist *to, const struct hist *from)
 {
 	unsigned i;

@@ -9,9 +9,11 @@
 
 #include <stdint.h>
 
-#define HIST_BITS    6  /* log2 of the buckets per power of two */
-#define HIST_TOP     40 /* values from 2^HIST_TOP on are in the last bucket */
-#define HIST_BUCKETS ((HIST_TOP - HIST_BITS + 1) << HIST_BITS)
+#define HIST_BITS      6  /* log2 of the buckets per power of two */
+#define HIST_TOP       40 /* values from 2^HIST_TOP on are in the last bucket */
+#define HIST_BUCKETS   ((HIST_TOP - HIST_BITS + 1) << HIST_BITS)
+
+#define LATENCY_LEVELS 32
 
 /* All zeros is an empty histogram. */
 struct hist {
@@ -37,6 +39,15 @@ uint64_t hist_value(unsigned index);
 
 /* Adds a value. */
 void hist_add(struct hist *hist, uint64_t value);
+
+/*
+ * latency_level - The level of a latency among fio's
+ * @ns: nanoseconds
+ *
+ * Return: 0 to 9: nanoseconds below 2, 4, 10, 20, 50, 100, 250, 500, 750, 1000; 10 to 19: the same
+ * in microseconds; 20 to 31: the same in milliseconds, and below 2000, and more.
+ */
+unsigned latency_level(uint64_t ns);
 
 /* Adds all values of @from to @to. */
 void hist_merge(struct hist *to, const struct hist *from);

@@ -22,6 +22,12 @@ static uint32_t in_flight(const struct job *job)
 	return (uint32_t)job->options->iodepth - job->idle_count;
 }
 
+/* The element of an array that counts by this number. */
+static uint32_t counted(uint32_t number)
+{
+	return number < MOST_COUNTED ? number : MOST_COUNTED;
+}
+
 static int prepare(struct job *job, const struct io *io, void *buf, uint32_t number)
 {
 	uint64_t lba = job->first_lba + io->piece * job->blocks;
@@ -116,6 +122,8 @@ static void start_batch(struct job *job)
 		;
 	if (!job->batch_count)
 		return;
+	job->stats.submits[counted(job->batch_count)]++;
+	job->stats.depths[counted(in_flight(job))] += job->batch_count;
 	/* Taken before, because requests may complete before the call returns. */
 	now = clock_now();
 	for (i = 0; i < job->batch_count; i++)
@@ -157,6 +165,8 @@ static bool check_time(struct job *job, uint64_t now, uint64_t *last)
 	if (job->source == workload_next && job->counting && options->runtime &&
 	    now - job->began >= options->runtime)
 		job->ending = true;
+	if (now >= job->series.due)
+		series_interval(&job->series, &job->stats, now);
 	job_snapshot(job);
 	if (keep_waiting(job, now, last))
 		return true;
@@ -176,6 +186,7 @@ static int collect(struct job *job, uint64_t *now)
 	if (count <= 0)
 		return count;
 	*now = clock_now();
+	job->stats.completes[counted((uint32_t)count)]++;
 	for (i = 0; i < count; i++)
 		job_account(job, &job->done[i], *now);
 	return count;
@@ -229,6 +240,7 @@ static void run_job(struct job *job)
 	const struct job_options *options = job->options;
 
 	job->began = clock_now();
+	series_begin(&job->series, job->began);
 	/* With a ramp, check_time() starts measuring later. */
 	if (!options->ramp_time)
 		job_count_from(job, job->began);
@@ -239,6 +251,7 @@ static void run_job(struct job *job)
 		job_count_from(job, clock_now());
 	if (readback_wanted(job))
 		run_phase(job, readback_next);
+	series_end(&job->series, &job->stats, clock_now());
 	job_usage(job, clock_now());
 }
 

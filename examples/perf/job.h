@@ -15,6 +15,7 @@
 
 #include "options.h"
 #include "pattern.h"
+#include "series.h"
 #include "stats.h"
 #include "verify.h"
 
@@ -89,6 +90,7 @@ struct job {
 	struct verifier verifier;
 
 	struct stats stats;
+	struct series series;
 	uint64_t usage_user; /* CPU time when measuring started */
 	uint64_t usage_system;
 	uint64_t usage_switches;

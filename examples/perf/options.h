@@ -25,6 +25,7 @@
 /* run_options.output_format is a set of these. */
 #define FORMAT_NORMAL 1u
 #define FORMAT_JSON   2u
+#define FORMAT_BINS   4u /* with the former: json+ */
 
 /* run_options.eta */
 #define ETA_AUTO   0u
@@ -32,9 +33,10 @@
 #define ETA_ALWAYS 2u
 
 /* Limits. */
-#define MAX_JOBS 256
-#define MAX_NAME 64
-#define MAX_TEXT 512
+#define MAX_JOBS         256
+#define MAX_NAME         64
+#define MAX_TEXT         512
+#define MOST_PERCENTILES 20
 
 /*
  * A percentage of the disk, 1 to 100, where a number of bytes is expected. No disk has that many
@@ -82,7 +84,12 @@ struct job_options {
 	uint64_t randrepeat;
 	uint64_t group_reporting;
 	uint64_t stonewall;
-	char cpus_allowed[MAX_TEXT]; /* "": any; cpus_parse() */
+	char cpus_allowed[MAX_TEXT];    /* "": any; cpus_parse() */
+	char percentile_list[MAX_TEXT]; /* "": the default; percentiles_parse() */
+	char write_bw_log[MAX_TEXT];    /* prefixes of log files; "": none */
+	char write_lat_log[MAX_TEXT];
+	char write_iops_log[MAX_TEXT];
+	uint64_t log_avg_msec; /* 0: an entry for each request */
 };
 
 /* Options for the whole run; only on the command line. */
@@ -216,6 +223,15 @@ int option_parse(const struct perf_option *option, const char *text, uint64_t *v
  * Return: 0, or -EINVAL; -ENODEV if the machine has no such CPU.
  */
 int cpus_parse(const char *text, cpu_set_t *set);
+
+/*
+ * percentiles_parse - Parse a list of percentiles
+ * @text: up to MOST_PERCENTILES numbers above 0 and up to 100, separated by colons; "": fio's list
+ * @list: receives them in ascending order, and then -1
+ *
+ * Return: 0, or -EINVAL.
+ */
+int percentiles_parse(const char *text, double list[MOST_PERCENTILES + 1]);
 
 /* Writes the limits of the option, such as ", 1 to 256", or "". */
 void option_range(const struct perf_option *option, char *text, size_t len);

@@ -12,7 +12,8 @@
 
 #include "workload.h"
 
-#define REPEATED_SEED 0x5eed /* with randrepeat */
+#define SAMPLE_NS     500000000u /* as in fio */
+#define REPEATED_SEED 0x5eed     /* with randrepeat */
 
 static int no_memory(const struct job *job)
 {
@@ -111,6 +112,16 @@ static int allocate_buffers(struct job *job)
 	return 0;
 }
 
+static void begin_series(struct job *job)
+{
+	const struct job_options *options = job->options;
+
+	job->series.keeps =
+		options->write_bw_log[0] || options->write_iops_log[0] || options->write_lat_log[0];
+	job->series.each = job->series.keeps && !options->log_avg_msec;
+	job->series.interval = options->log_avg_msec ? options->log_avg_msec * 1000000 : SAMPLE_NS;
+}
+
 static int take_tables(struct job *job)
 {
 	uint32_t depth = (uint32_t)job->options->iodepth, i;
@@ -125,6 +136,7 @@ static int take_tables(struct job *job)
 	for (i = 0; i < depth; i++)
 		job->idle[i] = depth - 1 - i;
 	job->idle_count = depth;
+	begin_series(job);
 	if (!job->options->verify)
 		return 0;
 	/* Pages are allocated when touched, so a large disk costs only for what is written. */
@@ -171,6 +183,7 @@ static void release_job(struct job *job)
 	free(job->batch);
 	free(job->done);
 	free(job->marks);
+	series_free(&job->series);
 	free(job);
 }
 

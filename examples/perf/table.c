@@ -35,6 +35,7 @@ static const struct option_word verify_words[] = {
 static const struct option_word format_words[] = {
 	{"normal", FORMAT_NORMAL},
 	{"json", FORMAT_JSON},
+	{"json+", FORMAT_JSON | FORMAT_BINS},
 	{NULL, 0},
 };
 
@@ -121,10 +122,20 @@ const struct perf_option perf_options[] = {
 	 .help = "start this job after all previous ones have ended"},
 	{"cpus_allowed", NULL, OPTION_TEXT, JOB(cpus_allowed), .values = "CPU[-CPU][,...]",
 	 .help = "CPUs that the threads of the job may use"},
+	{"percentile_list", NULL, OPTION_TEXT, JOB(percentile_list), .values = "PERCENT[:...]",
+	 .help = "percentiles of the latency that are reported"},
+	{"write_bw_log", NULL, OPTION_TEXT, JOB(write_bw_log), .values = "PREFIX",
+	 .help = "write the bandwidth over time to PREFIX_bw.N.log"},
+	{"write_iops_log", NULL, OPTION_TEXT, JOB(write_iops_log), .values = "PREFIX",
+	 .help = "write the rate over time to PREFIX_iops.N.log"},
+	{"write_lat_log", NULL, OPTION_TEXT, JOB(write_lat_log), .values = "PREFIX",
+	 .help = "write latencies to PREFIX_slat.N.log, PREFIX_clat.N.log and PREFIX_lat.N.log"},
+	{"log_avg_msec", NULL, OPTION_COUNT, JOB(log_avg_msec), .max = 1000000, .values = "MS",
+	 .help = "interval of the entries of logs; 0: one for each request"},
 	{"output", NULL, OPTION_TEXT, RUN(output), .values = "FILE",
 	 .help = "write the results to this file; this and the following: command line only"},
 	{"output-format", NULL, OPTION_WORDS, RUN(output_format), .initial = FORMAT_NORMAL,
-	 .words = format_words, .values = "normal|json|normal,json",
+	 .words = format_words, .values = "normal|json|json+|normal,json",
 	 .help = "format of the results"},
 	{"status-interval", NULL, OPTION_TIME, RUN(status_interval), .max = 1000000 * SECOND,
 	 .values = TIME_VALUES, .help = "print full results at this interval"},
@@ -218,14 +229,14 @@ const char perf_unsupported[] =
 	"iodepth_low iopsavgtime "
 	"ioscheduler job_max_open_zones job_start_clock_id lat_percentiles latency_log "
 	"latency_percentile latency_run latency_target latency_window lockfile "
-	"log_alternate_epoch log_alternate_epoch_clock_id log_avg_msec log_compression "
+	"log_alternate_epoch log_alternate_epoch_clock_id log_compression "
 	"log_compression_cpus log_entries log_hist_coarseness log_hist_msec log_issue_time "
 	"log_max_value log_offset log_prio log_store_compressed log_unix_epoch "
 	"log_window_value max_jobs max_latency max_open_zones memcpytest "
 	"merge_blktrace_file merge_blktrace_iters merge_blktrace_only "
 	"merge_blktrace_scalars minimal new_group nr_files num_range numa_cpu_nodes "
 	"numa_mem_policy offset_align opendir parse_only per_job_logs "
-	"percentage_sequential percentile_list plid_select plids pre_read priohint profile "
+	"percentage_sequential plid_select plids pre_read priohint profile "
 	"ramp_size random_sequence_stride rate_cycle "
 	"rate_ignore_thinktime rate_iops_min rate_min ratecycle ratemin "
 	"read_beyond_wp read_iolog read_iolog_chunked readonly recover_zbd_write_error "
@@ -242,6 +253,6 @@ const char perf_unsupported[] =
 	"verify_backlog_batch verify_dump verify_header_seed verify_interval verify_offset "
 	"verify_pattern verify_pattern_interval verify_policy verify_state_load "
 	"verify_write_sequence verifysort verifysort_nr wait_for "
-	"warnings_fatal write_barrier write_bw_log write_hint write_hist_log write_iolog "
-	"write_iops_log write_lat_log write_zone_remainder zone_reset_frequency "
+	"warnings_fatal write_barrier write_hint write_hist_log write_iolog "
+	"write_zone_remainder zone_reset_frequency "
 	"zone_reset_threshold zonecapacity zonemode zonerange zonesize zoneskip ";

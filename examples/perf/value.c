@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
@@ -177,6 +178,35 @@ int cpus_parse(const char *text, cpu_set_t *set)
 		for (; first <= last; first++)
 			CPU_SET(first, set);
 	} while (*text++ == ',');
+	return text[-1] ? -EINVAL : 0;
+}
+
+static int compare(const void *one, const void *other)
+{
+	double difference = *(const double *)one - *(const double *)other;
+
+	return (difference > 0) - (difference < 0);
+}
+
+int percentiles_parse(const char *text, double list[MOST_PERCENTILES + 1])
+{
+	unsigned count = 0;
+	char *end;
+
+	if (!text[0])
+		text = "1:5:10:20:30:40:50:60:70:80:90:95:99:99.5:99.9:99.95:99.99";
+	do {
+		if (count == MOST_PERCENTILES)
+			return -EINVAL;
+		list[count] = strtod(text, &end);
+		/* Written so that it is false for a NaN too. */
+		if (end == text || !(list[count] > 0 && list[count] <= 100))
+			return -EINVAL;
+		count++;
+		text = end;
+	} while (*text++ == ':');
+	qsort(list, count, sizeof(*list), compare);
+	list[count] = -1;
 	return text[-1] ? -EINVAL : 0;
 }
 

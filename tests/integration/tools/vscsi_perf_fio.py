@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""vscsi-perf and fio: results and logs that programs for fio's read, options that mean the same."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import unittest
+
+from rig import LIMIT, ToolTest
+
+# Of fio's report, by its path; the manual page says so.
+MISSING = ["eta", "global options", "latency_depth", "latency_target", "latency_percentile",
+           "latency_window", "disk_util"]
+
+
+def kinds(value, path=""):
+    """The types of all members, by path: a real number may be printed as an integer."""
+    if isinstance(value, dict):
+        for name, member in value.items():
+            yield from kinds(member, f"{path}/{name}")
+    elif isinstance(value, list):
+        yield path, list
+        for member in value:
+            yield from kinds(member, path)
+    else:
+        yield path, float if isinstance(value, int) else type(value)
+
+
+class PerfFio(ToolTest):
+    luns = ["0:0,ram=4M", "0:1,null=1G", "0:2,ram=1M,thin"]
+
+    def setUp(self):
+        super().setUp()
+        self.serve()
+
+    def perf(self, *options):
+        """The report as an object."""
+        out, _ = self.run_tool("perf", "--address=" + self.address, *options,
+                               "--output-format=json+")
+        return json.loads(out)
+
+    def program_of_fio(self, *words):
+        """Runs it here; skips the test if it is not installed."""
+        if not shutil.which(words[0]):
+            self.skipTest(words[0] + " is not installed")
+        done = subprocess.run(words, cwd=self.folder, timeout=LIMIT, check=False,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True)
+        self.assertEqual(done.returncode, 0, done.stdout)
+        return done.stdout
+
+    def test_members_of_the_report(self):
+        """Each member of fio's is there, of the same type, or the manual page says that it is not."""
+        self.program_of_fio("fio", "--name=x", "--ioengine=null", "--size=1m", "--rw=randrw",
+                            "--output-format=json", "--output=fio.json", "--iodepth=8")
+        theirs = dict(kinds(json.loads(self.read("fio.json"))))
+        ours = dict(kinds(self.perf("--rw=randrw", "--iodepth=8")))
+        with open(os.path.join(os.environ["VSCSI_MANUALS"], "perf/vscsi-perf.1")) as file:
+            manual = file.read()
+        for path, kind in theirs.items():
+            name = path.split("/")[2 if path.startswith("/jobs/") else 1]
+            if name in MISSING:
+                self.assertIn(name, manual)
+            elif name != "job options" and "percentile" not in path:
+                self.assertIs(ours.get(path), kind, path)
+        self.assertEqual({path for path in theirs if "percentile/" in path},
+                         {path for path in ours if "percentile/" in path})
+        self.assertGreater(len(theirs), 180)
+
+    def test_bins(self):
+        """fio's own program makes tables of the histograms."""
+        report = self.perf("--rw=randrw", "--iodepth=4", "--size=1m", "--fsync=16")
+        job, = report["jobs"]
+        for kind, latency in ("read", "clat_ns"), ("write", "clat_ns"), ("sync", "lat_ns"):
+            bins = job[kind][latency]["bins"]
+            self.assertEqual(sum(bins.values()), job[kind]["total_ios"])
+        self.write("perf.json", json.dumps(report))
+        self.program_of_fio("fio_jsonplus_clat2csv", "perf.json", "out.csv")
+        out = self.program_of_fio("fio_jsonplus_clat2csv", "perf.json", "out.csv", "--validate")
+        self.assertIn("validated", out)
+
+    def test_levels(self):
+        """What is in flight, and how many at once."""
+        job, = self.perf("--rw=randread", "--iodepth=32", "--iodepth_batch=8",
+                         "--iodepth_batch_complete_max=3", "--number_ios=400")["jobs"]
+        self.assertEqual(job["iodepth_level"][">=64"], 0)
+        self.assertGreater(sum(job["iodepth_level"].values()), 99)
+        self.assertEqual([job["iodepth_submit"][level] for level in ("16", "32", "64", ">=64")],
+                         [0] * 4)
+        self.assertGreater(job["iodepth_submit"]["8"], 0)
+        self.assertAlmostEqual(job["iodepth_complete"]["4"], 100)
+        latencies = [share for unit in ("ns", "us", "ms")
+                     for share in job["latency_" + unit].values()]
+        self.assertEqual(len(latencies), 32)
+        self.assertAlmostEqual(sum(latencies), 100, delta=0.4)
+
+    def test_rates_of_intervals(self):
+        job, = self.perf("--lun=0:1", "--time_based", "--runtime=1s", "--log_avg_msec=100")["jobs"]
+        read = job["read"]
+        # Fewer where the machine is busy.
+        self.assertIn(read["iops_samples"], range(1, 11))
+        self.assertEqual(read["bw_samples"], read["iops_samples"])
+        self.assertLessEqual(read["iops_min"], read["iops_mean"])
+        self.assertLessEqual(read["iops_mean"], read["iops_max"])
+        self.assertAlmostEqual(read["bw_mean"], 4 * read["iops_mean"], delta=5)
+        self.assertLessEqual(read["bw_agg"], 100)
+        if read["iops_samples"] > 1:
+            self.assertGreater(read["iops_stddev"], 0)
+        self.assertEqual(job["write"]["bw_samples"], 0)
+
+    def test_percentile_list(self):
+        job, = self.perf("--percentile_list=99.9:50")["jobs"]
+        self.assertEqual(list(job["read"]["clat_ns"]["percentile"]), ["50.000000", "99.900000"])
+        out, _ = self.run_tool("perf", "--address=" + self.address, "--percentile_list=12.5")
+        self.assertRegex(out, r"percentiles \(.*\):\n     \| 12\.50th=\[ *\d+\]\n")
+        for text in "0", "101", "50:", "nan", "50,60", ":".join(["50"] * 21):
+            self.assertIn("percentile_list", self.refused("perf", "--address=x",
+                                                          "--percentile_list=" + text))
+
+    def log(self, name):
+        """The rows of a log file."""
+        return [[int(value) for value in line.split(", ")]
+                for line in self.read(name).decode().splitlines()]
+
+    def test_logs_of_requests(self):
+        prefix = self.path("l")
+        job, = self.perf("--rw=randrw", "--iodepth=4", "--number_ios=300", "--bs=8k",
+                         *(f"--write_{kind}_log={prefix}" for kind in ("bw", "lat", "iops")))["jobs"]
+        logs = {kind: self.log(f"l_{kind}.1.log") for kind in ("bw", "iops", "slat", "clat", "lat")}
+        for rows in logs.values():
+            self.assertEqual(len(rows), 300)
+            self.assertEqual([row[2] for row in rows].count(1), job["write"]["total_ios"])
+            self.assertEqual({(row[3], row[4]) for row in rows}, {(8192, 0)})
+        self.assertEqual({row[1] for row in logs["iops"]}, {1})
+        reads = [row[1] for row in logs["clat"] if row[2] == 0]
+        self.assertEqual(max(reads), job["read"]["clat_ns"]["max"])
+        self.assertAlmostEqual(sum(reads) / len(reads), job["read"]["clat_ns"]["mean"], delta=1)
+        self.assertEqual([row[1] for row in logs["lat"]],
+                         [s[1] + c[1] for s, c in zip(logs["slat"], logs["clat"])])
+
+    def test_logs_of_intervals(self):
+        """One file for each thread; fio2gnuplot averages them."""
+        prefix = self.path("w")
+        jobs = self.perf("--lun=0:1", "--time_based", "--runtime=1s", "--log_avg_msec=100",
+                         "--numjobs=2", "--write_bw_log=" + prefix)["jobs"]
+        for number, job in enumerate(jobs, 1):
+            rows = self.log(f"w_bw.{number}.log")
+            self.assertEqual({tuple(row[2:]) for row in rows}, {(0, 0, 0)})
+            self.assertIn(len(rows) - job["read"]["bw_samples"], (0, 1))
+            self.assertEqual(max(row[1] for row in rows[:job["read"]["bw_samples"]]),
+                             job["read"]["bw_max"])
+            self.assertEqual([row[0] for row in rows], sorted(row[0] for row in rows))
+        self.assertFalse(os.path.exists(self.path("w_iops.1.log")))
+        out = self.program_of_fio("fio2gnuplot", "-b", "-p", "w_bw.*.log", "-d", ".")
+        self.assertIn("2 files", out)
+
+    def test_a_log_that_can_not_be_written(self):
+        message = self.refused("perf", "--address=" + self.address, "--number_ios=1",
+                               "--write_bw_log=/nowhere/x", status=1)
+        self.assertRegex(message, "^vscsi-perf: writing /nowhere/x_bw.1.log: No such file")
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
