@@ -100,14 +100,17 @@ static void count(struct job *job, const struct slot *slot, uint64_t now)
 {
 	struct dir_stats *dir = &job->stats.dir[slot->io.dir];
 	uint64_t bytes = io_bytes(job, &slot->io), clat = now - slot->published;
+	uint64_t lat = now - slot->begun;
 
 	dir->ios++;
 	dir->bytes += bytes;
 	dir->end = now;
 	moments_add(&dir->slat, slot->published - slot->begun);
 	moments_add(&dir->clat, clat);
-	moments_add(&dir->lat, now - slot->begun);
+	moments_add(&dir->lat, lat);
 	hist_add(&dir->hist, clat);
+	if (lat > job->latency.limit && slot->io.dir != DIR_SYNC)
+		latency_missed(job);
 	if (job->series.each && slot->io.dir != DIR_SYNC)
 		series_request(&job->series, slot->io.dir, (uint32_t)bytes,
 			       slot->published - slot->begun, clat, now);
@@ -157,6 +160,7 @@ void job_count_from(struct job *job, uint64_t now)
 	job->usage_notifications = notifications(job);
 	stats_restart(&job->stats, now);
 	series_begin(&job->series, now);
+	memset(job->sent, 0, sizeof(job->sent));
 	job->began = now;
 	job->counting = true;
 }
@@ -169,6 +173,7 @@ void job_usage(struct job *job, uint64_t now)
 	/* Of this thread only, which excludes the main thread. */
 	getrusage(RUSAGE_THREAD, &usage);
 	stats->end = now;
+	stats->latency_depth = job->latency.depth;
 	stats->user_ns = timeval_ns(&usage.ru_utime) - job->usage_user;
 	stats->system_ns = timeval_ns(&usage.ru_stime) - job->usage_system;
 	stats->switches = (uint64_t)(usage.ru_nvcsw + usage.ru_nivcsw) - job->usage_switches;

@@ -6,6 +6,8 @@
 
 #include <errno.h>
 
+#include "skew.h"
+
 static int bad(const struct job_options *job, const char *what)
 {
 	fprintf(stderr, "vscsi-perf: job '%s': %s\n", job->name, what);
@@ -55,15 +57,31 @@ static int check_output(const struct job_options *job)
 
 static int check_job(const struct job_options *job)
 {
+	struct skew skew;
+
 	if (!job->address[0])
 		return bad(job, "no address; give --address=vhost-user:PATH, vfio-user:PATH, "
 				"pci:DDDD:BB:DD.F or vhost-scsi:NAME");
 	if (job->time_based && !job->runtime)
 		return bad(job, "time_based needs a runtime");
-	if (job->iodepth_batch > job->iodepth)
-		return bad(job, "iodepth_batch is larger than iodepth");
+	if (job->iodepth_batch > job->iodepth || job->iodepth_low > job->iodepth ||
+	    job->iodepth_batch_complete_min > job->iodepth)
+		return bad(job,
+			   "iodepth_batch, iodepth_batch_complete_min and iodepth_low can't be "
+			   "larger than iodepth");
+	if (job->iodepth_batch_complete_max &&
+	    job->iodepth_batch_complete_min > job->iodepth_batch_complete_max)
+		return bad(job, "iodepth_batch_complete_min is larger than "
+				"iodepth_batch_complete_max");
+	if (job->latency_target && !job->latency_window)
+		return bad(job, "latency_target needs a latency_window, such as 500ms");
 	if (job->rate && job->rate_iops)
 		return bad(job, "give either rate or rate_iops");
+	if (skew_parse(job->random_distribution, &skew))
+		return bad(job,
+			   "random_distribution: expected random, zipf:THETA with a THETA above 0 "
+			   "and not 1, or pareto:POWER with a POWER between 0 and 1; both may be "
+			   "followed by :CENTER, 0 to 1");
 	if (check_cpus(job) || check_output(job))
 		return -EINVAL;
 	return check_verify(job);

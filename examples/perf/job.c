@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "pace.h"
 #include "workload.h"
 
 /* The time is checked after this many polls without completions. */
@@ -45,19 +46,6 @@ static int prepare(struct job *job, const struct io *io, void *buf, uint32_t num
 	}
 }
 
-/* Whether rate or rate_iops lets the request start now. Each kind has the whole rate, as in fio. */
-static bool is_due(const struct job *job, const struct io *io, uint64_t now)
-{
-	const struct job_options *options = job->options;
-	double rate = (double)options->rate_iops;
-
-	if (options->rate)
-		rate = (double)options->rate / (double)options->bs;
-	if (rate <= 0 || io->dir == DIR_SYNC || job->source != workload_next)
-		return true;
-	return (double)job->paced[io->dir] < rate * (double)(now - job->began) / 1e9;
-}
-
 /* Return: whether a request was prepared. One that can't start now stays in job->next_io. */
 static bool start_one(struct job *job, uint64_t now)
 {
@@ -72,7 +60,7 @@ static bool start_one(struct job *job, uint64_t now)
 	}
 	job->have_ahead = true;
 	/* Keep the selected request, so that waiting does not change what is written where. */
-	if (!is_due(job, io, now) || !workload_ready(job, io))
+	if ((job->paced && !pace_due(job, io, now)) || !workload_ready(job, io))
 		return false;
 	if (io->dir == DIR_WRITE && io->generation)
 		verify_fill(&job->verifier, slot->buf, job->first_lba + io->piece * job->blocks,
@@ -95,7 +83,8 @@ static bool start_one(struct job *job, uint64_t now)
 	slot->begun = now;
 	if (!job->stats.dir[io->dir].start)
 		job->stats.dir[io->dir].start = now;
-	job->paced[io->dir]++;
+	if (job->paced)
+		pace_started(job, io);
 	job->idle_count--;
 	job->batch[job->batch_count++] = number;
 	return true;
@@ -103,7 +92,7 @@ static bool start_one(struct job *job, uint64_t now)
 
 static bool may_start(const struct job *job)
 {
-	return !job->ending && !job->exhausted && job->idle_count;
+	return !job->ending && !job->exhausted && !job->pausing && job->idle_count > job->spare;
 }
 
 static void start_batch(struct job *job)
@@ -111,7 +100,7 @@ static void start_batch(struct job *job)
 	uint64_t most = job->options->iodepth_batch, now;
 	uint32_t i;
 
-	if (!may_start(job))
+	if (job->idle_count < job->wanted || !may_start(job))
 		return;
 	now = clock_now();
 	job->batch_count = 0;
@@ -122,6 +111,8 @@ static void start_batch(struct job *job)
 		;
 	if (!job->batch_count)
 		return;
+	if (job->paced)
+		pace_batch(job);
 	job->stats.submits[counted(job->batch_count)]++;
 	job->stats.depths[counted(in_flight(job))] += job->batch_count;
 	/* Taken before, because requests may complete before the call returns. */
@@ -160,13 +151,17 @@ static bool check_time(struct job *job, uint64_t now, uint64_t *last)
 		job->ending = true;
 	if (!job->counting && now - job->began >= options->ramp_time) {
 		job_count_from(job, now);
-		memset(job->paced, 0, sizeof(job->paced));
+		latency_begin(job, true, now);
 	}
 	if (job->source == workload_next && job->counting && options->runtime &&
 	    now - job->began >= options->runtime)
 		job->ending = true;
 	if (now >= job->series.due)
 		series_interval(&job->series, &job->stats, now);
+	if (now >= job->latency.due && latency_window(job, now))
+		job_count_from(job, now);
+	if (job->pausing)
+		pace_pause(job, now);
 	job_snapshot(job);
 	if (keep_waiting(job, now, last))
 		return true;
@@ -201,6 +196,7 @@ static void run_phase(struct job *job, int (*source)(struct job *job, struct io 
 	job->source = source;
 	job->have_ahead = job->exhausted = job->ending = false;
 	job->issued = 0;
+	pace_begin(job, source == workload_next, now);
 	for (;;) {
 		start_batch(job);
 		if (!in_flight(job) && (job->ending || job->exhausted))

@@ -13,9 +13,11 @@
 
 #include <vscsi/vscsi.h>
 
+#include "latency.h"
 #include "options.h"
 #include "pattern.h"
 #include "series.h"
+#include "skew.h"
 #include "stats.h"
 #include "verify.h"
 
@@ -79,13 +81,21 @@ struct job {
 	bool ending;    /* start no more requests */
 	bool counting;  /* the ramp is over */
 	struct pattern order[DIR_COUNT];
+	struct skew skew; /* for random_distribution, instead of @order */
 	uint64_t dice;
 	uint64_t contents; /* random, of what is written without verification */
 	uint64_t issued;
 	uint64_t limit;
-	uint64_t paced[DIR_COUNT]; /* requests since @began, for rate and rate_iops */
 	uint64_t writes_since_flush;
-	uint64_t began;  /* start of this phase, the ramp excluded */
+	uint64_t began;     /* start of this phase, the ramp excluded */
+	uint32_t wanted;    /* how many slots have to be idle before requests are started: pace.h */
+	uint32_t spare;     /* slots that are not used: latency_target */
+	bool paced;         /* by the following; while it is false, @wanted doesn't change */
+	bool pausing;       /* thinktime */
+	uint64_t pause_end; /* 0: it has not begun */
+	uint64_t burst;     /* requests since the last pause */
+	uint64_t sent[DIR_COUNT]; /* bytes since @began, for rate and rate_iops */
+	struct latency latency;
 	uint32_t *marks; /* with verify, one per piece: see workload.c */
 	struct verifier verifier;
 

@@ -295,6 +295,11 @@ static struct json_object *result_object(const struct results *results, const st
 		bad = bad || add(out, dir_names[i], dir_object(results, result, i));
 	bad = bad || add(out, dir_names[DIR_SYNC], sync_object(result)) ||
 	      add_processor(out, result) || add_depths(out, stats) || add_latencies(out, stats) ||
+	      add_number(out, "latency_depth", stats->latency_depth) ||
+	      add_number(out, "latency_target", result->options->latency_target) ||
+	      add_real(out, "latency_percentile",
+		       (double)result->options->latency_percentile / PERCENT_UNIT) ||
+	      add_number(out, "latency_window", result->options->latency_window / 1000) ||
 	      add_number(out, "notifications", stats->notifications) ||
 	      add_number(out, "verify_checked", stats->verify_checked) ||
 	      add_number(out, "verify_bad", stats->verify_bad);

@@ -45,6 +45,10 @@
 #define MAX_BYTES      ((uint64_t)INT64_MAX)
 #define PERCENT(value) (UINT64_MAX - 100 + (value))
 
+/* A real percentage as an integer. */
+#define PERCENT_UNIT 1000000u
+#define ALL_PERCENT  (100ull * PERCENT_UNIT)
+
 /*
  * A job section. Every value is a 64-bit number or a string, so that the table can set it by its
  * offset; sizes are in bytes, times in nanoseconds, and 0 means no limit for limits.
@@ -56,8 +60,10 @@ struct job_options {
 	uint64_t rw;
 	uint64_t bs;
 	uint64_t iodepth;
-	uint64_t iodepth_batch;              /* 0: as many as possible */
+	uint64_t iodepth_batch; /* 0: as many as possible */
+	uint64_t iodepth_batch_complete_min;
 	uint64_t iodepth_batch_complete_max; /* 0: iodepth */
+	uint64_t iodepth_low;                /* 0: iodepth */
 	uint64_t numjobs;
 	uint64_t size; /* these two, and the increment, may be a PERCENT() */
 	uint64_t offset;
@@ -73,6 +79,12 @@ struct job_options {
 	uint64_t refill_buffers;
 	uint64_t rate; /* bytes per second */
 	uint64_t rate_iops;
+	uint64_t thinktime;
+	uint64_t thinktime_blocks;
+	uint64_t latency_target;
+	uint64_t latency_window;
+	uint64_t latency_percentile; /* in PERCENT_UNIT */
+	uint64_t latency_run;
 	uint64_t fsync;
 	uint64_t request_timeout; /* 0: as given in the address */
 	uint64_t verify;
@@ -84,9 +96,10 @@ struct job_options {
 	uint64_t randrepeat;
 	uint64_t group_reporting;
 	uint64_t stonewall;
-	char cpus_allowed[MAX_TEXT];    /* "": any; cpus_parse() */
-	char percentile_list[MAX_TEXT]; /* "": the default; percentiles_parse() */
-	char write_bw_log[MAX_TEXT];    /* prefixes of log files; "": none */
+	char cpus_allowed[MAX_TEXT];        /* "": any; cpus_parse() */
+	char random_distribution[MAX_TEXT]; /* "": random; skew_parse() */
+	char percentile_list[MAX_TEXT];     /* "": the default; percentiles_parse() */
+	char write_bw_log[MAX_TEXT];        /* prefixes of log files; "": none */
 	char write_lat_log[MAX_TEXT];
 	char write_iops_log[MAX_TEXT];
 	uint64_t log_avg_msec; /* 0: an entry for each request */
@@ -119,6 +132,8 @@ enum option_kind {
 	OPTION_SHARE, /* the same, or a percentage of the disk */
 	OPTION_COUNT, /* an integer */
 	OPTION_TIME,  /* seconds, or with suffix us, ms, s, m, h, d */
+	OPTION_USEC,  /* the same, but microseconds without a suffix */
+	OPTION_REAL,  /* a percentage with decimals, in PERCENT_UNIT */
 	OPTION_FLAG,  /* 0 or 1; 1 if there is no value */
 	OPTION_WORD,  /* one of @words */
 	OPTION_WORDS, /* a comma-separated list of @words, or-ed */
@@ -135,7 +150,7 @@ struct perf_option {
 	const char *alias; /* another name in fio, or NULL */
 	enum option_kind kind;
 	uint64_t initial; /* default */
-	uint64_t min;     /* of SIZE, COUNT and TIME */
+	uint64_t min;     /* of SIZE, COUNT, TIME and USEC */
 	uint64_t max;
 	size_t job_offset; /* in struct job_options, or NO_OFFSET */
 	size_t run_offset; /* in struct run_options, or NO_OFFSET */

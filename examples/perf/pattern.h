@@ -42,6 +42,14 @@ uint64_t random_next(uint64_t *state);
 void random_fill(uint64_t *state, void *out, size_t bytes);
 
 /*
+ * pattern_permute - Map each number to another one
+ * @number: 0 to count - 1
+ *
+ * Return: 0 for 0; others are scattered, each to a number of its own below @count.
+ */
+uint64_t pattern_permute(uint64_t number, uint64_t count);
+
+/*
  * pattern_init - Start an order
  * @count: positions, at least 1
  * @order: PATTERN_SEQUENTIAL is 0, 1, 2 ...; the others depend on @seed

@@ -135,7 +135,7 @@ static int take_tables(struct job *job)
 	/* Slot 0 is on top: at depth 1 always the same buffer is used and stays in cache. */
 	for (i = 0; i < depth; i++)
 		job->idle[i] = depth - 1 - i;
-	job->idle_count = depth;
+	job->idle_count = job->latency.depth = depth;
 	begin_series(job);
 	if (!job->options->verify)
 		return 0;

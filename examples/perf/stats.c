@@ -132,6 +132,8 @@ void stats_merge(struct stats *to, const struct stats *from)
 	to->major_faults += from->major_faults;
 	to->minor_faults += from->minor_faults;
 	to->notifications += from->notifications;
+	if (from->latency_depth > to->latency_depth)
+		to->latency_depth = from->latency_depth;
 	counts_merge(to->depths, from->depths);
 	counts_merge(to->submits, from->submits);
 	counts_merge(to->completes, from->completes);

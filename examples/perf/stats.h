@@ -70,6 +70,7 @@ struct stats {
 	uint64_t major_faults;
 	uint64_t minor_faults;
 	uint64_t notifications; /* kicks */
+	uint64_t latency_depth; /* iodepth, or what latency_target allows */
 	/* Requests by the number in flight, then submits and polls by their number of requests. */
 	uint64_t depths[MOST_COUNTED + 1];
 	uint64_t submits[MOST_COUNTED + 1];

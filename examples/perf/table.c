@@ -11,6 +11,7 @@
 #define ANY         .max = UINT64_MAX
 #define SECOND      1000000000ull
 #define TIME_VALUES "SECONDS|TIME(us|ms|s|m|h|d)"
+#define USEC_VALUES "MICROSECONDS|TIME(us|ms|s|m|h|d)"
 #define BYTES       .max = MAX_BYTES, .values = "BYTES(k|m|g|t|p)"
 #define SHARE       .max = MAX_BYTES, .values = "BYTES(k|m|g|t|p)|PERCENT%"
 
@@ -67,8 +68,13 @@ const struct perf_option perf_options[] = {
 	 .values = "N", .help = "requests in flight per thread"},
 	{"iodepth_batch", "iodepth_batch_submit", OPTION_COUNT, JOB(iodepth_batch), .max = 16384,
 	 .values = "N", .help = "maximum requests per submit; 0: as many as fit"},
+	{"iodepth_batch_complete_min", "iodepth_batch_complete", OPTION_COUNT,
+	 JOB(iodepth_batch_complete_min), .initial = 1, .max = 16384, .values = "N",
+	 .help = "when all are in flight, wait for so many"},
 	{"iodepth_batch_complete_max", NULL, OPTION_COUNT, JOB(iodepth_batch_complete_max),
 	 .max = 16384, .values = "N", .help = "maximum completions per poll; 0: iodepth"},
+	{"iodepth_low", NULL, OPTION_COUNT, JOB(iodepth_low), .max = 16384, .values = "N",
+	 .help = "when all are in flight, wait until only so many are; 0: iodepth"},
 	{"numjobs", NULL, OPTION_COUNT, JOB(numjobs), .initial = 1, .min = 1, .max = MAX_JOBS,
 	 .values = "N", .help = "threads of this job, each with its own queue"},
 	{"size", NULL, OPTION_SHARE, JOB(size), SHARE,
@@ -92,12 +98,28 @@ const struct perf_option perf_options[] = {
 	 .values = "PERCENT", .help = "percentage of reads in a mixed job"},
 	{"norandommap", NULL, OPTION_FLAG, JOB(norandommap), .values = "0|1",
 	 .help = "random orders may visit a block again before all others"},
+	{"random_distribution", NULL, OPTION_TEXT, JOB(random_distribution),
+	 .values = "random|zipf:THETA[:CENTER]|pareto:POWER[:CENTER]",
+	 .help = "which positions random orders prefer"},
 	{"refill_buffers", NULL, OPTION_FLAG, JOB(refill_buffers), .values = "0|1",
 	 .help = "fill the buffer of each write with new random data"},
 	{"rate", NULL, OPTION_SIZE, JOB(rate), BYTES,
 	 .help = "maximum bytes per second, for each thread and kind of request; 0: no limit"},
 	{"rate_iops", NULL, OPTION_COUNT, JOB(rate_iops), .max = 1000000000, .values = "N",
 	 .help = "the same in requests per second"},
+	{"thinktime", NULL, OPTION_USEC, JOB(thinktime), .max = 1000000 * SECOND,
+	 .values = USEC_VALUES, .help = "pause after thinktime_blocks requests"},
+	{"thinktime_blocks", NULL, OPTION_COUNT, JOB(thinktime_blocks), .initial = 1, .min = 1, ANY,
+	 .values = "N", .help = "requests between pauses of thinktime"},
+	{"latency_target", NULL, OPTION_USEC, JOB(latency_target), .max = 1000000 * SECOND,
+	 .values = USEC_VALUES,
+	 .help = "find the most requests in flight whose latency is at most this"},
+	{"latency_window", NULL, OPTION_USEC, JOB(latency_window), .max = 1000000 * SECOND,
+	 .values = USEC_VALUES, .help = "how long to try each number of requests in flight"},
+	{"latency_percentile", NULL, OPTION_REAL, JOB(latency_percentile), .initial = ALL_PERCENT,
+	 .values = "PERCENT", .help = "how many requests have to meet latency_target"},
+	{"latency_run", NULL, OPTION_FLAG, JOB(latency_run), .values = "0|1",
+	 .help = "go on, and adjust the number, after latency_target has found it"},
 	{"fsync", "fdatasync", OPTION_COUNT, JOB(fsync), ANY, .values = "N",
 	 .help = "flush after every N writes; 0: never"},
 	{"request_timeout", NULL, OPTION_TIME, JOB(request_timeout), .max = 4000000 * SECOND,
@@ -196,17 +218,13 @@ const struct ignored_option perf_ignored[] = {
 	{"nice", 0, "0"},
 	{"nrfiles", 0, "1"},
 	{"loops", 0, "1"},
-	{"iodepth_batch_complete", 0, "0,1"},
-	{"iodepth_batch_complete_min", 0, "0,1"},
 	{"kb_base", 0, "1024"},
 	{"startdelay", 0, "0"},
-	{"thinktime", 0, "0"},
 	{"end_fsync", 1, "0"},
 	{"sync", 1, "0,none"},
 	{"scramble_buffers", 1, "0"},
 	{"zero_buffers", 1, "0"},
 	{"percentage_random", 0, "100"},
-	{"random_distribution", 0, "random"},
 	{"rate_process", 0, "linear"},
 	{"verify_state_save", 1, "0"},
 	{.name = NULL},
@@ -226,9 +244,9 @@ const char perf_unsupported[] =
 	"fdp fdp_pli fdp_pli_select file_append filename_format filetype fill_device "
 	"fill_fs flow flow_id flow_sleep flow_watermark fsync_on_close gid gpu_dev_id "
 	"idle_prof ignore_error ignore_zone_limits include inflate_log io_submit_mode "
-	"iodepth_low iopsavgtime "
+	"iopsavgtime "
 	"ioscheduler job_max_open_zones job_start_clock_id lat_percentiles latency_log "
-	"latency_percentile latency_run latency_target latency_window lockfile "
+	"lockfile "
 	"log_alternate_epoch log_alternate_epoch_clock_id log_compression "
 	"log_compression_cpus log_entries log_hist_coarseness log_hist_msec log_issue_time "
 	"log_max_value log_offset log_prio log_store_compressed log_unix_epoch "
@@ -245,7 +263,7 @@ const char perf_unsupported[] =
 	"serialize_overlap server server_internal showcmd significant_figures "
 	"slat_percentiles spr_cs spr_num_regions spr_op sprandom ss ss_dur ss_interval "
 	"ss_ramp stats steadystate steadystate_check_interval steadystate_duration "
-	"steadystate_ramp_time sync_file_range terse_version thinkcycles thinktime_blocks "
+	"steadystate_ramp_time sync_file_range terse_version thinkcycles "
 	"thinktime_blocks_type thinktime_iotime thinktime_spin trigger trigger_file "
 	"trigger_remote trigger_timeout trim_backlog trim_backlog_batch trim_percentage "
 	"trim_verify_zero uid unified_rw_reporting unique_filename unit_base "

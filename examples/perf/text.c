@@ -128,6 +128,9 @@ static void print_rest(FILE *out, const struct result *result)
 		100 * (double)stats->user_ns / wall, 100 * (double)stats->system_ns / wall,
 		stats->switches, stats->major_faults, stats->minor_faults);
 	print_notifications(out, stats);
+	if (result->options->latency_target)
+		fprintf(out, "  latency_target: met with %" PRIu64 " in flight\n",
+			stats->latency_depth);
 	if (result->options->verify)
 		fprintf(out, "  verify: %" PRIu64 " blocks of %u bytes checked, %" PRIu64 " bad\n",
 			stats->verify_checked, result->block_size, stats->verify_bad);

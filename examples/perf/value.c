@@ -14,30 +14,25 @@
 
 #include "common/text.h"
 
-/* Units in any case; the first one applies to a number without one, as in fio. */
+#define SECOND 1000000000ull
+
+/* Units in any case. */
 static const struct option_word time_units[] = {
-	{"", 1000000000},         {"us", 1000},      {"usec", 1000},        {"ms", 1000000},
-	{"msec", 1000000},        {"s", 1000000000}, {"m", 60000000000ull}, {"h", 3600000000000ull},
-	{"d", 86400000000000ull}, {NULL, 0},
+	{"us", 1000},      {"usec", 1000},        {"ms", 1000000},         {"msec", 1000000},
+	{"s", 1000000000}, {"m", 60000000000ull}, {"h", 3600000000000ull}, {"d", 86400000000000ull},
+	{NULL, 0},
 };
 
 /* fio takes "kib" for 1000 bytes; it is an error here, because most people mean 1024. */
 static const struct option_word size_units[] = {
-	{"", 1},
-	{"k", 1ull << 10},
-	{"kb", 1ull << 10},
-	{"m", 1ull << 20},
-	{"mb", 1ull << 20},
-	{"g", 1ull << 30},
-	{"gb", 1ull << 30},
-	{"t", 1ull << 40},
-	{"tb", 1ull << 40},
-	{"p", 1ull << 50},
-	{"pb", 1ull << 50},
-	{NULL, 0},
+	{"k", 1ull << 10}, {"kb", 1ull << 10}, {"m", 1ull << 20}, {"mb", 1ull << 20},
+	{"g", 1ull << 30}, {"gb", 1ull << 30}, {"t", 1ull << 40}, {"tb", 1ull << 40},
+	{"p", 1ull << 50}, {"pb", 1ull << 50}, {NULL, 0},
 };
 
-static int parse_with_unit(const struct option_word *unit, const char *text, uint64_t *value)
+/* @plain: the unit of a number without one. */
+static int parse_with_unit(const struct option_word *unit, uint64_t plain, const char *text,
+			   uint64_t *value)
 {
 	bool hex = text[0] == '0' && (text[1] | 0x20) == 'x';
 	size_t len = hex ? strlen(text) : strspn(text, "0123456789");
@@ -47,10 +42,12 @@ static int parse_with_unit(const struct option_word *unit, const char *text, uin
 		return -EINVAL;
 	memcpy(digits, text, len);
 	digits[len] = 0;
-	while (unit->word && strcasecmp(unit->word, text + len) != 0)
+	while (text[len] && unit->word && strcasecmp(unit->word, text + len) != 0)
 		unit++;
+	if (text[len])
+		plain = unit->value;
 	if (!unit->word || text_number(digits, value) ||
-	    __builtin_mul_overflow(*value, unit->value, value))
+	    __builtin_mul_overflow(*value, plain, value))
 		return -EINVAL;
 	return 0;
 }
@@ -115,12 +112,26 @@ static int parse_amount(const struct perf_option *option, const char *text, uint
 	if (option->kind == OPTION_SHARE && parse_percent(text, value))
 		return 0;
 	if (option->kind == OPTION_SIZE || option->kind == OPTION_SHARE)
-		ret = parse_with_unit(size_units, text, value);
+		ret = parse_with_unit(size_units, 1, text, value);
 	else if (option->kind == OPTION_TIME)
-		ret = parse_with_unit(time_units, text, value);
+		ret = parse_with_unit(time_units, SECOND, text, value);
+	else if (option->kind == OPTION_USEC)
+		ret = parse_with_unit(time_units, 1000, text, value);
 	else
 		ret = text_number(text, value);
 	return ret || *value < option->min || *value > option->max ? -EINVAL : 0;
+}
+
+static int parse_real(const char *text, uint64_t *value)
+{
+	char *end;
+	double percent = strtod(text, &end);
+
+	/* Written so that it is false for a NaN too. */
+	if (end == text || *end || !(percent > 0 && percent <= 100))
+		return -EINVAL;
+	*value = (uint64_t)(percent * PERCENT_UNIT + 0.5);
+	return 0;
 }
 
 int option_parse(const struct perf_option *option, const char *text, uint64_t *value)
@@ -139,12 +150,15 @@ int option_parse(const struct perf_option *option, const char *text, uint64_t *v
 	case OPTION_SHARE:
 	case OPTION_COUNT:
 	case OPTION_TIME:
+	case OPTION_USEC:
 		return parse_amount(option, text, value);
 	case OPTION_FLAG:
 		ret = text_number(text, value);
 		return ret || *value > 1 ? -EINVAL : 0;
 	case OPTION_WORD:
 		return parse_word(option->words, text, strlen(text), value);
+	case OPTION_REAL:
+		return parse_real(text, value);
 	case OPTION_WORDS:
 		return parse_words(option->words, text, value);
 	default:
@@ -219,6 +233,7 @@ void option_print(const struct perf_option *option, uint64_t value, char *text, 
 		snprintf(text, len, "%" PRIu64 ":%" PRIu64, value >> 16, value & 0xffff);
 		return;
 	case OPTION_TIME:
+	case OPTION_USEC:
 		snprintf(text, len, "%" PRIu64 "us", value / 1000);
 		return;
 	case OPTION_SHARE:
@@ -226,6 +241,9 @@ void option_print(const struct perf_option *option, uint64_t value, char *text, 
 			snprintf(text, len, "%" PRIu64 "%%", value - PERCENT(0));
 		else
 			snprintf(text, len, "%" PRIu64, value);
+		return;
+	case OPTION_REAL:
+		snprintf(text, len, "%g", (double)value / PERCENT_UNIT);
 		return;
 	case OPTION_WORD:
 		while (word->word && word->value != value)
@@ -240,9 +258,9 @@ void option_print(const struct perf_option *option, uint64_t value, char *text, 
 void option_range(const struct perf_option *option, char *text, size_t len)
 {
 	/* Limits of times are printed in seconds. */
-	uint64_t unit = option->kind == OPTION_TIME ? 1000000000 : 1;
-	bool has = option->kind == OPTION_SIZE || option->kind == OPTION_COUNT ||
-		   option->kind == OPTION_TIME;
+	bool time = option->kind == OPTION_TIME || option->kind == OPTION_USEC;
+	uint64_t unit = time ? SECOND : 1;
+	bool has = time || option->kind == OPTION_SIZE || option->kind == OPTION_COUNT;
 
 	text[0] = 0;
 	if (has && option->max != UINT64_MAX)

@@ -25,14 +25,20 @@ static unsigned choose_direction(struct job *job)
 	return random_next(&job->dice) % 100 < options->rwmixread ? DIR_READ : DIR_WRITE;
 }
 
+static uint64_t next_piece(struct pattern *order, struct skew *skew)
+{
+	return skew->kind == SKEW_NONE ? pattern_next(order) : skew_next(skew);
+}
+
 /* Marks what a write-only job must have written: its order depends only on the seed. */
 static void mark_written(struct job *job)
 {
 	struct pattern order = job->order[DIR_WRITE];
+	struct skew skew = job->skew;
 	uint64_t i;
 
 	for (i = 0; i < job->limit; i++)
-		job->marks[pattern_next(&order)]++;
+		job->marks[next_piece(&order, &skew)]++;
 }
 
 void workload_init(struct job *job)
@@ -48,6 +54,9 @@ void workload_init(struct job *job)
 	job->dice = random_next(&seed);
 	for (dir = 0; dir < DIR_COUNT; dir++)
 		pattern_init(&job->order[dir], job->pieces, order, random_next(&seed));
+	skew_parse(options->rw & RW_RANDOM ? options->random_distribution : "", &job->skew);
+	if (job->skew.kind != SKEW_NONE)
+		skew_init(&job->skew, job->pieces, random_next(&seed));
 	job->limit = options->time_based ? UINT64_MAX : job->amount;
 	if (options->number_ios && options->number_ios < job->limit)
 		job->limit = options->number_ios;
@@ -69,7 +78,7 @@ int workload_next(struct job *job, struct io *io)
 		return 0;
 	job->issued++;
 	io->dir = choose_direction(job);
-	io->piece = pattern_next(&job->order[io->dir]);
+	io->piece = next_piece(&job->order[io->dir], &job->skew);
 	job->writes_since_flush += io->dir == DIR_WRITE;
 	return 1;
 }

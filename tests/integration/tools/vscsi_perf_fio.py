@@ -11,8 +11,7 @@ import unittest
 from rig import LIMIT, ToolTest
 
 # Of fio's report, by its path; the manual page says so.
-MISSING = ["eta", "global options", "latency_depth", "latency_target", "latency_percentile",
-           "latency_window", "disk_util"]
+MISSING = ["eta", "global options", "disk_util"]
 
 
 def kinds(value, path=""):
@@ -118,6 +117,50 @@ class PerfFio(ToolTest):
         for text in "0", "101", "50:", "nan", "50,60", ":".join(["50"] * 21):
             self.assertIn("percentile_list", self.refused("perf", "--address=x",
                                                           "--percentile_list=" + text))
+
+    def test_thinktime(self):
+        """At most so many requests between two pauses."""
+        job, = self.perf("--lun=0:1", "--iodepth=8", "--thinktime=50ms", "--thinktime_blocks=4",
+                         "--runtime=1", "--time_based")["jobs"]
+        self.assertIn(job["read"]["total_ios"], range(4, 81, 4))
+        self.assertEqual(sum(job["iodepth_level"][level] for level in ("8", "16", "32", ">=64")), 0)
+        # It sleeps.
+        self.assertLess(job["usr_cpu"], 90)
+
+    def test_waiting_for_several(self):
+        """After all were in flight, only the last submit has fewer."""
+        for option in "--iodepth_low=3", "--iodepth_batch_complete_min=13":
+            job, = self.perf("--rw=randread", "--iodepth=16", option, "--size=1664k",
+                             "--iodepth_batch_complete_max=16")["jobs"]
+            self.assertEqual(job["read"]["total_ios"], 416)
+            self.assertGreater(job["iodepth_submit"]["16"], 96)
+
+    def test_latency_target(self):
+        job, = self.perf("--lun=0:1", "--iodepth=16", "--latency_target=50s",
+                         "--latency_window=20000", "--runtime=50", "--time_based")["jobs"]
+        self.assertEqual(job["latency_depth"], 16)
+        self.assertEqual(job["latency_target"], 50 * 10 ** 9)
+        self.assertEqual(job["latency_window"], 20000)
+        self.assertLess(job["read"]["runtime"], 10000)
+        message = self.refused("perf", "--address=" + self.address, "--latency_target=1ms")
+        self.assertIn("latency_window", message)
+        message = self.refused("perf", "--address=" + self.address, "--lun=0:1", "--time_based",
+                               "--runtime=50", "--latency_target=1us", "--latency_window=20ms",
+                               "--latency_percentile=99.9", status=1)
+        self.assertIn("even a single request", message)
+
+    def test_skewed_positions(self):
+        """Some are written often; verification knows which. A unit test compares with fio."""
+        for option in "zipf:1.3:0.5", "pareto:0.1", "zipf":
+            job, = self.perf("--rw=randwrite", "--verify=crc32c",
+                             "--random_distribution=" + option)["jobs"]
+            self.assertEqual(job["write"]["total_ios"], 1024)
+            # Read back: the positions that were written, of which uniform ones would be 647.
+            self.assertLess(job["read"]["total_ios"], 500)
+            self.assertEqual(job["verify_bad"], 0)
+        for option in "zipf:1", "gauss:5", "pareto:1":
+            self.assertIn("random_distribution", self.refused(
+                "perf", "--address=x", "--random_distribution=" + option))
 
     def log(self, name):
         """The rows of a log file."""
