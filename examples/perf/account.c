@@ -96,24 +96,30 @@ static void check_data(struct job *job, const struct slot *slot)
 		job->ending = true;
 }
 
+/* What only some jobs need. */
+static void watch(struct job *job, const struct slot *slot, uint32_t bytes, uint64_t now)
+{
+	if (now - slot->begun > job->latency.limit)
+		latency_missed(job);
+	if (job->series.each)
+		series_request(&job->series, slot->io.dir, bytes, slot->published - slot->begun,
+			       now - slot->published, now);
+}
+
 static void count(struct job *job, const struct slot *slot, uint64_t now)
 {
 	struct dir_stats *dir = &job->stats.dir[slot->io.dir];
 	uint64_t bytes = io_bytes(job, &slot->io), clat = now - slot->published;
-	uint64_t lat = now - slot->begun;
 
 	dir->ios++;
 	dir->bytes += bytes;
 	dir->end = now;
 	moments_add(&dir->slat, slot->published - slot->begun);
 	moments_add(&dir->clat, clat);
-	moments_add(&dir->lat, lat);
+	moments_add(&dir->lat, now - slot->begun);
 	hist_add(&dir->hist, clat);
-	if (lat > job->latency.limit && slot->io.dir != DIR_SYNC)
-		latency_missed(job);
-	if (job->series.each && slot->io.dir != DIR_SYNC)
-		series_request(&job->series, slot->io.dir, (uint32_t)bytes,
-			       slot->published - slot->begun, clat, now);
+	if (job->watched && slot->io.dir != DIR_SYNC)
+		watch(job, slot, (uint32_t)bytes, now);
 	/* Only this thread writes it, so no read-modify-write is needed. */
 	atomic_store_explicit(&job->live_ios[slot->io.dir], dir->ios, memory_order_relaxed);
 	atomic_store_explicit(&job->live_bytes[slot->io.dir], dir->bytes, memory_order_relaxed);

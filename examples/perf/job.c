@@ -92,7 +92,7 @@ static bool start_one(struct job *job, uint64_t now)
 
 static bool may_start(const struct job *job)
 {
-	return !job->ending && !job->exhausted && !job->pausing && job->idle_count > job->spare;
+	return !job->ending && !job->exhausted && job->idle_count > job->spare;
 }
 
 static void start_batch(struct job *job)
@@ -158,10 +158,8 @@ static bool check_time(struct job *job, uint64_t now, uint64_t *last)
 		job->ending = true;
 	if (now >= job->series.due)
 		series_interval(&job->series, &job->stats, now);
-	if (now >= job->latency.due && latency_window(job, now))
+	if (job->paced && pace_check(job, now))
 		job_count_from(job, now);
-	if (job->pausing)
-		pace_pause(job, now);
 	job_snapshot(job);
 	if (keep_waiting(job, now, last))
 		return true;

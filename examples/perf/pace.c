@@ -1,32 +1,27 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Pacing. A pause is a number of idle slots that can't be reached.
+ * Pacing. During a pause all slots are spare.
  */
 #include "pace.h"
 
 #include <string.h>
 #include <time.h>
 
-#define PAUSE        UINT32_MAX
 #define NAP_NS       10000000u /* a signal and a lost device are noticed after so long */
 #define LEAST_NAP_NS 100000u   /* sleeping less would take longer */
-
-static uint32_t depth(const struct job *job)
-{
-	return (uint32_t)job->options->iodepth - job->spare;
-}
 
 /* The idle slots that end the wait after all slots have been used. */
 static uint32_t wanted_when_full(const struct job *job)
 {
 	const struct job_options *options = job->options;
+	uint32_t depth = job->latency.depth;
 	uint64_t wanted = 1;
 
-	if (options->iodepth_low && options->iodepth_low < depth(job))
-		wanted = depth(job) - options->iodepth_low;
+	if (options->iodepth_low && options->iodepth_low < depth)
+		wanted = depth - options->iodepth_low;
 	if (options->iodepth_batch_complete_min > wanted)
 		wanted = options->iodepth_batch_complete_min;
-	return job->spare + (uint32_t)(wanted < depth(job) ? wanted : depth(job));
+	return job->spare + (uint32_t)(wanted < depth ? wanted : depth);
 }
 
 void pace_begin(struct job *job, bool limited, uint64_t now)
@@ -41,6 +36,7 @@ void pace_begin(struct job *job, bool limited, uint64_t now)
 				 options->iodepth_low || options->latency_target ||
 				 options->iodepth_batch_complete_min > 1);
 	memset(job->sent, 0, sizeof(job->sent));
+	job->watched = options->latency_target || job->series.each;
 	latency_begin(job, limited, now);
 }
 
@@ -68,6 +64,7 @@ void pace_started(struct job *job, const struct io *io)
 	job->burst = 0;
 	job->pausing = true;
 	job->pause_end = 0;
+	job->spare = (uint32_t)options->iodepth;
 }
 
 void pace_batch(struct job *job)
@@ -75,15 +72,12 @@ void pace_batch(struct job *job)
 	if (job->latency.draining)
 		job->latency.due = 0;
 	if (job->pausing)
-		job->wanted = PAUSE;
-	else if (job->idle_count <= job->spare)
-		job->wanted = wanted_when_full(job);
-	else
-		job->wanted = job->spare + 1;
+		return;
+	job->wanted = job->idle_count <= job->spare ? wanted_when_full(job) : job->spare + 1;
 }
 
-/* As in fio, it begins when everything in flight has completed. */
-void pace_pause(struct job *job, uint64_t now)
+/* As in fio, a pause begins when everything in flight has completed. */
+static void pause(struct job *job, uint64_t now)
 {
 	struct timespec nap = {0};
 	uint64_t left;
@@ -94,7 +88,7 @@ void pace_pause(struct job *job, uint64_t now)
 		job->pause_end = now + job->options->thinktime;
 	if (now >= job->pause_end) {
 		job->pausing = false;
-		job->wanted = job->spare + 1;
+		pace_depth(job, job->latency.depth, false);
 		return;
 	}
 	left = job->pause_end - now;
@@ -104,11 +98,19 @@ void pace_pause(struct job *job, uint64_t now)
 	nanosleep(&nap, NULL);
 }
 
+bool pace_check(struct job *job, uint64_t now)
+{
+	if (job->pausing)
+		pause(job, now);
+	return now >= job->latency.due && latency_window(job, now);
+}
+
 void pace_depth(struct job *job, uint32_t depth, bool drain)
 {
 	uint32_t all = (uint32_t)job->options->iodepth;
 
+	if (job->pausing)
+		return;
 	job->spare = all - depth;
-	if (!job->pausing)
-		job->wanted = drain ? all : job->spare + 1;
+	job->wanted = drain ? all : job->spare + 1;
 }

@@ -23,8 +23,14 @@ void pace_started(struct job *job, const struct io *io);
 /* Sets how many slots have to be idle before the next batch, after one; only if job.paced. */
 void pace_batch(struct job *job);
 
-/* Ends a pause if it is time; only if job.pausing. May sleep some milliseconds. */
-void pace_pause(struct job *job, uint64_t now);
+/*
+ * pace_check - End a pause, or a window of latency_target, if it is time; only if job.paced
+ *
+ * During a pause it may sleep some milliseconds.
+ *
+ * Return: as latency_window().
+ */
+bool pace_check(struct job *job, uint64_t now);
 
 /*
  * pace_depth - Change how many requests are in flight at most

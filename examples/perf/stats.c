@@ -17,17 +17,6 @@ uint64_t clock_now(void)
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-void moments_add(struct moments *moments, uint64_t ns)
-{
-	if (!moments->count || ns < moments->min)
-		moments->min = ns;
-	if (ns > moments->max)
-		moments->max = ns;
-	moments->count++;
-	moments->sum += (double)ns;
-	moments->squares += (double)ns * (double)ns;
-}
-
 double moments_mean(const struct moments *moments)
 {
 	return moments->count ? moments->sum / (double)moments->count : 0;

@@ -82,8 +82,20 @@ struct stats {
 /* Return: nanoseconds of the monotonic clock. */
 uint64_t clock_now(void);
 
-/* Adds a time. */
-void moments_add(struct moments *moments, uint64_t ns);
+/* Adds a time. Here, because each request adds three. */
+static inline void moments_add(struct moments *moments, uint64_t ns)
+{
+	/* Converting a signed number takes one instruction, an unsigned one five and a branch. */
+	double value = (double)(int64_t)ns;
+
+	if (!moments->count || ns < moments->min)
+		moments->min = ns;
+	if (ns > moments->max)
+		moments->max = ns;
+	moments->count++;
+	moments->sum += value;
+	moments->squares += value * value;
+}
 
 /* Return: the mean, 0 if empty. */
 double moments_mean(const struct moments *moments);

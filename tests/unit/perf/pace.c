@@ -90,16 +90,19 @@ static void test_thinktime(void **state)
 	assert_false(job.pausing);
 	pace_started(&job, &read_io);
 	assert_true(job.pausing);
-	assert_true(wanted(14) > 16);
+	wanted(14);
+	/* No slot may be used. */
+	assert_int_equal(job.spare, 16);
 	/* It begins when all have completed. */
 	job.idle_count = 15;
-	pace_pause(&job, 10 * MS);
+	pace_check(&job, 10 * MS);
 	job.idle_count = 16;
-	pace_pause(&job, 20 * MS);
-	pace_pause(&job, 23 * MS - 1);
+	pace_check(&job, 20 * MS);
+	pace_check(&job, 23 * MS - 1);
 	assert_true(job.pausing);
-	pace_pause(&job, 23 * MS);
+	pace_check(&job, 23 * MS);
 	assert_false(job.pausing);
+	assert_int_equal(job.spare, 0);
 	assert_int_equal(job.wanted, 1);
 }
 
