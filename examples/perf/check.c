@@ -5,6 +5,7 @@
 #include "options.h"
 
 #include <errno.h>
+#include <stdbool.h>
 
 #include "skew.h"
 
@@ -45,9 +46,13 @@ static int check_cpus(const struct job_options *job)
 	return ret ? -EINVAL : 0;
 }
 
-static int check_output(const struct job_options *job)
+static int check_output(const struct job_options *job, const struct run_options *run)
 {
+	bool logs = job->write_bw_log[0] || job->write_iops_log[0] || job->write_lat_log[0];
 	double percentiles[MOST_PERCENTILES + 1];
+
+	if (run->plot[0] && logs && !job->log_avg_msec)
+		return bad(job, "with plot, logs need log_avg_msec");
 
 	if (percentiles_parse(job->percentile_list, percentiles))
 		return bad(job, "percentile_list: expected up to 20 numbers above 0 and up to 100, "
@@ -55,7 +60,7 @@ static int check_output(const struct job_options *job)
 	return 0;
 }
 
-static int check_job(const struct job_options *job)
+static int check_job(const struct job_options *job, const struct run_options *run)
 {
 	struct skew skew;
 
@@ -82,7 +87,7 @@ static int check_job(const struct job_options *job)
 			   "random_distribution: expected random, zipf:THETA with a THETA above 0 "
 			   "and not 1, or pareto:POWER with a POWER between 0 and 1; both may be "
 			   "followed by :CENTER, 0 to 1");
-	if (check_cpus(job) || check_output(job))
+	if (check_cpus(job) || check_output(job, run))
 		return -EINVAL;
 	return check_verify(job);
 }
@@ -95,7 +100,7 @@ int settings_check(const struct settings *settings)
 	int ret;
 
 	for (i = 0; i < settings->count; i++) {
-		ret = check_job(&jobs[i]);
+		ret = check_job(&jobs[i], &settings->run);
 		if (ret)
 			return ret;
 		threads += jobs[i].numjobs;

@@ -92,7 +92,7 @@ static bool start_one(struct job *job, uint64_t now)
 
 static bool may_start(const struct job *job)
 {
-	return !job->ending && !job->exhausted && job->idle_count > job->spare;
+	return !job->ending && !job->exhausted && job->idle_count > job->unused;
 }
 
 static void start_batch(struct job *job)

@@ -89,7 +89,7 @@ struct job {
 	uint64_t writes_since_flush;
 	uint64_t began;     /* start of this phase, the ramp excluded */
 	uint32_t wanted;    /* how many slots have to be idle before requests are started: pace.h */
-	uint32_t spare;     /* slots that are not used: latency_target, and all during a pause */
+	uint32_t unused;    /* slots that are not used: latency_target, and all during a pause */
 	bool paced;         /* by the following; while it is false, @wanted doesn't change */
 	bool pausing;       /* thinktime */
 	bool watched;       /* requests count one by one, for latency_target or a log */

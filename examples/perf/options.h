@@ -108,6 +108,7 @@ struct job_options {
 /* Options for the whole run; only on the command line. */
 struct run_options {
 	char output[MAX_TEXT];
+	char plot[MAX_TEXT]; /* "": none */
 	uint64_t output_format;
 	uint64_t status_interval;
 	uint64_t eta;

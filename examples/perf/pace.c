@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Pacing. During a pause all slots are spare.
+ * Pacing. During a pause all slots are unused.
  */
 #include "pace.h"
 
 #include <string.h>
 #include <time.h>
 
-#define NAP_NS       10000000u /* a signal and a lost device are noticed after so long */
-#define LEAST_NAP_NS 100000u   /* sleeping less would take longer */
+#define MOST_SLEEP_NS  10000000u /* a signal and a lost device are noticed after so long */
+#define LEAST_SLEEP_NS 100000u   /* sleeping less would take longer */
 
 /* The idle slots that end the wait after all slots have been used. */
 static uint32_t wanted_when_full(const struct job *job)
@@ -21,14 +21,14 @@ static uint32_t wanted_when_full(const struct job *job)
 		wanted = depth - options->iodepth_low;
 	if (options->iodepth_batch_complete_min > wanted)
 		wanted = options->iodepth_batch_complete_min;
-	return job->spare + (uint32_t)(wanted < depth ? wanted : depth);
+	return job->unused + (uint32_t)(wanted < depth ? wanted : depth);
 }
 
 void pace_begin(struct job *job, bool limited, uint64_t now)
 {
 	const struct job_options *options = job->options;
 
-	job->spare = 0;
+	job->unused = 0;
 	job->wanted = 1;
 	job->pausing = false;
 	job->burst = 0;
@@ -64,7 +64,7 @@ void pace_started(struct job *job, const struct io *io)
 	job->burst = 0;
 	job->pausing = true;
 	job->pause_end = 0;
-	job->spare = (uint32_t)options->iodepth;
+	job->unused = (uint32_t)options->iodepth;
 }
 
 void pace_batch(struct job *job)
@@ -73,14 +73,14 @@ void pace_batch(struct job *job)
 		job->latency.due = 0;
 	if (job->pausing)
 		return;
-	job->wanted = job->idle_count <= job->spare ? wanted_when_full(job) : job->spare + 1;
+	job->wanted = job->idle_count <= job->unused ? wanted_when_full(job) : job->unused + 1;
 }
 
 /* As in fio, a pause begins when everything in flight has completed. */
 static void pause(struct job *job, uint64_t now)
 {
-	struct timespec nap = {0};
-	uint64_t left;
+	struct timespec span = {0};
+	uint64_t rest;
 
 	if (job->idle_count < job->options->iodepth)
 		return;
@@ -91,11 +91,11 @@ static void pause(struct job *job, uint64_t now)
 		pace_depth(job, job->latency.depth, false);
 		return;
 	}
-	left = job->pause_end - now;
-	if (left < LEAST_NAP_NS)
+	rest = job->pause_end - now;
+	if (rest < LEAST_SLEEP_NS)
 		return;
-	nap.tv_nsec = (long)(left < NAP_NS ? left - LEAST_NAP_NS / 2 : NAP_NS);
-	nanosleep(&nap, NULL);
+	span.tv_nsec = (long)(rest < MOST_SLEEP_NS ? rest - LEAST_SLEEP_NS / 2 : MOST_SLEEP_NS);
+	nanosleep(&span, NULL);
 }
 
 bool pace_check(struct job *job, uint64_t now)
@@ -111,6 +111,6 @@ void pace_depth(struct job *job, uint32_t depth, bool drain)
 
 	if (job->pausing)
 		return;
-	job->spare = all - depth;
-	job->wanted = drain ? all : job->spare + 1;
+	job->unused = all - depth;
+	job->wanted = drain ? all : job->unused + 1;
 }

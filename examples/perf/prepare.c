@@ -112,13 +112,14 @@ static int allocate_buffers(struct job *job)
 	return 0;
 }
 
-static void begin_series(struct job *job)
+/* @plot: intervals are needed for it. */
+static void begin_series(struct job *job, bool plot)
 {
 	const struct job_options *options = job->options;
 
-	job->series.keeps =
-		options->write_bw_log[0] || options->write_iops_log[0] || options->write_lat_log[0];
-	job->series.each = job->series.keeps && !options->log_avg_msec;
+	job->series.keeps = plot || options->write_bw_log[0] || options->write_iops_log[0] ||
+			    options->write_lat_log[0];
+	job->series.each = !plot && job->series.keeps && !options->log_avg_msec;
 	job->series.interval = options->log_avg_msec ? options->log_avg_msec * 1000000 : SAMPLE_NS;
 }
 
@@ -136,7 +137,6 @@ static int take_tables(struct job *job)
 	for (i = 0; i < depth; i++)
 		job->idle[i] = depth - 1 - i;
 	job->idle_count = job->latency.depth = depth;
-	begin_series(job);
 	if (!job->options->verify)
 		return 0;
 	/* Pages are allocated when touched, so a large disk costs only for what is written. */
@@ -163,6 +163,7 @@ int list_prepare(struct job_list *list, struct settings *settings)
 	for (i = 0; !ret && i < list->count; i++) {
 		struct job *job = list->jobs[i];
 
+		begin_series(job, settings->run.plot[0]);
 		ret = take_tables(job);
 		ret = ret ? ret : allocate_buffers(job);
 		if (!ret)

@@ -16,6 +16,7 @@ struct result {
 	struct stats stats;
 	unsigned group;
 	unsigned threads;
+	struct job *const *jobs; /* so many */
 	uint32_t block_size;
 	int error;                                /* 0, or of the first thread that failed */
 	const char *error_text;                   /* its text */
@@ -73,6 +74,14 @@ int report_write(FILE *out, uint64_t format, const struct job_list *list, struct
  * Return: 0, or a negative errno with a message on stderr.
  */
 int logs_write(const struct job_list *list);
+
+/*
+ * plot_write - Draw the results as an SVG picture
+ * @list: threads that have ended, with their series
+ *
+ * Return: 0, or a negative errno with a message on stderr.
+ */
+int plot_write(const char *path, const struct job_list *list, struct run *run);
 
 /*
  * progress_show - Print the progress line

@@ -32,13 +32,15 @@ static bool is_same_entry(const struct results *results, const struct job *job)
 	       last->group == job->group;
 }
 
-static void add_job(struct results *results, struct job *job, struct run *run)
+static void add_job(struct results *results, struct job *const *at, struct run *run)
 {
+	struct job *job = *at;
 	struct result *result;
 
 	if (!is_same_entry(results, job)) {
 		result = &results->entry[results->count++];
 		result->options = job->options;
+		result->jobs = at;
 		result->group = job->group;
 		result->block_size = job->info.block_size;
 		percentiles_parse(job->options->percentile_list, result->percentiles);
@@ -67,7 +69,7 @@ int results_gather(struct results *results, const struct job_list *list, struct 
 	pthread_mutex_lock(&run->lock);
 	for (i = 0; i < list->count; i++) {
 		if (list->jobs[i]->started)
-			add_job(results, list->jobs[i], run);
+			add_job(results, &list->jobs[i], run);
 	}
 	pthread_mutex_unlock(&run->lock);
 	return 0;

@@ -27,8 +27,8 @@ struct skew {
 
 /*
  * skew_parse - Parse a distribution
- * @text: "random", "zipf:THETA", "zipf:THETA:CENTER", "pareto:POWER" or "pareto:POWER:CENTER"; "" is
- *	"random"
+ * @text: "random", "zipf:THETA", "zipf:THETA:CENTER", "pareto:POWER" or "pareto:POWER:CENTER"; ""
+ *	is "random"
  * @skew: receives it
  *
  * Return: 0, or -EINVAL.

@@ -159,6 +159,8 @@ const struct perf_option perf_options[] = {
 	{"output-format", NULL, OPTION_WORDS, RUN(output_format), .initial = FORMAT_NORMAL,
 	 .words = format_words, .values = "normal|json|json+|normal,json",
 	 .help = "format of the results"},
+	{"plot", NULL, OPTION_TEXT, RUN(plot), .values = "FILE.svg",
+	 .help = "draw rates over time, and latencies by percentile"},
 	{"status-interval", NULL, OPTION_TIME, RUN(status_interval), .max = 1000000 * SECOND,
 	 .values = TIME_VALUES, .help = "print full results at this interval"},
 	{"eta", NULL, OPTION_WORD, RUN(eta), .words = eta_words, .values = "auto|never|always",

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import unittest
+import xml.etree.ElementTree
 
 from rig import LIMIT, ToolTest
 
@@ -198,6 +199,29 @@ class PerfFio(ToolTest):
         self.assertFalse(os.path.exists(self.path("w_iops.1.log")))
         out = self.program_of_fio("fio2gnuplot", "-b", "-p", "w_bw.*.log", "-d", ".")
         self.assertIn("2 files", out)
+
+    def test_plot(self):
+        """An SVG picture with a line for each kind of requests and entry of the report."""
+        path = self.path("plot.svg")
+        self.perf("--plot=" + path, "--lun=0:1", "--time_based", "--runtime=1s", "--numjobs=2",
+                  "--log_avg_msec=50", '--name=a <&> "b"', "--rw=randrw", "--name=c",
+                  "--group_reporting")
+        tree = xml.etree.ElementTree.parse(path)
+        lines = [line.get("points").split() for line in tree.iterfind(".//{*}polyline")]
+        # Rates: two kinds of two threads, and two grouped threads; latencies: four and one.
+        self.assertEqual(len(lines), 6 + 5)
+        for points in lines:
+            self.assertGreater(len(points), 1)
+            for point in points:
+                x, y = (float(part) for part in point.split(","))
+                self.assertTrue(79 < x < 841 and 39 < y < 681, point)
+        text = [element.text for element in tree.iterfind(".//{*}text")]
+        self.assertEqual(text[-5:], ['a <&> "b", read', 'a <&> "b", write'] * 2 + ["c, read"])
+        self.assertIn("99.999", text)
+        message = self.refused("perf", "--address=" + self.address, "--plot=/nowhere/x", status=1)
+        self.assertRegex(message, "^vscsi-perf: writing /nowhere/x: No such file")
+        self.assertIn("log_avg_msec", self.refused("perf", "--address=x", "--plot=x",
+                                                   "--write_bw_log=x"))
 
     def test_a_log_that_can_not_be_written(self):
         message = self.refused("perf", "--address=" + self.address, "--number_ios=1",

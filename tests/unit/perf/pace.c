@@ -92,7 +92,7 @@ static void test_thinktime(void **state)
 	assert_true(job.pausing);
 	wanted(14);
 	/* No slot may be used. */
-	assert_int_equal(job.spare, 16);
+	assert_int_equal(job.unused, 16);
 	/* It begins when all have completed. */
 	job.idle_count = 15;
 	pace_check(&job, 10 * MS);
@@ -102,7 +102,7 @@ static void test_thinktime(void **state)
 	assert_true(job.pausing);
 	pace_check(&job, 23 * MS);
 	assert_false(job.pausing);
-	assert_int_equal(job.spare, 0);
+	assert_int_equal(job.unused, 0);
 	assert_int_equal(job.wanted, 1);
 }
 
@@ -116,7 +116,7 @@ static uint32_t search(uint32_t best)
 	options.latency_window = 10 * MS;
 	pace_begin(&job, true, now);
 	for (windows = 0; windows < 50 && !job.ending; windows++) {
-		wanted(job.spare);
+		wanted(job.unused);
 		if (now >= job.latency.due)
 			latency_window(&job, now);
 		job.stats.dir[DIR_READ].ios += 100;
@@ -132,7 +132,7 @@ static uint32_t search(uint32_t best)
 	/* The results are of the last window. */
 	assert_int_equal(found, best || options.latency_percentile != ALL_PERCENT);
 	assert_int_equal(job.stats.dir[DIR_READ].ios, found ? 100 : job.stats.dir[DIR_READ].ios);
-	assert_int_equal(16 - job.spare, job.latency.depth);
+	assert_int_equal(16 - job.unused, job.latency.depth);
 	return job.latency.depth;
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Skewed distributions, compared with what fio did with
- *	fio --name=x --ioengine=null --size=1g --rw=randread --random_distribution=... --write_lat_log=x
- *	--log_offset=1
+ *	fio --name=x --ioengine=null --size=1g --rw=randread --random_distribution=...
+ *	--write_lat_log=x --log_offset=1
  */
 #include <errno.h>
 #include <stdlib.h>
