@@ -34,7 +34,7 @@ void job_fail(struct job *job, int error, const char *format, ...)
 
 static uint64_t io_bytes(const struct job *job, const struct io *io)
 {
-	return io->dir == DIR_SYNC ? 0 : (uint64_t)job->blocks * job->info.block_size;
+	return (uint64_t)io->length * job->blocks * job->info.block_size;
 }
 
 /* The most specific cause: sense data, response or SCSI status; NULL if there is none. */
@@ -63,8 +63,9 @@ static bool io_failed(struct job *job, const struct io *io, const struct vscsi_c
 		dir->errors++;
 		job_fail(job, done->result,
 			 "%s of %u blocks at block %" PRIu64 " of %u:%u: %s%s%s%s",
-			 dir_words[io->dir], job->blocks, lba, job->info.target, job->info.lun,
-			 strerror(-done->result), why ? " (" : "", why ? why : "", why ? ")" : "");
+			 dir_words[io->dir], io->length * job->blocks, lba, job->info.target,
+			 job->info.lun, strerror(-done->result), why ? " (" : "", why ? why : "",
+			 why ? ")" : "");
 		return true;
 	}
 	/* GOOD with a residual: data was lost. */
@@ -73,8 +74,8 @@ static bool io_failed(struct job *job, const struct io *io, const struct vscsi_c
 		job_fail(job, -EBADMSG,
 			 "%s of %u blocks at block %" PRIu64
 			 " of %u:%u transferred %u bytes less than requested",
-			 dir_words[io->dir], job->blocks, lba, job->info.target, job->info.lun,
-			 done->residual);
+			 dir_words[io->dir], io->length * job->blocks, lba, job->info.target,
+			 job->info.lun, done->residual);
 		return true;
 	}
 	return false;

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 
 #include "skew.h"
+#include "split.h"
 
 static int bad(const struct job_options *job, const char *what)
 {
@@ -21,6 +22,8 @@ static int check_verify(const struct job_options *job)
 		return bad(job, "verify_only needs verify=crc32c or verify=compare");
 	if (!job->verify)
 		return 0;
+	if (job->bssplit[0])
+		return bad(job, "verify needs requests of one size; omit bssplit");
 	if (!(job->rw & RW_WRITE))
 		return bad(job, "verify checks what the job itself wrote; use rw=write, "
 				"randwrite, rw or randrw");
@@ -62,6 +65,7 @@ static int check_output(const struct job_options *job, const struct run_options 
 
 static int check_job(const struct job_options *job, const struct run_options *run)
 {
+	struct split split;
 	struct skew skew;
 
 	if (!job->address[0])
@@ -82,6 +86,10 @@ static int check_job(const struct job_options *job, const struct run_options *ru
 		return bad(job, "latency_target needs a latency_window, such as 500ms");
 	if (job->rate && job->rate_iops)
 		return bad(job, "give either rate or rate_iops");
+	if (split_parse(job->bssplit, &split))
+		return bad(job,
+			   "bssplit: expected BYTES/PERCENT:BYTES/PERCENT... of up to 64 sizes, "
+			   "which are multiples of the smallest one, and up to 100 percent");
 	if (skew_parse(job->random_distribution, &skew))
 		return bad(job,
 			   "random_distribution: expected random, zipf:THETA with a THETA above 0 "

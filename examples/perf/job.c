@@ -32,13 +32,14 @@ static uint32_t counted(uint32_t number)
 static int prepare(struct job *job, const struct io *io, void *buf, uint32_t number)
 {
 	uint64_t lba = job->first_lba + io->piece * job->blocks;
-	struct vscsi_range range = {.lba = lba, .blocks = job->blocks};
+	uint32_t blocks = io->length * job->blocks;
+	struct vscsi_range range = {.lba = lba, .blocks = blocks};
 
 	switch (io->dir) {
 	case DIR_READ:
-		return vscsi_read(job->queue, job->lun, buf, lba, job->blocks, 0, number);
+		return vscsi_read(job->queue, job->lun, buf, lba, blocks, 0, number);
 	case DIR_WRITE:
-		return vscsi_write(job->queue, job->lun, buf, lba, job->blocks, 0, number);
+		return vscsi_write(job->queue, job->lun, buf, lba, blocks, 0, number);
 	case DIR_TRIM:
 		return vscsi_unmap(job->queue, job->lun, &range, 1, number);
 	default:
@@ -66,7 +67,7 @@ static bool start_one(struct job *job, uint64_t now)
 		verify_fill(&job->verifier, slot->buf, job->first_lba + io->piece * job->blocks,
 			    job->blocks, io->generation);
 	else if (io->dir == DIR_WRITE && job->options->refill_buffers)
-		random_fill(&job->contents, slot->buf, job->options->bs);
+		random_fill(&job->contents, slot->buf, io->length * job->options->bs);
 	ret = prepare(job, io, slot->buf, number);
 	/* The ring is full, or the disk's limit is reached, to which other threads count too. */
 	if (ret == -EAGAIN)
@@ -193,7 +194,7 @@ static void run_phase(struct job *job, int (*source)(struct job *job, struct io 
 
 	job->source = source;
 	job->have_ahead = job->exhausted = job->ending = false;
-	job->issued = 0;
+	job->issued = job->requests = 0;
 	pace_begin(job, source == workload_next, now);
 	for (;;) {
 		start_batch(job);

@@ -18,6 +18,7 @@
 #include "pattern.h"
 #include "series.h"
 #include "skew.h"
+#include "split.h"
 #include "stats.h"
 #include "verify.h"
 
@@ -27,7 +28,8 @@
 /* A request without a buffer. */
 struct io {
 	unsigned dir;        /* DIR_* */
-	uint64_t piece;      /* index in the region, in units of job_options.bs */
+	uint32_t length;     /* in units of job_options.bs; 1 without bssplit, 0 for a flush */
+	uint64_t piece;      /* index in the region, in the same units */
 	uint32_t generation; /* written, or expected by a read; 0: not verified */
 };
 
@@ -81,11 +83,14 @@ struct job {
 	bool ending;    /* start no more requests */
 	bool counting;  /* the ramp is over */
 	struct pattern order[DIR_COUNT];
+	struct split split;
 	struct skew skew; /* for random_distribution, instead of @order */
 	uint64_t dice;
 	uint64_t contents; /* random, of what is written without verification */
-	uint64_t issued;
+	uint64_t issued;   /* pieces, and how many to issue */
 	uint64_t limit;
+	uint64_t requests; /* the same for number_ios */
+	uint64_t request_limit;
 	uint64_t writes_since_flush;
 	uint64_t began;     /* start of this phase, the ramp excluded */
 	uint32_t wanted;    /* how many slots have to be idle before requests are started: pace.h */
@@ -151,6 +156,12 @@ void job_fail(struct job *job, int error, const char *format, ...)
  * Checks result, residual and, with verify, the data; updates the statistics; frees the slot.
  */
 void job_account(struct job *job, const struct vscsi_completion *done, uint64_t now);
+
+/* Return: bytes of the largest request. */
+static inline uint64_t job_largest(const struct job *job)
+{
+	return job->split.count[0] ? split_largest(&job->split) : job->options->bs;
+}
 
 /* Restarts the statistics. */
 void job_count_from(struct job *job, uint64_t now);

@@ -35,6 +35,7 @@
 /* Limits. */
 #define MAX_JOBS         256
 #define MAX_NAME         64
+#define MOST_REQUEST     (1u << 30) /* bytes */
 #define MAX_TEXT         512
 #define MOST_PERCENTILES 20
 
@@ -98,8 +99,9 @@ struct job_options {
 	uint64_t stonewall;
 	char cpus_allowed[MAX_TEXT];        /* "": any; cpus_parse() */
 	char random_distribution[MAX_TEXT]; /* "": random; skew_parse() */
-	char percentile_list[MAX_TEXT];     /* "": the default; percentiles_parse() */
-	char write_bw_log[MAX_TEXT];        /* prefixes of log files; "": none */
+	char bssplit[MAX_TEXT]; /* "": none; then bs becomes the smallest size: split_parse() */
+	char percentile_list[MAX_TEXT]; /* "": the default; percentiles_parse() */
+	char write_bw_log[MAX_TEXT];    /* prefixes of log files; "": none */
 	char write_lat_log[MAX_TEXT];
 	char write_iops_log[MAX_TEXT];
 	uint64_t log_avg_msec; /* 0: an entry for each request */
@@ -230,6 +232,14 @@ int option_set(struct job_options *job, struct run_options *run, const char *whe
  * Return: 0, or -EINVAL; the caller prints the error.
  */
 int option_parse(const struct perf_option *option, const char *text, uint64_t *value);
+
+/*
+ * size_parse - Parse a number of bytes
+ * @text: with an optional k, m, g, t, p
+ *
+ * Return: 0, or -EINVAL.
+ */
+int size_parse(const char *text, uint64_t *value);
 
 /*
  * cpus_parse - Parse a list of CPUs

@@ -58,7 +58,7 @@ void pace_started(struct job *job, const struct io *io)
 
 	if (io->dir == DIR_SYNC)
 		return;
-	job->sent[io->dir] += options->bs;
+	job->sent[io->dir] += io->length * options->bs;
 	if (!options->thinktime || ++job->burst < options->thinktime_blocks)
 		return;
 	job->burst = 0;

@@ -103,3 +103,9 @@ uint64_t pattern_next(struct pattern *pattern)
 	pattern->done++;
 	return position;
 }
+
+void pattern_skip(struct pattern *pattern, uint64_t positions)
+{
+	if (pattern->order == PATTERN_SEQUENTIAL)
+		pattern->done += positions;
+}

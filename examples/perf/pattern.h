@@ -56,6 +56,9 @@ uint64_t pattern_permute(uint64_t number, uint64_t count);
  */
 void pattern_init(struct pattern *pattern, uint64_t count, enum pattern_order order, uint64_t seed);
 
+/* Of a sequential order, skips positions of this round. */
+void pattern_skip(struct pattern *pattern, uint64_t positions);
+
 /* Return: the next position, 0 to count - 1. After the last, a new round starts, shuffled again. */
 uint64_t pattern_next(struct pattern *pattern);
 

@@ -35,12 +35,21 @@ static int add_job(struct job_list *list, const struct job_options *options, uns
 		return -ENOMEM;
 	}
 	job->options = options;
+	split_parse(options->bssplit, &job->split);
 	job->group = group;
 	job->clone = clone;
 	/* Hashed, so that the orders of different threads are unrelated. */
 	job->seed = random_next(&seed);
 	list->jobs[list->count++] = job;
 	return 0;
+}
+
+static uint64_t smallest_size(const struct job_options *options)
+{
+	struct split split;
+
+	split_parse(options->bssplit, &split);
+	return split_smallest(&split);
 }
 
 static int add_jobs(struct job_list *list, struct settings *settings)
@@ -55,6 +64,8 @@ static int add_jobs(struct job_list *list, struct settings *settings)
 	for (i = 0; !ret && i < settings->count; i++) {
 		struct job_options *options = &settings->jobs[i];
 
+		if (options->bssplit[0])
+			options->bs = smallest_size(options);
 		if (!options->randseed)
 			options->randseed = options->randrepeat ? REPEATED_SEED : seed;
 		group += i && options->stonewall;
@@ -91,8 +102,8 @@ static int open_unit(struct job *job)
 /* Allocates the buffers in one block, which needs the fewest segments. */
 static int allocate_buffers(struct job *job)
 {
-	size_t depth = job->options->iodepth, bytes = depth * job->options->bs;
-	size_t i;
+	size_t depth = job->options->iodepth, largest = job_largest(job);
+	size_t bytes = depth * largest, i;
 
 	if (job->options->rw & RW_TRIM)
 		return 0;
@@ -100,15 +111,15 @@ static int allocate_buffers(struct job *job)
 	if (!job->buffers) {
 		fprintf(stderr,
 			"vscsi-perf: job '%s': no DMA memory for iodepth=%zu buffers of "
-			"%" PRIu64 " bytes; reduce iodepth or bs, or reserve more with "
+			"%zu bytes; reduce iodepth or bs, or reserve more with "
 			"the address option mem=\n",
-			job->options->name, depth, job->options->bs);
+			job->options->name, depth, largest);
 		return -ENOMEM;
 	}
 	job->contents = job->seed;
 	random_fill(&job->contents, job->buffers, bytes);
 	for (i = 0; i < depth; i++)
-		job->slots[i].buf = job->buffers + i * job->options->bs;
+		job->slots[i].buf = job->buffers + i * largest;
 	return 0;
 }
 

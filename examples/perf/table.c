@@ -61,9 +61,11 @@ const struct perf_option perf_options[] = {
 	{"rw", "readwrite", OPTION_WORD, JOB(rw), .initial = RW_READ, .words = rw_words,
 	 .values = "read|write|randread|randwrite|rw|randrw|trim|randtrim",
 	 .help = "kind of requests; writing and trimming destroy data"},
-	{"bs", "blocksize", OPTION_SIZE, JOB(bs), .initial = 4096, .min = 1, .max = 1u << 30,
+	{"bs", "blocksize", OPTION_SIZE, JOB(bs), .initial = 4096, .min = 1, .max = MOST_REQUEST,
 	 .values = "BYTES(k|m|g|t|p)",
 	 .help = "bytes per request, a multiple of the disk's block size"},
+	{"bssplit", NULL, OPTION_TEXT, JOB(bssplit), .values = "BYTES/PERCENT[:...][,...]",
+	 .help = "mix of sizes per request, instead of bs"},
 	{"iodepth", NULL, OPTION_COUNT, JOB(iodepth), .initial = 1, .min = 1, .max = 16384,
 	 .values = "N", .help = "requests in flight per thread"},
 	{"iodepth_batch", "iodepth_batch_submit", OPTION_COUNT, JOB(iodepth_batch), .max = 16384,
@@ -236,7 +238,7 @@ const struct ignored_option perf_ignored[] = {
 const char perf_unsupported[] =
 	" alloc_size allow_file_create allow_mounted_write append_terse atomic aux_path ba "
 	"bandwidth_log block_error_percentiles blockalign blocksize_range "
-	"blocksize_unaligned bs_is_seq_rand bs_unaligned bsrange bssplit "
+	"blocksize_unaligned bs_is_seq_rand bs_unaligned bsrange "
 	"buffer_compress_chunk buffer_compress_percentage buffer_pattern bwavgtime cgroup "
 	"cgroup_nodelete cgroup_weight client cmdhelp comm cpuclock_test cpumask "
 	"cpus_allowed_policy crctest create_only daemonize data_placement dataplacement "

@@ -52,6 +52,11 @@ static int parse_with_unit(const struct option_word *unit, uint64_t plain, const
 	return 0;
 }
 
+int size_parse(const char *text, uint64_t *value)
+{
+	return parse_with_unit(size_units, 1, text, value);
+}
+
 /* Return: whether @text is a percentage; otherwise @value is unchanged. */
 static bool parse_percent(const char *text, uint64_t *value)
 {
@@ -112,7 +117,7 @@ static int parse_amount(const struct perf_option *option, const char *text, uint
 	if (option->kind == OPTION_SHARE && parse_percent(text, value))
 		return 0;
 	if (option->kind == OPTION_SIZE || option->kind == OPTION_SHARE)
-		ret = parse_with_unit(size_units, 1, text, value);
+		ret = size_parse(text, value);
 	else if (option->kind == OPTION_TIME)
 		ret = parse_with_unit(time_units, SECOND, text, value);
 	else if (option->kind == OPTION_USEC)

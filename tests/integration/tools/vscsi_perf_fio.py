@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """vscsi-perf and fio: results and logs that programs for fio's read, options that mean the same."""
 
+import collections
 import json
 import os
 import re
@@ -97,7 +98,7 @@ class PerfFio(ToolTest):
         self.assertAlmostEqual(sum(latencies), 100, delta=0.4)
 
     def test_rates_of_intervals(self):
-        job, = self.perf("--lun=0:1", "--time_based", "--runtime=1s", "--log_avg_msec=100")["jobs"]
+        job, = self.perf("--lun=0:1", "--time_based", "--runtime=500ms", "--log_avg_msec=50")["jobs"]
         read = job["read"]
         # Fewer where the machine is busy.
         self.assertIn(read["iops_samples"], range(1, 11))
@@ -119,10 +120,32 @@ class PerfFio(ToolTest):
             self.assertIn("percentile_list", self.refused("perf", "--address=x",
                                                           "--percentile_list=" + text))
 
+    def test_bssplit(self):
+        """The whole region once, in pieces of these sizes, as many of each as fio takes."""
+        prefix = self.path("s")
+        split = "4k/50:16k/:64k/10,8k"
+        job, = self.perf("--rw=write", "--lun=0:0", "--bssplit=" + split.split(",")[0],
+                         "--iodepth=4", "--write_lat_log=" + prefix)["jobs"]
+        self.assertEqual(job["write"]["io_bytes"], 4 << 20)
+        job, = self.perf("--rw=randrw", "--lun=0:1", "--bssplit=" + split, "--number_ios=2000",
+                         "--write_lat_log=" + prefix)["jobs"]
+        self.assertEqual(job["read"]["total_ios"] + job["write"]["total_ios"], 2000)
+        rows = self.log("s_clat.1.log")
+        sizes = collections.Counter(row[3] for row in rows if row[2] == 0)
+        self.assertEqual(set(sizes), {4096, 16384, 65536})
+        for size, percent in (4096, 50), (16384, 40), (65536, 10):
+            self.assertAlmostEqual(100 * sizes[size] / sizes.total(), percent, delta=8)
+        self.assertEqual({row[3] for row in rows if row[2] == 1}, {8192})
+        self.assertEqual(job["read"]["io_bytes"], sum(row[3] for row in rows if row[2] == 0))
+        for wrong in "4k/50:6k/50", "4k/60:8k/41", "4k:", "0/100", "4k/50,,", "4k,4k,4k,4k":
+            self.assertIn("bssplit", self.refused("perf", "--address=x", "--bssplit=" + wrong))
+        self.assertIn("bssplit", self.refused("perf", "--address=x", "--bssplit=4k/", "--rw=write",
+                                              "--verify=crc32c"))
+
     def test_thinktime(self):
         """At most so many requests between two pauses."""
-        job, = self.perf("--lun=0:1", "--iodepth=8", "--thinktime=50ms", "--thinktime_blocks=4",
-                         "--runtime=1", "--time_based")["jobs"]
+        job, = self.perf("--lun=0:1", "--iodepth=8", "--thinktime=25ms", "--thinktime_blocks=4",
+                         "--runtime=500ms", "--time_based")["jobs"]
         self.assertIn(job["read"]["total_ios"], range(4, 81, 4))
         self.assertEqual(sum(job["iodepth_level"][level] for level in ("8", "16", "32", ">=64")), 0)
         # It sleeps.
@@ -187,7 +210,7 @@ class PerfFio(ToolTest):
     def test_logs_of_intervals(self):
         """One file for each thread; fio2gnuplot averages them."""
         prefix = self.path("w")
-        jobs = self.perf("--lun=0:1", "--time_based", "--runtime=1s", "--log_avg_msec=100",
+        jobs = self.perf("--lun=0:1", "--time_based", "--runtime=500ms", "--log_avg_msec=50",
                          "--numjobs=2", "--write_bw_log=" + prefix)["jobs"]
         for number, job in enumerate(jobs, 1):
             rows = self.log(f"w_bw.{number}.log")
@@ -203,7 +226,7 @@ class PerfFio(ToolTest):
     def test_plot(self):
         """An SVG picture with a line for each kind of requests and entry of the report."""
         path = self.path("plot.svg")
-        self.perf("--plot=" + path, "--lun=0:1", "--time_based", "--runtime=1s", "--numjobs=2",
+        self.perf("--plot=" + path, "--lun=0:1", "--time_based", "--runtime=500ms", "--numjobs=2",
                   "--log_avg_msec=50", '--name=a <&> "b"', "--rw=randrw", "--name=c",
                   "--group_reporting")
         tree = xml.etree.ElementTree.parse(path)

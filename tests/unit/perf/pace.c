@@ -11,7 +11,7 @@
 
 static struct job_options options;
 static struct job job;
-static const struct io read_io = {.dir = DIR_READ}, flush_io = {.dir = DIR_SYNC};
+static const struct io read_io = {.dir = DIR_READ, .length = 1}, flush_io = {.dir = DIR_SYNC};
 
 static int begin(void **state)
 {
