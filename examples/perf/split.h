@@ -19,8 +19,8 @@ struct split {
 
 /*
  * split_parse - Parse a mix
- * @text: "SIZE/PERCENT:SIZE/PERCENT..."; sizes without a percentage share the rest evenly. Up to two
- *	more mixes may follow after commas, of writes and of trims; otherwise these have the one
+ * @text: "SIZE/PERCENT:SIZE/PERCENT..."; sizes without a percentage share the rest evenly. Up to
+ *	two more mixes may follow after commas, of writes and of trims; otherwise these have the one
  *	before. "": no mix
  * @split: receives it
  *
