@@ -230,10 +230,7 @@ static unsigned depth_level(uint32_t number)
 /* ... and of the number of requests at once, which end at it. */
 static unsigned batch_level(uint32_t number)
 {
-	if (number <= 4)
-		return number > 0;
-	return depth_level(number - 1) < DEPTH_LEVELS - 1 ? depth_level(number - 1)
-							  : DEPTH_LEVELS - 1;
+	return number <= 4 ? number > 0 : depth_level(number - 1);
 }
 
 static struct json_object *depths_object(const uint64_t *counts, unsigned (*level)(uint32_t),

@@ -69,8 +69,7 @@ int logs_write(const struct job_list *list)
 		for (k = 0; k < sizeof(log_files) / sizeof(log_files[0]); k++) {
 			const char *prefix = (const char *)job->options + log_files[k].option;
 
-			if (job->started && prefix[0] &&
-			    write_file(&log_files[k], &job->series, prefix, i + 1))
+			if (prefix[0] && write_file(&log_files[k], &job->series, prefix, i + 1))
 				ret = -EIO;
 		}
 		if (job->series.no_memory)

@@ -69,7 +69,7 @@ int report_json(FILE *out, const struct results *results);
 int report_write(FILE *out, uint64_t format, const struct job_list *list, struct run *run);
 
 /*
- * logs_write - Write the log files of all threads that were started
+ * logs_write - Write the log files of all threads
  *
  * Return: 0, or a negative errno with a message on stderr.
  */

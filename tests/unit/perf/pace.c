@@ -125,6 +125,7 @@ static uint32_t search(uint32_t best)
 		now += 10 * MS;
 		if (now >= job.latency.due && latency_window(&job, now)) {
 			memset(&job.stats, 0, sizeof(job.stats));
+			assert_int_equal(job.latency.ios, 0);
 			found++;
 		}
 	}
