@@ -43,14 +43,13 @@ static double place_y(const struct frame *frame, double y)
 	       (y - frame->y_begin) / (frame->y_end - frame->y_begin) * HEIGHT;
 }
 
-static void mark_x(const struct frame *frame, double x, const char *format, double value)
+static void mark_x(const struct frame *frame, double x, double value)
 {
 	fprintf(frame->out,
 		"<path d=\"M%.1f %.1fv%d\" stroke=\"#ddd\"/>"
-		"<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">",
-		place_x(frame, x), frame->top, HEIGHT, place_x(frame, x), frame->top + HEIGHT + 16);
-	fprintf(frame->out, format, value);
-	fputs("</text>\n", frame->out);
+		"<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">%.6g</text>\n",
+		place_x(frame, x), frame->top, HEIGHT, place_x(frame, x), frame->top + HEIGHT + 16,
+		value);
 }
 
 static void mark_y(const struct frame *frame, double y, const char *label)
@@ -197,7 +196,7 @@ static void draw_axes(const struct frame *rates, const struct frame *latencies)
 
 	title(rates, "Requests per second", "seconds");
 	for (value = 0; value <= rates->x_end; value += step)
-		mark_x(rates, value, "%g", value);
+		mark_x(rates, value, value);
 	step = step_for(rates->y_end);
 	for (value = 0; value <= rates->y_end; value += step) {
 		snprintf(label, sizeof(label), "%.0f", value);
@@ -205,7 +204,7 @@ static void draw_axes(const struct frame *rates, const struct frame *latencies)
 	}
 	title(latencies, "Latency (clat)", "percentile");
 	for (value = 0; value <= NINES; value++)
-		mark_x(latencies, value, "%.6g", 100 * (1 - pow(10, -value)));
+		mark_x(latencies, value, 100 * (1 - pow(10, -value)));
 	for (value = latencies->y_begin; value <= latencies->y_end && value < 12; value++)
 		mark_y(latencies, value, times[(unsigned)value]);
 }
