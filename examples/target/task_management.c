@@ -17,6 +17,7 @@
 static void reset_unit(struct lun *lun, uint16_t code)
 {
 	lun->stopped = false;
+	lun->write_through = false;
 	lun_attention(lun, code);
 }
 

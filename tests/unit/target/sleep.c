@@ -189,7 +189,7 @@ static void start(uint16_t num, bool tables)
 	memcpy(t.shared->header, header, sizeof(header));
 	/* The session is open, but this end of the socket only keeps it so. */
 	assert_int_equal(session_open(s, eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)), 0);
-	lun_take_attention(lun);
+	lun_take_attention(lun, 0);
 	assert_int_equal(memory_add(&s->memory, 0, 0, sizeof(*t.shared), 0, t.memory), 0);
 	t.ring = &s->rings[RING_REQUEST];
 	t.ring->ops = &ring_packed_ops;
