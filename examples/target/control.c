@@ -16,6 +16,7 @@
 #include "../../src/util/bits.h"
 #include "crash.h"
 #include "error.h"
+#include "event.h"
 
 #define ANSWER_MAX 1024
 
@@ -41,7 +42,7 @@ static int address(const char *text, uint8_t *target, uint16_t *number, const ch
 /* The other units of the target report the change too (SPC-4, REPORT LUNS). */
 static void luns_changed(struct device *d, uint32_t reason, uint8_t target, uint16_t number)
 {
-	event_post(&d->events, VIRTIO_SCSI_T_TRANSPORT_RESET, reason, target, number);
+	event_post(d, VIRTIO_SCSI_T_TRANSPORT_RESET, reason, target, number);
 	target_attention(&d->luns, target, UA_LUNS_CHANGED, lun_find(&d->luns, target, number));
 }
 
@@ -94,7 +95,7 @@ static int run_resize(struct device *d, const char *arg, char *answer)
 		rc = lun_resize(&d->luns, target, number, size);
 	/* ASC in the low byte, ASCQ in the next: 2Ah/09h (virtio 1.4, 5.6.6.3). */
 	if (!rc)
-		event_post(&d->events, VIRTIO_SCSI_T_PARAM_CHANGE, 0x092a, target, number);
+		event_post(d, VIRTIO_SCSI_T_PARAM_CHANGE, 0x092a, target, number);
 	return rc;
 }
 
@@ -294,7 +295,7 @@ int control_open(struct control *c, struct device *d, const char *path)
 		c->clients[i].watch = (struct watch){-1, on_client_ready, &c->clients[i]};
 		c->clients[i].device = d;
 	}
-	return path ? listener_open(&c->listener, &d->loop, path) : 0;
+	return path ? listener_open(&c->listener, &d->loop, path, NULL) : 0;
 }
 
 void control_close(struct control *c)

@@ -5,10 +5,11 @@
 #ifndef TARGET_DEVICE_H
 #define TARGET_DEVICE_H
 
-#include "event.h"
 #include "loop.h"
 #include "lun.h"
 #include "options.h"
+
+struct session;
 
 /* Counters since the start of the process; the control command "stat" prints them. */
 struct counters {
@@ -27,14 +28,15 @@ struct counters {
 };
 
 /*
- * There is one device and one thread that uses it. The state of a client, including its rings, is
- * in struct session.
+ * There is one device and one thread that uses it. The state of a client, including its rings and
+ * unit attentions not yet sent, is in struct session.
  */
 struct device {
 	struct options options; /* constant after the start */
 	struct loop loop;
 	struct lun_table luns;    /* changed by command line and control socket */
-	struct event_list events; /* for the connected client; empty for a new one */
+	struct session *sessions[NEXUSES]; /* NULL: this nexus has had no client yet */
+	struct session *serving;           /* the session whose memory is accessed, see fault.h */
 	struct counters counters;
 	bool stop; /* set by a signal */
 };

@@ -55,11 +55,6 @@ void loop_remove(struct loop *l, struct watch *w)
 	w->fd = -1;
 }
 
-void loop_pause(struct loop *l, struct watch *w)
-{
-	epoll_ctl(l->epoll_fd, EPOLL_CTL_DEL, w->fd, NULL);
-}
-
 void loop_wait(struct loop *l, int timeout_ms)
 {
 	struct epoll_event ev;

@@ -39,9 +39,6 @@ void loop_change(struct loop *l, struct watch *w, uint32_t events);
 /* loop_remove - stop watching and close the descriptor. Does nothing if it is not watched. */
 void loop_remove(struct loop *l, struct watch *w);
 
-/* loop_pause - stop watching without closing the descriptor, which stays in @w->fd. */
-void loop_pause(struct loop *l, struct watch *w);
-
 /* loop_wait - handle at most one event. @timeout_ms: 0 polls, -1 waits without a limit. */
 void loop_wait(struct loop *l, int timeout_ms);
 

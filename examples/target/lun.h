@@ -13,7 +13,8 @@
 #define MAX_TARGETS 256 /* one byte in the LUN field (virtio 1.4, 5.6.6.1) */
 #define MAX_LUN_NUMBER \
 	16383        /* 14 bits of single-level addressing (SAM-5, "Single level LUN structure") */
-#define ATTENTIONS 8 /* pending unit attentions per unit */
+#define ATTENTIONS 8 /* pending unit attentions per unit and client */
+#define NEXUSES    64 /* clients at once: each is an I_T nexus of its own (SAM-5) */
 #define SERIAL_MAX 32
 
 /* Additional sense code and qualifier as one number: 0x2A09 is 2Ah/09h. */
@@ -39,6 +40,12 @@ struct lun_spec {
 	uint64_t naa;                /* 0: derived from the serial number */
 };
 
+/* Pending unit attentions of one nexus, oldest first. */
+struct attentions {
+	uint16_t codes[ATTENTIONS];
+	unsigned int count;
+};
+
 struct lun {
 	struct lun *next; /* the next higher number in the same target */
 	uint8_t target;
@@ -51,8 +58,7 @@ struct lun {
 	char serial[SERIAL_MAX + 1];
 	uint64_t naa; /* NAA identifier */
 	struct store *store;
-	uint16_t attentions[ATTENTIONS]; /* pending, oldest first */
-	unsigned int attention_count;
+	struct attentions attentions[NEXUSES];
 };
 
 struct lun_table {
@@ -98,21 +104,24 @@ struct lun *lun_find(const struct lun_table *t, uint8_t target, uint16_t number)
 void lun_table_close(struct lun_table *t);
 
 /*
- * lun_attention - establish a unit attention (SAM-5), unless the same one is pending already. A
- * power-on or reset replaces all others.
+ * nexus_attention - establish a unit attention for one client (SAM-5), unless the same one is
+ * pending already. A power-on or reset replaces all others.
  */
+void nexus_attention(struct lun *lun, unsigned int nexus, uint16_t code);
+
+/* lun_attention - the same for every client. */
 void lun_attention(struct lun *lun, uint16_t code);
 
 /* target_attention - the same for all units of a target except @except, which may be NULL. */
 void target_attention(struct lun_table *t, uint8_t target, uint16_t code, const struct lun *except);
 
-/* lun_take_attention - remove and return the oldest pending unit attention; 0 if there is none. */
-uint16_t lun_take_attention(struct lun *lun);
+/* lun_take_attention - remove and return a client's oldest unit attention; 0 if there is none. */
+uint16_t lun_take_attention(struct lun *lun, unsigned int nexus);
 
-/* lun_forget_attention - remove a pending unit attention, if it is there. */
-void lun_forget_attention(struct lun *lun, uint16_t code);
+/* lun_forget_attention - remove a client's unit attention, if it is pending. */
+void lun_forget_attention(struct lun *lun, unsigned int nexus, uint16_t code);
 
-/* lun_table_power_on - reset all units to the state that a new client finds. */
-void lun_table_power_on(struct lun_table *t);
+/* lun_table_power_on - give the client at @nexus the units as new. @start: all that are stopped. */
+void lun_table_power_on(struct lun_table *t, unsigned int nexus, bool start);
 
 #endif

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * vscsi-target: a virtio-scsi device for vhost-user clients. This file starts it, accepts one
- * client after the other and stops it.
+ * vscsi-target: a virtio-scsi device for vhost-user clients. This file starts it, accepts clients and
+ * stops it.
  */
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -18,6 +20,7 @@
 #include "error.h"
 #include "fault.h"
 #include "listen.h"
+#include "service.h"
 #include "session.h"
 
 /* In polling mode, descriptors are checked once per this many iterations. */
@@ -25,11 +28,10 @@
 
 struct server {
 	struct device device;
-	struct session session;
 	struct control control;
 	struct listener listener;
 	struct watch signals;
-	bool listening;         /* the listening socket is watched */
+	bool full;              /* no further client is accepted */
 	unsigned int turns;     /* iterations of polling */
 	uint64_t requests_seen; /* request counter at the last check of the descriptors */
 };
@@ -45,21 +47,38 @@ static void on_signal(struct watch *w)
 	v->device.stop = true;
 }
 
-/* Serves one client at a time: others wait in the backlog. */
+/* A session without a client, which is made if need be. NULL: there are as many as there may be. */
+static struct session *free_session(struct device *d)
+{
+	struct session *s;
+	unsigned int i;
+
+	for (i = 0; i < d->options.clients; i++) {
+		s = d->sessions[i];
+		if (s && s->watch.fd >= 0)
+			continue;
+		if (!s && (s = malloc(sizeof(*s))))
+			session_init(s, d, i);
+		return s;
+	}
+	return NULL;
+}
+
+/* Clients for whom there is no session wait in the backlog. */
 static void on_connect(struct watch *w)
 {
 	struct server *v = w->owner;
+	struct session *s = free_session(&v->device);
 	int fd;
 
-	fd = accept4(w->fd, NULL, NULL, SOCK_CLOEXEC);
-	if (fd < 0)
-		return;
-	if (session_open(&v->session, fd)) {
-		warn("client dropped: %s", last_error());
+	if (!s) {
+		loop_change(&v->device.loop, w, 0);
+		v->full = true;
 		return;
 	}
-	loop_pause(&v->device.loop, w);
-	v->listening = false;
+	fd = accept4(w->fd, NULL, NULL, SOCK_CLOEXEC);
+	if (fd >= 0 && session_open(s, fd))
+		warn("a client was refused: %s", last_error());
 }
 
 /*
@@ -88,31 +107,48 @@ static int watch_signals(struct server *v)
 	return rc;
 }
 
-/* Listens at the path, or uses the given descriptor as the only client. */
+/* Listens, or uses the given descriptor as the only client. */
 static int open_front(struct server *v)
 {
 	const struct options *o = &v->device.options;
-	int rc;
 
-	if (!o->socket_path)
-		return session_open(&v->session, o->fd);
-	rc = listener_open(&v->listener, &v->device.loop, o->socket_path);
-	if (rc)
-		return rc;
-	v->listening = true;
-	announce("listening on %s", o->socket_path);
-	return 0;
+	if (o->fd >= 0)
+		return session_open(free_session(&v->device), o->fd);
+	if (o->listen_fd >= 0)
+		return listener_adopt(&v->listener, &v->device.loop, o->listen_fd);
+	return listener_open(&v->listener, &v->device.loop, o->socket_path, &o->access);
 }
 
-/* Waits for the next client after the last one. Returns false if there will be none. */
-static bool await_client(struct server *v)
+/* Once nothing can fail any more. */
+static void report_ready(const struct options *o)
 {
-	if (v->session.watch.fd >= 0 || v->listening)
-		return true;
+	if (o->fd < 0)
+		announce("listening on %s",
+			 o->socket_path ? o->socket_path : "the service manager's socket");
+	service_notify("READY=1");
+}
+
+/* Returns whether there is a client or can be one. */
+static bool expect_clients(struct server *v)
+{
 	if (v->listener.watch.fd < 0)
-		return false;
-	v->listening = !loop_add(&v->device.loop, &v->listener.watch, v->listener.watch.fd);
-	return v->listening;
+		return v->device.sessions[0]->watch.fd >= 0;
+	if (v->full && free_session(&v->device)) {
+		loop_change(&v->device.loop, &v->listener.watch, EPOLLIN);
+		v->full = false;
+	}
+	return true;
+}
+
+/* Returns whether to call it again without waiting for anything. */
+static bool serve_clients(struct device *d)
+{
+	bool again = false;
+	unsigned int i;
+
+	for (i = 0; i < NEXUSES && d->sessions[i]; i++)
+		again |= session_serve(d->sessions[i]);
+	return again;
 }
 
 /*
@@ -133,13 +169,11 @@ static void serve(struct server *v)
 {
 	bool again;
 
-	if (sigsetjmp(fault_escape, 1)) {
-		warn("client dropped: its shared memory was truncated while in use");
-		session_close(&v->session);
-	}
+	if (sigsetjmp(fault_escape, 1))
+		session_drop(v->device.serving, "its shared memory was truncated while in use");
 	fault_guard();
-	while (!v->device.stop && await_client(v)) {
-		again = session_serve(&v->session);
+	while (!v->device.stop && expect_clients(v)) {
+		again = serve_clients(&v->device);
 		if (!again)
 			loop_wait(&v->device.loop, -1);
 		else if (!(++v->turns % TURNS_PER_CHECK))
@@ -147,10 +181,15 @@ static void serve(struct server *v)
 	}
 }
 
-/* Closes the client first: the socket must not disappear while it is still served. */
+/* Closes the clients first: the socket must not disappear while they are still served. */
 static void close_front(struct server *v)
 {
-	session_free(&v->session);
+	unsigned int i;
+
+	for (i = 0; i < NEXUSES && v->device.sessions[i]; i++) {
+		session_free(v->device.sessions[i]);
+		free(v->device.sessions[i]);
+	}
 	listener_close(&v->listener, &v->device.loop);
 }
 
@@ -163,7 +202,6 @@ static int run(struct server *v)
 	rc = loop_open(&v->device.loop);
 	if (rc)
 		return rc;
-	session_init(&v->session, &v->device);
 	rc = watch_signals(v);
 	if (rc)
 		goto close_loop;
@@ -171,10 +209,14 @@ static int run(struct server *v)
 	if (rc)
 		goto close_signals;
 	rc = open_front(v);
+	if (!rc)
+		rc = service_drop_privileges(v->device.options.user);
 	if (!rc) {
+		report_ready(&v->device.options);
 		serve(v);
-		close_front(v);
+		service_notify("STOPPING=1");
 	}
+	close_front(v);
 	control_close(&v->control);
 close_signals:
 	loop_remove(&v->device.loop, &v->signals);
@@ -194,11 +236,12 @@ int main(int argc, char **argv)
 	if (!rc)
 		rc = run(v);
 	lun_table_close(&v->device.luns);
+	options_free(&v->device.options);
 	/* The output of --help and --list-features. */
 	if (rc >= 0 && fflush(stdout))
 		rc = set_error(errno, "cannot write to standard output: %s", strerror(errno));
 	if (rc < 0) {
-		warn("%s", last_error());
+		log_line(LOG_ERR, "%s", last_error());
 		return 2;
 	}
 	return 0;

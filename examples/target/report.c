@@ -74,10 +74,10 @@ static uint32_t count_luns(const struct lun *lun)
 	return n;
 }
 
-static void forget_change(struct lun *lun)
+static void forget_change(struct lun *lun, unsigned int nexus)
 {
 	for (; lun; lun = lun->next)
-		lun_forget_attention(lun, UA_LUNS_CHANGED);
+		lun_forget_attention(lun, nexus, UA_LUNS_CHANGED);
 }
 
 void run_report_luns(struct scsi_task *t)
@@ -110,7 +110,7 @@ void run_report_luns(struct scsi_task *t)
 	report_add(&r, head, sizeof(head));
 	for (i = first; i != last + 1; i++) {
 		add_target(&r, t, t->luns->targets[i]);
-		forget_change(t->luns->targets[i]);
+		forget_change(t->luns->targets[i], t->nexus);
 	}
 	t->in_done = r.done;
 }

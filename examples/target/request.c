@@ -49,6 +49,7 @@ static bool directions_ok(const struct session *s, const struct scsi_task *t)
 static uint8_t run(struct session *s, const uint8_t *lun, struct scsi_task *t)
 {
 	t->luns = &s->device->luns;
+	t->nexus = s->nexus;
 	t->max_sectors = s->device->options.max_sectors;
 	if (!directions_ok(s, t))
 		return VIRTIO_SCSI_S_FAILURE;

@@ -129,8 +129,8 @@ void ring_stop(struct ring *r);
 bool ring_runs(const struct ring *r);
 
 /*
- * ring_break - the client broke a rule: print last_error(), signal the error descriptor, and don't
- * touch the ring until it is stopped and started again.
+ * ring_break - the client broke a rule: signal the error descriptor, and don't touch the ring until
+ * it is stopped and started again.
  */
 void ring_break(struct ring *r);
 

@@ -55,7 +55,7 @@ static bool unit_ready(struct scsi_task *t)
 	if (t->to != TO_LUN)
 		return true;
 	if (!(t->op->flags & OP_ALWAYS)) {
-		code = lun_take_attention(t->lun);
+		code = lun_take_attention(t->lun, t->nexus);
 		if (code) {
 			task_fail(t, KEY_UNIT_ATTENTION, code);
 			return false;

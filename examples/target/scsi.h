@@ -64,6 +64,7 @@ struct scsi_op;
 
 struct scsi_task {
 	struct lun_table *luns;
+	unsigned int nexus;   /* whose command it is, see NEXUSES */
 	uint32_t max_sectors; /* largest transfer, in units of 512 bytes */
 	enum addressee to;
 	uint8_t target;

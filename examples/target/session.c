@@ -4,9 +4,11 @@
  */
 #include "session.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "../../src/util/bits.h"
@@ -16,11 +18,13 @@
 
 #define BUDGET 64 /* requests from one ring before the next ring is processed */
 
-void session_init(struct session *s, struct device *d)
+void session_init(struct session *s, struct device *d, unsigned int nexus)
 {
 	unsigned int i;
 
 	*s = (struct session){.device = d, .watch = {.fd = -1}, .backend_fd = -1};
+	s->nexus = nexus;
+	d->sessions[nexus] = s;
 	s->ring_count = RING_REQUEST + d->options.queues;
 	for (i = 0; i < s->ring_count; i++) {
 		s->rings[i].index = i;
@@ -34,7 +38,10 @@ void session_init(struct session *s, struct device *d)
 
 static void on_readable(struct watch *w)
 {
-	message_receive(w->owner);
+	struct session *s = w->owner;
+
+	s->device->serving = s;
+	message_receive(s);
 }
 
 /* Clears what messages configure in a ring; the memory for segments is kept for the next client. */
@@ -48,9 +55,20 @@ static void reset_ring(struct session *s, struct ring *r)
 	r->enabled = false;
 }
 
+static bool is_alone(const struct session *s)
+{
+	const struct device *d = s->device;
+	unsigned int i;
+
+	for (i = 0; i < NEXUSES && d->sessions[i]; i++)
+		if (d->sessions[i] != s && d->sessions[i]->watch.fd >= 0)
+			return false;
+	return true;
+}
+
 /*
- * Resetting the device resets its units too: they are started and get a unit attention (SAM-5,
- * "Hard reset").
+ * Each client has a device of its own, so only its own nexus is lost (SAM-5, "I_T nexus loss"). If
+ * nobody else uses the units, that is their hard reset too: they are started.
  */
 void session_reset(struct session *s)
 {
@@ -64,8 +82,21 @@ void session_reset(struct session *s)
 	s->status = 0;
 	s->sense_size = VIRTIO_SCSI_SENSE_DEFAULT_SIZE;
 	s->cdb_size = VIRTIO_SCSI_CDB_DEFAULT_SIZE;
-	s->device->events = (struct event_list){0};
-	lun_table_power_on(&s->device->luns);
+	s->events = (struct event_list){0};
+	lun_table_power_on(&s->device->luns, s->nexus, is_alone(s));
+}
+
+/* Who it is, if the kernel knows: the client may have handed the socket on. */
+static void log_connected(const struct session *s)
+{
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
+
+	if (getsockopt(s->watch.fd, SOL_SOCKET, SO_PEERCRED, &peer, &len))
+		log_line(LOG_INFO, "client %" PRIu64 " connected", s->client);
+	else
+		log_line(LOG_INFO, "client %" PRIu64 " connected: process %d of user %u", s->client,
+			 (int)peer.pid, peer.uid);
 }
 
 int session_open(struct session *s, int fd)
@@ -81,7 +112,8 @@ int session_open(struct session *s, int fd)
 		close(fd);
 		return rc;
 	}
-	s->device->counters.clients++;
+	s->client = ++s->device->counters.clients;
+	log_connected(s);
 	return 0;
 }
 
@@ -89,7 +121,7 @@ int session_open(struct session *s, int fd)
  * Releases the rings before the memory they are in. All sockets and descriptors of the client are
  * closed here.
  */
-void session_close(struct session *s)
+static void disconnect(struct session *s)
 {
 	loop_remove(&s->device->loop, &s->watch);
 	session_reset(s);
@@ -102,11 +134,25 @@ void session_close(struct session *s)
 	memory_clear(&s->memory);
 }
 
+void session_close(struct session *s, const char *why)
+{
+	if (s->watch.fd < 0)
+		return;
+	log_line(LOG_INFO, "client %" PRIu64 " disconnected: %s", s->client, why);
+	disconnect(s);
+}
+
+void session_drop(struct session *s, const char *why)
+{
+	warn("client %" PRIu64 " dropped: %s", s->client, why);
+	disconnect(s);
+}
+
 void session_free(struct session *s)
 {
 	unsigned int i;
 
-	session_close(s);
+	session_close(s, "the target ends");
 	for (i = 0; i < s->ring_count; i++)
 		free(s->rings[i].iov);
 }
@@ -123,6 +169,8 @@ bool session_any_started(const struct session *s)
 
 void session_break_ring(struct session *s, struct ring *r)
 {
+	warn("client %" PRIu64 ": ring %u is broken and will not be used again: %s", s->client,
+	     r->index, last_error());
 	ring_break(r);
 	s->device->counters.broken_rings++;
 }
@@ -174,7 +222,7 @@ static void serve_requests(struct session *s, struct ring *r, unsigned int budge
 /* The event ring is processed only if there are events. */
 static bool event_due(const struct session *s)
 {
-	return s->device->events.count || s->device->events.missed;
+	return s->events.count || s->events.missed;
 }
 
 bool session_serve(struct session *s)
@@ -189,9 +237,10 @@ bool session_serve(struct session *s)
 	 */
 	if (s->watch.fd < 0)
 		return false;
-	if (ring_runs(r) && event_due(s) && (r->pending || r->polled || s->device->events.count))
+	s->device->serving = s;
+	if (ring_runs(r) && event_due(s) && (r->pending || r->polled || s->events.count))
 		event_serve(s, r);
-	again = ring_runs(r) && r->polled && s->device->events.missed;
+	again = ring_runs(r) && r->polled && s->events.missed;
 	for (i = 0; i < s->ring_count; i++) {
 		r = &s->rings[i];
 		if (i == RING_EVENT || !ring_runs(r) || !(r->pending || r->polled))

@@ -8,8 +8,10 @@ import unittest
 from rig import ToolTest
 
 OPTION = re.compile(r"--([a-z][a-z0-9_-]+)")
+# In the examples of a page about other options.
+OTHERS = {"socket", "control", "lun"}
 PAGES = ["perf/vscsi-perf.1", "info/vscsi-info.1", "bind/vscsi-bind.1", "vscsi-copy.1",
-         "sg/vscsi-sg.1", "target/vscsi-target.1"]
+         "sg/vscsi-sg.1", "target/vscsi-target.1", "target/vscsi-target-faults.7"]
 
 
 def text(name):
@@ -47,6 +49,14 @@ class Manual(ToolTest):
 
     def test_copy(self):
         self.assertEqual(self.help_options("copy"), manual("vscsi-copy.1"))
+
+    def test_target(self):
+        """The options for testing clients are in a page of their own."""
+        faults = set(OPTION.findall(self.run_tool("target", "--help-faults")[0])) - {"control"}
+        self.assertEqual(len(faults), 3)
+        self.assertEqual(self.help_options("target"), manual("target/vscsi-target.1"))
+        self.assertEqual(faults, manual("target/vscsi-target-faults.7") - OTHERS)
+        self.assertFalse(faults & self.help_options("target"))
 
     def table(self):
         """The library's address options: values by name."""

@@ -38,7 +38,7 @@ struct lun *get_lun(struct lun_table *luns, const char *text)
 	assert_int_equal(add_lun(luns, text), 0);
 	assert_int_equal(parse_lun_address(text, &target, &number, &rest), 0);
 	lun = lun_find(luns, target, number);
-	assert_int_equal(lun_take_attention(lun), UA_POWER_ON);
+	assert_int_equal(lun_take_attention(lun, 0), UA_POWER_ON);
 	return lun;
 }
 
