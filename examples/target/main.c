@@ -186,10 +186,10 @@ static void close_front(struct server *v)
 {
 	unsigned int i;
 
-	for (i = 0; i < NEXUSES && v->device.sessions[i]; i++) {
+	for (i = 0; i < NEXUSES && v->device.sessions[i]; i++)
 		session_free(v->device.sessions[i]);
-		free(v->device.sessions[i]);
-	}
+	while (i)
+		free(v->device.sessions[--i]);
 	listener_close(&v->listener, &v->device.loop);
 }
 

@@ -43,6 +43,7 @@ struct scsi_task command(struct lun *lun, const uint8_t *cdb, void *data, size_t
 /* Checks the sense data; @asc is ASC and ASCQ, key 0 is GOOD status. */
 void expect_sense(const struct scsi_task *t, uint8_t key, uint16_t asc);
 
+int clients_tests(void);
 int commands_tests(void);
 int control_tests(void);
 int flush_tests(void);
