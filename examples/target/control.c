@@ -17,6 +17,7 @@
 #include "crash.h"
 #include "error.h"
 #include "event.h"
+#include "worker.h"
 
 #define ANSWER_MAX 1024
 
@@ -102,23 +103,23 @@ static int run_resize(struct device *d, const char *arg, char *answer)
 /* Prints all counters on one line, as every reply. */
 static int run_stat(struct device *d, const char *arg, char *answer)
 {
-	const struct counters *c = &d->counters;
+	const struct counters c = counters_of(d);
 	const struct {
 		const char *name;
 		uint64_t value;
 	} list[] = {
-		{"clients", c->clients},
-		{"requests", c->requests},
-		{"kicks", c->kicks},
-		{"calls", c->calls},
-		{"bytes_in", c->bytes_in},
-		{"bytes_out", c->bytes_out},
-		{"check_conditions", c->check_conditions},
-		{"tmfs", c->tmfs},
-		{"events", c->events},
-		{"events_missed", c->events_missed},
-		{"broken_rings", c->broken_rings},
-		{"bad_messages", c->bad_messages},
+		{"clients", c.clients},
+		{"requests", c.requests},
+		{"kicks", c.kicks},
+		{"calls", c.calls},
+		{"bytes_in", c.bytes_in},
+		{"bytes_out", c.bytes_out},
+		{"check_conditions", c.check_conditions},
+		{"tmfs", c.tmfs},
+		{"events", c.events},
+		{"events_missed", c.events_missed},
+		{"broken_rings", c.broken_rings},
+		{"bad_messages", c.bad_messages},
 	};
 	size_t n = 0;
 	unsigned int i;

@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -17,13 +18,13 @@
 
 #define MESSAGE_MAX 1024 /* less than PIPE_BUF, so a pipe takes all of a line or nothing */
 
-/* The target has one thread, so one buffer is enough. */
-static char error_buffer[512];
+static __thread char error_buffer[512];
 
 static int error_fd = STDERR_FILENO;
 static int output_fd = STDOUT_FILENO;
 static int max_level = LOG_WARNING;
 static bool in_journal;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* for a line, and this: */
 static unsigned long dropped; /* lines since the last one that was written */
 
 /* Too long a text is truncated. */
@@ -104,6 +105,7 @@ void log_line(int level, const char *fmt, ...)
 
 	if (level > max_level)
 		return;
+	pthread_mutex_lock(&lock);
 	if (in_journal)
 		n = snprintf(line, sizeof(line), "<%d>", level);
 	else
@@ -118,6 +120,7 @@ void log_line(int level, const char *fmt, ...)
 		dropped = 0;
 	else
 		dropped++;
+	pthread_mutex_unlock(&lock);
 }
 
 void announce(const char *fmt, ...)

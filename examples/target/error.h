@@ -11,7 +11,7 @@
  * set_error - set the error text and return the error.
  * @errnum: a positive errno value
  * The text says what was attempted, what was found and, if useful, what to do. It is kept until the
- * next call. Returns -@errnum, for "return set_error(...)".
+ * next call of this thread. Returns -@errnum, for "return set_error(...)".
  */
 int set_error(int errnum, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

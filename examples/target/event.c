@@ -99,5 +99,5 @@ void event_serve(struct session *s, struct ring *r)
 			break;
 	}
 	if (s->device->counters.events != before)
-		session_call(s, r);
+		session_call(r);
 }

@@ -31,8 +31,8 @@ struct ring;
 /*
  * event_post - send an event to all clients in the next iteration of the main loop.
  * @type, @reason: as in virtio 1.4, 5.6.6.3
- * If a client's list is full the event is dropped, and this is reported to it. Does not touch client
- * memory.
+ * If a client's list is full the event is dropped, and this is reported to it. Does not touch
+ * client memory.
  */
 void event_post(struct device *d, uint32_t type, uint32_t reason, uint8_t target, uint16_t number);
 

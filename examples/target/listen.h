@@ -9,7 +9,7 @@
 
 #include "loop.h"
 
-/* Who may connect. */
+/* Which processes may connect. */
 struct listen_access {
 	mode_t mode; /* of the socket's file; 0: as the umask has it */
 	gid_t group; /* its group; (gid_t)-1: the process's */
@@ -18,13 +18,13 @@ struct listen_access {
 struct listener {
 	struct watch watch; /* the socket, non-blocking; fd -1: not open */
 	const char *path;   /* NULL: another process's */
-	dev_t dev; /* of the socket's file */
+	dev_t dev;          /* of the socket's file */
 	ino_t ino;
 };
 
 /*
- * listener_adopt - watch a listening unix stream socket that another process has made, and leave its
- * file alone.
+ * listener_adopt - watch a listening unix stream socket that another process has made, and leave
+ * its file alone.
  * @fd: taken over, on failure too
  * Returns 0 or a negative errno with the error text set.
  */

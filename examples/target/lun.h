@@ -12,8 +12,8 @@
 
 #define MAX_TARGETS 256 /* one byte in the LUN field (virtio 1.4, 5.6.6.1) */
 #define MAX_LUN_NUMBER \
-	16383        /* 14 bits of single-level addressing (SAM-5, "Single level LUN structure") */
-#define ATTENTIONS 8 /* pending unit attentions per unit and client */
+	16383         /* 14 bits of single-level addressing (SAM-5, "Single level LUN structure") */
+#define ATTENTIONS 8  /* pending unit attentions per unit and client */
 #define NEXUSES    64 /* clients at once: each is an I_T nexus of its own (SAM-5) */
 #define SERIAL_MAX 32
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * vscsi-target: a virtio-scsi device for vhost-user clients. This file starts it, accepts clients and
- * stops it.
+ * vscsi-target: a virtio-scsi device for vhost-user clients. This file starts it, accepts clients
+ * and stops it.
  */
 #include <errno.h>
 #include <sched.h>
@@ -22,9 +22,7 @@
 #include "listen.h"
 #include "service.h"
 #include "session.h"
-
-/* In polling mode, descriptors are checked once per this many iterations. */
-#define TURNS_PER_CHECK 64
+#include "worker.h"
 
 struct server {
 	struct device device;
@@ -64,7 +62,7 @@ static struct session *free_session(struct device *d)
 	return NULL;
 }
 
-/* Clients for whom there is no session wait in the backlog. */
+/* Clients without a session wait in the backlog. */
 static void on_connect(struct watch *w)
 {
 	struct server *v = w->owner;
@@ -152,33 +150,42 @@ static bool serve_clients(struct device *d)
 }
 
 /*
- * Runs between iterations of polling. If no requests came since the last check, yields the CPU: if
+ * Runs between iterations of polling. If no requests came since the last time, yields the CPU: if
  * client and target share one, the client would otherwise wait for its time slice.
  */
-static void check_descriptors(struct server *v)
+static void yield_if_idle(struct server *v)
 {
 	uint64_t requests = v->device.counters.requests;
 
-	loop_wait(&v->device.loop, 0);
 	if (requests == v->requests_seen)
 		sched_yield();
 	v->requests_seen = requests;
 }
 
+/* The workers run while this thread waits. */
 static void serve(struct server *v)
 {
+	struct device *d = &v->device;
+	struct watch *event;
 	bool again;
 
+	workers_pause(d);
 	if (sigsetjmp(fault_escape, 1))
-		session_drop(v->device.serving, "its shared memory was truncated while in use");
-	fault_guard();
-	while (!v->device.stop && expect_clients(v)) {
-		again = serve_clients(&v->device);
-		if (!again)
-			loop_wait(&v->device.loop, -1);
-		else if (!(++v->turns % TURNS_PER_CHECK))
-			check_descriptors(v);
+		session_drop(d->serving, SESSION_TRUNCATED);
+	while (!d->stop && expect_clients(v)) {
+		again = serve_clients(d);
+		if (again && ++v->turns % TURNS_PER_CHECK)
+			continue;
+		workers_resume(d);
+		/* Workers get a chance, even if a client has a ring here that needs polling. */
+		event = loop_next(&d->loop, again ? d->worker_count != 0 : -1);
+		if (again)
+			yield_if_idle(v);
+		workers_pause(d);
+		if (event)
+			event->ready(event);
 	}
+	workers_resume(d);
 }
 
 /* Closes the clients first: the socket must not disappear while they are still served. */
@@ -191,6 +198,7 @@ static void close_front(struct server *v)
 	while (i)
 		free(v->device.sessions[--i]);
 	listener_close(&v->listener, &v->device.loop);
+	workers_close(&v->device);
 }
 
 static int run(struct server *v)
@@ -208,14 +216,20 @@ static int run(struct server *v)
 	rc = control_open(&v->control, &v->device, v->device.options.control_path);
 	if (rc)
 		goto close_signals;
-	rc = open_front(v);
+	rc = workers_open(&v->device);
+	if (!rc)
+		rc = open_front(v);
 	if (!rc)
 		rc = service_drop_privileges(v->device.options.user);
+	fault_guard();
+	if (!rc)
+		rc = workers_start(&v->device);
 	if (!rc) {
 		report_ready(&v->device.options);
 		serve(v);
 		service_notify("STOPPING=1");
 	}
+	workers_stop(&v->device);
 	close_front(v);
 	control_close(&v->control);
 close_signals:

@@ -42,6 +42,8 @@ static const char help[] =
 	"  --user=NAME         become this user once socket and disks are open\n"
 	"  --log-level=LEVEL   error, warning, info or debug (warning)\n"
 	"  --queues=N          number of request queues, 1 to 254 (8)\n"
+	"  --queues-per-thread=N\n"
+	"                      a thread for every N of them (one thread for all)\n"
 	"  --queue-size=N      largest ring accepted, 2 to 32768 (1024)\n"
 	"  --mode=eventfd|poll wait for kicks, or poll the rings (eventfd)\n"
 	"  --seg-max=N         seg_max in config space (254)\n"
@@ -74,7 +76,7 @@ static int set_socket_mode(struct options *o, const char *text);
 
 #define AT(field) offsetof(struct options, field)
 
-/* The options that a file can have too. Those without @set are strings, or numbers if @max is set. */
+/* The options that a file can have too. Without @set, a string, or a number if there is a @max. */
 static const struct key {
 	const char *name;
 	int (*set)(struct options *o, const char *text);
@@ -91,6 +93,7 @@ static const struct key {
 	{"user", NULL, AT(user), 0, 0},
 	{"log-level", set_log_level, 0, 0, 0},
 	{"queues", NULL, AT(queues), 1, QUEUES_MAX},
+	{"queues-per-thread", NULL, AT(queues_per_thread), 1, QUEUES_MAX},
 	{"queue-size", NULL, AT(queue_size), 2, QUEUE_SIZE_MAX},
 	{"mode", set_mode, 0, 0, 0},
 	{"seg-max", NULL, AT(seg_max), 1, UINT32_MAX},
@@ -275,8 +278,8 @@ static int read_line(struct options *o, char *line)
 					 value ? "has no value" : "needs a value: KEY=VALUE");
 		return set_option(o, &keys[i], value ? trim(value) : NULL);
 	}
-	return set_error(EINVAL, "unknown key '%s' (the keys are the options of vscsi-target --help)",
-			 line);
+	return set_error(
+		EINVAL, "unknown key '%s' (the keys are the options of vscsi-target --help)", line);
 }
 
 /* The text is kept, because options point into it. */
@@ -403,9 +406,9 @@ static int parse(struct options *o, int argc, char **argv)
 			rc = read_config(o, optarg);
 			break;
 		case '?':
-			return set_error(
-				EINVAL, "invalid option '%s', or its value is missing; see --help",
-				argv[optind - 1]);
+			return set_error(EINVAL,
+					 "invalid option '%s', or its value is missing; see --help",
+					 argv[optind - 1]);
 		default:
 			rc = set_option(o, &keys[id - OPT_KEY], optarg);
 		}

@@ -15,7 +15,7 @@
 #define QUEUES_MAX     254 /* one byte counts all queues, two of which are control and event */
 #define QUEUE_SIZE_MAX 32768
 
-#define LUN_OPTIONS 256 /* LUNs that can be given; the control socket can add more */
+#define LUN_OPTIONS    256 /* LUNs that can be given; the control socket can add more */
 
 /* A --lun, or the line of the configuration file that has it. */
 struct lun_option {
@@ -31,24 +31,25 @@ struct options {
 	struct listen_access access; /* to @socket_path */
 	const char *user;            /* become this user once all is open; NULL: don't */
 	uint32_t clients;            /* at once */
-	const char *control_path; /* NULL: no control socket */
-	struct features features; /* offered */
-	uint32_t queues;          /* request queues offered */
-	uint32_t queue_size;      /* largest ring accepted, entries */
-	uint32_t seg_max;         /* this and the next two: config space */
-	uint32_t max_sectors;     /* 512 bytes each; also the largest transfer of a command */
+	const char *control_path;    /* NULL: no control socket */
+	struct features features;    /* offered */
+	uint32_t queues;             /* request queues offered */
+	uint32_t queues_per_thread;  /* 0: the main thread serves all */
+	uint32_t queue_size;         /* largest ring accepted, entries */
+	uint32_t seg_max;            /* this and the next two: config space */
+	uint32_t max_sectors;        /* 512 bytes each; also the largest transfer of a command */
 	uint32_t cmd_per_lun;
-	bool poll; /* poll the rings; request no kicks */
-	const char *config_path; /* NULL: no file */
-	char *config;            /* its contents */
+	bool poll;                /* poll the rings; request no kicks */
+	const char *config_path;  /* NULL: no file */
+	char *config;             /* its contents */
 	unsigned int config_line; /* being read; 0: none */
 	struct lun_option luns[LUN_OPTIONS];
 	unsigned int lun_count;
 };
 
 /*
- * options_parse - parse the command line and the file that it names; opens the LUNs and adds them to
- * @luns.
+ * options_parse - parse the command line and the file that it names; opens the LUNs and adds them
+ * to @luns.
  * Returns 0 to continue, 1 if done (--help), or a negative errno with the error text set.
  */
 int options_parse(int argc, char **argv, struct options *o, struct lun_table *luns);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Being a service: what a service manager such as systemd hands over and wants to know, and giving
- * up privileges. The two protocols are a few lines each, and stable: see sd_listen_fds(3) and
+ * Being a service: what a service manager such as systemd hands over and wants to know, and
+ * privileges. The two protocols are a few lines each, and stable: see sd_listen_fds(3) and
  * sd_notify(3).
  */
 #ifndef TARGET_SERVICE_H
@@ -23,8 +23,8 @@ uint64_t service_socket_place(int fd);
 void service_notify(const char *state);
 
 /*
- * service_drop_privileges - become this user, with its groups, for good; and never gain privileges
- * by executing a program.
+ * service_drop_privileges - become this user, with its groups, permanently; and never gain
+ * privileges by executing a program.
  * @user: NULL to stay the same user
  * Returns 0 or a negative errno with the error text set.
  */

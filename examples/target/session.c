@@ -15,11 +15,13 @@
 #include "error.h"
 #include "request.h"
 #include "task_management.h"
+#include "worker.h"
 
 #define BUDGET 64 /* requests from one ring before the next ring is processed */
 
 void session_init(struct session *s, struct device *d, unsigned int nexus)
 {
+	struct worker *w;
 	unsigned int i;
 
 	*s = (struct session){.device = d, .watch = {.fd = -1}, .backend_fd = -1};
@@ -27,6 +29,10 @@ void session_init(struct session *s, struct device *d, unsigned int nexus)
 	d->sessions[nexus] = s;
 	s->ring_count = RING_REQUEST + d->options.queues;
 	for (i = 0; i < s->ring_count; i++) {
+		w = worker_of(d, i);
+		s->rings[i].worker = w;
+		s->rings[i].loop = w ? &w->loop : &d->loop;
+		s->rings[i].counters = w ? &w->counters : &d->counters;
 		s->rings[i].index = i;
 		s->rings[i].memory = &s->memory;
 		s->rings[i].area = &s->area;
@@ -41,13 +47,16 @@ static void on_readable(struct watch *w)
 	struct session *s = w->owner;
 
 	s->device->serving = s;
-	message_receive(s);
+	if (s->truncated)
+		session_drop(s, SESSION_TRUNCATED);
+	else
+		message_receive(s);
 }
 
 /* Clears what messages configure in a ring; the memory for segments is kept for the next client. */
-static void reset_ring(struct session *s, struct ring *r)
+static void reset_ring(struct ring *r)
 {
-	loop_remove(&s->device->loop, &r->kick);
+	loop_remove(r->loop, &r->kick);
 	ring_stop(r);
 	r->num = 0;
 	r->have_addr = false;
@@ -68,14 +77,14 @@ static bool is_alone(const struct session *s)
 
 /*
  * Each client has a device of its own, so only its own nexus is lost (SAM-5, "I_T nexus loss"). If
- * nobody else uses the units, that is their hard reset too: they are started.
+ * no other client uses the units, that is their hard reset too: they are started.
  */
 void session_reset(struct session *s)
 {
 	unsigned int i;
 
 	for (i = 0; i < s->ring_count; i++)
-		reset_ring(s, &s->rings[i]);
+		reset_ring(&s->rings[i]);
 	/* Nothing is in flight any more: the client needs a new area. */
 	inflight_unmap(&s->area);
 	s->features = 0;
@@ -86,7 +95,7 @@ void session_reset(struct session *s)
 	lun_table_power_on(&s->device->luns, s->nexus, is_alone(s));
 }
 
-/* Who it is, if the kernel knows: the client may have handed the socket on. */
+/* Which process it is, if the kernel knows: that may have handed the socket on. */
 static void log_connected(const struct session *s)
 {
 	struct ucred peer;
@@ -130,6 +139,7 @@ static void disconnect(struct session *s)
 		close(s->backend_fd);
 	s->backend_fd = -1;
 	s->owned = false;
+	s->truncated = false;
 	s->protocol = 0;
 	memory_clear(&s->memory);
 }
@@ -172,12 +182,12 @@ void session_break_ring(struct session *s, struct ring *r)
 	warn("client %" PRIu64 ": ring %u is broken and will not be used again: %s", s->client,
 	     r->index, last_error());
 	ring_break(r);
-	s->device->counters.broken_rings++;
+	r->counters->broken_rings++;
 }
 
-void session_call(struct session *s, struct ring *r)
+void session_call(struct ring *r)
 {
-	s->device->counters.calls += ring_call(r);
+	r->counters->calls += ring_call(r);
 }
 
 /* Processes up to @budget requests of a control or request ring. */
@@ -201,7 +211,7 @@ static void serve_requests(struct session *s, struct ring *r, unsigned int budge
 			continue;
 		if (rc <= 0)
 			break;
-		written = r->index == RING_CONTROL ? task_management(s, &c) : request(s, &c);
+		written = r->index == RING_CONTROL ? task_management(s, &c) : request(s, r, &c);
 		if (written < 0) {
 			rc = -1;
 			break;
@@ -213,7 +223,7 @@ static void serve_requests(struct session *s, struct ring *r, unsigned int budge
 	if (done < budget)
 		r->pending = false;
 	if (done)
-		session_call(s, r);
+		session_call(r);
 	/* Requests completed before the broken one have been announced. */
 	if (done < budget && rc < 0)
 		session_break_ring(s, r);
@@ -225,11 +235,28 @@ static bool event_due(const struct session *s)
 	return s->events.count || s->events.missed;
 }
 
+bool session_serve_rings(struct session *s, unsigned int first, unsigned int end)
+{
+	bool again = false;
+	struct ring *r;
+	unsigned int i;
+
+	for (i = first; i < end && i < s->ring_count; i++) {
+		r = &s->rings[i];
+		if (i == RING_EVENT || !ring_runs(r) || !(r->pending || r->polled))
+			continue;
+		if (r->worker)
+			r->worker->ring = r;
+		serve_requests(s, r, BUDGET);
+		again |= ring_runs(r) && (r->pending || r->polled);
+	}
+	return again;
+}
+
 bool session_serve(struct session *s)
 {
 	struct ring *r = &s->rings[RING_EVENT];
 	bool again;
-	unsigned int i;
 
 	/*
 	 * The device status is ignored: a ring runs once it is kicked and enabled (vhost-user,
@@ -241,14 +268,8 @@ bool session_serve(struct session *s)
 	if (ring_runs(r) && event_due(s) && (r->pending || r->polled || s->events.count))
 		event_serve(s, r);
 	again = ring_runs(r) && r->polled && s->events.missed;
-	for (i = 0; i < s->ring_count; i++) {
-		r = &s->rings[i];
-		if (i == RING_EVENT || !ring_runs(r) || !(r->pending || r->polled))
-			continue;
-		serve_requests(s, r, BUDGET);
-		again |= ring_runs(r) && (r->pending || r->polled);
-	}
-	return again;
+	return again |
+	       session_serve_rings(s, 0, s->device->worker_count ? RING_REQUEST : s->ring_count);
 }
 
 void session_drain(struct session *s)

@@ -14,10 +14,12 @@
 #include "regions.h"
 #include "ring.h"
 
-#define RING_CONTROL 0
-#define RING_EVENT   1
-#define RING_REQUEST 2 /* first request queue */
-#define RINGS_MAX    (RING_REQUEST + QUEUES_MAX)
+#define RING_CONTROL      0
+#define RING_EVENT        1
+#define RING_REQUEST      2 /* first request queue */
+#define RINGS_MAX         (RING_REQUEST + QUEUES_MAX)
+
+#define SESSION_TRUNCATED "its shared memory was truncated while in use"
 
 struct session {
 	struct device *device;
@@ -35,6 +37,7 @@ struct session {
 	struct memory memory;
 	struct inflight_area area; /* tracks rings that are started */
 	struct event_list events;
+	bool truncated; /* the client's memory, while a worker used it: to be disconnected */
 	unsigned int ring_count;
 	struct ring rings[RINGS_MAX];
 };
@@ -61,10 +64,13 @@ void session_drop(struct session *s, const char *why);
 void session_free(struct session *s);
 
 /*
- * session_serve - process some requests from each ring that has any.
+ * session_serve - process some requests from each of the main thread's rings that has any.
  * Returns whether to call it again at once, without waiting for anything.
  */
 bool session_serve(struct session *s);
+
+/* session_serve_rings - the same for control and request rings from @first to before @end. */
+bool session_serve_rings(struct session *s, unsigned int first, unsigned int end);
 
 /*
  * session_reset - reset the device to its state at the connection: no features, no rings. Other
@@ -79,7 +85,7 @@ bool session_any_started(const struct session *s);
 void session_break_ring(struct session *s, struct ring *r);
 
 /* session_call - ring_call() and count it. */
-void session_call(struct session *s, struct ring *r);
+void session_call(struct ring *r);
 
 /*
  * session_drain - process everything that is available in the request rings now, because a task

@@ -24,7 +24,7 @@
 struct store_file {
 	struct store base;
 	int fd;
-	int flush_error; /* of the first failed flush */
+	int flush_error; /* of the first failed flush; atomic */
 	char path[];     /* as given, for messages */
 };
 
@@ -102,17 +102,19 @@ static int file_flush(struct store *s)
 	struct store_file *f = (struct store_file *)s;
 	int rc;
 
-	if (f->flush_error)
-		return f->flush_error;
+	rc = __atomic_load_n(&f->flush_error, __ATOMIC_RELAXED);
+	if (rc)
+		return rc;
 	do
 		rc = fdatasync(f->fd);
 	while (rc && errno == EINTR);
 	if (!rc)
 		return 0;
-	f->flush_error = -errno;
+	rc = -errno;
+	__atomic_store_n(&f->flush_error, rc, __ATOMIC_RELAXED);
 	warn("writes to %s may be lost, and it can't be flushed until it is opened again: %s",
-	     f->path, strerror(errno));
-	return f->flush_error;
+	     f->path, strerror(-rc));
+	return rc;
 }
 
 /* Slow fallback, for file systems that support neither of the modes that file_zero tries. */

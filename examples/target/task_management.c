@@ -2,8 +2,8 @@
 /*
  * Control requests. Commands are executed completely when they are taken, so once the request rings
  * are drained there is no task of this client to abort or to query; what is left is the state after
- * a reset. Commands that other clients have in their rings are not begun: they find the reset's unit
- * attention.
+ * a reset. Commands that other clients have in their rings are not begun: they find the reset's
+ * unit attention.
  */
 #include "task_management.h"
 

@@ -54,6 +54,8 @@ def check_files(source, root):
         one(root, f"bin/{tool}")
         one(root, f"{tool}.1*")
     one(root, "libvirtioscsi/vscsi-sg.so")
+    for file in "vscsi-target@.socket", "vscsi-target@.service":
+        one(root, f"lib/systemd/system/{file}")
     for page in (source / "include/vscsi/man").glob("*.7"):
         one(root, f"man7/{page.name}*")
     symbols = set(re.findall(r"\bvscsi_\w+", (source / "src/libvirtioscsi.map").read_text()))

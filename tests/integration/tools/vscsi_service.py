@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""vscsi-target as a service: several clients, its configuration file and its log, who may connect, what
-it may do, and what a service manager gives it and hears from it."""
+"""vscsi-target as a service: several clients, its configuration file and its log, which users may connect,
+what it may do, and what a service manager gives it and hears from it."""
 
 import contextlib
 import grp
@@ -245,8 +245,8 @@ class Rights(ServiceTest):
         os.chmod(image, 0o600)
         other = self.image("other.img")
         os.chmod(other, 0o600)
-        user = pwd.getpwnam("nobody")
-        process = self.started(f"--lun=0:0,file={image}", "--user=nobody",
+        user = pwd.getpwnam("daemon")
+        process = self.started(f"--lun=0:0,file={image}", "--user=daemon",
                                "--control=" + self.path("control"))
         self.assertEqual(self.info()[0]["size"], 1 << 20)
         status = self.status(process)
