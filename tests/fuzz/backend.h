@@ -54,8 +54,12 @@ void backend_event(uint32_t event, unsigned lun, uint32_t reason);
 void backend_change_config(void);
 void backend_signal_error(void);
 
-/* Whether a byte of that memory belongs to a command that a back-end, which is alive, still has. */
-bool backend_has(const void *memory, size_t len);
+/*
+ * Whether a byte of that memory belongs to a command that a back-end, which is alive, still has.
+ * @lost: the command was given up, not given back. If not, a ring that lied says nothing: its lie
+ * may have been about a command before the back-end took it.
+ */
+bool backend_has(const void *memory, size_t len, bool lost);
 
 /* What tells the disk at a LUN from others; 0: there is none. */
 char backend_disk(unsigned lun);

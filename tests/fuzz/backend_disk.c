@@ -248,11 +248,11 @@ static void abort_some(struct ring *ring, const struct virtio_scsi_ctrl_tmf_req 
 	}
 }
 
-/* Done before it is answered (virtio 1.4, 5.6.6.2). */
+/* Done before it is answered (virtio 1.4, 5.6.6.2). After a silence the oldest is next in order. */
 static void manage(struct ring *control)
 {
-	unsigned last = control->nheld - 1;
-	struct held *held = &control->held[last];
+	unsigned which = control->dev.in_order ? 0 : control->nheld - 1;
+	struct held *held = &control->held[which];
 	struct virtio_scsi_ctrl_tmf_req tmf;
 	unsigned lie = backend_lie(&be.disk_lies);
 	unsigned r;
@@ -260,14 +260,14 @@ static void manage(struct ring *control)
 	if (lie % 4 == 3)
 		return;
 	if (!held->nout || held->out[0].iov_len < sizeof(tmf) || !held->nin) {
-		give(control, last, 0);
+		give(control, which, 0);
 		return;
 	}
 	memcpy(&tmf, held->out[0].iov_base, sizeof(tmf));
 	for (r = 2; r < BACKEND_RINGS && lie % 4 < 2; r++)
 		abort_some(&be.rings[r], &tmf);
 	*(uint8_t *)held->in[0].iov_base = lie ? input_back(be.in) : VIRTIO_SCSI_S_OK;
-	give(control, last, 1);
+	give(control, which, 1);
 }
 
 void backend_work(void)

@@ -28,6 +28,7 @@ struct held {
  * @num, @base, @addr: as the driver set them
  * @started: it is served
  * @stopped: its position when it was stopped
+ * @lied: since it was started, it had entries that weren't true (backend_break())
  * @held: what was taken and not answered, in its order
  */
 struct ring {
@@ -38,6 +39,7 @@ struct ring {
 	struct vhost_vring_addr addr;
 	bool started;
 	uint32_t stopped;
+	bool lied;
 	struct ring_device dev;
 	struct held held[BACKEND_HELD];
 	unsigned nheld;

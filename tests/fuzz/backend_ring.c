@@ -69,6 +69,7 @@ void ring_start(struct ring *ring)
 	dev->translate = memory_at;
 	device_attach(dev);
 	ring->nheld = 0;
+	ring->lied = false;
 	device_move(dev, (uint16_t)ring->base, (uint16_t)(packed ? ring->base >> 16 : ring->base));
 }
 
@@ -145,7 +146,7 @@ void backend_break(unsigned index, unsigned how, uint16_t a, uint32_t b)
 
 	if (!ring->started || be.fd < 0)
 		return;
-	be.ring_lied = true;
+	be.ring_lied = ring->lied = true;
 	switch (how % 4) {
 	case 0:
 		device_lie(dev, a, b);
@@ -182,15 +183,17 @@ static bool is_in(const struct ring *ring, const struct held *held, const char *
 	return false;
 }
 
-bool backend_has(const void *memory, size_t len)
+bool backend_has(const void *memory, size_t len, bool lost)
 {
-	unsigned r;
+	const struct ring *ring;
 	unsigned i;
 
 	backend_turn();
-	for (r = 2; be.fd >= 0 && r < BACKEND_RINGS; r++) {
-		for (i = 0; be.rings[r].started && i < be.rings[r].nheld; i++) {
-			if (is_in(&be.rings[r], &be.rings[r].held[i], memory, len))
+	for (ring = be.rings + 2; be.fd >= 0 && ring < be.rings + BACKEND_RINGS; ring++) {
+		if (!ring->started || (ring->lied && !lost))
+			continue;
+		for (i = 0; i < ring->nheld; i++) {
+			if (is_in(ring, &ring->held[i], memory, len))
 				return true;
 		}
 	}
