@@ -138,7 +138,7 @@ static int number(const char *name, const char *text, uint32_t min, uint32_t max
 
 static int set_fd(struct options *o, const char *text)
 {
-	uint32_t fd;
+	uint32_t fd = 0;
 	int rc = number("fd", text, 0, INT32_MAX, &fd);
 
 	if (!rc)

@@ -7,7 +7,7 @@
  * Two locks per worker, neither of which is shared while nothing special happens:
  * - its turn: held while it serves rings. The main thread holds all of them while it works, so it
  *   changes sessions, rings, memory and units as if there were no other thread.
- * - its command: held while it executes a command that only uses the medium, such as READ. Any other
+ * - its command: held while it executes one that only uses the medium, such as READ. Any other
  *   command is executed with all of them, so that it is alone on the whole device: COMPARE AND
  *   WRITE is atomic, and what belongs to a unit (unit attentions, mode pages) needs no lock.
  */
