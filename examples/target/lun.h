@@ -8,13 +8,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "reservation.h"
 #include "store.h"
 
 #define MAX_TARGETS 256 /* one byte in the LUN field (virtio 1.4, 5.6.6.1) */
 #define MAX_LUN_NUMBER \
-	16383         /* 14 bits of single-level addressing (SAM-5, "Single level LUN structure") */
-#define ATTENTIONS 8  /* pending unit attentions per unit and client */
-#define NEXUSES    64 /* clients at once: each is an I_T nexus of its own (SAM-5) */
+	16383        /* 14 bits of single-level addressing (SAM-5, "Single level LUN structure") */
+#define ATTENTIONS 8 /* pending unit attentions per unit and client */
 #define SERIAL_MAX 32
 
 /* Additional sense code and qualifier as one number: 0x2A09 is 2Ah/09h. */
@@ -23,21 +23,27 @@
 #define UA_NEXUS_LOSS       0x2907
 #define UA_CAPACITY_CHANGED 0x2A09
 #define UA_LUNS_CHANGED     0x3F0E
+/* For the other initiators. */
+#define UA_MODE_CHANGED            0x2A01
+#define UA_RESERVATIONS_PREEMPTED  0x2A03
+#define UA_RESERVATIONS_RELEASED   0x2A04
+#define UA_REGISTRATIONS_PREEMPTED 0x2A05
 
-enum store_kind { STORE_FILE, STORE_RAM, STORE_NULL };
+enum store_kind { STORE_FILE, STORE_NBD, STORE_RAM, STORE_NULL };
 
 /* Parsed options of a unit. */
 struct lun_spec {
 	uint8_t target;
 	uint16_t number;
 	enum store_kind kind;
-	char path[256]; /* STORE_FILE */
+	char path[256]; /* STORE_FILE; the URI of STORE_NBD */
 	uint64_t size;  /* the other two; bytes */
 	bool read_only;
 	bool thin;
 	uint32_t block_size;
 	char serial[SERIAL_MAX + 1]; /* empty: derived from @naa or from the file */
 	uint64_t naa;                /* 0: derived from the serial number */
+	char reservation_file[256];  /* empty: none */
 };
 
 /* Pending unit attentions of one nexus, oldest first. */
@@ -54,11 +60,14 @@ struct lun {
 	uint64_t blocks;
 	bool read_only;
 	bool thin;
-	bool stopped; /* by START STOP UNIT */
+	bool stopped;       /* by START STOP UNIT */
+	bool write_through; /* the write cache was switched off by MODE SELECT */
 	char serial[SERIAL_MAX + 1];
 	uint64_t naa; /* NAA identifier */
 	struct store *store;
 	struct attentions attentions[NEXUSES];
+	struct reservations reservations;
+	char reservation_file[256]; /* empty: they end with the process */
 };
 
 struct lun_table {

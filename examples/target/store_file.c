@@ -224,7 +224,7 @@ int store_file_open(const char *path, bool read_only, struct store **out)
 		rc = set_error(ENOMEM, "no memory left to open %s", path);
 		goto close_file;
 	}
-	f->base = (struct store){.ops = &file_ops, .volatile_cache = true};
+	f->base = (struct store){.ops = &file_ops, .parallel = true, .volatile_cache = true};
 	f->base.identity = identity_fd(fd);
 	f->fd = fd;
 	strcpy(f->path, path);

@@ -19,6 +19,7 @@
 static void reset_unit(struct lun *lun)
 {
 	lun->stopped = false;
+	lun->write_through = false;
 	lun_attention(lun, UA_DEVICE_RESET);
 }
 
