@@ -223,9 +223,11 @@ static int set_in_order(struct options *o, const char *text)
 /* Opened later, by add_luns(): their names depend on --socket. */
 static int set_lun(struct options *o, const char *text)
 {
-	if (o->lun_count == LUN_OPTIONS)
-		return set_error(ENOSPC, "more than %d LUNs; add the others with --control",
-				 LUN_OPTIONS);
+	struct lun_option *luns = realloc(o->luns, (o->lun_count + 1) * sizeof(*luns));
+
+	if (!luns)
+		return set_error(ENOMEM, "no memory left for %u LUNs", o->lun_count + 1);
+	o->luns = luns;
 	o->luns[o->lun_count++] = (struct lun_option){text, o->config_line};
 	return 0;
 }
@@ -448,4 +450,5 @@ int options_parse(int argc, char **argv, struct options *o, struct lun_table *lu
 void options_free(struct options *o)
 {
 	free(o->config);
+	free(o->luns);
 }

@@ -15,8 +15,6 @@
 #define QUEUES_MAX     254 /* one byte counts all queues, two of which are control and event */
 #define QUEUE_SIZE_MAX 32768
 
-#define LUN_OPTIONS    256 /* LUNs that can be given; the control socket can add more */
-
 /* A --lun, or the line of the configuration file that has it. */
 struct lun_option {
 	const char *text;
@@ -43,7 +41,7 @@ struct options {
 	const char *config_path;  /* NULL: no file */
 	char *config;             /* its contents */
 	unsigned int config_line; /* being read; 0: none */
-	struct lun_option luns[LUN_OPTIONS];
+	struct lun_option *luns;
 	unsigned int lun_count;
 };
 
