@@ -13,8 +13,8 @@
 #define CLIENTS 2
 #define THREADS 2 /* of each */
 #define JOBS    (CLIENTS * THREADS)
-#define ROUNDS  50
-#define BLOCKS  8
+#define ROUNDS  300
+#define BLOCKS  64
 #define WORDS   (BLOCKS * 512 / sizeof(uint64_t))
 
 /*
