@@ -28,7 +28,7 @@ void session_init(struct session *s, struct device *d, unsigned int nexus)
 	s->nexus = nexus;
 	d->sessions[nexus] = s;
 	s->ring_count = RING_REQUEST + d->options.queues;
-	for (i = 0; i < s->ring_count; i++) {
+	for (i = 0; i < RINGS_MAX; i++) {
 		w = worker_of(d, i);
 		s->rings[i].worker = w;
 		s->rings[i].loop = w ? &w->loop : &d->loop;

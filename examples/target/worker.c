@@ -72,7 +72,7 @@ int workers_open(struct device *d)
 
 struct worker *worker_of(const struct device *d, unsigned int ring)
 {
-	if (ring < RING_REQUEST || !d->worker_count)
+	if (ring < RING_REQUEST || ring - RING_REQUEST >= d->options.queues || !d->worker_count)
 		return NULL;
 	return &d->workers[(ring - RING_REQUEST) / d->options.queues_per_thread];
 }
