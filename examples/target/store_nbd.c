@@ -202,7 +202,8 @@ static int exchange(struct store_nbd *n, struct nbd_request *r)
 	if (done > 0)
 		return 0;
 	error = nbd_get_errno();
-	if (done && nbd_aio_is_ready(n->h) > 0)
+	/* A server that is about to end says ESHUTDOWN. */
+	if (done && error != ESHUTDOWN && nbd_aio_is_ready(n->h) > 0)
 		return error && error != ENOTCONN ? -error : -EIO;
 	connection_lost(n);
 	return -ENOTCONN;
