@@ -10,8 +10,9 @@ from rig import ToolTest
 OPTION = re.compile(r"--([a-z][a-z0-9_-]+)")
 # In the examples of a page about other options.
 OTHERS = {"socket", "control", "lun"}
-PAGES = ["perf/vscsi-perf.1", "info/vscsi-info.1", "bind/vscsi-bind.1", "vscsi-copy.1",
-         "sg/vscsi-sg.1", "target/vscsi-target.1", "target/vscsi-target-faults.7"]
+PAGES = ["perf/vscsi-perf.1", "info/vscsi-info.1", "bind/vscsi-bind.1", "copy/vscsi-copy.1",
+         "sg/vscsi-sg.1", "target/vscsi-target.1", "target/vscsi-target-faults.7",
+         "fio/fio-vscsi.1", "nbdkit/nbdkit-vscsi-plugin.1"]
 
 
 def text(name):
@@ -48,7 +49,7 @@ class Manual(ToolTest):
         self.assertEqual(self.help_options("sg"), manual("sg/vscsi-sg.1"))
 
     def test_copy(self):
-        self.assertEqual(self.help_options("copy"), manual("vscsi-copy.1"))
+        self.assertEqual(self.help_options("copy"), manual("copy/vscsi-copy.1"))
 
     def test_target(self):
         """The options for testing clients are in a page of their own."""
