@@ -93,12 +93,15 @@ void run_compare_and_write(struct scsi_task *t)
 	struct block_range r = cdb_range(t->cdb);
 	struct store *s = t->lun->store;
 	struct sgl data = t->out;
+	bool fua;
+	int rc;
 
 	r.count = t->cdb[13];
 	if (!range_ok(t, &r, scsi_limits(t).compare) || !compare(t, &r, &data, false))
 		return;
-	task_settle(t, s->ops->write(s, &data, r.lba * t->lun->block_size, t->wanted / 2),
-		    t->cdb[1] & 0x08, r.lba);
+	fua = t->cdb[1] & 0x08 || t->lun->write_through;
+	rc = s->ops->write(s, &data, r.lba * t->lun->block_size, t->wanted / 2, fua);
+	task_settle(t, rc, false, r.lba);
 }
 
 /*
@@ -111,6 +114,7 @@ void run_write_and_verify(struct scsi_task *t)
 	struct store *s = t->lun->store;
 	struct sgl from = t->out;
 	struct sgl data = t->out;
+	int rc;
 
 	if (bytchk(t) > 1) {
 		task_fail_field(t, true, 1, 2);
@@ -118,7 +122,8 @@ void run_write_and_verify(struct scsi_task *t)
 	}
 	if (!range_ok(t, &r, scsi_limits(t).transfer))
 		return;
-	task_settle(t, s->ops->write(s, &from, r.lba * t->lun->block_size, t->wanted), true, r.lba);
+	rc = s->ops->write(s, &from, r.lba * t->lun->block_size, t->wanted, true);
+	task_settle(t, rc, false, r.lba);
 	if (t->outcome == RAN && t->status == STATUS_GOOD)
 		compare(t, &r, bytchk(t) ? &data : NULL, false);
 }

@@ -73,7 +73,7 @@ void run_unmap(struct scsi_task *t)
 		lba = list.ranges[i].lba;
 		rc = s->ops->zero(s, lba * bs, (uint64_t)list.ranges[i].count * bs, true);
 	}
-	task_settle(t, rc, false, lba);
+	task_settle(t, rc, t->lun->write_through, lba);
 }
 
 /* NDOB exists only in the 16-byte command. */
@@ -109,7 +109,7 @@ static int write_copies(struct scsi_task *t, const struct block_range *r, uint8_
 	while (left) {
 		iov.iov_len = left < CHUNK ? (size_t)left : CHUNK;
 		from = (struct sgl){.iov = &iov, .count = 1, .len = iov.iov_len};
-		rc = t->lun->store->ops->write(t->lun->store, &from, at, iov.iov_len);
+		rc = t->lun->store->ops->write(t->lun->store, &from, at, iov.iov_len, false);
 		if (rc)
 			return rc;
 		at += iov.iov_len;
@@ -144,5 +144,5 @@ void run_write_same(struct scsi_task *t)
 		rc = s->ops->zero(s, r.lba * bs, (uint64_t)r.count * bs, unmap);
 	else
 		rc = write_copies(t, &r, chunk);
-	task_settle(t, rc, false, r.lba);
+	task_settle(t, rc, t->lun->write_through, r.lba);
 }

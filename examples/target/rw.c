@@ -84,18 +84,20 @@ void run_write(struct scsi_task *t)
 	struct block_range r = cdb_range(t->cdb);
 	struct store *s = t->lun->store;
 	struct sgl from = t->out;
+	int rc;
 
 	if (!range_ok(t, &r, scsi_limits(t).transfer))
 		return;
-	task_settle(t, s->ops->write(s, &from, r.lba * t->lun->block_size, t->wanted), has_fua(t),
-		    r.lba);
+	rc = s->ops->write(s, &from, r.lba * t->lun->block_size, t->wanted,
+			   has_fua(t) || t->lun->write_through);
+	task_settle(t, rc, false, r.lba);
 }
 
-void task_settle(struct scsi_task *t, int rc, bool fua, uint64_t lba)
+void task_settle(struct scsi_task *t, int rc, bool flush, uint64_t lba)
 {
 	struct store *s = t->lun->store;
 
-	if (!rc && (fua || t->lun->write_through))
+	if (!rc && flush)
 		rc = s->ops->flush(s);
 	if (rc)
 		task_fail_store(t, rc, true, lba);

@@ -126,10 +126,10 @@ void task_fail_info(struct scsi_task *t, uint8_t key, uint16_t asc, uint64_t inf
 void task_fail_store(struct scsi_task *t, int error, bool writing, uint64_t lba);
 
 /*
- * task_settle - after a change of the medium with the result @rc: make it durable if @fua is set or
- * the write cache is off. Ends the task, with sense data for @lba after an error.
+ * task_settle - end a task after a change of the medium with the result @rc, which is flushed first
+ * if @flush is set; after an error, with sense data for @lba.
  */
-void task_settle(struct scsi_task *t, int rc, bool fua, uint64_t lba);
+void task_settle(struct scsi_task *t, int rc, bool flush, uint64_t lba);
 
 /* task_reply - return @len bytes of parameter data, truncated to the allocation length. */
 void task_reply(struct scsi_task *t, const void *data, size_t len);

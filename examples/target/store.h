@@ -17,8 +17,11 @@ struct store;
 struct store_ops {
 	/* Read @len bytes at @at into @to, and advance @to. */
 	int (*read)(struct store *s, struct sgl *to, uint64_t at, size_t len);
-	/* Write @len bytes of @from at @at, and advance @from. */
-	int (*write)(struct store *s, struct sgl *from, uint64_t at, size_t len);
+	/*
+	 * Write @len bytes of @from at @at, and advance @from. With @fua they are durable when it
+	 * returns 0; once a flush has failed, this fails too.
+	 */
+	int (*write)(struct store *s, struct sgl *from, uint64_t at, size_t len, bool fua);
 	/*
 	 * Make all earlier writes durable. Once this has failed, some of them may be lost, and it
 	 * fails until the store is opened again.

@@ -88,11 +88,6 @@ static int file_read(struct store *s, struct sgl *to, uint64_t at, size_t len)
 	return move(s, to, at, len, false);
 }
 
-static int file_write(struct store *s, struct sgl *from, uint64_t at, size_t len)
-{
-	return move(s, from, at, len, true);
-}
-
 /*
  * Data only: file times don't matter. After a failure the kernel may drop what it could not write
  * and report success the next time, so the error is kept.
@@ -115,6 +110,13 @@ static int file_flush(struct store *s)
 	warn("writes to %s may be lost, and it can't be flushed until it is opened again: %s",
 	     f->path, strerror(-rc));
 	return rc;
+}
+
+static int file_write(struct store *s, struct sgl *from, uint64_t at, size_t len, bool fua)
+{
+	int rc = move(s, from, at, len, true);
+
+	return !rc && fua ? file_flush(s) : rc;
 }
 
 /* Slow fallback, for file systems that support neither of the modes that file_zero tries. */

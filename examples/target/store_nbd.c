@@ -32,7 +32,8 @@ struct store_nbd {
 	struct nbd_handle *h; /* NULL: not connected */
 	int flush_error;      /* set when acknowledged writes may be lost */
 	bool dirty;           /* there are acknowledged writes that are not flushed */
-	bool down;            /* connecting again has failed */
+	bool can_fua;
+	bool down; /* connecting again has failed */
 	uint32_t block_size;
 	char *buffer;
 	char uri[]; /* as given */
@@ -44,6 +45,7 @@ struct nbd_request {
 	enum request_kind kind;
 	uint64_t at;
 	uint64_t len;
+	bool fua;        /* of WRITE, where the server supports it */
 	uint64_t extent; /* reply of EXTENT: its length, and what it is */
 	bool hole;
 };
@@ -84,6 +86,7 @@ static int check_export(struct store_nbd *n, struct nbd_handle *h)
 	n->base.size = (uint64_t)size;
 	n->base.read_only = nbd_is_read_only(h) > 0;
 	n->base.volatile_cache = nbd_can_flush(h) > 0;
+	n->can_fua = n->base.volatile_cache && nbd_can_fua(h) > 0;
 	return 0;
 }
 
@@ -171,7 +174,8 @@ static int64_t send_request(struct store_nbd *n, struct nbd_request *r)
 	case READ:
 		return nbd_aio_pread(n->h, n->buffer, r->len, r->at, none, 0);
 	case WRITE:
-		return nbd_aio_pwrite(n->h, n->buffer, r->len, r->at, none, 0);
+		return nbd_aio_pwrite(n->h, n->buffer, r->len, r->at, none,
+				      r->fua ? LIBNBD_CMD_FLAG_FUA : 0);
 	case FLUSH:
 		return nbd_aio_flush(n->h, none, 0);
 	case ZERO:
@@ -218,13 +222,13 @@ static int execute(struct store_nbd *n, struct nbd_request *r)
 		rc = n->h ? 0 : connect_again(n);
 		if (rc)
 			return rc;
-		if (r->kind == FLUSH && n->flush_error)
+		if ((r->kind == FLUSH || r->fua) && n->flush_error)
 			return n->flush_error;
 		rc = exchange(n, r);
 		if (n->h)
 			break;
 	}
-	if (!rc && (r->kind == WRITE || r->kind == ZERO || r->kind == PUNCH))
+	if (!rc && ((r->kind == WRITE && !r->fua) || r->kind == ZERO || r->kind == PUNCH))
 		n->dirty = n->base.volatile_cache;
 	return rc;
 }
@@ -233,19 +237,16 @@ static int execute(struct store_nbd *n, struct nbd_request *r)
  * The data is copied, because a client that shrinks its memory must not break the connection, see
  * fault.h.
  */
-static int nbd_move(struct store *s, struct sgl *mem, uint64_t at, size_t len,
-		    enum request_kind kind)
+static int nbd_move(struct store_nbd *n, struct sgl *mem, size_t len, struct nbd_request r)
 {
-	struct store_nbd *n = (struct store_nbd *)s;
-	struct nbd_request r = {.kind = kind, .at = at};
 	int rc = 0;
 
 	for (; len && !rc; len -= r.len, r.at += r.len) {
 		r.len = len < BUFFER_LEN ? len : BUFFER_LEN;
-		if (kind == WRITE && sgl_read(mem, n->buffer, r.len) != r.len)
+		if (r.kind == WRITE && sgl_read(mem, n->buffer, r.len) != r.len)
 			return -EFAULT;
 		rc = execute(n, &r);
-		if (!rc && kind == READ && sgl_write(mem, n->buffer, r.len) != r.len)
+		if (!rc && r.kind == READ && sgl_write(mem, n->buffer, r.len) != r.len)
 			return -EFAULT;
 	}
 	return rc;
@@ -253,12 +254,8 @@ static int nbd_move(struct store *s, struct sgl *mem, uint64_t at, size_t len,
 
 static int nbd_read(struct store *s, struct sgl *to, uint64_t at, size_t len)
 {
-	return nbd_move(s, to, at, len, READ);
-}
-
-static int nbd_write(struct store *s, struct sgl *from, uint64_t at, size_t len)
-{
-	return nbd_move(s, from, at, len, WRITE);
+	return nbd_move((struct store_nbd *)s, to, len,
+			(struct nbd_request){.kind = READ, .at = at});
 }
 
 static int nbd_store_flush(struct store *s)
@@ -277,6 +274,18 @@ static int nbd_store_flush(struct store *s)
 	else if (rc != -ENOTCONN)
 		n->flush_error = rc;
 	return rc;
+}
+
+/* With FUA a loss of the connection endangers nothing: the request is repeated. */
+static int nbd_write(struct store *s, struct sgl *from, uint64_t at, size_t len, bool fua)
+{
+	struct store_nbd *n = (struct store_nbd *)s;
+	struct nbd_request r = {.kind = WRITE, .at = at};
+	int rc;
+
+	r.fua = fua && n->can_fua;
+	rc = nbd_move(n, from, len, r);
+	return !rc && fua && !r.fua ? nbd_store_flush(s) : rc;
 }
 
 /* The unit promises zeros (LBPRZ), which a trim does not; zeroing may make holes just as well. */

@@ -29,8 +29,9 @@ static int ram_read(struct store *s, struct sgl *to, uint64_t at, size_t len)
 	return sgl_write(to, bytes_of(s) + at, len) == len ? 0 : -EFAULT;
 }
 
-static int ram_write(struct store *s, struct sgl *from, uint64_t at, size_t len)
+static int ram_write(struct store *s, struct sgl *from, uint64_t at, size_t len, bool fua)
 {
+	(void)fua;
 	return sgl_read(from, bytes_of(s) + at, len) == len ? 0 : -EFAULT;
 }
 

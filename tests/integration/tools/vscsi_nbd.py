@@ -2,6 +2,7 @@
 """vscsi-target with the disk of an NBD server, which nbdkit is, and what its death does."""
 
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -118,6 +119,20 @@ class Nbd(rig.ToolTest):
             self.start_server()
             self.assertEqual(self.block(), data)
             self.flush()
+
+    def test_fua_is_the_servers(self):
+        """One request instead of two: if its server dies, it can be repeated."""
+        self.start_server("--filter=log", "file", self.path("disk"),
+                          "logfile=" + self.path("log"))
+        self.serve()
+        self.write("data", b"fua".ljust(512))
+        self.put(flags="08")
+        self.put()
+        self.flush()
+        log = self.read("log").decode()
+        self.assertEqual(len(re.findall(r"Write .* fua=1 \.\.\.", log)), 1, log)
+        self.assertEqual(len(re.findall(r"Write .* fua=0 \.\.\.", log)), 1, log)
+        self.assertEqual(len(re.findall(r"Flush .*\.\.\.", log)), 1, log)
 
     def test_unflushed_writes_are_not_forgotten(self):
         """Their server has died: no later flush may say that they are durable."""
