@@ -69,16 +69,16 @@ void lun_forget_attention(struct lun *lun, unsigned int nexus, uint16_t code)
 	}
 }
 
-/* For a new client, connecting is a power-on. */
-void lun_table_power_on(struct lun_table *t)
+/* For a client, connecting is a power-on. */
+void lun_table_power_on(struct lun_table *t, unsigned int nexus, bool start)
 {
 	struct lun *lun;
 	unsigned int i;
 
 	for (i = 0; i < MAX_TARGETS; i++) {
 		for (lun = t->targets[i]; lun; lun = lun->next) {
-			lun->stopped = false;
-			lun_attention(lun, UA_POWER_ON);
+			lun->stopped &= !start;
+			nexus_attention(lun, nexus, UA_POWER_ON);
 		}
 	}
 }

@@ -87,7 +87,7 @@ uint64_t length_compare(const struct scsi_task *t)
 	return (uint64_t)t->cdb[13] * 2 * t->lun->block_size;
 }
 
-/* Atomic: the target has one thread, so nothing runs between comparison and write. */
+/* Atomic: it is alone on the device, see worker.h. */
 void run_compare_and_write(struct scsi_task *t)
 {
 	struct block_range r = cdb_range(t->cdb);

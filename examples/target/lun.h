@@ -130,7 +130,7 @@ uint16_t lun_take_attention(struct lun *lun, unsigned int nexus);
 /* lun_forget_attention - remove a client's unit attention, if it is pending. */
 void lun_forget_attention(struct lun *lun, unsigned int nexus, uint16_t code);
 
-/* lun_table_power_on - reset all units to the state that a new client finds. */
-void lun_table_power_on(struct lun_table *t);
+/* lun_table_power_on - give the client at @nexus the units as new. @start: all that are stopped. */
+void lun_table_power_on(struct lun_table *t, unsigned int nexus, bool start);
 
 #endif

@@ -124,6 +124,15 @@ void scsi_run(struct scsi_task *t)
 	t->op->run(t);
 }
 
+bool scsi_only_medium(const struct scsi_task *t)
+{
+	const struct scsi_op *op = scsi_op_find(t->cdb);
+
+	return t->to == TO_LUN && op && t->lun->store->parallel &&
+	       !t->lun->attentions[t->nexus].count &&
+	       (op->run == run_read || op->run == run_write || op->run == run_sync);
+}
+
 struct scsi_limits scsi_limits(const struct scsi_task *t)
 {
 	uint32_t bs = t->lun->block_size;

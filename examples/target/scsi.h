@@ -100,6 +100,12 @@ struct scsi_task {
  */
 void scsi_run(struct scsi_task *t);
 
+/*
+ * scsi_only_medium - whether scsi_run() would use nothing but the medium, as a READ does, so that
+ * other such commands can run at the same time. No other thread changes the answer meanwhile.
+ */
+bool scsi_only_medium(const struct scsi_task *t);
+
 /* task_fail - end with CHECK CONDITION; @asc is ASC and ASCQ, such as 0x2400. */
 void task_fail(struct scsi_task *t, uint8_t key, uint16_t asc);
 

@@ -157,7 +157,7 @@ static const struct scsi_op ops[] = {
 const struct scsi_op *scsi_op_find(const uint8_t *cdb)
 {
 	/* Index + 1 in ops[] by opcode; filled at the first use. */
-	static uint8_t where[256];
+	static __thread uint8_t where[256];
 	unsigned int i;
 
 	if (where[cdb[0]] && ops[where[cdb[0]] - 1].action < 0)

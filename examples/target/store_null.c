@@ -67,7 +67,7 @@ int store_null_open(uint64_t size, struct store **out)
 
 	if (!s)
 		return set_error(ENOMEM, "no memory left for an empty disk");
-	*s = (struct store){.ops = &null_ops, .size = size};
+	*s = (struct store){.ops = &null_ops, .parallel = true, .size = size};
 	*out = s;
 	return 0;
 }

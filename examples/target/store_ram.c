@@ -109,7 +109,7 @@ int store_ram_open(uint64_t size, struct store **out)
 		munmap(p, size);
 		return set_error(ENOMEM, "no memory left for a memory disk");
 	}
-	r->base = (struct store){.ops = &ram_ops, .size = size};
+	r->base = (struct store){.ops = &ram_ops, .parallel = true, .size = size};
 	r->bytes = p;
 	*out = &r->base;
 	return 0;

@@ -81,7 +81,7 @@ class Nbd(rig.ToolTest):
         self.serve()
         data = os.urandom(SIZE)
         self.write("data", data)
-        self.run_tool("copy", "--to-disk", self.path("data"), self.address, "0:0")
+        self.run_tool("copy", self.path("data"), self.address, "0:0")
         self.assertEqual(self.read("disk"), data)
         self.run_tool("copy", self.address, "0:0", self.path("back"))
         self.assertEqual(self.read("back"), data)

@@ -92,6 +92,7 @@ int main(void)
 		perror(folder);
 		return 1;
 	}
+	failed += clients_tests();
 	failed += commands_tests();
 	failed += control_tests();
 	failed += flush_tests();

@@ -178,7 +178,7 @@ static void start(uint16_t num, bool tables)
 	t.random = num;
 	t.device.options = (struct options){.queues = 1, .max_sectors = 65535};
 	assert_int_equal(loop_open(&t.device.loop), 0);
-	session_init(s, &t.device);
+	session_init(s, &t.device, 0);
 	lun = get_lun(&t.device.luns, "0:0,null=1M");
 	lun->store->ops->close(lun->store);
 	lun->store = &store;

@@ -49,6 +49,7 @@ struct scsi_task nexus_command(struct lun *lun, unsigned nexus, const uint8_t *c
 /* Checks the sense data; @asc is ASC and ASCQ, key 0 is GOOD status. */
 void expect_sense(const struct scsi_task *t, uint8_t key, uint16_t asc);
 
+int clients_tests(void);
 int commands_tests(void);
 int control_tests(void);
 int flush_tests(void);
