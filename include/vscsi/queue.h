@@ -35,7 +35,9 @@ struct vscsi_queue;
  * struct vscsi_queue_opts - How a queue is opened; zero means default
  * @size: sizeof(struct vscsi_queue_opts)
  * @flags: VSCSI_QUEUE_*
- * @spin_us: microseconds that vscsi_wait() polls before it sleeps; 0: none
+ * @spin_us: microseconds that vscsi_wait() polls before it sleeps; 0: none. As long as a sleep and
+ *	a wakeup take, about 20, waiting costs at most twice of what it would at best. More than the
+ *	device's latency: it never sleeps while the device works. 0 costs the least CPU time
  */
 struct vscsi_queue_opts {
 	uint32_t size;
