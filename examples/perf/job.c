@@ -13,11 +13,8 @@
 
 #include "workload.h"
 
-/* The time is checked, and the CPU left to others, after this many polls without completions. */
+/* The time is checked after this many polls without completions. */
 #define POLLS_PER_CHECK 256
-
-/* Longest sleep: a signal or a request for a snapshot waits until its end. */
-#define SLEEP_MS 100
 
 /* Every slot is either idle or in flight. */
 static uint32_t in_flight(const struct job *job)
@@ -184,17 +181,6 @@ static int collect(struct job *job, uint64_t *now)
 	return count;
 }
 
-/*
- * Polls for spin_us more, then sleeps until completions come: with fewer CPUs than pollers, the
- * device needs this one. Does not sleep if a request may start before, which its rate decides, or
- * the requests of other threads.
- */
-static void let_others_run(struct job *job)
-{
-	if (may_start(job) || vscsi_wait(job->queue, SLEEP_MS) < 0)
-		sched_yield();
-}
-
 static void run_phase(struct job *job, int (*source)(struct job *job, struct io *io))
 {
 	uint64_t now = clock_now(), last = now;
@@ -217,8 +203,9 @@ static void run_phase(struct job *job, int (*source)(struct job *job, struct io 
 			last = now;
 			nothing = 0;
 		} else if (++nothing % POLLS_PER_CHECK == 0) {
-			let_others_run(job);
 			now = clock_now();
+			/* If there are fewer CPUs than pollers, the device may need this one. */
+			sched_yield();
 		} else {
 			continue;
 		}
@@ -300,12 +287,10 @@ static int choose_cpus(struct job *job)
 void *job_main(void *arg)
 {
 	struct job *job = arg;
-	struct vscsi_queue_opts opts = {.size = sizeof(opts)};
 	int ret = choose_cpus(job);
 
-	opts.spin_us = (uint32_t)job->options->spin_us;
 	if (!ret) {
-		ret = vscsi_queue_open(job->dev, &opts, &job->queue);
+		ret = vscsi_queue_open(job->dev, NULL, &job->queue);
 		if (ret)
 			job_fail(job, ret, "%s", vscsi_last_error());
 	}

@@ -56,7 +56,6 @@ struct job_options {
 	uint64_t iodepth;
 	uint64_t iodepth_batch;              /* 0: as many as possible */
 	uint64_t iodepth_batch_complete_max; /* 0: iodepth */
-	uint64_t spin_us;
 	uint64_t numjobs;
 	uint64_t size; /* these two, and the increment, may be a PERCENT() */
 	uint64_t offset;

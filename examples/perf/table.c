@@ -68,8 +68,6 @@ const struct perf_option perf_options[] = {
 	 .values = "N", .help = "maximum requests per submit; 0: as many as fit"},
 	{"iodepth_batch_complete_max", NULL, OPTION_COUNT, JOB(iodepth_batch_complete_max),
 	 .max = 16384, .values = "N", .help = "maximum completions per poll; 0: iodepth"},
-	{"spin_us", NULL, OPTION_COUNT, JOB(spin_us), .initial = 20, .max = UINT32_MAX,
-	 .values = "N", .help = "microseconds to poll before sleeping until a completion"},
 	{"numjobs", NULL, OPTION_COUNT, JOB(numjobs), .initial = 1, .min = 1, .max = MAX_JOBS,
 	 .values = "N", .help = "threads of this job, each with its own queue"},
 	{"size", NULL, OPTION_SHARE, JOB(size), SHARE,

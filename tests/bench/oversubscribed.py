@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Measures 4 KiB reads a second with more threads than CPUs: two CPUs, two jobs and a back-end.
 
-The jobs spin on vscsi_poll(), or call vscsi_wait() when a poll found nothing, or are vscsi-perf's
-with its defaults. The back-end is vscsi-target with a LUN that moves no data; it polls, or sleeps
+The jobs spin on vscsi_poll(), or call vscsi_wait() when a poll found nothing, without and with
+spin_us, or are vscsi-perf's with its defaults. The back-end is vscsi-target with a LUN that moves no data; it polls, or sleeps
 until it is notified. By turns; each rate is reported with its ratio to that of vscsi_wait().
 usage: oversubscribed.py TARGET BENCH-SOCKET PERF [--quick] [--json=FILE]
 """
@@ -20,10 +20,10 @@ sys.dont_write_bytecode = True
 import report  # noqa: E402
 
 CPUS = 2
-READERS = ("poll", "wait", "perf")
+READERS = ("poll", "wait", "spin", "perf")
 COLUMNS = {"target": "target", "depth": "depth", "poll": "vscsi_poll()/s",
-           "wait": "vscsi_wait()/s", "perf": "vscsi-perf/s", "poll_ratio": "poll/wait",
-           "perf_ratio": "perf/wait"}
+           "wait": "vscsi_wait()/s", "spin": "spin_us=50/s", "perf": "vscsi-perf/s",
+           "poll_ratio": "poll/wait", "spin_ratio": "spin/wait", "perf_ratio": "perf/wait"}
 
 
 def loop_rate(program, address, depth, ms, mode):
@@ -61,7 +61,7 @@ def measure(programs, mode, depth, ms, turns):
                 server.terminate()
                 server.wait(timeout=30)
     row = {"target": mode, "depth": depth, **{key: statistics.median(rates[key]) for key in rates}}
-    for reader in ("poll", "perf"):
+    for reader in ("poll", "spin", "perf"):
         row[f"{reader}_ratio"] = row[reader] / row["wait"]
     return row
 

@@ -4,11 +4,11 @@
  * poll, prepare as many reads as ended, and submit. One line of JSON: reads, seconds, and CPU time
  * of the process.
  *
- *   bench-socket ADDRESS DEPTH MS poll|wait [JOBS [WORK_NS [TARGET]]]
+ *   bench-socket ADDRESS DEPTH MS poll|wait|spin [JOBS [WORK_NS [TARGET]]]
  *
  * Each of JOBS threads (1) keeps DEPTH reads in flight on LUN 0 of TARGET (0). With "poll" it
- * spins; with "wait" it calls vscsi_wait() when a poll found nothing. It works for WORK_NS (0)
- * nanoseconds on each completion.
+ * never sleeps; with "wait" it calls vscsi_wait() when a poll found nothing; with "spin" the same,
+ * on a queue with a spin_us of 50. It works for WORK_NS (0) nanoseconds on each completion.
  */
 #include <pthread.h>
 #include <stdbool.h>
@@ -25,6 +25,7 @@
 #define MAX_DEPTH 128u
 #define MAX_JOBS  64u
 #define BYTES     4096u
+#define SPIN_US   50u
 
 /* Rounds of the loop between two looks at the clock, which takes as long as a request. */
 #define ROUNDS 64u
@@ -37,6 +38,7 @@ struct bench {
 	unsigned depth;
 	unsigned rounds; /* of work() on each completion */
 	double seconds;
+	uint32_t spin_us;
 	bool wait;
 };
 
@@ -135,8 +137,9 @@ static int64_t run(struct job *job)
 static void *job_main(void *arg)
 {
 	struct job *job = arg;
+	const struct vscsi_queue_opts opts = {.size = sizeof(opts), .spin_us = job->bench->spin_us};
 
-	job->done = vscsi_queue_open(job->bench->dev, NULL, &job->queue);
+	job->done = vscsi_queue_open(job->bench->dev, &opts, &job->queue);
 	if (!job->done)
 		job->done = run(job);
 	if (job->done < 0)
@@ -185,11 +188,12 @@ int main(int argc, char **argv)
 
 	if (argc < 5 || argc > 8 || !bench.depth || bench.depth > MAX_DEPTH || !jobs ||
 	    jobs > MAX_JOBS) {
-		fprintf(stderr, "usage: bench-socket ADDRESS DEPTH MS poll|wait [JOBS [WORK_NS "
-				"[TARGET]]]\n");
+		fprintf(stderr, "usage: bench-socket ADDRESS DEPTH MS poll|wait|spin [JOBS "
+				"[WORK_NS [TARGET]]]\n");
 		return 2;
 	}
-	bench.wait = strcmp(argv[4], "wait") == 0;
+	bench.wait = strcmp(argv[4], "poll") != 0;
+	bench.spin_us = strcmp(argv[4], "spin") == 0 ? SPIN_US : 0;
 	bench.rounds = work_rounds(argument(argc, argv, 6, 0));
 	err = set_up(&bench, argv[1], argument(argc, argv, 7, 0));
 	if (err)

@@ -3,11 +3,9 @@
 
 import json
 import os
-import pathlib
 import re
 import signal
 import subprocess
-import time
 import unittest
 
 from rig import LIMIT, ToolTest, program
@@ -368,33 +366,6 @@ rw=randread
     def test_absent_unit(self):
         message = self.refused("perf", "--address=" + self.address, "--lun=0:9", status=1)
         self.assertIn("lists the logical units", message)
-
-    def test_sleeps_while_nothing_completes(self):
-        """A job that spins would keep a CPU that the target may need."""
-        perf = subprocess.Popen(
-            [program("perf"), "--address=" + self.address, "--rw=randread", "--runtime=300",
-             "--time_based=1", "--eta=never", "--status-interval=100ms"],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        try:
-            self.assertTrue(perf.stdout.readline())
-            self.target.send_signal(signal.SIGSTOP)
-            deadline = time.monotonic() + LIMIT
-            while self.states(perf.pid) != {"S"}:
-                self.assertLess(time.monotonic(), deadline, "a thread never sleeps")
-            self.target.send_signal(signal.SIGCONT)
-            perf.send_signal(signal.SIGINT)
-            _, err = perf.communicate(timeout=LIMIT)
-        finally:
-            self.target.send_signal(signal.SIGCONT)
-            perf.kill()
-            perf.wait()
-        self.assertEqual(perf.returncode, 130, err)
-
-    @staticmethod
-    def states(pid):
-        """Those of the threads: R runs or waits for a CPU, S sleeps."""
-        return {stat.read_text().rpartition(")")[2].split()[0]
-                for stat in pathlib.Path(f"/proc/{pid}/task").glob("*/stat")}
 
     def test_a_target_that_stops_answering(self):
         """The request timeout ends the run before its runtime does."""
