@@ -52,7 +52,7 @@ def measure(load, steps, turns):
 
 
 def measure_all(program, address, target, quick):
-    depths, ms, steps, turns = ((32,), 10, 2, 1) if quick else (DEPTHS, 150, 6, 3)
+    depths, ms, steps, turns = ((32,), 10, 2, 1) if quick else (DEPTHS, 100, 6, 3)
     return [measure((program, address, target, depth, ms), steps, turns) for depth in depths]
 
 

@@ -3,8 +3,9 @@
 """Measures 4 KiB reads a second with more threads than CPUs: two CPUs, two jobs and a back-end.
 
 The jobs spin on vscsi_poll(), or call vscsi_wait() when a poll found nothing, without and with
-spin_us, or are vscsi-perf's with its defaults. The back-end is vscsi-target with a LUN that moves no data; it polls, or sleeps
-until it is notified. By turns; each rate is reported with its ratio to that of vscsi_wait().
+spin_us, or are vscsi-perf's with its defaults. The back-end is vscsi-target with a LUN that moves
+no data; it polls, or sleeps until it is notified. By turns; each rate is reported with its ratio to
+that of vscsi_wait() without spin_us.
 usage: oversubscribed.py TARGET BENCH-SOCKET PERF [--quick] [--json=FILE]
 """
 
@@ -75,7 +76,7 @@ def main():
     quick = "quick" in named
     cells = (("poll", 32),) if quick else (("poll", 1), ("poll", 32), ("eventfd", 1),
                                            ("eventfd", 32))
-    rows = [measure(programs, mode, depth, 50 if quick else 500, 1 if quick else 5)
+    rows = [measure(programs, mode, depth, 50 if quick else 300, 1 if quick else 3)
             for mode, depth in cells]
     print(f"reads of {CPUS} jobs on {CPUS} CPUs that they share with the target; medians:")
     report.table([{**row, **{key: f"{row[key]:.0f}" for key in READERS}} for row in rows], COLUMNS)

@@ -48,7 +48,7 @@ def main():
     (program,), named = report.options(("quick", "json"))
     if report.processors() < 2:
         report.skip("driver and device need a processor each")
-    depths, ms, count = ((1, 32), 5, 3) if "quick" in named else (DEPTHS, 4, 200)
+    depths, ms, count = ((1, 32), 5, 3) if "quick" in named else (DEPTHS, 4, 60)
     rows = [summary(depth, turns(program, depth, ms, count)) for depth in depths]
     print(f"the library against a device thread, by turns with a bare ring; medians of the "
           f"undisturbed turns\nof {ms} ms, and nothing where those were fewer than 5:")

@@ -75,7 +75,7 @@ def section(figures, title):
     text = (f"## {title}\n\n{datetime.date.today()}; {machine()}; a word there and back "
             f"{cell('', word_ns(figures))} ns, the device's work "
             f"{cell('', first['device_ns'])} ns.\n"
-            "`ninja -C build/bench bench-results` (a release build).\n")
+            "`ninja -C build/bench bench-results`, a release build.\n")
     for name, (heading, columns) in HEADINGS.items():
         if name in figures:
             text += f"\n### {heading}\n\n{table(figures[name]['cells'], columns)}"
