@@ -44,8 +44,8 @@ static bool has_work(struct vscsi_queue *queue)
 
 /*
  * Polls for a while, as a completion that comes soon is cheaper than a sleep. Each time it offers
- * the CPU to others, which costs a tenth of a microsecond where nobody wants it: the device may be
- * a process that waits for this CPU, and then polling on delays what it waits for.
+ * the CPU to other threads, which costs a tenth of a microsecond if none wants it: the device may
+ * be a process that waits for this CPU, and then polling on delays what it waits for.
  */
 static bool spin(struct vscsi_queue *queue, uint64_t limit_ms)
 {
