@@ -41,6 +41,26 @@ int text_number(const char *text, uint64_t *value)
 	return 0;
 }
 
+int text_size(const char *text, uint64_t *value)
+{
+	static const char units[] = "KMGT";
+	const char *rest, *unit;
+	uint64_t number;
+	int ret = digits(text, &number, &rest);
+
+	if (ret)
+		return ret;
+	if (*rest) {
+		unit = strchr(units, toupper((unsigned char)*rest));
+		if (!unit || rest[1])
+			return -EINVAL;
+		if (__builtin_mul_overflow(number, 1ull << 10 * (unit - units + 1), &number))
+			return -ERANGE;
+	}
+	*value = number;
+	return 0;
+}
+
 int text_lun(const char *text, uint32_t *target, uint32_t *lun)
 {
 	uint64_t first, second;

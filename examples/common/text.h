@@ -21,6 +21,15 @@
 int text_number(const char *text, uint64_t *value);
 
 /*
+ * text_size - Parse a number of bytes
+ * @text: an integer as of text_number(), which K, M, G or T may follow (powers of 1024)
+ * @value: receives it
+ *
+ * Return: 0, -EINVAL or -ERANGE; @value is unchanged on failure.
+ */
+int text_size(const char *text, uint64_t *value);
+
+/*
  * text_lun - Parse the address of a logical unit
  * @text: "TARGET:LUN", 0:0 to 255:16383
  * @target, @lun: receive the numbers

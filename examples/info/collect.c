@@ -23,7 +23,24 @@ static int fail_unit(int ret, const char *address)
 	return ret;
 }
 
-static int query_unit(struct vscsi_dev *dev, struct unit *unit)
+/* Reads a block, so that there is something to measure. An error is counted as well. */
+static int measure(struct vscsi_lun *lun, struct unit *unit)
+{
+	void *block = unit->info.blocks ? malloc(unit->info.block_size) : NULL;
+	int ret;
+
+	if (block)
+		vscsi_pread(lun, block, unit->info.block_size, 0);
+	free(block);
+	unit->stats.size = sizeof(unit->stats);
+	ret = vscsi_lun_get_stats(lun, &unit->stats);
+	if (ret)
+		return ret;
+	ret = vscsi_lun_get_latency(lun, VSCSI_LATENCY_READ, unit->latency, VSCSI_LATENCY_BUCKETS);
+	return ret < 0 ? ret : 0;
+}
+
+static int query_unit(struct vscsi_dev *dev, struct unit *unit, bool measured)
 {
 	struct vscsi_lun *lun;
 	/*
@@ -34,6 +51,8 @@ static int query_unit(struct vscsi_dev *dev, struct unit *unit)
 	if (!ret) {
 		unit->info.size = sizeof(unit->info);
 		ret = vscsi_lun_get_info(lun, &unit->info);
+		if (!ret && measured)
+			ret = measure(lun, unit);
 		vscsi_lun_close(lun);
 	}
 	if (ret)
@@ -78,7 +97,7 @@ static int collect_units(struct vscsi_dev *dev, struct report *report,
 	if (!one) {
 		ret = find_units(dev, report);
 		for (i = 0; !ret && i < report->count; i++)
-			query_unit(dev, &report->units[i]);
+			query_unit(dev, &report->units[i], report->measure);
 		return ret;
 	}
 	report->units = calloc(1, sizeof(*report->units));
@@ -88,14 +107,18 @@ static int collect_units(struct vscsi_dev *dev, struct report *report,
 	}
 	report->count = 1;
 	report->units[0].addr = *one;
-	ret = query_unit(dev, &report->units[0]);
+	ret = query_unit(dev, &report->units[0], report->measure);
 	return ret ? fail_unit(ret, report->address) : 0;
 }
 
 int report_collect(struct report *report, const struct vscsi_lun_addr *one)
 {
+	const struct vscsi_dev_opts opts = {
+		.size = sizeof(opts),
+		.stats = report->measure ? VSCSI_ON : VSCSI_DEFAULT,
+	};
 	struct vscsi_dev *dev;
-	int ret = vscsi_dev_open(report->address, NULL, &dev);
+	int ret = vscsi_dev_open(report->address, &opts, &dev);
 
 	if (ret)
 		return fail(ret);
@@ -105,6 +128,9 @@ int report_collect(struct report *report, const struct vscsi_lun_addr *one)
 	/* Last, because it includes the number of protocol errors so far. */
 	if (!ret)
 		ret = vscsi_dev_get_info(dev, &report->device);
+	report->losses.size = sizeof(report->losses);
+	if (!ret)
+		ret = vscsi_dev_get_stats(dev, &report->losses);
 	if (!ret)
 		ret = vscsi_mem_get_stats(vscsi_dev_mem(dev), &report->memory);
 	vscsi_dev_close(dev);

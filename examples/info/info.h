@@ -17,12 +17,17 @@ struct unit {
 	struct vscsi_lun_addr addr;
 	struct vscsi_lun_info info; /* valid only if @error is "" */
 	char error[256];            /* why it could not be opened: the library's error text */
+	/* With @report->measure: of reading one block, where it has any. */
+	struct vscsi_stats stats;
+	uint64_t latency[VSCSI_LATENCY_BUCKETS];
 };
 
 /* A device and its units, or the one that was selected. */
 struct report {
 	const char *address;
+	bool measure;
 	struct vscsi_dev_info device;
+	struct vscsi_dev_stats losses;
 	struct vscsi_mem_stats memory;
 	struct unit *units; /* owned: report_free() */
 	unsigned count;
@@ -51,7 +56,8 @@ const char *state_name(uint32_t state);
 
 /*
  * report_collect - Collect all data of a device
- * @report: filled in; the caller has set @report->address
+ * @report: filled in; the caller has set @report->address, and @report->measure: to read a block of
+ *	each unit and to count what comes of it
  * @one: a single unit, or NULL for all that a scan finds
  *
  * Opens and closes the device. A unit that a scan found but that can't be opened is reported with
@@ -72,6 +78,13 @@ void report_free(struct report *report);
 void text_table(const struct report *report);
 void text_device(const struct report *report);
 void text_unit(const struct unit *unit);
+
+/*
+ * metrics_print - Print as OpenMetrics text, for Prometheus and what reads its format
+ * @report: the data, measured; if the device could not be opened, without any
+ * @up: whether it could be opened
+ */
+void metrics_print(const struct report *report, bool up);
 
 /*
  * json_print - Print as JSON

@@ -57,9 +57,9 @@ const struct bit_name protocol_features[] = {
 
 /* By bit number, as the others; the masks are VSCSI_LUN_*. */
 const struct bit_name lun_flags[] = {
-	{0, "read_only"},  {1, "removable"}, {2, "write_cache"}, {3, "fua"},
-	{4, "thin"},       {5, "unmap"},     {6, "zero_unmap"},  {7, "compare_and_write"},
-	{8, "rotational"}, {0, NULL},
+	{0, "read_only"},  {1, "removable"},   {2, "write_cache"}, {3, "fua"},
+	{4, "thin"},       {5, "unmap"},       {6, "zero_unmap"},  {7, "compare_and_write"},
+	{8, "rotational"}, {9, "fast_zeroes"}, {0, NULL},
 };
 
 const char *type_name(uint32_t type)

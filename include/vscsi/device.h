@@ -174,6 +174,7 @@ struct vscsi_mem;
  * @task_timeout_ms: limit for each step against a late request; default 5000
  * @packed, @in_order: virtio features, likewise: packed rings, and use of buffers in order. With
  *	IN_ORDER a request completes with its batch, which is slower
+ * @stats: VSCSI_ON: requests are counted and timed, see stats.h; default: off
  * @recovery_ms: how long reconnecting is tried, in milliseconds, or VSCSI_FOREVER; default 30000
  * @reserved: 0
  *
@@ -211,7 +212,8 @@ struct vscsi_dev_opts {
 	uint32_t packed;
 	uint32_t in_order;
 	uint32_t recovery_ms;
-	uint32_t reserved[2];
+	uint32_t stats;
+	uint32_t reserved;
 };
 
 /**

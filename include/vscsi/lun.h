@@ -33,6 +33,7 @@ struct vscsi_lun;
 #define VSCSI_LUN_ZERO_UNMAP  (1u << 6) /* unmapped blocks read as zeros */
 #define VSCSI_LUN_CAW         (1u << 7) /* vscsi_compare_and_write() is supported */
 #define VSCSI_LUN_ROTATIONAL  (1u << 8) /* rotating medium */
+#define VSCSI_LUN_FAST_ZEROES (1u << 9) /* VSCSI_IO_UNMAP: zeros by deallocating blocks */
 
 /**
  * struct vscsi_lun_opts - How a LUN is opened; zero means default

@@ -20,6 +20,7 @@
 #include <vscsi/mem.h>
 #include <vscsi/queue.h>
 #include <vscsi/scsi.h>
+#include <vscsi/stats.h>
 #include <vscsi/sync.h>
 #include <vscsi/task.h>
 #include <vscsi/version.h>

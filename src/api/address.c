@@ -73,6 +73,7 @@ static const struct option options[] = {
 	 AT(guest_base),
 	 0,
 	 UINT64_MAX},
+	FEATURE(stats, "counters and latencies of requests"),
 	FEATURE(indirect, "indirect descriptors"),
 	FEATURE(event_idx, "notifications by event index"),
 	FEATURE(packed, "packed rings"),
@@ -261,7 +262,7 @@ int address_check(const struct vscsi_dev_opts *opts)
 	if (opts->queue_size && !is_pow2(opts->queue_size))
 		return error_set(-EINVAL, "option queue_size takes a power of two, not %u",
 				 opts->queue_size);
-	if (opts->reserved[0] || opts->reserved[1])
+	if (opts->reserved)
 		return error_set(-EINVAL, "a reserved field is not 0");
 	return 0;
 }

@@ -13,6 +13,7 @@
 #include "queue/call.h"
 #include "queue/timeout.h"
 #include "util/error.h"
+#include "util/ticks.h"
 
 #define DEFAULT_POOL (UINT64_C(16) << 20)
 
@@ -78,6 +79,9 @@ int device_open(const char *where, const struct vscsi_dev_opts *opts, struct vsc
 	pthread_mutex_init(&dev->queues.lock, NULL);
 	lun_table_init(&dev->luns);
 	watch_init(&dev->watch);
+	dev->queues.measured = opts->stats == VSCSI_ON;
+	if (dev->queues.measured)
+		dev->queues.ticks_scale = ticks_scale();
 	dev->queues.report = opts->recovery == VSCSI_RECOVERY_REPORT;
 	dev->luns.timeout_ms = opts->timeout_ms;
 	dev->luns.io_timeout_ms = opts->io_timeout_ms;

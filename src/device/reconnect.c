@@ -13,6 +13,7 @@
 #include "util/clock.h"
 #include "util/error.h"
 #include "util/log.h"
+#include "util/probe.h"
 
 /* Pauses between attempts, in milliseconds; each is twice the one before. */
 #define FIRST_PAUSE 10u
@@ -112,6 +113,9 @@ void reconnect_begin(struct vscsi_dev *dev, const char *why, enum inflight_polic
 		return;
 	}
 	log_warn("the device is lost, reconnecting: %s", why);
+	PROBE1(lost, why);
+	reconnect->losses++;
+	snprintf(reconnect->reason, sizeof(reconnect->reason), "%s", why);
 	if (dev->opts.recovery == VSCSI_RECOVERY_REPORT)
 		best = INFLIGHT_REPORT;
 	if (!stop)
@@ -128,6 +132,11 @@ void reconnect_begin(struct vscsi_dev *dev, const char *why, enum inflight_polic
 	events_note(dev, VSCSI_EVENT_LOST);
 }
 
+uint64_t reconnect_away_ms(const struct vscsi_dev *dev)
+{
+	return clock_ms() - dev->reconnect.lost_ms;
+}
+
 /* LUNs may appear after their device, but not for longer than half of what that may be away. */
 static uint64_t missing_time(const struct vscsi_dev *dev)
 {
@@ -142,6 +151,8 @@ static void come_back(struct vscsi_dev *dev)
 	reconnect->trying = false;
 	reconnect->back_ms = clock_ms();
 	reconnect->spent_ms += reconnect->back_ms - reconnect->lost_ms;
+	reconnect->away_ms += reconnect->back_ms - reconnect->lost_ms;
+	reconnect->reconnects++;
 	reconnect->missing_ms = reconnect->back_ms + missing_time(dev);
 	atomic_store_explicit(&dev->queues.answered, false, memory_order_relaxed);
 	atomic_store(&dev->queues.features, dev->virtio.features);
@@ -151,6 +162,7 @@ static void come_back(struct vscsi_dev *dev)
 		virtq_kick(rings_at(dev, i));
 	device_set_state(dev, DEV_RUNNING);
 	log_info("the device is back");
+	PROBE1(back, reconnect->back_ms - reconnect->lost_ms);
 	events_missed(dev);
 	queue_set_wake(&dev->queues);
 	events_note(dev, VSCSI_EVENT_BACK);

@@ -27,6 +27,8 @@ struct vscsi_dev;
  * @due_ms: when the next attempt begins; read by any thread
  * @pause_ms: between that and the one after it; longer each time, also from one loss to the next
  *	while the device has not proved stable
+ * @losses, @reconnects, @away_ms, @reason: as in struct vscsi_dev_stats, without the time that it
+ *	is away now
  * @trying: an attempt is under way; @began_ms: since when
  * @broken_ms: since when a ring of the running device has been broken; 0: none is
  */
@@ -40,6 +42,10 @@ struct reconnect {
 	unsigned pause_ms;
 	uint64_t began_ms;
 	uint64_t broken_ms;
+	uint64_t losses;
+	uint64_t reconnects;
+	uint64_t away_ms;
+	char reason[256];
 	bool trying;
 };
 
@@ -52,6 +58,9 @@ struct reconnect {
  * Fails the device at once where recovery is off or impossible.
  */
 void reconnect_begin(struct vscsi_dev *dev, const char *why, enum inflight_policy best, bool stop);
+
+/* How long a device that is RECONNECTING has been away. Locked. */
+uint64_t reconnect_away_ms(const struct vscsi_dev *dev);
 
 /* Begins an attempt or goes on with one, if that is due. Locked; never waits. */
 void reconnect_advance(struct vscsi_dev *dev);

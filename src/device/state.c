@@ -9,6 +9,7 @@
 #include "device/rings.h"
 #include "util/error.h"
 #include "util/log.h"
+#include "util/probe.h"
 
 /* Which changes there are: the diagram of device.h. */
 static const uint8_t next_states[] = {
@@ -35,6 +36,7 @@ void device_fail(struct vscsi_dev *dev, const char *why)
 		return;
 	snprintf(dev->failure, sizeof(dev->failure), "%s", why);
 	log_error("the device is lost: %s", why);
+	PROBE1(failed, why);
 	virtio_disconnect(&dev->virtio);
 	/* Until it can't access buffers any more. */
 	queue_set_lose(&dev->queues, INFLIGHT_REPORT, true);

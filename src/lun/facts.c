@@ -63,6 +63,8 @@ static void describe_blocks(const struct lun_facts *facts, const struct lun_limi
 		info->flags |= VSCSI_LUN_THIN;
 	if (facts->capacity.read_zeros || facts->provisioning.read_zeros)
 		info->flags |= VSCSI_LUN_ZERO_UNMAP;
+	if (info->flags & VSCSI_LUN_ZERO_UNMAP && facts->provisioning.write_same_16)
+		info->flags |= VSCSI_LUN_FAST_ZEROES;
 	if (facts->provisioning.unmap && said->max_unmap_blocks && said->max_unmap_ranges) {
 		info->flags |= VSCSI_LUN_UNMAP;
 		info->max_unmap_blocks = said->max_unmap_blocks;
@@ -109,8 +111,7 @@ static void describe(const struct lun_facts *facts, const struct lun_limits *lim
 			__atomic_store_n(&(field), (value), __ATOMIC_RELAXED); \
 	} while (0)
 
-static void limit_requests(const struct lun_facts *facts, const struct vscsi_lun_info *info,
-			   struct io_lun *io)
+static void limit_requests(const struct vscsi_lun_info *info, struct io_lun *io)
 {
 	const uint32_t flags = info->flags;
 
@@ -119,8 +120,7 @@ static void limit_requests(const struct lun_facts *facts, const struct vscsi_lun
 	SET(io->fua, (flags & VSCSI_LUN_FUA) != 0);
 	SET(io->write_cache, (flags & VSCSI_LUN_WRITE_CACHE) != 0);
 	SET(io->unmap, (flags & VSCSI_LUN_UNMAP) != 0);
-	SET(io->unmap_zeroes,
-	    (flags & VSCSI_LUN_ZERO_UNMAP) != 0 && facts->provisioning.write_same_16);
+	SET(io->unmap_zeroes, (flags & VSCSI_LUN_FAST_ZEROES) != 0);
 	SET(io->max_zeroes_blocks, info->max_zeroes_blocks);
 	SET(io->max_caw_blocks, info->max_caw_blocks);
 	SET(io->max_unmap_blocks, info->max_unmap_blocks);
@@ -138,7 +138,7 @@ void lun_facts_apply(const struct lun_facts *facts, const struct lun_limits *lim
 	/* Zoned disks know the 16-byte forms only (ZBC). */
 	lun->io.wide = facts->capacity.blocks > UINT32_MAX || zoned;
 	lun->io.sync_cache_16 = zoned;
-	limit_requests(facts, &lun->info, &lun->io);
+	limit_requests(&lun->info, &lun->io);
 	io_lun_set_limits(&lun->io);
 }
 
@@ -156,7 +156,7 @@ void lun_facts_adopt(const struct lun_facts *facts, const struct lun_limits *lim
 	describe(facts, limits, &lun->info);
 	memcpy(lun->info.serial, was.serial, sizeof(was.serial));
 	memcpy(lun->info.wwid, was.wwid, sizeof(was.wwid));
-	limit_requests(facts, &lun->info, &lun->io);
+	limit_requests(&lun->info, &lun->io);
 	/*
 	 * io.wide is not updated: requests beyond 32 bits get a 16-byte CDB without it, and the
 	 * fast path must not see a half-finished change.

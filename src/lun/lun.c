@@ -7,6 +7,7 @@
 #include "lun/probe.h"
 #include "lun/table.h"
 #include "queue/credit.h"
+#include "queue/stats.h"
 #include "queue/timeout.h"
 #include "util/error.h"
 
@@ -39,6 +40,7 @@ static void destroy(struct vscsi_lun *lun)
 {
 	lun_probe_destroy(lun->probe);
 	free(lun->io.credits);
+	free(lun->io.stats);
 	free(lun);
 }
 
@@ -52,12 +54,22 @@ static int begin(struct vscsi_lun *lun)
 	return set_credits(lun);
 }
 
+static int make_stats(struct vscsi_lun *lun, const struct queue_set *set)
+{
+	if (!set->measured)
+		return 0;
+	lun->io.stats = stats_create(set->count);
+	return lun->io.stats ? 0 : error_set(-ENOMEM, "out of memory");
+}
+
 static int init(struct vscsi_lun *lun, unsigned target, unsigned number,
 		const struct lun_open_opts *opts)
 {
 	struct lun_table *table = lun->table;
 	int err = io_lun_init(&lun->io, target, number);
 
+	if (!err)
+		err = make_stats(lun, table->queue->ioq->set);
 	if (!err)
 		err = lun_probe_create(table, target, number, &lun->probe);
 	if (err)

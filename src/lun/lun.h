@@ -30,6 +30,7 @@
 #include "scsi/identity.h"
 
 struct call;
+struct io_stats;
 struct lun_probe;
 struct lun_refresh;
 struct vscsi_dev;
@@ -319,5 +320,12 @@ static inline uint32_t lun_table_pause(const struct lun_table *table, uint64_t n
 		return 0;
 	return due - now < UINT32_MAX ? (uint32_t)(due - now) : UINT32_MAX;
 }
+
+/*
+ * Sums of the stats of a measured device (queue/stats.h), added to @sum: those of a LUN over all
+ * request queues, and those of a request queue over all open LUNs. Any thread.
+ */
+void lun_sum_stats(const struct vscsi_lun *lun, struct io_stats *sum);
+void lun_table_sum_stats(struct lun_table *table, const struct ioq *ioq, struct io_stats *sum);
 
 #endif

@@ -10,6 +10,7 @@
 
 #include "queue/credit.h"
 #include "queue/queue.h"
+#include "queue/stats.h"
 
 /*
  * Whether a request ended well: the first 12 bytes of the response are all zero (virtio 1.4,
@@ -50,11 +51,13 @@ static inline void fill_good(struct vscsi_completion *out, const struct slot *sl
  * @packed: the ring is packed, each chain one descriptor
  * @direct: tables lie in the ring
  * @counted: requests have SLOT_COUNTED
+ * @measured: what ends well is counted in its LUN's stats
  */
 struct kind {
 	bool packed;
 	bool direct;
 	bool counted;
+	bool measured;
 };
 
 /*
@@ -74,6 +77,7 @@ ALWAYS_INLINE unsigned collect_plain(struct ioq *ioq, const struct vscsi_queue *
 	const bool counted = kind.counted;
 	const uint16_t plain = SLOT_STATUS(SLOT_IN_RING, counted ? SLOT_COUNTED : 0);
 	const unsigned shift = kind.direct ? ioq->head_shift : 0;
+	const uint64_t now = kind.measured ? ticks_now() : 0;
 	struct virtq_reader reader = virtq_reader(&ioq->vq, packed);
 	struct vscsi_completion *const start = out;
 	struct vscsi_completion *const stop = out + count;
@@ -93,6 +97,8 @@ ALWAYS_INLINE unsigned collect_plain(struct ioq *ioq, const struct vscsi_queue *
 		    (shift && slot->head != used.head))
 			break;
 		if (!is_good(ioq, slot, header, used.len))
+			break;
+		if (kind.measured && !stats_take(ioq, slot, now))
 			break;
 		if (counted)
 			credit_give(slot_lun(slot), ioq);

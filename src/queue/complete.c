@@ -10,11 +10,13 @@
 #include "queue/complete.h"
 #include "queue/credit.h"
 #include "queue/resume.h"
+#include "queue/stats.h"
 #include "queue/timeout.h"
 #include "scsi/cdb.h"
 #include "scsi/response.h"
 #include "scsi/sense.h"
 #include "util/clock.h"
+#include "util/probe.h"
 
 /*
  * The longest delay before a request is sent again; the first is 1 ms, each is twice the one
@@ -115,8 +117,10 @@ void slot_clean(struct slot *slot)
 	memset(slot->cdb, 0, sizeof(slot->cdb));
 }
 
-void slot_finish(struct ioq *ioq, struct slot *slot)
+void slot_finish(struct ioq *ioq, struct slot *slot, int result)
 {
+	if (ioq->set->measured)
+		stats_count(ioq, slot, result);
 	if (slot_state(slot) == SLOT_ABORTING)
 		timeout_ended(ioq, slot);
 	if (slot->flags & SLOT_RAW)
@@ -351,6 +355,8 @@ static void send_again(struct ioq *ioq, struct slot *slot, enum scsi_retry retry
 {
 	struct slot_timer *timer = slot_timer(ioq, slot);
 
+	stats_count_again(ioq, slot, STATS_RETRIES);
+	PROBE3(retry, slot_lun(slot)->target, slot_lun(slot)->number, slot->user_data);
 	backoff_append(ioq, slot);
 	if (retry != SCSI_RETRY_NOW) {
 		timer->delay_ms = next_delay(timer);
@@ -444,7 +450,9 @@ bool slot_decode(struct ioq *ioq, struct slot *slot, struct vscsi_completion *ou
 	out->residual = find_residual(ioq, slot, le32toh(resp.resid), out->result == 0);
 	if (out->result == 0 && out->residual && !(slot->flags & SLOT_RAW))
 		out->result = -EBADMSG;
-	if (out->result)
+	if (out->result) {
 		out->result = failed_result(ioq, slot, out->result, retry);
+		PROBE4(error, lun->target, lun->number, slot->user_data, out->result);
+	}
 	return true;
 }

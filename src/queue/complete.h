@@ -21,8 +21,8 @@ bool slot_decode(struct ioq *ioq, struct slot *slot, struct vscsi_completion *ou
 /* The completion of a request that is LOST. */
 void slot_fill_lost(const struct ioq *ioq, const struct slot *slot, struct vscsi_completion *out);
 
-/* Frees a request that is being returned, in whatever state it is. */
-void slot_finish(struct ioq *ioq, struct slot *slot);
+/* Frees a request that is being returned with @result, in whatever state it is. */
+void slot_finish(struct ioq *ioq, struct slot *slot, int result);
 
 /*
  * The slot that a used entry names, which the device no longer has; NULL when it had no such chain,

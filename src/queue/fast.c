@@ -7,6 +7,7 @@
 #include "queue/credit.h"
 #include "queue/fair.h"
 #include "queue/path.h"
+#include "queue/stats.h"
 #include "queue/transfer.h"
 #include "scsi/cdb.h"
 
@@ -17,6 +18,7 @@
  * @counted: the LUN has credits
  * @wide: with a 16-byte CDB
  * @shared: under the queue's lock
+ * @measured: requests are counted
  * @write: it is a write
  */
 struct layout {
@@ -25,6 +27,7 @@ struct layout {
 	bool counted;
 	bool wide;
 	bool shared;
+	bool measured;
 	bool write;
 };
 
@@ -109,6 +112,8 @@ ALWAYS_INLINE void push(struct vscsi_queue *queue, struct ioq *ioq, struct slot 
 	/* A free slot has no flags. */
 	if (l.counted)
 		slot->flags = SLOT_COUNTED;
+	if (l.measured)
+		slot->begun = stats_begun(ioq);
 	slot->state = SLOT_IN_RING;
 	slot->pushed = virtq_next_as(&ioq->vq, l.format);
 	virtq_push_untracked_as(&ioq->vq, l.format, head);
@@ -371,3 +376,6 @@ FAST_PATH(counted, other, .format = VIRTQ_SPLIT, .counted = true)
 FAST_PATH(direct, other, .format = VIRTQ_SPLIT, .direct = true)
 FAST_PATH(packed, packed_wide, .format = VIRTQ_PACKED_ONE)
 FAST_PATH(shared, other, .format = VIRTQ_SPLIT, .shared = true)
+FAST_PATH(measured_split, other, .format = VIRTQ_SPLIT, .measured = true)
+FAST_PATH(measured_counted, other, .format = VIRTQ_SPLIT, .counted = true, .measured = true)
+FAST_PATH(measured_packed, other, .format = VIRTQ_PACKED_ONE, .measured = true)

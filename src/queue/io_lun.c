@@ -6,6 +6,7 @@
 #include "queue/io_lun.h"
 #include "scsi/lun_addr.h"
 #include "util/error.h"
+#include "util/probe.h"
 
 int io_lun_init(struct io_lun *lun, unsigned target, unsigned number)
 {
@@ -58,6 +59,7 @@ bool io_lun_set_state(struct io_lun *lun, enum lun_state to)
 	legal = next_states[io_lun_state(lun)] & 1u << to;
 	if (legal) {
 		atomic_store_explicit(&lun->state, (uint8_t)to, memory_order_relaxed);
+		PROBE3(lun_state, lun->target, lun->number, to);
 		set_fast_blocks(lun);
 	}
 	lock_release(&lun->lock);

@@ -31,6 +31,7 @@
 #include "util/lock.h"
 
 struct credits;
+struct io_stats;
 
 enum lun_state {
 	LUN_PRESENT,
@@ -66,6 +67,7 @@ enum lun_state {
  * @max_caw_blocks: blocks of COMPARE AND WRITE as announced; see io_lun_max_caw()
  * @caw_one: it has refused more than one of them: it takes one, whatever it announces
  * @target, @number: its address in numbers
+ * @stats: what is counted of its requests; NULL where nothing is, and in the library's own probes
  */
 struct io_lun {
 	uint8_t addr[8];
@@ -96,6 +98,7 @@ struct io_lun {
 	uint32_t max_unmap_ranges;
 	uint32_t target;
 	uint32_t number;
+	struct io_stats *stats;
 };
 
 /* Fills in an address, and nothing else: raw commands can be sent to it. -EINVAL with its text. */

@@ -101,6 +101,8 @@ enum inflight_policy {
  * @reset_noted: timeout_take_resets() has something to take
  * @errors: rules that the device broke and that were put right; read by any thread
  * @kick_pending: a kick is to be sent once the lock is released
+ * @batch_begun: where requests are measured, when the first one was prepared that is not submitted
+ *	yet, else 0
  * @lock: held by handles that share the queue; @share: what it guards for them
  * @state: enum ioq_state; @policy: enum inflight_policy, from when it was RUNNING last
  * @handles: handles that use it, @users of them; @exclusive: it belongs to one handle alone
@@ -139,6 +141,7 @@ struct ioq {
 	atomic_bool reset_noted;
 	_Atomic uint64_t errors;
 	atomic_bool kick_pending;
+	uint64_t batch_begun;
 	struct lock lock;
 	struct share share;
 	_Atomic uint8_t state;
@@ -164,6 +167,7 @@ struct ioq {
  * @scan_ms: interval between looks for late requests; 0: nothing has a time limit
  * @report: requests that may have been executed are never sent again
  * @no_used_len: as in struct transport_ops
+ * @measured: requests are counted, see stats.h; @ticks_scale: as for ticks_to_ns()
  * @replayed: requests that were in flight when the device reconnected and are not returned yet
  * @answered: it has answered one of them
  * @zeroes: a block of zeros in DMA memory, for WRITE SAME
@@ -185,6 +189,8 @@ struct queue_set {
 	_Atomic uint32_t scan_ms;
 	bool report;
 	bool no_used_len;
+	bool measured;
+	uint64_t ticks_scale;
 	atomic_uint replayed;
 	atomic_bool answered;
 	void *zeroes;

@@ -22,6 +22,10 @@ static const struct ioq_path path_direct = PATH(direct, submit_split);
 const struct ioq_path ioq_path_packed = PATH(packed, submit_packed);
 /* Several handles on a split ring with tables in the slots. */
 static const struct ioq_path path_shared = PATH(shared, submit_shared);
+/* The first two and the packed one where requests are measured. */
+static const struct ioq_path path_measured_split = PATH(measured_split, submit_measured);
+static const struct ioq_path path_measured_counted = PATH(measured_counted, submit_measured);
+static const struct ioq_path path_measured_packed = PATH(measured_packed, submit_measured);
 /* Every layout, every state. */
 const struct ioq_path ioq_path_general = PATH(general, submit_general);
 
@@ -30,14 +34,23 @@ static const struct ioq_path ioq_path_checked = {
 	read_general, write_general, readv_general, writev_general, submit_checked, poll_checked,
 };
 
+static const struct ioq_path *choose_measured(const struct ioq *ioq)
+{
+	if (ioq->readable && ioq->indirect)
+		return ioq_counting(ioq) ? &path_measured_counted : &path_measured_split;
+	return ioq->packed && !ioq_counting(ioq) ? &path_measured_packed : &ioq_path_general;
+}
+
 static const struct ioq_path *choose(const struct vscsi_queue *queue)
 {
 	const struct ioq *ioq = queue->ioq;
 
 	if (queue->check_thread || ioq->set->forked)
 		return &ioq_path_checked;
-	if (!ioq_running(ioq))
+	if (!ioq_running(ioq) || (queue->shared && ioq->set->measured))
 		return &ioq_path_general;
+	if (ioq->set->measured)
+		return choose_measured(ioq);
 	if (queue->shared)
 		return ioq->readable && ioq->indirect && !ioq_counting(ioq) ? &path_shared
 									    : &ioq_path_general;
@@ -94,6 +107,13 @@ int submit_shared(struct vscsi_queue *queue)
 	return unlikely(kick) ? queue_kick(queue) : 0;
 }
 
+/* The batch ends: see stats_begun(). */
+int submit_measured(struct vscsi_queue *queue)
+{
+	queue->ioq->batch_begun = 0;
+	return queue->ioq->packed ? submit_packed(queue) : submit_split(queue);
+}
+
 /* On a queue whose device is away, the device is shown the requests when it reconnects. */
 int submit_general(struct vscsi_queue *queue)
 {
@@ -102,6 +122,7 @@ int submit_general(struct vscsi_queue *queue)
 	if (unlikely(!ioq_running(queue->ioq)))
 		return ioq_state(queue->ioq) == IOQ_DEAD ? -ENOTCONN : 0;
 	queue_lock(queue);
+	queue->ioq->batch_begun = 0;
 	kick = virtq_publish(&queue->ioq->vq);
 	queue_unlock(queue);
 	if (kick)

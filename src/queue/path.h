@@ -23,11 +23,15 @@ PATH_RW(counted);
 PATH_RW(direct);
 PATH_RW(packed);
 PATH_RW(shared);
+PATH_RW(measured_split);
+PATH_RW(measured_counted);
+PATH_RW(measured_packed);
 PATH_RW(general);
 
 int submit_split(struct vscsi_queue *queue);
 int submit_packed(struct vscsi_queue *queue);
 int submit_shared(struct vscsi_queue *queue);
+int submit_measured(struct vscsi_queue *queue);
 int submit_general(struct vscsi_queue *queue);
 
 int submit_checked(struct vscsi_queue *queue);

@@ -31,7 +31,7 @@ static unsigned deliver(struct ioq *ioq, struct slot *slot, uint32_t used_len,
 		fill_good(out, slot);
 	else if (!slot_decode(ioq, slot, out))
 		return 0;
-	slot_finish(ioq, slot);
+	slot_finish(ioq, slot, out->result);
 	return 1;
 }
 
@@ -209,6 +209,21 @@ int poll_packed(struct vscsi_queue *queue, struct vscsi_completion *out, unsigne
 	return poll_all(queue, out, max, (struct kind){.packed = true});
 }
 
+int poll_measured_split(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max)
+{
+	return poll_all(queue, out, max, (struct kind){.measured = true});
+}
+
+int poll_measured_counted(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max)
+{
+	return poll_all(queue, out, max, (struct kind){.counted = true, .measured = true});
+}
+
+int poll_measured_packed(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max)
+{
+	return poll_all(queue, out, max, (struct kind){.packed = true, .measured = true});
+}
+
 int poll_direct(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max)
 {
 	return poll_all(queue, out, max, (struct kind){.direct = true});
@@ -219,14 +234,16 @@ static unsigned collect_any(struct vscsi_queue *queue, struct vscsi_completion *
 			    bool *kick)
 {
 	struct ioq *ioq = queue->ioq;
-	const struct kind kind = {
-		.packed = ioq->packed, .direct = !ioq->indirect, .counted = ioq_counting(ioq)};
+	const struct kind kind = {.packed = ioq->packed,
+				  .direct = !ioq->indirect,
+				  .counted = ioq_counting(ioq),
+				  .measured = ioq->set->measured};
 	int pending = virtq_pending(&ioq->vq);
 	unsigned most = pending < 0 ? 0 : (unsigned)pending < max ? (unsigned)pending : max;
 	unsigned run = virtq_run(&ioq->vq, !ioq->readable, most);
 	unsigned count = 0;
 
-	if (likely(run && ioq->readable && ioq->indirect && !kind.counted))
+	if (likely(run && ioq->readable && ioq->indirect && !kind.counted && !kind.measured))
 		count = collect_plain(ioq, queue, out, run, (struct kind){0});
 	else if (run && (ioq->readable || ioq->packed))
 		count = collect_plain(ioq, queue, out, run, kind);
@@ -328,8 +345,8 @@ static unsigned collect_dead(struct vscsi_queue *queue, struct vscsi_completion 
 			continue;
 		if (slot_state(slot) != SLOT_LOST)
 			slot_timer(ioq, slot)->result = slot_lost_result(ioq, slot);
-		slot_fill_lost(ioq, slot, &out[count++]);
-		slot_finish(ioq, slot);
+		slot_fill_lost(ioq, slot, &out[count]);
+		slot_finish(ioq, slot, out[count++].result);
 	}
 	/* Nothing is sent again any more, and others may be about to look at the list. */
 	ioq->backoff = NO_SLOT;

@@ -8,6 +8,7 @@
 #include "queue/fair.h"
 #include "queue/request.h"
 #include "queue/resume.h"
+#include "queue/stats.h"
 #include "queue/timeout.h"
 
 /* A chain has at most 2^32 bytes, header and response among them (virtio 1.4, 2.7.5.2). */
@@ -53,6 +54,8 @@ int request_commit(struct vscsi_queue *queue, struct io_lun *lun, struct slot *s
 {
 	slot->owner = queue;
 	slot->user_data = user_data;
+	if (queue->ioq->set->measured)
+		slot->begun = stats_begun(queue->ioq);
 	if (likely(io_lun_state(lun) == LUN_PRESENT))
 		slot_push(queue->ioq, slot);
 	else

@@ -11,8 +11,10 @@
 #include "queue/call.h"
 #include "queue/complete.h"
 #include "queue/resume.h"
+#include "queue/stats.h"
 #include "queue/timeout.h"
 #include "util/clock.h"
+#include "util/probe.h"
 
 /* Which changes of a queue's state there are: the diagram of ioq.h. */
 static const uint8_t next_states[] = {
@@ -166,6 +168,8 @@ static uint16_t list_first(struct ioq *ioq, uint16_t first, unsigned number)
 	if (number >= ioq->depth || !slot_in_ring(slot))
 		return first;
 	mark_replayed(ioq, slot);
+	stats_count_again(ioq, slot, STATS_REPLAYS);
+	PROBE3(replay, slot_lun(slot)->target, slot_lun(slot)->number, slot->user_data);
 	slot_set_state(slot, SLOT_BACKOFF);
 	slot->due = (uint32_t)clock_ms();
 	slot->next = first;
@@ -214,6 +218,7 @@ static void replay(struct ioq *ioq)
 	for (i = 0; i < ioq->depth; i++)
 		restore(ioq, &ioq->slots[i]);
 	ioq->progress.marked = false;
+	ioq->batch_begun = 0;
 }
 
 void ioq_resume(struct ioq *ioq, bool *kick)

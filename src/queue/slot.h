@@ -145,6 +145,7 @@ enum slot_state {
  * @addr: where the device sees its data, if that is one segment
  * @cdb, @task_attr: what the header has of these, without SHAPE_10 and SHAPE_16
  * @parameters: bytes of an UNMAP's parameter list, else 0
+ * @begun: where requests are measured, when its batch began: ticks_now()
  *
  * A completion needs the first line only. The second one, with ioq.copies, has what else a lost
  * device may have overwritten in DMA memory: see slot_restore().
@@ -186,7 +187,8 @@ struct slot {
 	uint8_t cdb[VIRTIO_SCSI_CDB_DEFAULT_SIZE];
 	uint8_t task_attr;
 	uint8_t parameters;
-	uint8_t pad[14];
+	uint8_t pad[6];
+	uint64_t begun;
 };
 _Static_assert(offsetof(struct slot, lba) == CACHE_LINE && sizeof(struct slot) == 2 * CACHE_LINE,
 	       "a request's private part is two cache lines");

@@ -7,6 +7,7 @@
 #include "queue/complete.h"
 #include "queue/timeout.h"
 #include "util/clock.h"
+#include "util/probe.h"
 
 /* Scans within the smallest limit; the longest interval and, while requests end, the shortest. */
 #define SCANS     8u
@@ -70,6 +71,7 @@ void timeout_abort(struct ioq *ioq, struct slot *slot, uint64_t now, int result)
 		return;
 	}
 	timer->result = result;
+	PROBE3(abort, slot_lun(slot)->target, slot_lun(slot)->number, slot->user_data);
 	/* What was prepared and never submitted goes out, or there would be nothing to abort. */
 	if (ioq_running(ioq) && virtq_publish(&ioq->vq))
 		atomic_store(&ioq->kick_pending, true);

@@ -56,7 +56,7 @@ void backend_signal_error(void);
 
 /*
  * Whether a byte of that memory belongs to a command that a back-end, which is alive, still has.
- * @lost: the command was given up, not given back. If not, a ring that lied says nothing: its lie
+ * @lost: the command ended without an answer. If not, a ring that lied says nothing: its lie
  * may have been about a command before the back-end took it.
  */
 bool backend_has(const void *memory, size_t len, bool lost);

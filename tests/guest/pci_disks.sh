@@ -31,7 +31,7 @@ pci_app log "$device" | grep "LOG.*for the device" || fail "no mapping was logge
 vscsi-copy "$device" 0:0 /tmp/read || fail "reading 0:0"
 echo "READ $(sha256sum </tmp/read)"
 head -c 8388608 /dev/urandom >/tmp/wrote
-vscsi-copy --to-disk /tmp/wrote "$device" 0:1 || fail "writing 0:1"
+vscsi-copy /tmp/wrote "$device" 0:1 || fail "writing 0:1"
 echo "WROTE $(sha256sum </tmp/wrote)"
 rm /tmp/read /tmp/wrote
 

@@ -49,11 +49,16 @@ def check_files(source, root):
     library = one(root, "libvirtioscsi.so.0").resolve()
     if library != one(root, "libvirtioscsi.so").resolve():
         sys.exit("libvirtioscsi.so is not a link to what libvirtioscsi.so.0 is")
-    for tool in ("vscsi-bind", "vscsi-info", "vscsi-perf", "vscsi-sg",
+    for tool in ("vscsi-bind", "vscsi-copy", "vscsi-info", "vscsi-perf", "vscsi-sg",
                  "vscsi-target"):
         one(root, f"bin/{tool}")
         one(root, f"{tool}.1*")
+        one(root, f"bash-completion/completions/{tool}")
+        one(root, f"zsh/site-functions/_{tool}")
     one(root, "libvirtioscsi/vscsi-sg.so")
+    if list(root.rglob("nbdkit-vscsi-plugin*")):
+        one(root, "nbdkit/plugins/nbdkit-vscsi-plugin.so")
+        one(root, "man1/nbdkit-vscsi-plugin.1*")
     for page in (source / "include/vscsi/man").glob("*.7"):
         one(root, f"man7/{page.name}*")
     symbols = set(re.findall(r"\bvscsi_\w+", (source / "src/libvirtioscsi.map").read_text()))

@@ -61,6 +61,36 @@ class Info(ToolTest):
         out, _ = self.run_tool("info", "--json", self.address, "2:0")
         self.assertEqual([unit["target"] for unit in json.loads(out)["luns"]], [2])
 
+    def metrics(self, *words, status=0):
+        out, _ = self.run_tool("info", "--metrics", *words, status=status)
+        self.assertTrue(out.endswith("# EOF\n"))
+        try:
+            from prometheus_client.openmetrics import parser
+        except ImportError:
+            self.skipTest("python3-prometheus-client is not installed")
+        return {sample.name + sample.labels.get("lun", "") + sample.labels.get("le", ""): sample
+                for family in parser.text_string_to_metric_families(out)
+                for sample in family.samples}
+
+    def test_metrics(self):
+        samples = self.metrics(self.address)
+        self.assertEqual(samples["vscsi_device_up"].value, 1)
+        for lun in "0:0", "0:3", "2:0", "7:300":
+            self.assertEqual(samples["vscsi_lun_up" + lun].value, 1)
+            self.assertEqual(samples["vscsi_lun_reads_total" + lun].value, 1)
+            self.assertEqual(samples["vscsi_lun_errors_total" + lun].value, 0)
+            self.assertEqual(
+                samples["vscsi_lun_read_latency_seconds_bucket" + lun + "+Inf"].value, 1)
+        self.assertEqual(samples["vscsi_lun_read_bytes_total0:3"].value, 4096)
+        self.assertEqual(samples["vscsi_lun_size_bytes0:0"].value, 64 << 20)
+        self.assertEqual(samples["vscsi_lun_info0:0"].labels["serial"], "first")
+
+    def test_metrics_of_a_device_that_is_down(self):
+        samples = self.metrics(self.address + ".gone", status=1)
+        self.assertEqual([name for name in samples], ["vscsi_device_up"])
+        self.assertEqual(samples["vscsi_device_up"].value, 0)
+        self.assertIn("--json", self.refused("info", "--metrics", "--json", self.address))
+
     def test_absent_units(self):
         for unit in "0:1", "5:0":
             message = self.refused("info", self.address, unit, status=1)
@@ -70,7 +100,7 @@ class Info(ToolTest):
 
     def test_full_output(self):
         for words in ([self.address], ["--json", self.address], ["--verbose", self.address],
-                      [self.address, "0:0"], ["--options"], ["--help"], ["--version"]):
+                      [self.address, "0:0"], ["--metrics", self.address], ["--options"], ["--help"], ["--version"]):
             self.notices_full_output("info", *words)
 
     def test_closed_descriptors(self):

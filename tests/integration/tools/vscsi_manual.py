@@ -8,8 +8,9 @@ import unittest
 from rig import ToolTest
 
 OPTION = re.compile(r"--([a-z][a-z0-9_-]+)")
-PAGES = ["perf/vscsi-perf.1", "info/vscsi-info.1", "bind/vscsi-bind.1", "vscsi-copy.1",
-         "sg/vscsi-sg.1", "target/vscsi-target.1"]
+PAGES = ["perf/vscsi-perf.1", "info/vscsi-info.1", "bind/vscsi-bind.1", "copy/vscsi-copy.1",
+         "sg/vscsi-sg.1", "target/vscsi-target.1", "fio/fio-vscsi.1",
+         "nbdkit/nbdkit-vscsi-plugin.1"]
 
 
 def text(name):
@@ -46,7 +47,7 @@ class Manual(ToolTest):
         self.assertEqual(self.help_options("sg"), manual("sg/vscsi-sg.1"))
 
     def test_copy(self):
-        self.assertEqual(self.help_options("copy"), manual("vscsi-copy.1"))
+        self.assertEqual(self.help_options("copy"), manual("copy/vscsi-copy.1"))
 
     def table(self):
         """The library's address options: values by name."""

@@ -237,7 +237,7 @@ static void test_options_in_the_struct(void **state)
 		{.queue_size = 100}, {.queue_size = 65536},
 		{.max_segs = 16},    {.timeout_ms = 3600001},
 		{.indirect = 3},     {.backend_req = UINT32_MAX},
-		{.reserved = {0, 1}}};
+		{.reserved = 1},     {.stats = 3}};
 	unsigned i;
 
 	(void)state;

@@ -240,9 +240,9 @@ static void test_structs_of_other_ages(void **state)
 	opts.size = 0;
 	assert_int_equal(open_with(&opts), -EINVAL);
 	opts.size = sizeof(opts);
-	opts.reserved[1] = 1;
+	opts.reserved = 1;
 	assert_int_equal(open_with(&opts), -EINVAL);
-	opts.reserved[1] = 0;
+	opts.reserved = 0;
 	opts.queue_size = 100;
 	assert_int_equal(open_with(&opts), -EINVAL);
 	opts.queue_size = 0;

@@ -54,7 +54,8 @@ static void test_order(void **state)
 	assert_int_equal(info.max_caw_blocks, 4);
 	assert_int_equal(info.max_unmap_ranges, 8);
 	assert_int_equal(info.flags, VSCSI_LUN_THIN | VSCSI_LUN_UNMAP | VSCSI_LUN_ZERO_UNMAP |
-					     VSCSI_LUN_CAW | VSCSI_LUN_WRITE_CACHE);
+					     VSCSI_LUN_FAST_ZEROES | VSCSI_LUN_CAW |
+					     VSCSI_LUN_WRITE_CACHE);
 	assert_string_equal(info.serial, "SN42");
 	assert_string_equal(info.wwid, "naa.5001020304050607");
 	assert_string_equal(info.product, "MODEL DISK");

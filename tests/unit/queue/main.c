@@ -23,5 +23,6 @@ int main(void)
 	failed += packed_tests();
 	failed += replay_tests();
 	failed += shrink_tests();
+	failed += stats_tests();
 	return failed != 0;
 }

@@ -22,5 +22,6 @@ int relapse_tests(void);
 int packed_tests(void);
 int replay_tests(void);
 int shrink_tests(void);
+int stats_tests(void);
 
 #endif

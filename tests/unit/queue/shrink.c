@@ -120,7 +120,7 @@ static void test_held_back(void **state)
 	unsigned came = 0;
 
 	(void)state;
-	loss_open(&d, "recovery=replay");
+	loss_open_stopped(&d, "recovery=replay");
 	assert_int_equal(read_blocks(&d, BEFORE, 1), 0);
 	assert_int_equal(vscsi_submit(d.queue), 0);
 	chain = driver_take(&d);

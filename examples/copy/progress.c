@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The progress line, the signals that print it or end the copy, and the rate limit.
+ */
+#include "copy.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/text.h"
+
+#define INTERVAL_NS 1000000000u
+
+volatile sig_atomic_t stop_signal;
+static volatile sig_atomic_t asked;
+
+static const char *verb; /* of this phase: "copied" or "verified" */
+static uint64_t phase_ns;
+static uint64_t phase_from; /* bytes that were done before it */
+static uint64_t shown_ns;
+static bool terminal;
+static bool line_open; /* the terminal's last line is the progress */
+
+static void on_stop(int sig)
+{
+	stop_signal = sig;
+}
+
+static void on_ask(int sig)
+{
+	(void)sig;
+	asked = 1;
+}
+
+uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* The second signal ends the program at once. One that the caller ignores stays ignored. */
+void progress_signals(void)
+{
+	static const int stops[] = {SIGINT, SIGTERM, SIGHUP};
+	struct sigaction action = {.sa_handler = on_stop, .sa_flags = SA_RESETHAND}, old;
+	unsigned i;
+
+	for (i = 0; i < sizeof(stops) / sizeof(stops[0]); i++) {
+		if (!sigaction(stops[i], NULL, &old) && old.sa_handler != SIG_IGN)
+			sigaction(stops[i], &action, NULL);
+	}
+	action = (struct sigaction){.sa_handler = on_ask, .sa_flags = SA_RESTART};
+	sigaction(SIGUSR1, &action, NULL);
+}
+
+void progress_start(const char *what, uint64_t from)
+{
+	verb = what;
+	phase_ns = shown_ns = now_ns();
+	phase_from = from;
+	terminal = isatty(STDERR_FILENO);
+}
+
+static void print_left(double seconds)
+{
+	uint64_t left = (uint64_t)(seconds + 0.5);
+
+	if (left >= 3600)
+		fprintf(stderr, ", %" PRIu64 ":%02u:%02u left", left / 3600,
+			(unsigned)(left / 60 % 60), (unsigned)(left % 60));
+	else
+		fprintf(stderr, ", %u:%02u left", (unsigned)(left / 60), (unsigned)(left % 60));
+}
+
+static void print_line(const struct copy *copy, uint64_t done)
+{
+	char amount[TEXT_HUMAN_LEN], total[TEXT_HUMAN_LEN], rate[TEXT_HUMAN_LEN];
+	double seconds = (double)(now_ns() - phase_ns) / 1e9;
+	double speed = seconds > 0 ? (double)(done - phase_from) / seconds : 0;
+
+	fprintf(stderr, "%s of ", text_human(amount, done));
+	if (copy->total == UNKNOWN)
+		fputs("a pipe", stderr);
+	else if (copy->input.stream)
+		fprintf(stderr, "at most %s", text_human(total, copy->total));
+	else
+		fprintf(stderr, "%s (%u%%)", text_human(total, copy->total),
+			copy->total ? (unsigned)(100.0 * (double)done / (double)copy->total) : 100);
+	fprintf(stderr, " %s, %s/s", verb, text_human(rate, (uint64_t)speed));
+	if (speed > 0 && !copy->input.stream)
+		print_left((double)(copy->total - done) / speed);
+}
+
+void progress_show(const struct copy *copy, uint64_t done)
+{
+	uint64_t now = now_ns();
+
+	if (asked) {
+		asked = 0;
+		progress_end();
+		print_line(copy, done);
+		fputc('\n', stderr);
+	}
+	if (now - shown_ns < INTERVAL_NS || copy->progress == PROGRESS_NEVER ||
+	    (copy->progress == PROGRESS_AUTO && !terminal))
+		return;
+	shown_ns = now;
+	if (terminal)
+		fputs("\r\033[K", stderr);
+	print_line(copy, done);
+	if (!terminal)
+		fputc('\n', stderr);
+	line_open = terminal;
+}
+
+void progress_end(void)
+{
+	if (line_open)
+		fputs("\r\033[K", stderr);
+	line_open = false;
+}
+
+bool progress_rate(const struct copy *copy, uint64_t bytes)
+{
+	double seconds = (double)(now_ns() - phase_ns) / 1e9;
+
+	/* Before the first request, none was too much. */
+	return !copy->rate || !copy->loaded ||
+	       (double)(copy->loaded + bytes) <= (double)copy->rate * seconds;
+}
