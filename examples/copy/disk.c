@@ -32,9 +32,9 @@ int disk_open(struct side *disk, const struct side *other, struct vscsi_mem *mem
 
 	if (ret)
 		return complain(ret, "%s", vscsi_last_error());
-	/* An identity in the address goes before the address of a unit. */
-	ret = vscsi_lun_open_by_id(disk->dev, NULL, NULL, &disk->lun);
-	if (ret == -ENOENT)
+	if (disk->by_id)
+		ret = vscsi_lun_open_by_id(disk->dev, NULL, NULL, &disk->lun);
+	else
 		ret = vscsi_lun_open(disk->dev, disk->target, disk->number, NULL, &disk->lun);
 	if (ret)
 		return complain(-ENODEV, "%s\nvscsi-copy: 'vscsi-info %s' lists the logical units",
@@ -43,12 +43,10 @@ int disk_open(struct side *disk, const struct side *other, struct vscsi_mem *mem
 		return complain(-EIO, "%s", vscsi_last_error());
 	disk->info.size = sizeof(disk->info);
 	vscsi_lun_get_info(disk->lun, &disk->info);
-	disk->target = disk->info.target;
-	disk->number = disk->info.lun;
 	if (!disk->info.block_size || !disk->info.max_blocks)
 		return complain(-ENODEV,
 				"%u:%u has no blocks to copy; 'vscsi-info %s' lists the disks",
-				disk->target, disk->number, disk->name);
+				disk->info.target, disk->info.lun, disk->name);
 	disk->block = disk->info.block_size;
 	disk->size = disk->info.blocks * disk->block;
 	return 0;

@@ -52,12 +52,12 @@ static int query_unit(struct vscsi_dev *dev, struct unit *unit, bool measured)
 	if (!ret) {
 		unit->info.size = sizeof(unit->info);
 		ret = vscsi_lun_get_info(lun, &unit->info);
+		if (!ret && measured)
+			ret = measure(lun, unit);
 		for (i = 0; i < MAX_IDS; i++) {
 			if (vscsi_lun_get_id(lun, i, unit->ids[i], sizeof(unit->ids[i])))
 				break;
 		}
-		if (!ret && measured)
-			ret = measure(lun, unit);
 		vscsi_lun_close(lun);
 	}
 	if (ret)
@@ -133,11 +133,11 @@ static int find_by_id(struct vscsi_dev *dev, struct vscsi_lun_addr *out)
 
 int report_collect(struct report *report, const struct vscsi_lun_addr *one)
 {
-	struct vscsi_lun_addr found;
 	const struct vscsi_dev_opts opts = {
 		.size = sizeof(opts),
 		.stats = report->measure ? VSCSI_ON : VSCSI_DEFAULT,
 	};
+	struct vscsi_lun_addr found;
 	struct vscsi_dev *dev;
 	int ret = vscsi_dev_open(report->address, &opts, &dev);
 

@@ -391,10 +391,13 @@ class Nbdkit(ToolTest):
         """In another directory, and another process than that which found the device usable."""
         self.serve()
         self.address = "vhost-user:d/v"
-        self.nbdkit(self.address, "lun=0:0", "-U", "nbd", "-P", "pid", "--filter=exitlast",
+        os.mkfifo(self.path("pid"))
+        fifo = os.open(self.path("pid"), os.O_RDONLY | os.O_NONBLOCK)
+        self.addCleanup(os.close, fifo)
+        self.nbdkit(self.address, "lun=0:0", "-U", "nbd", "-P", "d/pid", "--filter=exitlast",
                     cwd=self.short)
-        with open(os.path.join(self.short, "pid")) as file:
-            ended = os.pidfd_open(int(file.read()))
+        self.assertTrue(select.select([fifo], [], [], LIMIT)[0])
+        ended = os.pidfd_open(int(os.read(fifo, 100)))
         self.addCleanup(os.close, ended)
         self.addCleanup(end, ended)
         self.assertEqual(self.client("nbdinfo", "--size", self.uri), f"{SIZE}\n")

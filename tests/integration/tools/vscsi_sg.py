@@ -274,15 +274,19 @@ assert data.raw[:4] == (2047).to_bytes(4, "big")
 """)
 
     def test_fork(self):
-        """The child connects by itself, which one client's target refuses; the parent goes on."""
-        err = self.python("""
+        """The child connects by itself, which a target for one client refuses; the parent goes on."""
+        code = """
 fd = os.open("vscsi:0:0", os.O_RDWR)
 child = os.fork()
 if not child:
-    os._exit(error_of(sg_io, fd, READY) != "ETIMEDOUT")
+    os._exit(error_of(sg_io, fd, READY) != %r)
 assert os.waitpid(child, 0)[1] == 0
 assert not sg_io(fd, READY).info
-""", address=self.address + "?timeout_ms=300")
+"""
+        self.assertEqual(self.python(code % None), "")
+        self.stop()
+        self.serve("--clients=1")
+        err = self.python(code % "ETIMEDOUT", address=self.address + "?timeout_ms=300")
         self.assertRegex(err, "^vscsi-sg: cannot open the device: [^\n]+\n$")
 
     def test_fork_and_exit(self):
