@@ -32,7 +32,11 @@ int disk_open(struct side *disk, const struct side *other, struct vscsi_mem *mem
 
 	if (ret)
 		return complain(ret, "%s", vscsi_last_error());
-	if (vscsi_lun_open(disk->dev, disk->target, disk->number, NULL, &disk->lun))
+	if (disk->by_id)
+		ret = vscsi_lun_open_by_id(disk->dev, NULL, NULL, &disk->lun);
+	else
+		ret = vscsi_lun_open(disk->dev, disk->target, disk->number, NULL, &disk->lun);
+	if (ret)
 		return complain(-ENODEV, "%s\nvscsi-copy: 'vscsi-info %s' lists the logical units",
 				vscsi_last_error(), disk->name);
 	if (vscsi_queue_open(disk->dev, NULL, &disk->queue))
@@ -42,7 +46,7 @@ int disk_open(struct side *disk, const struct side *other, struct vscsi_mem *mem
 	if (!disk->info.block_size || !disk->info.max_blocks)
 		return complain(-ENODEV,
 				"%u:%u has no blocks to copy; 'vscsi-info %s' lists the disks",
-				disk->target, disk->number, disk->name);
+				disk->info.target, disk->info.lun, disk->name);
 	disk->block = disk->info.block_size;
 	disk->size = disk->info.blocks * disk->block;
 	return 0;

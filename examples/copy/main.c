@@ -67,6 +67,7 @@ static const char help[] =
 	"SOURCE and DESTINATION:\n"
 	"  ADDRESS TARGET:LUN   a disk; ADDRESS is as for vscsi-info, and begins with\n"
 	"                       vhost-user:, vfio-user:, pci: or vhost-scsi:\n"
+	"  ADDRESS?id=NAME      the disk with that identity, such as naa.6001405...\n"
 	"  FILE                 a file, block device or pipe; ./FILE if its name has a colon\n"
 	"  -                    standard input or output\n"
 	"Options; BYTES may end with K, M, G or T (powers of 1024):\n"
@@ -113,9 +114,12 @@ static int parse_side(struct side *side, char **argv)
 	side->disk = true;
 	if (argv[1] && !text_lun(argv[1], &side->target, &side->number))
 		return 2;
+	side->by_id = strstr(side->name, "?id=") || strstr(side->name, "&id=");
+	if (side->by_id)
+		return 1;
 	fprintf(stderr,
-		"vscsi-copy: after the address '%s', expected TARGET:LUN (0:0 to 255:16383); "
-		"write ./%s for a file\n",
+		"vscsi-copy: after the address '%s', expected TARGET:LUN (0:0 to 255:16383), or "
+		"an identity as in ADDRESS?id=naa.6001405...; write ./%s for a file\n",
 		side->name, side->name);
 	return 0;
 }

@@ -221,7 +221,11 @@ static struct io_u *event(struct thread_data *td, int index)
 }
 
 /* Return: a text that fio frees. An io_u that was never submitted has no completion. */
+#if FIO_IOOPS_VERSION < 36 /* up to fio 3.37 */
 static char *errdetails(struct io_u *io_u)
+#else
+static char *errdetails(struct thread_data *td __attribute__((unused)), struct io_u *io_u)
+#endif
 {
 	const struct vscsi_completion *done = io_u->engine_data;
 	const char *why = "refused before it was sent";

@@ -43,6 +43,7 @@ static int measure(struct vscsi_lun *lun, struct unit *unit)
 static int query_unit(struct vscsi_dev *dev, struct unit *unit, bool measured)
 {
 	struct vscsi_lun *lun;
+	unsigned i;
 	/*
 	 * Closed at once: a scan may find thousands of units, and only their properties are needed.
 	 */
@@ -53,6 +54,10 @@ static int query_unit(struct vscsi_dev *dev, struct unit *unit, bool measured)
 		ret = vscsi_lun_get_info(lun, &unit->info);
 		if (!ret && measured)
 			ret = measure(lun, unit);
+		for (i = 0; i < MAX_IDS; i++) {
+			if (vscsi_lun_get_id(lun, i, unit->ids[i], sizeof(unit->ids[i])))
+				break;
+		}
 		vscsi_lun_close(lun);
 	}
 	if (ret)
@@ -111,17 +116,43 @@ static int collect_units(struct vscsi_dev *dev, struct report *report,
 	return ret ? fail_unit(ret, report->address) : 0;
 }
 
+/* Where the unit is whose identity is in the address. Return: as vscsi_lun_open_by_id(). */
+static int find_by_id(struct vscsi_dev *dev, struct vscsi_lun_addr *out)
+{
+	struct vscsi_lun_info info = {.size = sizeof(info)};
+	struct vscsi_lun *lun;
+	int ret = vscsi_lun_open_by_id(dev, NULL, NULL, &lun);
+
+	if (ret)
+		return ret;
+	ret = vscsi_lun_get_info(lun, &info);
+	vscsi_lun_close(lun);
+	*out = (struct vscsi_lun_addr){.target = info.target, .lun = info.lun, .type = info.type};
+	return ret;
+}
+
 int report_collect(struct report *report, const struct vscsi_lun_addr *one)
 {
 	const struct vscsi_dev_opts opts = {
 		.size = sizeof(opts),
 		.stats = report->measure ? VSCSI_ON : VSCSI_DEFAULT,
 	};
+	struct vscsi_lun_addr found;
 	struct vscsi_dev *dev;
 	int ret = vscsi_dev_open(report->address, &opts, &dev);
 
 	if (ret)
 		return fail(ret);
+	if (!one) {
+		ret = find_by_id(dev, &found);
+		if (ret && ret != -ENOENT) {
+			fail(ret);
+			vscsi_dev_close(dev);
+			return ret;
+		}
+		one = ret ? NULL : &found;
+	}
+	report->one = one;
 	report->device.size = sizeof(report->device);
 	report->memory.size = sizeof(report->memory);
 	ret = collect_units(dev, report, one);

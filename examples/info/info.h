@@ -12,10 +12,14 @@
 
 #include <vscsi/vscsi.h>
 
+/* Identities of a unit that are printed. */
+#define MAX_IDS 16
+
 /* One logical unit. */
 struct unit {
 	struct vscsi_lun_addr addr;
 	struct vscsi_lun_info info; /* valid only if @error is "" */
+	char ids[MAX_IDS][88];      /* its identities; the first that is "" ends them */
 	char error[256];            /* why it could not be opened: the library's error text */
 	/* With @report->measure: of reading one block, where it has any. */
 	struct vscsi_stats stats;
@@ -31,6 +35,7 @@ struct report {
 	struct vscsi_mem_stats memory;
 	struct unit *units; /* owned: report_free() */
 	unsigned count;
+	bool one; /* a single one that was asked for */
 };
 
 /* Name of a feature bit. */
@@ -51,6 +56,18 @@ extern const struct bit_name lun_flags[];
  */
 const char *type_name(uint32_t type);
 
+/*
+ * An identity as other tools spell it; "" if they don't print that kind.
+ *
+ * id_designator - as sg_vpd -p di
+ * @out: receives it, ID_SIZE bytes
+ * id_udev - as scsi_id, udev's ID_SERIAL: a digit for the type, then the rest without blanks
+ * @info: of the unit
+ */
+#define ID_SIZE 128
+const char *id_designator(char *out, const char *id);
+const char *id_udev(char *out, const char *id, const struct vscsi_lun_info *info);
+
 /* The name of a device state, VSCSI_DEV_*. Never NULL. */
 const char *state_name(uint32_t state);
 
@@ -58,7 +75,8 @@ const char *state_name(uint32_t state);
  * report_collect - Collect all data of a device
  * @report: filled in; the caller has set @report->address, and @report->measure: to read a block of
  *	each unit and to count what comes of it
- * @one: a single unit, or NULL for all that a scan finds
+ * @one: a single unit; NULL for the one with the identity in the address or, if that has none, all
+ *	that a scan finds
  *
  * Opens and closes the device. A unit that a scan found but that can't be opened is reported with
  * its error; with @one this is a failure.

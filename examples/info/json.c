@@ -106,6 +106,25 @@ static int add_identity(struct json_object *out, const struct vscsi_lun_info *in
 	       add_bits(out, "flags", info->flags, lun_flags);
 }
 
+/* Each identity: as the library takes it, and as other tools spell it. */
+static struct json_object *ids_array(const struct unit *unit)
+{
+	struct json_object *out = json_object_new_array();
+	char text[ID_SIZE];
+	unsigned i;
+	int bad = !out;
+
+	for (i = 0; !bad && i < MAX_IDS && unit->ids[i][0]; i++) {
+		struct json_object *id = json_object_new_object();
+
+		bad = !id || json_object_array_add(out, id);
+		bad = bad || add_string(id, "id", unit->ids[i]);
+		bad = bad || add_string(id, "sg_vpd", id_designator(text, unit->ids[i]));
+		bad = bad || add_string(id, "scsi_id", id_udev(text, unit->ids[i], &unit->info));
+	}
+	return bad ? (json_object_put(out), NULL) : out;
+}
+
 static struct json_object *unit_object(const struct unit *unit)
 {
 	struct json_object *out = json_object_new_object();
@@ -119,7 +138,8 @@ static struct json_object *unit_object(const struct unit *unit)
 	if (unit->error[0])
 		bad = bad || add_string(out, "error", unit->error);
 	else
-		bad = bad || add_identity(out, &unit->info) || add_limits(out, &unit->info);
+		bad = bad || add_identity(out, &unit->info) || add_limits(out, &unit->info) ||
+		      add(out, "identities", ids_array(unit));
 	return bad ? (json_object_put(out), NULL) : out;
 }
 

@@ -28,7 +28,8 @@ static const char help[] =
 	"  ADDRESS      vhost-user:PATH, the socket of a back-end; options after a '?',\n"
 	"               vhost-user:/run/v.sock?queues=2&indirect=off; vfio-user:PATH;\n"
 	"               pci:DDDD:BB:DD.F; or vhost-scsi:NAME, a target of the kernel\n"
-	"  TARGET:LUN   one logical unit, such as 0:1\n"
+	"  TARGET:LUN   one logical unit, such as 0:1; or without it, by its identity:\n"
+	"               ADDRESS?id=naa.6001405...\n"
 	"  --json       print a JSON object instead\n"
 	"  --metrics    print OpenMetrics text instead; reads a block of each disk to time it\n"
 	"  --verbose    also print features, limits and all properties of each unit\n"
@@ -50,8 +51,9 @@ static int list_options(void)
 	return EXIT_SUCCESS;
 }
 
-static int show(const struct report *report, const struct settings *settings, bool one)
+static int show(const struct report *report, const struct settings *settings)
 {
+	const bool one = report->one;
 	unsigned i;
 	int failed = 0;
 
@@ -95,7 +97,7 @@ static int run(const char *address, const char *unit, const struct settings *set
 	if (ret)
 		ret = ret == -EINVAL ? EXIT_USAGE : EXIT_FAILURE;
 	else
-		ret = show(&report, settings, unit != NULL);
+		ret = show(&report, settings);
 	report_free(&report);
 	return ret;
 }

@@ -110,6 +110,23 @@ void text_device(const struct report *report)
 	print_number("protocol errors", device->errors);
 }
 
+/* A line for each: its id=, and its names in other tools. */
+static void print_ids(const struct unit *unit)
+{
+	char safe[ID_SIZE], out[ID_SIZE];
+	unsigned i;
+
+	for (i = 0; i < MAX_IDS && unit->ids[i][0]; i++) {
+		printf("  %-22s %s", i ? "" : "identities",
+		       text_clean(safe, sizeof(safe), unit->ids[i]));
+		if (id_designator(out, unit->ids[i])[0])
+			printf(", sg_vpd %s", text_clean(safe, sizeof(safe), out));
+		if (id_udev(out, unit->ids[i], &unit->info)[0])
+			printf(", scsi_id %s", text_clean(safe, sizeof(safe), out));
+		printf("\n");
+	}
+}
+
 static void print_size(const struct vscsi_lun_info *info)
 {
 	char human[TEXT_HUMAN_LEN];
@@ -140,6 +157,7 @@ void text_unit(const struct unit *unit)
 	print_string("revision", info->revision);
 	print_string("serial", info->serial);
 	print_string("wwid", info->wwid);
+	print_ids(unit);
 	print_size(info);
 	print_bits("flags", info->flags, lun_flags);
 	print_number("blocks per request", info->max_blocks);

@@ -34,7 +34,7 @@ void job_fail(struct job *job, int error, const char *format, ...)
 
 static uint64_t io_bytes(const struct job *job, const struct io *io)
 {
-	return io->dir == DIR_SYNC ? 0 : (uint64_t)job->blocks * job->info.block_size;
+	return (uint64_t)io->length * job->blocks * job->info.block_size;
 }
 
 /* The most specific cause: sense data, response or SCSI status; NULL if there is none. */
@@ -63,8 +63,9 @@ static bool io_failed(struct job *job, const struct io *io, const struct vscsi_c
 		dir->errors++;
 		job_fail(job, done->result,
 			 "%s of %u blocks at block %" PRIu64 " of %u:%u: %s%s%s%s",
-			 dir_words[io->dir], job->blocks, lba, job->info.target, job->info.lun,
-			 strerror(-done->result), why ? " (" : "", why ? why : "", why ? ")" : "");
+			 dir_words[io->dir], io->length * job->blocks, lba, job->info.target,
+			 job->info.lun, strerror(-done->result), why ? " (" : "", why ? why : "",
+			 why ? ")" : "");
 		return true;
 	}
 	/* GOOD with a residual: data was lost. */
@@ -73,8 +74,8 @@ static bool io_failed(struct job *job, const struct io *io, const struct vscsi_c
 		job_fail(job, -EBADMSG,
 			 "%s of %u blocks at block %" PRIu64
 			 " of %u:%u transferred %u bytes less than requested",
-			 dir_words[io->dir], job->blocks, lba, job->info.target, job->info.lun,
-			 done->residual);
+			 dir_words[io->dir], io->length * job->blocks, lba, job->info.target,
+			 job->info.lun, done->residual);
 		return true;
 	}
 	return false;
@@ -96,6 +97,16 @@ static void check_data(struct job *job, const struct slot *slot)
 		job->ending = true;
 }
 
+/* What only some jobs need. */
+static void watch(struct job *job, const struct slot *slot, uint32_t bytes, uint64_t now)
+{
+	if (now - slot->begun > job->latency.limit)
+		latency_missed(job);
+	if (job->series.each)
+		series_request(&job->series, slot->io.dir, bytes, slot->published - slot->begun,
+			       now - slot->published, now);
+}
+
 static void count(struct job *job, const struct slot *slot, uint64_t now)
 {
 	struct dir_stats *dir = &job->stats.dir[slot->io.dir];
@@ -108,6 +119,8 @@ static void count(struct job *job, const struct slot *slot, uint64_t now)
 	moments_add(&dir->clat, clat);
 	moments_add(&dir->lat, now - slot->begun);
 	hist_add(&dir->hist, clat);
+	if (job->watched && slot->io.dir != DIR_SYNC)
+		watch(job, slot, (uint32_t)bytes, now);
 	/* Only this thread writes it, so no read-modify-write is needed. */
 	atomic_store_explicit(&job->live_ios[slot->io.dir], dir->ios, memory_order_relaxed);
 	atomic_store_explicit(&job->live_bytes[slot->io.dir], dir->bytes, memory_order_relaxed);
@@ -153,6 +166,8 @@ void job_count_from(struct job *job, uint64_t now)
 	job->usage_minor = (uint64_t)usage.ru_minflt;
 	job->usage_notifications = notifications(job);
 	stats_restart(&job->stats, now);
+	series_begin(&job->series, now);
+	memset(job->sent, 0, sizeof(job->sent));
 	job->began = now;
 	job->counting = true;
 }
@@ -165,6 +180,7 @@ void job_usage(struct job *job, uint64_t now)
 	/* Of this thread only, which excludes the main thread. */
 	getrusage(RUSAGE_THREAD, &usage);
 	stats->end = now;
+	stats->latency_depth = job->latency.depth;
 	stats->user_ns = timeval_ns(&usage.ru_utime) - job->usage_user;
 	stats->system_ns = timeval_ns(&usage.ru_stime) - job->usage_system;
 	stats->switches = (uint64_t)(usage.ru_nvcsw + usage.ru_nivcsw) - job->usage_switches;

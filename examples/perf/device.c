@@ -22,13 +22,15 @@ static uint32_t round_up_power(uint64_t value)
 }
 
 /* Adds a job's requirements. Options in the address take precedence. */
-static void add_requirements(struct vscsi_dev_opts *opts, const struct job_options *options)
+static void add_requirements(struct vscsi_dev_opts *opts, const struct job *job)
 {
+	const struct job_options *options = job->options;
+
 	/* One queue per thread; if the device has fewer, the library shares them. */
 	if (opts->queues < MOST_QUEUES)
 		opts->queues++;
 	/* Buffers are rounded up to pages of 4 KiB. */
-	opts->mem_bytes += options->iodepth * ((options->bs + 4095) & ~4095ull);
+	opts->mem_bytes += options->iodepth * ((job_largest(job) + 4095) & ~4095ull);
 	if (options->iodepth > DEFAULT_DEPTH && options->iodepth > opts->queue_size)
 		opts->queue_size = round_up_power(options->iodepth);
 }
@@ -50,7 +52,7 @@ int device_open(struct job_list *list, struct job *job)
 	}
 	for (i = 0; i < list->count; i++) {
 		if (!strcmp(list->jobs[i]->options->address, address))
-			add_requirements(&opts, list->jobs[i]->options);
+			add_requirements(&opts, list->jobs[i]);
 	}
 	opts.mem_bytes += EXTRA_BYTES + (opts.queues + 2ull) * SLOT_BYTES *
 						(opts.queue_size ? opts.queue_size : DEFAULT_DEPTH);

@@ -46,7 +46,7 @@ static int fit_blocks(const struct job *job)
 static int fit_abilities(const struct job *job)
 {
 	const struct vscsi_lun_info *info = &job->info;
-	uint64_t blocks = job->options->bs / info->block_size;
+	uint64_t blocks = job_largest(job) / info->block_size;
 
 	if (job->options->rw & RW_TRIM) {
 		if (!(info->flags & VSCSI_LUN_UNMAP))

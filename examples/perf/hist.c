@@ -4,38 +4,28 @@
  */
 #include "hist.h"
 
-#define PER_POWER (1u << HIST_BITS)
-
-unsigned hist_index(uint64_t value)
-{
-	unsigned power;
-
-	/* The buckets of the first power of two above PER_POWER continue the linear part. */
-	if (value < PER_POWER)
-		return (unsigned)value;
-	if (value >> HIST_TOP)
-		return HIST_BUCKETS - 1;
-	power = 63 - (unsigned)__builtin_clzll(value);
-	return ((power - HIST_BITS + 1) << HIST_BITS) +
-	       (unsigned)(value >> (power - HIST_BITS) & (PER_POWER - 1));
-}
-
 uint64_t hist_value(unsigned index)
 {
 	unsigned shift;
 	uint64_t low;
 
-	if (index < 2 * PER_POWER)
+	if (index < 2 * HIST_PER_POWER)
 		return index;
 	shift = (index >> HIST_BITS) - 1;
-	low = (uint64_t)(PER_POWER + (index & (PER_POWER - 1))) << shift;
+	low = (uint64_t)(HIST_PER_POWER + (index & (HIST_PER_POWER - 1))) << shift;
 	return low + (1ull << shift) / 2;
 }
 
-void hist_add(struct hist *hist, uint64_t value)
+unsigned latency_level(uint64_t ns)
 {
-	hist->count++;
-	hist->bucket[hist_index(value)]++;
+	static const unsigned ends[] = {2, 4, 10, 20, 50, 100, 250, 500, 750, 1000, 2000};
+	unsigned unit, i = 0;
+
+	for (unit = 0; unit < 2 && ns >= 1000; unit++)
+		ns /= 1000;
+	while (i < sizeof(ends) / sizeof(ends[0]) && ns >= ends[i])
+		i++;
+	return 10 * unit + i;
 }
 
 void hist_merge(struct hist *to, const struct hist *from)

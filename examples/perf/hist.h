@@ -9,9 +9,12 @@
 
 #include <stdint.h>
 
-#define HIST_BITS    6  /* log2 of the buckets per power of two */
-#define HIST_TOP     40 /* values from 2^HIST_TOP on are in the last bucket */
-#define HIST_BUCKETS ((HIST_TOP - HIST_BITS + 1) << HIST_BITS)
+#define HIST_BITS      6 /* log2 of the buckets per power of two */
+#define HIST_PER_POWER (1u << HIST_BITS)
+#define HIST_TOP       40 /* values from 2^HIST_TOP on are in the last bucket */
+#define HIST_BUCKETS   ((HIST_TOP - HIST_BITS + 1) << HIST_BITS)
+
+#define LATENCY_LEVELS 32
 
 /* All zeros is an empty histogram. */
 struct hist {
@@ -25,7 +28,19 @@ struct hist {
  *
  * Return: 0 to HIST_BUCKETS - 1, monotonic in @value.
  */
-unsigned hist_index(uint64_t value);
+static inline unsigned hist_index(uint64_t value)
+{
+	unsigned power;
+
+	/* The buckets of the first power of two above HIST_PER_POWER continue the linear part. */
+	if (value < HIST_PER_POWER)
+		return (unsigned)value;
+	if (value >> HIST_TOP)
+		return HIST_BUCKETS - 1;
+	power = 63 - (unsigned)__builtin_clzll(value);
+	return ((power - HIST_BITS + 1) << HIST_BITS) +
+	       (unsigned)(value >> (power - HIST_BITS) & (HIST_PER_POWER - 1));
+}
 
 /*
  * hist_value - The value that a bucket represents
@@ -36,7 +51,20 @@ unsigned hist_index(uint64_t value);
 uint64_t hist_value(unsigned index);
 
 /* Adds a value. */
-void hist_add(struct hist *hist, uint64_t value);
+static inline void hist_add(struct hist *hist, uint64_t value)
+{
+	hist->count++;
+	hist->bucket[hist_index(value)]++;
+}
+
+/*
+ * latency_level - The level of a latency among fio's
+ * @ns: nanoseconds
+ *
+ * Return: 0 to 9: nanoseconds below 2, 4, 10, 20, 50, 100, 250, 500, 750, 1000; 10 to 19: the same
+ * in microseconds; 20 to 31: the same in milliseconds, and below 2000, and more.
+ */
+unsigned latency_level(uint64_t ns);
 
 /* Adds all values of @from to @to. */
 void hist_merge(struct hist *to, const struct hist *from);

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "pace.h"
 #include "workload.h"
 
 /* The time is checked after this many polls without completions. */
@@ -22,34 +23,28 @@ static uint32_t in_flight(const struct job *job)
 	return (uint32_t)job->options->iodepth - job->idle_count;
 }
 
+/* The element of an array that counts by this number. */
+static uint32_t counted(uint32_t number)
+{
+	return number < MOST_COUNTED ? number : MOST_COUNTED;
+}
+
 static int prepare(struct job *job, const struct io *io, void *buf, uint32_t number)
 {
 	uint64_t lba = job->first_lba + io->piece * job->blocks;
-	struct vscsi_range range = {.lba = lba, .blocks = job->blocks};
+	uint32_t blocks = io->length * job->blocks;
+	struct vscsi_range range = {.lba = lba, .blocks = blocks};
 
 	switch (io->dir) {
 	case DIR_READ:
-		return vscsi_read(job->queue, job->lun, buf, lba, job->blocks, 0, number);
+		return vscsi_read(job->queue, job->lun, buf, lba, blocks, 0, number);
 	case DIR_WRITE:
-		return vscsi_write(job->queue, job->lun, buf, lba, job->blocks, 0, number);
+		return vscsi_write(job->queue, job->lun, buf, lba, blocks, 0, number);
 	case DIR_TRIM:
 		return vscsi_unmap(job->queue, job->lun, &range, 1, number);
 	default:
 		return vscsi_flush(job->queue, job->lun, number);
 	}
-}
-
-/* Whether rate or rate_iops lets the request start now. Each kind has the whole rate, as in fio. */
-static bool is_due(const struct job *job, const struct io *io, uint64_t now)
-{
-	const struct job_options *options = job->options;
-	double rate = (double)options->rate_iops;
-
-	if (options->rate)
-		rate = (double)options->rate / (double)options->bs;
-	if (rate <= 0 || io->dir == DIR_SYNC || job->source != workload_next)
-		return true;
-	return (double)job->paced[io->dir] < rate * (double)(now - job->began) / 1e9;
 }
 
 /* Return: whether a request was prepared. One that can't start now stays in job->next_io. */
@@ -66,13 +61,13 @@ static bool start_one(struct job *job, uint64_t now)
 	}
 	job->have_ahead = true;
 	/* Keep the selected request, so that waiting does not change what is written where. */
-	if (!is_due(job, io, now) || !workload_ready(job, io))
+	if ((job->paced && !pace_due(job, io, now)) || !workload_ready(job, io))
 		return false;
 	if (io->dir == DIR_WRITE && io->generation)
 		verify_fill(&job->verifier, slot->buf, job->first_lba + io->piece * job->blocks,
 			    job->blocks, io->generation);
 	else if (io->dir == DIR_WRITE && job->options->refill_buffers)
-		random_fill(&job->contents, slot->buf, job->options->bs);
+		random_fill(&job->contents, slot->buf, io->length * job->options->bs);
 	ret = prepare(job, io, slot->buf, number);
 	/* The ring is full, or the disk's limit is reached, to which other threads count too. */
 	if (ret == -EAGAIN)
@@ -89,7 +84,8 @@ static bool start_one(struct job *job, uint64_t now)
 	slot->begun = now;
 	if (!job->stats.dir[io->dir].start)
 		job->stats.dir[io->dir].start = now;
-	job->paced[io->dir]++;
+	if (job->paced)
+		pace_started(job, io);
 	job->idle_count--;
 	job->batch[job->batch_count++] = number;
 	return true;
@@ -97,7 +93,7 @@ static bool start_one(struct job *job, uint64_t now)
 
 static bool may_start(const struct job *job)
 {
-	return !job->ending && !job->exhausted && job->idle_count;
+	return !job->ending && !job->exhausted && job->idle_count > job->unused;
 }
 
 static void start_batch(struct job *job)
@@ -105,7 +101,7 @@ static void start_batch(struct job *job)
 	uint64_t most = job->options->iodepth_batch, now;
 	uint32_t i;
 
-	if (!may_start(job))
+	if (job->idle_count < job->wanted || !may_start(job))
 		return;
 	now = clock_now();
 	job->batch_count = 0;
@@ -116,6 +112,10 @@ static void start_batch(struct job *job)
 		;
 	if (!job->batch_count)
 		return;
+	if (job->paced)
+		pace_batch(job);
+	job->stats.submits[counted(job->batch_count)]++;
+	job->stats.depths[counted(in_flight(job))] += job->batch_count;
 	/* Taken before, because requests may complete before the call returns. */
 	now = clock_now();
 	for (i = 0; i < job->batch_count; i++)
@@ -152,11 +152,15 @@ static bool check_time(struct job *job, uint64_t now, uint64_t *last)
 		job->ending = true;
 	if (!job->counting && now - job->began >= options->ramp_time) {
 		job_count_from(job, now);
-		memset(job->paced, 0, sizeof(job->paced));
+		latency_begin(job, true, now);
 	}
 	if (job->source == workload_next && job->counting && options->runtime &&
 	    now - job->began >= options->runtime)
 		job->ending = true;
+	if (now >= job->series.due)
+		series_interval(&job->series, &job->stats, now);
+	if (job->paced && pace_check(job, now))
+		job_count_from(job, now);
 	job_snapshot(job);
 	if (keep_waiting(job, now, last))
 		return true;
@@ -176,6 +180,7 @@ static int collect(struct job *job, uint64_t *now)
 	if (count <= 0)
 		return count;
 	*now = clock_now();
+	job->stats.completes[counted((uint32_t)count)]++;
 	for (i = 0; i < count; i++)
 		job_account(job, &job->done[i], *now);
 	return count;
@@ -189,7 +194,8 @@ static void run_phase(struct job *job, int (*source)(struct job *job, struct io 
 
 	job->source = source;
 	job->have_ahead = job->exhausted = job->ending = false;
-	job->issued = 0;
+	job->issued = job->requests = 0;
+	pace_begin(job, source == workload_next, now);
 	for (;;) {
 		start_batch(job);
 		if (!in_flight(job) && (job->ending || job->exhausted))
@@ -229,6 +235,7 @@ static void run_job(struct job *job)
 	const struct job_options *options = job->options;
 
 	job->began = clock_now();
+	series_begin(&job->series, job->began);
 	/* With a ramp, check_time() starts measuring later. */
 	if (!options->ramp_time)
 		job_count_from(job, job->began);
@@ -239,6 +246,7 @@ static void run_job(struct job *job)
 		job_count_from(job, clock_now());
 	if (readback_wanted(job))
 		run_phase(job, readback_next);
+	series_end(&job->series, &job->stats, clock_now());
 	job_usage(job, clock_now());
 }
 

@@ -13,8 +13,12 @@
 
 #include <vscsi/vscsi.h>
 
+#include "latency.h"
 #include "options.h"
 #include "pattern.h"
+#include "series.h"
+#include "skew.h"
+#include "split.h"
 #include "stats.h"
 #include "verify.h"
 
@@ -24,7 +28,8 @@
 /* A request without a buffer. */
 struct io {
 	unsigned dir;        /* DIR_* */
-	uint64_t piece;      /* index in the region, in units of job_options.bs */
+	uint32_t length;     /* in units of job_options.bs; 1 without bssplit, 0 for a flush */
+	uint64_t piece;      /* index in the region, in the same units */
 	uint32_t generation; /* written, or expected by a read; 0: not verified */
 };
 
@@ -78,17 +83,30 @@ struct job {
 	bool ending;    /* start no more requests */
 	bool counting;  /* the ramp is over */
 	struct pattern order[DIR_COUNT];
+	struct split split;
+	struct skew skew; /* for random_distribution, instead of @order */
 	uint64_t dice;
 	uint64_t contents; /* random, of what is written without verification */
-	uint64_t issued;
+	uint64_t issued;   /* pieces, and how many to issue */
 	uint64_t limit;
-	uint64_t paced[DIR_COUNT]; /* requests since @began, for rate and rate_iops */
+	uint64_t requests; /* the same for number_ios */
+	uint64_t request_limit;
 	uint64_t writes_since_flush;
-	uint64_t began;  /* start of this phase, the ramp excluded */
+	uint64_t began;     /* start of this phase, the ramp excluded */
+	uint32_t wanted;    /* how many slots have to be idle before requests are started: pace.h */
+	uint32_t unused;    /* slots that are not used: latency_target, and all during a pause */
+	bool paced;         /* by the following; while it is false, @wanted doesn't change */
+	bool pausing;       /* thinktime */
+	bool watched;       /* requests count one by one, for latency_target or a log */
+	uint64_t pause_end; /* 0: it has not begun */
+	uint64_t burst;     /* requests since the last pause */
+	uint64_t sent[DIR_COUNT]; /* bytes since @began, for rate and rate_iops */
+	struct latency latency;
 	uint32_t *marks; /* with verify, one per piece: see workload.c */
 	struct verifier verifier;
 
 	struct stats stats;
+	struct series series;
 	uint64_t usage_user; /* CPU time when measuring started */
 	uint64_t usage_system;
 	uint64_t usage_switches;
@@ -138,6 +156,12 @@ void job_fail(struct job *job, int error, const char *format, ...)
  * Checks result, residual and, with verify, the data; updates the statistics; frees the slot.
  */
 void job_account(struct job *job, const struct vscsi_completion *done, uint64_t now);
+
+/* Return: bytes of the largest request. */
+static inline uint64_t job_largest(const struct job *job)
+{
+	return job->split.count[0] ? split_largest(&job->split) : job->options->bs;
+}
 
 /* Restarts the statistics. */
 void job_count_from(struct job *job, uint64_t now);

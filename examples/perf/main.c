@@ -108,6 +108,9 @@ static int run(struct settings *settings, struct job_list *list, FILE *out)
 	ret = run_all(list, &shared, &settings->run, out);
 	if (!ret)
 		ret = report_write(out, settings->run.output_format, list, &shared);
+	if (logs_write(list) ||
+	    (settings->run.plot[0] && plot_write(settings->run.plot, list, &shared)))
+		ret = EXIT_FAILURE;
 	/*
 	 * An error takes precedence over a signal: a script must not mistake a failed run for an
 	 * interrupted one.

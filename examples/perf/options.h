@@ -25,6 +25,7 @@
 /* run_options.output_format is a set of these. */
 #define FORMAT_NORMAL 1u
 #define FORMAT_JSON   2u
+#define FORMAT_BINS   4u /* with the former: json+ */
 
 /* run_options.eta */
 #define ETA_AUTO   0u
@@ -32,9 +33,11 @@
 #define ETA_ALWAYS 2u
 
 /* Limits. */
-#define MAX_JOBS 256
-#define MAX_NAME 64
-#define MAX_TEXT 512
+#define MAX_JOBS         256
+#define MAX_NAME         64
+#define MOST_REQUEST     (1u << 30) /* bytes */
+#define MAX_TEXT         512
+#define MOST_PERCENTILES 20
 
 /*
  * A percentage of the disk, 1 to 100, where a number of bytes is expected. No disk has that many
@@ -42,6 +45,10 @@
  */
 #define MAX_BYTES      ((uint64_t)INT64_MAX)
 #define PERCENT(value) (UINT64_MAX - 100 + (value))
+
+/* A real percentage as an integer. */
+#define PERCENT_UNIT 1000000u
+#define ALL_PERCENT  (100ull * PERCENT_UNIT)
 
 /*
  * A job section. Every value is a 64-bit number or a string, so that the table can set it by its
@@ -54,8 +61,10 @@ struct job_options {
 	uint64_t rw;
 	uint64_t bs;
 	uint64_t iodepth;
-	uint64_t iodepth_batch;              /* 0: as many as possible */
+	uint64_t iodepth_batch; /* 0: as many as possible */
+	uint64_t iodepth_batch_complete_min;
 	uint64_t iodepth_batch_complete_max; /* 0: iodepth */
+	uint64_t iodepth_low;                /* 0: iodepth */
 	uint64_t numjobs;
 	uint64_t size; /* these two, and the increment, may be a PERCENT() */
 	uint64_t offset;
@@ -71,6 +80,12 @@ struct job_options {
 	uint64_t refill_buffers;
 	uint64_t rate; /* bytes per second */
 	uint64_t rate_iops;
+	uint64_t thinktime;
+	uint64_t thinktime_blocks;
+	uint64_t latency_target;
+	uint64_t latency_window;
+	uint64_t latency_percentile; /* in PERCENT_UNIT */
+	uint64_t latency_run;
 	uint64_t fsync;
 	uint64_t request_timeout; /* 0: as given in the address */
 	uint64_t verify;
@@ -82,12 +97,20 @@ struct job_options {
 	uint64_t randrepeat;
 	uint64_t group_reporting;
 	uint64_t stonewall;
-	char cpus_allowed[MAX_TEXT]; /* "": any; cpus_parse() */
+	char cpus_allowed[MAX_TEXT];        /* "": any; cpus_parse() */
+	char random_distribution[MAX_TEXT]; /* "": random; skew_parse() */
+	char bssplit[MAX_TEXT]; /* "": none; then bs becomes the smallest size: split_parse() */
+	char percentile_list[MAX_TEXT]; /* "": the default; percentiles_parse() */
+	char write_bw_log[MAX_TEXT];    /* prefixes of log files; "": none */
+	char write_lat_log[MAX_TEXT];
+	char write_iops_log[MAX_TEXT];
+	uint64_t log_avg_msec; /* 0: an entry for each request */
 };
 
 /* Options for the whole run; only on the command line. */
 struct run_options {
 	char output[MAX_TEXT];
+	char plot[MAX_TEXT]; /* "": none */
 	uint64_t output_format;
 	uint64_t status_interval;
 	uint64_t eta;
@@ -112,6 +135,8 @@ enum option_kind {
 	OPTION_SHARE, /* the same, or a percentage of the disk */
 	OPTION_COUNT, /* an integer */
 	OPTION_TIME,  /* seconds, or with suffix us, ms, s, m, h, d */
+	OPTION_USEC,  /* the same, but microseconds without a suffix */
+	OPTION_REAL,  /* a percentage with decimals, in PERCENT_UNIT */
 	OPTION_FLAG,  /* 0 or 1; 1 if there is no value */
 	OPTION_WORD,  /* one of @words */
 	OPTION_WORDS, /* a comma-separated list of @words, or-ed */
@@ -128,7 +153,7 @@ struct perf_option {
 	const char *alias; /* another name in fio, or NULL */
 	enum option_kind kind;
 	uint64_t initial; /* default */
-	uint64_t min;     /* of SIZE, COUNT and TIME */
+	uint64_t min;     /* of SIZE, COUNT, TIME and USEC */
 	uint64_t max;
 	size_t job_offset; /* in struct job_options, or NO_OFFSET */
 	size_t run_offset; /* in struct run_options, or NO_OFFSET */
@@ -209,6 +234,14 @@ int option_set(struct job_options *job, struct run_options *run, const char *whe
 int option_parse(const struct perf_option *option, const char *text, uint64_t *value);
 
 /*
+ * size_parse - Parse a number of bytes
+ * @text: with an optional k, m, g, t, p
+ *
+ * Return: 0, or -EINVAL.
+ */
+int size_parse(const char *text, uint64_t *value);
+
+/*
  * cpus_parse - Parse a list of CPUs
  * @text: numbers and ranges separated by commas, such as "0,5,8-15"
  * @set: receives them
@@ -216,6 +249,15 @@ int option_parse(const struct perf_option *option, const char *text, uint64_t *v
  * Return: 0, or -EINVAL; -ENODEV if the machine has no such CPU.
  */
 int cpus_parse(const char *text, cpu_set_t *set);
+
+/*
+ * percentiles_parse - Parse a list of percentiles
+ * @text: up to MOST_PERCENTILES numbers above 0 and up to 100, separated by colons; "": fio's list
+ * @list: receives them in ascending order, and then -1
+ *
+ * Return: 0, or -EINVAL.
+ */
+int percentiles_parse(const char *text, double list[MOST_PERCENTILES + 1]);
 
 /* Writes the limits of the option, such as ", 1 to 256", or "". */
 void option_range(const struct perf_option *option, char *text, size_t len);

@@ -33,6 +33,32 @@ void random_fill(uint64_t *state, void *out, size_t bytes)
 	}
 }
 
+/* How many bits the numbers below @count have. */
+static unsigned bits_of(uint64_t count)
+{
+	return count > 1 ? 64 - (unsigned)__builtin_clzll(count - 1) : 0;
+}
+
+/* A bijection of the numbers up to @mask. */
+static uint64_t scatter(uint64_t number, uint64_t mask, unsigned shift)
+{
+	number ^= number >> shift;
+	number = number * SCRAMBLE & mask;
+	return number ^ number >> shift;
+}
+
+uint64_t pattern_permute(uint64_t number, uint64_t count)
+{
+	unsigned bits = bits_of(count);
+	uint64_t mask = bits < 64 ? (1ull << bits) - 1 : UINT64_MAX;
+
+	/* Ends, because following a bijection leads back to the number itself. */
+	do {
+		number = scatter(number, mask, bits / 2 + 1);
+	} while (number >= count);
+	return number;
+}
+
 static void begin_round(struct pattern *pattern)
 {
 	pattern->done = 0;
@@ -42,7 +68,7 @@ static void begin_round(struct pattern *pattern)
 
 void pattern_init(struct pattern *pattern, uint64_t count, enum pattern_order order, uint64_t seed)
 {
-	unsigned bits = count > 1 ? 64 - (unsigned)__builtin_clzll(count - 1) : 0;
+	unsigned bits = bits_of(count);
 
 	pattern->count = count;
 	pattern->order = order;
@@ -58,9 +84,7 @@ static uint64_t shuffled_position(struct pattern *pattern)
 
 	do {
 		pattern->state = (pattern->state * FACTOR + pattern->step) & pattern->mask;
-		position = pattern->state ^ pattern->state >> pattern->shift;
-		position = position * SCRAMBLE & pattern->mask;
-		position ^= position >> pattern->shift;
+		position = scatter(pattern->state, pattern->mask, pattern->shift);
 	} while (position >= pattern->count);
 	return position;
 }
@@ -78,4 +102,10 @@ uint64_t pattern_next(struct pattern *pattern)
 		position = shuffled_position(pattern);
 	pattern->done++;
 	return position;
+}
+
+void pattern_skip(struct pattern *pattern, uint64_t positions)
+{
+	if (pattern->order == PATTERN_SEQUENTIAL)
+		pattern->done += positions;
 }

@@ -42,11 +42,22 @@ uint64_t random_next(uint64_t *state);
 void random_fill(uint64_t *state, void *out, size_t bytes);
 
 /*
+ * pattern_permute - Map each number to another one
+ * @number: 0 to count - 1
+ *
+ * Return: 0 for 0; others are scattered, each to a number of its own below @count.
+ */
+uint64_t pattern_permute(uint64_t number, uint64_t count);
+
+/*
  * pattern_init - Start an order
  * @count: positions, at least 1
  * @order: PATTERN_SEQUENTIAL is 0, 1, 2 ...; the others depend on @seed
  */
 void pattern_init(struct pattern *pattern, uint64_t count, enum pattern_order order, uint64_t seed);
+
+/* Of a sequential order, skips positions of this round. */
+void pattern_skip(struct pattern *pattern, uint64_t positions);
 
 /* Return: the next position, 0 to count - 1. After the last, a new round starts, shuffled again. */
 uint64_t pattern_next(struct pattern *pattern);

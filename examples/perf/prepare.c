@@ -12,7 +12,8 @@
 
 #include "workload.h"
 
-#define REPEATED_SEED 0x5eed /* with randrepeat */
+#define SAMPLE_NS     500000000u /* as in fio */
+#define REPEATED_SEED 0x5eed     /* with randrepeat */
 
 static int no_memory(const struct job *job)
 {
@@ -34,12 +35,21 @@ static int add_job(struct job_list *list, const struct job_options *options, uns
 		return -ENOMEM;
 	}
 	job->options = options;
+	split_parse(options->bssplit, &job->split);
 	job->group = group;
 	job->clone = clone;
 	/* Hashed, so that the orders of different threads are unrelated. */
 	job->seed = random_next(&seed);
 	list->jobs[list->count++] = job;
 	return 0;
+}
+
+static uint64_t smallest_size(const struct job_options *options)
+{
+	struct split split;
+
+	split_parse(options->bssplit, &split);
+	return split_smallest(&split);
 }
 
 static int add_jobs(struct job_list *list, struct settings *settings)
@@ -54,6 +64,8 @@ static int add_jobs(struct job_list *list, struct settings *settings)
 	for (i = 0; !ret && i < settings->count; i++) {
 		struct job_options *options = &settings->jobs[i];
 
+		if (options->bssplit[0])
+			options->bs = smallest_size(options);
 		if (!options->randseed)
 			options->randseed = options->randrepeat ? REPEATED_SEED : seed;
 		group += i && options->stonewall;
@@ -72,7 +84,11 @@ static int open_unit(struct job *job)
 		/* Round up: 0 would mean the default. */
 		.timeout_ms = (uint32_t)((job->options->request_timeout + 999999) / 1000000),
 	};
-	int ret = vscsi_lun_open(job->dev, target, lun, &opts, &job->lun);
+	/* An identity in the address goes before the address of a unit. */
+	int ret = vscsi_lun_open_by_id(job->dev, NULL, &opts, &job->lun);
+
+	if (ret == -ENOENT)
+		ret = vscsi_lun_open(job->dev, target, lun, &opts, &job->lun);
 
 	if (ret) {
 		fprintf(stderr, "vscsi-perf: job '%s': %s\n", job->options->name,
@@ -90,8 +106,8 @@ static int open_unit(struct job *job)
 /* Allocates the buffers in one block, which needs the fewest segments. */
 static int allocate_buffers(struct job *job)
 {
-	size_t depth = job->options->iodepth, bytes = depth * job->options->bs;
-	size_t i;
+	size_t depth = job->options->iodepth, largest = job_largest(job);
+	size_t bytes = depth * largest, i;
 
 	if (job->options->rw & RW_TRIM)
 		return 0;
@@ -99,16 +115,27 @@ static int allocate_buffers(struct job *job)
 	if (!job->buffers) {
 		fprintf(stderr,
 			"vscsi-perf: job '%s': no DMA memory for iodepth=%zu buffers of "
-			"%" PRIu64 " bytes; reduce iodepth or bs, or reserve more with "
+			"%zu bytes; reduce iodepth or bs, or reserve more with "
 			"the address option mem=\n",
-			job->options->name, depth, job->options->bs);
+			job->options->name, depth, largest);
 		return -ENOMEM;
 	}
 	job->contents = job->seed;
 	random_fill(&job->contents, job->buffers, bytes);
 	for (i = 0; i < depth; i++)
-		job->slots[i].buf = job->buffers + i * job->options->bs;
+		job->slots[i].buf = job->buffers + i * largest;
 	return 0;
+}
+
+/* @plot: intervals are needed for it. */
+static void begin_series(struct job *job, bool plot)
+{
+	const struct job_options *options = job->options;
+
+	job->series.keeps = plot || options->write_bw_log[0] || options->write_iops_log[0] ||
+			    options->write_lat_log[0];
+	job->series.each = !plot && job->series.keeps && !options->log_avg_msec;
+	job->series.interval = options->log_avg_msec ? options->log_avg_msec * 1000000 : SAMPLE_NS;
 }
 
 static int take_tables(struct job *job)
@@ -124,7 +151,7 @@ static int take_tables(struct job *job)
 	/* Slot 0 is on top: at depth 1 always the same buffer is used and stays in cache. */
 	for (i = 0; i < depth; i++)
 		job->idle[i] = depth - 1 - i;
-	job->idle_count = depth;
+	job->idle_count = job->latency.depth = depth;
 	if (!job->options->verify)
 		return 0;
 	/* Pages are allocated when touched, so a large disk costs only for what is written. */
@@ -151,6 +178,7 @@ int list_prepare(struct job_list *list, struct settings *settings)
 	for (i = 0; !ret && i < list->count; i++) {
 		struct job *job = list->jobs[i];
 
+		begin_series(job, settings->run.plot[0]);
 		ret = take_tables(job);
 		ret = ret ? ret : allocate_buffers(job);
 		if (!ret)
@@ -171,6 +199,7 @@ static void release_job(struct job *job)
 	free(job->batch);
 	free(job->done);
 	free(job->marks);
+	series_free(&job->series);
 	free(job);
 }
 

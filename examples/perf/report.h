@@ -16,18 +16,19 @@ struct result {
 	struct stats stats;
 	unsigned group;
 	unsigned threads;
+	struct job *const *jobs; /* so many */
 	uint32_t block_size;
-	int error;              /* 0, or of the first thread that failed */
-	const char *error_text; /* its text */
+	uint32_t target, lun;
+	int error;                                /* 0, or of the first thread that failed */
+	const char *error_text;                   /* its text */
+	bool bins;                                /* JSON has the counts of the histograms */
+	double percentiles[MOST_PERCENTILES + 1]; /* a negative value terminates the list */
 };
 
 struct results {
 	struct result *entry; /* owned: results_free() */
 	unsigned count;
 };
-
-/* The percentiles shown, as in fio; terminated by a negative value. */
-extern const double shown_percentiles[];
 
 /*
  * results_gather - Collect the statistics of all threads that were started
@@ -41,6 +42,13 @@ int results_gather(struct results *results, const struct job_list *list, struct 
 
 /* Frees what results_gather() allocated. */
 void results_free(struct results *results);
+
+/*
+ * results_sum - Add up the requests of one kind of all entries of a group
+ * @sum: receives their number and bytes, and the time of the whole group
+ */
+void results_sum(const struct results *results, unsigned group, unsigned dir,
+		 struct dir_stats *sum);
 
 /* Prints the results as text, similar to fio's normal output. */
 void report_text(FILE *out, const struct results *results);
@@ -60,6 +68,21 @@ int report_json(FILE *out, const struct results *results);
  * Return: 0, -ENOMEM, or the error of writing to @out; with a message on stderr.
  */
 int report_write(FILE *out, uint64_t format, const struct job_list *list, struct run *run);
+
+/*
+ * logs_write - Write the log files of all threads
+ *
+ * Return: 0, or a negative errno with a message on stderr.
+ */
+int logs_write(const struct job_list *list);
+
+/*
+ * plot_write - Draw the results as an SVG picture
+ * @list: threads that have ended, with their series
+ *
+ * Return: 0, or a negative errno with a message on stderr.
+ */
+int plot_write(const char *path, const struct job_list *list, struct run *run);
 
 /*
  * progress_show - Print the progress line

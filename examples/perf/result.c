@@ -6,11 +6,9 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/tool.h"
-
-const double shown_percentiles[] = {1,  5,  10, 20, 30,   40,   50,    60,    70,
-				    80, 90, 95, 99, 99.5, 99.9, 99.95, 99.99, -1};
 
 /* Waits until the thread has taken a snapshot; it polls, so this does not take long. */
 static const struct stats *get_stats(struct job *job, struct run *run)
@@ -34,15 +32,20 @@ static bool is_same_entry(const struct results *results, const struct job *job)
 	       last->group == job->group;
 }
 
-static void add_job(struct results *results, struct job *job, struct run *run)
+static void add_job(struct results *results, struct job *const *at, struct run *run)
 {
+	struct job *job = *at;
 	struct result *result;
 
 	if (!is_same_entry(results, job)) {
 		result = &results->entry[results->count++];
 		result->options = job->options;
+		result->jobs = at;
 		result->group = job->group;
 		result->block_size = job->info.block_size;
+		result->target = job->info.target;
+		result->lun = job->info.lun;
+		percentiles_parse(job->options->percentile_list, result->percentiles);
 	}
 	result = &results->entry[results->count - 1];
 	result->threads++;
@@ -68,7 +71,7 @@ int results_gather(struct results *results, const struct job_list *list, struct 
 	pthread_mutex_lock(&run->lock);
 	for (i = 0; i < list->count; i++) {
 		if (list->jobs[i]->started)
-			add_job(results, list->jobs[i], run);
+			add_job(results, &list->jobs[i], run);
 	}
 	pthread_mutex_unlock(&run->lock);
 	return 0;
@@ -81,13 +84,35 @@ void results_free(struct results *results)
 	results->count = 0;
 }
 
+void results_sum(const struct results *results, unsigned group, unsigned dir, struct dir_stats *sum)
+{
+	unsigned i;
+
+	memset(sum, 0, sizeof(*sum));
+	for (i = 0; i < results->count; i++) {
+		const struct dir_stats *one = &results->entry[i].stats.dir[dir];
+
+		if (results->entry[i].group != group || !one->ios)
+			continue;
+		sum->ios += one->ios;
+		sum->bytes += one->bytes;
+		if (!sum->start || one->start < sum->start)
+			sum->start = one->start;
+		if (one->end > sum->end)
+			sum->end = one->end;
+	}
+}
+
 int report_write(FILE *out, uint64_t format, const struct job_list *list, struct run *run)
 {
 	struct results results;
+	unsigned i;
 	int ret = results_gather(&results, list, run);
 
 	if (ret)
 		return ret;
+	for (i = 0; i < results.count; i++)
+		results.entry[i].bins = format & FORMAT_BINS;
 	if (format & FORMAT_NORMAL)
 		report_text(out, &results);
 	if (format & FORMAT_JSON)

@@ -17,17 +17,6 @@ uint64_t clock_now(void)
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-void moments_add(struct moments *moments, uint64_t ns)
-{
-	if (!moments->count || ns < moments->min)
-		moments->min = ns;
-	if (ns > moments->max)
-		moments->max = ns;
-	moments->count++;
-	moments->sum += (double)ns;
-	moments->squares += (double)ns * (double)ns;
-}
-
 double moments_mean(const struct moments *moments)
 {
 	return moments->count ? moments->sum / (double)moments->count : 0;
@@ -59,6 +48,42 @@ static void moments_merge(struct moments *to, const struct moments *from)
 	to->squares += from->squares;
 }
 
+void rates_add(struct rates *rates, uint64_t value)
+{
+	double distance = (double)value - rates->mean;
+
+	if (!rates->samples || value < rates->min)
+		rates->min = value;
+	if (value > rates->max)
+		rates->max = value;
+	rates->samples++;
+	rates->mean += distance / (double)rates->samples;
+	rates->squares += distance * ((double)value - rates->mean);
+}
+
+double rates_deviation(const struct rates *rates)
+{
+	return rates->samples > 1 ? sqrt(rates->squares / (double)(rates->samples - 1)) : 0;
+}
+
+/* The rate of a group is the sum of its threads'. */
+static void rates_merge(struct rates *to, const struct rates *from)
+{
+	to->samples += from->samples;
+	to->min += from->min;
+	to->max += from->max;
+	to->mean += from->mean;
+	to->squares += from->squares;
+}
+
+static void counts_merge(uint64_t *to, const uint64_t *from)
+{
+	unsigned i;
+
+	for (i = 0; i <= MOST_COUNTED; i++)
+		to[i] += from[i];
+}
+
 /* A start of 0 means no requests of this kind. */
 static void span_merge(uint64_t *start, uint64_t *end, uint64_t from_start, uint64_t from_end)
 {
@@ -79,6 +104,8 @@ static void dir_merge(struct dir_stats *to, const struct dir_stats *from)
 	moments_merge(&to->clat, &from->clat);
 	moments_merge(&to->lat, &from->lat);
 	hist_merge(&to->hist, &from->hist);
+	rates_merge(&to->bw, &from->bw);
+	rates_merge(&to->iops, &from->iops);
 }
 
 void stats_merge(struct stats *to, const struct stats *from)
@@ -94,6 +121,11 @@ void stats_merge(struct stats *to, const struct stats *from)
 	to->major_faults += from->major_faults;
 	to->minor_faults += from->minor_faults;
 	to->notifications += from->notifications;
+	if (from->latency_depth > to->latency_depth)
+		to->latency_depth = from->latency_depth;
+	counts_merge(to->depths, from->depths);
+	counts_merge(to->submits, from->submits);
+	counts_merge(to->completes, from->completes);
 	to->verify_checked += from->verify_checked;
 	to->verify_bad += from->verify_bad;
 }

@@ -11,6 +11,7 @@
 #define ANY         .max = UINT64_MAX
 #define SECOND      1000000000ull
 #define TIME_VALUES "SECONDS|TIME(us|ms|s|m|h|d)"
+#define USEC_VALUES "MICROSECONDS|TIME(us|ms|s|m|h|d)"
 #define BYTES       .max = MAX_BYTES, .values = "BYTES(k|m|g|t|p)"
 #define SHARE       .max = MAX_BYTES, .values = "BYTES(k|m|g|t|p)|PERCENT%"
 
@@ -35,6 +36,7 @@ static const struct option_word verify_words[] = {
 static const struct option_word format_words[] = {
 	{"normal", FORMAT_NORMAL},
 	{"json", FORMAT_JSON},
+	{"json+", FORMAT_JSON | FORMAT_BINS},
 	{NULL, 0},
 };
 
@@ -59,15 +61,22 @@ const struct perf_option perf_options[] = {
 	{"rw", "readwrite", OPTION_WORD, JOB(rw), .initial = RW_READ, .words = rw_words,
 	 .values = "read|write|randread|randwrite|rw|randrw|trim|randtrim",
 	 .help = "kind of requests; writing and trimming destroy data"},
-	{"bs", "blocksize", OPTION_SIZE, JOB(bs), .initial = 4096, .min = 1, .max = 1u << 30,
+	{"bs", "blocksize", OPTION_SIZE, JOB(bs), .initial = 4096, .min = 1, .max = MOST_REQUEST,
 	 .values = "BYTES(k|m|g|t|p)",
 	 .help = "bytes per request, a multiple of the disk's block size"},
+	{"bssplit", NULL, OPTION_TEXT, JOB(bssplit), .values = "BYTES/PERCENT[:...][,...]",
+	 .help = "mix of sizes per request, instead of bs"},
 	{"iodepth", NULL, OPTION_COUNT, JOB(iodepth), .initial = 1, .min = 1, .max = 16384,
 	 .values = "N", .help = "requests in flight per thread"},
 	{"iodepth_batch", "iodepth_batch_submit", OPTION_COUNT, JOB(iodepth_batch), .max = 16384,
 	 .values = "N", .help = "maximum requests per submit; 0: as many as fit"},
+	{"iodepth_batch_complete_min", "iodepth_batch_complete", OPTION_COUNT,
+	 JOB(iodepth_batch_complete_min), .initial = 1, .max = 16384, .values = "N",
+	 .help = "when all are in flight, wait for so many"},
 	{"iodepth_batch_complete_max", NULL, OPTION_COUNT, JOB(iodepth_batch_complete_max),
 	 .max = 16384, .values = "N", .help = "maximum completions per poll; 0: iodepth"},
+	{"iodepth_low", NULL, OPTION_COUNT, JOB(iodepth_low), .max = 16384, .values = "N",
+	 .help = "when all are in flight, wait until only so many are; 0: iodepth"},
 	{"numjobs", NULL, OPTION_COUNT, JOB(numjobs), .initial = 1, .min = 1, .max = MAX_JOBS,
 	 .values = "N", .help = "threads of this job, each with its own queue"},
 	{"size", NULL, OPTION_SHARE, JOB(size), SHARE,
@@ -91,12 +100,28 @@ const struct perf_option perf_options[] = {
 	 .values = "PERCENT", .help = "percentage of reads in a mixed job"},
 	{"norandommap", NULL, OPTION_FLAG, JOB(norandommap), .values = "0|1",
 	 .help = "random orders may visit a block again before all others"},
+	{"random_distribution", NULL, OPTION_TEXT, JOB(random_distribution),
+	 .values = "random|zipf:THETA[:CENTER]|pareto:POWER[:CENTER]",
+	 .help = "which positions random orders prefer"},
 	{"refill_buffers", NULL, OPTION_FLAG, JOB(refill_buffers), .values = "0|1",
 	 .help = "fill the buffer of each write with new random data"},
 	{"rate", NULL, OPTION_SIZE, JOB(rate), BYTES,
 	 .help = "maximum bytes per second, for each thread and kind of request; 0: no limit"},
 	{"rate_iops", NULL, OPTION_COUNT, JOB(rate_iops), .max = 1000000000, .values = "N",
 	 .help = "the same in requests per second"},
+	{"thinktime", NULL, OPTION_USEC, JOB(thinktime), .max = 1000000 * SECOND,
+	 .values = USEC_VALUES, .help = "pause after thinktime_blocks requests"},
+	{"thinktime_blocks", NULL, OPTION_COUNT, JOB(thinktime_blocks), .initial = 1, .min = 1, ANY,
+	 .values = "N", .help = "requests between pauses of thinktime"},
+	{"latency_target", NULL, OPTION_USEC, JOB(latency_target), .max = 1000000 * SECOND,
+	 .values = USEC_VALUES,
+	 .help = "find the most requests in flight whose latency is at most this"},
+	{"latency_window", NULL, OPTION_USEC, JOB(latency_window), .max = 1000000 * SECOND,
+	 .values = USEC_VALUES, .help = "how long to try each number of requests in flight"},
+	{"latency_percentile", NULL, OPTION_REAL, JOB(latency_percentile), .initial = ALL_PERCENT,
+	 .values = "PERCENT", .help = "how many requests have to meet latency_target"},
+	{"latency_run", NULL, OPTION_FLAG, JOB(latency_run), .values = "0|1",
+	 .help = "go on, and adjust the number, after latency_target has found it"},
 	{"fsync", "fdatasync", OPTION_COUNT, JOB(fsync), ANY, .values = "N",
 	 .help = "flush after every N writes; 0: never"},
 	{"request_timeout", NULL, OPTION_TIME, JOB(request_timeout), .max = 4000000 * SECOND,
@@ -121,11 +146,23 @@ const struct perf_option perf_options[] = {
 	 .help = "start this job after all previous ones have ended"},
 	{"cpus_allowed", NULL, OPTION_TEXT, JOB(cpus_allowed), .values = "CPU[-CPU][,...]",
 	 .help = "CPUs that the threads of the job may use"},
+	{"percentile_list", NULL, OPTION_TEXT, JOB(percentile_list), .values = "PERCENT[:...]",
+	 .help = "percentiles of the latency that are reported"},
+	{"write_bw_log", NULL, OPTION_TEXT, JOB(write_bw_log), .values = "PREFIX",
+	 .help = "write the bandwidth over time to PREFIX_bw.N.log"},
+	{"write_iops_log", NULL, OPTION_TEXT, JOB(write_iops_log), .values = "PREFIX",
+	 .help = "write the rate over time to PREFIX_iops.N.log"},
+	{"write_lat_log", NULL, OPTION_TEXT, JOB(write_lat_log), .values = "PREFIX",
+	 .help = "write latencies to PREFIX_slat.N.log, PREFIX_clat.N.log and PREFIX_lat.N.log"},
+	{"log_avg_msec", NULL, OPTION_COUNT, JOB(log_avg_msec), .max = 1000000, .values = "MS",
+	 .help = "interval of the entries of logs; 0: one for each request"},
 	{"output", NULL, OPTION_TEXT, RUN(output), .values = "FILE",
 	 .help = "write the results to this file; this and the following: command line only"},
 	{"output-format", NULL, OPTION_WORDS, RUN(output_format), .initial = FORMAT_NORMAL,
-	 .words = format_words, .values = "normal|json|normal,json",
+	 .words = format_words, .values = "normal|json|json+|normal,json",
 	 .help = "format of the results"},
+	{"plot", NULL, OPTION_TEXT, RUN(plot), .values = "FILE.svg",
+	 .help = "draw rates over time, and latencies by percentile"},
 	{"status-interval", NULL, OPTION_TIME, RUN(status_interval), .max = 1000000 * SECOND,
 	 .values = TIME_VALUES, .help = "print full results at this interval"},
 	{"eta", NULL, OPTION_WORD, RUN(eta), .words = eta_words, .values = "auto|never|always",
@@ -185,17 +222,13 @@ const struct ignored_option perf_ignored[] = {
 	{"nice", 0, "0"},
 	{"nrfiles", 0, "1"},
 	{"loops", 0, "1"},
-	{"iodepth_batch_complete", 0, "0,1"},
-	{"iodepth_batch_complete_min", 0, "0,1"},
 	{"kb_base", 0, "1024"},
 	{"startdelay", 0, "0"},
-	{"thinktime", 0, "0"},
 	{"end_fsync", 1, "0"},
 	{"sync", 1, "0,none"},
 	{"scramble_buffers", 1, "0"},
 	{"zero_buffers", 1, "0"},
 	{"percentage_random", 0, "100"},
-	{"random_distribution", 0, "random"},
 	{"rate_process", 0, "linear"},
 	{"verify_state_save", 1, "0"},
 	{.name = NULL},
@@ -205,7 +238,7 @@ const struct ignored_option perf_ignored[] = {
 const char perf_unsupported[] =
 	" alloc_size allow_file_create allow_mounted_write append_terse atomic aux_path ba "
 	"bandwidth_log block_error_percentiles blockalign blocksize_range "
-	"blocksize_unaligned bs_is_seq_rand bs_unaligned bsrange bssplit "
+	"blocksize_unaligned bs_is_seq_rand bs_unaligned bsrange "
 	"buffer_compress_chunk buffer_compress_percentage buffer_pattern bwavgtime cgroup "
 	"cgroup_nodelete cgroup_weight client cmdhelp comm cpuclock_test cpumask "
 	"cpus_allowed_policy crctest create_only daemonize data_placement dataplacement "
@@ -215,17 +248,17 @@ const char perf_unsupported[] =
 	"fdp fdp_pli fdp_pli_select file_append filename_format filetype fill_device "
 	"fill_fs flow flow_id flow_sleep flow_watermark fsync_on_close gid gpu_dev_id "
 	"idle_prof ignore_error ignore_zone_limits include inflate_log io_submit_mode "
-	"iodepth_low iopsavgtime "
+	"iopsavgtime "
 	"ioscheduler job_max_open_zones job_start_clock_id lat_percentiles latency_log "
-	"latency_percentile latency_run latency_target latency_window lockfile "
-	"log_alternate_epoch log_alternate_epoch_clock_id log_avg_msec log_compression "
+	"lockfile "
+	"log_alternate_epoch log_alternate_epoch_clock_id log_compression "
 	"log_compression_cpus log_entries log_hist_coarseness log_hist_msec log_issue_time "
 	"log_max_value log_offset log_prio log_store_compressed log_unix_epoch "
 	"log_window_value max_jobs max_latency max_open_zones memcpytest "
 	"merge_blktrace_file merge_blktrace_iters merge_blktrace_only "
 	"merge_blktrace_scalars minimal new_group nr_files num_range numa_cpu_nodes "
 	"numa_mem_policy offset_align opendir parse_only per_job_logs "
-	"percentage_sequential percentile_list plid_select plids pre_read priohint profile "
+	"percentage_sequential plid_select plids pre_read priohint profile "
 	"ramp_size random_sequence_stride rate_cycle "
 	"rate_ignore_thinktime rate_iops_min rate_min ratecycle ratemin "
 	"read_beyond_wp read_iolog read_iolog_chunked readonly recover_zbd_write_error "
@@ -234,7 +267,7 @@ const char perf_unsupported[] =
 	"serialize_overlap server server_internal showcmd significant_figures "
 	"slat_percentiles spr_cs spr_num_regions spr_op sprandom ss ss_dur ss_interval "
 	"ss_ramp stats steadystate steadystate_check_interval steadystate_duration "
-	"steadystate_ramp_time sync_file_range terse_version thinkcycles thinktime_blocks "
+	"steadystate_ramp_time sync_file_range terse_version thinkcycles "
 	"thinktime_blocks_type thinktime_iotime thinktime_spin trigger trigger_file "
 	"trigger_remote trigger_timeout trim_backlog trim_backlog_batch trim_percentage "
 	"trim_verify_zero uid unified_rw_reporting unique_filename unit_base "
@@ -242,6 +275,6 @@ const char perf_unsupported[] =
 	"verify_backlog_batch verify_dump verify_header_seed verify_interval verify_offset "
 	"verify_pattern verify_pattern_interval verify_policy verify_state_load "
 	"verify_write_sequence verifysort verifysort_nr wait_for "
-	"warnings_fatal write_barrier write_bw_log write_hint write_hist_log write_iolog "
-	"write_iops_log write_lat_log write_zone_remainder zone_reset_frequency "
+	"warnings_fatal write_barrier write_hint write_hist_log write_iolog "
+	"write_zone_remainder zone_reset_frequency "
 	"zone_reset_threshold zonecapacity zonemode zonerange zonesize zoneskip ";

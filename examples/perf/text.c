@@ -37,7 +37,7 @@ static void print_moments(FILE *out, const char *name, const struct moments *mom
 		moments_mean(moments) / unit.ns, moments_deviation(moments) / unit.ns);
 }
 
-static void print_percentiles(FILE *out, const struct dir_stats *dir)
+static void print_percentiles(FILE *out, const struct dir_stats *dir, const double *percentiles)
 {
 	struct time_unit unit = fitting_unit(moments_mean(&dir->clat));
 	unsigned i;
@@ -46,10 +46,10 @@ static void print_percentiles(FILE *out, const struct dir_stats *dir)
 	 * Three per line, all in the unit of the mean, so that they can be compared easily.
 	 */
 	fprintf(out, "    clat percentiles (%s):\n", unit.name);
-	for (i = 0; shown_percentiles[i] >= 0; i++) {
-		fprintf(out, "%s %5.2fth=[%7.0f]%s", i % 3 ? "" : "     |", shown_percentiles[i],
-			(double)hist_percentile(&dir->hist, shown_percentiles[i]) / unit.ns,
-			i % 3 == 2 || shown_percentiles[i + 1] < 0 ? "\n" : ",");
+	for (i = 0; percentiles[i] >= 0; i++) {
+		fprintf(out, "%s %5.2fth=[%7.0f]%s", i % 3 ? "" : "     |", percentiles[i],
+			(double)hist_percentile(&dir->hist, percentiles[i]) / unit.ns,
+			i % 3 == 2 || percentiles[i + 1] < 0 ? "\n" : ",");
 	}
 }
 
@@ -69,7 +69,18 @@ static void print_rate(FILE *out, const struct dir_stats *dir)
 		text_human(total, dir->bytes), seconds * 1000);
 }
 
-static void print_dir(FILE *out, const struct dir_stats *dir, const char *name)
+static void print_rates(FILE *out, const char *name, const struct rates *rates)
+{
+	if (!rates->samples)
+		return;
+	fprintf(out,
+		"    %-12s: min=%" PRIu64 ", max=%" PRIu64
+		", avg=%.2f, stdev=%.2f, samples=%" PRIu64 "\n",
+		name, rates->min, rates->max, rates->mean, rates_deviation(rates), rates->samples);
+}
+
+static void print_dir(FILE *out, const struct dir_stats *dir, const char *name,
+		      const double *percentiles)
 {
 	/* Omit kinds that the job does not have. */
 	if (!dir->ios && !dir->errors && !dir->shorts)
@@ -84,7 +95,9 @@ static void print_dir(FILE *out, const struct dir_stats *dir, const char *name)
 	print_moments(out, "clat", &dir->clat);
 	print_moments(out, "lat", &dir->lat);
 	if (dir->ios)
-		print_percentiles(out, dir);
+		print_percentiles(out, dir, percentiles);
+	print_rates(out, "bw (KiB/s)", &dir->bw);
+	print_rates(out, "iops", &dir->iops);
 }
 
 static void print_notifications(FILE *out, const struct stats *stats)
@@ -115,6 +128,9 @@ static void print_rest(FILE *out, const struct result *result)
 		100 * (double)stats->user_ns / wall, 100 * (double)stats->system_ns / wall,
 		stats->switches, stats->major_faults, stats->minor_faults);
 	print_notifications(out, stats);
+	if (result->options->latency_target)
+		fprintf(out, "  latency_target: met with %" PRIu64 " in flight\n",
+			stats->latency_depth);
 	if (result->options->verify)
 		fprintf(out, "  verify: %" PRIu64 " blocks of %u bytes checked, %" PRIu64 " bad\n",
 			stats->verify_checked, result->block_size, stats->verify_bad);
@@ -144,12 +160,11 @@ static void print_result(FILE *out, const struct results *results, const struct 
 		"%s: (groupid=%u, jobs=%u): err=%d: rw=%s, bs=%" PRIu64 ", iodepth=%" PRIu64
 		", %u:%u of %s, randseed=%" PRIu64 "\n",
 		options->name, result->group, result->threads, -result->error, rw, options->bs,
-		options->iodepth, (unsigned)(options->lun >> 16), (unsigned)(options->lun & 0xffff),
-		options->address, options->randseed);
+		options->iodepth, result->target, result->lun, options->address, options->randseed);
 	if (result->error_text && !is_repeated_error(results, result))
 		fprintf(out, "  error: %s\n", result->error_text);
 	for (i = 0; i < DIR_COUNT; i++)
-		print_dir(out, &result->stats.dir[i], dir_names[i]);
+		print_dir(out, &result->stats.dir[i], dir_names[i], result->percentiles);
 	print_rest(out, result);
 }
 
@@ -157,23 +172,11 @@ static void print_result(FILE *out, const struct results *results, const struct 
 static void print_group(FILE *out, const struct results *results, unsigned group)
 {
 	struct dir_stats sum;
-	unsigned i, dir;
+	unsigned dir;
 
 	fprintf(out, "\nRun status group %u (all jobs):\n", group);
 	for (dir = 0; dir < DIR_COUNT; dir++) {
-		memset(&sum, 0, sizeof(sum));
-		for (i = 0; i < results->count; i++) {
-			const struct dir_stats *one = &results->entry[i].stats.dir[dir];
-
-			if (results->entry[i].group != group || !one->ios)
-				continue;
-			sum.ios += one->ios;
-			sum.bytes += one->bytes;
-			if (!sum.start || one->start < sum.start)
-				sum.start = one->start;
-			if (one->end > sum.end)
-				sum.end = one->end;
-		}
+		results_sum(results, group, dir, &sum);
 		if (!sum.ios)
 			continue;
 		fprintf(out, "  %5s: ", dir_names[dir]);

@@ -7,36 +7,32 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
 
 #include "common/text.h"
 
-/* Units in any case; the first one applies to a number without one, as in fio. */
+#define SECOND 1000000000ull
+
+/* Units in any case. */
 static const struct option_word time_units[] = {
-	{"", 1000000000},         {"us", 1000},      {"usec", 1000},        {"ms", 1000000},
-	{"msec", 1000000},        {"s", 1000000000}, {"m", 60000000000ull}, {"h", 3600000000000ull},
-	{"d", 86400000000000ull}, {NULL, 0},
+	{"us", 1000},      {"usec", 1000},        {"ms", 1000000},         {"msec", 1000000},
+	{"s", 1000000000}, {"m", 60000000000ull}, {"h", 3600000000000ull}, {"d", 86400000000000ull},
+	{NULL, 0},
 };
 
 /* fio takes "kib" for 1000 bytes; it is an error here, because most people mean 1024. */
 static const struct option_word size_units[] = {
-	{"", 1},
-	{"k", 1ull << 10},
-	{"kb", 1ull << 10},
-	{"m", 1ull << 20},
-	{"mb", 1ull << 20},
-	{"g", 1ull << 30},
-	{"gb", 1ull << 30},
-	{"t", 1ull << 40},
-	{"tb", 1ull << 40},
-	{"p", 1ull << 50},
-	{"pb", 1ull << 50},
-	{NULL, 0},
+	{"k", 1ull << 10}, {"kb", 1ull << 10}, {"m", 1ull << 20}, {"mb", 1ull << 20},
+	{"g", 1ull << 30}, {"gb", 1ull << 30}, {"t", 1ull << 40}, {"tb", 1ull << 40},
+	{"p", 1ull << 50}, {"pb", 1ull << 50}, {NULL, 0},
 };
 
-static int parse_with_unit(const struct option_word *unit, const char *text, uint64_t *value)
+/* @plain: the unit of a number without one. */
+static int parse_with_unit(const struct option_word *unit, uint64_t plain, const char *text,
+			   uint64_t *value)
 {
 	bool hex = text[0] == '0' && (text[1] | 0x20) == 'x';
 	size_t len = hex ? strlen(text) : strspn(text, "0123456789");
@@ -46,12 +42,19 @@ static int parse_with_unit(const struct option_word *unit, const char *text, uin
 		return -EINVAL;
 	memcpy(digits, text, len);
 	digits[len] = 0;
-	while (unit->word && strcasecmp(unit->word, text + len) != 0)
+	while (text[len] && unit->word && strcasecmp(unit->word, text + len) != 0)
 		unit++;
+	if (text[len])
+		plain = unit->value;
 	if (!unit->word || text_number(digits, value) ||
-	    __builtin_mul_overflow(*value, unit->value, value))
+	    __builtin_mul_overflow(*value, plain, value))
 		return -EINVAL;
 	return 0;
+}
+
+int size_parse(const char *text, uint64_t *value)
+{
+	return parse_with_unit(size_units, 1, text, value);
 }
 
 /* Return: whether @text is a percentage; otherwise @value is unchanged. */
@@ -114,12 +117,26 @@ static int parse_amount(const struct perf_option *option, const char *text, uint
 	if (option->kind == OPTION_SHARE && parse_percent(text, value))
 		return 0;
 	if (option->kind == OPTION_SIZE || option->kind == OPTION_SHARE)
-		ret = parse_with_unit(size_units, text, value);
+		ret = size_parse(text, value);
 	else if (option->kind == OPTION_TIME)
-		ret = parse_with_unit(time_units, text, value);
+		ret = parse_with_unit(time_units, SECOND, text, value);
+	else if (option->kind == OPTION_USEC)
+		ret = parse_with_unit(time_units, 1000, text, value);
 	else
 		ret = text_number(text, value);
 	return ret || *value < option->min || *value > option->max ? -EINVAL : 0;
+}
+
+static int parse_real(const char *text, uint64_t *value)
+{
+	char *end;
+	double percent = strtod(text, &end);
+
+	/* Written so that it is false for a NaN too. */
+	if (end == text || *end || !(percent > 0 && percent <= 100))
+		return -EINVAL;
+	*value = (uint64_t)(percent * PERCENT_UNIT + 0.5);
+	return 0;
 }
 
 int option_parse(const struct perf_option *option, const char *text, uint64_t *value)
@@ -138,12 +155,15 @@ int option_parse(const struct perf_option *option, const char *text, uint64_t *v
 	case OPTION_SHARE:
 	case OPTION_COUNT:
 	case OPTION_TIME:
+	case OPTION_USEC:
 		return parse_amount(option, text, value);
 	case OPTION_FLAG:
 		ret = text_number(text, value);
 		return ret || *value > 1 ? -EINVAL : 0;
 	case OPTION_WORD:
 		return parse_word(option->words, text, strlen(text), value);
+	case OPTION_REAL:
+		return parse_real(text, value);
 	case OPTION_WORDS:
 		return parse_words(option->words, text, value);
 	default:
@@ -180,6 +200,35 @@ int cpus_parse(const char *text, cpu_set_t *set)
 	return text[-1] ? -EINVAL : 0;
 }
 
+static int compare(const void *one, const void *other)
+{
+	double difference = *(const double *)one - *(const double *)other;
+
+	return (difference > 0) - (difference < 0);
+}
+
+int percentiles_parse(const char *text, double list[MOST_PERCENTILES + 1])
+{
+	unsigned count = 0;
+	char *end;
+
+	if (!text[0])
+		text = "1:5:10:20:30:40:50:60:70:80:90:95:99:99.5:99.9:99.95:99.99";
+	do {
+		if (count == MOST_PERCENTILES)
+			return -EINVAL;
+		list[count] = strtod(text, &end);
+		/* Written so that it is false for a NaN too. */
+		if (end == text || !(list[count] > 0 && list[count] <= 100))
+			return -EINVAL;
+		count++;
+		text = end;
+	} while (*text++ == ':');
+	qsort(list, count, sizeof(*list), compare);
+	list[count] = -1;
+	return text[-1] ? -EINVAL : 0;
+}
+
 void option_print(const struct perf_option *option, uint64_t value, char *text, size_t len)
 {
 	const struct option_word *word = option->words;
@@ -189,6 +238,7 @@ void option_print(const struct perf_option *option, uint64_t value, char *text, 
 		snprintf(text, len, "%" PRIu64 ":%" PRIu64, value >> 16, value & 0xffff);
 		return;
 	case OPTION_TIME:
+	case OPTION_USEC:
 		snprintf(text, len, "%" PRIu64 "us", value / 1000);
 		return;
 	case OPTION_SHARE:
@@ -196,6 +246,9 @@ void option_print(const struct perf_option *option, uint64_t value, char *text, 
 			snprintf(text, len, "%" PRIu64 "%%", value - PERCENT(0));
 		else
 			snprintf(text, len, "%" PRIu64, value);
+		return;
+	case OPTION_REAL:
+		snprintf(text, len, "%g", (double)value / PERCENT_UNIT);
 		return;
 	case OPTION_WORD:
 		while (word->word && word->value != value)
@@ -210,9 +263,9 @@ void option_print(const struct perf_option *option, uint64_t value, char *text, 
 void option_range(const struct perf_option *option, char *text, size_t len)
 {
 	/* Limits of times are printed in seconds. */
-	uint64_t unit = option->kind == OPTION_TIME ? 1000000000 : 1;
-	bool has = option->kind == OPTION_SIZE || option->kind == OPTION_COUNT ||
-		   option->kind == OPTION_TIME;
+	bool time = option->kind == OPTION_TIME || option->kind == OPTION_USEC;
+	uint64_t unit = time ? SECOND : 1;
+	bool has = time || option->kind == OPTION_SIZE || option->kind == OPTION_COUNT;
 
 	text[0] = 0;
 	if (has && option->max != UINT64_MAX)

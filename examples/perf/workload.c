@@ -25,14 +25,20 @@ static unsigned choose_direction(struct job *job)
 	return random_next(&job->dice) % 100 < options->rwmixread ? DIR_READ : DIR_WRITE;
 }
 
+static uint64_t next_piece(struct pattern *order, struct skew *skew)
+{
+	return skew->kind == SKEW_NONE ? pattern_next(order) : skew_next(skew);
+}
+
 /* Marks what a write-only job must have written: its order depends only on the seed. */
 static void mark_written(struct job *job)
 {
 	struct pattern order = job->order[DIR_WRITE];
+	struct skew skew = job->skew;
 	uint64_t i;
 
-	for (i = 0; i < job->limit; i++)
-		job->marks[pattern_next(&order)]++;
+	for (i = 0; i < job->limit && i < job->request_limit; i++)
+		job->marks[next_piece(&order, &skew)]++;
 }
 
 void workload_init(struct job *job)
@@ -48,11 +54,27 @@ void workload_init(struct job *job)
 	job->dice = random_next(&seed);
 	for (dir = 0; dir < DIR_COUNT; dir++)
 		pattern_init(&job->order[dir], job->pieces, order, random_next(&seed));
+	skew_parse(options->rw & RW_RANDOM ? options->random_distribution : "", &job->skew);
+	if (job->skew.kind != SKEW_NONE)
+		skew_init(&job->skew, job->pieces, random_next(&seed));
 	job->limit = options->time_based ? UINT64_MAX : job->amount;
-	if (options->number_ios && options->number_ios < job->limit)
-		job->limit = options->number_ios;
+	job->request_limit = options->number_ios ? options->number_ios : UINT64_MAX;
 	if (options->verify_only)
 		mark_written(job);
+}
+
+/* The region and the amount may end before the request does. */
+static void choose_length(struct job *job, struct io *io)
+{
+	uint64_t bytes = split_choose(&job->split, io->dir, random_next(&job->dice));
+	uint64_t length = bytes / job->options->bs;
+
+	if (length > job->pieces - io->piece)
+		length = job->pieces - io->piece;
+	if (length > job->limit - job->issued)
+		length = job->limit - job->issued;
+	io->length = (uint32_t)length;
+	pattern_skip(&job->order[io->dir], length - 1);
 }
 
 int workload_next(struct job *job, struct io *io)
@@ -63,13 +85,18 @@ int workload_next(struct job *job, struct io *io)
 	if (fsync && job->writes_since_flush >= fsync) {
 		job->writes_since_flush = 0;
 		io->dir = DIR_SYNC;
+		io->length = 0;
 		return 1;
 	}
-	if (job->issued >= job->limit)
+	if (job->issued >= job->limit || job->requests >= job->request_limit)
 		return 0;
-	job->issued++;
+	job->requests++;
 	io->dir = choose_direction(job);
-	io->piece = pattern_next(&job->order[io->dir]);
+	io->piece = next_piece(&job->order[io->dir], &job->skew);
+	io->length = 1;
+	if (job->split.count[0])
+		choose_length(job, io);
+	job->issued += io->length;
 	job->writes_since_flush += io->dir == DIR_WRITE;
 	return 1;
 }
@@ -84,6 +111,7 @@ int readback_next(struct job *job, struct io *io)
 	if (job->issued >= job->pieces)
 		return 0;
 	io->dir = DIR_READ;
+	io->length = 1;
 	io->piece = job->issued++;
 	io->generation = 0;
 	return 1;

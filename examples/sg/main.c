@@ -22,7 +22,8 @@
 static const char help[] =
 	"usage: vscsi-sg [--log=LEVEL] ADDRESS COMMAND [ARGUMENT...]\n"
 	"Runs a program for which 'vscsi:TARGET:LUN' is a SCSI generic device: a logical unit of\n"
-	"the virtio-scsi device at ADDRESS.\n"
+	"the virtio-scsi device at ADDRESS. An argument 'vscsi:id' is replaced by that name of\n"
+	"the unit whose identity is in the address: ADDRESS?id=naa.6001405...\n"
 	"  ADDRESS      as of vscsi-info(1): vhost-user:PATH, pci:DDDD:BB:DD.F, with options\n"
 	"  COMMAND      a program that is linked dynamically, such as sg_inq\n"
 	"  --log=LEVEL  " TOOL_LOG_VALUES ": messages of the library on\n"
@@ -74,11 +75,40 @@ static int preload(void)
 	return setenv("LD_PRELOAD", list, 1) ? -errno : 0;
 }
 
+/* Replaces arguments "vscsi:id". Return: 0, or a negative errno after a message. */
+static int replace_ids(const char *address, char **command)
+{
+	static char name[32];
+	struct vscsi_lun_info info = {.size = sizeof(info)};
+	struct vscsi_dev *dev = NULL;
+	struct vscsi_lun *lun = NULL;
+	int ret = 0;
+
+	for (; !ret && *command; command++) {
+		if (strcmp(*command, "vscsi:id"))
+			continue;
+		if (!name[0]) {
+			ret = vscsi_dev_open(address, NULL, &dev);
+			if (!ret)
+				ret = vscsi_lun_open_by_id(dev, NULL, NULL, &lun);
+			if (!ret)
+				ret = vscsi_lun_get_info(lun, &info);
+			snprintf(name, sizeof(name), "vscsi:%u:%u", info.target, info.lun);
+		}
+		*command = name;
+	}
+	if (ret)
+		fprintf(stderr, "vscsi-sg: %s\n", vscsi_last_error());
+	vscsi_lun_close(lun);
+	vscsi_dev_close(dev);
+	return ret;
+}
+
 static int run(const char *address, char **command)
 {
 	int cause;
 
-	if (preload())
+	if (replace_ids(address, command) || preload())
 		return EXIT_CANNOT_RUN;
 	setenv("VSCSI_SG_ADDRESS", address, 1);
 	execvp(command[0], command);

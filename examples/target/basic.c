@@ -20,7 +20,7 @@ void run_request_sense(struct scsi_task *t)
 	uint16_t code = 0;
 
 	if (t->to == TO_LUN)
-		code = lun_take_attention(t->lun);
+		code = lun_take_attention(t->lun, t->nexus);
 	if (t->to == TO_ABSENT_LUN)
 		sense_fill(sense, KEY_ILLEGAL_REQUEST, ASC_LUN_NOT_SUPPORTED);
 	else if (code)

@@ -38,7 +38,7 @@ int chain_add(struct ring *r, uint64_t guest, uint32_t len, bool writable)
 		return set_error(EMSGSIZE, "a request has more than 4 GiB (virtio 1.4, 2.7.5.2)");
 	/* A buffer may span adjacent regions (vhost-user, "Memory access"). */
 	while (len) {
-		p = memory_guest(r->memory, guest, &room);
+		p = memory_guest(r->memory, &r->region_hint, guest, &room);
 		if (!p)
 			return set_error(EFAULT,
 					 "address %#llx of a descriptor is in no memory region",
@@ -88,7 +88,7 @@ const void *chain_table(struct ring *r, uint64_t guest, uint32_t len, uint32_t *
 			  len);
 		return NULL;
 	}
-	table = memory_guest(r->memory, guest, &room);
+	table = memory_guest(r->memory, &r->region_hint, guest, &room);
 	if (!table || room < len) {
 		set_error(EFAULT, "the indirect table at %#llx is not inside a memory region",
 			  (unsigned long long)guest);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Commands that read the medium to compare it: VERIFY and COMPARE AND WRITE (SBC-3).
+ * Commands that read the medium to compare it: VERIFY and WRITE AND VERIFY and COMPARE
+ * AND WRITE (SBC-3).
  */
 #include <string.h>
 
@@ -86,22 +87,43 @@ uint64_t length_compare(const struct scsi_task *t)
 	return (uint64_t)t->cdb[13] * 2 * t->lun->block_size;
 }
 
-/* Atomic: the target has one thread, so nothing runs between comparison and write. */
+/* Atomic: it is alone on the device, see worker.h. */
 void run_compare_and_write(struct scsi_task *t)
 {
 	struct block_range r = cdb_range(t->cdb);
 	struct store *s = t->lun->store;
 	struct sgl data = t->out;
+	bool fua;
 	int rc;
 
 	r.count = t->cdb[13];
 	if (!range_ok(t, &r, scsi_limits(t).compare) || !compare(t, &r, &data, false))
 		return;
-	rc = s->ops->write(s, &data, r.lba * t->lun->block_size, t->wanted / 2);
-	if (!rc && t->cdb[1] & 0x08)
-		rc = s->ops->flush(s);
-	if (rc)
-		task_fail_store(t, rc, true, r.lba);
-	else
-		t->out_done = t->wanted;
+	fua = t->cdb[1] & 0x08 || t->lun->write_through;
+	rc = s->ops->write(s, &data, r.lba * t->lun->block_size, t->wanted / 2, fua);
+	task_settle(t, rc, false, r.lba);
+}
+
+/*
+ * Written to the medium first, so that what is compared is not what a cache still holds. There is
+ * no BYTCHK 11b, unlike in VERIFY (SBC-3, WRITE AND VERIFY).
+ */
+void run_write_and_verify(struct scsi_task *t)
+{
+	struct block_range r = cdb_range(t->cdb);
+	struct store *s = t->lun->store;
+	struct sgl from = t->out;
+	struct sgl data = t->out;
+	int rc;
+
+	if (bytchk(t) > 1) {
+		task_fail_field(t, true, 1, 2);
+		return;
+	}
+	if (!range_ok(t, &r, scsi_limits(t).transfer))
+		return;
+	rc = s->ops->write(s, &from, r.lba * t->lun->block_size, t->wanted, true);
+	task_settle(t, rc, false, r.lba);
+	if (t->outcome == RAN && t->status == STATUS_GOOD)
+		compare(t, &r, bytchk(t) ? &data : NULL, false);
 }

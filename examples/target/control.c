@@ -16,6 +16,8 @@
 #include "../../src/util/bits.h"
 #include "crash.h"
 #include "error.h"
+#include "event.h"
+#include "worker.h"
 
 #define ANSWER_MAX 1024
 
@@ -41,7 +43,7 @@ static int address(const char *text, uint8_t *target, uint16_t *number, const ch
 /* The other units of the target report the change too (SPC-4, REPORT LUNS). */
 static void luns_changed(struct device *d, uint32_t reason, uint8_t target, uint16_t number)
 {
-	event_post(&d->events, VIRTIO_SCSI_T_TRANSPORT_RESET, reason, target, number);
+	event_post(d, VIRTIO_SCSI_T_TRANSPORT_RESET, reason, target, number);
 	target_attention(&d->luns, target, UA_LUNS_CHANGED, lun_find(&d->luns, target, number));
 }
 
@@ -94,30 +96,30 @@ static int run_resize(struct device *d, const char *arg, char *answer)
 		rc = lun_resize(&d->luns, target, number, size);
 	/* ASC in the low byte, ASCQ in the next: 2Ah/09h (virtio 1.4, 5.6.6.3). */
 	if (!rc)
-		event_post(&d->events, VIRTIO_SCSI_T_PARAM_CHANGE, 0x092a, target, number);
+		event_post(d, VIRTIO_SCSI_T_PARAM_CHANGE, 0x092a, target, number);
 	return rc;
 }
 
 /* Prints all counters on one line, as every reply. */
 static int run_stat(struct device *d, const char *arg, char *answer)
 {
-	const struct counters *c = &d->counters;
+	const struct counters c = counters_of(d);
 	const struct {
 		const char *name;
 		uint64_t value;
 	} list[] = {
-		{"clients", c->clients},
-		{"requests", c->requests},
-		{"kicks", c->kicks},
-		{"calls", c->calls},
-		{"bytes_in", c->bytes_in},
-		{"bytes_out", c->bytes_out},
-		{"check_conditions", c->check_conditions},
-		{"tmfs", c->tmfs},
-		{"events", c->events},
-		{"events_missed", c->events_missed},
-		{"broken_rings", c->broken_rings},
-		{"bad_messages", c->bad_messages},
+		{"clients", c.clients},
+		{"requests", c.requests},
+		{"kicks", c.kicks},
+		{"calls", c.calls},
+		{"bytes_in", c.bytes_in},
+		{"bytes_out", c.bytes_out},
+		{"check_conditions", c.check_conditions},
+		{"tmfs", c.tmfs},
+		{"events", c.events},
+		{"events_missed", c.events_missed},
+		{"broken_rings", c.broken_rings},
+		{"bad_messages", c.bad_messages},
 	};
 	size_t n = 0;
 	unsigned int i;
@@ -294,7 +296,7 @@ int control_open(struct control *c, struct device *d, const char *path)
 		c->clients[i].watch = (struct watch){-1, on_client_ready, &c->clients[i]};
 		c->clients[i].device = d;
 	}
-	return path ? listener_open(&c->listener, &d->loop, path) : 0;
+	return path ? listener_open(&c->listener, &d->loop, path, NULL) : 0;
 }
 
 void control_close(struct control *c)

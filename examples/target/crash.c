@@ -34,8 +34,8 @@ int crash_arm(const char *text)
 	for (i = CRASH_TAKEN; i < ARRAY_LEN(names); i++) {
 		if (strlen(names[i]) != len || memcmp(names[i], text, len) || !count || *end)
 			continue;
-		armed.point = i;
 		armed.left = count;
+		__atomic_store_n(&armed.point, i, __ATOMIC_RELAXED);
 		return 0;
 	}
 	return set_error(EINVAL,
@@ -45,6 +45,8 @@ int crash_arm(const char *text)
 
 void crash_point(enum crash_point point)
 {
-	if (point == armed.point && !--armed.left)
+	/* Threads reach it at once. */
+	if (point == __atomic_load_n(&armed.point, __ATOMIC_RELAXED) &&
+	    !__atomic_sub_fetch(&armed.left, 1, __ATOMIC_RELAXED))
 		kill(getpid(), SIGKILL);
 }

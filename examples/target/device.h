@@ -5,10 +5,14 @@
 #ifndef TARGET_DEVICE_H
 #define TARGET_DEVICE_H
 
-#include "event.h"
+#include <pthread.h>
+
 #include "loop.h"
 #include "lun.h"
 #include "options.h"
+
+struct session;
+struct worker;
 
 /* Counters since the start of the process; the control command "stat" prints them. */
 struct counters {
@@ -27,16 +31,24 @@ struct counters {
 };
 
 /*
- * There is one device and one thread that uses it. The state of a client, including its rings, is
- * in struct session.
+ * There is one device, and the main thread uses it; for the other ones see worker.h. The state of a
+ * client, including its rings, is in struct session.
  */
 struct device {
 	struct options options; /* constant after the start */
 	struct loop loop;
-	struct lun_table luns;    /* changed by command line and control socket */
-	struct event_list events; /* for the connected client; empty for a new one */
+	struct lun_table luns;             /* changed by command line and control socket */
+	struct session *sessions[NEXUSES]; /* NULL: this nexus has had no client yet */
+	struct session *serving;           /* where a fault of the main thread is, see fault.h */
 	struct counters counters;
 	bool stop; /* set by a signal */
+
+	struct worker *workers;
+	unsigned int worker_count; /* 0: the main thread serves all rings */
+	pthread_mutex_t gate;      /* held while they are paused */
+	bool pausing;              /* they wait at the gate; atomic */
+	bool paused;               /* the main thread has all their locks */
+	bool ending;               /* they end */
 };
 
 #endif

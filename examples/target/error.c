@@ -6,20 +6,26 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define MESSAGE_MAX 1024 /* less than PIPE_BUF, so a pipe takes all of a line or nothing */
 
-/* The target has one thread, so one buffer is enough. */
-static char error_buffer[512];
+static __thread char error_buffer[512];
 
 static int error_fd = STDERR_FILENO;
 static int output_fd = STDOUT_FILENO;
-static unsigned long dropped; /* warnings since the last one that was written */
+static int max_level = LOG_WARNING;
+static bool in_journal;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* for a line, and this: */
+static unsigned long dropped; /* lines since the last one that was written */
 
 /* Too long a text is truncated. */
 int set_error(int errnum, const char *fmt, ...)
@@ -54,8 +60,22 @@ static int non_blocking(int fd)
 	return own < 0 ? fd : own;
 }
 
+/* The variable is inherited by programs whose stderr is something else (systemd.exec(5)). */
+static bool is_journal(int fd)
+{
+	const char *journal = getenv("JOURNAL_STREAM");
+	char text[64];
+	struct stat st;
+
+	if (!journal || fstat(fd, &st))
+		return false;
+	snprintf(text, sizeof(text), "%ju:%ju", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
+	return !strcmp(journal, text);
+}
+
 void messages_open(void)
 {
+	in_journal = is_journal(STDERR_FILENO);
 	error_fd = non_blocking(STDERR_FILENO);
 	output_fd = non_blocking(STDOUT_FILENO);
 }
@@ -72,13 +92,24 @@ static bool put_line(int fd, char *line, size_t len)
 	       write(fd, line, len) == (ssize_t)len;
 }
 
-void warn(const char *fmt, ...)
+void messages_level(int level)
+{
+	max_level = level;
+}
+
+void log_line(int level, const char *fmt, ...)
 {
 	char line[MESSAGE_MAX];
 	va_list args;
 	int n;
 
-	n = snprintf(line, sizeof(line), "vscsi-target: ");
+	if (level > max_level)
+		return;
+	pthread_mutex_lock(&lock);
+	if (in_journal)
+		n = snprintf(line, sizeof(line), "<%d>", level);
+	else
+		n = snprintf(line, sizeof(line), "vscsi-target: ");
 	if (dropped)
 		n += snprintf(line + n, sizeof(line) - (size_t)n, "(%lu messages were dropped) ",
 			      dropped);
@@ -89,6 +120,7 @@ void warn(const char *fmt, ...)
 		dropped = 0;
 	else
 		dropped++;
+	pthread_mutex_unlock(&lock);
 }
 
 void announce(const char *fmt, ...)

@@ -11,24 +11,26 @@
 #include "session.h"
 
 /* Only queues the event; event_serve sends it later, so callers need not handle rings or faults. */
-void event_post(struct event_list *l, uint32_t type, uint32_t reason, uint8_t target,
-		uint16_t number)
+void event_post(struct device *d, uint32_t type, uint32_t reason, uint8_t target, uint16_t number)
 {
-	struct event *e;
+	struct event e = {.type = type, .reason = reason, .lun = {1, target}};
+	struct event_list *l;
+	unsigned int i;
 
-	if (l->count == EVENTS_WAITING) {
-		l->missed = true;
-		return;
-	}
-	e = &l->waiting[l->count++];
-	*e = (struct event){.type = type, .reason = reason, .lun = {1, target}};
-	put_be16(e->lun + 2, number);
+	put_be16(e.lun + 2, number);
 	/*
 	 * Peripheral device addressing up to 255, flat space above (SAM-5, "Single level LUN
 	 * structure").
 	 */
 	if (number > 255)
-		e->lun[2] |= 0x40;
+		e.lun[2] |= 0x40;
+	for (i = 0; i < NEXUSES && d->sessions[i]; i++) {
+		l = &d->sessions[i]->events;
+		if (l->count < EVENTS_WAITING)
+			l->waiting[l->count++] = e;
+		else
+			l->missed = true;
+	}
 }
 
 /* An event that the driver did not negotiate must not be sent (virtio 1.4, 5.6.3). */
@@ -84,7 +86,7 @@ static void send_waiting(struct session *s, struct ring *r, struct event_list *l
 void event_serve(struct session *s, struct ring *r)
 {
 	static const struct event lost = {.type = VIRTIO_SCSI_T_EVENTS_MISSED};
-	struct event_list *l = &s->device->events;
+	struct event_list *l = &s->events;
 	uint64_t before = s->device->counters.events;
 
 	r->pending = false;
@@ -97,5 +99,5 @@ void event_serve(struct session *s, struct ring *r)
 			break;
 	}
 	if (s->device->counters.events != before)
-		session_call(s, r);
+		session_call(r);
 }

@@ -24,16 +24,17 @@ struct event_list {
 	bool missed; /* some were dropped: report it with the next buffer */
 };
 
+struct device;
 struct session;
 struct ring;
 
 /*
- * event_post - send an event in the next iteration of the main loop.
+ * event_post - send an event to all clients in the next iteration of the main loop.
  * @type, @reason: as in virtio 1.4, 5.6.6.3
- * If the list is full the event is dropped, and this is reported. Does not touch client memory.
+ * If a client's list is full the event is dropped, and this is reported to it. Does not touch
+ * client memory.
  */
-void event_post(struct event_list *l, uint32_t type, uint32_t reason, uint8_t target,
-		uint16_t number);
+void event_post(struct device *d, uint32_t type, uint32_t reason, uint8_t target, uint16_t number);
 
 /*
  * event_serve - send the waiting events through the driver's event queue.

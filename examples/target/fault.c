@@ -7,7 +7,7 @@
 #include <signal.h>
 #include <string.h>
 
-sigjmp_buf fault_escape;
+__thread sigjmp_buf fault_escape;
 
 /* The fault is synchronous, in the target's own copying, so a jump out of it is safe. */
 static void on_bus_error(int sig)

@@ -7,12 +7,13 @@
 
 #include <setjmp.h>
 
-/* Where execution continues after a fault. */
-extern sigjmp_buf fault_escape;
+/* Where this thread continues after a fault. */
+extern __thread sigjmp_buf fault_escape;
 
 /*
  * fault_guard - from now on a SIGBUS jumps to fault_escape, which the caller has set with
- * sigsetjmp(fault_escape, 1) in a function that does not return while the guard is on.
+ * sigsetjmp(fault_escape, 1) in a function that does not return while the guard is on. The client
+ * is that of device->serving, or the worker's.
  * All access to client memory happens under this guard. Nothing may be held across it that closing
  * the session does not release.
  */

@@ -35,7 +35,9 @@ static void standard(struct scsi_task *t)
 	d[2] = 0x06; /* SPC-4 */
 	d[3] = 0x12; /* HISUP, response format 2 */
 	d[4] = sizeof(d) - 5;
-	d[7] = 0x02; /* CMDQUE */
+	if (t->to == TO_LUN)
+		d[5] = 0x10; /* TPGS: see REPORT TARGET PORT GROUPS */
+	d[7] = 0x02;         /* CMDQUE */
 	memcpy(d + 8, VENDOR, 8);
 	memcpy(d + 16, PRODUCT, 16);
 	memcpy(d + 32, "1.0 ", 4);
@@ -53,9 +55,14 @@ static uint16_t page_serial(const struct scsi_task *t, uint8_t *d)
 	return (uint16_t)n;
 }
 
-/* Two designators: NAA, and T10 with vendor, product and serial number. */
+/*
+ * Of the unit: NAA, and T10 with vendor, product and serial number. Of the port: its number and
+ * that of its group, as in REPORT TARGET PORT GROUPS.
+ */
 static uint16_t page_names(const struct scsi_task *t, uint8_t *d)
 {
+	static const uint8_t port[16] = {0x01, 0x14, 0, 4, 0, 0, 0, TARGET_PORT,
+					 0x01, 0x15, 0, 4, 0, 0, 0, TARGET_PORT_GROUP};
 	size_t n = strlen(t->lun->serial);
 
 	d[0] = 0x01; /* binary */
@@ -69,10 +76,18 @@ static uint16_t page_names(const struct scsi_task *t, uint8_t *d)
 	memcpy(d + 4, VENDOR, 8);
 	memcpy(d + 12, PRODUCT, 16);
 	memcpy(d + 28, t->lun->serial, n);
-	return (uint16_t)(12 + 28 + n);
+	memcpy(d + 28 + n, port, sizeof(port));
+	return (uint16_t)(12 + 28 + n + sizeof(port));
 }
 
 /* Offsets count from byte 4 of the page. */
+static uint16_t page_extended(const struct scsi_task *t, uint8_t *d)
+{
+	d[1] = 0x01;                          /* SIMPSUP: simple tasks */
+	d[2] = t->lun->store->volatile_cache; /* V_SUP */
+	return 60;
+}
+
 static uint16_t page_limits(const struct scsi_task *t, uint8_t *d)
 {
 	struct scsi_limits l = scsi_limits(t);
@@ -113,8 +128,9 @@ static const struct page {
 	uint8_t code;
 	uint16_t (*fill)(const struct scsi_task *t, uint8_t *d);
 } pages[] = {
-	{0x00, page_list},   {0x80, page_serial},          {0x83, page_names},
-	{0xb0, page_limits}, {0xb1, page_characteristics}, {0xb2, page_provisioning},
+	{0x00, page_list},         {0x80, page_serial}, {0x83, page_names},
+	{0x86, page_extended},     {0xb0, page_limits}, {0xb1, page_characteristics},
+	{0xb2, page_provisioning},
 };
 
 static uint16_t page_list(const struct scsi_task *t, uint8_t *d)

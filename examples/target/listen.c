@@ -67,23 +67,39 @@ static bool is_stale(const struct sockaddr_un *addr)
 	return stale;
 }
 
+/* The file never has more rights than it should, because it gets them from the umask. */
+static int bind_file(int fd, const struct sockaddr_un *addr, const struct listen_access *access)
+{
+	mode_t old = 0;
+	int rc;
+
+	if (access && access->mode)
+		old = umask(~access->mode & 0777);
+	rc = bind(fd, (const struct sockaddr *)addr, sizeof(*addr));
+	if (access && access->mode)
+		umask(old);
+	return rc;
+}
+
 /*
  * Between bind() and listen() a socket looks like one left over. So that of two targets that start
  * at once neither replaces the other's, both lock the folder. Without the lock nothing is replaced.
  * Remembers the file: another process can delete it and create its own.
  */
-static int bind_and_listen(struct listener *l, const struct sockaddr_un *addr, int fd, bool replace)
+static int bind_and_listen(struct listener *l, const struct sockaddr_un *addr, int fd, bool replace,
+			   const struct listen_access *access)
 {
-	const struct sockaddr *any = (const struct sockaddr *)addr;
 	struct stat st;
 	int rc;
 
-	rc = bind(fd, any, sizeof(*addr));
+	rc = bind_file(fd, addr, access);
 	if (rc && errno == EADDRINUSE && replace && is_stale(addr) && !unlink(addr->sun_path))
-		rc = bind(fd, any, sizeof(*addr));
+		rc = bind_file(fd, addr, access);
 	if (rc)
 		return -errno;
-	if (listen(fd, 16) || lstat(addr->sun_path, &st)) {
+	/* Not through a link that was put there meanwhile. */
+	if ((access && lchown(addr->sun_path, (uid_t)-1, access->group)) || listen(fd, 16) ||
+	    lstat(addr->sun_path, &st)) {
 		rc = -errno;
 		unlink(addr->sun_path);
 		return rc;
@@ -94,7 +110,8 @@ static int bind_and_listen(struct listener *l, const struct sockaddr_un *addr, i
 }
 
 /* Non-blocking, because a client may disconnect before it is accepted. */
-int listener_open(struct listener *l, struct loop *loop, const char *path)
+int listener_open(struct listener *l, struct loop *loop, const char *path,
+		  const struct listen_access *access)
 {
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
 	int folder;
@@ -109,18 +126,32 @@ int listener_open(struct listener *l, struct loop *loop, const char *path)
 	if (fd < 0)
 		return set_error(errno, "cannot create a socket: %s", strerror(errno));
 	folder = lock_folder(path);
-	rc = bind_and_listen(l, &addr, fd, folder != -EAGAIN);
+	rc = bind_and_listen(l, &addr, fd, folder != -EAGAIN, access);
 	if (folder >= 0)
 		close(folder);
 	if (rc) {
 		close(fd);
-		return set_error(-rc, "cannot listen on %s: %s", path, strerror(-rc));
+		return set_error(-rc, "cannot listen on %s: %s%s", path, strerror(-rc),
+				 rc == -EPERM ? " (only root and members of a group can give the "
+						"socket to it)"
+					      : "");
 	}
 	l->path = path;
 	l->watch.fd = fd;
 	rc = loop_add(loop, &l->watch, fd);
 	if (rc)
 		listener_close(l, loop);
+	return rc;
+}
+
+int listener_adopt(struct listener *l, struct loop *loop, int fd)
+{
+	int rc;
+
+	l->path = NULL;
+	rc = loop_add(loop, &l->watch, fd);
+	if (rc)
+		close(fd);
 	return rc;
 }
 
@@ -131,7 +162,7 @@ void listener_close(struct listener *l, struct loop *loop)
 
 	if (l->watch.fd < 0)
 		return;
-	if (!lstat(l->path, &st) && st.st_dev == l->dev && st.st_ino == l->ino)
+	if (l->path && !lstat(l->path, &st) && st.st_dev == l->dev && st.st_ino == l->ino)
 		unlink(l->path);
 	loop_remove(loop, &l->watch);
 }

@@ -55,21 +55,20 @@ void loop_remove(struct loop *l, struct watch *w)
 	w->fd = -1;
 }
 
-void loop_pause(struct loop *l, struct watch *w)
-{
-	epoll_ctl(l->epoll_fd, EPOLL_CTL_DEL, w->fd, NULL);
-}
-
-void loop_wait(struct loop *l, int timeout_ms)
+struct watch *loop_next(struct loop *l, int timeout_ms)
 {
 	struct epoll_event ev;
-	struct watch *w;
 
 	/*
 	 * With room for one event, no second one can refer to a watch that was just removed.
 	 */
-	if (epoll_wait(l->epoll_fd, &ev, 1, timeout_ms) != 1)
-		return;
-	w = ev.data.ptr;
-	w->ready(w);
+	return epoll_wait(l->epoll_fd, &ev, 1, timeout_ms) == 1 ? ev.data.ptr : NULL;
+}
+
+void loop_wait(struct loop *l, int timeout_ms)
+{
+	struct watch *w = loop_next(l, timeout_ms);
+
+	if (w)
+		w->ready(w);
 }

@@ -39,10 +39,16 @@ void loop_change(struct loop *l, struct watch *w, uint32_t events);
 /* loop_remove - stop watching and close the descriptor. Does nothing if it is not watched. */
 void loop_remove(struct loop *l, struct watch *w);
 
-/* loop_pause - stop watching without closing the descriptor, which stays in @w->fd. */
-void loop_pause(struct loop *l, struct watch *w);
+/* In polling mode, descriptors are checked once per this many iterations. */
+#define TURNS_PER_CHECK 64
 
-/* loop_wait - handle at most one event. @timeout_ms: 0 polls, -1 waits without a limit. */
+/*
+ * loop_next - the watch of one event, for the caller to handle; NULL if there is none.
+ * @timeout_ms: 0 polls, -1 waits without a limit
+ */
+struct watch *loop_next(struct loop *l, int timeout_ms);
+
+/* loop_wait - loop_next(), and handle it. */
 void loop_wait(struct loop *l, int timeout_ms);
 
 #endif

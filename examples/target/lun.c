@@ -62,6 +62,8 @@ static int open_store(const struct lun_spec *spec, struct store **out)
 	switch (spec->kind) {
 	case STORE_FILE:
 		return store_file_open(spec->path, spec->read_only, out);
+	case STORE_NBD:
+		return store_nbd_open(spec->path, spec->block_size, out);
 	case STORE_RAM:
 		return store_ram_open(spec->size, out);
 	default:
@@ -96,14 +98,18 @@ int lun_add(struct lun_table *t, const struct lun_spec *spec)
 	if (!lun)
 		return set_error(ENOMEM, "no memory left for LUN %d:%d", spec->target,
 				 spec->number);
-	rc = open_store(spec, &lun->store);
+	strcpy(lun->reservation_file, spec->reservation_file);
+	rc = *lun->reservation_file ? reservation_load(&lun->reservations, lun->reservation_file)
+				    : 0;
+	if (!rc)
+		rc = open_store(spec, &lun->store);
 	if (rc)
 		goto free_lun;
 	lun->target = spec->target;
 	lun->number = spec->number;
 	lun->block_size = spec->block_size;
 	lun->blocks = lun->store->size / spec->block_size;
-	lun->read_only = spec->read_only;
+	lun->read_only = spec->read_only || lun->store->read_only;
 	lun->thin = spec->thin;
 	name_unit(lun, spec, t->place);
 	rc = check_size(lun, lun->store->size);

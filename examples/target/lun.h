@@ -8,12 +8,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "reservation.h"
 #include "store.h"
 
 #define MAX_TARGETS 256 /* one byte in the LUN field (virtio 1.4, 5.6.6.1) */
 #define MAX_LUN_NUMBER \
 	16383        /* 14 bits of single-level addressing (SAM-5, "Single level LUN structure") */
-#define ATTENTIONS 8 /* pending unit attentions per unit */
+#define ATTENTIONS 8 /* pending unit attentions per unit and client */
 #define SERIAL_MAX 32
 
 /* Additional sense code and qualifier as one number: 0x2A09 is 2Ah/09h. */
@@ -22,21 +23,33 @@
 #define UA_NEXUS_LOSS       0x2907
 #define UA_CAPACITY_CHANGED 0x2A09
 #define UA_LUNS_CHANGED     0x3F0E
+/* For the other initiators. */
+#define UA_MODE_CHANGED            0x2A01
+#define UA_RESERVATIONS_PREEMPTED  0x2A03
+#define UA_RESERVATIONS_RELEASED   0x2A04
+#define UA_REGISTRATIONS_PREEMPTED 0x2A05
 
-enum store_kind { STORE_FILE, STORE_RAM, STORE_NULL };
+enum store_kind { STORE_FILE, STORE_NBD, STORE_RAM, STORE_NULL };
 
 /* Parsed options of a unit. */
 struct lun_spec {
 	uint8_t target;
 	uint16_t number;
 	enum store_kind kind;
-	char path[256]; /* STORE_FILE */
+	char path[256]; /* STORE_FILE; the URI of STORE_NBD */
 	uint64_t size;  /* the other two; bytes */
 	bool read_only;
 	bool thin;
 	uint32_t block_size;
 	char serial[SERIAL_MAX + 1]; /* empty: derived from @naa or from the file */
 	uint64_t naa;                /* 0: derived from the serial number */
+	char reservation_file[256];  /* empty: none */
+};
+
+/* Pending unit attentions of one nexus, oldest first. */
+struct attentions {
+	uint16_t codes[ATTENTIONS];
+	unsigned int count;
 };
 
 struct lun {
@@ -47,12 +60,14 @@ struct lun {
 	uint64_t blocks;
 	bool read_only;
 	bool thin;
-	bool stopped; /* by START STOP UNIT */
+	bool stopped;       /* by START STOP UNIT */
+	bool write_through; /* the write cache was switched off by MODE SELECT */
 	char serial[SERIAL_MAX + 1];
 	uint64_t naa; /* NAA identifier */
 	struct store *store;
-	uint16_t attentions[ATTENTIONS]; /* pending, oldest first */
-	unsigned int attention_count;
+	struct attentions attentions[NEXUSES];
+	struct reservations reservations;
+	char reservation_file[256]; /* empty: they end with the process */
 };
 
 struct lun_table {
@@ -98,21 +113,24 @@ struct lun *lun_find(const struct lun_table *t, uint8_t target, uint16_t number)
 void lun_table_close(struct lun_table *t);
 
 /*
- * lun_attention - establish a unit attention (SAM-5), unless the same one is pending already. A
- * power-on or reset replaces all others.
+ * nexus_attention - establish a unit attention for one client (SAM-5), unless the same one is
+ * pending already. A power-on or reset replaces all others.
  */
+void nexus_attention(struct lun *lun, unsigned int nexus, uint16_t code);
+
+/* lun_attention - the same for every client. */
 void lun_attention(struct lun *lun, uint16_t code);
 
 /* target_attention - the same for all units of a target except @except, which may be NULL. */
 void target_attention(struct lun_table *t, uint8_t target, uint16_t code, const struct lun *except);
 
-/* lun_take_attention - remove and return the oldest pending unit attention; 0 if there is none. */
-uint16_t lun_take_attention(struct lun *lun);
+/* lun_take_attention - remove and return a client's oldest unit attention; 0 if there is none. */
+uint16_t lun_take_attention(struct lun *lun, unsigned int nexus);
 
-/* lun_forget_attention - remove a pending unit attention, if it is there. */
-void lun_forget_attention(struct lun *lun, uint16_t code);
+/* lun_forget_attention - remove a client's unit attention, if it is pending. */
+void lun_forget_attention(struct lun *lun, unsigned int nexus, uint16_t code);
 
-/* lun_table_power_on - reset all units to the state that a new client finds. */
-void lun_table_power_on(struct lun_table *t);
+/* lun_table_power_on - give the client at @nexus the units as new. @start: all that are stopped. */
+void lun_table_power_on(struct lun_table *t, unsigned int nexus, bool start);
 
 #endif

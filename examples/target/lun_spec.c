@@ -76,7 +76,7 @@ static int set_text(char *to, size_t room, const char *what, const char *value)
 static int set_store(struct lun_spec *spec, enum store_kind kind, bool *seen)
 {
 	if (*seen)
-		return set_error(EINVAL, "a LUN has one store: file=, ram= or null=");
+		return set_error(EINVAL, "a LUN has one store: file=, nbd=, ram= or null=");
 	*seen = true;
 	spec->kind = kind;
 	return 0;
@@ -104,12 +104,19 @@ static int set_key(struct lun_spec *spec, const char *key, const char *value, bo
 		rc = set_store(spec, STORE_FILE, store);
 		return rc ? rc : set_text(spec->path, sizeof(spec->path), "a file name", value);
 	}
+	if (!strcmp(key, "nbd")) {
+		rc = set_store(spec, STORE_NBD, store);
+		return rc ? rc : set_text(spec->path, sizeof(spec->path), "an NBD URI", value);
+	}
 	if (!strcmp(key, "ram") || !strcmp(key, "null")) {
 		rc = set_store(spec, *key == 'r' ? STORE_RAM : STORE_NULL, store);
 		return rc ? rc : parse_size(value, &spec->size);
 	}
 	if (!strcmp(key, "serial"))
 		return set_text(spec->serial, sizeof(spec->serial), "a serial number", value);
+	if (!strcmp(key, "reservations"))
+		return set_text(spec->reservation_file, sizeof(spec->reservation_file),
+				"a file name", value);
 	if (!strcmp(key, "wwn"))
 		return set_wwn(spec, value);
 	if (!strcmp(key, "ro") && !*value)
@@ -123,8 +130,8 @@ static int set_key(struct lun_spec *spec, const char *key, const char *value, bo
 	else
 		return set_error(
 			EINVAL,
-			"'%s%s%s' is not a LUN property (expected file=, ram=, null=, ro, thin, "
-			"block=512|4096, serial=, wwn=)",
+			"'%s%s%s' is not a LUN property (expected file=, nbd=, ram=, null=, ro, "
+			"thin, block=512|4096, serial=, wwn=, reservations=)",
 			key, *value ? "=" : "", value);
 	return 0;
 }
@@ -160,8 +167,9 @@ int lun_spec_parse(const char *text, struct lun_spec *spec)
 			return rc;
 	}
 	if (!store)
-		return set_error(EINVAL,
-				 "LUN %d:%d needs a store: file=PATH, ram=SIZE or null=SIZE",
-				 spec->target, spec->number);
+		return set_error(
+			EINVAL,
+			"LUN %d:%d needs a store: file=PATH, nbd=URI, ram=SIZE or null=SIZE",
+			spec->target, spec->number);
 	return 0;
 }

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * vscsi-target: a virtio-scsi device for vhost-user clients. This file starts it, accepts one
- * client after the other and stops it.
+ * vscsi-target: a virtio-scsi device for vhost-user clients. This file starts it, accepts clients
+ * and stops it.
  */
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -18,18 +20,16 @@
 #include "error.h"
 #include "fault.h"
 #include "listen.h"
+#include "service.h"
 #include "session.h"
-
-/* In polling mode, descriptors are checked once per this many iterations. */
-#define TURNS_PER_CHECK 64
+#include "worker.h"
 
 struct server {
 	struct device device;
-	struct session session;
 	struct control control;
 	struct listener listener;
 	struct watch signals;
-	bool listening;         /* the listening socket is watched */
+	bool full;              /* no further client is accepted */
 	unsigned int turns;     /* iterations of polling */
 	uint64_t requests_seen; /* request counter at the last check of the descriptors */
 };
@@ -45,21 +45,38 @@ static void on_signal(struct watch *w)
 	v->device.stop = true;
 }
 
-/* Serves one client at a time: others wait in the backlog. */
+/* A session without a client, which is made if need be. NULL: there are as many as there may be. */
+static struct session *free_session(struct device *d)
+{
+	struct session *s;
+	unsigned int i;
+
+	for (i = 0; i < d->options.clients; i++) {
+		s = d->sessions[i];
+		if (s && s->watch.fd >= 0)
+			continue;
+		if (!s && (s = malloc(sizeof(*s))))
+			session_init(s, d, i);
+		return s;
+	}
+	return NULL;
+}
+
+/* Clients without a session wait in the backlog. */
 static void on_connect(struct watch *w)
 {
 	struct server *v = w->owner;
+	struct session *s = free_session(&v->device);
 	int fd;
 
-	fd = accept4(w->fd, NULL, NULL, SOCK_CLOEXEC);
-	if (fd < 0)
-		return;
-	if (session_open(&v->session, fd)) {
-		warn("client dropped: %s", last_error());
+	if (!s) {
+		loop_change(&v->device.loop, w, 0);
+		v->full = true;
 		return;
 	}
-	loop_pause(&v->device.loop, w);
-	v->listening = false;
+	fd = accept4(w->fd, NULL, NULL, SOCK_CLOEXEC);
+	if (fd >= 0 && session_open(s, fd))
+		warn("a client was refused: %s", last_error());
 }
 
 /*
@@ -88,70 +105,100 @@ static int watch_signals(struct server *v)
 	return rc;
 }
 
-/* Listens at the path, or uses the given descriptor as the only client. */
+/* Listens, or uses the given descriptor as the only client. */
 static int open_front(struct server *v)
 {
 	const struct options *o = &v->device.options;
-	int rc;
 
-	if (!o->socket_path)
-		return session_open(&v->session, o->fd);
-	rc = listener_open(&v->listener, &v->device.loop, o->socket_path);
-	if (rc)
-		return rc;
-	v->listening = true;
-	announce("listening on %s", o->socket_path);
-	return 0;
+	if (o->fd >= 0)
+		return session_open(free_session(&v->device), o->fd);
+	if (o->listen_fd >= 0)
+		return listener_adopt(&v->listener, &v->device.loop, o->listen_fd);
+	return listener_open(&v->listener, &v->device.loop, o->socket_path, &o->access);
 }
 
-/* Waits for the next client after the last one. Returns false if there will be none. */
-static bool await_client(struct server *v)
+/* Once nothing can fail any more. */
+static void report_ready(const struct options *o)
 {
-	if (v->session.watch.fd >= 0 || v->listening)
-		return true;
+	if (o->fd < 0)
+		announce("listening on %s",
+			 o->socket_path ? o->socket_path : "the service manager's socket");
+	service_notify("READY=1");
+}
+
+/* Returns whether there is a client or can be one. */
+static bool expect_clients(struct server *v)
+{
 	if (v->listener.watch.fd < 0)
-		return false;
-	v->listening = !loop_add(&v->device.loop, &v->listener.watch, v->listener.watch.fd);
-	return v->listening;
+		return v->device.sessions[0]->watch.fd >= 0;
+	if (v->full && free_session(&v->device)) {
+		loop_change(&v->device.loop, &v->listener.watch, EPOLLIN);
+		v->full = false;
+	}
+	return true;
+}
+
+/* Returns whether to call it again without waiting for anything. */
+static bool serve_clients(struct device *d)
+{
+	bool again = false;
+	unsigned int i;
+
+	for (i = 0; i < NEXUSES && d->sessions[i]; i++)
+		again |= session_serve(d->sessions[i]);
+	return again;
 }
 
 /*
- * Runs between iterations of polling. If no requests came since the last check, yields the CPU: if
+ * Runs between iterations of polling. If no requests came since the last time, yields the CPU: if
  * client and target share one, the client would otherwise wait for its time slice.
  */
-static void check_descriptors(struct server *v)
+static void yield_if_idle(struct server *v)
 {
 	uint64_t requests = v->device.counters.requests;
 
-	loop_wait(&v->device.loop, 0);
 	if (requests == v->requests_seen)
 		sched_yield();
 	v->requests_seen = requests;
 }
 
+/* The workers run while this thread waits. */
 static void serve(struct server *v)
 {
+	struct device *d = &v->device;
+	struct watch *event;
 	bool again;
 
-	if (sigsetjmp(fault_escape, 1)) {
-		warn("client dropped: its shared memory was truncated while in use");
-		session_close(&v->session);
+	workers_pause(d);
+	if (sigsetjmp(fault_escape, 1))
+		session_drop(d->serving, SESSION_TRUNCATED);
+	while (!d->stop && expect_clients(v)) {
+		again = serve_clients(d);
+		if (again && ++v->turns % TURNS_PER_CHECK)
+			continue;
+		workers_resume(d);
+		/* Workers get a chance, even if a client has a ring here that needs polling. */
+		event = loop_next(&d->loop, again ? d->worker_count != 0 : -1);
+		if (again)
+			yield_if_idle(v);
+		workers_pause(d);
+		if (event)
+			event->ready(event);
 	}
-	fault_guard();
-	while (!v->device.stop && await_client(v)) {
-		again = session_serve(&v->session);
-		if (!again)
-			loop_wait(&v->device.loop, -1);
-		else if (!(++v->turns % TURNS_PER_CHECK))
-			check_descriptors(v);
-	}
+	workers_resume(d);
 }
 
-/* Closes the client first: the socket must not disappear while it is still served. */
+/* Closes the clients first: the socket must not disappear while they are still served. */
 static void close_front(struct server *v)
 {
-	session_free(&v->session);
+	unsigned int i;
+
+	for (i = 0; i < NEXUSES && v->device.sessions[i]; i++)
+		session_free(v->device.sessions[i]);
+	while (i)
+		free(v->device.sessions[--i]);
 	listener_close(&v->listener, &v->device.loop);
+	workers_close(&v->device);
 }
 
 static int run(struct server *v)
@@ -163,18 +210,27 @@ static int run(struct server *v)
 	rc = loop_open(&v->device.loop);
 	if (rc)
 		return rc;
-	session_init(&v->session, &v->device);
 	rc = watch_signals(v);
 	if (rc)
 		goto close_loop;
 	rc = control_open(&v->control, &v->device, v->device.options.control_path);
 	if (rc)
 		goto close_signals;
-	rc = open_front(v);
+	rc = workers_open(&v->device);
+	if (!rc)
+		rc = open_front(v);
+	if (!rc)
+		rc = service_drop_privileges(v->device.options.user);
+	fault_guard();
+	if (!rc)
+		rc = workers_start(&v->device);
 	if (!rc) {
+		report_ready(&v->device.options);
 		serve(v);
-		close_front(v);
+		service_notify("STOPPING=1");
 	}
+	workers_stop(&v->device);
+	close_front(v);
 	control_close(&v->control);
 close_signals:
 	loop_remove(&v->device.loop, &v->signals);
@@ -194,11 +250,12 @@ int main(int argc, char **argv)
 	if (!rc)
 		rc = run(v);
 	lun_table_close(&v->device.luns);
+	options_free(&v->device.options);
 	/* The output of --help and --list-features. */
 	if (rc >= 0 && fflush(stdout))
 		rc = set_error(errno, "cannot write to standard output: %s", strerror(errno));
 	if (rc < 0) {
-		warn("%s", last_error());
+		log_line(LOG_ERR, "%s", last_error());
 		return 2;
 	}
 	return 0;

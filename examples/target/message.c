@@ -6,6 +6,7 @@
 #include "message.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <linux/virtio_config.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -130,7 +131,7 @@ static const struct rule *rule_for(const struct session *s, const struct message
 }
 
 /* A client that does not read its replies is disconnected: nothing here waits for a client. */
-static bool reply(struct session *s, struct message *m, uint32_t size)
+static int reply(struct session *s, struct message *m, uint32_t size)
 {
 	union {
 		struct cmsghdr head;
@@ -152,27 +153,27 @@ static bool reply(struct session *s, struct message *m, uint32_t size)
 		close(m->answer_fd);
 	m->answer_fd = -1;
 	if (sent == (ssize_t)(sizeof(m->header) + size))
-		return true;
-	warn("client dropped: it does not read replies");
-	return false;
+		return 0;
+	return set_error(EPIPE, "it does not read replies");
 }
 
-/* Handles a complete message. Returns false if the client must be disconnected. */
-static bool dispatch(struct session *s, struct message *m)
+/* Handles a complete message. Returns an error if the client must be disconnected. */
+static int dispatch(struct session *s, struct message *m)
 {
 	const struct rule *r = rule_for(s, m);
 	bool wants_ack = m->header.flags & MSG_NEED_REPLY && s->protocol & BIT(P_REPLY_ACK);
 	int rc = r ? r->run(s, m) : -1;
 
 	message_drop_fds(m);
-	if (rc) {
-		s->device->counters.bad_messages++;
-		warn("%s: %s", wants_ack ? "rejected" : "client dropped", last_error());
-	}
+	s->device->counters.bad_messages += rc != 0;
+	if (r && !rc)
+		log_line(LOG_DEBUG, "client %" PRIu64 ": %s", s->client, r->name);
 	if (r && r->flags & HAS_REPLY)
-		return !rc && reply(s, m, m->header.size);
+		return rc ? rc : reply(s, m, m->header.size);
 	if (!wants_ack)
-		return !rc;
+		return rc;
+	if (rc)
+		warn("client %" PRIu64 ": rejected: %s", s->client, last_error());
 	m->body.u64 = rc != 0;
 	return reply(s, m, sizeof(m->body.u64));
 }
@@ -260,14 +261,15 @@ void message_receive(struct session *s)
 	if (!rc)
 		return;
 	if (rc < 0) {
-		if (rc != -ESHUTDOWN)
-			warn("client dropped: %s", last_error());
-		session_close(s);
+		if (rc == -ESHUTDOWN)
+			session_close(s, "it closed the connection");
+		else
+			session_drop(s, last_error());
 		return;
 	}
 	if (m->have < sizeof(m->header) || m->have < sizeof(m->header) + m->header.size)
 		return;
 	m->have = 0;
-	if (!dispatch(s, m))
-		session_close(s);
+	if (dispatch(s, m))
+		session_drop(s, last_error());
 }

@@ -88,7 +88,7 @@ int msg_get_vring_base(struct session *s, struct message *m)
 
 	if (!r)
 		return -EINVAL;
-	loop_remove(&s->device->loop, &r->kick);
+	loop_remove(r->loop, &r->kick);
 	ring_stop(r);
 	m->body.state.num = r->start_base;
 	return 0;
@@ -119,18 +119,16 @@ static struct ring *ring_and_fd(struct session *s, struct message *m, int *fd)
 static void on_kick(struct watch *w)
 {
 	struct ring *r = w->owner;
-	struct session *s =
-		(struct session *)((char *)(r - r->index) - offsetof(struct session, rings));
 	eventfd_t kicks;
 
 	errno = 0; /* eventfd_read does not set it at the end of a file or socket */
 	if (eventfd_read(w->fd, &kicks)) {
 		/* Not an eventfd, or one that others read too: it would stay readable. */
 		if (errno != EAGAIN && errno != EINTR)
-			loop_remove(&s->device->loop, w);
+			loop_remove(r->loop, w);
 		return;
 	}
-	s->device->counters.kicks += kicks;
+	r->counters->kicks += kicks;
 	r->pending = true;
 }
 
@@ -138,17 +136,14 @@ static void on_kick(struct watch *w)
  * Reads must not block. O_NONBLOCK is a property of the file that both sides share, so it is set
  * even if the client created a blocking descriptor.
  */
-static int watch_kicks(struct session *s, struct ring *r, int fd)
+static int watch_kicks(struct ring *r, int fd)
 {
-	int rc;
-
-	loop_remove(&s->device->loop, &r->kick);
+	loop_remove(r->loop, &r->kick);
 	r->kick.ready = on_kick;
 	r->kick.owner = r;
 	if (fcntl(fd, F_SETFL, O_NONBLOCK))
 		return set_error(errno, "the kick descriptor of ring %u is unusable", r->index);
-	rc = loop_add(&s->device->loop, &r->kick, fd);
-	return rc;
+	return loop_add(r->loop, &r->kick, fd);
 }
 
 int msg_set_vring_kick(struct session *s, struct message *m)
@@ -161,13 +156,14 @@ int msg_set_vring_kick(struct session *s, struct message *m)
 	if (!r)
 		return -EINVAL;
 	if (fd >= 0) {
-		rc = watch_kicks(s, r, fd);
+		rc = watch_kicks(r, fd);
 		if (rc) {
 			close(fd);
 			return rc;
 		}
 	}
-	r->polled = fd < 0 || s->device->options.poll;
+	/* The main thread does not poll next to workers, which it would stop again and again. */
+	r->polled = fd < 0 || (s->device->options.poll && (r->worker || !s->device->worker_count));
 	r->pending = true; /* a running ring must also set its kicks again */
 	if (r->started)
 		return 0;

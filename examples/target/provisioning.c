@@ -63,21 +63,17 @@ void run_unmap(struct scsi_task *t)
 	uint32_t bs = t->lun->block_size;
 	struct store *s = t->lun->store;
 	struct unmap_list list;
-	struct block_range *r;
+	uint64_t lba = 0;
 	unsigned int i;
-	int rc;
+	int rc = 0;
 
 	if (!read_list(t, &list))
 		return;
-	for (i = 0; i < list.count; i++) {
-		r = &list.ranges[i];
-		rc = s->ops->zero(s, r->lba * bs, (uint64_t)r->count * bs, true);
-		if (rc) {
-			task_fail_store(t, rc, true, r->lba);
-			return;
-		}
+	for (i = 0; i < list.count && !rc; i++) {
+		lba = list.ranges[i].lba;
+		rc = s->ops->zero(s, lba * bs, (uint64_t)list.ranges[i].count * bs, true);
 	}
-	t->out_done = t->wanted;
+	task_settle(t, rc, t->lun->write_through, lba);
 }
 
 /* NDOB exists only in the 16-byte command. */
@@ -113,7 +109,7 @@ static int write_copies(struct scsi_task *t, const struct block_range *r, uint8_
 	while (left) {
 		iov.iov_len = left < CHUNK ? (size_t)left : CHUNK;
 		from = (struct sgl){.iov = &iov, .count = 1, .len = iov.iov_len};
-		rc = t->lun->store->ops->write(t->lun->store, &from, at, iov.iov_len);
+		rc = t->lun->store->ops->write(t->lun->store, &from, at, iov.iov_len, false);
 		if (rc)
 			return rc;
 		at += iov.iov_len;
@@ -148,8 +144,5 @@ void run_write_same(struct scsi_task *t)
 		rc = s->ops->zero(s, r.lba * bs, (uint64_t)r.count * bs, unmap);
 	else
 		rc = write_copies(t, &r, chunk);
-	if (rc)
-		task_fail_store(t, rc, true, r.lba);
-	else
-		t->out_done = t->wanted;
+	task_settle(t, rc, t->lun->write_through, r.lba);
 }

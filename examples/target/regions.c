@@ -131,7 +131,6 @@ int memory_remove(struct memory *m, uint64_t guest, uint64_t user, uint64_t size
 			continue;
 		region_unmap(r);
 		*r = m->regions[--m->count];
-		m->last_hit = 0;
 		return 0;
 	}
 	return set_error(ENOENT, "no memory region of %#llx bytes at %#llx to remove",
@@ -144,24 +143,23 @@ void memory_clear(struct memory *m)
 		m->count--;
 		region_unmap(&m->regions[m->count]);
 	}
-	m->last_hit = 0;
 }
 
 /*
  * Called for every descriptor. Tries the last hit first, because most clients have one large
  * region. If the address is below a region, the difference wraps and exceeds every region.
  */
-void *memory_guest(struct memory *m, uint64_t guest, uint64_t *room)
+void *memory_guest(const struct memory *m, unsigned int *hint, uint64_t guest, uint64_t *room)
 {
-	struct region *r = &m->regions[m->last_hit];
+	const struct region *r = &m->regions[*hint];
 	unsigned int i;
 
-	if (m->last_hit < m->count && guest - r->guest < r->size)
+	if (*hint < m->count && guest - r->guest < r->size)
 		goto found;
 	for (i = 0; i < m->count; i++) {
 		r = &m->regions[i];
 		if (guest - r->guest < r->size) {
-			m->last_hit = i;
+			*hint = i;
 			goto found;
 		}
 	}

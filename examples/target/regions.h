@@ -24,7 +24,6 @@ struct region {
 struct memory {
 	struct region regions[MEMORY_SLOTS];
 	unsigned int count;
-	unsigned int last_hit; /* region of the last successful translation */
 };
 
 /*
@@ -56,10 +55,11 @@ void memory_clear(struct memory *m);
 
 /*
  * memory_guest - translate a guest address.
+ * @hint: where to look first; receives where it was. 0 at first
  * @room: receives the bytes up to the end of the region
  * Returns NULL if the address is in no region.
  */
-void *memory_guest(struct memory *m, uint64_t guest, uint64_t *room);
+void *memory_guest(const struct memory *m, unsigned int *hint, uint64_t guest, uint64_t *room);
 
 /* memory_user - translate @len bytes at a user address; NULL if they are not in one region. */
 void *memory_user(const struct memory *m, uint64_t user, uint64_t len);

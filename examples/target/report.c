@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * REPORT LUNS and REPORT SUPPORTED OPERATION CODES. Their data can exceed any fixed buffer, so it
- * is written in parts, up to the allocation length.
+ * REPORT LUNS, REPORT SUPPORTED OPERATION CODES and REPORT TARGET PORT GROUPS. The data of the
+ * first two can exceed any fixed buffer, so it is written in parts, up to the allocation length.
  */
 #include <string.h>
 
@@ -74,10 +74,10 @@ static uint32_t count_luns(const struct lun *lun)
 	return n;
 }
 
-static void forget_change(struct lun *lun)
+static void forget_change(struct lun *lun, unsigned int nexus)
 {
 	for (; lun; lun = lun->next)
-		lun_forget_attention(lun, UA_LUNS_CHANGED);
+		lun_forget_attention(lun, nexus, UA_LUNS_CHANGED);
 }
 
 void run_report_luns(struct scsi_task *t)
@@ -110,7 +110,7 @@ void run_report_luns(struct scsi_task *t)
 	report_add(&r, head, sizeof(head));
 	for (i = first; i != last + 1; i++) {
 		add_target(&r, t, t->luns->targets[i]);
-		forget_change(t->luns->targets[i]);
+		forget_change(t->luns->targets[i], t->nexus);
 	}
 	t->in_done = r.done;
 }
@@ -196,6 +196,25 @@ static void report_one(struct scsi_task *t, uint8_t opcode, uint16_t action)
 		len += TIMEOUTS_LEN;
 	}
 	task_reply(t, d, len);
+}
+
+/*
+ * One group with one port, always active/optimized (SPC-4). The extended header tells an implicit
+ * transition time: none.
+ */
+void run_target_groups(struct scsi_task *t)
+{
+	static const uint8_t group[12] = {0x00, 0x01, 0, TARGET_PORT_GROUP, 0, 0, 0, 1,
+					  0,    0,    0, TARGET_PORT};
+	uint8_t format = t->cdb[1] >> 5;
+	uint8_t d[8 + sizeof(group)] = {0};
+	size_t head = format ? 8 : 4;
+
+	if (format)
+		d[4] = 0x10;
+	put_be32(d, (uint32_t)(head - 4 + sizeof(group)));
+	memcpy(d + head, group, sizeof(group));
+	task_reply(t, d, head + sizeof(group));
 }
 
 void run_report_opcodes(struct scsi_task *t)

@@ -10,6 +10,7 @@
 #include "../../src/util/bits.h"
 #include "error.h"
 #include "session.h"
+#include "worker.h"
 
 #define HEADER_FIXED   offsetof(struct virtio_scsi_cmd_req, cdb)
 #define RESPONSE_FIXED offsetof(struct virtio_scsi_cmd_resp, sense)
@@ -46,15 +47,19 @@ static bool directions_ok(const struct session *s, const struct scsi_task *t)
 }
 
 /* Every SCSI status, good or bad, has the virtio response OK. */
-static uint8_t run(struct session *s, const uint8_t *lun, struct scsi_task *t)
+static uint8_t run(struct session *s, struct worker *w, const uint8_t *lun, struct scsi_task *t)
 {
 	t->luns = &s->device->luns;
+	t->nexus = s->nexus;
 	t->max_sectors = s->device->options.max_sectors;
 	if (!directions_ok(s, t))
 		return VIRTIO_SCSI_S_FAILURE;
 	if (!request_address(lun, t))
 		return VIRTIO_SCSI_S_BAD_TARGET;
-	scsi_run(t);
+	if (w)
+		worker_execute(w, t);
+	else
+		scsi_run(t);
 	switch (t->outcome) {
 	case RAN:
 		return VIRTIO_SCSI_S_OK;
@@ -95,7 +100,7 @@ static void respond(struct session *s, struct sgl to, const struct scsi_task *t,
 	}
 }
 
-int64_t request(struct session *s, struct chain *c)
+int64_t request(struct session *s, const struct ring *r, struct chain *c)
 {
 	uint8_t header[HEADER_FIXED + CDB_MAX];
 	size_t header_len = HEADER_FIXED + s->cdb_size;
@@ -117,8 +122,8 @@ int64_t request(struct session *s, struct chain *c)
 	t.cdb = header + HEADER_FIXED;
 	t.out = c->out;
 	t.in = c->in;
-	response = run(s, header, &t);
+	response = run(s, r->worker, header, &t);
 	respond(s, response_at, &t, response);
-	count(&s->device->counters, &t);
+	count(r->counters, &t);
 	return (int64_t)(response_len + t.in_done);
 }

@@ -18,7 +18,7 @@ struct session;
  * Returns the bytes written to the chain's writable part, or a negative errno with the error text
  * set if there is no room for header or response, so that no response is possible.
  */
-int64_t request(struct session *s, struct chain *c);
+int64_t request(struct session *s, const struct ring *r, struct chain *c);
 
 /*
  * request_address - decode a LUN field into t->to, t->target and t->lun.

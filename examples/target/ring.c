@@ -90,7 +90,6 @@ bool ring_runs(const struct ring *r)
 
 void ring_break(struct ring *r)
 {
-	warn("ring %u is broken and will not be used again: %s", r->index, last_error());
 	r->broken = true;
 	if (r->err_fd >= 0)
 		eventfd_write(r->err_fd, 1);

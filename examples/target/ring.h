@@ -23,7 +23,9 @@ struct chain {
 	struct sgl in;  /* device-writable */
 };
 
+struct counters;
 struct ring;
+struct worker;
 
 struct ring_ops {
 	/*
@@ -61,7 +63,11 @@ extern const struct ring_ops ring_packed_ops;
 struct ring {
 	unsigned int index;
 	const struct ring_ops *ops;
-	struct memory *memory;
+	const struct memory *memory;
+	unsigned int region_hint; /* of memory_guest() */
+	struct worker *worker;    /* serves it; NULL: the main thread */
+	struct loop *loop;        /* of that thread */
+	struct counters *counters;
 	const struct inflight_area *area;
 
 	/* configured by messages */
@@ -129,8 +135,8 @@ void ring_stop(struct ring *r);
 bool ring_runs(const struct ring *r);
 
 /*
- * ring_break - the client broke a rule: print last_error(), signal the error descriptor, and don't
- * touch the ring until it is stopped and started again.
+ * ring_break - the client broke a rule: signal the error descriptor, and don't touch the ring until
+ * it is stopped and started again.
  */
 void ring_break(struct ring *r);
 

@@ -88,11 +88,19 @@ void run_write(struct scsi_task *t)
 
 	if (!range_ok(t, &r, scsi_limits(t).transfer))
 		return;
-	rc = s->ops->write(s, &from, r.lba * t->lun->block_size, t->wanted);
-	if (!rc && has_fua(t))
+	rc = s->ops->write(s, &from, r.lba * t->lun->block_size, t->wanted,
+			   has_fua(t) || t->lun->write_through);
+	task_settle(t, rc, false, r.lba);
+}
+
+void task_settle(struct scsi_task *t, int rc, bool flush, uint64_t lba)
+{
+	struct store *s = t->lun->store;
+
+	if (!rc && flush)
 		rc = s->ops->flush(s);
 	if (rc)
-		task_fail_store(t, rc, true, r.lba);
+		task_fail_store(t, rc, true, lba);
 	else
 		t->out_done = t->wanted;
 }

@@ -47,6 +47,21 @@ static bool answers(const struct scsi_task *t)
 	return t->lun->thin || !(t->op->flags & OP_THIN);
 }
 
+/*
+ * Whether another nexus's reservation forbids the command. To start the unit and to allow the
+ * removal of the medium is always allowed (SBC-3, SPC-4).
+ */
+static bool conflicts(const struct scsi_task *t)
+{
+	const uint8_t *cdb = t->cdb;
+
+	if (t->op->flags & OP_ANY_RESERVATION || (cdb[0] == 0x1b && cdb[4] == 0x01) ||
+	    (cdb[0] == 0x1e && !cdb[4]))
+		return false;
+	return reservation_conflict(&t->lun->reservations, t->nexus,
+				    t->op->flags & OP_READ_RESERVATION);
+}
+
 /* Whether the unit can execute the command now; fails the task if not. */
 static bool unit_ready(struct scsi_task *t)
 {
@@ -55,11 +70,15 @@ static bool unit_ready(struct scsi_task *t)
 	if (t->to != TO_LUN)
 		return true;
 	if (!(t->op->flags & OP_ALWAYS)) {
-		code = lun_take_attention(t->lun);
+		code = lun_take_attention(t->lun, t->nexus);
 		if (code) {
 			task_fail(t, KEY_UNIT_ATTENTION, code);
 			return false;
 		}
+	}
+	if (conflicts(t)) {
+		t->status = STATUS_CONFLICT;
+		return false;
 	}
 	if ((t->op->flags & OP_MEDIUM) && t->lun->stopped) {
 		task_fail(t, KEY_NOT_READY, ASC_NOT_READY_STOPPED);
@@ -103,6 +122,15 @@ void scsi_run(struct scsi_task *t)
 		return;
 	}
 	t->op->run(t);
+}
+
+bool scsi_only_medium(const struct scsi_task *t)
+{
+	const struct scsi_op *op = scsi_op_find(t->cdb);
+
+	return t->to == TO_LUN && op && t->lun->store->parallel &&
+	       !t->lun->attentions[t->nexus].count &&
+	       (op->run == run_read || op->run == run_write || op->run == run_sync);
 }
 
 struct scsi_limits scsi_limits(const struct scsi_task *t)

@@ -18,15 +18,18 @@
 
 #define STATUS_GOOD            0x00
 #define STATUS_CHECK_CONDITION 0x02
+#define STATUS_CONFLICT        0x18 /* RESERVATION CONFLICT */
 
 #define KEY_NOT_READY          0x2
 #define KEY_MEDIUM_ERROR       0x3
+#define KEY_HARDWARE_ERROR     0x4
 #define KEY_ILLEGAL_REQUEST    0x5
 #define KEY_UNIT_ATTENTION     0x6
 #define KEY_DATA_PROTECT       0x7
 #define KEY_MISCOMPARE         0xe
 
 /* Additional sense codes with qualifiers. */
+#define ASC_NOT_READY            0x0400
 #define ASC_NOT_READY_STOPPED    0x0402
 #define ASC_WRITE_ERROR          0x0C00
 #define ASC_READ_ERROR           0x1100
@@ -37,9 +40,15 @@
 #define ASC_INVALID_FIELD_IN_CDB 0x2400
 #define ASC_LUN_NOT_SUPPORTED    0x2500
 #define ASC_INVALID_PARAM_FIELD  0x2600
+#define ASC_INVALID_RELEASE      0x2604
 #define ASC_WRITE_PROTECTED      0x2700
 #define ASC_SPACE_ALLOCATION     0x2707
 #define ASC_SAVING_NOT_SUPPORTED 0x3900
+#define ASC_TARGET_FAILURE       0x4400
+
+/* Each target of the device has one port, and this port is its only group. */
+#define TARGET_PORT       1
+#define TARGET_PORT_GROUP 1
 
 /* Limits reported in VPD page B0h. */
 #define UNMAP_MAX_DESCRIPTORS 256
@@ -64,6 +73,7 @@ struct scsi_op;
 
 struct scsi_task {
 	struct lun_table *luns;
+	unsigned int nexus;   /* whose command it is, see NEXUSES */
 	uint32_t max_sectors; /* largest transfer, in units of 512 bytes */
 	enum addressee to;
 	uint8_t target;
@@ -90,6 +100,12 @@ struct scsi_task {
  */
 void scsi_run(struct scsi_task *t);
 
+/*
+ * scsi_only_medium - whether scsi_run() would use nothing but the medium, as a READ does, so that
+ * other such commands can run at the same time. No other thread changes the answer meanwhile.
+ */
+bool scsi_only_medium(const struct scsi_task *t);
+
 /* task_fail - end with CHECK CONDITION; @asc is ASC and ASCQ, such as 0x2400. */
 void task_fail(struct scsi_task *t, uint8_t key, uint16_t asc);
 
@@ -108,6 +124,12 @@ void task_fail_info(struct scsi_task *t, uint8_t key, uint16_t asc, uint64_t inf
  * to TRANSFER_BAD if accessing client memory failed.
  */
 void task_fail_store(struct scsi_task *t, int error, bool writing, uint64_t lba);
+
+/*
+ * task_settle - end a task after a change of the medium with the result @rc, which is flushed first
+ * if @flush is set; after an error, with sense data for @lba.
+ */
+void task_settle(struct scsi_task *t, int rc, bool flush, uint64_t lba);
 
 /* task_reply - return @len bytes of parameter data, truncated to the allocation length. */
 void task_reply(struct scsi_task *t, const void *data, size_t len);

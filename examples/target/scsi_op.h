@@ -15,12 +15,15 @@
 #define OP_ABSENT 16 /* executed even if the unit does not exist */
 #define OP_THIN   32 /* only for thin-provisioned units */
 #define OP_WLUN   64 /* also for the REPORT LUNS well-known unit */
+/* Executed although another nexus has a reservation: of any type, or one that allows to read. */
+#define OP_ANY_RESERVATION  128
+#define OP_READ_RESERVATION 256
 
 struct scsi_op {
 	uint8_t opcode;
 	int8_t action; /* service action in byte 1, or -1 */
 	uint8_t cdb_len;
-	uint8_t flags;
+	uint16_t flags;
 	/* Data length according to the CDB; NULL for a command without data. */
 	uint64_t (*length)(const struct scsi_task *t);
 	void (*run)(struct scsi_task *t);
@@ -53,6 +56,11 @@ void run_report_luns(struct scsi_task *t); /* report.c */
 void run_report_opcodes(struct scsi_task *t);
 void run_inquiry(struct scsi_task *t);    /* inquiry.c */
 void run_mode_sense(struct scsi_task *t); /* mode.c */
+void run_mode_select(struct scsi_task *t);
+void run_log_sense(struct scsi_task *t);     /* log.c */
+void run_target_groups(struct scsi_task *t); /* report.c */
+void run_reserve_in(struct scsi_task *t);    /* reserve.c */
+void run_reserve_out(struct scsi_task *t);
 void run_capacity10(struct scsi_task *t); /* capacity.c */
 void run_capacity16(struct scsi_task *t);
 void run_lba_status(struct scsi_task *t); /* lba_status.c */
@@ -61,6 +69,7 @@ void run_write(struct scsi_task *t);
 void run_sync(struct scsi_task *t);
 void run_verify(struct scsi_task *t); /* compare.c */
 void run_compare_and_write(struct scsi_task *t);
+void run_write_and_verify(struct scsi_task *t);
 void run_unmap(struct scsi_task *t); /* provisioning.c */
 void run_write_same(struct scsi_task *t);
 

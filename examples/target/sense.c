@@ -52,6 +52,8 @@ void task_fail_store(struct scsi_task *t, int error, bool writing, uint64_t lba)
 {
 	if (error == -EFAULT)
 		t->outcome = TRANSFER_BAD;
+	else if (error == -ENOTCONN)
+		task_fail(t, KEY_NOT_READY, ASC_NOT_READY);
 	else if (error == -ENOSPC && writing)
 		task_fail(t, KEY_DATA_PROTECT, ASC_SPACE_ALLOCATION);
 	else

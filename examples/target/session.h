@@ -8,18 +8,23 @@
 #include <linux/virtio_scsi.h>
 
 #include "device.h"
+#include "event.h"
 #include "inflight.h"
 #include "message.h"
 #include "regions.h"
 #include "ring.h"
 
-#define RING_CONTROL 0
-#define RING_EVENT   1
-#define RING_REQUEST 2 /* first request queue */
-#define RINGS_MAX    (RING_REQUEST + QUEUES_MAX)
+#define RING_CONTROL      0
+#define RING_EVENT        1
+#define RING_REQUEST      2 /* first request queue */
+#define RINGS_MAX         (RING_REQUEST + QUEUES_MAX)
+
+#define SESSION_TRUNCATED "its shared memory was truncated while in use"
 
 struct session {
 	struct device *device;
+	unsigned int nexus;     /* its index in the device's list */
+	uint64_t client;        /* number of the connection, for messages */
 	struct watch watch;     /* the socket; fd -1: no client */
 	struct message message; /* being received */
 	int backend_fd;         /* back-end channel; -1: none */
@@ -31,12 +36,14 @@ struct session {
 	uint32_t cdb_size;
 	struct memory memory;
 	struct inflight_area area; /* tracks rings that are started */
+	struct event_list events;
+	bool truncated; /* the client's memory, while a worker used it: to be disconnected */
 	unsigned int ring_count;
 	struct ring rings[RINGS_MAX];
 };
 
-/* session_init - initialize @s once, before the first client. */
-void session_init(struct session *s, struct device *d);
+/* session_init - initialize @s once, before its first client, as the device's one for @nexus. */
+void session_init(struct session *s, struct device *d, unsigned int nexus);
 
 /*
  * session_open - start a session on a connected socket, which the session owns from now on.
@@ -44,29 +51,41 @@ void session_init(struct session *s, struct device *d);
  */
 int session_open(struct session *s, int fd);
 
-/* session_close - disconnect the client and release its resources. May be called twice. */
-void session_close(struct session *s);
+/*
+ * session_close - disconnect the client and release its resources. Does nothing without a client.
+ * @why: for the log
+ */
+void session_close(struct session *s, const char *why);
 
-/* session_free - free @s. */
+/* session_drop - the same, with a warning, because of what the client did. */
+void session_drop(struct session *s, const char *why);
+
+/* session_free - release what @s owns, disconnecting its client. */
 void session_free(struct session *s);
 
 /*
- * session_serve - process some requests from each ring that has any.
+ * session_serve - process some requests from each of the main thread's rings that has any.
  * Returns whether to call it again at once, without waiting for anything.
  */
 bool session_serve(struct session *s);
 
-/* session_reset - reset the device to its state at the connection: no features, no rings. */
+/* session_serve_rings - the same for control and request rings from @first to before @end. */
+bool session_serve_rings(struct session *s, unsigned int first, unsigned int end);
+
+/*
+ * session_reset - reset the device to its state at the connection: no features, no rings. Other
+ * clients notice nothing.
+ */
 void session_reset(struct session *s);
 
 /* session_any_started - whether any ring is started. */
 bool session_any_started(const struct session *s);
 
-/* session_break_ring - ring_break() and count it. */
+/* session_break_ring - ring_break(), with a warning that has the error text, and count it. */
 void session_break_ring(struct session *s, struct ring *r);
 
 /* session_call - ring_call() and count it. */
-void session_call(struct session *s, struct ring *r);
+void session_call(struct ring *r);
 
 /*
  * session_drain - process everything that is available in the request rings now, because a task

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Storage of a logical unit: a file or block device, memory, or nothing. A store counts in bytes
- * and knows no SCSI; its callers check the range.
+ * Storage of a logical unit: a file or block device, an NBD server's disk, memory, or nothing. A
+ * store counts in bytes and knows no SCSI; its callers check the range.
  */
 #ifndef TARGET_STORE_H
 #define TARGET_STORE_H
@@ -17,8 +17,11 @@ struct store;
 struct store_ops {
 	/* Read @len bytes at @at into @to, and advance @to. */
 	int (*read)(struct store *s, struct sgl *to, uint64_t at, size_t len);
-	/* Write @len bytes of @from at @at, and advance @from. */
-	int (*write)(struct store *s, struct sgl *from, uint64_t at, size_t len);
+	/*
+	 * Write @len bytes of @from at @at, and advance @from. With @fua they are durable when it
+	 * returns 0; once a flush has failed, this fails too.
+	 */
+	int (*write)(struct store *s, struct sgl *from, uint64_t at, size_t len, bool fua);
 	/*
 	 * Make all earlier writes durable. Once this has failed, some of them may be lost, and it
 	 * fails until the store is opened again.
@@ -41,7 +44,9 @@ struct store {
 	const struct store_ops *ops;
 	uint64_t size;       /* bytes */
 	uint64_t identity;   /* of the file, see identity.h; 0: not in a file */
+	bool parallel;       /* several threads may read, write and flush at once */
 	bool volatile_cache; /* writes are durable only after a flush */
+	bool read_only;      /* it can't be written, whatever was asked for */
 };
 
 /*
@@ -50,6 +55,15 @@ struct store {
  * *@out, or a negative errno with the error text set. Release it with ops->close().
  */
 int store_file_open(const char *path, bool read_only, struct store **out);
+
+/*
+ * store_nbd_open - use the disk of an NBD server, by its URI: nbd://HOST/EXPORT or
+ * nbd+unix:///EXPORT?socket=PATH.
+ * The server must serve accesses to blocks of @block_size. It decides the size, and whether the
+ * disk can be written. Waits for the server, as every access does. Returns 0 or a negative errno
+ * with the error text set. While no server can be reached, accesses end with -ENOTCONN.
+ */
+int store_nbd_open(const char *uri, uint32_t block_size, struct store **out);
 
 /* store_ram_open - use @size bytes of memory; pages are allocated at the first write. */
 int store_ram_open(uint64_t size, struct store **out);

@@ -24,7 +24,7 @@
 struct store_file {
 	struct store base;
 	int fd;
-	int flush_error; /* of the first failed flush */
+	int flush_error; /* of the first failed flush; atomic */
 	char path[];     /* as given, for messages */
 };
 
@@ -88,11 +88,6 @@ static int file_read(struct store *s, struct sgl *to, uint64_t at, size_t len)
 	return move(s, to, at, len, false);
 }
 
-static int file_write(struct store *s, struct sgl *from, uint64_t at, size_t len)
-{
-	return move(s, from, at, len, true);
-}
-
 /*
  * Data only: file times don't matter. After a failure the kernel may drop what it could not write
  * and report success the next time, so the error is kept.
@@ -102,17 +97,26 @@ static int file_flush(struct store *s)
 	struct store_file *f = (struct store_file *)s;
 	int rc;
 
-	if (f->flush_error)
-		return f->flush_error;
+	rc = __atomic_load_n(&f->flush_error, __ATOMIC_RELAXED);
+	if (rc)
+		return rc;
 	do
 		rc = fdatasync(f->fd);
 	while (rc && errno == EINTR);
 	if (!rc)
 		return 0;
-	f->flush_error = -errno;
+	rc = -errno;
+	__atomic_store_n(&f->flush_error, rc, __ATOMIC_RELAXED);
 	warn("writes to %s may be lost, and it can't be flushed until it is opened again: %s",
-	     f->path, strerror(errno));
-	return f->flush_error;
+	     f->path, strerror(-rc));
+	return rc;
+}
+
+static int file_write(struct store *s, struct sgl *from, uint64_t at, size_t len, bool fua)
+{
+	int rc = move(s, from, at, len, true);
+
+	return !rc && fua ? file_flush(s) : rc;
 }
 
 /* Slow fallback, for file systems that support neither of the modes that file_zero tries. */
@@ -222,7 +226,7 @@ int store_file_open(const char *path, bool read_only, struct store **out)
 		rc = set_error(ENOMEM, "no memory left to open %s", path);
 		goto close_file;
 	}
-	f->base = (struct store){.ops = &file_ops, .volatile_cache = true};
+	f->base = (struct store){.ops = &file_ops, .parallel = true, .volatile_cache = true};
 	f->base.identity = identity_fd(fd);
 	f->fd = fd;
 	strcpy(f->path, path);

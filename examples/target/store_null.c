@@ -25,6 +25,12 @@ static int null_flush(struct store *s)
 	return 0;
 }
 
+static int null_write(struct store *s, struct sgl *mem, uint64_t at, size_t len, bool fua)
+{
+	(void)fua;
+	return null_move(s, mem, at, len);
+}
+
 /* Nothing to clear. */
 static int null_zero(struct store *s, uint64_t at, uint64_t len, bool free_space)
 {
@@ -48,7 +54,7 @@ static void null_close(struct store *s)
 
 static const struct store_ops null_ops = {
 	.read = null_move,
-	.write = null_move,
+	.write = null_write,
 	.flush = null_flush,
 	.zero = null_zero,
 	.resize = null_resize,
@@ -61,7 +67,7 @@ int store_null_open(uint64_t size, struct store **out)
 
 	if (!s)
 		return set_error(ENOMEM, "no memory left for an empty disk");
-	*s = (struct store){.ops = &null_ops, .size = size};
+	*s = (struct store){.ops = &null_ops, .parallel = true, .size = size};
 	*out = s;
 	return 0;
 }

@@ -29,8 +29,9 @@ static int ram_read(struct store *s, struct sgl *to, uint64_t at, size_t len)
 	return sgl_write(to, bytes_of(s) + at, len) == len ? 0 : -EFAULT;
 }
 
-static int ram_write(struct store *s, struct sgl *from, uint64_t at, size_t len)
+static int ram_write(struct store *s, struct sgl *from, uint64_t at, size_t len, bool fua)
 {
+	(void)fua;
 	return sgl_read(from, bytes_of(s) + at, len) == len ? 0 : -EFAULT;
 }
 
@@ -108,7 +109,7 @@ int store_ram_open(uint64_t size, struct store **out)
 		munmap(p, size);
 		return set_error(ENOMEM, "no memory left for a memory disk");
 	}
-	r->base = (struct store){.ops = &ram_ops, .size = size};
+	r->base = (struct store){.ops = &ram_ops, .parallel = true, .size = size};
 	r->bytes = p;
 	*out = &r->base;
 	return 0;

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Control requests. Commands are executed completely when they are taken, so once the request rings
- * are drained there is no task to abort or to query; what is left is the state after a reset.
+ * are drained there is no task of this client to abort or to query; what is left is the state after
+ * a reset. Commands that other clients have in their rings are not begun: they find the reset's
+ * unit attention.
  */
 #include "task_management.h"
 
@@ -13,19 +15,21 @@
 #include "request.h"
 #include "session.h"
 
-/* A reset restores the unit's state, and the client gets a unit attention. */
-static void reset_unit(struct lun *lun, uint16_t code)
+/* A reset restores the unit's state, and every client gets a unit attention. */
+static void reset_unit(struct lun *lun)
 {
 	lun->stopped = false;
-	lun_attention(lun, code);
+	lun->write_through = false;
+	lun_attention(lun, UA_DEVICE_RESET);
 }
 
-static void reset_target(struct session *s, uint8_t target)
+/* Only the client's own nexus is lost; what the units are in does not change (SAM-5). */
+static void reset_nexus(struct session *s, uint8_t target)
 {
 	struct lun *lun;
 
 	for (lun = s->device->luns.targets[target]; lun; lun = lun->next)
-		reset_unit(lun, UA_NEXUS_LOSS);
+		nexus_attention(lun, s->nexus, UA_NEXUS_LOSS);
 }
 
 static uint8_t run_function(struct session *s, const struct virtio_scsi_ctrl_tmf_req *req)
@@ -37,7 +41,7 @@ static uint8_t run_function(struct session *s, const struct virtio_scsi_ctrl_tmf
 	if (subtype == VIRTIO_SCSI_T_TMF_I_T_NEXUS_RESET) {
 		if (req->lun[0] != 1 || !t.luns->targets[req->lun[1]])
 			return VIRTIO_SCSI_S_BAD_TARGET;
-		reset_target(s, req->lun[1]);
+		reset_nexus(s, req->lun[1]);
 		return VIRTIO_SCSI_S_OK;
 	}
 	if (!request_address(req->lun, &t) || t.to == TO_REPORT_LUNS)
@@ -46,7 +50,7 @@ static uint8_t run_function(struct session *s, const struct virtio_scsi_ctrl_tmf
 		return VIRTIO_SCSI_S_INCORRECT_LUN;
 	switch (subtype) {
 	case VIRTIO_SCSI_T_TMF_LOGICAL_UNIT_RESET:
-		reset_unit(t.lun, UA_DEVICE_RESET);
+		reset_unit(t.lun);
 		return VIRTIO_SCSI_S_OK;
 	case VIRTIO_SCSI_T_TMF_ABORT_TASK:
 	case VIRTIO_SCSI_T_TMF_ABORT_TASK_SET:

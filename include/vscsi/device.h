@@ -284,14 +284,15 @@ struct vscsi_lun_addr {
 };
 
 /* vscsi_event.type */
-#define VSCSI_EVENT_PLUGGED   1u /* the logical unit appeared */
-#define VSCSI_EVENT_UNPLUGGED 2u /* it is gone; its handles fail with -ENODEV: close them */
-#define VSCSI_EVENT_RESIZED   3u /* its capacity changed: call vscsi_lun_refresh() */
-#define VSCSI_EVENT_CHANGED   4u /* something else about it changed: see the code */
-#define VSCSI_EVENT_RESET     5u /* it was reset by another initiator or by the device */
-#define VSCSI_EVENT_CONFIG    6u /* the device's configuration space changed */
-#define VSCSI_EVENT_LOST      7u /* the connection to the device was lost */
-#define VSCSI_EVENT_BACK      8u /* the device reconnected */
+#define VSCSI_EVENT_PLUGGED      1u /* the logical unit appeared */
+#define VSCSI_EVENT_UNPLUGGED    2u /* it is gone; its handles fail with -ENODEV: close them */
+#define VSCSI_EVENT_RESIZED      3u /* its capacity changed: call vscsi_lun_refresh() */
+#define VSCSI_EVENT_CHANGED      4u /* something else about it changed: see the code */
+#define VSCSI_EVENT_RESET        5u /* it was reset by another initiator or by the device */
+#define VSCSI_EVENT_CONFIG       6u /* the device's configuration space changed */
+#define VSCSI_EVENT_LOST         7u /* the connection to the device was lost */
+#define VSCSI_EVENT_BACK         8u /* the device reconnected */
+#define VSCSI_EVENT_UNREGISTERED 9u /* a reservation key is lost: see reserve.h */
 
 /**
  * struct vscsi_event - What changed; 32 bytes
@@ -320,7 +321,8 @@ struct vscsi_event {
  *	"vfio-user:PATH", the path of the socket of a process that serves a PCI function;
  *	"vhost-scsi:NAME", a target of the running kernel (LIO), by its name in the vhost fabric
  *	such as "naa.5001405324af0000". One program at a time uses it.
- *	Options follow after a '?': "vhost-user:/run/v.sock?queues=4&indirect=off"
+ *	Options follow after a '?': "vhost-user:/run/v.sock?queues=4&indirect=off". The option id is
+ *	for vscsi_lun_open_by_id() and the tools: "vhost-user:/run/v.sock?id=naa.6001405324af0000"
  * @opts: options, or NULL for the defaults
  * @dev: receives the device, which the caller owns: vscsi_dev_close()
  *

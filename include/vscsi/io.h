@@ -11,6 +11,7 @@
  *     -E2BIG       more blocks, segments or ranges than can ever fit, see vscsi_lun_info
  *     -EFAULT      a buffer is not, or not entirely, DMA memory
  *     -EROFS       a write to a read-only LUN
+ *     -EBADE       a write, and the handle's registration is lost, see reserve.h
  *     -EOPNOTSUPP  the LUN doesn't support it
  *     -ENODEV      the LUN was removed, or its address has another disk; or it was missing or
  *                  smaller after a reconnect

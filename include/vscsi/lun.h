@@ -6,6 +6,7 @@
 #ifndef VSCSI_LUN_H
 #define VSCSI_LUN_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #ifdef __cplusplus
@@ -86,8 +87,8 @@ struct vscsi_lun_opts {
  * @reserved: 0
  * @vendor, @product, @revision: from INQUIRY, without trailing blanks
  * @serial: unit serial number (VPD page 80h); "" if it has none
- * @wwid: its best world-wide name (VPD page 83h): "naa.6001405...", "eui.0025385...",
- *	"t10.VENDOR..."; "" if it has none
+ * @wwid: its best world-wide name (VPD page 83h): "naa.6001405...", "eui.0025385...", "uuid.",
+ *	"iqn.2003-01...", "t10.VENDOR..."; "" if it has none. vscsi_lun_get_id() returns all
  */
 struct vscsi_lun_info {
 	uint32_t size;
@@ -138,6 +139,53 @@ struct vscsi_lun_info {
  */
 int vscsi_lun_open(struct vscsi_dev *dev, unsigned target, unsigned lun,
 		   const struct vscsi_lun_opts *opts, struct vscsi_lun **out);
+
+/**
+ * vscsi_lun_open_by_id - Open the logical unit that has an identity, wherever it is
+ * @dev: the device
+ * @id: one of its identities, as vscsi_lun_info.wwid or vscsi_lun_get_id() has it:
+ *	"naa.6001405...", "serial.S4X0"; NULL: the one of the device's address,
+ *	"vhost-user:/run/v.sock?id=naa.6001405..."
+ * @opts: options, or NULL for the defaults
+ * @out: receives the LUN, which the caller owns: vscsi_lun_close()
+ *
+ * Scans the device and asks every LUN for its identities (INQUIRY, VPD 00/80/83), then opens the
+ * one as vscsi_lun_open() does. Hexadecimal digits may be upper or lower case; the rest must be
+ * equal. Of an identity longer than 87 characters the first 87 count, as in vscsi_lun_info.wwid.
+ *
+ * The handle stays with the address at which the LUN was found. If the LUN moves to another one,
+ * the handle fails with -ENODEV as soon as that is known (VSCSI_EVENT_UNPLUGGED, or
+ * VSCSI_EVENT_CHANGED after a reconnect), and never reaches the LUN that has its address then.
+ * Close it and call this again: it finds the LUN at its new address. If the same LUN returns to the
+ * old address, the handle works again (VSCSI_EVENT_PLUGGED).
+ *
+ * Any thread. Waits as vscsi_dev_scan(), for up to 5 commands for each LUN and as vscsi_lun_open();
+ * the first command that takes longer than vscsi_dev_opts.timeout_ms ends the call.
+ *
+ * Return: 0; -ENODEV (no LUN has the identity); -ENOTUNIQ (two LUNs have it; vscsi_last_error()
+ * names both); -ENOENT (@id is NULL and the address has no id=); or as vscsi_dev_scan() and
+ * vscsi_lun_open().
+ */
+int vscsi_lun_open_by_id(struct vscsi_dev *dev, const char *id, const struct vscsi_lun_opts *opts,
+			 struct vscsi_lun **out);
+
+/**
+ * vscsi_lun_get_id - List the identities of a logical unit
+ * @lun: the LUN
+ * @index: 0, 1, 2 ...
+ * @out: receives a string of at most 87 characters, printable ASCII
+ * @size: bytes of @out; 88 is enough for each
+ *
+ * The unit serial number is first, as "serial.TEXT", if it has one; then, in the LUN's order, its
+ * designators (VPD page 83h): "naa.", "eui." and "vendor." with digits or text, "t10.", "uuid.",
+ * and SCSI name strings as they are. They are those of when it was opened; with VSCSI_LUN_NO_PROBE
+ * there are none.
+ *
+ * Any thread. Sends nothing, never waits. Sets no error text.
+ *
+ * Return: 0; -ENOENT after the last one; -ENOSPC if it does not fit.
+ */
+int vscsi_lun_get_id(struct vscsi_lun *lun, unsigned index, char *out, size_t size);
 
 /**
  * vscsi_lun_close - Close a logical unit

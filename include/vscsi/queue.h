@@ -35,7 +35,8 @@ struct vscsi_queue;
  * struct vscsi_queue_opts - How a queue is opened; zero means default
  * @size: sizeof(struct vscsi_queue_opts)
  * @flags: VSCSI_QUEUE_*
- * @spin_us: microseconds that vscsi_wait() polls before it sleeps; 0: none
+ * @spin_us: microseconds that vscsi_wait() polls before it sleeps; 0: none. 20 to 50 suit a device
+ *	that usually completes within that time: about as long as a sleep and a wakeup take
  */
 struct vscsi_queue_opts {
 	uint32_t size;
@@ -256,7 +257,8 @@ int vscsi_next_timeout_ms(struct vscsi_queue *queue);
  * @queue: a queue with requests submitted
  * @timeout_ms: limit in milliseconds, 0: don't sleep; negative: no limit
  *
- * Polls first for vscsi_queue_opts.spin_us, without enabling notifications. Any number of threads
+ * Polls first for vscsi_queue_opts.spin_us, without enabling notifications, and yields the CPU
+ * after each look: a device that is a process may need it. Any number of threads
  * may sleep on a shared queue, and on one shared handle: each is woken when the handle has
  * completions, which another thread may already have collected. Wakes up in between to check
  * request timeouts and the connection, and to take the next step of a reconnect; before it returns

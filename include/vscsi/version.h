@@ -33,6 +33,8 @@ extern "C" {
 #define VSCSI_HAVE_DRAIN        1 /* vscsi_queue_drain() */
 #define VSCSI_HAVE_SHUTDOWN     1 /* vscsi_dev_shutdown() */
 #define VSCSI_HAVE_SPIN         1 /* vscsi_queue_opts.spin_us */
+#define VSCSI_HAVE_RESERVE      1 /* vscsi_pr_register() and the others of reserve.h */
+#define VSCSI_HAVE_OPEN_BY_ID   1 /* vscsi_lun_open_by_id(), option id */
 
 /**
  * vscsi_version - Get the version of the library that is running

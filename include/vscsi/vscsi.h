@@ -19,6 +19,7 @@
 #include <vscsi/lun.h>
 #include <vscsi/mem.h>
 #include <vscsi/queue.h>
+#include <vscsi/reserve.h>
 #include <vscsi/scsi.h>
 #include <vscsi/stats.h>
 #include <vscsi/sync.h>

@@ -13,7 +13,7 @@
 #include "util/error.h"
 #include "util/export.h"
 
-enum kind { NUMBER, BYTES, SWITCH, CHOICE };
+enum kind { NUMBER, BYTES, SWITCH, CHOICE, TEXT };
 
 struct option {
 	struct vscsi_dev_option text;
@@ -74,6 +74,7 @@ static const struct option options[] = {
 	 0,
 	 UINT64_MAX},
 	FEATURE(stats, "counters and latencies of requests"),
+	{{"id", "identity", "the logical unit to open, as naa.6001405..."}, TEXT, 0, 0, 0},
 	FEATURE(indirect, "indirect descriptors"),
 	FEATURE(event_idx, "notifications by event index"),
 	FEATURE(packed, "packed rings"),
@@ -201,7 +202,7 @@ static void set(struct vscsi_dev_opts *opts, const struct option *option, uint64
 }
 
 /* One "name=value"; @text is cut up. */
-static int take(char *text, struct vscsi_dev_opts *opts)
+static int take(char *text, struct vscsi_dev_opts *opts, char *id)
 {
 	char *equals = strchr(text, '=');
 	const struct option *option;
@@ -216,14 +217,18 @@ static int take(char *text, struct vscsi_dev_opts *opts)
 		return error_set(-EINVAL,
 				 "there is no option \"%.*s\"; vscsi-info --options lists them all",
 				 (int)(equals - text), text);
-	if (parse_value(option, equals + 1, &value))
+	if (option->kind == TEXT && equals[1] && strlen(equals + 1) < ADDRESS_ID_SIZE) {
+		strcpy(id, equals + 1);
+		return 0;
+	}
+	if (option->kind == TEXT || parse_value(option, equals + 1, &value))
 		return error_set(-EINVAL, "option %s takes %s, not \"%s\"", option->text.name,
 				 option->text.values, equals + 1);
 	set(opts, option, value);
 	return 0;
 }
 
-int address_parse(const char *address, char *where, struct vscsi_dev_opts *opts)
+int address_parse(const char *address, char *where, struct vscsi_dev_opts *opts, char *id)
 {
 	char *save = NULL;
 	char *option;
@@ -235,12 +240,13 @@ int address_parse(const char *address, char *where, struct vscsi_dev_opts *opts)
 	if (strlen(address) >= ADDRESS_MAX)
 		return error_set(-EINVAL, "the address is longer than %d bytes", ADDRESS_MAX - 1);
 	strcpy(where, address);
+	*id = '\0';
 	option = strchr(where, '?');
 	if (!option)
 		return 0;
 	*option++ = '\0';
 	for (option = strtok_r(option, "&", &save); option; option = strtok_r(NULL, "&", &save)) {
-		err = take(option, opts);
+		err = take(option, opts, id);
 		if (err)
 			return err;
 	}
@@ -253,7 +259,7 @@ int address_check(const struct vscsi_dev_opts *opts)
 
 	for (i = 0; i < ARRAY_LEN(options); i++) {
 		const struct option *option = &options[i];
-		uint64_t value = get(opts, option);
+		uint64_t value = option->kind == TEXT ? 0 : get(opts, option);
 
 		if (value && (value < option->min || value > option->max))
 			return error_set(-EINVAL, "option %s takes %s, not %llu", option->text.name,

@@ -8,6 +8,7 @@
 #include <vscsi/device.h>
 
 #include "api/address.h"
+#include "api/sync.h"
 #include "device/device.h"
 #include "device/events.h"
 #include "lun/scan.h"
@@ -36,12 +37,13 @@ EXPORT int vscsi_dev_open(const char *address, const struct vscsi_dev_opts *user
 {
 	struct vscsi_dev_opts opts;
 	char where[ADDRESS_MAX];
+	char id[ADDRESS_ID_SIZE];
 	int err;
 
 	error_enter(__func__);
 	err = options_copy(&opts, sizeof(opts), user);
 	if (!err)
-		err = address_parse(address, where, &opts);
+		err = address_parse(address, where, &opts, id);
 	if (!err)
 		err = address_check(&opts);
 	if (err)
@@ -50,7 +52,10 @@ EXPORT int vscsi_dev_open(const char *address, const struct vscsi_dev_opts *user
 	set_default(&opts.io_timeout_ms, DEFAULT_IO_MS);
 	set_default(&opts.task_timeout_ms, DEFAULT_TASK_MS);
 	set_default(&opts.recovery_ms, DEFAULT_RECOVERY_MS);
-	return device_open(where, &opts, out);
+	err = device_open(where, &opts, out);
+	if (!err)
+		memcpy((*out)->lun_id, id, sizeof(id));
+	return err;
 }
 
 EXPORT int vscsi_dev_close(struct vscsi_dev *dev)
@@ -84,8 +89,7 @@ EXPORT int vscsi_dev_shutdown(struct vscsi_dev *dev)
 	return err;
 }
 
-/* Scans, and waits for it. */
-static int scan(struct vscsi_dev *dev, struct vscsi_lun_addr **found)
+int dev_scan(struct vscsi_dev *dev, struct vscsi_lun_addr **found)
 {
 	unsigned spins = 0;
 	struct scan *scan;
@@ -110,7 +114,7 @@ EXPORT int vscsi_dev_scan(struct vscsi_dev *dev, struct vscsi_lun_addr *out, uns
 		return error_set(-EINVAL, "%u elements of NULL", max);
 	count = device_check(dev);
 	if (!count)
-		count = scan(dev, &found);
+		count = dev_scan(dev, &found);
 	if (count < 0)
 		return count;
 	if (max && count)

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* <vscsi/lun.h> */
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include <vscsi/lun.h>
 
+#include "api/sync.h"
 #include "device/device.h"
 #include "device/events.h"
+#include "lun/find.h"
 #include "util/error.h"
 #include "util/export.h"
 #include "util/options.h"
@@ -21,32 +25,34 @@ static uint16_t choose_retries(uint32_t retries)
 	return (uint16_t)(retries < UINT16_MAX ? retries : UINT16_MAX);
 }
 
-EXPORT int vscsi_lun_open(struct vscsi_dev *dev, unsigned target, unsigned number,
-			  const struct vscsi_lun_opts *user, struct vscsi_lun **out)
+static int take_options(const struct vscsi_lun_opts *user, struct lun_open_opts *out)
 {
 	struct vscsi_lun_opts opts;
-	struct lun_open_opts how;
-	struct vscsi_lun *lun;
-	unsigned spins = 0;
-	int err;
+	int err = options_copy(&opts, sizeof(opts), user);
 
-	error_enter(__func__);
-	err = device_check(dev);
-	if (!err)
-		err = options_copy(&opts, sizeof(opts), user);
 	if (err)
 		return err;
 	if (opts.flags & ~VSCSI_LUN_NO_PROBE)
 		return error_set(-EINVAL, "flags 0x%x: give VSCSI_LUN_NO_PROBE or none",
 				 opts.flags);
-	how = (struct lun_open_opts){
+	*out = (struct lun_open_opts){
 		.retries = choose_retries(opts.retries),
 		.timeout_ms = opts.timeout_ms,
 		.raw = opts.flags & VSCSI_LUN_NO_PROBE,
 	};
+	return 0;
+}
+
+static int open_lun(struct vscsi_dev *dev, unsigned target, unsigned number,
+		    const struct lun_open_opts *how, struct vscsi_lun **out)
+{
+	struct vscsi_lun *lun;
+	unsigned spins = 0;
+	int err;
+
 	/* Events from before are not about this handle. */
 	events_look(dev);
-	err = lun_open_begin(&dev->luns, dev, target, number, &how, &lun);
+	err = lun_open_begin(&dev->luns, dev, target, number, how, &lun);
 	if (err)
 		return err;
 	while ((err = lun_open_step(lun)) == -EINPROGRESS) {
@@ -59,6 +65,85 @@ EXPORT int vscsi_lun_open(struct vscsi_dev *dev, unsigned target, unsigned numbe
 	if (!err)
 		*out = lun;
 	return err;
+}
+
+EXPORT int vscsi_lun_open(struct vscsi_dev *dev, unsigned target, unsigned number,
+			  const struct vscsi_lun_opts *opts, struct vscsi_lun **out)
+{
+	struct lun_open_opts how;
+	int err;
+
+	error_enter(__func__);
+	err = device_check(dev);
+	if (!err)
+		err = take_options(opts, &how);
+	return err ? err : open_lun(dev, target, number, &how, out);
+}
+
+/* Scans, and asks each LUN for its names. */
+static int find(struct vscsi_dev *dev, const char *id, struct vscsi_lun_addr *addr)
+{
+	struct vscsi_lun_addr *found = NULL;
+	struct lun_find *search;
+	unsigned spins = 0;
+	int ret;
+
+	ret = dev_scan(dev, &found);
+	if (ret < 0)
+		return ret;
+	ret = lun_find_begin(&dev->luns, id, found, (unsigned)ret, &search);
+	if (!ret) {
+		while ((ret = lun_find_step(search, addr)) == -EINPROGRESS)
+			device_wait(dev, &spins);
+		lun_find_end(search);
+	}
+	free(found);
+	return ret;
+}
+
+EXPORT int vscsi_lun_open_by_id(struct vscsi_dev *dev, const char *id,
+				const struct vscsi_lun_opts *opts, struct vscsi_lun **out)
+{
+	struct vscsi_lun_addr addr;
+	struct lun_open_opts how;
+	struct vscsi_lun *lun;
+	int err;
+
+	error_enter(__func__);
+	err = device_check(dev);
+	if (!err)
+		err = take_options(opts, &how);
+	if (err)
+		return err;
+	if (!id)
+		id = dev->lun_id;
+	if (!*id)
+		return error_set(-ENOENT, "the device's address has no id=");
+	err = find(dev, id, &addr);
+	if (!err)
+		err = open_lun(dev, addr.target, addr.lun, &how, &lun);
+	if (err)
+		return err;
+	/* What was there when it was asked may not be there any more. */
+	if (!how.raw && !scsi_identity_has(&lun->identity, id)) {
+		lun_close(lun);
+		return error_set(-ENODEV, "LUN %u:%u was exchanged while it was opened; try again",
+				 addr.target, addr.lun);
+	}
+	*out = lun;
+	return 0;
+}
+
+EXPORT int vscsi_lun_get_id(struct vscsi_lun *lun, unsigned index, char *out, size_t size)
+{
+	char text[SCSI_WWID_SIZE];
+
+	if (!scsi_identity_text(&lun->identity, index, text))
+		return -ENOENT;
+	if (strlen(text) >= size)
+		return -ENOSPC;
+	strcpy(out, text);
+	return 0;
 }
 
 EXPORT int vscsi_lun_close(struct vscsi_lun *lun)

@@ -6,6 +6,7 @@
 #include <linux/virtio_scsi.h>
 #include <vscsi/sync.h>
 
+#include "api/sync.h"
 #include "device/device.h"
 #include "queue/call.h"
 #include "queue/explain.h"
@@ -398,8 +399,8 @@ static int prepare_command(struct vscsi_queue *queue, struct call *call, const v
 	return vscsi_prepare_command(queue, part->lun, &command, user_data);
 }
 
-static int sync_command(struct vscsi_lun *lun, const struct vscsi_command *user,
-			struct vscsi_completion *completion)
+int sync_command(struct vscsi_lun *lun, const struct vscsi_command *user,
+		 struct vscsi_completion *completion)
 {
 	struct vscsi_command command;
 	struct part part = {.lun = lun, .command = &command};

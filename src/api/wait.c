@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
+#include <sched.h>
 
 #include <vscsi/queue.h>
 
@@ -41,7 +42,11 @@ static bool has_work(struct vscsi_queue *queue)
 	return queue_pending(queue);
 }
 
-/* Polls for a while, as a completion that comes soon is cheaper than a sleep. */
+/*
+ * Polls for a while, as a completion that comes soon is cheaper than a sleep. Each time it offers
+ * the CPU to other threads, which costs a tenth of a microsecond if none wants it: the device may
+ * be a process that waits for this CPU, and then polling on delays what it waits for.
+ */
 static bool spin(struct vscsi_queue *queue, uint64_t limit_ms)
 {
 	uint64_t end = clock_ns() + queue->spin_ns;
@@ -55,6 +60,7 @@ static bool spin(struct vscsi_queue *queue, uint64_t limit_ms)
 			return true;
 		if (now >= end || now / 1000000 >= limit_ms)
 			return false;
+		sched_yield();
 	}
 }
 

@@ -108,6 +108,7 @@ struct control;
  * @config_stale: the configuration space has changed and was not read again yet
  * @handles: queues that the application has open
  * @failure: why it is FAILING or FAILED
+ * @lun_id: id= of the address, for the API layer: constant
  */
 struct vscsi_dev {
 	_Atomic uint32_t state;
@@ -130,6 +131,7 @@ struct vscsi_dev {
 	bool config_stale;
 	atomic_uint handles;
 	char failure[256];
+	char lun_id[88];
 };
 
 static inline struct vscsi_dev *device_of(const struct vscsi_queue *queue)

@@ -231,7 +231,7 @@ static int learn(struct event_list *list, struct vscsi_lun_addr *found, unsigned
 static void add_pending(struct event_list *list)
 {
 	static const unsigned types[] = {VSCSI_EVENT_RESIZED, VSCSI_EVENT_CHANGED,
-					 VSCSI_EVENT_RESET};
+					 VSCSI_EVENT_RESET, VSCSI_EVENT_UNREGISTERED};
 	unsigned i;
 	unsigned k;
 

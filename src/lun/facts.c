@@ -3,6 +3,7 @@
  * Derives limits and features from the results of a probe. What was not reported gets a default
  * that is safe with any device.
  */
+#include <errno.h>
 #include <string.h>
 
 #include <vscsi/io.h>
@@ -111,12 +112,23 @@ static void describe(const struct lun_facts *facts, const struct lun_limits *lim
 			__atomic_store_n(&(field), (value), __ATOMIC_RELAXED); \
 	} while (0)
 
-static void limit_requests(const struct vscsi_lun_info *info, struct io_lun *io)
+void lun_facts_limit_writes(struct vscsi_lun *lun)
 {
-	const uint32_t flags = info->flags;
+	int error = lun->info.flags & VSCSI_LUN_READ_ONLY ? -EROFS : 0;
 
+	if (lun->registration.lost)
+		error = -EBADE;
+	SET(lun->io.write_error, error);
+}
+
+static void limit_requests(struct vscsi_lun *lun)
+{
+	const struct vscsi_lun_info *info = &lun->info;
+	const uint32_t flags = info->flags;
+	struct io_lun *io = &lun->io;
+
+	lun_facts_limit_writes(lun);
 	SET(io->max_blocks, info->max_blocks);
-	SET(io->read_only, (flags & VSCSI_LUN_READ_ONLY) != 0);
 	SET(io->fua, (flags & VSCSI_LUN_FUA) != 0);
 	SET(io->write_cache, (flags & VSCSI_LUN_WRITE_CACHE) != 0);
 	SET(io->unmap, (flags & VSCSI_LUN_UNMAP) != 0);
@@ -138,7 +150,7 @@ void lun_facts_apply(const struct lun_facts *facts, const struct lun_limits *lim
 	/* Zoned disks know the 16-byte forms only (ZBC). */
 	lun->io.wide = facts->capacity.blocks > UINT32_MAX || zoned;
 	lun->io.sync_cache_16 = zoned;
-	limit_requests(&lun->info, &lun->io);
+	limit_requests(lun);
 	io_lun_set_limits(&lun->io);
 }
 
@@ -156,7 +168,7 @@ void lun_facts_adopt(const struct lun_facts *facts, const struct lun_limits *lim
 	describe(facts, limits, &lun->info);
 	memcpy(lun->info.serial, was.serial, sizeof(was.serial));
 	memcpy(lun->info.wwid, was.wwid, sizeof(was.wwid));
-	limit_requests(&lun->info, &lun->io);
+	limit_requests(lun);
 	/*
 	 * io.wide is not updated: requests beyond 32 bits get a 16-byte CDB without it, and the
 	 * fast path must not see a half-finished change.

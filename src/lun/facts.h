@@ -22,6 +22,7 @@
  * @capacity: zeros without a medium
  * @limits, @provisioning, @mode: zeros if not reported
  * @rotation: revolutions per minute; 1 for non-rotating media, 0 if not reported
+ * @registered: the key of struct lun_probe is registered
  */
 struct lun_facts {
 	struct scsi_inquiry inquiry;
@@ -34,10 +35,14 @@ struct lun_facts {
 	struct scsi_vpd_provisioning provisioning;
 	struct scsi_mode mode;
 	uint16_t rotation;
+	bool registered;
 };
 
 /* Whether a device type has block commands. */
 bool lun_type_has_blocks(uint32_t type);
+
+/* Sets what writes are refused with; io_lun_set_limits() has to follow. */
+void lun_facts_limit_writes(struct vscsi_lun *lun);
 
 /* Initializes a handle that is not in use yet. @limits: of the device. */
 void lun_facts_apply(const struct lun_facts *facts, const struct lun_limits *limits,

@@ -50,7 +50,7 @@ static int begin(struct vscsi_lun *lun)
 	lun->losses = atomic_load_explicit(&lun->table->losses, memory_order_relaxed);
 	lun->stale = false;
 	lun->tries++;
-	lun_probe_begin(lun->probe, false);
+	lun_probe_begin(lun->probe, false, 0);
 	return set_credits(lun);
 }
 
@@ -235,6 +235,29 @@ int lun_close(struct vscsi_lun *lun)
 	query_trim(table, lun_table_open(table));
 	destroy(lun);
 	return 0;
+}
+
+void lun_set_registration(struct vscsi_lun *lun, uint64_t key, uint32_t losses)
+{
+	struct lun_table *table = lun->table;
+	struct vscsi_lun *other;
+	bool unsure;
+
+	pthread_mutex_lock(&table->lock);
+	unsure = losses != atomic_load_explicit(&table->losses, memory_order_relaxed) ||
+		 io_lun_state(&lun->io) == LUN_SUSPECT;
+	for (other = table->first; other; other = other->next) {
+		if (!lun_has_address(other, lun->io.target, lun->io.number))
+			continue;
+		other->registration = (struct lun_registration){.key = other == lun ? key : 0};
+		lun_facts_limit_writes(other);
+		io_lun_set_limits(&other->io);
+		/* A probe that began before may have asked for another key, or too early. */
+		if (unsure && io_lun_state(&other->io) != LUN_GONE)
+			lun_table_doubt(other);
+	}
+	lun_table_count(table);
+	pthread_mutex_unlock(&table->lock);
 }
 
 void lun_table_in_child(struct lun_table *table)

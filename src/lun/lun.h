@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Logical units: discovery, identity, capacity and limits, and the table of open LUNs. This header
- * is the interface of src/lun/, together with lun/scan.h.
+ * is the interface of src/lun/, together with lun/scan.h and lun/find.h.
  *
  * What it provides: opening, refreshing, revalidating and scanning as state machines. A machine has
  * a begin function and a step function. A step sends commands on the library's own queue handle or
@@ -93,12 +93,23 @@ enum lun_doubt {
 };
 
 /**
+ * struct lun_registration - The persistent reservation key that a handle has registered
+ * @key: 0: none; of the handles of an address at most one has one
+ * @lost: it is not registered any more, and writes are refused
+ */
+struct lun_registration {
+	uint64_t key;
+	bool lost;
+};
+
+/**
  * struct vscsi_lun - An open logical unit
  * @io: the part that queues use
  * @dev: its device, for the API layer; not used here
  * @table: its table; @next: next LUN in the table
  * @info: public information, guarded by the table's lock: see lun_get_info()
  * @identity: identity when it was opened
+ * @registration: guarded by the table's lock: see lun_set_registration()
  * @probed: false if it was opened for raw commands only
  * @probe: probe for opening and revalidation, allocated at open; its DMA buffer goes back to the
  *	table's when the probe has ended; @probing: revalidation is using it
@@ -114,6 +125,7 @@ struct vscsi_lun {
 	struct vscsi_lun *next;
 	struct vscsi_lun_info info;
 	struct scsi_identity identity;
+	struct lun_registration registration;
 	bool probed;
 	struct lun_probe *probe;
 	bool probing;
@@ -186,6 +198,16 @@ void lun_abandon(struct vscsi_lun *lun);
 
 /* Copies the public information. Takes the table's lock. */
 void lun_get_info(struct vscsi_lun *lun, struct vscsi_lun_info *info);
+
+/**
+ * lun_set_registration - Remember that a key was registered through a handle
+ * @key: 0: none is registered any more
+ * @losses: lun_table.losses before the command was sent. If the device was lost since then, all
+ *	handles of the LUN become SUSPECT, and revalidation finds out whether it is still registered
+ *
+ * The other handles of the LUN forget their key. Writes are no longer refused for a lost one.
+ */
+void lun_set_registration(struct vscsi_lun *lun, uint64_t key, uint32_t losses);
 
 /**
  * lun_refresh_begin - Begin to read the capacity and limits of a LUN again
@@ -264,7 +286,7 @@ struct lun_change {
 };
 
 /* Minimum size of the array of changes that lun_table_revalidate() takes. */
-#define LUN_CHANGES_LEAST 4u
+#define LUN_CHANGES_LEAST 5u
 
 /**
  * lun_table_revalidate - Find out whether SUSPECT LUNs are still the same disks
@@ -289,6 +311,7 @@ struct lun_change {
  *                      missing                       GONE      UNPLUGGED
  *   (it was GONE)      other disk, smaller, missing  GONE      none
  *
+ * In addition UNREGISTERED, where the key that a handle has registered is not any more.
  * A LUN that does not answer, is not ready or does not report its identity is probed again every
  * 50 ms, and is missing when the deadline expires. Without a device loss the deadline is five
  * seconds after the first such result, and 'no such LUN' counts as missing at once. A LUN that has

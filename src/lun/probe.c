@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "lun/probe.h"
+#include "scsi/reserve.h"
 #include "util/error.h"
 
 /* The longest answer: VPD page 83h. */
@@ -64,6 +65,12 @@ static bool mode_unknown(const struct lun_probe *probe, uint8_t page)
 {
 	return has_blocks(probe, page) && !probe->mode_known &&
 	       probe->facts.inquiry.type != VSCSI_TYPE_CDROM;
+}
+
+static bool has_key(const struct lun_probe *probe, uint8_t page)
+{
+	(void)page;
+	return probe->key;
 }
 
 static int take_inquiry(struct lun_probe *probe, int err)
@@ -210,13 +217,24 @@ static int take_mode(struct lun_probe *probe, int err)
 	return 0;
 }
 
+/* Whatever else the LUN answers, the registration is not known to exist. */
+static int take_keys(struct lun_probe *probe, int err)
+{
+	struct query *q = &probe->query;
+
+	if (err == -EBUSY)
+		return err;
+	probe->facts.registered = !err && scsi_pr_has_key(q->answer, q->received, probe->key);
+	return 0;
+}
+
 /* Commands; INQUIRY counts as two. */
-enum { STANDARD, PAGE, CAPACITY_16, CAPACITY_10, MODE_6, MODE_10 };
+enum { STANDARD, PAGE, CAPACITY_16, CAPACITY_10, MODE_6, MODE_10, KEYS };
 
 static const struct step {
 	uint8_t command;
 	uint8_t page;
-	uint8_t len;
+	uint16_t len;
 	bool (*wanted)(const struct lun_probe *probe, uint8_t page);
 	take_fn *take;
 } steps[] = {
@@ -234,6 +252,7 @@ static const struct step {
 	{MODE_6, SCSI_MODE_ALL, SCSI_MODE_ALLOC, mode_unknown, take_mode},
 	{MODE_10, SCSI_MODE_CACHING, SCSI_MODE_ALLOC, mode_unknown, take_mode},
 	{MODE_10, SCSI_MODE_ALL, SCSI_MODE_ALLOC, mode_unknown, take_mode},
+	{KEYS, 0, ROOM, has_key, take_keys},
 };
 
 int lun_probe_create(struct lun_table *table, unsigned target, unsigned number,
@@ -275,10 +294,11 @@ static void begin_walk(struct lun_probe *probe)
 	memset(&probe->facts, 0, sizeof(probe->facts));
 }
 
-void lun_probe_begin(struct lun_probe *probe, bool identity_only)
+void lun_probe_begin(struct lun_probe *probe, bool identity_only, uint64_t key)
 {
 	begin_walk(probe);
 	probe->identity_only = identity_only;
+	probe->key = key;
 	probe->restarts = 0;
 	/* Waiting for it needs no memory; abandoning it would require a new call. */
 	probe->dropping = probe->query.state == QUERY_SENT;
@@ -303,6 +323,9 @@ static void ask(struct lun_probe *probe, const struct step *step)
 		break;
 	case CAPACITY_10:
 		scsi_cdb_read_capacity_10(cdb);
+		break;
+	case KEYS:
+		scsi_cdb_pr_in(cdb, SCSI_PR_READ_KEYS, (uint16_t)len);
 		break;
 	case MODE_6:
 		scsi_cdb_mode_sense_6(cdb, step->page, (uint8_t)len);

@@ -13,6 +13,7 @@
  * struct lun_probe - A walk through the table of steps
  * @query: the current query
  * @identity_only: skip all steps after the identity
+ * @key: reservation key that may be registered; 0: none
  * @step: current step; @asked: its query has begun
  * @dropping: the query in flight belongs to an earlier walk: discard its answer
  * @names_bytes: length of page 83h if the answer was cut off, else 0
@@ -24,6 +25,7 @@
 struct lun_probe {
 	struct query query;
 	bool identity_only;
+	uint64_t key;
 	unsigned step;
 	bool asked;
 	bool dropping;
@@ -45,8 +47,8 @@ int lun_probe_create(struct lun_table *table, unsigned target, unsigned number,
 		     struct lun_probe **out);
 void lun_probe_destroy(struct lun_probe *probe);
 
-/* Begins a walk. A walk in progress is discarded. */
-void lun_probe_begin(struct lun_probe *probe, bool identity_only);
+/* Begins a walk. A walk in progress is discarded. @key: as in struct lun_probe. */
+void lun_probe_begin(struct lun_probe *probe, bool identity_only, uint64_t key);
 
 /**
  * lun_probe_step - Advance as far as possible without waiting

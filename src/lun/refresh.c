@@ -28,7 +28,7 @@ static void begin(struct lun_refresh *refresh)
 {
 	refresh->losses = atomic_load_explicit(&refresh->lun->table->losses, memory_order_relaxed);
 	refresh->tries++;
-	lun_probe_begin(refresh->probe, false);
+	lun_probe_begin(refresh->probe, false, 0);
 }
 
 int lun_refresh_begin(struct vscsi_lun *lun, struct lun_refresh **out)

@@ -142,6 +142,10 @@ static void become_present(struct round *round, struct vscsi_lun *lun,
 		add_change(round, VSCSI_EVENT_PLUGGED, lun, 0);
 	if (lun->io.block_size && facts->capacity.blocks > lun->info.blocks)
 		add_change(round, VSCSI_EVENT_RESIZED, lun, CAPACITY_CHANGED);
+	if (lun->registration.key && !facts->registered && !lun->registration.lost) {
+		lun->registration.lost = true;
+		add_change(round, VSCSI_EVENT_UNREGISTERED, lun, 0);
+	}
 	if (lun->probed)
 		lun_facts_adopt(facts, &round->table->limits, lun);
 	lun->doubt = LUN_DOUBT_ATTENTION;
@@ -228,6 +232,19 @@ static bool is_raw(const struct lun_table *table, const struct vscsi_lun *lun)
 	return true;
 }
 
+/* The key that one of the handles of the address has registered, or 0. */
+static uint64_t registered_key(const struct lun_table *table, const struct vscsi_lun *lun)
+{
+	const struct vscsi_lun *other;
+
+	for (other = table->first; other; other = other->next) {
+		if (other->registration.key &&
+		    lun_has_address(other, lun->io.target, lun->io.number))
+			return other->registration.key;
+	}
+	return 0;
+}
+
 /* Begins a probe if it is due. Return: whether this LUN is being probed. */
 static bool begin(struct round *round, struct vscsi_lun *lun)
 {
@@ -248,7 +265,7 @@ static bool begin(struct round *round, struct vscsi_lun *lun)
 	lun->probing = true;
 	lun->stale = false;
 	query_use(&lun->probe->query, queue);
-	lun_probe_begin(lun->probe, is_raw(round->table, lun));
+	lun_probe_begin(lun->probe, is_raw(round->table, lun), registered_key(round->table, lun));
 	return true;
 }
 

@@ -199,10 +199,17 @@ static bool is_too_long(const struct slot *slot)
 	       slot_data_len(slot) > (uint64_t)IO_LUN_LIMIT(lun, max_blocks) * lun->block_size;
 }
 
-/* What was sent before may have been executed. */
-static void refuse_too_long(struct ioq *ioq, struct slot *slot)
+/* Whether a request can't be sent any more to the LUN as it is now: 0, or what it ends with. */
+static int refused_now(const struct slot *slot)
 {
-	backoff_lose(ioq, slot, slot->flags & SLOT_REPLAYED ? -ECONNRESET : -E2BIG);
+	int err = 0;
+
+	if (is_too_long(slot))
+		err = -E2BIG;
+	else if (!(slot->flags & SLOT_RAW) && SHAPE_OUT(slot->shape))
+		err = IO_LUN_LIMIT(slot_lun(slot), write_error);
+	/* What was sent before may have been executed. */
+	return err && (slot->flags & SLOT_REPLAYED) ? -ECONNRESET : err;
 }
 
 unsigned backoff_push_due(struct ioq *ioq)
@@ -213,6 +220,7 @@ unsigned backoff_push_due(struct ioq *ioq)
 
 	while (*link != NO_SLOT) {
 		struct slot *slot = &ioq->slots[*link];
+		int err;
 
 		if (slot_state(slot) == SLOT_BACKOFF && !slot_is_possible(ioq, slot))
 			backoff_lose(ioq, slot, -ECONNRESET);
@@ -222,8 +230,9 @@ unsigned backoff_push_due(struct ioq *ioq)
 			link = &slot->next;
 			continue;
 		}
-		if (is_too_long(slot)) {
-			refuse_too_long(ioq, slot);
+		err = refused_now(slot);
+		if (err) {
+			backoff_lose(ioq, slot, err);
 			link = &slot->next;
 			continue;
 		}

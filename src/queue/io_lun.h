@@ -51,7 +51,7 @@ enum lun_state {
  * @short_lbas: addresses below this may take the fast path with a 10-byte CDB; 0 with @wide
  * @state: enum lun_state; @lock: taken to change it
  * @wide: it has blocks that only a 16-byte CDB can name: all its reads and writes have one
- * @read_only: writes are refused
+ * @write_error: 0, or what writes are refused with: -EROFS; -EBADE where a registration is lost
  * @fua: FUA is known
  * @write_cache: it says that it has a volatile cache
  * @unmap: UNMAP is known; @unmap_zeroes: WRITE SAME(16) may unmap, and unmapped blocks read as
@@ -80,7 +80,6 @@ struct io_lun {
 	struct lock lock;
 	_Atomic uint8_t state;
 	bool wide;
-	bool read_only;
 	bool fua;
 	bool write_cache;
 	bool unmap;
@@ -91,6 +90,7 @@ struct io_lun {
 	atomic_bool attention;
 	uint16_t retries;
 	uint32_t timeout_ms;
+	int write_error;
 	uint64_t max_zeroes_blocks;
 	uint32_t max_caw_blocks;
 	atomic_bool caw_one;

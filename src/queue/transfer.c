@@ -15,7 +15,7 @@ static int check(const struct io_lun *lun, uint32_t blocks, uint32_t flags, bool
 		return -EINVAL;
 	if (flags && !lun->fua)
 		return -EOPNOTSUPP;
-	return write && lun->read_only ? -EROFS : 0;
+	return write ? IO_LUN_LIMIT(lun, write_error) : 0;
 }
 
 /*

@@ -25,6 +25,8 @@
 #define SCSI_WRITE_SAME_10     0x41u
 #define SCSI_UNMAP             0x42u
 #define SCSI_MODE_SENSE_10     0x5au
+#define SCSI_PERSISTENT_IN     0x5eu
+#define SCSI_PERSISTENT_OUT    0x5fu
 #define SCSI_READ_16           0x88u
 #define SCSI_COMPARE_AND_WRITE 0x89u
 #define SCSI_WRITE_16          0x8au

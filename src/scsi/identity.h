@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "scsi/vpd.h"
+
 /* Room for all names of a device identification page of this size. */
 #define SCSI_IDENTITY_BYTES 2048u
 
@@ -44,6 +46,19 @@ int scsi_identity_add_serial(struct scsi_identity *identity, const uint8_t *data
  * Return: 0, or -EPROTO if it is not that page.
  */
 int scsi_identity_set_names(struct scsi_identity *identity, const uint8_t *data, size_t len);
+
+/**
+ * scsi_identity_text - One of the names as text
+ * @index: 0, 1, 2 ...
+ * @out: receives it, in the form of scsi_vpd_parse_identity(); the serial number as "serial.TEXT"
+ *
+ * Return: false after the last one.
+ */
+bool scsi_identity_text(const struct scsi_identity *identity, unsigned index,
+			char out[SCSI_WWID_SIZE]);
+
+/* Whether one of the names has this text; upper and lower case are the same where it is digits. */
+bool scsi_identity_has(const struct scsi_identity *identity, const char *id);
 
 /**
  * scsi_identity_compare - Decide whether two identities belong to the same logical unit

@@ -92,9 +92,10 @@ int scsi_vpd_parse_serial(const uint8_t *data, size_t len, char out[SCSI_SERIAL_
  * @len: bytes received
  * @out: receives the designator as a string; "" if the page has none that is supported
  *
- * In order of preference: "naa." and "eui." with lower-case digits; a SCSI name string as it is
- * ("iqn.2003-01.org.example:disk"); "t10." with vendor and identifier; "vendor." with text, or with
- * digits if the device says that it is binary. Of several of one type the longest is chosen.
+ * In order of preference: "naa." and "eui." with lower-case digits; "uuid." with groups of digits;
+ * a SCSI name string as it is ("iqn.2003-01.org.example:disk"); "t10." with vendor and identifier;
+ * "vendor." with text, or with digits if the device says that it is binary. Of several of one type
+ * the longest is chosen.
  * Designators of ports and of the target are ignored.
  */
 int scsi_vpd_parse_identity(const uint8_t *data, size_t len, char out[SCSI_WWID_SIZE]);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * VPD page 83h: chooses the best designator and formats it (SPC-4, "Device Identification VPD
+ * VPD page 83h: the names of a logical unit, and their texts (SPC-4, "Device Identification VPD
  * page").
  */
+#include <strings.h>
+
 #include "scsi/identity.h"
 #include "scsi/text.h"
 #include "scsi/vpd.h"
@@ -21,11 +23,14 @@ enum {
 	TYPE_UUID = 10,
 };
 
+/* Kinds of names: a designator's type, what follows, and the unit serial number of page 80h. */
+#define KIND_VENDOR_BINARY (TYPE_VENDOR | 0x10u)
+#define KIND_SERIAL        0xffu
+
 /* A valid designator; rank 0: none. */
 struct candidate {
 	unsigned rank;
-	const char *prefix;
-	bool binary;
+	unsigned kind;
 	struct span body;
 };
 
@@ -57,35 +62,56 @@ static bool eui_is_valid(struct span body)
 	return false;
 }
 
-/* The rank is higher the more certain it is that the designator is globally unique. */
-static struct candidate rank_designator(unsigned type, bool binary, struct span body)
+/* An RFC 4122 UUID follows two bytes of header (SPC-5). */
+static bool uuid_is_valid(struct span body)
 {
-	switch (type) {
-	case TYPE_NAA:
-		if (binary && naa_is_valid(body))
-			return (struct candidate){5, "naa.", true, body};
-		break;
-	case TYPE_EUI64:
-		if (binary && eui_is_valid(body))
-			return (struct candidate){4, "eui.", true, body};
-		break;
-	case TYPE_NAME:
-		if (!binary)
-			return (struct candidate){3, "", false, body};
-		break;
-	case TYPE_T10:
-		return (struct candidate){2, "t10.", false, body};
-	case TYPE_VENDOR:
-		return (struct candidate){1, "vendor.", binary, body};
-	}
-	return (struct candidate){0};
+	return body.len == 18 && body.data[0] == 0x10;
 }
 
-/* A text that is only padding is not a designator. */
+/*
+ * The rank is higher the more certain it is that the designator is globally unique; 0: it is not
+ * valid. A text that is only padding is not a designator.
+ */
+static unsigned rank_designator(unsigned type, bool binary, struct span body)
+{
+	if (!binary && !scsi_text_skip_blanks(body).len)
+		return 0;
+	switch (type) {
+	case TYPE_NAA:
+		return binary && naa_is_valid(body) ? 6 : 0;
+	case TYPE_EUI64:
+		return binary && eui_is_valid(body) ? 5 : 0;
+	case TYPE_UUID:
+		return binary && uuid_is_valid(body) ? 4 : 0;
+	case TYPE_NAME:
+		return !binary ? 3 : 0;
+	case TYPE_T10:
+		return 2;
+	case TYPE_VENDOR:
+		return 1;
+	}
+	return 0;
+}
+
+/* The first designator in a list; false where the list has no whole one. */
+static bool read_designator(struct span list, struct candidate *out)
+{
+	const bool binary = (span_u8(list, 0) & 0x0f) == CODE_SET_BINARY;
+	const unsigned type = span_u8(list, 1) & 0x0f;
+
+	/* Every descriptor is at least four bytes, so a walk ends whatever the lengths are. */
+	if (!span_has(list, 0, 4) || !span_has(list, 4, list.data[3]))
+		return false;
+	out->body = (struct span){list.data + 4, list.data[3]};
+	out->kind = type == TYPE_VENDOR && binary ? KIND_VENDOR_BINARY : type;
+	out->rank = 0;
+	if ((list.data[1] >> 4 & 0x03) == ASSOCIATION_LU)
+		out->rank = rank_designator(type, binary, out->body);
+	return true;
+}
+
 static bool is_better(struct candidate new, struct candidate best)
 {
-	if (!new.binary && !scsi_text_skip_blanks(new.body).len)
-		return false;
 	if (new.rank != best.rank)
 		return new.rank > best.rank;
 	return new.body.len > best.body.len;
@@ -94,21 +120,49 @@ static bool is_better(struct candidate new, struct candidate best)
 static struct candidate find_best(struct span list)
 {
 	struct candidate best = {0};
+	struct candidate new;
 
-	/* Every descriptor is at least four bytes, so the loop ends whatever the lengths are. */
-	for (; list.len >= 4; list = span_after(list, 4 + (size_t)list.data[3])) {
-		struct candidate new;
-
-		if (!span_has(list, 4, list.data[3]))
-			break;
-		if ((list.data[1] >> 4 & 0x03) != ASSOCIATION_LU)
-			continue;
-		new = rank_designator(list.data[1] & 0x0f, (list.data[0] & 0x0f) == CODE_SET_BINARY,
-				      (struct span){list.data + 4, list.data[3]});
+	for (; read_designator(list, &new); list = span_after(list, 4 + new.body.len)) {
 		if (is_better(new, best))
 			best = new;
 	}
 	return best;
+}
+
+static void put_uuid(char out[SCSI_WWID_SIZE], struct span body)
+{
+	static const uint8_t groups[] = {4, 2, 2, 2, 6};
+	unsigned i;
+
+	for (i = 0; i < ARRAY_LEN(groups); i++) {
+		if (i)
+			scsi_text_put(out, SCSI_WWID_SIZE, (struct span){(const uint8_t *)"-", 1});
+		scsi_text_put_hex(out, SCSI_WWID_SIZE, span_limit(body, groups[i]));
+		body = span_after(body, groups[i]);
+	}
+}
+
+/* Whether a name is bytes, which are written as digits. */
+static bool is_digits(unsigned kind)
+{
+	return kind == TYPE_NAA || kind == TYPE_EUI64 || kind == TYPE_UUID ||
+	       kind == KIND_VENDOR_BINARY;
+}
+
+static void put_name(char out[SCSI_WWID_SIZE], unsigned kind, struct span body)
+{
+	static const char *const prefixes[] = {
+		[TYPE_VENDOR] = "vendor.", [TYPE_T10] = "t10.", [TYPE_EUI64] = "eui.",
+		[TYPE_NAA] = "naa.",       [TYPE_NAME] = "",    [TYPE_UUID] = "uuid."};
+
+	memset(out, 0, SCSI_WWID_SIZE);
+	strcpy(out, kind == KIND_SERIAL ? "serial." : prefixes[kind & 0x0f]);
+	if (kind == TYPE_UUID)
+		put_uuid(out, span_after(body, 2));
+	else if (is_digits(kind))
+		scsi_text_put_hex(out, SCSI_WWID_SIZE, body);
+	else
+		scsi_text_put(out, SCSI_WWID_SIZE, body);
 }
 
 int scsi_vpd_parse_identity(const uint8_t *data, size_t len, char out[SCSI_WWID_SIZE])
@@ -120,18 +174,10 @@ int scsi_vpd_parse_identity(const uint8_t *data, size_t len, char out[SCSI_WWID_
 	if (vpd_page(data, len, SCSI_VPD_IDENTITY, &page))
 		return -EPROTO;
 	best = find_best(span_after(page, VPD_HEADER));
-	if (!best.rank)
-		return 0;
-	memcpy(out, best.prefix, strlen(best.prefix));
-	if (best.binary)
-		scsi_text_put_hex(out, SCSI_WWID_SIZE, best.body);
-	else
-		scsi_text_put(out, SCSI_WWID_SIZE, best.body);
+	if (best.rank)
+		put_name(out, best.kind, best.body);
 	return 0;
 }
-
-/* The kind of the unit serial number. Kinds of designators have four bits. */
-#define KIND_SERIAL 0xffu
 
 /* A record of struct scsi_identity begins with kind and length. */
 #define RECORD_HEADER 2u
@@ -150,6 +196,11 @@ static bool next_record(struct span *list, unsigned *kind, struct span *name)
 static struct span all_records(const struct scsi_identity *identity)
 {
 	return (struct span){identity->names, identity->len};
+}
+
+static bool is_vendor(unsigned kind)
+{
+	return kind == TYPE_VENDOR || kind == KIND_VENDOR_BINARY;
 }
 
 static bool has_record(const struct scsi_identity *identity, unsigned wanted, struct span name)
@@ -204,21 +255,11 @@ int scsi_identity_add_serial(struct scsi_identity *identity, const uint8_t *data
 	return 0;
 }
 
-/* Whether a designator is a name: well-formed, and not only padding. */
-static bool is_name(unsigned type, bool binary, struct span body)
-{
-	/* An RFC 4122 UUID follows two bytes of header (SPC-5). */
-	if (type == TYPE_UUID)
-		return binary && body.len == 18 && body.data[0] == 0x10;
-	if (!binary && !scsi_text_skip_blanks(body).len)
-		return false;
-	return rank_designator(type, binary, body).rank;
-}
-
 int scsi_identity_set_names(struct scsi_identity *identity, const uint8_t *data, size_t len)
 {
 	struct span old = all_records(identity);
 	struct scsi_identity now = {0};
+	struct candidate found;
 	struct span page;
 	struct span body;
 	unsigned kind;
@@ -230,16 +271,42 @@ int scsi_identity_set_names(struct scsi_identity *identity, const uint8_t *data,
 			add_record(&now, kind, body);
 	}
 	page = span_after(page, VPD_HEADER);
-	for (; page.len >= 4 && span_has(page, 4, page.data[3]);
-	     page = span_after(page, 4 + (size_t)page.data[3])) {
-		body = (struct span){page.data + 4, page.data[3]};
-		kind = page.data[1] & 0x0f;
-		if ((page.data[1] >> 4 & 0x03) == ASSOCIATION_LU &&
-		    is_name(kind, (page.data[0] & 0x0f) == CODE_SET_BINARY, body))
-			add_record(&now, kind, body);
+	for (; read_designator(page, &found); page = span_after(page, 4 + found.body.len)) {
+		if (found.rank)
+			add_record(&now, found.kind, found.body);
 	}
 	*identity = now;
 	return 0;
+}
+
+bool scsi_identity_text(const struct scsi_identity *identity, unsigned index,
+			char out[SCSI_WWID_SIZE])
+{
+	struct span list = all_records(identity);
+	struct span name;
+	unsigned kind;
+
+	do {
+		if (!next_record(&list, &kind, &name))
+			return false;
+	} while (index--);
+	put_name(out, kind, name);
+	return true;
+}
+
+bool scsi_identity_has(const struct scsi_identity *identity, const char *id)
+{
+	struct span list = all_records(identity);
+	char text[SCSI_WWID_SIZE];
+	struct span name;
+	unsigned kind;
+
+	while (next_record(&list, &kind, &name)) {
+		put_name(text, kind, name);
+		if (is_digits(kind) ? !strcasecmp(text, id) : !strcmp(text, id))
+			return true;
+	}
+	return false;
 }
 
 /* Whether there is a designator; @strong: one that is not vendor specific. */
@@ -250,7 +317,7 @@ static bool has_designator(const struct scsi_identity *identity, bool strong)
 	unsigned kind;
 
 	while (next_record(&list, &kind, &name)) {
-		if (kind != KIND_SERIAL && !(strong && kind == TYPE_VENDOR))
+		if (kind != KIND_SERIAL && !(strong && is_vendor(kind)))
 			return true;
 	}
 	return false;
@@ -266,7 +333,7 @@ enum scsi_identity_match scsi_identity_compare(const struct scsi_identity *was,
 	unsigned kind;
 
 	while (next_record(&list, &kind, &name)) {
-		if ((strong && kind == TYPE_VENDOR) || !count_kind(now, kind))
+		if ((strong && is_vendor(kind)) || !count_kind(now, kind))
 			continue;
 		if (!has_record(now, kind, name) || count_kind(was, kind) != count_kind(now, kind))
 			return SCSI_IDENTITY_OTHER;

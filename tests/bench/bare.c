@@ -12,6 +12,7 @@
 #include <linux/virtio_ring.h>
 
 #include "threads.h"
+#include "work.h"
 
 #define ENTRIES 128u
 
@@ -46,7 +47,7 @@ void bare_reset(void)
 	memset(&shared, 0, sizeof(shared));
 }
 
-void bare_ring_serve(const atomic_bool *stop)
+void bare_ring_serve(const atomic_bool *stop, unsigned rounds)
 {
 	uint16_t taken = 0;
 
@@ -57,14 +58,16 @@ void bare_ring_serve(const atomic_bool *stop)
 			continue;
 		if ((uint16_t)(idx - taken) > BARE_BATCH)
 			idx = (uint16_t)(taken + BARE_BATCH);
-		for (; taken != idx; taken++) {
+		while (taken != idx) {
 			uint16_t head = shared.avail[taken % ENTRIES];
 			struct place *place = &shared.places[head];
+			uint64_t response = place->command - place->table[0];
 
-			place->response = place->command - place->table[0];
-			shared.used[taken % ENTRIES] = (struct vring_used_elem){.id = head};
+			work(rounds);
+			place->response = response;
+			shared.used[taken++ % ENTRIES] = (struct vring_used_elem){.id = head};
+			__atomic_store_n(&shared.used_idx, taken, __ATOMIC_RELEASE);
 		}
-		__atomic_store_n(&shared.used_idx, taken, __ATOMIC_RELEASE);
 	}
 }
 
@@ -99,7 +102,7 @@ static uint16_t collect(struct stack *stack, uint16_t seen, uint64_t *done)
 	return seen;
 }
 
-uint64_t bare_ring_drive(unsigned depth, double end)
+uint64_t bare_ring_drive(unsigned depth, unsigned backoff, double end)
 {
 	struct stack stack = {.count = 0};
 	uint64_t done = 0;
@@ -112,6 +115,8 @@ uint64_t bare_ring_drive(unsigned depth, double end)
 		uint16_t before = next;
 
 		seen = collect(&stack, seen, &done);
+		if (!stack.count)
+			work(backoff);
 		while (stack.count)
 			next = prepare(&stack, next, done + stack.count);
 		if (next != before)
@@ -120,8 +125,9 @@ uint64_t bare_ring_drive(unsigned depth, double end)
 	return done;
 }
 
-void bare_word_serve(const atomic_bool *stop)
+void bare_word_serve(const atomic_bool *stop, unsigned rounds)
 {
+	(void)rounds;
 	while (!atomic_load_explicit(stop, memory_order_relaxed)) {
 		uint32_t word = __atomic_load_n(&shared.word_there, __ATOMIC_ACQUIRE);
 

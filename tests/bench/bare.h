@@ -12,30 +12,28 @@
 
 #define BARE_MAX_DEPTH 128u
 
-/*
- * Requests that a device ends before it says so, here as in the measurement of the library: while
- * it goes on with others, the driver deals with these.
- */
-#define BARE_BATCH 8u
+/* Most requests that a device takes with one look at the ring, as SPDK's does. */
+#define BARE_BATCH 32u
 
 /* Forgets what the run before left; no thread is in the calls below. */
 void bare_reset(void);
 
-/* bare_ring_serve - The device's side of the ring, until @stop */
-void bare_ring_serve(const atomic_bool *stop);
+/* bare_ring_serve - The device's side, until @stop; each request takes @rounds of work() */
+void bare_ring_serve(const atomic_bool *stop, unsigned rounds);
 
 /**
- * bare_ring_drive - Keep @depth requests under way until the time is over
+ * bare_ring_drive - Keep @depth requests in flight until the time is over
+ * @backoff: rounds of work() after a look that found nothing
  * @end: in the time of clock_seconds()
  *
  * Goes on beyond that until something came back: the device's thread may not run at all before.
  *
  * Return: how many came back.
  */
-uint64_t bare_ring_drive(unsigned depth, double end);
+uint64_t bare_ring_drive(unsigned depth, unsigned backoff, double end);
 
 /* One word there, and back: what no round trip can be faster than. Return: round trips. */
-void bare_word_serve(const atomic_bool *stop);
+void bare_word_serve(const atomic_bool *stop, unsigned rounds);
 uint64_t bare_word_drive(double end);
 
 #endif

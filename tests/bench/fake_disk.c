@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What is measured is READ, which is answered here at once: it writes the response's first line and
+ * What is measured is READ, which is answered here: it writes the response's first line and
  * nothing else. Everything else that opening a disk needs is answered by the disk of tests/device.
  */
 #include <string.h>
@@ -9,6 +9,7 @@
 
 #include "fake_device.h"
 #include "fake_disk.h"
+#include "work.h"
 
 static struct disk disk = {
 	.id = "BENCH   yardstick       1   ",
@@ -17,6 +18,13 @@ static struct disk disk = {
 	.blocks = FAKE_BLOCKS,
 	.block_size = FAKE_BLOCK_SIZE,
 };
+
+static unsigned read_work;
+
+void fake_disk_work(unsigned rounds)
+{
+	read_work = rounds;
+}
 
 void fake_disk_huge(bool on)
 {
@@ -37,11 +45,16 @@ static void execute(const uint8_t *cdb, struct virtio_scsi_cmd_resp *response,
 void fake_disk_answer(const uint8_t *cdb, struct virtio_scsi_cmd_resp *response,
 		      const struct fake_data *in)
 {
+	const uint8_t opcode = cdb[0];
+
+	/* Before it writes: a line is taken from the driver once, to be written. */
+	if (read_work && (opcode == 0x28 || opcode == 0x88))
+		work(read_work);
 	response->sense_len = 0;
 	response->resid = 0;
 	response->status = 0;
 	response->response = VIRTIO_SCSI_S_OK;
-	switch (cdb[0]) {
+	switch (opcode) {
 	case 0x28: /* READ(10) */
 	case 0x88: /* READ(16) */
 	case 0x00: /* TEST UNIT READY */

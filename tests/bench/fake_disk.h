@@ -23,6 +23,9 @@ struct fake_data {
 void fake_disk_answer(const uint8_t *cdb, struct virtio_scsi_cmd_resp *response,
 		      const struct fake_data *in);
 
+/* fake_disk_work - Choose how many rounds of work() each READ takes; none at the start */
+void fake_disk_work(unsigned rounds);
+
 /* Chooses whether disks are so large that only 16-byte commands can name all of their blocks. */
 void fake_disk_huge(bool on);
 

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Rates of two threads, driver and device, each on a processor of its own: the bare ring and the
- * library against the fake device, in turns. One line of JSON for each turn. Its "share" is the
- * least share of the time that either thread had its processor: below 1 others were at work, and
- * the turn's rates say little. Its "idle" is the share of the driver's polls that found nothing:
- * near 0 the driver is the slower side.
+ * Rates of two threads, driver and device, each on a CPU of its own: the bare ring and the library
+ * against the fake device, in turns. The device behaves like a real one: some 70 ns of work for
+ * each request, and one store of the used index. The driver either polls eagerly, without a pause,
+ * or backs off: after an empty poll it leaves the lines that the device writes alone, until the
+ * device may have completed a quarter of what is in flight.
+ *
+ * One line of JSON for each turn. Its "share" is the least share of the time that either thread had
+ * its CPU: below 1 others were at work, and the turn's rates say little. Its "idle" is the share of
+ * the eager driver's polls that found nothing: near 0 the driver is the slower side.
  *
  *   bench-rate ring DEPTH MS TURNS    bare ring, library, word: by turns; fewer of them where
  *                                     others are at work and each takes much longer
@@ -17,16 +21,22 @@
 
 #include "bare.h"
 #include "fake_device.h"
+#include "fake_disk.h"
 #include "load.h"
 #include "threads.h"
+#include "work.h"
 
 /* Turns that there are however long they take. */
 #define LEAST_TURNS 3u
+
+/* The device's work for a request, in nanoseconds; walking the chain comes on top. */
+#define DEVICE_NS 65.0
 
 struct rate {
 	struct load load;
 	unsigned queue;
 	unsigned depth;
+	unsigned rounds; /* of work() for each request, by the device */
 	double seconds;
 	double share;
 	double idle;
@@ -35,8 +45,9 @@ struct rate {
 /* A thread that is a device until it is told to stop. */
 struct device {
 	pthread_t thread;
-	void (*serve)(const atomic_bool *stop);
+	void (*serve)(const atomic_bool *stop, unsigned rounds);
 	unsigned queue;
+	unsigned rounds;
 	double share;
 	_Alignas(64) atomic_bool stop;
 	atomic_bool running;
@@ -58,7 +69,7 @@ static void *device_thread(void *arg)
 	wall = clock_seconds();
 	own = clock_thread_seconds();
 	if (device->serve)
-		device->serve(&device->stop);
+		device->serve(&device->stop, device->rounds);
 	while (!atomic_load_explicit(&device->stop, memory_order_relaxed))
 		fake_device_serve(device->queue, BARE_BATCH);
 	device->share = share_since(wall, own);
@@ -114,7 +125,7 @@ static void prepare(struct rate *rate, unsigned count, uint64_t number)
 }
 
 /* As bare_ring_drive(), through the library. Nothing is left in flight. */
-static uint64_t library_drive(struct rate *rate, double end)
+static uint64_t library_drive(struct rate *rate, unsigned backoff, double end)
 {
 	unsigned inflight = 0;
 	unsigned empty = 0;
@@ -126,11 +137,14 @@ static uint64_t library_drive(struct rate *rate, double end)
 
 		done += count;
 		empty += !count;
+		if (!count)
+			work(backoff);
 		inflight -= count;
 		prepare(rate, rate->depth - inflight, done + inflight);
 		inflight = rate->depth;
 	}
-	rate->idle = (double)empty / round;
+	if (!backoff)
+		rate->idle = (double)empty / round;
 	for (uint64_t left = inflight; left;)
 		left -= collect(rate);
 	return done;
@@ -143,23 +157,24 @@ static void note_share(struct rate *rate, double share)
 }
 
 /* Operations a second of one turn. @serve NULL: the library's. */
-static double turn(struct rate *rate, void (*serve)(const atomic_bool *stop))
+static double turn(struct rate *rate, void (*serve)(const atomic_bool *stop, unsigned rounds),
+		   unsigned backoff)
 {
 	/* Not on the stack: AddressSanitizer's frames are not aligned to a cache line. */
 	static struct device device;
 	double begin, end, own;
 	uint64_t done;
 
-	device = (struct device){.serve = serve, .queue = rate->queue};
+	device = (struct device){.serve = serve, .queue = rate->queue, .rounds = rate->rounds};
 	bare_reset();
 	start(&device);
 	begin = clock_seconds();
 	own = clock_thread_seconds();
 	end = begin + rate->seconds;
 	if (!serve)
-		done = library_drive(rate, end);
+		done = library_drive(rate, backoff, end);
 	else if (serve == bare_ring_serve)
-		done = bare_ring_drive(rate->depth, end);
+		done = bare_ring_drive(rate->depth, backoff, end);
 	else
 		done = bare_word_drive(end);
 	end = clock_seconds();
@@ -194,26 +209,31 @@ static double device_work(struct rate *rate)
 static int measure_ring(struct rate *rate, unsigned turns)
 {
 	const struct load_opts opts = {.queues = 2, .luns = 1, .segs = 1};
-	/* Three parts and the device's work make a turn. */
-	double limit = clock_seconds() + 2 * 4 * turns * rate->seconds;
+	/* Five parts and the device's work make a turn. */
+	double limit = clock_seconds() + 2 * 6 * turns * rate->seconds;
+	unsigned backoff = rate->rounds * (rate->depth / 4);
 	int err = load_open(&rate->load, &opts);
 
 	if (err)
 		fprintf(stderr, "failed with %d: %s\n", err, vscsi_last_error());
 	if (!err)
 		rate->queue = load_queue_index(rate->load.queue);
+	fake_disk_work(rate->rounds);
 	for (unsigned i = 0; !err && i < turns && (i < LEAST_TURNS || clock_seconds() < limit);
 	     i++) {
-		double bare, library, word;
+		double bare, bare_backoff, library, library_backoff, word;
 
 		rate->share = 1;
-		bare = turn(rate, bare_ring_serve);
-		library = turn(rate, NULL);
-		word = turn(rate, bare_word_serve);
-		printf("{\"depth\": %u, \"bare\": %.0f, \"library\": %.0f, \"word\": %.0f, "
+		bare = turn(rate, bare_ring_serve, 0);
+		library = turn(rate, NULL, 0);
+		bare_backoff = turn(rate, bare_ring_serve, backoff);
+		library_backoff = turn(rate, NULL, backoff);
+		word = turn(rate, bare_word_serve, 0);
+		printf("{\"depth\": %u, \"bare\": %.0f, \"bare_backoff\": %.0f, "
+		       "\"library\": %.0f, \"library_backoff\": %.0f, \"word\": %.0f, "
 		       "\"share\": %.3f, \"idle\": %.3f, \"device_ns\": %.2f}\n",
-		       rate->depth, bare, library, word, rate->share, rate->idle,
-		       device_work(rate));
+		       rate->depth, bare, bare_backoff, library, library_backoff, word, rate->share,
+		       rate->idle, device_work(rate));
 	}
 	load_close(&rate->load);
 	return err ? 1 : 0;
@@ -237,11 +257,13 @@ int main(int argc, char **argv)
 		fprintf(stderr, "this needs two processors\n");
 		return 77;
 	}
+	threads_pin(1);
+	rate.rounds = work_rounds(DEVICE_NS);
 	threads_pin(0);
 	if (!bare)
 		return measure_ring(&rate, turns);
 	for (unsigned i = 0; i < turns; i++)
 		printf("{\"depth\": %u, \"bare\": %.0f}\n", rate.depth,
-		       turn(&rate, bare_ring_serve));
+		       turn(&rate, bare_ring_serve, 0));
 	return 0;
 }

@@ -95,6 +95,14 @@ static int open_lun(struct world *w)
 	return vscsi_lun_open(w->liar->dev, 0, 0, NULL, &w->liar->lun);
 }
 
+/* The disk has no names: all LUNs are asked, and none is the one. */
+static int open_by_id(struct world *w)
+{
+	int err = vscsi_lun_open_by_id(w->liar->dev, NULL, NULL, &w->liar->lun);
+
+	return err == -ENODEV ? 0 : err;
+}
+
 static int refresh_lun(struct world *w)
 {
 	struct vscsi_lun_info info = {.size = sizeof(info)};
@@ -171,6 +179,8 @@ const struct scenario device_scenarios[] = {
 	{"open in a pool with regions", setup_region, open_device, PATH | NO_MESSAGES, SMALL},
 	{"scan", setup_many, scan, CHANNEL, SMALL},
 	{"open a LUN", setup_device, open_lun, CHANNEL, SMALL},
+	{"open a LUN by its identity", setup_device, open_by_id, CHANNEL | NO_MESSAGES,
+	 SMALL "&id=serial.SN42"},
 	{"refresh a LUN", setup_all, refresh_lun, CHANNEL, SMALL},
 	{"watch a device", setup_device, watch_device, FALLBACKS, SMALL},
 	{"open queues", setup_device, open_queues, 0, SMALL},

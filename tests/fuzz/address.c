@@ -10,15 +10,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct vscsi_dev_opts opts = {.size = sizeof(opts)};
 	char where[ADDRESS_MAX];
+	char id[ADDRESS_ID_SIZE];
 	char *address = malloc(size + 1);
 	int err;
 
 	MUST(address);
 	memcpy(address, data, size);
 	address[size] = 0;
-	err = address_parse(address, where, &opts);
+	err = address_parse(address, where, &opts, id);
 	if (!err)
-		MUST(strnlen(where, sizeof(where)) < sizeof(where));
+		MUST(strnlen(id, sizeof(id)) < sizeof(id) &&
+		     strnlen(where, sizeof(where)) < sizeof(where));
 	if (!err)
 		err = address_check(&opts);
 	/* A refusal says why; what was taken is within the limits that the table names. */

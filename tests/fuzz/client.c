@@ -199,8 +199,8 @@ static void step(void)
 		request_honest();
 		break;
 	default:
-		event_post(&t.device.events, VIRTIO_SCSI_T_TRANSPORT_RESET,
-			   VIRTIO_SCSI_EVT_RESET_RESCAN, 0, 0);
+		event_post(&t.device, VIRTIO_SCSI_T_TRANSPORT_RESET, VIRTIO_SCSI_EVT_RESET_RESCAN,
+			   0, 0);
 	}
 	for (i = 0; i < 4; i++)
 		loop_wait(&t.device.loop, 0);
@@ -225,7 +225,7 @@ static void set_up(void)
 					    .cmd_per_lun = 8};
 	MUST(!lun_spec_parse("0:0,ram=64K", &spec) && !lun_add(&t.device.luns, &spec));
 	MUST(!lun_spec_parse("1:1,ram=64K,thin", &spec) && !lun_add(&t.device.luns, &spec));
-	session_init(&t.session, &t.device);
+	session_init(&t.session, &t.device, 0);
 	kernel_pair(pair);
 	t.fd = pair[1];
 	memset(shared, 0, SHARED);

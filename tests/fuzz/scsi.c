@@ -13,6 +13,7 @@
 #include "scsi/lun_addr.h"
 #include "scsi/mode.h"
 #include "scsi/report_luns.h"
+#include "scsi/reserve.h"
 #include "scsi/response.h"
 #include "scsi/sense.h"
 #include "scsi/vpd.h"
@@ -132,12 +133,36 @@ static void fuzz_lba_status(const uint8_t *data, size_t len)
 	}
 }
 
+/* The first eight bytes are the key in question. */
+static void fuzz_reservations(const uint8_t *data, size_t len)
+{
+	struct vscsi_pr_capabilities can;
+	struct vscsi_pr_reservation now;
+	unsigned received = 0;
+	uint32_t generation;
+	uint64_t key;
+	int count;
+
+	if (len < sizeof(key))
+		return;
+	key = get_be64(data);
+	data += sizeof(key);
+	len -= sizeof(key);
+	count = scsi_pr_parse_keys(data, len, &generation, &received);
+	MUST(count >= -EPROTO && received <= len / 8 && (count >= 0 || !received));
+	if (scsi_pr_has_key(data, len, key))
+		MUST(count > 0);
+	if (!scsi_pr_parse_reservation(data, len, &now))
+		MUST(now.type <= 15);
+	if (!scsi_pr_parse_capabilities(data, len, &can))
+		MUST(can.types <= UINT16_MAX);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static void (*const parsers[])(const uint8_t *, size_t) = {fuzz_inquiry,     fuzz_capacity,
-								   fuzz_report_luns, fuzz_mode,
-								   fuzz_sense,       fuzz_vpd,
-								   fuzz_lba_status};
+	static void (*const parsers[])(const uint8_t *, size_t) = {
+		fuzz_inquiry, fuzz_capacity, fuzz_report_luns, fuzz_mode,
+		fuzz_sense,   fuzz_vpd,      fuzz_lba_status,  fuzz_reservations};
 
 	if (size)
 		parsers[data[0] % (sizeof(parsers) / sizeof(parsers[0]))](data + 1, size - 1);

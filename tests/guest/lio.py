@@ -29,7 +29,7 @@ WANTED = [
     "vscsi-info: the device has 128 request queues, not 200",
     "WOKEN 20",
     "MEMORY",
-    "RESERVATIONS", "COMPARED", "COPIED", "PROVISIONED", "ALUA",
+    "RESERVATIONS", "REGISTRATION", "COMPARED", "COPIED", "PROVISIONED", "ALUA",
     "EVENT 1 0:5", "EVENT 2 0:5", "LOAD No such device",
     "BUSY vscsi_dev_open: LIO has no target naa.5001405000000001 for us: ", "LOAD Success",
     "LATE Success after the disk, no call waited", "AFTERWARDS Success",

@@ -79,48 +79,57 @@ static int command(struct vscsi_lun *lun, const uint8_t *cdb, uint32_t cdb_len, 
 	return vscsi_sync_command(lun, &c, NULL);
 }
 
-/* PERSISTENT RESERVE OUT, write exclusive. */
-static int reserve(struct vscsi_lun *lun, uint8_t action, uint8_t key, uint8_t new_key)
-{
-	const uint8_t cdb[10] = {0x5f, action, action ? 1 : 0, 0, 0, 0, 0, 0, 24};
-	uint8_t list[24] = {[7] = key, [15] = new_key};
-
-	return command(lun, cdb, sizeof(cdb), list, sizeof(list), NULL, 0);
-}
-
-/* Registrations that PERSISTENT RESERVE IN lists. */
-static unsigned registrations(struct vscsi_lun *lun)
-{
-	const uint8_t cdb[10] = {0x5e, 0, 0, 0, 0, 0, 0, 0, 64};
-	uint8_t data[64] = {0};
-
-	expect(!command(lun, cdb, sizeof(cdb), NULL, 0, data, sizeof(data)), "reading keys");
-	return data[7] / 8;
-}
-
 /* Two initiators: each has a nexus of its own to the same disk. */
 static void test_reservations(struct vscsi_lun *first, struct vscsi_lun *second)
 {
+	const uint32_t type = VSCSI_PR_WRITE_EXCLUSIVE;
+	struct vscsi_pr_reservation now = {.size = sizeof(now)};
+	struct vscsi_pr_capabilities can = {.size = sizeof(can)};
+	uint64_t keys[2] = {0};
 	char block[BLOCK] = {1};
 
-	expect(!reserve(first, 0, 0, 0xa1), "registering the first");
-	expect(!reserve(second, 0, 0, 0xb2), "registering the second");
-	expect(registrations(second) == 2, "two registrations");
-	expect(!reserve(first, 1, 0xa1, 0), "reserving");
+	expect(!vscsi_pr_get_capabilities(first, &can) && can.types & 1u << type, "capabilities");
+	expect(!vscsi_pr_register(first, 0, 0xa1, 0), "registering the first");
+	expect(!vscsi_pr_register(second, 5, 0xb2, VSCSI_PR_IGNORE_EXISTING), "the second");
+	expect(vscsi_pr_read_keys(second, NULL, keys, 2) == 2, "two registrations");
+	expect((keys[0] ^ keys[1]) == (0xa1 ^ 0xb2), "their keys");
+	expect(!vscsi_pr_reserve(first, 0xa1, type), "reserving");
+	expect(!vscsi_pr_read_reservation(second, &now) && now.key == 0xa1 && now.type == type,
+	       "the reservation");
 	expect(!vscsi_pwrite(first, block, BLOCK, 0, 0), "the holder writes");
 	expect(vscsi_pwrite(second, block, BLOCK, 0, 0) == -EBADE, "the other one must not");
 	expect(!vscsi_pread(second, block, BLOCK, 0), "it reads");
-	expect(reserve(second, 1, 0xb2, 0) == -EBADE, "nor reserve");
+	expect(vscsi_pr_reserve(second, 0xb2, type) == -EBADE, "nor reserve");
 	/* PREEMPT takes the first one's key and the reservation away. */
-	expect(!command(second, (const uint8_t[10]){0x5f, 4, 1, 0, 0, 0, 0, 0, 24}, 10,
-			(uint8_t[24]){[7] = 0xb2, [15] = 0xa1}, 24, NULL, 0),
-	       "preempting");
+	expect(!vscsi_pr_preempt(second, 0xb2, 0xa1, type, 0), "preempting");
 	expect(vscsi_pwrite(first, block, BLOCK, 0, 0) == -EBADE, "it has lost it");
 	expect(!vscsi_pwrite(second, block, BLOCK, 0, 0), "the other one has it");
-	expect(!reserve(second, 3, 0xb2, 0), "clearing");
-	expect(registrations(first) == 0, "no registrations");
+	expect(!vscsi_pr_clear(second, 0xb2), "clearing");
+	expect(vscsi_pr_read_keys(first, NULL, NULL, 0) == 0, "no registrations");
 	expect(!vscsi_pwrite(first, block, BLOCK, 0, 0), "anybody writes");
 	printf("RESERVATIONS\n");
+}
+
+/* A registration that survives the first reset of the device, and is gone after the second. */
+static void test_registration(struct vscsi_dev *dev, struct vscsi_lun *lun, struct vscsi_lun *other)
+{
+	struct vscsi_event event = {0};
+	char block[BLOCK] = {1};
+
+	expect(!vscsi_pr_register(lun, 0, 0xa1, 0), "registering");
+	expect(!vscsi_pr_register(other, 0, 0xb2, 0), "registering the other");
+	expect(!vscsi_dev_reset(dev), "resetting");
+	expect(!vscsi_pwrite(lun, block, BLOCK, 0, 0), "it is still registered");
+	expect(!vscsi_pr_preempt(other, 0xb2, 0xa1, VSCSI_PR_WRITE_EXCLUSIVE, 0), "preempting");
+	expect(!vscsi_dev_reset(dev), "resetting again");
+	expect(!vscsi_pread(lun, block, BLOCK, 0), "it reads");
+	while (event.type != VSCSI_EVENT_UNREGISTERED)
+		expect(vscsi_dev_poll_events(dev, &event, 1) == 1, "the event");
+	expect(vscsi_pwrite(lun, block, BLOCK, 0, 0) == -EBADE, "it must not write");
+	expect(!vscsi_pr_register(lun, 0, 0, 0), "acknowledging");
+	expect(!vscsi_pwrite(lun, block, BLOCK, 0, 0), "it writes again");
+	expect(!vscsi_pr_clear(other, 0xb2), "clearing");
+	printf("REGISTRATION\n");
 }
 
 static void test_compare_and_write(struct vscsi_lun *lun)
@@ -260,6 +269,7 @@ static void scsi(const char *first, const char *second, const char *group)
 	struct vscsi_lun *to = open_lun(a, 0, 1);
 
 	test_reservations(lun, other);
+	test_registration(a, lun, other);
 	test_compare_and_write(lun);
 	test_copy(lun, to);
 	test_provisioning(lun);

@@ -97,9 +97,11 @@ void target_start(struct target *target, const char *name, const char *const *ar
 {
 	char socket_arg[64];
 	char control_arg[64];
-	const char *argv[TARGET_ARGS + 6] = {getenv("VSCSI_TARGET"), socket_arg, control_arg,
+	const char *argv[TARGET_ARGS + 7] = {getenv("VSCSI_TARGET"), socket_arg, control_arg,
 					     "--in-order"};
 	const char *off = getenv("VSCSI_TARGET_OFF");
+	const char *threads = getenv("VSCSI_TARGET_QUEUES_PER_THREAD");
+	char threads_arg[32];
 	char off_arg[64];
 	unsigned count = 4;
 	int pipefd[2];
@@ -114,6 +116,10 @@ void target_start(struct target *target, const char *name, const char *const *ar
 	if (off) {
 		snprintf(off_arg, sizeof(off_arg), "--off=%s", off);
 		argv[count++] = off_arg;
+	}
+	if (threads) {
+		snprintf(threads_arg, sizeof(threads_arg), "--queues-per-thread=%s", threads);
+		argv[count++] = threads_arg;
 	}
 	for (i = 0; args[i]; i++) {
 		assert_true(i < TARGET_ARGS);

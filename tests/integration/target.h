@@ -57,7 +57,7 @@ void leave_work_dir(void);
  * @args: its arguments except --socket and --control, terminated by NULL
  *
  * The program is $VSCSI_TARGET. The environment variable VSCSI_TARGET_OFF can name features that
- * targets must not offer.
+ * targets must not offer, and VSCSI_TARGET_QUEUES_PER_THREAD gives them threads.
  * The target dies with the test program. Fails the test if it does not start.
  */
 void target_start(struct target *target, const char *name, const char *const *args);

@@ -56,6 +56,8 @@ def check_files(source, root):
         one(root, f"bash-completion/completions/{tool}")
         one(root, f"zsh/site-functions/_{tool}")
     one(root, "libvirtioscsi/vscsi-sg.so")
+    for file in "vscsi-target@.socket", "vscsi-target@.service":
+        one(root, f"lib/systemd/system/{file}")
     if list(root.rglob("nbdkit-vscsi-plugin*")):
         one(root, "nbdkit/plugins/nbdkit-vscsi-plugin.so")
         one(root, "man1/nbdkit-vscsi-plugin.1*")

@@ -2,6 +2,7 @@
 """vscsi-copy in both directions, and the two example programs."""
 
 import ctypes
+import json
 import os
 import platform
 import random
@@ -47,6 +48,15 @@ class Copy(ToolTest):
         self.assertRegex(out, REPORT.format(self.size))
         self.assertEqual(self.read("out.img"), self.data)
 
+    def test_by_identity(self):
+        out, _ = self.run_tool("info", "--json", self.address, "1:0")
+        name = json.loads(out)["luns"][0]["wwid"]
+        address = self.address + "?id=" + name
+        self.run_tool("copy", address, self.path("out.img"))
+        self.assertEqual(self.read("out.img"), self.data)
+        self.assertIn("ADDRESS?id=", self.refused("copy", self.address, self.path("out.img")))
+        self.run_tool("perf", "--name=x", "--address=" + address, "--size=4096")
+
     def test_out_replaces_a_longer_file(self):
         self.write("out.img", bytes(self.size + 4096))
         self.run_tool("copy", self.address, "0:0", self.path("out.img"))
@@ -66,9 +76,13 @@ class Copy(ToolTest):
         address = self.address + "?queue_size=8&indirect=off"
         self.run_tool("copy", address, "0:0", self.path("out.img"))
         self.assertEqual(self.read("out.img"), self.data)
-        self.write("in.img", self.data[::-1])
+        # Many writes for each chunk: while some wait for room, none of them is forgotten.
+        data = bytearray(self.data)
+        for at in range(0, self.size - 8192, 8192):
+            data[at:at + 4096] = bytes(4096)
+        self.write("in.img", bytes(data))
         self.run_tool("copy", self.path("in.img"), address, "0:0")
-        self.assertEqual(self.read("disk.img"), self.data[::-1])
+        self.assertTrue(self.read("disk.img") == data)
 
     def test_files_that_do_not_fit(self):
         odd = self.write("odd", b"x" * 1000)

@@ -91,6 +91,24 @@ class Info(ToolTest):
         self.assertEqual(samples["vscsi_device_up"].value, 0)
         self.assertIn("--json", self.refused("info", "--metrics", "--json", self.address))
 
+    def test_identity(self):
+        out, _ = self.run_tool("info", self.address + "?id=serial.first")
+        self.assertTrue(out.startswith("LUN 0:0\n"), out)
+        self.assertRegex(out, r"identities +serial\.first, scsi_id SVSCSI_TARGET_DISK_first\n")
+        self.assertNotIn("LUN 0:3", out)
+        message = self.refused("info", self.address + "?id=serial.second", status=1)
+        self.assertIn('no LUN of the device has the identity "serial.second"', message)
+
+    def test_renumbered(self):
+        self.stop()
+        self.luns = ["3:5,ram=64M,serial=first", "4:0,ram=1M,serial=twice",
+                     "4:1,ram=1M,serial=twice"]
+        self.serve()
+        out, _ = self.run_tool("info", self.address + "?id=serial.first")
+        self.assertTrue(out.startswith("LUN 3:5\n"), out)
+        message = self.refused("info", self.address + "?id=serial.twice", status=1)
+        self.assertIn("LUN 4:0 and LUN 4:1 have the same identity", message)
+
     def test_absent_units(self):
         for unit in "0:1", "5:0":
             message = self.refused("info", self.address, unit, status=1)

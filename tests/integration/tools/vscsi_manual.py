@@ -8,9 +8,11 @@ import unittest
 from rig import ToolTest
 
 OPTION = re.compile(r"--([a-z][a-z0-9_-]+)")
+# In the examples of a page about other options.
+OTHERS = {"socket", "control", "lun"}
 PAGES = ["perf/vscsi-perf.1", "info/vscsi-info.1", "bind/vscsi-bind.1", "copy/vscsi-copy.1",
-         "sg/vscsi-sg.1", "target/vscsi-target.1", "fio/fio-vscsi.1",
-         "nbdkit/nbdkit-vscsi-plugin.1"]
+         "sg/vscsi-sg.1", "target/vscsi-target.1", "target/vscsi-target-faults.7",
+         "fio/fio-vscsi.1", "nbdkit/nbdkit-vscsi-plugin.1"]
 
 
 def text(name):
@@ -48,6 +50,15 @@ class Manual(ToolTest):
 
     def test_copy(self):
         self.assertEqual(self.help_options("copy"), manual("copy/vscsi-copy.1"))
+
+    def test_target(self):
+        """The options for testing clients are in a page of their own."""
+        faults = set(OPTION.findall(self.run_tool("target", "--help-faults")[0])) - {"control"}
+        self.assertEqual(len(faults), 3)
+        # The example of another program has an option of that.
+        self.assertEqual(self.help_options("target"), manual("target/vscsi-target.1") - {"clear"})
+        self.assertEqual(faults, manual("target/vscsi-target-faults.7") - OTHERS)
+        self.assertFalse(faults & self.help_options("target"))
 
     def table(self):
         """The library's address options: values by name."""

@@ -125,7 +125,7 @@ class Perf(ToolTest):
                        "bsrange=4k-8k", "bs=4k,8k", "filesize=64k-1m", "nrfiles=4", "size=1MiB",
                        "ioengine=null", "verify_pattern=0x55", "verify=md5", "verify=pattern",
                        "trim_percentage=50", "io_size=50%", "rw=write:64k", "rw=trimwrite",
-                       "thinktime=1", "include other.fio", "direct=0"):
+                       "thinktime_spin=1", "include other.fio", "direct=0"):
             with self.subTest(option):
                 path = self.write("job.fio", f"[job]\nrw=write\nlun=0:5\n{option}\n")
                 message = self.refused("perf", "--address=" + self.address, path)

@@ -4,7 +4,9 @@
 Most tests run Python below vscsi-sg, with INSIDE in front: a program that was not made for this.
 """
 
+import json
 import os
+import shutil
 import sys
 import unittest
 
@@ -12,6 +14,8 @@ from rig import ToolTest
 
 # A sanitizer's library must be the first in a program that was not built with it.
 ENVIRONMENT = {"LD_PRELOAD": os.environ["VSCSI_PRELOAD"], "ASAN_OPTIONS": "detect_leaks=0"}
+
+SCSI_ID = "/lib/udev/scsi_id"
 
 INSIDE = """
 import array, ctypes, errno, fcntl, mmap, os, stat, sys, threading
@@ -77,6 +81,34 @@ class Sg(ToolTest):
     def python(self, code, **options):
         """Runs Python code below vscsi-sg; returns what it prints on stderr."""
         return self.sg(sys.executable, "-c", INSIDE + code, **options)[1]
+
+    @unittest.skipUnless(shutil.which("sg_vpd"), "no sg_vpd")
+    def test_identities(self):
+        """As sg_vpd and udev's scsi_id print them, through the name that stands for the identity."""
+        out, _ = self.run_tool("info", "--json", self.address, "0:0")
+        unit, = json.loads(out)["luns"]
+        address = self.address + "?id=" + unit["wwid"]
+        names = {name["id"].split(".")[0]: name for name in unit["identities"]}
+        self.assertEqual(sorted(names), ["naa", "serial", "t10"])
+        out, _ = self.sg("sg_vpd", "-p", "di", "vscsi:id", address=address)
+        lines = [line.strip() for line in out.splitlines()]
+        self.assertIn(names["naa"]["sg_vpd"], lines)
+        vendor, = (line[len("vendor id: "):] for line in lines if line.startswith("vendor id:"))
+        rest, = (line[len("vendor specific: "):] for line in lines
+                 if line.startswith("vendor specific:"))
+        self.assertEqual(names["t10"]["sg_vpd"], vendor.ljust(8) + rest)
+        if not os.access(SCSI_ID, os.X_OK):
+            self.skipTest("no " + SCSI_ID)
+        for kind, page in ("naa", "0x83"), ("serial", "0x80"):
+            out, _ = self.sg(SCSI_ID, "-g", "-u", "-p", page, "-d", "vscsi:id", address=address)
+            self.assertEqual(out.strip(), names[kind]["scsi_id"])
+        self.assertEqual(names["t10"]["scsi_id"], "1VSCSI_TARGET_DISK_first")
+
+    def test_no_such_identity(self):
+        _, err = self.sg("true", "vscsi:id", status=126)
+        self.assertIn("no id=", err)
+        _, err = self.sg("true", "vscsi:id", status=126, address=self.address + "?id=naa.1")
+        self.assertIn("no LUN of the device has the identity", err)
 
     def test_a_command(self):
         """Data, residual and status."""
@@ -242,15 +274,19 @@ assert data.raw[:4] == (2047).to_bytes(4, "big")
 """)
 
     def test_fork(self):
-        """The child connects by itself, which one client's target refuses; the parent goes on."""
-        err = self.python("""
+        """The child connects by itself, which a target for one client refuses; the parent goes on."""
+        code = """
 fd = os.open("vscsi:0:0", os.O_RDWR)
 child = os.fork()
 if not child:
-    os._exit(error_of(sg_io, fd, READY) != "ETIMEDOUT")
+    os._exit(error_of(sg_io, fd, READY) != %r)
 assert os.waitpid(child, 0)[1] == 0
 assert not sg_io(fd, READY).info
-""", address=self.address + "?timeout_ms=300")
+"""
+        self.assertEqual(self.python(code % None), "")
+        self.stop()
+        self.serve("--clients=1")
+        err = self.python(code % "ETIMEDOUT", address=self.address + "?timeout_ms=300")
         self.assertRegex(err, "^vscsi-sg: cannot open the device: [^\n]+\n$")
 
     def test_fork_and_exit(self):

@@ -94,7 +94,7 @@ static int run(void)
 	struct watch signals;
 	int rc;
 
-	session_init(&backend.session, &backend.device);
+	session_init(&backend.session, &backend.device, 0);
 	backend.session.ring_count = RINGS_MAX;
 	rc = loop_open(&backend.device.loop);
 	if (!rc)

@@ -10,13 +10,16 @@
 #include "api.h"
 #include "api/address.h"
 
+/* Of the last address. */
+static char id[ADDRESS_ID_SIZE];
+
 static int parse(const char *address, struct vscsi_dev_opts *opts)
 {
 	char where[ADDRESS_MAX];
 	int err;
 
 	memset(opts, 0, sizeof(*opts));
-	err = address_parse(address, where, opts);
+	err = address_parse(address, where, opts, id);
 	return err ? err : address_check(opts);
 }
 
@@ -26,12 +29,12 @@ static void test_without_options(void **state)
 	char where[ADDRESS_MAX];
 
 	(void)state;
-	assert_int_equal(address_parse("vhost-user:/run/a.sock", where, &opts), 0);
+	assert_int_equal(address_parse("vhost-user:/run/a.sock", where, &opts, id), 0);
 	assert_string_equal(where, "vhost-user:/run/a.sock");
 	assert_int_equal(opts.queues, 7);
-	assert_int_equal(address_parse("vhost-user:/run/a.sock?", where, &opts), 0);
+	assert_int_equal(address_parse("vhost-user:/run/a.sock?", where, &opts, id), 0);
 	assert_string_equal(where, "vhost-user:/run/a.sock");
-	assert_int_equal(address_parse("x?queues=3", where, &opts), 0);
+	assert_int_equal(address_parse("x?queues=3", where, &opts, id), 0);
 	assert_string_equal(where, "x");
 	assert_int_equal(opts.queues, 3);
 }
@@ -48,6 +51,9 @@ static void test_every_option_of_the_table(void **state)
 	for (i = 0; vscsi_dev_option(i, &option) == 0; i++) {
 		char value[32] = "64K";
 
+		/* Takes any text. */
+		if (!strcmp(option.name, "id"))
+			continue;
 		assert_true(*option.name && *option.values && *option.help);
 		if (strstr(option.values, ".."))
 			sscanf(strstr(option.values, "..") + 2, "%31[0-9]", value);
@@ -65,6 +71,27 @@ static void test_every_option_of_the_table(void **state)
 	assert_true(i >= 20);
 	assert_int_equal(vscsi_dev_option(i, &option), -ENOENT);
 	assert_int_equal(vscsi_dev_option(UINT32_MAX, &option), -ENOENT);
+}
+
+static void test_identity(void **state)
+{
+	struct vscsi_dev_opts opts;
+	char address[256];
+
+	(void)state;
+	assert_int_equal(parse("x?queues=2&id=t10.A  B=C&mq=off", &opts), 0);
+	assert_string_equal(id, "t10.A  B=C");
+	assert_int_equal(opts.queues, 2);
+	assert_int_equal(opts.mq, VSCSI_OFF);
+	assert_int_equal(parse("x?queues=2", &opts), 0);
+	assert_string_equal(id, "");
+	assert_int_equal(parse("x?id=", &opts), -EINVAL);
+	snprintf(address, sizeof(address), "x?id=%087d", 1);
+	assert_int_equal(parse(address, &opts), 0);
+	assert_int_equal(strlen(id), 87);
+	snprintf(address, sizeof(address), "x?id=%088d", 1);
+	assert_int_equal(parse(address, &opts), -EINVAL);
+	expect_error_text("option id takes identity");
 }
 
 static void test_values_arrive(void **state)
@@ -209,18 +236,18 @@ static void test_addresses_that_cannot_be(void **state)
 
 	(void)state;
 	/* Opening says that these are of no transport. */
-	assert_int_equal(address_parse(NULL, where, &o), 0);
+	assert_int_equal(address_parse(NULL, where, &o, id), 0);
 	assert_string_equal(where, "");
-	assert_int_equal(address_parse("", where, &o), 0);
+	assert_int_equal(address_parse("", where, &o, id), 0);
 	assert_string_equal(where, "");
 	memset(address, 'a', 2 * ADDRESS_MAX);
 	address[ADDRESS_MAX - 1] = '\0';
-	assert_int_equal(address_parse(address, where, &o), 0);
+	assert_int_equal(address_parse(address, where, &o, id), 0);
 	address[ADDRESS_MAX - 1] = 'a';
 	address[ADDRESS_MAX] = '\0';
-	assert_int_equal(address_parse(address, where, &o), -EINVAL);
+	assert_int_equal(address_parse(address, where, &o, id), -EINVAL);
 	address[2 * ADDRESS_MAX - 1] = '\0';
-	assert_int_equal(address_parse(address, where, &o), -EINVAL);
+	assert_int_equal(address_parse(address, where, &o, id), -EINVAL);
 	free(address);
 }
 
@@ -277,6 +304,7 @@ int address_tests(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_without_options),
 		cmocka_unit_test(test_every_option_of_the_table),
+		cmocka_unit_test(test_identity),
 		cmocka_unit_test(test_values_arrive),
 		cmocka_unit_test(test_choices),
 		cmocka_unit_test(test_numbers_of_bytes),

@@ -6,11 +6,13 @@
 #include "harness/harness.h"
 
 int address_tests(void);
+int by_id_tests(void);
 int drain_tests(void);
 int lun_info_tests(void);
 int no_probe_tests(void);
 int options_tests(void);
 int owner_tests(void);
+int reserve_tests(void);
 int shutdown_tests(void);
 int sync_tests(void);
 int sync_parts_tests(void);

@@ -7,6 +7,7 @@ int main(void)
 	int failed = 0;
 
 	failed += address_tests();
+	failed += by_id_tests();
 	failed += lun_info_tests();
 	failed += sync_tests();
 	failed += sync_parts_tests();
@@ -14,6 +15,7 @@ int main(void)
 	failed += no_probe_tests();
 	failed += options_tests();
 	failed += owner_tests();
+	failed += reserve_tests();
 	failed += shutdown_tests();
 	failed += timeout_tests();
 	failed += wait_tests();

@@ -253,6 +253,10 @@ struct answer model_execute(struct model *m, const struct chain *chain)
 		end = disk_refuse(5, 0x25, 0);
 	else if (said)
 		return answer_said(chain, said);
+	else if (cdb[0] == 0x5e || cdb[0] == 0x5f)
+		end = disk_persist(&m->pr, cdb, &io);
+	else if (disk_conflicts(&m->pr, cdb))
+		end = disk_conflict();
 	else
 		end = disk_execute(&disk, cdb, &io);
 	return answer_of(chain, &end);

@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
+#include "device/reserve.h"
 #include "device/ring.h"
 #include "virtio/fake.h"
 
@@ -77,6 +78,7 @@ struct said {
  * @blocks, @block_size: capacity
  * @max_transfer: of VPD B0
  * @disk: what is on all of them
+ * @pr: registrations and the reservation of all of them
  * @said, @nsaid: commands that are answered by the test
  * @tables: chains taken that were in an indirect table
  * @commands: commands answered by itself
@@ -96,6 +98,7 @@ struct model {
 	uint64_t blocks;
 	uint32_t block_size;
 	uint32_t max_transfer;
+	struct disk_pr pr;
 	const struct said *said;
 	unsigned nsaid;
 	unsigned tables;

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Comparing the identities of disks. */
+#include <errno.h>
 #include <string.h>
 
 #include "fixture.h"
+#include "lun/find.h"
+#include "util/error.h"
 
 /* Designators of VPD page 83h. */
 #define NAA(last)    1, 3, 0, 8, 0x50, 1, 2, 3, 4, 5, 6, last
@@ -213,12 +216,133 @@ static void test_hostile_pages(void **state)
 	assert_int_equal(identity.len, SCSI_IDENTITY_BYTES / 10 * 10);
 }
 
+/* The texts, and that each of them is found again. */
+static void test_texts(void **state)
+{
+	static const struct {
+		struct reading reading;
+		const char *texts[3];
+	} table[] = {
+		{ONLY("S4X0  "), {"serial.S4X0"}},
+		{READ(NULL, NAA(0xab)), {"naa.50010203040506ab"}},
+		{READ("A", NAA_16, EUI(7)),
+		 {"serial.A", "naa.600102030405060708090a0b0c0d0e0f", "eui.0001020304050607"}},
+		{READ(NULL, T10('x')), {"t10.VENDOR  x"}},
+		{READ(NULL, NAME('1')), {"iqn.1"}},
+		{READ(NULL, UUID(0xff)), {"uuid.01020304-0506-0708-090a-0b0c0d0e0fff"}},
+		{READ(NULL, VENDOR('1'), 1, 0, 0, 2, 0xab, 0xcd), {"vendor.dr1", "vendor.abcd"}},
+		{READ(NULL, PORT(1), EUI_ZERO, NOT_UUID), {NULL}},
+	};
+	char upper[SCSI_WWID_SIZE];
+	char text[SCSI_WWID_SIZE];
+	unsigned i;
+	unsigned k;
+	char *c;
+
+	(void)state;
+	for (i = 0; i < ARRAY_LEN(table); i++) {
+		const struct scsi_identity identity = identity_of(&table[i].reading);
+
+		for (k = 0; k < 3 && table[i].texts[k]; k++) {
+			assert_true(scsi_identity_text(&identity, k, text));
+			assert_string_equal(text, table[i].texts[k]);
+			assert_true(scsi_identity_has(&identity, text));
+			/* Digits may be capitals; other texts are as they are. */
+			strcpy(upper, text);
+			for (c = upper; *c; c++)
+				*c = (char)(*c >= 'a' && *c <= 'z' ? *c - 'a' + 'A' : *c);
+			assert_int_equal(scsi_identity_has(&identity, upper),
+					 !strncmp(text, "naa.", 4) || !strncmp(text, "eui.", 4) ||
+						 !strncmp(text, "uuid.", 5) ||
+						 !strcmp(text, "vendor.abcd"));
+			text[strlen(text) - 1] = 0;
+			assert_false(scsi_identity_has(&identity, text));
+		}
+		assert_false(scsi_identity_text(&identity, k, text));
+		assert_false(scsi_identity_has(&identity, ""));
+	}
+}
+
+/* Of a name that is too long for a text the beginning counts. */
+static void test_long_text(void **state)
+{
+	struct scsi_identity identity = {0};
+	uint8_t names[4 + 200] = {3, 8, 0, 200};
+	char text[SCSI_WWID_SIZE];
+
+	(void)state;
+	memset(names + 4, 'a', 200);
+	read_names(&identity, names, sizeof(names));
+	assert_true(scsi_identity_text(&identity, 0, text));
+	assert_int_equal(strlen(text), SCSI_WWID_SIZE - 1);
+	assert_true(scsi_identity_has(&identity, text));
+}
+
+static int find(struct fixture *f, const char *id, struct vscsi_lun_addr *out)
+{
+	static const struct vscsi_lun_addr all[] = {
+		{.target = 0, .lun = 0}, {.target = 0, .lun = 1}, {.target = 1, .lun = 2}};
+	struct lun_find *search;
+	unsigned i;
+	int err;
+
+	assert_int_equal(lun_find_begin(&f->table, id, all, ARRAY_LEN(all), &search), 0);
+	for (i = 0; i < 100; i++) {
+		err = lun_find_step(search, out);
+		if (err != -EINPROGRESS)
+			break;
+		fixture_pump(f);
+		/* As many as it takes for one that does not answer. */
+		if (f->kept_count)
+			clock_skip(10000);
+	}
+	lun_find_end(search);
+	return err;
+}
+
+static void test_find(void **state)
+{
+	static const uint8_t first[] = {NAA(1)}, second[] = {NAA(2), T10('2')};
+	struct fixture *f = fixture_new();
+	struct vscsi_lun_addr addr = {0};
+
+	(void)state;
+	f->disks[0][0].names = first;
+	f->disks[0][0].names_len = sizeof(first);
+	f->disks[0][0].serial = "one";
+	f->disks[1][2].names = second;
+	f->disks[1][2].names_len = sizeof(second);
+	/* 0:1 isn't there any more. */
+	assert_int_equal(find(f, "t10.VENDOR  2", &addr), 0);
+	assert_int_equal(addr.target, 1);
+	assert_int_equal(addr.lun, 2);
+	assert_int_equal(find(f, "NAA.5001020304050601", &addr), 0);
+	assert_int_equal(addr.target, 0);
+	assert_int_equal(find(f, "serial.one", &addr), 0);
+	assert_int_equal(find(f, "naa.5001020304050603", &addr), -ENODEV);
+	assert_non_null(strstr(error_last(), "no LUN of the device has the identity"));
+	/* One that can't say what it is. */
+	f->disks[0][0].refuses = SCSI_INQUIRY;
+	assert_int_equal(find(f, "naa.5001020304050602", &addr), 0);
+	assert_int_equal(addr.target, 1);
+	f->disks[0][0].refuses = 0;
+	/* Two of them. */
+	f->disks[0][0].names = second;
+	f->disks[0][0].names_len = sizeof(second);
+	assert_int_equal(find(f, "naa.5001020304050602", &addr), -ENOTUNIQ);
+	assert_non_null(strstr(error_last(), "LUN 0:0 and LUN 1:2 have the same identity"));
+	f->disks[1][2].silent = true;
+	assert_int_equal(find(f, "naa.5001020304050602", &addr), -ETIMEDOUT);
+	fixture_free(f);
+}
+
 int identity_tests(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_table),         cmocka_unit_test(test_every_character_counts),
 		cmocka_unit_test(test_long_serials),  cmocka_unit_test(test_read_again),
-		cmocka_unit_test(test_hostile_pages),
+		cmocka_unit_test(test_hostile_pages), cmocka_unit_test(test_texts),
+		cmocka_unit_test(test_long_text),     cmocka_unit_test(test_find),
 	};
 
 	return cmocka_run_group_tests_name("lun/identity", tests, NULL, NULL);

@@ -62,7 +62,7 @@ static void test_order(void **state)
 	assert_int_equal(lun->io.max_blocks, 1024);
 	assert_int_equal(lun->io.fast_blocks[0], 1024);
 	assert_true(lun->io.unmap && lun->io.unmap_zeroes);
-	assert_false(lun->io.wide || lun->io.read_only || lun->io.fua);
+	assert_false(lun->io.wide || lun->io.write_error || lun->io.fua);
 	assert_int_equal(lun_close(lun), 0);
 	fixture_free(f);
 }
@@ -127,7 +127,7 @@ static void test_types(void **state)
 	assert_int_equal(fixture_open(f, 0, 0, &lun), 0);
 	assert_int_equal(fixture_count(f, 0, 0, SCSI_MODE_SENSE_6, 0), 0);
 	assert_true(lun->info.flags & VSCSI_LUN_READ_ONLY);
-	assert_true(lun->io.read_only);
+	assert_int_equal(lun->io.write_error, -EROFS);
 	assert_int_equal(lun->io.fast_blocks[1], 0);
 	assert_int_equal(lun_close(lun), 0);
 	f->m->type = VSCSI_TYPE_ZBC;

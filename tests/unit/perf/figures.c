@@ -49,6 +49,24 @@ static void test_large_values_are_in_the_last_bucket(void **state)
 	assert_int_equal(hist_index((1ull << HIST_TOP) - 1), HIST_BUCKETS - 1);
 }
 
+static void test_levels_of_latency(void **state)
+{
+	static const uint64_t ends[] = {2, 4, 10, 20, 50, 100, 250, 500, 750, 1000};
+	uint64_t unit;
+	unsigned i, level = 0;
+
+	(void)state;
+	for (unit = 1; unit <= 1000000; unit *= 1000) {
+		for (i = 0; i < 10; i++, level++) {
+			assert_int_equal(latency_level(ends[i] * unit - 1), level);
+			assert_int_equal(latency_level(ends[i] * unit), level + 1);
+		}
+	}
+	assert_int_equal(latency_level(1999999999), 30);
+	assert_int_equal(latency_level(2000000000), 31);
+	assert_int_equal(latency_level(UINT64_MAX), 31);
+}
+
 static void test_percentiles_of_1_to_100(void **state)
 {
 	struct hist *hist = zeroed(sizeof(*hist));
@@ -149,6 +167,7 @@ int figures_tests(void)
 		cmocka_unit_test(test_buckets_contain_their_value),
 		cmocka_unit_test(test_small_values_are_exact),
 		cmocka_unit_test(test_large_values_are_in_the_last_bucket),
+		cmocka_unit_test(test_levels_of_latency),
 		cmocka_unit_test(test_percentiles_of_1_to_100),
 		cmocka_unit_test(test_merge_histograms),
 		cmocka_unit_test(test_mean_and_deviation),

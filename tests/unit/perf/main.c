@@ -13,7 +13,9 @@ int main(void)
 	failed += fit_tests();
 	failed += jobfile_tests();
 	failed += options_tests();
+	failed += pace_tests();
 	failed += pattern_tests();
+	failed += skew_tests();
 	failed += verify_tests();
 	failed += workload_tests();
 	return failed != 0;

@@ -17,7 +17,9 @@ int fit_tests(void);
 int figures_tests(void);
 int jobfile_tests(void);
 int options_tests(void);
+int pace_tests(void);
 int pattern_tests(void);
+int skew_tests(void);
 int verify_tests(void);
 int workload_tests(void);
 

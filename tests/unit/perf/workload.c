@@ -83,6 +83,39 @@ static void test_flush_after_every_third_write(void **state)
 	assert_int_equal(job.issued, 24);
 }
 
+/* Sizes of a mix: the region is covered once, and the last request is cut. */
+static void test_mix_of_sizes(void **state)
+{
+	unsigned lengths[17] = {0};
+	uint64_t next = 0;
+	struct io io;
+
+	(void)state;
+	options.bs = 4096;
+	job.pieces = job.amount = 1000 * PLACES + 1;
+	assert_int_equal(split_parse("64k/25:4k/50:8k/", &job.split), 0);
+	assert_int_equal(split_smallest(&job.split), 4096);
+	assert_int_equal(split_largest(&job.split), 65536);
+	workload_init(&job);
+	while (workload_next(&job, &io)) {
+		assert_int_equal(io.piece, next);
+		next += io.length;
+		lengths[io.length < 17 ? io.length : 0]++;
+	}
+	assert_int_equal(next, job.pieces);
+	assert_int_equal(lengths[0], 0);
+	assert_in_range(lengths[1], 6100, 6700);
+	assert_in_range(lengths[2], 2950, 3450);
+	assert_in_range(lengths[16], 2950, 3450);
+	/* number_ios counts requests. */
+	options.number_ios = 3;
+	job.issued = job.requests = 0;
+	workload_init(&job);
+	assert_int_equal(workload_next(&job, &io) + workload_next(&job, &io), 2);
+	assert_int_equal(workload_next(&job, &io), 1);
+	assert_int_equal(workload_next(&job, &io), 0);
+}
+
 static void test_write_waits_for_the_previous_one(void **state)
 {
 	struct io first = {.dir = DIR_WRITE, .piece = 7}, second = first;
@@ -159,6 +192,7 @@ int workload_tests(void)
 		cmocka_unit_test_setup(test_number_ios_and_time_based, begin),
 		cmocka_unit_test_setup(test_mix, begin),
 		cmocka_unit_test_setup(test_flush_after_every_third_write, begin),
+		cmocka_unit_test_setup(test_mix_of_sizes, begin),
 		cmocka_unit_test_setup(test_write_waits_for_the_previous_one, begin),
 		cmocka_unit_test_setup(test_readback_covers_written_blocks, begin),
 		cmocka_unit_test_setup(test_verify_only_covers_written_blocks, begin),

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -252,6 +253,41 @@ static void test_spinning_asks_nothing(void **state)
 	}
 }
 
+/* The driver whose device runs only when a thread offers the CPU. */
+static struct driver *starved;
+
+int __real_sched_yield(void);
+int __wrap_sched_yield(void);
+
+int __wrap_sched_yield(void)
+{
+	struct chain chain;
+
+	if (starved && model_take(starved->m, 2 + driver_queue_info(starved->queue).index, &chain))
+		model_serve_chain(starved->m, &chain);
+	return __real_sched_yield();
+}
+
+/* While it spins, vscsi_wait() leaves the CPU to a device that needs it. */
+static void test_spinning_yields(void **state)
+{
+	struct vscsi_queue_opts opts = {.size = sizeof(opts), .spin_us = 60000000};
+	struct driver d;
+
+	(void)state;
+	driver_start(&d, "");
+	assert_int_equal(vscsi_queue_close(d.queue), 0);
+	assert_int_equal(vscsi_queue_open(d.dev, &opts, &d.queue), 0);
+	driver_hold(&d);
+	assert_int_equal(vscsi_read(d.queue, d.lun, d.buf, 0, 1, 0, 7), 0);
+	assert_int_equal(vscsi_submit(d.queue), 0);
+	starved = &d;
+	assert_int_equal(vscsi_wait(d.queue, 10000), 1);
+	starved = NULL;
+	expect_one(d.queue, 7);
+	driver_close(&d);
+}
+
 #define WAITERS 4
 #define EACH    3000u
 
@@ -446,6 +482,7 @@ int wakeup_tests(void)
 		cmocka_unit_test(test_a_wait_leaves_other_requests),
 		cmocka_unit_test(test_lost_device_wakes_all),
 		cmocka_unit_test(test_spinning_asks_nothing),
+		cmocka_unit_test(test_spinning_yields),
 		cmocka_unit_test(test_waiters_with_a_handle_each),
 		cmocka_unit_test(test_waiters_on_one_handle),
 	};

@@ -44,6 +44,7 @@ int main(void)
 	failures += run_identity_tests();
 	failures += run_capacity_tests();
 	failures += run_report_luns_tests();
+	failures += run_reserve_tests();
 	failures += run_mode_tests();
 	failures += run_sense_tests();
 	failures += run_response_tests();

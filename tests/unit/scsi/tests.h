@@ -43,6 +43,7 @@ int run_identity_tests(void);
 int run_inquiry_tests(void);
 int run_lun_addr_tests(void);
 int run_mode_tests(void);
+int run_reserve_tests(void);
 int run_report_luns_tests(void);
 int run_response_tests(void);
 int run_sense_tests(void);

@@ -50,8 +50,8 @@ static void unsupported_service_actions(void **state)
 
 static void known_service_actions(void **state)
 {
-	/* REPORT REFERRALS, REPORT SUPPORTED TASK MANAGEMENT FUNCTIONS and TARGET PORT GROUPS */
-	static const uint8_t cdbs[][16] = {{0x9e, 0x13}, {0xa3, 0x0d}, {0xa3, 0x0a}};
+	/* REPORT REFERRALS, REPORT SUPPORTED TASK MANAGEMENT FUNCTIONS, REGISTER AND MOVE */
+	static const uint8_t cdbs[][16] = {{0x9e, 0x13}, {0xa3, 0x0d}, {0x5f, 0x07}};
 	struct lun_table luns = {0};
 	struct scsi_task t;
 	struct lun *lun;

@@ -11,7 +11,7 @@ int __real_fdatasync(int fd);
 int __wrap_fdatasync(int fd);
 
 static int next_error; /* of the next fdatasync(); 0: it succeeds */
-static unsigned flushes;
+unsigned flushes;
 
 /* As the kernel does: an error is reported once. */
 int __wrap_fdatasync(int fd)

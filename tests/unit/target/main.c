@@ -38,16 +38,23 @@ struct lun *get_lun(struct lun_table *luns, const char *text)
 	assert_int_equal(add_lun(luns, text), 0);
 	assert_int_equal(parse_lun_address(text, &target, &number, &rest), 0);
 	lun = lun_find(luns, target, number);
-	assert_int_equal(lun_take_attention(lun), UA_POWER_ON);
+	assert_int_equal(lun_take_attention(lun, 0), UA_POWER_ON);
 	return lun;
 }
 
-/* Both lists are the same buffer: a command uses one of them. */
 struct scsi_task command(struct lun *lun, const uint8_t *cdb, void *data, size_t len)
 {
-	struct iovec iov = {.iov_base = data, .iov_len = len};
-	struct scsi_task t = {.to = TO_LUN, .lun = lun, .cdb = cdb, .max_sectors = 65535};
+	return nexus_command(lun, 0, cdb, data, len);
+}
 
+/* Both lists are the same buffer: a command uses one of them. */
+struct scsi_task nexus_command(struct lun *lun, unsigned nexus, const uint8_t *cdb, void *data,
+			       size_t len)
+{
+	struct iovec iov = {.iov_base = data, .iov_len = len};
+	struct scsi_task t = {.to = TO_LUN, .lun = lun, .nexus = nexus, .cdb = cdb};
+
+	t.max_sectors = 65535;
 	t.out = (struct sgl){.iov = &iov, .count = 1, .len = len};
 	t.in = t.out;
 	scsi_run(&t);
@@ -85,12 +92,15 @@ int main(void)
 		perror(folder);
 		return 1;
 	}
+	failed += clients_tests();
 	failed += commands_tests();
 	failed += control_tests();
 	failed += flush_tests();
 	failed += lba_status_tests();
 	failed += lun_tests();
+	failed += mode_tests();
 	failed += notify_tests();
+	failed += reserve_tests();
 	failed += sleep_tests();
 	failed += sockets_tests();
 	if (fchdir(back) || nftw(folder, remove_entry, 8, FTW_DEPTH | FTW_PHYS))

@@ -178,7 +178,7 @@ static void start(uint16_t num, bool tables)
 	t.random = num;
 	t.device.options = (struct options){.queues = 1, .max_sectors = 65535};
 	assert_int_equal(loop_open(&t.device.loop), 0);
-	session_init(s, &t.device);
+	session_init(s, &t.device, 0);
 	lun = get_lun(&t.device.luns, "0:0,null=1M");
 	lun->store->ops->close(lun->store);
 	lun->store = &store;
@@ -189,7 +189,7 @@ static void start(uint16_t num, bool tables)
 	memcpy(t.shared->header, header, sizeof(header));
 	/* The session is open, but this end of the socket only keeps it so. */
 	assert_int_equal(session_open(s, eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)), 0);
-	lun_take_attention(lun);
+	lun_take_attention(lun, 0);
 	assert_int_equal(memory_add(&s->memory, 0, 0, sizeof(*t.shared), 0, t.memory), 0);
 	t.ring = &s->rings[RING_REQUEST];
 	t.ring->ops = &ring_packed_ops;

@@ -32,7 +32,7 @@ static void nothing(struct watch *w)
 static int open_at(struct listener *l, const char *path)
 {
 	l->watch = (struct watch){-1, nothing, NULL};
-	return listener_open(l, &loop, path);
+	return listener_open(l, &loop, path, NULL);
 }
 
 int __wrap_listen(int fd, int backlog)

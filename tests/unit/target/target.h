@@ -21,6 +21,8 @@
 
 #define BLOCK 512
 
+extern unsigned flushes; /* calls of fdatasync() */
+
 /* Creates or replaces a file of zeros. */
 void make_file(const char *path, uint64_t bytes);
 
@@ -40,15 +42,22 @@ struct lun *get_lun(struct lun_table *luns, const char *text);
  */
 struct scsi_task command(struct lun *lun, const uint8_t *cdb, void *data, size_t len);
 
+/* nexus_command - the same from another initiator than 0. */
+struct scsi_task nexus_command(struct lun *lun, unsigned nexus, const uint8_t *cdb, void *data,
+			       size_t len);
+
 /* Checks the sense data; @asc is ASC and ASCQ, key 0 is GOOD status. */
 void expect_sense(const struct scsi_task *t, uint8_t key, uint16_t asc);
 
+int clients_tests(void);
 int commands_tests(void);
 int control_tests(void);
 int flush_tests(void);
 int lba_status_tests(void);
 int lun_tests(void);
+int mode_tests(void);
 int notify_tests(void);
+int reserve_tests(void);
 int sleep_tests(void);
 int sockets_tests(void);
 

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Finding a LUN by one of its names: all that a scan found are asked, as there may be two. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lun/find.h"
+#include "lun/probe.h"
+#include "util/error.h"
+
+/**
+ * struct lun_find - A search
+ * @table: table of the device
+ * @id: the name
+ * @left, @count: LUNs to ask
+ * @probe: of the one that is being asked; NULL: none is
+ * @found: LUNs that have the name, @matches of them
+ */
+struct lun_find {
+	struct lun_table *table;
+	const char *id;
+	const struct vscsi_lun_addr *left;
+	unsigned count;
+	struct lun_probe *probe;
+	struct vscsi_lun_addr found;
+	unsigned matches;
+};
+
+int lun_find_begin(struct lun_table *table, const char *id, const struct vscsi_lun_addr *addrs,
+		   unsigned count, struct lun_find **out)
+{
+	struct lun_find *find = calloc(1, sizeof(*find));
+
+	if (!find)
+		return error_set(-ENOMEM, "out of memory");
+	find->table = table;
+	find->id = id;
+	find->left = addrs;
+	find->count = count;
+	*out = find;
+	return 0;
+}
+
+void lun_find_end(struct lun_find *find)
+{
+	lun_probe_destroy(find->probe);
+	free(find);
+}
+
+/* The LUN that was asked is done with. Return: 0, or the error that the search fails with. */
+static int take(struct lun_find *find, int err)
+{
+	const struct vscsi_lun_addr *addr = find->left++;
+	bool same = !err && scsi_identity_has(&find->probe->facts.identity, find->id);
+
+	find->count--;
+	lun_probe_destroy(find->probe);
+	find->probe = NULL;
+	/* A LUN that can't say what it is is not the one. */
+	if (!same)
+		return query_has_no_answer(err) ? err : 0;
+	if (find->matches++)
+		return error_set(-ENOTUNIQ,
+				 "LUN %u:%u and LUN %u:%u have the same identity \"%s\"; open one "
+				 "of them by its address",
+				 find->found.target, find->found.lun, addr->target, addr->lun,
+				 find->id);
+	find->found = *addr;
+	return 0;
+}
+
+int lun_find_step(struct lun_find *find, struct vscsi_lun_addr *out)
+{
+	bool unsent = false;
+	int err = 0;
+
+	while (!err && find->count) {
+		if (!find->probe) {
+			err = lun_probe_create(find->table, find->left->target, find->left->lun,
+					       &find->probe);
+			if (err)
+				return err;
+			lun_probe_begin(find->probe, true, 0);
+		}
+		err = lun_probe_step(find->probe, &unsent);
+		if (unsent)
+			query_submit(find->table->queue);
+		if (err != -EINPROGRESS)
+			err = take(find, err);
+	}
+	if (err)
+		return err;
+	if (!find->matches)
+		return error_set(-ENODEV, "no LUN of the device has the identity \"%s\"", find->id);
+	*out = find->found;
+	return 0;
+}
