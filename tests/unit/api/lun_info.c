@@ -243,6 +243,33 @@ static void test_what_pages_say(void **state)
 	}
 }
 
+/* Zeros by deallocation need WRITE SAME with that bit, and blocks that read as zeros then. */
+static void test_fast_zeroes(void **state)
+{
+	static const struct {
+		uint8_t bits; /* LBPU 80h, LBPWS 40h, LBPRZ 04h */
+		uint32_t flags;
+	} table[] = {
+		{0xc4, VSCSI_LUN_ZERO_UNMAP | VSCSI_LUN_FAST_ZEROES},
+		{0x84, VSCSI_LUN_ZERO_UNMAP},
+		{0xc0, 0},
+	};
+	struct driver d;
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_LEN(table); i++) {
+		const uint8_t page[] = {0, 0xb2, 0, 4, 0, table[i].bits, 2, 0};
+		const struct said said = {.cdb = PAGE(0xb2), .data = page, .len = sizeof(page)};
+		const uint32_t asked = VSCSI_LUN_ZERO_UNMAP | VSCSI_LUN_FAST_ZEROES;
+
+		driver_init(&d);
+		assert_int_equal(open_saying(&d, &said, 1), 0);
+		assert_int_equal(info_of(&d).flags & asked, table[i].flags);
+		driver_close(&d);
+	}
+}
+
 /* Pages that are not listed are not asked for; a list that is none lists nothing. */
 static void test_no_pages(void **state)
 {
@@ -317,10 +344,15 @@ static void test_silence(void **state)
 int lun_info_tests(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_no_medium), cmocka_unit_test(test_a_medium_that_goes),
-		cmocka_unit_test(test_old_disks), cmocka_unit_test(test_capacities_that_cannot_be),
-		cmocka_unit_test(test_types),     cmocka_unit_test(test_what_pages_say),
-		cmocka_unit_test(test_no_pages),  cmocka_unit_test(test_no_identity),
+		cmocka_unit_test(test_no_medium),
+		cmocka_unit_test(test_a_medium_that_goes),
+		cmocka_unit_test(test_old_disks),
+		cmocka_unit_test(test_capacities_that_cannot_be),
+		cmocka_unit_test(test_types),
+		cmocka_unit_test(test_what_pages_say),
+		cmocka_unit_test(test_fast_zeroes),
+		cmocka_unit_test(test_no_pages),
+		cmocka_unit_test(test_no_identity),
 		cmocka_unit_test(test_silence),
 	};
 
