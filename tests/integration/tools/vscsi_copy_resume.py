@@ -74,7 +74,8 @@ class Resume(ToolTest):
         self.kill()
         _, err = copy.communicate(timeout=LIMIT)
         self.assertEqual(copy.returncode, 1)
-        self.assertIn("writing 0:0 of", err)
+        # Of a write or, if none was in flight, of the device.
+        self.assertIn("Transport endpoint is not connected", err)
         point = self.resume_point(err)
         self.assertEqual(self.read("disk.img")[:point], self.data[:point])
         self.serve()
