@@ -48,7 +48,8 @@ class Resume(ToolTest):
         """All that was read is kept; what the failed copy left after that is overwritten."""
         out, address = self.path("out.img"), self.address + "?recovery=off"
         copy = self.start(address, "0:0", out)
-        self.assertRegex(copy.stderr.readline(), r"[0-9.]+MiB of 4.0MiB \(\d+%\) copied, .+/s, 0:0")
+        self.assertRegex(copy.stderr.readline(),
+                         r"^[0-9.]+[KM]iB of 4.0MiB \(\d+%\) copied, .+/s, \d+:\d\d left$")
         self.kill()
         _, err = copy.communicate(timeout=LIMIT)
         self.assertEqual(copy.returncode, 1)
