@@ -159,10 +159,14 @@ int vscsi_lun_open(struct vscsi_dev *dev, unsigned target, unsigned lun,
  * Close it and call this again: it finds the LUN at its new address. If the same LUN returns to the
  * old address, the handle works again (VSCSI_EVENT_PLUGGED).
  *
- * Any thread. Waits as vscsi_dev_scan(), for up to 5 commands for each LUN and as vscsi_lun_open();
- * the first command that takes longer than vscsi_dev_opts.timeout_ms ends the call.
+ * With VSCSI_LUN_NO_PROBE nothing is sent to the LUN before its identity has been asked for once
+ * more, by the next polls.
  *
- * Return: 0; -ENODEV (no LUN has the identity); -ENOTUNIQ (two LUNs have it; vscsi_last_error()
+ * Any thread. Waits as vscsi_dev_scan(), for 5 commands for each LUN (20, if each answer is a UNIT
+ * ATTENTION) and as vscsi_lun_open(); the first command that takes longer than
+ * vscsi_dev_opts.timeout_ms ends the call. The search three times, if the device is lost meanwhile.
+ *
+ * Return: 0; -EINVAL (@id is empty); -ENODEV (no LUN has the identity); -ENOTUNIQ (two LUNs have it; vscsi_last_error()
  * names both); -ENOENT (@id is NULL and the address has no id=); or as vscsi_dev_scan() and
  * vscsi_lun_open().
  */
@@ -179,7 +183,7 @@ int vscsi_lun_open_by_id(struct vscsi_dev *dev, const char *id, const struct vsc
  * The unit serial number is first, as "serial.TEXT", if it has one; then, in the LUN's order, its
  * designators (VPD page 83h): "naa.", "eui." and "vendor." with digits or text, "t10.", "uuid.",
  * and SCSI name strings as they are. They are those of when it was opened; with VSCSI_LUN_NO_PROBE
- * there are none.
+ * there are none, unless it was opened by one.
  *
  * Any thread. Sends nothing, never waits. Sets no error text.
  *

@@ -21,6 +21,7 @@
  * the loss end with -ECONNRESET, as they may have been executed. vscsi_pr_register() ends that
  * state, also with a new key of 0. The library never registers again by itself: another initiator
  * may have taken the registration away on purpose, with vscsi_pr_preempt().
+ * With more than 255 registrations a key that is not among the first 255 counts as registered.
  * Only the key is compared, as the nexus of a device that reconnected may be another one. If the
  * target still has the key for the old nexus only, as with VSCSI_PR_PERSIST, the target itself
  * refuses the writes that the reservation forbids.

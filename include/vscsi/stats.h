@@ -5,7 +5,8 @@
  * What happens to the device as a whole is always counted.
  *
  * A counter is updated when the request is returned by vscsi_poll(). Those of the calls of sync.h
- * are among them: they use the device's first request queue. Counters never go back; a logical unit
+ * are among them: they use the device's first request queue. Counters never go back, except
+ * that those of a request queue are without those of logical units that were closed; a logical unit
  * that is opened again begins at zero. Reading them disturbs nothing: each number is read by
  * itself, so that two of them may be a few requests apart.
  */
@@ -65,7 +66,7 @@ struct vscsi_stats {
  * struct vscsi_dev_stats - What became of a device
  * @size: sizeof(struct vscsi_dev_stats), set by the caller
  * @reserved: 0
- * @losses: times that it was lost, resets by vscsi_dev_reset() included
+ * @losses: times that it was lost or failed, resets by vscsi_dev_reset() included
  * @reconnects: times that it reconnected
  * @away_ms: milliseconds that it was lost, all together, until now if it is
  * @reason: why it was lost last; empty if it never was
@@ -121,7 +122,8 @@ int vscsi_queue_get_stats(struct vscsi_queue *queue, struct vscsi_stats *stats);
  *
  * Any thread. Never waits; O(request queues of the device).
  *
- * Return: number of buckets that there are; -EINVAL, -EOPNOTSUPP, -ECHILD.
+ * Return: number of buckets that there are; -EINVAL (@kind, or @max elements of NULL), -EOPNOTSUPP,
+ * -ECHILD.
  */
 int vscsi_lun_get_latency(struct vscsi_lun *lun, uint32_t kind, uint64_t *counts, unsigned max);
 

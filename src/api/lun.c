@@ -16,6 +16,9 @@
 
 #define DEFAULT_RETRIES 5u
 
+/* Searches for a LUN if the device is lost meanwhile. */
+#define FIND_TRIES 3u
+
 static uint16_t choose_retries(uint32_t retries)
 {
 	if (retries == VSCSI_NO_RETRIES)
@@ -81,7 +84,8 @@ EXPORT int vscsi_lun_open(struct vscsi_dev *dev, unsigned target, unsigned numbe
 }
 
 /* Scans, and asks each LUN for its names. */
-static int find(struct vscsi_dev *dev, const char *id, struct vscsi_lun_addr *addr)
+static int find_once(struct vscsi_dev *dev, const char *id, struct vscsi_lun_addr *addr,
+		     struct scsi_identity *identity)
 {
 	struct vscsi_lun_addr *found = NULL;
 	struct lun_find *search;
@@ -93,7 +97,7 @@ static int find(struct vscsi_dev *dev, const char *id, struct vscsi_lun_addr *ad
 		return ret;
 	ret = lun_find_begin(&dev->luns, id, found, (unsigned)ret, &search);
 	if (!ret) {
-		while ((ret = lun_find_step(search, addr)) == -EINPROGRESS)
+		while ((ret = lun_find_step(search, addr, identity)) == -EINPROGRESS)
 			device_wait(dev, &spins);
 		lun_find_end(search);
 	}
@@ -101,9 +105,41 @@ static int find(struct vscsi_dev *dev, const char *id, struct vscsi_lun_addr *ad
 	return ret;
 }
 
+/* Answers from before and after a loss may be of different disks. */
+static int find(struct vscsi_dev *dev, const char *id, struct vscsi_lun_addr *addr,
+		struct scsi_identity *identity)
+{
+	unsigned tries;
+	uint32_t losses;
+	int err;
+
+	for (tries = 0; tries < FIND_TRIES; tries++) {
+		losses = atomic_load(&dev->luns.losses);
+		err = find_once(dev, id, addr, identity);
+		if (losses == atomic_load(&dev->luns.losses))
+			return err;
+	}
+	return err == -ENOTCONN ? err
+				: error_set(-ENOTCONN, "the device was lost each time that the LUN "
+						       "was searched for; try again");
+}
+
+/* Takes the device's lock, as a thread that has it may be revalidating the LUN. */
+static int close_lun(struct vscsi_lun *lun)
+{
+	struct vscsi_dev *dev = lun->dev;
+	int err;
+
+	pthread_mutex_lock(&dev->lock);
+	err = lun_close(lun);
+	pthread_mutex_unlock(&dev->lock);
+	return err;
+}
+
 EXPORT int vscsi_lun_open_by_id(struct vscsi_dev *dev, const char *id,
 				const struct vscsi_lun_opts *opts, struct vscsi_lun **out)
 {
+	struct scsi_identity identity;
 	struct vscsi_lun_addr addr;
 	struct lun_open_opts how;
 	struct vscsi_lun *lun;
@@ -115,18 +151,22 @@ EXPORT int vscsi_lun_open_by_id(struct vscsi_dev *dev, const char *id,
 		err = take_options(opts, &how);
 	if (err)
 		return err;
+	if (id && !*id)
+		return error_set(-EINVAL, "the identity is empty");
 	if (!id)
 		id = dev->lun_id;
 	if (!*id)
 		return error_set(-ENOENT, "the device's address has no id=");
-	err = find(dev, id, &addr);
+	err = find(dev, id, &addr, &identity);
 	if (!err)
 		err = open_lun(dev, addr.target, addr.lun, &how, &lun);
 	if (err)
 		return err;
 	/* What was there when it was asked may not be there any more. */
-	if (!how.raw && !scsi_identity_has(&lun->identity, id)) {
-		lun_close(lun);
+	if (how.raw) {
+		lun_set_identity(lun, &identity);
+	} else if (!scsi_identity_has(&lun->identity, id)) {
+		close_lun(lun);
 		return error_set(-ENODEV, "LUN %u:%u was exchanged while it was opened; try again",
 				 addr.target, addr.lun);
 	}
@@ -148,22 +188,14 @@ EXPORT int vscsi_lun_get_id(struct vscsi_lun *lun, unsigned index, char *out, si
 
 EXPORT int vscsi_lun_close(struct vscsi_lun *lun)
 {
-	struct vscsi_dev *dev;
-	int err;
-
 	error_enter(__func__);
 	if (!lun)
 		return 0;
-	dev = lun->dev;
-	if (dev->queues.forked) {
+	if (lun->dev->queues.forked) {
 		lun_abandon(lun);
 		return 0;
 	}
-	/* Another thread may be verifying this LUN over the other connection, under this lock. */
-	pthread_mutex_lock(&dev->lock);
-	err = lun_close(lun);
-	pthread_mutex_unlock(&dev->lock);
-	return err;
+	return close_lun(lun);
 }
 
 EXPORT int vscsi_lun_get_info(struct vscsi_lun *lun, struct vscsi_lun_info *info)

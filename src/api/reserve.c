@@ -154,7 +154,7 @@ EXPORT int vscsi_pr_read_keys(struct vscsi_lun *lun, uint32_t *generation, uint6
 	if (ret < 0)
 		return ret;
 	ret = scsi_pr_parse_keys(header, (size_t)ret, &number, &count);
-	if (ret < 0)
+	if (ret < 0 || count < least((unsigned)ret, room))
 		return too_short(lun);
 	for (i = 0; i < count; i++)
 		keys[i] = get_be64((const uint8_t *)&keys[i]);

@@ -41,8 +41,11 @@ static int tell_latency(uint64_t *counts, unsigned max, const uint64_t *latency)
 	return VSCSI_LATENCY_BUCKETS;
 }
 
-static int check_kind(const struct vscsi_dev *dev, uint32_t kind)
+static int check_latency(const struct vscsi_dev *dev, uint32_t kind, const uint64_t *counts,
+			 unsigned max)
 {
+	if (max && !counts)
+		return error_set(-EINVAL, "%u elements of NULL", max);
 	if (kind > VSCSI_LATENCY_WRITE)
 		return error_set(-EINVAL, "kind %u: use VSCSI_LATENCY_READ or VSCSI_LATENCY_WRITE",
 				 kind);
@@ -82,7 +85,7 @@ EXPORT int vscsi_lun_get_latency(struct vscsi_lun *lun, uint32_t kind, uint64_t 
 	int err;
 
 	error_enter(__func__);
-	err = check_kind(lun->dev, kind);
+	err = check_latency(lun->dev, kind, counts, max);
 	if (err)
 		return err;
 	lun_sum_stats(lun, &sum);
@@ -96,7 +99,7 @@ EXPORT int vscsi_queue_get_latency(struct vscsi_queue *queue, uint32_t kind, uin
 	int err;
 
 	error_enter(__func__);
-	err = check_kind(device_of(queue), kind);
+	err = check_latency(device_of(queue), kind, counts, max);
 	if (err)
 		return err;
 	lun_table_sum_stats(&device_of(queue)->luns, queue->ioq, &sum);

@@ -37,6 +37,10 @@ void device_fail(struct vscsi_dev *dev, const char *why)
 	snprintf(dev->failure, sizeof(dev->failure), "%s", why);
 	log_error("the device is lost: %s", why);
 	PROBE1(failed, why);
+	if (device_state(dev) == DEV_RECONNECTING)
+		dev->reconnect.away_ms += reconnect_away_ms(dev);
+	else
+		dev->reconnect.losses += was_running;
 	virtio_disconnect(&dev->virtio);
 	/* Until it can't access buffers any more. */
 	queue_set_lose(&dev->queues, INFLIGHT_REPORT, true);

@@ -14,7 +14,7 @@
  * @id: the name
  * @left, @count: LUNs to ask
  * @probe: of the one that is being asked; NULL: none is
- * @found: LUNs that have the name, @matches of them
+ * @found: LUNs that have the name, @matches of them; @identity: of the first one
  */
 struct lun_find {
 	struct lun_table *table;
@@ -23,6 +23,7 @@ struct lun_find {
 	unsigned count;
 	struct lun_probe *probe;
 	struct vscsi_lun_addr found;
+	struct scsi_identity identity;
 	unsigned matches;
 };
 
@@ -52,24 +53,28 @@ static int take(struct lun_find *find, int err)
 {
 	const struct vscsi_lun_addr *addr = find->left++;
 	bool same = !err && scsi_identity_has(&find->probe->facts.identity, find->id);
+	bool first = same && !find->matches++;
 
 	find->count--;
+	if (first) {
+		find->found = *addr;
+		find->identity = find->probe->facts.identity;
+	}
 	lun_probe_destroy(find->probe);
 	find->probe = NULL;
 	/* A LUN that can't say what it is is not the one. */
 	if (!same)
 		return query_has_no_answer(err) ? err : 0;
-	if (find->matches++)
+	if (!first)
 		return error_set(-ENOTUNIQ,
 				 "LUN %u:%u and LUN %u:%u have the same identity \"%s\"; open one "
 				 "of them by its address",
 				 find->found.target, find->found.lun, addr->target, addr->lun,
 				 find->id);
-	find->found = *addr;
 	return 0;
 }
 
-int lun_find_step(struct lun_find *find, struct vscsi_lun_addr *out)
+int lun_find_step(struct lun_find *find, struct vscsi_lun_addr *out, struct scsi_identity *identity)
 {
 	bool unsent = false;
 	int err = 0;
@@ -93,5 +98,6 @@ int lun_find_step(struct lun_find *find, struct vscsi_lun_addr *out)
 	if (!find->matches)
 		return error_set(-ENODEV, "no LUN of the device has the identity \"%s\"", find->id);
 	*out = find->found;
+	*identity = find->identity;
 	return 0;
 }

@@ -7,6 +7,8 @@
 
 #include <vscsi/device.h>
 
+#include "scsi/identity.h"
+
 struct lun_find;
 struct lun_table;
 
@@ -24,12 +26,13 @@ int lun_find_begin(struct lun_table *table, const char *id, const struct vscsi_l
 
 /**
  * lun_find_step - Advance a search
- * @out: receives the LUN that has the name
+ * @out: receives the LUN that has the name; @identity: what it says of itself
  *
  * Return: 0; -EINPROGRESS; or a negative errno with the text set: -ENODEV if no LUN has the name,
  * -ENOTUNIQ if two have it.
  */
-int lun_find_step(struct lun_find *find, struct vscsi_lun_addr *out);
+int lun_find_step(struct lun_find *find, struct vscsi_lun_addr *out,
+		  struct scsi_identity *identity);
 
 /* Ends a search at any time. */
 void lun_find_end(struct lun_find *find);

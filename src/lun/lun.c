@@ -237,6 +237,15 @@ int lun_close(struct vscsi_lun *lun)
 	return 0;
 }
 
+void lun_set_identity(struct vscsi_lun *lun, const struct scsi_identity *identity)
+{
+	pthread_mutex_lock(&lun->table->lock);
+	lun->identity = *identity;
+	lun_table_doubt(lun);
+	lun_table_count(lun->table);
+	pthread_mutex_unlock(&lun->table->lock);
+}
+
 void lun_set_registration(struct vscsi_lun *lun, uint64_t key, uint32_t losses)
 {
 	struct lun_table *table = lun->table;
@@ -250,11 +259,11 @@ void lun_set_registration(struct vscsi_lun *lun, uint64_t key, uint32_t losses)
 		if (!lun_has_address(other, lun->io.target, lun->io.number))
 			continue;
 		other->registration = (struct lun_registration){.key = other == lun ? key : 0};
-		lun_facts_limit_writes(other);
-		io_lun_set_limits(&other->io);
 		/* A probe that began before may have asked for another key, or too early. */
 		if (unsure && io_lun_state(&other->io) != LUN_GONE)
 			lun_table_doubt(other);
+		lun_facts_limit_writes(other);
+		io_lun_set_limits(&other->io);
 	}
 	lun_table_count(table);
 	pthread_mutex_unlock(&table->lock);
@@ -269,9 +278,7 @@ void lun_abandon(struct vscsi_lun *lun)
 {
 	lun_table_pull(&lun->table->first, lun);
 	query_trim(lun->table, lun_table_open(lun->table));
-	lun_probe_destroy(lun->probe);
-	free(lun->io.credits);
-	free(lun);
+	destroy(lun);
 }
 
 void lun_get_info(struct vscsi_lun *lun, struct vscsi_lun_info *info)

@@ -200,6 +200,12 @@ void lun_abandon(struct vscsi_lun *lun);
 void lun_get_info(struct vscsi_lun *lun, struct vscsi_lun_info *info);
 
 /**
+ * lun_set_identity - Give a LUN that was opened for raw commands alone an identity
+ * @identity: what it must be. Until revalidation has asked, nothing is sent to it
+ */
+void lun_set_identity(struct vscsi_lun *lun, const struct scsi_identity *identity);
+
+/**
  * lun_set_registration - Remember that a key was registered through a handle
  * @key: 0: none is registered any more
  * @losses: lun_table.losses before the command was sent. If the device was lost since then, all

@@ -181,8 +181,12 @@ static void conclude(struct round *round, struct vscsi_lun *lun, int err,
 {
 	enum verdict verdict = decide(lun, err, facts);
 
-	/* A handle for raw commands alone may be to an address with no LUN. */
-	if (verdict == MISSING && !lun->probed)
+	/*
+	 * A handle for raw commands alone may be to an address with no LUN; one with a registration
+	 * is to a LUN that may appear a little later than its device.
+	 */
+	if (verdict == MISSING && !lun->probed &&
+	    (!lun->registration.key || is_over(round, lun, err)))
 		verdict = SAME;
 
 	if (lun->probing)

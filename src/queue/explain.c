@@ -28,16 +28,24 @@ static const char *unanswered(const struct vscsi_completion *c, int err)
 		return "it is longer than the LUN takes since it came back, and was not sent";
 	case -ECANCELED:
 		return "it was cancelled";
+	case -EBADE:
+		return "the registration of the handle is lost, so it was not sent; see "
+		       "vscsi_pr_register()";
+	case -EROFS:
+		return "the LUN is read-only, so it was not sent";
 	default:
 		return "the device completed the request without an answer";
 	}
 }
 
-/* Whether the library determined the result, whatever the device answered: see slot_decode(). */
+/*
+ * Whether the library determined the result, whatever the device answered: see slot_decode(). A
+ * conflict that the device told has its status.
+ */
 static bool is_ours(const struct vscsi_completion *c, int err)
 {
 	return c->response == RESPONSE_UNWRITTEN || err == -ETIMEDOUT || err == -ECONNRESET ||
-	       err == -ECANCELED;
+	       err == -ECANCELED || (err == -EBADE && !c->status && !c->response);
 }
 
 /* Whether the result comes from the sense data, as in scsi_result(). */

@@ -40,8 +40,9 @@ int queue_unmap(struct vscsi_queue *queue, struct io_lun *lun, const struct vscs
 
 	if (!lun->unmap)
 		return lun->raw ? -EINVAL : -EOPNOTSUPP;
-	if (IO_LUN_LIMIT(lun, write_error))
-		return IO_LUN_LIMIT(lun, write_error);
+	err = IO_LUN_LIMIT(lun, write_error);
+	if (err)
+		return err;
 	if (!count)
 		return -EINVAL;
 	if (count > VSCSI_UNMAP_MAX_RANGES || count > lun->max_unmap_ranges)
@@ -80,8 +81,9 @@ int queue_write_zeroes(struct vscsi_queue *queue, struct io_lun *lun, uint64_t l
 		return -EINVAL;
 	if (blocks > lun->max_zeroes_blocks)
 		return -E2BIG;
-	if (IO_LUN_LIMIT(lun, write_error))
-		return IO_LUN_LIMIT(lun, write_error);
+	err = IO_LUN_LIMIT(lun, write_error);
+	if (err)
+		return err;
 	err = request_begin(queue, lun, &slot);
 	if (err)
 		return err;
@@ -111,8 +113,9 @@ int queue_compare_and_write(struct vscsi_queue *queue, struct io_lun *lun, const
 		return -EINVAL;
 	if (blocks > io_lun_max_caw(lun))
 		return io_lun_max_caw(lun) ? -E2BIG : -EOPNOTSUPP;
-	if (IO_LUN_LIMIT(lun, write_error))
-		return IO_LUN_LIMIT(lun, write_error);
+	err = IO_LUN_LIMIT(lun, write_error);
+	if (err)
+		return err;
 	err = request_begin(queue, lun, &slot);
 	if (err)
 		return err;

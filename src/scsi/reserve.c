@@ -66,11 +66,13 @@ int scsi_pr_parse_reservation(const uint8_t *data, size_t len, struct vscsi_pr_r
 	if (len < SCSI_PR_HEADER_LEN)
 		return -EPROTO;
 	out->generation = span_be32(list, 0);
+	if (!span_be32(list, 4))
+		return 0;
 	list = span_limit(list, SCSI_PR_HEADER_LEN + (size_t)span_be32(list, 4));
-	if (span_has(list, SCSI_PR_HEADER_LEN, SCSI_PR_RESERVATION_LEN - SCSI_PR_HEADER_LEN)) {
-		out->key = span_be64(list, 8);
-		out->type = span_u8(list, 21) & 0x0f;
-	}
+	if (!span_has(list, SCSI_PR_HEADER_LEN, SCSI_PR_RESERVATION_LEN - SCSI_PR_HEADER_LEN))
+		return -EPROTO;
+	out->key = span_be64(list, 8);
+	out->type = span_u8(list, 21) & 0x0f;
 	return 0;
 }
 

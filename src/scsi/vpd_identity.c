@@ -303,7 +303,8 @@ bool scsi_identity_has(const struct scsi_identity *identity, const char *id)
 
 	while (next_record(&list, &kind, &name)) {
 		put_name(text, kind, name);
-		if (is_digits(kind) ? !strcasecmp(text, id) : !strcmp(text, id))
+		if (is_digits(kind) ? !strcasecmp(text, id)
+				    : !strncmp(text, id, SCSI_WWID_SIZE - 1))
 			return true;
 	}
 	return false;

@@ -46,7 +46,6 @@ static void test_renumbered(void **state)
 static void test_refusals(void **state)
 {
 	const struct vscsi_lun_opts wrong = {.size = sizeof(wrong), .flags = 8};
-	const struct vscsi_lun_opts raw = {.size = sizeof(raw), .flags = VSCSI_LUN_NO_PROBE};
 	struct vscsi_lun *lun;
 	struct driver d;
 
@@ -57,11 +56,31 @@ static void test_refusals(void **state)
 	expect_error_text("LUN 0:0 and LUN 1:2 have the same identity");
 	assert_int_equal(vscsi_lun_open_by_id(d.dev, NULL, NULL, &lun), -ENOENT);
 	expect_error_text("no id=");
-	assert_int_equal(vscsi_lun_open_by_id(d.dev, "", NULL, &lun), -ENOENT);
+	assert_int_equal(vscsi_lun_open_by_id(d.dev, "", NULL, &lun), -EINVAL);
+	expect_error_text("identity is empty");
 	assert_int_equal(vscsi_lun_open_by_id(d.dev, "serial.SN42", &wrong, &lun), -EINVAL);
+	driver_close(&d);
+}
+
+/* A handle for raw commands alone is of that disk as well: it is asked before the first command. */
+static void test_raw_commands_reach_no_other_disk(void **state)
+{
+	const struct vscsi_lun_opts raw = {.size = sizeof(raw), .flags = VSCSI_LUN_NO_PROBE};
+	static const struct vscsi_command ready = {.size = sizeof(ready), .cdb_len = 6};
+	struct vscsi_lun *lun;
+	struct driver d;
+
+	(void)state;
+	driver_start(&d, "");
 	d.m->present[0][0] = false;
 	assert_int_equal(vscsi_lun_open_by_id(d.dev, "serial.SN42", &raw, &lun), 0);
+	assert_int_equal(vscsi_sync_command(lun, &ready, NULL), 0);
 	expect_address(lun, 1, 2);
+	assert_int_equal(vscsi_lun_open_by_id(d.dev, "serial.SN42", &raw, &lun), 0);
+	d.m->serial = "SN43";
+	assert_int_equal(vscsi_sync_command(lun, &ready, NULL), -ENODEV);
+	expect_address(lun, 1, 2);
+	d.m->serial = "SN42";
 	driver_close(&d);
 }
 
@@ -131,6 +150,7 @@ int by_id_tests(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_renumbered),
 		cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_raw_commands_reach_no_other_disk),
 		cmocka_unit_test(test_exchanged),
 		cmocka_unit_test(test_list),
 	};

@@ -94,8 +94,12 @@ static void test_refusals(void **state)
 		{.cdb = {SCSI_PERSISTENT_IN, 0, 0}, .data = few, .len = 3},
 		{.cdb = {SCSI_PERSISTENT_IN, 1, 0}, .data = few, .len = 3},
 		{.cdb = {SCSI_PERSISTENT_IN, 2, 0}, .end = MODEL_SENSE(5, 0x20)}};
+	static const uint8_t ten[16] = {[7] = 80, [15] = 1};
+	static const struct said cut = {
+		.cdb = {SCSI_PERSISTENT_IN, 0, 0}, .data = ten, .len = sizeof(ten)};
 	struct vscsi_pr_reservation now = {.size = sizeof(now)};
 	struct vscsi_pr_capabilities can = {.size = sizeof(can)};
+	uint64_t keys[3];
 	static const uint32_t types[] = {0, 2, 4, 9, 32, 33, UINT32_MAX};
 	unsigned before;
 	struct driver d;
@@ -120,6 +124,12 @@ static void test_refusals(void **state)
 	assert_int_equal(vscsi_pr_read_reservation(d.lun, &now), -EPROTO);
 	expect_error_text("too few bytes");
 	assert_int_equal(vscsi_pr_get_capabilities(d.lun, &can), -EOPNOTSUPP);
+	/* More keys are announced than come. */
+	d.m->said = &cut;
+	d.m->nsaid = 1;
+	assert_int_equal(vscsi_pr_read_keys(d.lun, NULL, NULL, 0), 10);
+	assert_int_equal(vscsi_pr_read_keys(d.lun, NULL, keys, 1), 10);
+	assert_int_equal(vscsi_pr_read_keys(d.lun, NULL, keys, 3), -EPROTO);
 	driver_close(&d);
 }
 

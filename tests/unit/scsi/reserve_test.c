@@ -103,7 +103,7 @@ static void reservation(void **state)
 		bool whole = len == sizeof(data);
 
 		copy = exact_copy(data, len);
-		assert_int_equal(scsi_pr_parse_reservation(copy, len, &now), len < 8 ? -EPROTO : 0);
+		assert_int_equal(scsi_pr_parse_reservation(copy, len, &now), whole ? 0 : -EPROTO);
 		assert_int_equal(now.generation, len < 8 ? 0 : 7);
 		assert_int_equal(now.type, whole ? VSCSI_PR_WRITE_EXCLUSIVE_REGISTRANTS : 0);
 		assert_true(now.key == (whole ? KEY : 0));
