@@ -3,12 +3,13 @@
 
 An object of the library is kept by everything that needs it: the calls that use it, what was opened
 through it, and the requests in flight. close() only drops one reference. So no order in which
-objects are closed, dropped or collected leaves a pointer to freed memory.
+objects are closed, dropped or collected leaves a pointer to freed memory. Python's collector calls
+the destructors of a cycle in any order; so what is counted is out of its reach, in _Native.open.
 """
 
 import errno
-import functools
 import os
+import threading
 import types
 
 from vscsi._abi import ffi
@@ -79,37 +80,73 @@ def record(value):
     return types.SimpleNamespace(**fields)
 
 
-def _destroy(close, _kept, pointer):
-    close(pointer)
+class _Native:
+    """An object of the library, counted by its users; closed by the last one."""
+
+    open = set()
+    # A destructor may run in any line of a thread that has it.
+    lock = threading.RLock()
+
+    def __init__(self, pointer, close, kept):
+        self.pointer, self.close, self.kept = pointer, close, kept
+        self.users = 1
+        self.open.add(self)
+
+    def reference(self):
+        """The pointer, which counts as a user for as long as it exists; None if it is closed."""
+        with self.lock:
+            if not self.users:
+                return None
+            self.users += 1
+        return ffi.gc(self.pointer, self.release)
+
+    def release(self, _pointer=None):
+        with self.lock:
+            self.users -= 1
+            if self.users:
+                return
+        self.close(self.pointer)
+        self.kept = None
+        self.open.discard(self)
 
 
 class Handle:
-    """What has to be closed: by close(), by the end of a with statement, or by its last user."""
+    """What has to be closed: by close(), by the end of a with statement, or when it is dropped."""
 
-    _pointer = None
+    _native = None
 
     def _own(self, pointer, close, *kept):
         """Take ownership; what is kept is released after closing."""
-        self._pointer = ffi.gc(pointer, functools.partial(_destroy, close, kept))
+        self._native = _Native(pointer, close, kept)
 
     @property
     def pointer(self):
-        """The library's object, for calls that this module lacks."""
-        pointer = self._pointer
+        """The library's object, for calls that this module lacks. Keep it no longer than needed."""
+        native = self._native
+        pointer = native and native.reference()
         if pointer is None:
             raise ValueError(f"the {type(self).__name__} is closed")
         return pointer
 
     @property
     def closed(self):
-        return self._pointer is None
+        return self._native is None
+
+    def _drop(self):
+        with _Native.lock:
+            native, self._native = self._native, None
+        if native:
+            native.release()
 
     def close(self):
-        """Close it, once no other thread is in a call for it. Again: nothing happens."""
-        self._pointer = None
+        """Close it, as soon as nothing uses it. Again: nothing happens."""
+        self._drop()
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
         self.close()
+
+    def __del__(self):
+        self._drop()

@@ -2,13 +2,16 @@
 """DMA memory."""
 
 import errno
-import functools
 
 from vscsi._library import Error, Handle, check, ffi, lib, record, struct
 
 
-def _free(pool, block):
-    lib.vscsi_mem_free(pool, block)
+# The pool of each block, by its address: out of reach of Python's collector, as all that is counted.
+_pools = {}
+
+
+def _free(block):
+    lib.vscsi_mem_free(_pools.pop(int(ffi.cast("uintptr_t", block))), block)
 
 
 class Memory(Handle):
@@ -34,8 +37,8 @@ class Memory(Handle):
         block = lib.vscsi_mem_alloc(pool, size, align)
         if block == ffi.NULL:
             raise Error(errno.ENOMEM, ffi.string(lib.vscsi_last_error()).decode())
-        block = ffi.gc(ffi.cast("char *", block), functools.partial(_free, pool))
-        return memoryview(ffi.buffer(block, size))
+        _pools[int(ffi.cast("uintptr_t", block))] = pool
+        return memoryview(ffi.buffer(ffi.gc(ffi.cast("char *", block), _free), size))
 
     @property
     def stats(self):
