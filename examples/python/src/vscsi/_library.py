@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The library, its errors, and the lifetime of its objects.
+
+An object of the library is kept by everything that needs it: the calls that use it, what was opened
+through it, and the requests in flight. close() only drops one reference. So no order in which
+objects are closed, dropped or collected leaves a pointer to freed memory. Python's collector calls
+the destructors of a cycle in any order; so what is counted is out of its reach, in _Native.open.
+"""
+
+import errno
+import os
+import threading
+import types
+
+from vscsi._abi import ffi
+
+SONAME = "libvirtioscsi.so.0"
+
+try:
+    lib = ffi.dlopen(SONAME)
+except OSError as error:
+    raise ImportError(f"{error}: install libvirtioscsi, then run ldconfig") from None
+
+__version__ = ffi.string(lib.vscsi_version()).decode()
+if __version__.split(".")[:2] != [str(lib.VSCSI_VERSION_MAJOR), str(lib.VSCSI_VERSION_MINOR)]:
+    raise ImportError(f"{SONAME} is version {__version__}, and this module was installed with "
+                      "another: install the module again")
+
+# The data path has no error texts of its own.
+HINTS = {
+    errno.EAGAIN: "the queue or the LUN is full: poll first",
+    errno.EFAULT: "the buffer is not DMA memory: get it from Memory.alloc()",
+    errno.EPERM: "the queue belongs to another thread",
+}
+
+
+class Error(OSError):
+    """A call or a request failed: errno, strerror, and the completion if there is one."""
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.completion = None
+
+
+def check(result):
+    """The result of a control call, unless it is an error."""
+    if result < 0:
+        raise Error(-result, ffi.string(lib.vscsi_last_error()).decode(errors="replace"))
+    return result
+
+
+def check_path(result, name):
+    """The result of a data path call, unless it is an error."""
+    if result < 0:
+        raise Error(-result, f"{name}: {HINTS.get(-result) or os.strerror(-result)}")
+    return result
+
+
+def struct(name, **fields):
+    """A struct that begins with its size."""
+    made = ffi.new(f"struct {name} *")
+    made.size = ffi.sizeof(made[0])
+    for field, value in fields.items():
+        if not hasattr(made, field):
+            raise TypeError(f"{name} has no field '{field}'")
+        setattr(made, field, value)
+    return made
+
+
+def record(value):
+    """A namespace with the contents of a struct."""
+    fields = {}
+    for name, field in ffi.typeof(value).fields:
+        item = getattr(value, name)
+        if name in ("size", "reserved"):
+            continue
+        if field.type.kind == "array":
+            item = ffi.string(item).decode(errors="replace")
+        fields[name] = item
+    return types.SimpleNamespace(**fields)
+
+
+class _Native:
+    """An object of the library, counted by its users; closed by the last one."""
+
+    open = set()
+    # A destructor may run in any line of a thread that has it.
+    lock = threading.RLock()
+
+    def __init__(self, pointer, close, kept):
+        self.pointer, self.close, self.kept = pointer, close, kept
+        self.users = 1
+        self.open.add(self)
+
+    def reference(self):
+        """The pointer, which counts as a user for as long as it exists; None if it is closed."""
+        with self.lock:
+            if not self.users:
+                return None
+            self.users += 1
+        return ffi.gc(self.pointer, self.release)
+
+    def release(self, _pointer=None):
+        with self.lock:
+            self.users -= 1
+            if self.users:
+                return
+        self.close(self.pointer)
+        self.kept = None
+        self.open.discard(self)
+
+
+class Handle:
+    """What has to be closed: by close(), by the end of a with statement, or when it is dropped."""
+
+    _native = None
+
+    def _own(self, pointer, close, *kept):
+        """Take ownership; what is kept is released after closing."""
+        self._native = _Native(pointer, close, kept)
+
+    @property
+    def pointer(self):
+        """The library's object, for calls that this module lacks. Keep it no longer than needed."""
+        native = self._native
+        pointer = native and native.reference()
+        if pointer is None:
+            raise ValueError(f"the {type(self).__name__} is closed")
+        return pointer
+
+    @property
+    def closed(self):
+        return self._native is None
+
+    def _drop(self):
+        with _Native.lock:
+            native, self._native = self._native, None
+        if native:
+            native.release()
+
+    def close(self):
+        """Close it, as soon as nothing uses it. Again: nothing happens."""
+        self._drop()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def __del__(self):
+        self._drop()

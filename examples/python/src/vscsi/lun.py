@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Logical units, with the calls that wait."""
+
+from vscsi._library import Handle, check, ffi, lib, record, struct
+from vscsi.completion import Completion, fill_command
+
+
+class Lun(Handle):
+    """A logical unit, usually a disk: from Device.lun() or Device.lun_by_id().
+
+    Each call waits for the device. Offsets and sizes are in bytes, and multiples of the block size.
+    Data may be in any object with a buffer.
+    """
+
+    @classmethod
+    def _open(cls, device, call, *where, **options):
+        self, pointer = cls(), device.pointer
+        out = ffi.new("struct vscsi_lun **")
+        check(call(pointer, *where, struct("vscsi_lun_opts", **options), out))
+        self._own(out[0], lib.vscsi_lun_close, pointer)
+        self.block_size = self.info.block_size or 1
+        return self
+
+    @property
+    def info(self):
+        """The fields of struct vscsi_lun_info: block_size, blocks, flags, serial, wwid, ..."""
+        out = struct("vscsi_lun_info")
+        check(lib.vscsi_lun_get_info(self.pointer, out))
+        return record(out[0])
+
+    @property
+    def ids(self):
+        """All identities, such as "serial.S4X0" and "naa.6001405..."."""
+        out, found = ffi.new("char[88]"), []
+        while lib.vscsi_lun_get_id(self.pointer, len(found), out, 88) == 0:
+            found.append(ffi.string(out).decode())
+        return found
+
+    def refresh(self):
+        """Ask for capacity, limits and features again, as after EVENT_RESIZED."""
+        check(lib.vscsi_lun_refresh(self.pointer))
+
+    def pread(self, size, offset):
+        """Read size bytes; returns a bytearray."""
+        data = bytearray(size)
+        self.pread_into(data, offset)
+        return data
+
+    def pread_into(self, buffer, offset):
+        """Read as many bytes as the buffer has."""
+        data = ffi.from_buffer("char[]", buffer, require_writable=True)
+        check(lib.vscsi_pread(self.pointer, data, len(data), offset))
+
+    def pwrite(self, data, offset, flags=0):
+        """Write; with IO_FUA to the medium itself."""
+        data = ffi.from_buffer("char[]", data)
+        check(lib.vscsi_pwrite(self.pointer, data, len(data), offset, flags))
+
+    def flush(self):
+        """Make every completed write stable."""
+        check(lib.vscsi_sync_flush(self.pointer))
+
+    def unmap(self, size, offset):
+        """Let the device deallocate the blocks."""
+        block = self.block_size
+        if size % block or offset % block:
+            raise ValueError(f"size and offset have to be multiples of {block}")
+        # A range has at most 2^32 - 1 blocks.
+        lba, end, ranges = offset // block, (offset + size) // block, []
+        while lba < end:
+            count = min(end - lba, 0xffffffff)
+            ranges.append((lba, count, 0))
+            lba += count
+        check(lib.vscsi_sync_unmap(self.pointer, ffi.new("struct vscsi_range[]", ranges),
+                                   len(ranges)))
+
+    def write_zeroes(self, size, offset, flags=0):
+        """Fill with zeros; with IO_UNMAP the device may deallocate the blocks."""
+        check(lib.vscsi_sync_write_zeroes(self.pointer, size, offset, flags))
+
+    def compare_and_write(self, compare, data, offset):
+        """Write if the blocks equal compare, atomically; otherwise EILSEQ."""
+        compare, data = ffi.from_buffer("char[]", compare), ffi.from_buffer("char[]", data)
+        if len(compare) != len(data):
+            raise ValueError("compare and data have to have the same size")
+        check(lib.vscsi_sync_compare_and_write(self.pointer, compare, data, len(data), offset))
+
+    def extents(self, size, offset):
+        """Generate what GET LBA STATUS says about the range: offset, bytes and state of each."""
+        out, end = ffi.new("struct vscsi_extent[64]"), offset + size
+        while offset < end:
+            count = check(lib.vscsi_sync_get_extents(self.pointer, end - offset, offset, out, 64))
+            yield from [record(out[i]) for i in range(count)]
+            offset = out[count - 1].offset + out[count - 1].bytes
+
+    def command(self, cdb, data=b"", in_size=0, **options):
+        """Send any SCSI command, with data for the device or room for data of it.
+
+        Options are fields of struct vscsi_command: timeout_ms, retries, attr, flags. Returns the
+        data; an Error has the completion, with the sense data.
+        """
+        answer, out = bytearray(in_size), ffi.new("struct vscsi_completion *")
+        command, kept = fill_command(cdb, data, answer, options)
+        result = lib.vscsi_sync_command(self.pointer, command, out)
+        del kept
+        try:
+            check(result)
+        except OSError as error:
+            if out.result:
+                error.completion = Completion(None, out)
+            raise
+        return answer[:in_size - out.residual] if in_size else answer
+
+    def reset(self):
+        """Reset the logical unit."""
+        check(lib.vscsi_lun_reset(self.pointer))

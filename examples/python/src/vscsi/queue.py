@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Queues: asynchronous requests."""
+
+import errno
+import itertools
+
+from vscsi._library import Error, Handle, check, check_path, ffi, lib, record, struct
+from vscsi.completion import Completion, fill_command
+
+BATCH = 64
+
+# Requests whose completions can't be collected: the device may still use their memory.
+_abandoned = []
+
+
+def _close_queue(pending):
+    def close(pointer):
+        out = ffi.new("struct vscsi_completion[]", BATCH)
+        while pending and lib.vscsi_queue_drain(pointer, out, BATCH, -1) > 0:
+            pass
+        if lib.vscsi_queue_close(pointer):
+            _abandoned.append(pending)
+    return close
+
+
+class Queue(Handle):
+    """Prepares requests, submits them, and collects their completions: from Device.queue().
+
+    Prepare calls take DMA memory (Memory.alloc(), or a slice of it), which belongs to the device
+    until the completion is returned, and a tag, any object, which the completion has. Positions
+    are in blocks. Errors are those of io.h: EAGAIN means that the queue is full.
+    """
+
+    def __init__(self, device, shared, **options):
+        flags = lib.VSCSI_QUEUE_SHARED if shared else lib.VSCSI_QUEUE_CHECK_THREAD
+        options["flags"] = options.get("flags", 0) | flags
+        parent = device.pointer
+        out = ffi.new("struct vscsi_queue **")
+        check(lib.vscsi_queue_open(parent, struct("vscsi_queue_opts", **options), out))
+        self._pending = {}
+        self._numbers = itertools.count(1)
+        self._own(out[0], _close_queue(self._pending), parent)
+
+    def _prepare(self, name, lun, arguments, tag, *kept):
+        """Everything that the request uses is kept until its completion is collected."""
+        call, unit, number = getattr(lib, name), lun.pointer, next(self._numbers)
+        self._pending[number] = tag, unit, kept
+        try:
+            check_path(call(self.pointer, unit, *arguments, number), name)
+        except BaseException:
+            del self._pending[number]
+            raise
+        return number
+
+    def _transfer(self, name, lun, buffer, lba, flags, tag):
+        data = ffi.from_buffer("char[]", buffer, require_writable=name == "vscsi_read")
+        blocks, rest = divmod(len(data), lun.block_size)
+        if rest:
+            raise ValueError(f"the buffer has to be a multiple of {lun.block_size} bytes")
+        return self._prepare(name, lun, (data, lba, blocks, flags), tag, data)
+
+    def read(self, lun, buffer, lba, flags=0, tag=None):
+        """Prepare a read; returns the number of the request, for abort()."""
+        return self._transfer("vscsi_read", lun, buffer, lba, flags, tag)
+
+    def write(self, lun, buffer, lba, flags=0, tag=None):
+        """Prepare a write."""
+        return self._transfer("vscsi_write", lun, buffer, lba, flags, tag)
+
+    def flush(self, lun, tag=None):
+        """Prepare a flush of the volatile write cache."""
+        return self._prepare("vscsi_flush", lun, (), tag)
+
+    def unmap(self, lun, lba, blocks, tag=None):
+        """Prepare an UNMAP of a range."""
+        ranges = ffi.new("struct vscsi_range *", (lba, blocks, 0))
+        return self._prepare("vscsi_unmap", lun, (ranges, 1), tag)
+
+    def write_zeroes(self, lun, lba, blocks, flags=0, tag=None):
+        """Prepare to fill blocks with zeros."""
+        return self._prepare("vscsi_write_zeroes", lun, (lba, blocks, flags), tag)
+
+    def command(self, lun, cdb, data=None, answer=None, tag=None, **options):
+        """Prepare any SCSI command, with DMA memory for the data of both directions."""
+        command, kept = fill_command(cdb, data, answer, options)
+        return self._prepare("vscsi_prepare_command", lun, (command,), tag, kept)
+
+    def abort(self, number):
+        """Send ABORT TASK for a request; its completion still arrives. ENOENT: it has completed."""
+        check(lib.vscsi_abort(self.pointer, number))
+
+    @property
+    def inflight(self):
+        """How many requests have no completion yet."""
+        return len(self._pending)
+
+    @property
+    def info(self):
+        """The fields of struct vscsi_queue_info."""
+        out = struct("vscsi_queue_info")
+        check(lib.vscsi_queue_get_info(self.pointer, out))
+        return record(out[0])
+
+    def submit(self):
+        """Submit everything that was prepared."""
+        check_path(lib.vscsi_submit(self.pointer), "vscsi_submit")
+
+    def _collect(self, name, *arguments):
+        out = ffi.new("struct vscsi_completion[]", BATCH)
+        count = check_path(getattr(lib, name)(self.pointer, out, BATCH, *arguments), name)
+        return [Completion(self._pending.pop(out[i].user_data)[0], out[i]) for i in range(count)]
+
+    def poll(self):
+        """The completions that are there. ENOTCONN: the device failed, and there are no more."""
+        return self._collect("vscsi_poll")
+
+    def wait(self, timeout_ms=-1):
+        """Sleep until there is something for poll(); False if the time is up."""
+        while (result := lib.vscsi_wait(self.pointer, timeout_ms)) == -errno.EINTR:
+            pass
+        return bool(check_path(result, "vscsi_wait"))
+
+    def drain(self, timeout_ms=-1):
+        """Submit what is prepared and return the completions of everything in flight."""
+        completions = []
+        while self._pending:
+            try:
+                completions += self._collect("vscsi_queue_drain", timeout_ms)
+            except Error as error:
+                if error.errno != errno.EINTR:
+                    raise
+        return completions
+
+    def fileno(self):
+        """A descriptor that becomes readable when completions arrive, after arm()."""
+        return check_path(lib.vscsi_queue_fd(self.pointer), "vscsi_queue_fd")
+
+    def arm(self):
+        """Request one notification; True if there is something for poll() already."""
+        return bool(check_path(lib.vscsi_arm(self.pointer), "vscsi_arm"))
+
+    def close(self):
+        """Wait for the requests in flight, without their completions, and close the queue."""
+        if not self.closed:
+            self.drain()
+        super().close()

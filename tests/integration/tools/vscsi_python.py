@@ -1,0 +1,393 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The Python module: what programs do with it, and what they must not be able to break.
+
+Started by Meson, this installs the module by pip, with the headers that Meson installs, and runs
+itself again with it.
+"""
+
+import asyncio
+import errno
+import gc
+import glob
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import unittest
+
+from rig import LIMIT, ToolTest
+
+try:
+    import vscsi
+except ImportError:
+    vscsi = None
+
+SOURCE = os.environ["VSCSI_PYTHON"]
+MODULES = "import setuptools, wheel, pip, cffi"  # setuptools replaces distutils, so it is the first
+MIB = 1 << 20
+DEPTH = 32
+BLOCK = 4096
+
+
+def python():
+    """An interpreter with what an installation needs; the one of the distribution first."""
+    for path in "/usr/bin/python3", sys.executable:
+        if os.path.exists(path) and not subprocess.run(
+                [path, "-c", MODULES], stderr=subprocess.DEVNULL, timeout=LIMIT,
+                check=False).returncode:
+            return path
+    return None
+
+
+def pattern(size, seed=1):
+    return random.Random(seed).randbytes(size)
+
+
+class Python(ToolTest):
+    luns = ["0:0,ram=4M,thin,serial=first", "0:1,file={folder}/sparse,thin"]
+
+    def setUp(self):
+        super().setUp()
+        os.truncate(self.write("sparse", ""), MIB)
+        self.serve("--control=" + self.path("c"))
+
+    def open(self, **options):
+        """A device and its first LUN."""
+        device = vscsi.Device(self.address, **options)
+        self.addCleanup(device.close)
+        return device, device.lun(0, 0)
+
+    def script(self, code, *arguments):
+        """Runs a program that must end by itself, with nothing on stderr."""
+        done = subprocess.run([sys.executable, "-c", code, self.address, *arguments],
+                              timeout=LIMIT, capture_output=True, text=True, check=False)
+        self.assertEqual((done.returncode, done.stderr), (0, ""), done.stdout)
+        return done.stdout
+
+    def test_ten_lines(self):
+        """The program of the README: the LUNs, and a block of each."""
+        with vscsi.Device(self.address) as device:
+            device.lun(0, 1).pwrite(bytes(range(256)) * 2, 0)
+        with open(SOURCE + "/list_and_read.py", encoding="utf-8") as file:
+            program = file.read()
+        with open(SOURCE + "/../../README.md", encoding="utf-8") as file:
+            shown = re.search(r"^```python\n(.*?)^```$", file.read(), re.M | re.S).group(1)
+        self.assertEqual(program[program.index("import"):], shown)
+        lines = self.script(program).splitlines()
+        self.assertEqual([line.split()[:2] for line in lines[::2]],
+                         [["0:0", "4194304"], ["0:1", "1048576"]])
+        self.assertEqual(lines[1::2], [bytes(16).hex(" "), bytes(range(16)).hex(" ")])
+
+    def test_sync(self):
+        device, lun = self.open()
+        data = pattern(64 * BLOCK)
+        lun.pwrite(data, MIB, vscsi.IO_FUA)
+        lun.flush()
+        self.assertEqual(lun.pread(len(data), MIB), data)
+        into = bytearray(BLOCK)
+        lun.pread_into(memoryview(into), MIB + BLOCK)
+        self.assertEqual(into, data[BLOCK:2 * BLOCK])
+        lun.compare_and_write(data[:512], data[512:1024], MIB)
+        self.assertEqual(lun.pread(512, MIB), data[512:1024])
+        lun.write_zeroes(BLOCK, MIB)
+        self.assertFalse(any(lun.pread(BLOCK, MIB)))
+        lun.unmap(len(data), MIB)
+        self.assertFalse(any(lun.pread(len(data), MIB)))
+        self.assertEqual(device.info.transport, "vhost-user")
+
+    def test_extents(self):
+        device, _ = self.open()
+        lun = device.lun(0, 1)
+        lun.pwrite(pattern(2 * BLOCK), 512 << 10)
+        lun.unmap(BLOCK, (512 << 10) + BLOCK)
+        extents = list(lun.extents(MIB, 0))
+        self.assertEqual(sum(extent.bytes for extent in extents), MIB)
+        self.assertEqual([extent.state for extent in extents],
+                         [vscsi.EXTENT_UNMAPPED, vscsi.EXTENT_DATA, vscsi.EXTENT_UNMAPPED])
+
+    def test_identity(self):
+        device, lun = self.open()
+        info = lun.info
+        self.assertEqual((info.block_size, info.blocks, info.serial), (512, 8192, "first"))
+        self.assertIn("serial.first", lun.ids)
+        self.assertIn(info.wwid, lun.ids)
+        self.assertEqual(device.lun_by_id("serial.first").info.wwid, info.wwid)
+
+    def test_raw_command(self):
+        _, lun = self.open()
+        inquiry = lun.command([0x12, 0, 0, 0, 255, 0], in_size=255)
+        self.assertEqual((len(inquiry), inquiry[8:13]), (96, b"VSCSI"))
+        with self.assertRaisesRegex(vscsi.Error, "ILLEGAL REQUEST") as caught:
+            lun.command([0xff] * 6)
+        completion = caught.exception.completion
+        self.assertEqual((completion.status, completion.sense_key, completion.asc), (2, 5, 0x20))
+        with self.assertRaises(ValueError):
+            lun.command(bytes(33))
+
+    def test_errors(self):
+        """They have the text of the library."""
+        with self.assertRaisesRegex(vscsi.Error, self.path("absent")) as caught:
+            vscsi.Device("vhost-user:" + self.path("absent"))
+        self.assertEqual(caught.exception.errno, errno.ENOENT)
+        self.assertIsInstance(caught.exception, OSError)
+        device, lun = self.open()
+        with self.assertRaisesRegex(vscsi.Error, "there is no LUN 0:7"):
+            device.lun(0, 7)
+        with self.assertRaises(vscsi.Error) as caught:
+            lun.pread(512, 4 * MIB)
+        self.assertEqual(caught.exception.errno, errno.EINVAL)
+        with self.assertRaisesRegex(TypeError, "'queus'"):
+            vscsi.Device(self.address, queus=1)
+        with device.queue() as queue:
+            with self.assertRaisesRegex(vscsi.Error, "Memory.alloc"):
+                queue.read(lun, bytearray(512), 0)
+            self.assertEqual((queue.inflight, queue.drain()), (0, []))
+            thread_errors = []
+
+            def other():
+                try:
+                    queue.flush(lun)
+                except vscsi.Error as error:
+                    thread_errors.append(error.errno)
+            thread = threading.Thread(target=other)
+            thread.start()
+            thread.join()
+            self.assertEqual(thread_errors, [errno.EPERM])
+
+    def test_queue(self):
+        device, lun = self.open()
+        data = pattern(DEPTH * BLOCK)
+        view = device.memory.alloc(len(data))
+        view[:] = data
+        with device.queue() as queue:
+            for i in range(DEPTH):
+                queue.write(lun, view[i * BLOCK:(i + 1) * BLOCK], i * 8, tag=i)
+            queue.submit()
+            done = []
+            while len(done) < DEPTH:
+                queue.wait()
+                done += queue.poll()
+            self.assertEqual(sorted(completion.check().tag for completion in done),
+                             list(range(DEPTH)))
+            view[:] = bytes(len(view))
+            queue.read(lun, view, 0)
+            queue.flush(lun)
+            queue.command(lun, [0] * 6, tag="ready")
+            self.assertEqual([completion.text for completion in queue.drain()], ["ok"] * 3)
+            self.assertEqual(view, data)
+            queue.read(lun, view[:512], 1 << 40)
+            completion, = queue.drain()
+            with self.assertRaisesRegex(vscsi.Error, "ILLEGAL REQUEST"):
+                completion.check()
+
+    def test_full_queue(self):
+        device, lun = self.open(queue_size=4)
+        with device.queue() as queue:
+            with self.assertRaises(vscsi.Error) as caught:
+                for _ in range(1000):
+                    queue.flush(lun)
+            self.assertEqual(caught.exception.errno, errno.EAGAIN)
+
+    def test_asyncio(self):
+        """More requests than the queue takes, in batches of 32."""
+        device, lun = self.open(queue_size=16)
+        data = pattern(DEPTH * BLOCK)
+        lun.pwrite(data, 0)
+        views = [device.memory.alloc(BLOCK) for _ in range(DEPTH)]
+
+        async def work():
+            async with vscsi.AsyncQueue(device) as queue, vscsi.AsyncQueue(device) as second:
+                for _ in range(5):
+                    for view in views:
+                        view[:] = bytes(BLOCK)
+                    await asyncio.gather(*((second if i % 4 == 3 else queue).read(lun, view, i * 8)
+                                           for i, view in enumerate(views)))
+                    self.assertEqual(b"".join(views), data)
+                await queue.write(lun, views[1], 0)
+                await queue.flush(lun)
+                with self.assertRaisesRegex(vscsi.Error, "ILLEGAL REQUEST"):
+                    await queue.write_zeroes(lun, 1 << 40, 1)
+        asyncio.run(asyncio.wait_for(work(), LIMIT))
+        self.assertEqual(lun.pread(BLOCK, 0), data[BLOCK:2 * BLOCK])
+
+    def test_asyncio_cancel(self):
+        """A cancelled task ends when the device no longer has its memory."""
+        device, lun = self.open()
+        view = device.memory.alloc(BLOCK)
+
+        async def work():
+            async with vscsi.AsyncQueue(device) as queue:
+                self.target.send_signal(signal.SIGSTOP)
+                task = asyncio.ensure_future(queue.read(lun, view, 0))
+                await asyncio.sleep(0)
+                await asyncio.sleep(0)
+                task.cancel()
+                await asyncio.sleep(0)
+                self.assertFalse(task.done())
+                self.target.send_signal(signal.SIGCONT)
+                with self.assertRaises(asyncio.CancelledError):
+                    await task
+                await queue.read(lun, view, 0)
+        asyncio.run(asyncio.wait_for(work(), LIMIT))
+
+    def test_restart(self):
+        """The target is killed with reads in flight and started again: all of them complete."""
+        self.luns = [f"0:0,file={self.write('disk', pattern(MIB))},serial=first"]
+        self.stop()
+        self.serve()
+        device, lun = self.open()
+        views = [device.memory.alloc(BLOCK) for _ in range(DEPTH)]
+
+        async def work():
+            async with vscsi.AsyncQueue(device) as queue:
+                for _ in range(3):
+                    self.target.send_signal(signal.SIGSTOP)
+                    reads = asyncio.gather(*(queue.read(lun, view, i * 8)
+                                             for i, view in enumerate(views)))
+                    await asyncio.sleep(0)
+                    await asyncio.sleep(0)
+                    self.assertEqual(queue.inflight, DEPTH)
+                    self.target.kill()
+                    self.stop()
+                    self.serve()
+                    await reads
+                    self.assertEqual(b"".join(views), pattern(MIB)[:DEPTH * BLOCK])
+        asyncio.run(asyncio.wait_for(work(), LIMIT))
+        kinds = [event.type for event in device.events()]
+        self.assertIn(vscsi.EVENT_LOST, kinds)
+        self.assertIn(vscsi.EVENT_BACK, kinds)
+
+    def test_failed_device(self):
+        """Each request of a device that is lost permanently raises an error."""
+        device, lun = self.open(recovery=vscsi.RECOVERY_OFF)
+        views = [device.memory.alloc(BLOCK) for _ in range(DEPTH)]
+
+        async def work():
+            async with vscsi.AsyncQueue(device) as queue:
+                self.target.send_signal(signal.SIGSTOP)
+                reads = asyncio.gather(*(queue.read(lun, view, 0) for view in views),
+                                       return_exceptions=True)
+                await asyncio.sleep(0)
+                self.target.kill()
+                self.assertEqual({error.errno for error in await reads}, {errno.ENOTCONN})
+                with self.assertRaises(vscsi.Error):
+                    await queue.flush(lun)
+        asyncio.run(asyncio.wait_for(work(), LIMIT))
+
+    def test_closed_objects(self):
+        memory = vscsi.Memory()
+        device, lun = self.open(memory=memory)
+        view, queue = memory.alloc(BLOCK), device.queue()
+        queue.read(lun, view, 0)
+        device.close()
+        for call in (lambda: lun.pread(512, 0), lambda: lun.info, queue.submit, queue.poll,
+                     device.scan, device.events, device.fileno, lambda: device.lun(0, 0),
+                     lambda: queue.read(lun, view, 0), lambda: queue.abort(1)):
+            with self.assertRaisesRegex(ValueError, "is closed"):
+                call()
+        memory.close()
+        with self.assertRaisesRegex(ValueError, "the Memory is closed"):
+            memory.alloc(1)
+        view[:] = b"x" * BLOCK
+        for thing in queue, lun, device, memory:
+            thing.close()
+
+    def test_any_order(self):
+        """Objects are dropped in every order, with a request in flight."""
+        before = len(os.listdir("/proc/self/fd"))
+        for seed in range(24):
+            memory = vscsi.Memory()
+            device = vscsi.Device(self.address, memory)
+            lun, queue, view = device.lun(0, 0), device.queue(), memory.alloc(BLOCK)
+            queue.read(lun, view[512:], 0)
+            queue.submit()
+            things = [memory, device, lun, queue, view]
+            del memory, device, lun, queue, view
+            random.Random(seed).shuffle(things)
+            if seed % 3 == 0:  # the collector ends all at once, in the order that it likes
+                things.append(things)
+                del things
+                gc.collect()
+                continue
+            while things:
+                thing = things.pop()
+                if seed % 2 and not isinstance(thing, memoryview):
+                    thing.close()
+                del thing
+                gc.collect()
+        self.assertEqual(len(os.listdir("/proc/self/fd")), before)
+        with self.assertRaises(BufferError):
+            device, lun = self.open()
+            view, queue = device.memory.alloc(512), device.queue()
+            queue.read(lun, view, 0)
+            view.release()
+
+    def test_close_while_another_thread_reads(self):
+        device, lun = self.open()
+        outcome = []
+
+        def work():
+            try:
+                while True:
+                    lun.pread(MIB, 0)
+            except ValueError as error:
+                outcome.append(str(error))
+        threads = [threading.Thread(target=work) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        lun.pread(MIB, 0)
+        device.close()
+        for thread in threads:
+            thread.join(LIMIT)
+        self.assertEqual(outcome, ["the Lun is closed"] * 3)
+
+    def test_exit_without_closing(self):
+        self.script("""
+import sys, vscsi
+device = vscsi.Device(sys.argv[1])
+lun, queue, view = device.lun(0, 0), device.queue(), device.memory.alloc(4096)
+queue.read(lun, view, 0)
+queue.submit()
+""")
+
+
+def install(interpreter, folder):
+    """The module, and the environment to use it in."""
+    subprocess.run(["meson", "install", "-C", os.environ["VSCSI_BUILD"], "--no-rebuild", "--quiet",
+                    "--tags=devel", "--destdir=" + folder], timeout=LIMIT, check=True)
+    pc, = glob.glob(folder + "/**/libvirtioscsi.pc", recursive=True)
+    # pip builds where the source is.
+    shutil.copytree(SOURCE, folder + "/source")
+    found = os.environ | {"PKG_CONFIG_SYSROOT_DIR": folder, "PKG_CONFIG_PATH": os.path.dirname(pc)}
+    subprocess.run(
+        [interpreter, "-m", "pip", "--quiet", "--disable-pip-version-check", "install",
+         "--root-user-action=ignore", "--no-build-isolation", "--no-deps", "--no-index",
+         "--target=" + folder + "/site", folder + "/source"],
+        timeout=LIMIT, check=True, env=found)
+    return os.environ | {
+        "PYTHONPATH": folder + "/site",
+        "LD_LIBRARY_PATH": os.path.join(os.environ["VSCSI_BUILD"], "src"),
+        # A sanitizer's library must be the first in a program that was not built with it.
+        "LD_PRELOAD": os.environ["VSCSI_PRELOAD"], "ASAN_OPTIONS": "detect_leaks=0"}
+
+
+def main():
+    interpreter = python()
+    if not interpreter:
+        print("python3-cffi, python3-pip, python3-setuptools or python3-wheel is missing")
+        sys.exit(77)
+    with tempfile.TemporaryDirectory() as folder:
+        environment = install(interpreter, folder) | {"VSCSI_PYTHON_INSTALLED": "1"}
+        sys.exit(subprocess.run([interpreter, __file__, *sys.argv[1:]], env=environment,
+                                check=False).returncode)
+
+
+if __name__ == "__main__":
+    if "VSCSI_PYTHON_INSTALLED" in os.environ:
+        unittest.main(verbosity=2)
+    main()
