@@ -99,3 +99,8 @@ const char *text_clean(char *out, size_t len, const char *text)
 	out[i] = 0;
 	return out;
 }
+
+bool text_has_id(const char *address)
+{
+	return strstr(address, "?id=") || strstr(address, "&id=");
+}

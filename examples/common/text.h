@@ -6,6 +6,7 @@
 #define EXAMPLES_COMMON_TEXT_H
 
 #include <stddef.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Bytes that text_human() needs at most. */
@@ -37,6 +38,9 @@ int text_size(const char *text, uint64_t *value);
  * Return: 0 or -EINVAL; both are unchanged on failure.
  */
 int text_lun(const char *text, uint32_t *target, uint32_t *lun);
+
+/* Whether an address has an identity: the option id=. */
+bool text_has_id(const char *address);
 
 /*
  * text_human - Format a number of bytes with a binary unit

@@ -63,9 +63,10 @@ struct side {
 
 	/* A file. */
 	int fd;
-	bool keep;     /* output: change only the part that is copied */
-	bool readable; /* output: will be read, to verify it */
-	bool stream;   /* a pipe or similar: in order, without offsets */
+	bool keep;      /* output: change only the part that is copied */
+	uint64_t least; /* output: bytes from @start on that an earlier copy has written */
+	bool readable;  /* output: will be read, to verify it */
+	bool stream;    /* a pipe or similar: in order, without offsets */
 
 	/* Of the input: the extent that begins at or before the next chunk. */
 	uint64_t extent_end;

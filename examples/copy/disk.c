@@ -37,8 +37,9 @@ int disk_open(struct side *disk, const struct side *other, struct vscsi_mem *mem
 	else
 		ret = vscsi_lun_open(disk->dev, disk->target, disk->number, NULL, &disk->lun);
 	if (ret)
-		return complain(-ENODEV, "%s\nvscsi-copy: 'vscsi-info %s' lists the logical units",
-				vscsi_last_error(), disk->name);
+		return complain(-ENODEV,
+				"%s\nvscsi-copy: 'vscsi-info %.*s' lists the logical units",
+				vscsi_last_error(), (int)strcspn(disk->name, "?"), disk->name);
 	if (vscsi_queue_open(disk->dev, NULL, &disk->queue))
 		return complain(-EIO, "%s", vscsi_last_error());
 	disk->info.size = sizeof(disk->info);

@@ -38,13 +38,20 @@ static int open_named(struct side *file)
 	struct stat status;
 
 	if (file->output)
-		flags = (file->readable ? O_RDWR : O_WRONLY) | O_CREAT | (file->keep ? 0 : O_TRUNC);
+		flags = (file->readable ? O_RDWR : O_WRONLY) | (file->least ? 0 : O_CREAT) |
+			(file->keep ? 0 : O_TRUNC);
 	file->fd = image_open(file->name, flags, error);
 	if (file->fd < 0)
 		return complain(file->fd, "%s", error);
 	if (fstat(file->fd, &status))
 		return complain(-errno, "examining %s: %s", file->name, strerror(errno));
 	file->stream = !S_ISREG(status.st_mode) && !S_ISBLK(status.st_mode);
+	if (file->least && S_ISREG(status.st_mode) &&
+	    (uint64_t)status.st_size < file->start + file->least)
+		return complain(-EINVAL,
+				"%s has %jd bytes, fewer than an earlier copy up to "
+				"--resume-from has written: it is another file",
+				file->name, (intmax_t)status.st_size);
 	if (file->output && S_ISREG(status.st_mode) && !file->keep)
 		file->blank = true;
 	return 0;

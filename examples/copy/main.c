@@ -112,9 +112,12 @@ static int parse_side(struct side *side, char **argv)
 	if (!is_address(side->name))
 		return 1;
 	side->disk = true;
-	if (argv[1] && !text_lun(argv[1], &side->target, &side->number))
+	side->by_id = text_has_id(side->name);
+	if (argv[1] && !text_lun(argv[1], &side->target, &side->number)) {
+		if (side->by_id)
+			return usage("the address has an identity, so leave out ", argv[1]), 0;
 		return 2;
-	side->by_id = strstr(side->name, "?id=") || strstr(side->name, "&id=");
+	}
 	if (side->by_id)
 		return 1;
 	fprintf(stderr,

@@ -93,6 +93,9 @@ static int check(struct copy *copy)
 		ret = set_total(copy);
 	if (ret)
 		return ret;
+	if (output->disk && (output->info.flags & VSCSI_LUN_READ_ONLY))
+		return complain(-EROFS, "%u:%u of %s is read-only", output->info.target,
+				output->info.lun, output->name);
 	/* Zeros are found in whole blocks. */
 	if (copy->sparse && copy->sparse % output->block)
 		copy->sparse = output->block;
@@ -143,6 +146,7 @@ int copy_open(struct copy *copy)
 		ret = check_start(&copy->input, "skip");
 	copy->output.readable = copy->verify;
 	copy->output.keep |= copy->resume != 0;
+	copy->output.least = copy->resume;
 	if (!ret)
 		ret = check(copy);
 	if (!ret)

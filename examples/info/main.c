@@ -90,6 +90,10 @@ static int run(const char *address, const char *unit, const struct settings *set
 			unit);
 		return EXIT_USAGE;
 	}
+	if (unit && text_has_id(address)) {
+		fprintf(stderr, "vscsi-info: the address has an identity, so leave out %s\n", unit);
+		return EXIT_USAGE;
+	}
 	ret = report_collect(&report, unit ? &one : NULL);
 	/* That it can't be reached is what a monitor wants to know. */
 	if (ret && ret != -EINVAL && settings->metrics)

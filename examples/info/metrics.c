@@ -133,7 +133,10 @@ static void put_names(const struct report *report)
 	}
 }
 
-/* Only bounds where the count changes: there are hundreds. */
+/* A bound for each power of two from a microsecond on; there are eight buckets to each. */
+#define BOUNDS_FIRST 64u
+#define BOUNDS_STEP  8u
+
 static void put_latencies(const struct report *report)
 {
 	const struct unit *unit;
@@ -147,7 +150,7 @@ static void put_latencies(const struct report *report)
 		sum = 0;
 		for (b = 0; b + 1 < VSCSI_LATENCY_BUCKETS; b++) {
 			sum += unit->latency[b];
-			if (!unit->latency[b])
+			if (b + 1 < BOUNDS_FIRST || (b + 1) % BOUNDS_STEP)
 				continue;
 			begin_unit(report, unit, "lun_read_latency_seconds_bucket");
 			printf(",le=\"%.9g\"} %" PRIu64 "\n", (double)vscsi_latency_ns(b + 1) / 1e9,

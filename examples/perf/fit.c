@@ -123,7 +123,10 @@ static int fit_region(const struct job *job, uint64_t *start, uint64_t *bytes)
 			*bytes = disk - *start;
 	}
 	if (*bytes > disk - *start)
-		return misfit(job, "offset + size exceeds the disk (%" PRIu64 " bytes)", disk);
+		return misfit(job,
+			      "offset + size exceeds the disk (%" PRIu64
+			      " bytes); without size it is the rest of the disk",
+			      disk);
 	return 0;
 }
 

@@ -94,8 +94,8 @@ static int open_unit(struct job *job)
 		fprintf(stderr, "vscsi-perf: job '%s': %s\n", job->options->name,
 			vscsi_last_error());
 		if (ret == -ENODEV)
-			fprintf(stderr, "vscsi-perf: 'vscsi-info %s' lists the logical units\n",
-				job->options->address);
+			fprintf(stderr, "vscsi-perf: 'vscsi-info %.*s' lists the logical units\n",
+				(int)strcspn(job->options->address, "?"), job->options->address);
 		/* Not a usage error, whatever the errno. */
 		return ret == -EINVAL ? -ENODEV : ret;
 	}

@@ -55,6 +55,7 @@ class Copy(ToolTest):
         self.run_tool("copy", address, self.path("out.img"))
         self.assertEqual(self.read("out.img"), self.data)
         self.assertIn("ADDRESS?id=", self.refused("copy", self.address, self.path("out.img")))
+        self.assertIn("leave out 0:0", self.refused("copy", address, "0:0", self.path("out.img")))
         self.run_tool("perf", "--name=x", "--address=" + address, "--size=4096")
 
     def test_out_replaces_a_longer_file(self):
@@ -97,7 +98,7 @@ class Copy(ToolTest):
     def test_read_only_disk(self):
         message = self.refused("copy", self.path("in.img"), self.address, "1:0",
                                status=1)
-        self.assertIn("Read-only", message)
+        self.assertIn("is read-only", message)
 
     def test_a_full_file_system(self):
         self.assertIn("/dev/full", self.refused("copy", self.address, "0:0", "/dev/full", status=1))

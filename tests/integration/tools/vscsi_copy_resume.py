@@ -168,6 +168,16 @@ class Resume(ToolTest):
         err = self.refused("copy", self.path("in.img"), self.address, "0:1", "--verify", status=3)
         self.assertRegex(err, rf"verify: \d+ of {SIZE} bytes differ")
 
+    def test_resumed_in_another_file(self):
+        """One that is not there, or ends before that, is not the copy that was begun."""
+        out = self.path("none.img")
+        self.refused("copy", self.address, "0:0", out, "--resume-from=1M", status=1)
+        self.assertFalse(os.path.exists(out))
+        self.write("short.img", bytes(4096))
+        message = self.refused("copy", self.address, "0:0", self.path("short.img"),
+                               "--resume-from=1M", status=2)
+        self.assertIn("another file", message)
+
 
 if __name__ == "__main__":
     unittest.main(verbosity=2)

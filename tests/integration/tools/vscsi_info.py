@@ -109,6 +109,10 @@ class Info(ToolTest):
         message = self.refused("info", self.address + "?id=serial.twice", status=1)
         self.assertIn("LUN 4:0 and LUN 4:1 have the same identity", message)
 
+    def test_an_identity_and_a_unit(self):
+        message = self.refused("info", self.address + "?id=serial.first", "0:3")
+        self.assertIn("leave out 0:3", message)
+
     def test_absent_units(self):
         for unit in "0:1", "5:0":
             message = self.refused("info", self.address, unit, status=1)
