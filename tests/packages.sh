@@ -10,7 +10,8 @@ PACKAGES_BUILD="gcc libc6-dev meson ninja-build pkg-config libnuma-dev libjson-c
 # shellcheck disable=SC2034
 PACKAGES_TEST="clang g++ libcmocka-dev python3 valgrind e2fsprogs binutils spin gnuplot-nox
 sg3-utils libiscsi-bin sdparm smartmontools ddpt python3-prometheus-client systemtap-sdt-dev
-bash-completion zsh qemu-utils fio nbdkit nbdkit-plugin-dev libnbd-bin libnbd-dev"
+bash-completion zsh qemu-utils fio nbdkit nbdkit-plugin-dev libnbd-bin libnbd-dev
+abigail-tools"
 # shellcheck disable=SC2034
 PACKAGES_GUEST="qemu-system-x86 busybox-static sg3-utils libiscsi-bin e2fsprogs"
 # shellcheck disable=SC2034
