@@ -36,7 +36,8 @@ static void set_fast_blocks(struct io_lun *lun)
 	if (io_lun_state(lun) != LUN_PRESENT)
 		blocks = 0;
 	atomic_store_explicit(&most[0], blocks, memory_order_relaxed);
-	atomic_store_explicit(&most[1], lun->write_error ? 0 : blocks, memory_order_relaxed);
+	atomic_store_explicit(&most[1], IO_LUN_LIMIT(lun, write_error) ? 0 : blocks,
+			      memory_order_relaxed);
 }
 
 void io_lun_set_limits(struct io_lun *lun)

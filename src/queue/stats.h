@@ -49,9 +49,10 @@ enum stats_counter {
  * @latency: by VSCSI_LATENCY_* and bucket
  */
 struct io_stats {
-	_Alignas(CACHE_LINE) uint64_t count[STATS_COUNTERS];
+	uint64_t count[STATS_COUNTERS];
 	uint64_t latency[2][VSCSI_LATENCY_BUCKETS];
 };
+_Static_assert(sizeof(struct io_stats) % CACHE_LINE == 0, "two cells share no cache line");
 
 /* The cells of a LUN for @queues request queues; free() frees them. NULL: no memory. */
 struct io_stats *stats_create(unsigned queues);

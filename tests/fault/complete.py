@@ -13,8 +13,8 @@ import sys
 
 # Can't fail, or only for arguments that the library never passes.
 PURE = """
-bsearch memcmp memcpy memmove memset strchr strcmp strcpy strcspn strlen strncmp strrchr strspn strstr strtok_r strtol
-strtoul strtoull strerror toupper snprintf vsnprintf qsort getenv free
+bsearch memcmp memcpy memmove memset strcasecmp strchr strcmp strcpy strcspn strlen strncmp strrchr strspn
+strstr strtok_r strtol strtoul strtoull strerror toupper snprintf vsnprintf qsort getenv free
 __ctype_b_loc __cmsg_nxthdr __ctype_toupper_loc __errno_location __sched_cpucount __tls_get_addr
 pthread_self pthread_equal pthread_mutex_init pthread_mutex_destroy pthread_mutex_lock pthread_mutex_trylock
 pthread_mutex_unlock sched_yield clock_gettime timerfd_settime sysconf numa_available numa_max_node

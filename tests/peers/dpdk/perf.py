@@ -29,12 +29,13 @@ OPTIONS = {
     "in_order": ("off",),
     "mem_slots": ("off",),
     "reset_device": ("off",),
+    "id": None,
     "iommu": None,
     "notify_data": None,
     "notify_config": None,
 } | {name: ("on", "off") for name in (
     "indirect", "event_idx", "packed", "hotplug", "change", "inout", "mq", "reply_ack", "config",
-    "status", "backend_req")}
+    "stats", "status", "backend_req")}
 MISSING = "in_order", "mem_slots", "reset_device"
 
 
