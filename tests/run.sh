@@ -15,7 +15,7 @@ usage() {
 	  --long   gives the property tests more rounds (VSCSI_TEST_LONG=1), each fuzzer an hour
 	           instead of 20 seconds (VSCSI_FUZZ_SECONDS), and the soak test ten minutes
 	           instead of none (VSCSI_SOAK_SECONDS); measures coverage, and fails below 90%
-	           of branches; tries all mutants instead of six
+	           of branches; tries all mutants instead of six; builds the Debian packages
 	  --help   this text
 
 	Builds: build/test (gcc, AddressSanitizer and UndefinedBehaviorSanitizer), build/test-plain
@@ -56,6 +56,10 @@ if ! $quick; then
 	need_packages $PACKAGES_PEERS || echo "going on without the back-ends of other makers"
 	# shellcheck disable=SC2086
 	need_packages $PACKAGES_FUZZ && fuzz=true || echo "going on without the fuzzers"
+fi
+if [ -n "${VSCSI_TEST_LONG-}" ]; then
+	# shellcheck disable=SC2086
+	need_packages $PACKAGES_DEBIAN || echo "going on without the Debian packages"
 fi
 
 mkdir -p build

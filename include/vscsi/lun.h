@@ -166,9 +166,9 @@ int vscsi_lun_open(struct vscsi_dev *dev, unsigned target, unsigned lun,
  * ATTENTION) and as vscsi_lun_open(); the first command that takes longer than
  * vscsi_dev_opts.timeout_ms ends the call. The search three times, if the device is lost meanwhile.
  *
- * Return: 0; -EINVAL (@id is empty); -ENODEV (no LUN has the identity); -ENOTUNIQ (two LUNs have it; vscsi_last_error()
- * names both); -ENOENT (@id is NULL and the address has no id=); or as vscsi_dev_scan() and
- * vscsi_lun_open().
+ * Return: 0; -EINVAL (@id is empty); -ENODEV (no LUN has the identity); -ENOTUNIQ (two LUNs have
+ * it; vscsi_last_error() names both); -ENOENT (@id is NULL and the address has no id=); or as
+ * vscsi_dev_scan() and vscsi_lun_open().
  */
 int vscsi_lun_open_by_id(struct vscsi_dev *dev, const char *id, const struct vscsi_lun_opts *opts,
 			 struct vscsi_lun **out);

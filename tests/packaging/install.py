@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Installs the project into a folder, builds a program with nothing but pkg-config, and runs it.
 
-The program reads a block from a vscsi-target as a user's would. A second one, in C++, leaves the library
-by an exception while its back-end is stopped.
+The program reads a block from a vscsi-target as a user's would, with the shared library, then linked
+statically. A second one, in C++, leaves the library by an exception while its back-end is stopped.
 usage: install.py SOURCE-DIR BUILD-DIR TARGET
 """
 
@@ -67,17 +67,24 @@ def check_files(source, root):
     pages = {page.name for page in root.rglob("man3/*")}
     if pages != {f"{symbol}.3" for symbol in symbols}:
         sys.exit(f"pages of section 3 installed: {sorted(pages)}, symbols: {sorted(symbols)}")
+    listing = run(["nm", "--extern-only", "--defined-only", "--format=just-symbols",
+                   one(root, "libvirtioscsi.a")])
+    archived = {line for line in listing.split() if not line.endswith(":")}
+    if archived != symbols:
+        sys.exit("only in the map or in libvirtioscsi.a: "
+                 f"{' '.join(sorted(archived ^ symbols)[:10])}")
     return library
 
 
-def build_program(compiler, source, root, work):
+def build_program(compiler, source, root, work, *static):
     pc = one(root, "libvirtioscsi.pc")
     environment = dict(os.environ, PKG_CONFIG_SYSROOT_DIR=str(root),
                        PKG_CONFIG_PATH=str(pc.parent))
-    flags = run(["pkg-config", "--cflags", "--libs", "libvirtioscsi"], env=environment).split()
+    flags = run(["pkg-config", *static, "--cflags", "--libs", "libvirtioscsi"],
+                env=environment).split()
     shutil.copy(source, work)
     program = work / source.stem
-    run([*compiler, "-Wall", "-Wextra", "-Werror", source.name, "-o", program] + flags, cwd=work)
+    run([*compiler, *(flag[1:] for flag in static), "-Wall", "-Wextra", "-Werror", source.name, "-o", program] + flags, cwd=work)
     return program
 
 
@@ -106,12 +113,14 @@ def main():
     root = work / "root"
     install(build, root)
     library = check_files(source, root)
-    program = build_program(["gcc", "-std=c11"], source / "examples/read_block.c", root, work)
-    printed = run_program(program, library, sys.argv[3], work)
-    print(printed, end="")
-    digits = "".join(printed.split()).lower()
-    if CONTENT[:16].hex() not in digits:
-        sys.exit(f"the program should have printed {CONTENT[:16].hex()}")
+    for static in [], ["--static"]:
+        program = build_program(["gcc", "-std=c11"], source / "examples/read_block.c", root, work,
+                                *static)
+        printed = run_program(program, library, sys.argv[3], work)
+        print(printed, end="")
+        digits = "".join(printed.split()).lower()
+        if CONTENT[:16].hex() not in digits:
+            sys.exit(f"the program should have printed {CONTENT[:16].hex()}")
     program = build_program(["g++", "-std=c++11"], source / "tests/packaging/raii.cpp", root, work)
     completed = run_program(program, library, sys.argv[3], work)
     print(f"{completed.strip()} requests completed in destructors")
