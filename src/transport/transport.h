@@ -252,8 +252,14 @@ struct transport_ops {
 struct transport {
 	const struct transport_ops *ops;
 	bool wait;
-	bool notify_data;
+	atomic_bool notify_data;
 };
+
+/* Relaxed: threads kick while another one negotiates with the device that replaces theirs. */
+static inline bool transport_notifies_data(const struct transport *t)
+{
+	return atomic_load_explicit(&t->notify_data, memory_order_relaxed);
+}
 
 /**
  * transport_find - Find the transport that an address names

@@ -186,7 +186,7 @@ static inline void virtq_kick(const struct virtq *vq)
 {
 	struct transport *t = vq->transport;
 
-	t->ops->notify(t, vq->index, t->notify_data ? virtq_position(vq) : 0);
+	t->ops->notify(t, vq->index, transport_notifies_data(t) ? virtq_position(vq) : 0);
 }
 
 /* Both at once, for a virtqueue that is not shared. */

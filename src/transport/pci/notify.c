@@ -13,7 +13,7 @@
 /* Bytes of a kick (4.1.5.2.1); the feature is chosen before any queue is started. */
 static unsigned kick_width(const struct pci_function *f)
 {
-	return f->t.notify_data ? 4 : 2;
+	return transport_notifies_data(&f->t) ? 4 : 2;
 }
 
 /* What names the queue in its kick: its number, or what the device wants to hear instead. */
@@ -111,6 +111,7 @@ void pci_notify(struct transport *t, unsigned index, uint32_t data)
 {
 	struct pci_function *f = pci_of(t);
 	struct pci_queue *q = &f->queues[index < PCI_QUEUES ? index : 0];
+	bool with_data = transport_notifies_data(t);
 	volatile void *kick;
 	uint32_t value;
 	uint16_t name;
@@ -119,12 +120,12 @@ void pci_notify(struct transport *t, unsigned index, uint32_t data)
 		return;
 	kick = atomic_load_explicit(&q->kick, memory_order_relaxed);
 	name = atomic_load_explicit(&q->name, memory_order_relaxed);
-	value = t->notify_data ? name | data << 16 : name;
+	value = with_data ? name | data << 16 : name;
 	/* The index that the device is to look at is in memory before it is told to (4.1.5.2). */
 	io_barrier();
 	if (!kick)
 		write_kick(f, q, value);
-	else if (t->notify_data)
+	else if (with_data)
 		*(volatile uint32_t *)kick = htole32(value);
 	else
 		*(volatile uint16_t *)kick = htole16((uint16_t)value);

@@ -53,7 +53,8 @@ int pci_set_features(struct transport *t, uint64_t features)
 	if (ret)
 		return ret;
 	pci_of(t)->features = features;
-	t->notify_data = features & PCI_BIT(VIRTIO_F_NOTIFICATION_DATA);
+	atomic_store_explicit(&t->notify_data, features & PCI_BIT(VIRTIO_F_NOTIFICATION_DATA),
+			      memory_order_relaxed);
 	return 0;
 }
 

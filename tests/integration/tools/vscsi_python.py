@@ -141,8 +141,8 @@ class Python(ToolTest):
         with self.assertRaises(vscsi.Error) as caught:
             lun.pread(512, 4 * MIB)
         self.assertEqual(caught.exception.errno, errno.EINVAL)
-        with self.assertRaisesRegex(TypeError, "'queus'"):
-            vscsi.Device(self.address, queus=1)
+        with self.assertRaisesRegex(TypeError, "'depth'"):
+            vscsi.Device(self.address, depth=1)
         with device.queue() as queue:
             with self.assertRaisesRegex(vscsi.Error, "Memory.alloc"):
                 queue.read(lun, bytearray(512), 0)

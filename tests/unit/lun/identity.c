@@ -282,13 +282,14 @@ static int find(struct fixture *f, const char *id, struct vscsi_lun_addr *out)
 {
 	static const struct vscsi_lun_addr all[] = {
 		{.target = 0, .lun = 0}, {.target = 0, .lun = 1}, {.target = 1, .lun = 2}};
+	struct scsi_identity identity;
 	struct lun_find *search;
 	unsigned i;
 	int err;
 
 	assert_int_equal(lun_find_begin(&f->table, id, all, ARRAY_LEN(all), &search), 0);
 	for (i = 0; i < 100; i++) {
-		err = lun_find_step(search, out);
+		err = lun_find_step(search, out, &identity);
 		if (err != -EINPROGRESS)
 			break;
 		fixture_pump(f);
@@ -297,6 +298,8 @@ static int find(struct fixture *f, const char *id, struct vscsi_lun_addr *out)
 			clock_skip(10000);
 	}
 	lun_find_end(search);
+	if (!err)
+		assert_true(scsi_identity_has(&identity, id));
 	return err;
 }
 
