@@ -182,6 +182,10 @@ int vscsi_submit(struct vscsi_queue *queue);
  * @max: elements of @out, at least 1
  *
  * Each request is returned exactly once, and by then the device can no longer access its buffer.
+ * With eight or more requests in flight on an exclusive queue, calls right after one that found
+ * nothing return 0 without a look at the ring, for 3 microseconds at most: reading it takes its
+ * cache lines away from a device that is about to write to them.
+ *
  * Requests to be sent again (UNIT ATTENTION, BUSY, ABORTED COMMAND) are submitted by this call when
  * they are due, together with anything prepared.
  *

@@ -8,6 +8,7 @@
 
 #include "device/device.h"
 #include "queue/collect.h"
+#include "queue/quiet.h"
 #include "util/error.h"
 #include "util/export.h"
 
@@ -69,6 +70,8 @@ EXPORT int vscsi_poll(struct vscsi_queue *queue, struct vscsi_completion *out, u
 	struct ioq *ioq = queue->ioq;
 	uint16_t ahead;
 
+	if (unlikely(queue->quiet_until) && quiet_now(queue))
+		return 0;
 	if (unlikely(queue_path(queue) != &ioq_path_split))
 		return poll_other(queue, out, max);
 	/* Loaded once, as it takes the line away from the device that writes it. */

@@ -5,6 +5,7 @@
 #include <vscsi/queue.h>
 
 #include "device/device.h"
+#include "queue/quiet.h"
 #include "mem/node.h"
 #include "util/error.h"
 #include "util/export.h"
@@ -104,8 +105,10 @@ EXPORT int vscsi_arm(struct vscsi_queue *queue)
 {
 	int ret = queue_check(queue);
 
-	if (!ret)
+	if (!ret) {
+		quiet_end(queue);
 		ret = queue_arm(queue, true);
+	}
 	if (!ret)
 		watch_queue_armed(queue);
 	return ret;

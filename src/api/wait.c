@@ -12,6 +12,7 @@
 #include <vscsi/queue.h>
 
 #include "device/device.h"
+#include "queue/quiet.h"
 #include "util/clock.h"
 #include "util/error.h"
 #include "util/export.h"
@@ -136,6 +137,7 @@ EXPORT int vscsi_wait(struct vscsi_queue *queue, int timeout_ms)
 	error_enter(__func__);
 	if (ret)
 		return ret;
+	quiet_end(queue);
 	if (queue->spin_ns && spin(queue, limit))
 		return 1;
 	if (queue->shared) {

@@ -12,6 +12,7 @@
 #include "queue/credit.h"
 #include "queue/fair.h"
 #include "queue/path.h"
+#include "queue/quiet.h"
 #include "queue/resume.h"
 #include "queue/timeout.h"
 #include "util/clock.h"
@@ -118,6 +119,7 @@ static int tend_if_due(struct vscsi_queue *queue, uint64_t now, int count)
 /* A poll that found nothing, or may have found something wrong. */
 int queue_poll_empty(struct vscsi_queue *queue)
 {
+	quiet_begin(queue);
 	return tend_if_due(queue, clock_coarse_ms(), 0);
 }
 

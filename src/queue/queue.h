@@ -35,6 +35,7 @@
  * @path: the functions that take its requests and polls, the one thing that the public calls ask;
  *	chosen when the state of @ioq changes
  * @ioq: the request queue
+ * @quiet_until: until this count of ticks polls don't look at the ring, 0: they do; see quiet.h
  * @shared: others may use @ioq too: lock it
  * @free_threaded: opened with VSCSI_QUEUE_SHARED: any thread may use it
  * @check_thread: opened with VSCSI_QUEUE_CHECK_THREAD: calls of other threads fail
@@ -57,6 +58,7 @@
 struct vscsi_queue {
 	_Atomic(const struct ioq_path *) path;
 	struct ioq *ioq;
+	uint64_t quiet_until;
 	bool shared;
 	bool free_threaded;
 	bool check_thread;

@@ -168,6 +168,14 @@ static inline bool virtq_publish(struct virtq *vq)
 	return virtq_is_packed(vq) ? packed_publish(&vq->packed) : split_publish(&vq->ring);
 }
 
+/* Chains that are published and not taken yet. */
+static inline unsigned virtq_in_flight(const struct virtq *vq)
+{
+	if (virtq_is_packed(vq))
+		return vq->packed.in_flight;
+	return (uint16_t)(vq->ring.published - vq->ring.last_used);
+}
+
 /*
  * Where the ring stands, as a notification tells it (virtio 1.4, 2.9): a split ring's available
  * index, a packed one's next place and wrap counter. The former is read where the device reads it,

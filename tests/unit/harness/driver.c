@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "harness.h"
+#include "queue/quiet.h"
 #include "ring/split.h"
 
 void driver_init(struct driver *d)
@@ -118,6 +119,7 @@ struct vscsi_completion driver_poll(struct driver *d)
 	struct vscsi_completion c;
 
 	memset(&c, 0xa5, sizeof(c));
+	quiet_end(d->queue);
 	assert_int_equal(vscsi_poll(d->queue, &c, 1), 1);
 	return c;
 }

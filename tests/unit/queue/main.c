@@ -21,6 +21,7 @@ int main(void)
 	failed += recover_tests();
 	failed += relapse_tests();
 	failed += packed_tests();
+	failed += quiet_tests();
 	failed += replay_tests();
 	failed += shrink_tests();
 	failed += stats_tests();

@@ -20,6 +20,7 @@ int sleep_tests(void);
 int recover_tests(void);
 int relapse_tests(void);
 int packed_tests(void);
+int quiet_tests(void);
 int replay_tests(void);
 int shrink_tests(void);
 int stats_tests(void);
