@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * How often an exclusive queue looks at its ring. A poll that reads what the device writes takes the
- * cache line away from it, and a driver that follows the device entry by entry does so for each
+ * How often an exclusive queue looks at its ring. A poll that reads what the device writes takes
+ * the cache line away from it, and a driver that follows the device entry by entry does so for each
  * entry. So after a poll that found nothing, while many requests are in flight, polls return 0
  * without a look at the ring, for as long as a fast device needs for a quarter of these. It is
  * limited by time, so that a loop that polls rarely never waits for it; a thread that polls many
  * queues spends less on those that are quiet.
  *
- * Measured (tests/bench rate, AMD EPYC, near CPUs, a device that works 70 ns on a request, both in
- * one quarter of an hour), reads a second as a share of the bare ring's: at 32, 64 and 128 in flight
- * 0.85, 0.85 and 0.74 before, 0.96, 0.90 and 0.91 with this. On SPDK's target, far CPUs: 1.07 times
- * the rate at 32 and at 128. At 1 and 4 in flight following the device costs nothing. Tried and
- * dropped: pauses within the poll, which hold up a thread that has other queues to look at; to skip
- * a number of polls, which delays a loop that polls once a millisecond; a limit of half and of twice
- * this time, within the noise.
+ * Measured (tests/bench rate, AMD EPYC, near CPUs, a device that works 70 ns on a request, within
+ * ten minutes), reads a second as a share of the bare ring's: at 32, 64 and 128 in flight 0.85,
+ * 0.85 and 0.74 before, 0.96, 0.90 and 0.91 with this. On SPDK's target, far CPUs: 1.07 times the
+ * rate at 32 and at 128. At 1 and 4 in flight following the device costs nothing. Considered and
+ * left: pauses within the poll, which hold up a thread that has other queues to look at; to skip a
+ * number of polls, which delays a loop that polls once a millisecond. Half and twice this time
+ * differ less than one run from the next.
  */
 #ifndef QUEUE_QUIET_H
 #define QUEUE_QUIET_H

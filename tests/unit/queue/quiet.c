@@ -47,7 +47,7 @@ static void expect_quiet(struct driver *d)
 	poll_nothing(d->queue);
 	assert_true(d->queue->quiet_until > 0);
 	answer_early(d);
-	/* Who is about to sleep looks first, even where the device can't wake anybody. */
+	/* A thread that is about to sleep looks first, even where the device can't wake it. */
 	assert_int_equal(vscsi_arm(d->queue), -EOPNOTSUPP);
 	assert_int_equal(vscsi_poll(d->queue, done, 1), 1);
 	answer_early(d);
