@@ -36,10 +36,15 @@
 /* After a poll that found nothing. */
 static inline void quiet_begin(struct vscsi_queue *queue)
 {
-	unsigned inflight = virtq_in_flight(&queue->ioq->vq);
-	unsigned part = inflight / QUIET_PART;
+	unsigned inflight;
+	unsigned part;
 
-	if (!QUIET_TICKS || queue->shared || queue->check_thread || inflight < QUIET_LEAST)
+	/* A ring that is shared is another thread's by now. */
+	if (!QUIET_TICKS || queue->shared || queue->check_thread)
+		return;
+	inflight = virtq_in_flight(&queue->ioq->vq);
+	part = inflight / QUIET_PART;
+	if (inflight < QUIET_LEAST)
 		return;
 	queue->quiet_until = ticks_now() + (part < QUIET_MOST ? part : QUIET_MOST) * QUIET_TICKS;
 }
