@@ -113,7 +113,7 @@ meson setup $again "$build" -Dbuildtype=release -Dtests=false >"$build/setup.log
 	{ cat "$build/setup.log"; die "meson setup failed"; }
 ninja --quiet -C "$build"
 echo "built in build/quickstart"
-PATH=$build/examples:$build/examples/info:$build/examples/perf:$PATH
+PATH=$build/examples:$build/examples/copy:$build/examples/info:$build/examples/perf:$PATH
 
 step "create a disk with an ext4 file system"
 rm -rf "$work"
