@@ -50,7 +50,7 @@ struct side {
 	bool blank;     /* output: known to read as zeros wherever the copy has not written */
 
 	/* A disk. */
-	bool by_id; /* the address has its identity; else these two say which it is */
+	/* Which one it is, if the address has no identity. */
 	uint32_t target;
 	uint32_t number;
 	struct vscsi_dev *dev;

@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "common/unit.h"
+
 /* A longer one could exceed its time limit on a disk that writes the zeros. */
 #define ZERO_LIMIT (64u << 20)
 
@@ -32,11 +34,7 @@ int disk_open(struct side *disk, const struct side *other, struct vscsi_mem *mem
 
 	if (ret)
 		return complain(ret, "%s", vscsi_last_error());
-	if (disk->by_id)
-		ret = vscsi_lun_open_by_id(disk->dev, NULL, NULL, &disk->lun);
-	else
-		ret = vscsi_lun_open(disk->dev, disk->target, disk->number, NULL, &disk->lun);
-	if (ret)
+	if (unit_open_named(disk->dev, disk->target, disk->number, NULL, &disk->lun))
 		return complain(-ENODEV,
 				"%s\nvscsi-copy: 'vscsi-info %.*s' lists the logical units",
 				vscsi_last_error(), (int)strcspn(disk->name, "?"), disk->name);

@@ -106,19 +106,21 @@ static bool is_address(const char *word)
 /* Takes one or two words of @argv. Return: how many, or 0 with a message. */
 static int parse_side(struct side *side, char **argv)
 {
+	bool by_id;
+
 	side->name = argv[0];
 	if (!side->name)
 		return usage("expected SOURCE and DESTINATION", ""), 0;
 	if (!is_address(side->name))
 		return 1;
 	side->disk = true;
-	side->by_id = text_has_id(side->name);
+	by_id = text_has_id(side->name);
 	if (argv[1] && !text_lun(argv[1], &side->target, &side->number)) {
-		if (side->by_id)
+		if (by_id)
 			return usage("the address has an identity, so leave out ", argv[1]), 0;
 		return 2;
 	}
-	if (side->by_id)
+	if (by_id)
 		return 1;
 	fprintf(stderr,
 		"vscsi-copy: after the address '%s', expected TARGET:LUN (0:0 to 255:16383), or "

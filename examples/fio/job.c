@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "common/text.h"
+#include "common/unit.h"
 
 #define DEFAULT_RING 128u
 #define MOST_QUEUES  254
@@ -169,15 +170,10 @@ static bool unit_open(const struct thread_data *td, const struct fio_file *f, st
 		      struct unit *unit)
 {
 	uint32_t target, lun;
-	int ret;
 
 	if (!parse_name(td, f->file_name, &target, &lun))
 		return false;
-	/* An identity in the address goes before the address of a unit. */
-	ret = vscsi_lun_open_by_id(dev, NULL, NULL, &unit->lun);
-	if (ret == -ENOENT)
-		ret = vscsi_lun_open(dev, target, lun, NULL, &unit->lun);
-	if (ret) {
+	if (unit_open_named(dev, target, lun, NULL, &unit->lun)) {
 		log_err("fio: vscsi: %s\n", vscsi_last_error());
 		return false;
 	}

@@ -15,6 +15,7 @@
 #include <vscsi/vscsi.h>
 
 #include "common/text.h"
+#include "common/unit.h"
 
 #define THREAD_MODEL NBDKIT_THREAD_MODEL_PARALLEL
 
@@ -125,7 +126,7 @@ static int config_complete(void)
 {
 	if (!address)
 		nbdkit_error("no device: give address=ADDRESS, such as vhost-user:/run/v.sock");
-	else if (target == UINT32_MAX && !strstr(address, "?id=") && !strstr(address, "&id="))
+	else if (target == UINT32_MAX && !text_has_id(address))
 		nbdkit_error("no logical unit: give lun=TARGET:LUN; 'vscsi-info %s' lists them",
 			     address);
 	else
@@ -144,10 +145,7 @@ static void *open_lun(int readonly)
 		return NULL;
 	}
 	c->info.size = sizeof(c->info);
-	/* An identity in the address goes before the address of a unit. */
-	ret = vscsi_lun_open_by_id(device, NULL, NULL, &c->lun);
-	if (ret == -ENOENT)
-		ret = vscsi_lun_open(device, target, number, NULL, &c->lun);
+	ret = unit_open_named(device, target, number, NULL, &c->lun);
 	if (!ret)
 		ret = vscsi_lun_get_info(c->lun, &c->info);
 	if (ret)

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "common/unit.h"
 #include "workload.h"
 
 #define SAMPLE_NS     500000000u /* as in fio */
@@ -84,11 +85,7 @@ static int open_unit(struct job *job)
 		/* Round up: 0 would mean the default. */
 		.timeout_ms = (uint32_t)((job->options->request_timeout + 999999) / 1000000),
 	};
-	/* An identity in the address goes before the address of a unit. */
-	int ret = vscsi_lun_open_by_id(job->dev, NULL, &opts, &job->lun);
-
-	if (ret == -ENOENT)
-		ret = vscsi_lun_open(job->dev, target, lun, &opts, &job->lun);
+	int ret = unit_open_named(job->dev, target, lun, &opts, &job->lun);
 
 	if (ret) {
 		fprintf(stderr, "vscsi-perf: job '%s': %s\n", job->options->name,

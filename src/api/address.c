@@ -217,7 +217,7 @@ static int take(char *text, struct vscsi_dev_opts *opts, char *id)
 		return error_set(-EINVAL,
 				 "there is no option \"%.*s\"; vscsi-info --options lists them all",
 				 (int)(equals - text), text);
-	if (option->kind == TEXT && equals[1] && strlen(equals + 1) < ADDRESS_ID_SIZE) {
+	if (option->kind == TEXT && equals[1] && strlen(equals + 1) < SCSI_WWID_SIZE) {
 		strcpy(id, equals + 1);
 		return 0;
 	}

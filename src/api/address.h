@@ -5,18 +5,17 @@
 
 #include <vscsi/device.h>
 
+#include "scsi/vpd.h"
+
 /* Longest address: a socket's path has at most 107 bytes, and options are short. */
 #define ADDRESS_MAX 1024
-
-/* Longest identity, as in vscsi_lun_info.wwid. */
-#define ADDRESS_ID_SIZE 88u
 
 /**
  * address_parse - Split an address and take over its options
  * @address: the address
  * @where: receives "SCHEME:WHERE", ADDRESS_MAX bytes
  * @opts: options; those of the address replace what is there
- * @id: receives the value of id=, ADDRESS_ID_SIZE bytes; "" without it
+ * @id: receives the value of id=, SCSI_WWID_SIZE bytes; "" without it
  *
  * Return: 0, or -EINVAL with an error text that names the option and what it takes.
  */

@@ -37,7 +37,7 @@ EXPORT int vscsi_dev_open(const char *address, const struct vscsi_dev_opts *user
 {
 	struct vscsi_dev_opts opts;
 	char where[ADDRESS_MAX];
-	char id[ADDRESS_ID_SIZE];
+	char id[SCSI_WWID_SIZE];
 	int err;
 
 	error_enter(__func__);

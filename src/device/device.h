@@ -131,7 +131,7 @@ struct vscsi_dev {
 	bool config_stale;
 	atomic_uint handles;
 	char failure[256];
-	char lun_id[88];
+	char lun_id[SCSI_WWID_SIZE];
 };
 
 static inline struct vscsi_dev *device_of(const struct vscsi_queue *queue)

@@ -12,7 +12,6 @@ import json
 import statistics
 import subprocess
 import sys
-import tempfile
 
 sys.dont_write_bytecode = True
 import report  # noqa: E402
@@ -64,15 +63,8 @@ def main():
     if "address" in named:
         rows = measure_all(programs[0], named["address"], named.get("target", 0), quick)
     else:
-        with tempfile.TemporaryDirectory(prefix="vscsi-") as folder, \
-                subprocess.Popen([programs[0], f"--socket={folder}/s", "--lun=0:0,null=1G",
-                                  "--mode=poll"], stdout=subprocess.PIPE, text=True) as server:
-            try:
-                server.stdout.readline()
-                rows = measure_all(programs[1], f"vhost-user:{folder}/s", 0, quick)
-            finally:
-                server.terminate()
-                server.wait(timeout=30)
+        with report.null_target(programs[0], "--mode=poll") as (_, folder):
+            rows = measure_all(programs[1], f"vhost-user:{folder}/s", 0, quick)
     print("work on each completion that a loop over vscsi_poll() has time for:")
     report.table([{**row, "rate": f"{row['rate']:.0f}"} for row in rows], COLUMNS)
     report.finish("headroom", rows, named)

@@ -9,10 +9,8 @@ usage: iops.py TARGET PERF BENCH-RATE [--quick] [--json=FILE]
 """
 
 import json
-import pathlib
 import subprocess
 import sys
-import tempfile
 
 sys.dont_write_bytecode = True
 import report  # noqa: E402
@@ -43,20 +41,12 @@ def perf_rate(perf, socket, depth, seconds):
 
 def measure(target, perf, bare, seconds):
     rows = []
-    with tempfile.TemporaryDirectory(prefix="vscsi-") as folder:
-        socket = pathlib.Path(folder) / "s"
-        with subprocess.Popen([target, f"--socket={socket}", "--lun=0:0,null=1G", "--mode=poll"],
-                              stdout=subprocess.PIPE, text=True) as server:
-            try:
-                server.stdout.readline()
-                for depth in DEPTHS:
-                    ring = bare_rate(bare, depth, seconds * 200)
-                    rate, median, slow = perf_rate(perf, socket, depth, seconds)
-                    rows.append({"depth": depth, "rate": rate, "bare": ring,
-                                 "ratio": rate / ring, "p50_us": median, "p99_us": slow})
-            finally:
-                server.terminate()
-                server.wait(timeout=30)
+    with report.null_target(target, "--mode=poll") as (_, folder):
+        for depth in DEPTHS:
+            ring = bare_rate(bare, depth, seconds * 200)
+            rate, median, slow = perf_rate(perf, folder / "s", depth, seconds)
+            rows.append({"depth": depth, "rate": rate, "bare": ring, "ratio": rate / ring,
+                         "p50_us": median, "p99_us": slow})
     return rows
 
 

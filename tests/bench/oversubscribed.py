@@ -11,11 +11,9 @@ usage: oversubscribed.py TARGET BENCH-SOCKET PERF [--quick] [--json=FILE]
 
 import json
 import os
-import pathlib
 import statistics
 import subprocess
 import sys
-import tempfile
 
 sys.dont_write_bytecode = True
 import report  # noqa: E402
@@ -46,21 +44,13 @@ def perf_rate(program, address, depth, ms):
 def measure(programs, mode, depth, ms, turns):
     target, loop, perf = programs
     rates = {reader: [] for reader in READERS}
-    with tempfile.TemporaryDirectory(prefix="vscsi-") as folder:
+    with report.null_target(target, f"--mode={mode}") as (_, folder):
         address = f"vhost-user:{folder}/s"
-        with subprocess.Popen([target, f"--socket={pathlib.Path(folder) / 's'}",
-                               "--lun=0:0,null=1G", f"--mode={mode}"],
-                              stdout=subprocess.PIPE, text=True) as server:
-            try:
-                server.stdout.readline()
-                for _ in range(turns):
-                    for reader in READERS:
-                        rates[reader].append(
-                            perf_rate(perf, address, depth, ms) if reader == "perf"
-                            else loop_rate(loop, address, depth, ms, reader))
-            finally:
-                server.terminate()
-                server.wait(timeout=30)
+        for _ in range(turns):
+            for reader in READERS:
+                rates[reader].append(
+                    perf_rate(perf, address, depth, ms) if reader == "perf"
+                    else loop_rate(loop, address, depth, ms, reader))
     row = {"target": mode, "depth": depth, **{key: statistics.median(rates[key]) for key in rates}}
     for reader in ("poll", "spin", "perf"):
         row[f"{reader}_ratio"] = row[reader] / row["wait"]

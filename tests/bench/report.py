@@ -2,12 +2,15 @@
 """What the benchmarks' scripts have in common: options, the table, and the JSON; README.md has the
 schema."""
 
+import contextlib
 import json
 import os
 import pathlib
 import platform
 import statistics
+import subprocess
 import sys
+import tempfile
 
 SKIPPED = 77  # as Meson understands it
 
@@ -32,6 +35,23 @@ def processors():
 def skip(reason):
     print(f"skipped: {reason}")
     sys.exit(SKIPPED)
+
+
+@contextlib.contextmanager
+def null_target(program, *arguments):
+    """A vscsi-target with a LUN that moves no data, for a while: its process and its folder, in
+    which the socket is "s"."""
+    with tempfile.TemporaryDirectory(prefix="vscsi-") as name:
+        folder = pathlib.Path(name)
+        arguments = [argument.format(folder=folder) for argument in arguments]
+        with subprocess.Popen([program, f"--socket={folder}/s", "--lun=0:0,null=1G", *arguments],
+                              stdout=subprocess.PIPE, text=True) as server:
+            try:
+                server.stdout.readline()
+                yield server, folder
+            finally:
+                server.terminate()
+                server.wait(timeout=30)
 
 
 def spread(values):

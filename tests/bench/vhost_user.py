@@ -12,7 +12,6 @@ import pathlib
 import socket
 import subprocess
 import sys
-import tempfile
 
 sys.dont_write_bytecode = True
 import report  # noqa: E402
@@ -41,21 +40,13 @@ def processor_seconds(pid):
 
 
 def measure(target, program, mode, reader, depth, ms):
-    with tempfile.TemporaryDirectory(prefix="vscsi-") as folder:
-        path, control = pathlib.Path(folder) / "s", pathlib.Path(folder) / "c"
-        with subprocess.Popen([target, f"--socket={path}", f"--control={control}",
-                               "--lun=0:0,null=1G", f"--mode={mode}"],
-                              stdout=subprocess.PIPE, text=True) as server:
-            try:
-                server.stdout.readline()
-                before, spent = ask(control), processor_seconds(server.pid)
-                result = subprocess.run(
-                    [program, f"vhost-user:{path}", str(depth), str(ms), reader],
-                    stdout=subprocess.PIPE, text=True, timeout=60 + ms / 1e3, check=True)
-                after, spent = ask(control), processor_seconds(server.pid) - spent
-            finally:
-                server.terminate()
-                server.wait(timeout=30)
+    with report.null_target(target, "--control={folder}/c", f"--mode={mode}") as (server, folder):
+        control = folder / "c"
+        before, spent = ask(control), processor_seconds(server.pid)
+        result = subprocess.run(
+            [program, f"vhost-user:{folder}/s", str(depth), str(ms), reader],
+            stdout=subprocess.PIPE, text=True, timeout=60 + ms / 1e3, check=True)
+        after, spent = ask(control), processor_seconds(server.pid) - spent
     done = json.loads(result.stdout)
     # Opening the device and the LUN is in the target's counts: some dozens among very many.
     return {"target": mode, "reader": reader, "depth": depth,

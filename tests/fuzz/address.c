@@ -10,7 +10,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct vscsi_dev_opts opts = {.size = sizeof(opts)};
 	char where[ADDRESS_MAX];
-	char id[ADDRESS_ID_SIZE];
+	char id[SCSI_WWID_SIZE];
 	char *address = malloc(size + 1);
 	int err;
 

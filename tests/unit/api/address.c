@@ -11,7 +11,7 @@
 #include "api/address.h"
 
 /* Of the last address. */
-static char id[ADDRESS_ID_SIZE];
+static char id[SCSI_WWID_SIZE];
 
 static int parse(const char *address, struct vscsi_dev_opts *opts)
 {
