@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Chooses ranks as in Gray and others, "Quickly generating billion-record synthetic databases"
- * (1994), and permutes them, so that frequent positions
- * are not neighbours.
+ * (1994), and permutes them, so that frequent positions are not neighbours.
  */
 #include "skew.h"
 
@@ -83,18 +82,19 @@ void skew_init(struct skew *skew, uint64_t count, uint64_t seed)
 	skew->zeta = 0;
 	for (i = 1; i <= count && i <= MOST_SUMMED; i++)
 		skew->zeta += pow(1 / (double)i, skew->power);
+	skew->eta = (1 - pow(2 / (double)count, 1 - skew->power)) / (1 - skew->zeta2 / skew->zeta);
 }
 
 static uint64_t zipf_rank(const struct skew *skew, double uniform)
 {
-	double count = (double)skew->count, sum = uniform * skew->zeta, eta;
+	double sum = uniform * skew->zeta;
 
 	if (sum < 1)
 		return 0;
 	if (sum < skew->zeta2)
 		return 1;
-	eta = (1 - pow(2 / count, 1 - skew->power)) / (1 - skew->zeta2 / skew->zeta);
-	return (uint64_t)(count * pow(eta * uniform - eta + 1, skew->exponent));
+	return (uint64_t)((double)skew->count *
+			  pow(skew->eta * uniform - skew->eta + 1, skew->exponent));
 }
 
 uint64_t skew_next(struct skew *skew)

@@ -22,6 +22,7 @@ struct skew {
 	uint64_t first;  /* the most frequent position */
 	double zeta;     /* sum of the weights of all ranks, ... */
 	double zeta2;    /* ... of the first two */
+	double eta;      /* where the ranks after those begin; unused if there are none */
 	double exponent; /* of the uniform number */
 };
 
