@@ -446,6 +446,8 @@ static void scribble_and_die(struct liar *liar, int with)
 	liar->hold = true;
 	prepare(liar);
 	liar_wait_kept(liar, REQUESTS);
+	/* The rig's thread must not look for one more chain in a ring that is written over. */
+	rig_settle(liar->rig);
 	for (i = 0; i < REQUESTS; i++)
 		life.seen[i] = as_seen(&liar->kept[i]);
 	liar->hold = false;
