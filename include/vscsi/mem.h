@@ -40,7 +40,8 @@ struct vscsi_mem;
  * @bytes: minimum size; 0: @pages pages, or 16 MiB if that is 0 too
  * @page_size: bytes of a hugepage, 2 MiB or 1 GiB; 0: the smaller one with which 8 pages suffice
  * @pages: number of hugepages, 1 to 8; 0: as many as @bytes needs
- * @numa: VSCSI_NUMA_LOCAL or VSCSI_NUMA_NODE(n); no effect on a machine with one node
+ * @numa: VSCSI_NUMA_LOCAL or VSCSI_NUMA_NODE(n); no effect on a machine with one node.
+ *	Without libnuma there is no VSCSI_NUMA_NODE(n)
  */
 struct vscsi_mem_opts {
 	uint32_t size;
@@ -91,7 +92,8 @@ struct vscsi_mem_stats {
  *
  * Return: 0; -ENOMEM if not enough hugepages are free and unreserved (vscsi_last_error() has the
  * command that reserves more); -EINVAL, -E2BIG for options that can't be met; -EFBIG if the pool is
- * larger than RLIMIT_FSIZE allows a file to be; -EMFILE, -ENFILE.
+ * larger than RLIMIT_FSIZE allows a file to be; -EMFILE, -ENFILE; -EOPNOTSUPP for a node by number
+ * where the library was built without libnuma.
  */
 int vscsi_mem_create(const struct vscsi_mem_opts *opts, struct vscsi_mem **mem);
 

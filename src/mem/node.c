@@ -4,8 +4,9 @@
  * ignores the latter in fallocate().
  */
 #include <errno.h>
-#include <sched.h>
 #include <stdio.h>
+#include <unistd.h>
+#include <sys/syscall.h>
 
 #include <numa.h>
 #include <numaif.h>
@@ -18,17 +19,18 @@
 #define PAGE_BYTES  4096u
 #define BATCH_PAGES 64u
 
-static bool have_numa(void)
+bool node_choice(void)
 {
 	return numa_available() >= 0 && numa_max_node() > 0;
 }
 
+/* Not every C library has getcpu(). */
 static uint32_t local_node(void)
 {
 	unsigned node;
 
 	/* Outdated if the thread moves; callers only use it as a preference. */
-	return getcpu(NULL, &node) ? 0 : node;
+	return syscall(SYS_getcpu, NULL, &node, NULL) ? 0 : node;
 }
 
 /*
@@ -53,7 +55,7 @@ int node_enter(struct node_policy *policy, uint32_t numa, char *why, size_t why_
 	int err;
 
 	policy->saved = false;
-	if (!have_numa())
+	if (!node_choice())
 		return 0;
 	if (node >= NODE_MAX || node > (uint32_t)numa_max_node()) {
 		snprintf(why, why_len, "there is no NUMA node %u; the last one is %d", node,
@@ -104,7 +106,7 @@ void node_migrate(void *addr, size_t len)
 	uint32_t node = local_node();
 	size_t at;
 
-	if (!have_numa() || node_of(addr) == node)
+	if (!node_choice() || node_of(addr) == node)
 		return;
 	for (at = 0; at < pages; at += BATCH_PAGES) {
 		size_t left = pages - at;
@@ -118,7 +120,7 @@ uint32_t node_of(const void *addr)
 {
 	int node = 0;
 
-	if (!have_numa())
+	if (!node_choice())
 		return 0;
 	if (get_mempolicy(&node, NULL, 0, (void *)(uintptr_t)addr, MPOL_F_NODE | MPOL_F_ADDR) < 0)
 		return 0;

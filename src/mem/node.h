@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * NUMA nodes: the node of the calling thread, the node of a page, and the node that new pages are
- * allocated on. On a machine with one node every node is 0 and nothing is changed.
+ * allocated on. On a machine with one node every node is 0 and nothing is changed; likewise without
+ * libnuma (node_none.c), and then nodes given by number are refused.
  */
 #ifndef MEM_NODE_H
 #define MEM_NODE_H
@@ -25,6 +26,9 @@ struct node_policy {
 	unsigned long mask[NODE_MAX / (8 * sizeof(unsigned long))];
 };
 
+/* Whether there is more than one node to choose from. */
+bool node_choice(void);
+
 /**
  * node_enter - Allocate this thread's new pages on a node
  * @policy: saves the current policy: node_leave()
@@ -32,8 +36,8 @@ struct node_policy {
  *	required
  * @why, @why_len: receives the error text
  *
- * Return: 0; -EINVAL if there is no such node, or the error of the kernel. Fails only if the node
- * is required.
+ * Return: 0; -EINVAL if there is no such node, -EOPNOTSUPP without libnuma, or the error of the
+ * kernel. Fails only if the node is required.
  */
 int node_enter(struct node_policy *policy, uint32_t numa, char *why, size_t why_len);
 
@@ -48,7 +52,7 @@ void node_leave(const struct node_policy *policy);
  * @addr: private memory, page-aligned
  * @len: its bytes
  *
- * Best effort: pages that can't be moved stay where they are. Takes a few system calls, or one if
+ * Best effort: pages that can't be moved stay where they are. Takes a few system calls, or two if
  * the memory is already there.
  */
 void node_migrate(void *addr, size_t len);

@@ -9,10 +9,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <numa.h>
-
 #include <vscsi/mem.h>
 
+#include "mem/node.h"
 #include "mem/shortage.h"
 #include "util/fd.h"
 
@@ -95,8 +94,7 @@ void shortage_explain(const struct pages_want *want, char *why)
 	find_directory(want, false, directory, sizeof(directory));
 	err = read_counts(directory, &all);
 	count = all;
-	if (!err && want->numa != VSCSI_NUMA_LOCAL && numa_available() >= 0 &&
-	    numa_max_node() > 0) {
+	if (!err && want->numa != VSCSI_NUMA_LOCAL && node_choice()) {
 		find_directory(want, true, directory, sizeof(directory));
 		err = read_counts(directory, &count);
 	}

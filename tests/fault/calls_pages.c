@@ -42,8 +42,6 @@ long __real_move_pages(int pid, unsigned long count, void **pages, const int *no
 		       int flags);
 long __wrap_move_pages(int pid, unsigned long count, void **pages, const int *nodes, int *status,
 		       int flags);
-int __real_getcpu(unsigned *cpu, unsigned *node);
-int __wrap_getcpu(unsigned *cpu, unsigned *node);
 
 int __wrap_memfd_create(const char *name, unsigned flags)
 {
@@ -111,11 +109,6 @@ long __wrap_move_pages(int pid, unsigned long count, void **pages, const int *no
 	return fault_injected(CALL_MEMPOLICY)
 		       ? -1
 		       : __real_move_pages(pid, count, pages, nodes, status, flags);
-}
-
-int __wrap_getcpu(unsigned *cpu, unsigned *node)
-{
-	return fault_injected(CALL_MEMPOLICY) ? -1 : __real_getcpu(cpu, node);
 }
 
 FILE *__wrap_fdopen(int fd, const char *mode)

@@ -106,6 +106,12 @@ def run_program(program, library, target, work):
                 server.wait(timeout=30)
 
 
+def expect_block(printed):
+    print(printed, end="")
+    if CONTENT[:16].hex() not in "".join(printed.split()).lower():
+        sys.exit(f"the program should have printed {CONTENT[:16].hex()}")
+
+
 def main():
     source, build = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
     work = build / "tests/packaging/outside"
@@ -116,11 +122,7 @@ def main():
     for static in [], ["--static"]:
         program = build_program(["gcc", "-std=c11"], source / "examples/read_block.c", root, work,
                                 *static)
-        printed = run_program(program, library, sys.argv[3], work)
-        print(printed, end="")
-        digits = "".join(printed.split()).lower()
-        if CONTENT[:16].hex() not in digits:
-            sys.exit(f"the program should have printed {CONTENT[:16].hex()}")
+        expect_block(run_program(program, library, sys.argv[3], work))
     program = build_program(["g++", "-std=c++11"], source / "tests/packaging/raii.cpp", root, work)
     completed = run_program(program, library, sys.argv[3], work)
     print(f"{completed.strip()} requests completed in destructors")

@@ -18,7 +18,7 @@ import sys
 PRESENT = "Name: {0}\nDescription: {0}\nVersion: 1.0\n"
 # Missing library: compiler, libraries that are found, what the message names.
 CASES = {
-    "libnuma": ("gcc -nostdinc", [], ["libnuma-dev"]),
+    "libnuma": ("gcc -nostdinc", [], ["libnuma-dev", "-Dnuma=disabled"]),
     "json-c": ("gcc", ["numa"], ["libjson-c-dev", "-Dexamples=false -Dtests=false"]),
     "cmocka": ("gcc", ["numa", "json-c"], ["libcmocka-dev", "-Dtests=false"]),
 }

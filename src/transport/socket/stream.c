@@ -36,11 +36,12 @@ void socket_attach(struct msghdr *msg, union socket_control *control, const int 
 
 	memset(control, 0, sizeof(*control));
 	msg->msg_control = control->bytes;
-	msg->msg_controllen = CMSG_SPACE(nfds * sizeof(int));
+	/* Sizes of this kind are a size_t in glibc, a socklen_t in musl. */
+	msg->msg_controllen = (socklen_t)CMSG_SPACE(nfds * sizeof(int));
 	cmsg = CMSG_FIRSTHDR(msg);
 	cmsg->cmsg_level = SOL_SOCKET;
 	cmsg->cmsg_type = SCM_RIGHTS;
-	cmsg->cmsg_len = CMSG_LEN(nfds * sizeof(int));
+	cmsg->cmsg_len = (socklen_t)CMSG_LEN(nfds * sizeof(int));
 	memcpy(CMSG_DATA(cmsg), fds, nfds * sizeof(int));
 }
 

@@ -59,7 +59,7 @@ int vs_gone(const struct vs *vs)
 	return error_set(-ENOTCONN, "the endpoint of %s is closed", vs->target.vhost_wwpn);
 }
 
-int vs_call(struct vs *vs, unsigned long request, void *arg, const char *what)
+int vs_call(struct vs *vs, unsigned request, void *arg, const char *what)
 {
 	if (vs_is_gone(vs))
 		return vs_gone(vs);

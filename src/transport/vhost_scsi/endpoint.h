@@ -120,7 +120,7 @@ int vs_gone(const struct vs *vs);
  *
  * Return: 0, -ENOTCONN (it is gone), or the call's negative errno.
  */
-int vs_call(struct vs *vs, unsigned long request, void *arg, const char *what);
+int vs_call(struct vs *vs, unsigned request, void *arg, const char *what);
 
 /**
  * vs_may_call - Check whether a call that waits for requests in flight may be made now

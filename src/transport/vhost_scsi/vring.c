@@ -91,7 +91,7 @@ static int open_vring(struct vs_vring *vring)
 	return 0;
 }
 
-static int set_file(struct vs *vs, unsigned long request, unsigned index, int fd, const char *what)
+static int set_file(struct vs *vs, unsigned request, unsigned index, int fd, const char *what)
 {
 	struct vhost_vring_file file = {.index = index, .fd = fd};
 
