@@ -8,6 +8,7 @@ summary.py DIR               reads the logs TIME.BUILD.json in DIR and prints th
                              build; exit status 1 if anything failed or nothing passed
 summary.py --broken DIR WHAT notes that WHAT failed before any test could say so
 summary.py --programs BUILD  lists the unit and integration tests of BUILD that are programs
+                             and were built
 summary.py --threaded BUILD  lists those of them that start threads
 
 A CMocka program counts as many tests as it has; any other test counts as one.
@@ -111,7 +112,7 @@ def programs(build, threaded=False):
     for test in json.loads(listing):
         suites = {suite.split(":")[-1] for suite in test["suite"]}
         program = pathlib.Path(test["cmd"][0])
-        if not suites & {"unit", "integration"} or \
+        if not suites & {"unit", "integration"} or not program.is_file() or \
                 pathlib.Path(build).resolve() not in program.resolve().parents:
             continue
         content = program.read_bytes()

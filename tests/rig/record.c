@@ -106,6 +106,17 @@ uint64_t rig_value(struct rig *rig, uint32_t request, unsigned n)
 	return value;
 }
 
+uint32_t rig_word(struct rig *rig, uint32_t request, unsigned n, unsigned i)
+{
+	struct rig_record record;
+	uint32_t word;
+
+	if (!rig_record(rig, request, n, &record) || record.size < (i + 1) * sizeof(word))
+		fail_msg("message %u did not come %u times with a word %u", request, n + 1, i);
+	memcpy(&word, record.payload + i * sizeof(word), sizeof(word));
+	return word;
+}
+
 void rig_wait_seen(struct rig *rig, uint32_t request, unsigned n)
 {
 	rig_lock(rig);

@@ -236,6 +236,9 @@ bool rig_record(struct rig *rig, uint32_t request, unsigned n, struct rig_record
 /* The u64 with which a message's payload begins; fails the test when there is no such message. */
 uint64_t rig_value(struct rig *rig, uint32_t request, unsigned n);
 
+/* Likewise the @i-th u32 of its payload. */
+uint32_t rig_word(struct rig *rig, uint32_t request, unsigned n, unsigned i);
+
 /* Waits until @n messages of the kind have been received (not necessarily answered). */
 void rig_wait_seen(struct rig *rig, uint32_t request, unsigned n);
 

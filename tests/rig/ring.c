@@ -3,6 +3,7 @@
  * What tests do with rings: chains are taken, used entries are put, truthfully or not, and both
  * sides are notified. The device's side of the rings itself is in tests/device.
  */
+#include <endian.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -188,7 +189,7 @@ static uint16_t peek(struct rig *rig, unsigned queue, uint16_t (*what)(const str
 
 static uint16_t avail_idx(const struct ring_device *dev)
 {
-	return __atomic_load_n(&device_avail(dev)->idx, __ATOMIC_ACQUIRE);
+	return le16toh(__atomic_load_n(&device_avail(dev)->idx, __ATOMIC_ACQUIRE));
 }
 
 uint16_t rig_avail_flags(struct rig *rig, unsigned queue)

@@ -3,6 +3,7 @@
  * SCSI commands inside chains (virtio 1.4, 5.6.6.1) and events (5.6.6.3), as far as tests need
  * them.
  */
+#include <endian.h>
 #include <string.h>
 
 #include "rig/internal.h"
@@ -67,8 +68,8 @@ void rig_complete(struct rig *rig, unsigned queue, const struct rig_chain *chain
 {
 	uint8_t bytes[512] = {0};
 	struct virtio_scsi_cmd_resp head = {
-		.sense_len = reply->sense_len,
-		.resid = reply->residual,
+		.sense_len = htole32(reply->sense_len),
+		.resid = htole32(reply->residual),
 		.status = reply->status,
 		.response = reply->response,
 	};
@@ -88,7 +89,7 @@ void rig_complete(struct rig *rig, unsigned queue, const struct rig_chain *chain
 /* One step under the lock: a serving thread must not take the buffer in between. */
 bool rig_event(struct rig *rig, uint32_t event, const uint8_t lun[8], uint32_t reason)
 {
-	struct virtio_scsi_event e = {.event = event, .reason = reason};
+	struct virtio_scsi_event e = {.event = htole32(event), .reason = htole32(reason)};
 	struct rig_chain chain;
 	bool ok;
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Messages about rings: what they set up, in which order, and the fds that come with them. */
+#include <endian.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -57,7 +58,7 @@ static void go_to_base(struct ring *ring)
 	if (dev->packed)
 		device_move(dev, (uint16_t)ring->base, (uint16_t)(ring->base >> 16));
 	else
-		device_move(dev, (uint16_t)ring->base, device_used(dev)->idx);
+		device_move(dev, (uint16_t)ring->base, le16toh(device_used(dev)->idx));
 }
 
 static int set_base(struct rig *rig, struct ring *ring, uint32_t base)
@@ -93,7 +94,7 @@ static void attach(struct rig *rig, struct ring *ring)
 	dev->ctx = rig;
 	device_attach(dev);
 	if (!dev->packed)
-		dev->asked_flags = device_used(dev)->flags;
+		dev->asked_flags = le16toh(device_used(dev)->flags);
 	go_to_base(ring);
 }
 

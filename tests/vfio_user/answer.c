@@ -115,6 +115,7 @@ void server_reply(struct server *s, struct exchange *x, int error)
 	if (s->silent || fault == SERVER_HANGS_UP)
 		return;
 	len = spoil(x, fault);
+	message_turn(&x->m);
 	if (fault == SERVER_PIECES) {
 		for (i = 0; i < len; i++)
 			send_bytes(s, (char *)&x->m + i, 1, NULL, 0);

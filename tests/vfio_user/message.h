@@ -3,6 +3,7 @@
 #ifndef TESTS_VFIO_USER_MESSAGE_H
 #define TESTS_VFIO_USER_MESSAGE_H
 
+#include <endian.h>
 #include <stddef.h>
 
 #include "vfio_user/server.h"
@@ -19,6 +20,16 @@ struct message {
 	uint32_t error;
 	uint8_t body[MAX_BODY];
 };
+
+/* Between the byte order of this machine and that of the protocol, little-endian. */
+static inline void message_turn(struct message *m)
+{
+	m->id = htole16(m->id);
+	m->command = htole16(m->command);
+	m->size = htole32(m->size);
+	m->flags = htole32(m->flags);
+	m->error = htole32(m->error);
+}
 
 /* A message, as received or to be sent: bytes of its body, and descriptors. */
 struct exchange {

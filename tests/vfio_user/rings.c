@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Virtqueues of the server, the client's memory, and SCSI commands. */
+#include <endian.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -110,12 +111,12 @@ static void respond(const struct server *s, struct virtio_scsi_cmd_resp *resp,
 	unsigned len = disk_sense(end, sense);
 
 	if (len || !(s->habits & SERVER_LAZY)) {
-		resp->sense_len = len;
+		resp->sense_len = htole32(len);
 		resp->status_qualifier = 0;
 	}
 	if (len)
 		memcpy(resp->sense, sense, len);
-	resp->resid = (uint32_t)(asked - end->moved);
+	resp->resid = htole32((uint32_t)(asked - end->moved));
 	resp->status = end->status;
 	resp->response = VIRTIO_SCSI_S_OK;
 }

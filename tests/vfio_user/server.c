@@ -56,6 +56,7 @@ static bool receive(struct server *s, struct exchange *x)
 	if (n <= 0)
 		return n < 0 && errno == EAGAIN;
 	take_fds(s, &msg, x);
+	message_turn(&x->m);
 	x->len = n == HEAD ? x->m.size - HEAD : 0;
 	if (n != HEAD || x->m.size < HEAD || x->len > MAX_BODY ||
 	    (x->len && recv(s->fd, x->m.body, x->len, MSG_DONTWAIT) != (ssize_t)x->len)) {

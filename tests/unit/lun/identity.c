@@ -209,7 +209,7 @@ static void test_hostile_pages(void **state)
 		memcpy(names + i, naa, sizeof(naa));
 		put_be32(names + i + 8, i);
 	}
-	for (i = 0; i < 5000; i++) {
+	for (i = 0; i < 3000; i++) {
 		assert_int_equal(scsi_identity_set_names(&identity, names, i) == 0, i >= 4);
 		assert_true(identity.len <= SCSI_IDENTITY_BYTES);
 	}

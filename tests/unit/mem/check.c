@@ -14,6 +14,7 @@
 
 #include "conforms.h"
 #include "error_text.h"
+#include "kernel.h"
 
 static struct vscsi_mem *mem;
 static struct shared shared;
@@ -230,6 +231,7 @@ static void test_private_memory_and_fork(void **state)
 		mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	(void)state;
+	need_advice();
 	assert_int_equal(vscsi_mem_register(mem, private, page, -1, 0), 0);
 	assert_false(child_has(private));
 	assert_int_equal(vscsi_mem_unregister(mem, private), 0);

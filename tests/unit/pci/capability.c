@@ -41,8 +41,8 @@ static void test_identity(void **state)
 	for (i = 0; i < ARRAY_LEN(table); i++) {
 		struct model *m = model_standard();
 
-		memcpy(m->config, &table[i].id, 4);
-		memcpy(m->config + PCI_SUBSYSTEM_ID, &table[i].subsystem, 2);
+		model_set(m, PCI_VENDOR_ID, 4, table[i].id);
+		model_set(m, PCI_SUBSYSTEM_ID, 2, table[i].subsystem);
 		assert_int_equal(walk(m, &layout), table[i].ret);
 	}
 }
@@ -211,15 +211,13 @@ static void test_the_list_ends(void **state)
 
 static void test_legacy(void **state)
 {
-	const uint32_t transitional = 0x10041af4;
-	const uint32_t subsystem = 8u << 16;
 	struct pci_layout layout;
 	struct model *m = model_new();
 
 	(void)state;
 	CONFORMS("R-LEG-01");
-	memcpy(m->config, &transitional, 4);
-	memcpy(m->config + PCI_SUBSYSTEM_VENDOR_ID, &subsystem, 4);
+	model_set(m, PCI_VENDOR_ID, 4, 0x10041af4);
+	model_set(m, PCI_SUBSYSTEM_ID, 2, 8);
 	model_foreign(m, PCI_CAP_ID_MSIX);
 	assert_int_equal(walk(m, &layout), -ENODEV);
 	/* Nor a list at all. */

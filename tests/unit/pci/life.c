@@ -20,7 +20,7 @@ static uint16_t command(const struct model *m)
 	uint16_t value;
 
 	memcpy(&value, m->config + PCI_COMMAND, 2);
-	return value;
+	return le16toh(value);
 }
 
 /* The width that an access to this place has to have (4.1.3.1). */
@@ -93,8 +93,8 @@ static void live(uint32_t id)
 	uint64_t iova;
 	unsigned i;
 
-	memcpy(m->config, &id, sizeof(id));
-	m->config[PCI_SUBSYSTEM_ID] = 8;
+	model_set(m, PCI_VENDOR_ID, 4, id);
+	model_set(m, PCI_SUBSYSTEM_ID, 2, 8);
 	/* Where a transitional function has its legacy registers. */
 	m->bars[0] = 0x40;
 	t = dev.transport = model_attach(m);

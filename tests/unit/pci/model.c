@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The function in memory: its registers, as virtio 1.4, 4.1.4.3 has them, and its log. */
+#include <endian.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -13,6 +14,21 @@
 static struct model *model_of(struct pci_bus *bus)
 {
 	return (struct model *)bus;
+}
+
+/* The function's registers and configuration space are little-endian. */
+static uint32_t get_le(const void *from, unsigned width)
+{
+	uint32_t value = 0;
+
+	memcpy(&value, from, width);
+	return le32toh(value);
+}
+
+static void put_le(void *to, unsigned width, uint32_t value)
+{
+	value = htole32(value);
+	memcpy(to, &value, width);
 }
 
 /* Counts an access; the function may be gone from this one on. */
@@ -43,15 +59,18 @@ void model_fence(int order)
 	note(noted, FENCE, MODEL_BAR, (uint64_t)order, 0, 0);
 }
 
+void model_set(struct model *m, unsigned offset, unsigned width, uint32_t value)
+{
+	put_le(m->config + offset, width, value);
+}
+
 static int config_read(struct pci_bus *bus, unsigned offset, unsigned width, uint32_t *value)
 {
 	struct model *m = model_of(bus);
-	uint32_t v = 0;
 
 	live_on(m);
 	assert_true(offset % width == 0 && offset + width <= sizeof(m->config));
-	memcpy(&v, m->config + offset, width);
-	*value = m->gone ? UINT32_MAX >> (32 - 8 * width) : v;
+	*value = m->gone ? UINT32_MAX >> (32 - 8 * width) : get_le(m->config + offset, width);
 	note(m, CONFIG_READ, 0, offset, width, *value);
 	return m->dead ? -ENOTCONN : 0;
 }
@@ -64,7 +83,7 @@ static int config_write(struct pci_bus *bus, unsigned offset, unsigned width, ui
 	note(m, CONFIG_WRITE, 0, offset, width, value);
 	if (m->gone || m->dead)
 		return m->dead ? -ENOTCONN : 0;
-	memcpy(m->config + offset, &value, width);
+	model_set(m, offset, width, value);
 	if (offset == m->sticky_at)
 		m->config[offset + 1] |= (uint8_t)(m->sticky >> 8);
 	return 0;
@@ -234,7 +253,7 @@ static int bar_read(struct pci_bus *bus, unsigned bar, uint64_t offset, unsigned
 	else if (offset < MODEL_ISR)
 		*value = read_common(m, offset);
 	else if (offset >= MODEL_DEVICE && offset + width <= MODEL_DEVICE + sizeof(m->device))
-		memcpy(value, (char *)&m->device + offset - MODEL_DEVICE, width);
+		*value = get_le((char *)&m->device + offset - MODEL_DEVICE, width);
 	else
 		fail_msg("nothing is to be read at %llu", (unsigned long long)offset);
 	note(m, BAR_READ, bar, offset, width, *value);
@@ -255,7 +274,7 @@ static int bar_write(struct pci_bus *bus, unsigned bar, uint64_t offset, unsigne
 	if (offset < MODEL_ISR && !m->gone)
 		write_common(m, offset, value);
 	else if (offset >= MODEL_DEVICE && offset + width <= MODEL_DEVICE + sizeof(m->device))
-		memcpy((char *)&m->device + offset - MODEL_DEVICE, &value, width);
+		put_le((char *)&m->device + offset - MODEL_DEVICE, width, value);
 	return 0;
 }
 
@@ -352,7 +371,6 @@ static const struct pci_bus_ops model_ops = {
 
 struct model *model_new(void)
 {
-	const uint32_t id = 0x10481af4;
 	struct model *m = calloc(1, sizeof(*m));
 	unsigned i;
 
@@ -370,7 +388,7 @@ struct model *model_new(void)
 		.ranges = {{0, 0xfedfffff}, {0xfef00000, (UINT64_C(1) << 48) - 1}},
 		.nranges = 2,
 	};
-	memcpy(m->config, &id, sizeof(id));
+	model_set(m, PCI_VENDOR_ID, 4, 0x10481af4);
 	m->config[PCI_STATUS] = PCI_STATUS_CAP_LIST;
 	m->cap = 0x40;
 	m->link = PCI_CAPABILITY_LIST;

@@ -134,6 +134,9 @@ struct model {
 struct model *model_new(void);
 struct model *model_standard(void);
 
+/* Writes a register of configuration space, as the device has it. */
+void model_set(struct model *m, unsigned offset, unsigned width, uint32_t value);
+
 /* Adds a virtio capability; @bar may be any number, @len is cap_len. Returns where it lies. */
 unsigned model_cap(struct model *m, unsigned type, unsigned bar, uint32_t offset, uint32_t length,
 		   unsigned len);

@@ -399,6 +399,7 @@ static void test_descriptors_over_many_runs(void **state)
 
 	CONFORMS("R-VU-109");
 	(void)state;
+	need_truncation();
 	fx.ropts.path = "./many.sock";
 	fx_up(&fx);
 	fds = count_fds();

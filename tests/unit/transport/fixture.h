@@ -16,6 +16,7 @@
 
 #include "conforms.h"
 #include "counts.h"
+#include "kernel.h"
 #include "rig/rig.h"
 #include "transport/transport.h"
 

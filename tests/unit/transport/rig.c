@@ -21,6 +21,18 @@ struct side {
 	uint64_t data;
 };
 
+static struct vring_desc desc(uint64_t addr, uint32_t len, uint16_t flags, uint16_t next)
+{
+	return (struct vring_desc){htole64(addr), htole32(len), htole16(flags), htole16(next)};
+}
+
+static void lay_chain(struct side *s)
+{
+	s->desc[0] = desc(s->data, HEADER, VRING_DESC_F_NEXT, 1);
+	s->desc[1] = desc(s->data + 512, ANSWER, VRING_DESC_F_NEXT | VRING_DESC_F_WRITE, 2);
+	s->desc[2] = desc(s->data + 4096, 4096, VRING_DESC_F_WRITE, 0);
+}
+
 static void up(struct side *s, uint64_t features)
 {
 	char *at;
@@ -33,16 +45,15 @@ static void up(struct side *s, uint64_t features)
 	s->avail = (struct vring_avail *)(at + FX_SIZE * 16);
 	s->used = (struct vring_used *)(at + SPACE / 2);
 	s->data = s->fx.areas[0].addr + BUFFERS;
-	s->desc[0] = (struct vring_desc){s->data, HEADER, VRING_DESC_F_NEXT, 1};
-	s->desc[1] = (struct vring_desc){s->data + 512, ANSWER,
-					 VRING_DESC_F_NEXT | VRING_DESC_F_WRITE, 2};
-	s->desc[2] = (struct vring_desc){s->data + 4096, 4096, VRING_DESC_F_WRITE, 0};
+	lay_chain(s);
 }
 
 static void expose(struct side *s, uint16_t head)
 {
-	s->avail->ring[s->avail->idx % FX_SIZE] = head;
-	__atomic_store_n(&s->avail->idx, (uint16_t)(s->avail->idx + 1), __ATOMIC_RELEASE);
+	uint16_t idx = le16toh(s->avail->idx);
+
+	s->avail->ring[idx % FX_SIZE] = htole16(head);
+	__atomic_store_n(&s->avail->idx, htole16((uint16_t)(idx + 1)), __ATOMIC_RELEASE);
 }
 
 static void down(struct side *s)
@@ -83,9 +94,9 @@ static void test_good_chain(void **state)
 	assert_string_equal((const char *)rig_command(&chain)->cdb, "cdb");
 	assert_int_equal(rig_data_in_room(&chain), 4096);
 	rig_complete(s.fx.rig, QUEUE, &chain, &reply);
-	assert_int_equal(s.used->idx, 1);
-	assert_int_equal(s.used->ring[0].id, 0);
-	assert_int_equal(s.used->ring[0].len, ANSWER + 5);
+	assert_int_equal(le16toh(s.used->idx), 1);
+	assert_int_equal(le32toh(s.used->ring[0].id), 0);
+	assert_int_equal(le32toh(s.used->ring[0].len), ANSWER + 5);
 	assert_string_equal((char *)(uintptr_t)s.data + 4096, "hello");
 	/* It is free again. */
 	expose(&s, 0);
@@ -101,7 +112,7 @@ static void test_indirect_chain(void **state)
 	(void)state;
 	up(&s, UINT64_MAX);
 	memcpy((char *)(uintptr_t)s.data + 1024, s.desc, 48);
-	s.desc[5] = (struct vring_desc){s.data + 1024, 48, VRING_DESC_F_INDIRECT, 0};
+	s.desc[5] = desc(s.data + 1024, 48, VRING_DESC_F_INDIRECT, 0);
 	expose(&s, 5);
 	assert_true(rig_take(s.fx.rig, QUEUE, &chain));
 	assert_true(chain.indirect);
@@ -116,32 +127,32 @@ static void test_direct_rules(void **state)
 
 	(void)state;
 	up(&s, UINT64_MAX);
-	s.desc[2].flags = 0;
+	s.desc[2].flags = htole16(0);
 	expect_violation(&s, "R-SPLIT-05");
 	up(&s, UINT64_MAX);
-	s.desc[2].flags = VRING_DESC_F_WRITE | VRING_DESC_F_NEXT;
-	s.desc[2].next = 1;
+	s.desc[2].flags = htole16(VRING_DESC_F_WRITE | VRING_DESC_F_NEXT);
+	s.desc[2].next = htole16(1);
 	expect_violation(&s, "loop");
 	up(&s, UINT64_MAX);
-	s.desc[1].next = FX_SIZE;
+	s.desc[1].next = htole16(FX_SIZE);
 	expect_violation(&s, "R-SPLIT-09");
 	up(&s, UINT64_MAX);
-	s.desc[2].len = 0;
+	s.desc[2].len = htole32(0);
 	expect_violation(&s, "R-SPLIT-16");
 	up(&s, UINT64_MAX);
-	s.desc[2].addr = s.data + FX_AREA;
+	s.desc[2].addr = htole64(s.data + FX_AREA);
 	expect_violation(&s, "R-VU-37");
 	up(&s, UINT64_MAX);
-	s.desc[2].addr = UINT64_MAX - 100;
+	s.desc[2].addr = htole64(UINT64_MAX - 100);
 	expect_violation(&s, "R-VU-37");
 	up(&s, UINT64_MAX);
-	s.desc[0].len = HEADER + 1;
+	s.desc[0].len = htole32(HEADER + 1);
 	expect_violation(&s, "R-SCSI-28");
 	up(&s, UINT64_MAX);
-	s.desc[1].len = ANSWER - 1;
+	s.desc[1].len = htole32(ANSWER - 1);
 	expect_violation(&s, "R-SCSI-27");
 	up(&s, UINT64_MAX);
-	s.desc[0].flags |= 8;
+	s.desc[0].flags |= htole16(8);
 	expect_violation(&s, "flags");
 }
 
@@ -155,7 +166,7 @@ static void indirect(uint64_t features, void (*spoil)(struct side *s, struct vri
 	up(&s, features);
 	table = (struct vring_desc *)(uintptr_t)(s.data + 1024);
 	memcpy(table, s.desc, 48);
-	s.desc[0] = (struct vring_desc){s.data + 1024, 48, VRING_DESC_F_INDIRECT, 0};
+	s.desc[0] = desc(s.data + 1024, 48, VRING_DESC_F_INDIRECT, 0);
 	if (spoil)
 		spoil(&s, table);
 	expect_violation(&s, rule);
@@ -164,38 +175,38 @@ static void indirect(uint64_t features, void (*spoil)(struct side *s, struct vri
 static void with_next(struct side *s, struct vring_desc *table)
 {
 	(void)table;
-	s->desc[0].flags |= VRING_DESC_F_NEXT;
+	s->desc[0].flags |= htole16(VRING_DESC_F_NEXT);
 }
 
 static void with_write(struct side *s, struct vring_desc *table)
 {
 	(void)table;
-	s->desc[0].flags |= VRING_DESC_F_WRITE;
+	s->desc[0].flags |= htole16(VRING_DESC_F_WRITE);
 }
 
 static void odd_length(struct side *s, struct vring_desc *table)
 {
 	(void)table;
-	s->desc[0].len = 47;
+	s->desc[0].len = htole32(47);
 }
 
 static void left_over(struct side *s, struct vring_desc *table)
 {
 	(void)table;
-	s->desc[0].len = 64;
+	s->desc[0].len = htole32(64);
 }
 
 static void nested(struct side *s, struct vring_desc *table)
 {
 	(void)s;
-	table[2].flags |= VRING_DESC_F_INDIRECT;
+	table[2].flags |= htole16(VRING_DESC_F_INDIRECT);
 }
 
 static void endless(struct side *s, struct vring_desc *table)
 {
 	(void)s;
-	table[2].flags |= VRING_DESC_F_NEXT;
-	table[2].next = 2;
+	table[2].flags |= htole16(VRING_DESC_F_NEXT);
+	table[2].next = htole16(2);
 }
 
 static void test_indirect_rules(void **state)
@@ -217,18 +228,18 @@ static void test_ring_rules(void **state)
 
 	(void)state;
 	up(&s, UINT64_MAX);
-	s.avail->flags = 1;
+	s.avail->flags = htole16(1);
 	expect_violation(&s, "R-SPLIT-20");
 	up(&s, ~RIG_F_EVENT_IDX);
-	s.avail->flags = 1;
+	s.avail->flags = htole16(1);
 	expose(&s, 0);
 	assert_true(rig_take(s.fx.rig, QUEUE, &chain));
 	down(&s);
 	up(&s, UINT64_MAX);
-	s.avail->idx = FX_SIZE;
+	s.avail->idx = htole16(FX_SIZE);
 	expect_violation(&s, "R-SPLIT-17");
 	up(&s, UINT64_MAX);
-	s.used->idx = 1;
+	s.used->idx = htole16(1);
 	expect_violation(&s, "R-SPLIT-40");
 	up(&s, UINT64_MAX);
 	expose(&s, 0);
@@ -245,7 +256,7 @@ static void test_chain_that_changes_in_flight(void **state)
 	up(&s, UINT64_MAX);
 	expose(&s, 0);
 	assert_true(rig_take(s.fx.rig, QUEUE, &chain));
-	s.desc[2].len = 8192;
+	s.desc[2].len = htole32(8192);
 	rig_put(s.fx.rig, QUEUE, 0, 0);
 	assert_non_null(strstr(rig_violation(s.fx.rig), "changed"));
 	down(&s);
@@ -261,14 +272,14 @@ static void test_lies_about_completions(void **state)
 	expose(&s, 0);
 	assert_true(rig_take(s.fx.rig, QUEUE, &chain));
 	rig_put_quiet(s.fx.rig, QUEUE, 65536, 5);
-	assert_int_equal(s.used->idx, 0);
+	assert_int_equal(le16toh(s.used->idx), 0);
 	rig_put(s.fx.rig, QUEUE, 0, 0xffffffff);
-	assert_int_equal(s.used->idx, 2);
-	assert_int_equal(s.used->ring[0].id, 65536);
-	assert_int_equal(s.used->ring[1].len, 0xffffffff);
+	assert_int_equal(le16toh(s.used->idx), 2);
+	assert_int_equal(le32toh(s.used->ring[0].id), 65536);
+	assert_int_equal(le32toh(s.used->ring[1].len), 0xffffffff);
 	rig_put(s.fx.rig, QUEUE, 0, 1);
 	rig_move_used(s.fx.rig, QUEUE, 100);
-	assert_int_equal(s.used->idx, 103);
+	assert_int_equal(le16toh(s.used->idx), 103);
 	down(&s);
 }
 
@@ -296,10 +307,7 @@ static void test_rig_serves(void **state)
 	s.desc = (struct vring_desc *)(uintptr_t)(s.fx.areas[0].addr + QUEUE * SPACE);
 	s.avail = (struct vring_avail *)(s.desc + FX_SIZE);
 	s.data = s.fx.areas[0].addr + BUFFERS;
-	s.desc[0] = (struct vring_desc){s.data, HEADER, VRING_DESC_F_NEXT, 1};
-	s.desc[1] = (struct vring_desc){s.data + 512, ANSWER,
-					VRING_DESC_F_NEXT | VRING_DESC_F_WRITE, 2};
-	s.desc[2] = (struct vring_desc){s.data + 4096, 4096, VRING_DESC_F_WRITE, 0};
+	lay_chain(&s);
 	expose(&s, 0);
 	s.fx.t->ops->notify(s.fx.t, QUEUE, 0);
 	call.fd = s.fx.t->ops->call_fd(s.fx.t, QUEUE);
