@@ -26,7 +26,7 @@
 #define WIDE_BLOCKS ((UINT64_C(1) << 32) + BLOCKS)
 
 /* By the linker's --wrap: how often the fast paths left a transfer to the general one. */
-static unsigned general;
+static _Thread_local unsigned general;
 
 int __real_queue_transfer(struct vscsi_queue *queue, struct io_lun *lun, const struct iovec *iov,
 			  unsigned iovcnt, uint64_t lba, uint32_t blocks, uint32_t flags,
