@@ -138,8 +138,9 @@ static void find_run(const struct copy *copy, struct chunk *chunk)
 	bool zero;
 
 	chunk->run_zero = chunk->hole;
+	chunk->run = chunk->bytes - at;
 	if (!copy->sparse || chunk->hole || copy->output.stream)
-		at = chunk->bytes;
+		return;
 	while (at < chunk->bytes) {
 		/* Aligned in the output, so that whole blocks of a file system become holes. */
 		bytes = copy->sparse - (copy->output.start + chunk->offset + at) % copy->sparse;

@@ -156,7 +156,7 @@ int jobfile_read(struct settings *settings, const char *path)
 	if (!ret && ferror(file))
 		ret = bad_line(&reader, "reading failed after this line");
 	/* Without jobs nothing would run, which would look like success. */
-	if (!ret && settings->count == before)
+	if (!ret && reader.settings->count == before)
 		ret = bad_line(&reader,
 			       "the file has no jobs; add a [section] other than [global]");
 	fclose(file);

@@ -125,11 +125,11 @@ static int measure(int argc, char **argv)
 	struct settings *settings = malloc(sizeof(*settings));
 	struct job_list *list = calloc(1, sizeof(*list));
 	FILE *out = NULL;
-	int ret;
+	int ret = EXIT_FAILURE;
 
 	if (!settings || !list) {
 		fprintf(stderr, "vscsi-perf: no memory for the options\n");
-		return EXIT_FAILURE;
+		goto out_free;
 	}
 	crc32c_init();
 	ret = cmdline_read(settings, argc, argv);

@@ -83,7 +83,7 @@ const struct perf_option *option_nearest(const char *name)
 			best = option;
 	}
 	/* Too different for a typo. */
-	return 2 * distance(best->name, name) > strlen(name) ? NULL : best;
+	return distance(best->name, name) > strlen(name) / 2 ? NULL : best;
 }
 
 static int is_text(const struct perf_option *option)

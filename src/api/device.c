@@ -117,7 +117,7 @@ EXPORT int vscsi_dev_scan(struct vscsi_dev *dev, struct vscsi_lun_addr *out, uns
 		count = dev_scan(dev, &found);
 	if (count < 0)
 		return count;
-	if (max && count)
+	if (max && found)
 		memcpy(out, found, sizeof(*out) * (max < (unsigned)count ? max : (unsigned)count));
 	events_set_known(dev, found, (unsigned)count);
 	return count;
