@@ -35,6 +35,14 @@ class Manual(ToolTest):
     def help_options(self, tool):
         return set(OPTION.findall(self.run_tool(tool, "--help")[0]))
 
+    def test_version(self):
+        """Of each tool the same, in one line."""
+        for tool in "bind", "copy", "info", "perf", "sg", "target":
+            out, _ = self.run_tool(tool, "--version")
+            self.assertRegex(out, rf"^vscsi-{tool} \d+\.\d+\.\d+\n$")
+            for option in "help", "version":
+                self.assertIn(option, self.help_options(tool))
+
     def test_perf(self):
         self.assertGreater(len(self.help_options("perf")), 30)
         self.assertEqual(self.help_options("perf"), manual("perf/vscsi-perf.1"))

@@ -253,6 +253,24 @@ rw=randread
         message = self.refused("perf", "--address=" + self.address, "--output=/dev/full", status=1)
         self.assertIn("No space left", message)
 
+    def test_outputs_that_can_not_be_written(self):
+        """It says so before the run, and neither changes nor leaves a file."""
+        for option in "--output={}", "--plot={}", "--write_lat_log={}", "--write_bw_log={}":
+            with self.subTest(option):
+                path = self.path("absent/result")
+                message = self.refused("perf", "--address=" + self.address, "--lun=0:1",
+                                       "--runtime=300", "--time_based", option.format(path),
+                                       status=1)
+                self.assertRegex(message, f"{path}[^:]* for the results, can't be written: No such")
+        self.write("old", "old")
+        for files in ("old", "new"), ("new", "old"):
+            options = [f"--{name}={self.path(file)}" for name, file in zip(("output", "plot"), files)]
+            self.refused("perf", "--address=" + self.address, "--bs=1000", *options)
+            self.refused("perf", "--address=" + self.address, "--write_lat_log=absent/x", *options,
+                         status=1)
+        self.assertEqual(self.read("old"), b"old")
+        self.assertFalse(os.path.exists(self.path("new")))
+
     def test_full_output(self):
         for words in ([], ["--output-format=json"], ["--output-format=normal,json"],
                       ["--status-interval=500ms", "--time_based", "--runtime=2"],
