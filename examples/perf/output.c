@@ -21,9 +21,8 @@ int output_check(const char *path)
 		return 0;
 	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
 	if (fd < 0) {
-		fprintf(stderr, "vscsi-perf: %s, for the results, can't be written: %s\n", path,
-			strerror(errno));
-		return -errno;
+		fprintf(stderr, "vscsi-perf: writing %s: %s\n", path, strerror(errno));
+		return -EIO;
 	}
 	close(fd);
 	if (is_new)

@@ -35,7 +35,7 @@ class Interrupt(ToolTest):
         """A run that has requests in flight."""
         running = self.start("perf", "--address=" + self.address, "--rw=randread", "--numjobs=2",
                              "--iodepth=4", "--time_based", "--runtime=300",
-                             "--status-interval=100ms")
+                             "--status-interval=100ms", "--group_reporting")
         while "Run status" not in running.stdout.readline():
             self.assertIsNone(running.poll())
         return running
@@ -55,11 +55,22 @@ class Interrupt(ToolTest):
         self.target.kill()
         self.target.wait(LIMIT)
 
+    def await_standstill(self, running):
+        """Until a report has as many requests as the one before it: then some are in flight."""
+        last, count = None, ""
+        while last != count:
+            line = running.stdout.readline()
+            self.assertNotEqual(line, "")
+            found = re.search(r"  read: .* (\d+) requests", line)
+            if found:
+                last, count = count, found[1]
+
     def test_perf(self):
         for lose in self.freeze, self.lose:
             with self.subTest(lose):
                 running = self.perf()
                 lose()
+                self.await_standstill(running)
                 running.send_signal(signal.SIGINT)
                 out, err = running.communicate(timeout=LIMIT)
                 self.target.send_signal(signal.SIGCONT)

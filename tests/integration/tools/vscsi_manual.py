@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The manual pages, --help and the library's table have the same options."""
 
+import json
 import os
 import re
 import unittest
@@ -93,6 +94,20 @@ class Manual(ToolTest):
             self.assertIn(name, table, page)
             if len(table[name]) > 1:
                 self.assertIn(value, table[name], page)
+
+    def test_defaults(self):
+        """Those that vscsi-perf tells are values that it takes and uses."""
+        self.serve()
+        out, _ = self.run_tool("perf", "--help")
+        found = re.findall(r"(?m)^  --([a-z0-9_-]+)=.*\n.*; default: ([^\s$]+)", out)
+        self.assertGreater(len(found), 20)
+        base = ["--address=" + self.address, "--output-format=json", "--name=x"]
+        plain, _ = self.run_tool("perf", *base, "--randseed=1")
+        told, _ = self.run_tool("perf", *base, *(f"--{name}={value}" for name, value in found
+                                                 if name != "output-format"), "--randseed=1")
+        options = [json.loads(text)["jobs"][0]["job options"] for text in (plain, told)]
+        self.assertEqual(*options)
+        self.assertIn(("output-format", "normal"), found)
 
     def test_each_option_of_perf_once(self):
         out, _ = self.run_tool("perf", "--help")

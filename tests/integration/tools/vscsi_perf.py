@@ -222,6 +222,19 @@ filename=0:2
         self.assertEqual(jobs[2]["write"]["total_ios"], 256)
         self.assertEqual(jobs[3]["read"]["total_ios"], 256)
 
+    def test_the_job_file_of_the_manual(self):
+        with open(os.path.join(os.environ["VSCSI_MANUALS"], "perf/vscsi-perf.1")) as file:
+            text = re.search(r"(?s)jobs\.fio :\n\.PP\n\.nf\n(.*?)\.fi\n", file.read())[1]
+        text = text.replace("vhost-user:/run/v.sock", self.address)
+        text = text.replace("runtime=10\n", "runtime=1\n").replace("lun=0:1", "lun=0:0")
+        jobs = self.measure(self.write("jobs.fio", text))
+        self.assertEqual([job["jobname"] for job in jobs], ["readers", "readers", "writer"])
+
+    def test_names_of_units_as_in_fio(self):
+        for lun in "0:1", "0.1", r"0\:1":
+            job, = self.measure("--filename=" + lun, "--number_ios=1")
+            self.assertEqual(job["job options"]["lun"], "0:1")
+
     def test_a_job_file_of_fio(self):
         path = self.write("fio.fio", """[global]
 ioengine=libaio
@@ -261,13 +274,13 @@ rw=randread
                 message = self.refused("perf", "--address=" + self.address, "--lun=0:1",
                                        "--runtime=300", "--time_based", option.format(path),
                                        status=1)
-                self.assertRegex(message, f"{path}[^:]* for the results, can't be written: No such")
+                self.assertRegex(message, f"^vscsi-perf: writing {path}[^:]*: No such file")
         self.write("old", "old")
         for files in ("old", "new"), ("new", "old"):
             options = [f"--{name}={self.path(file)}" for name, file in zip(("output", "plot"), files)]
             self.refused("perf", "--address=" + self.address, "--bs=1000", *options)
-            self.refused("perf", "--address=" + self.address, "--write_lat_log=absent/x", *options,
-                         status=1)
+            self.refused("perf", "--address=" + self.address, "--write_lat_log=absent/x",
+                         "--log_avg_msec=100", *options, status=1)
         self.assertEqual(self.read("old"), b"old")
         self.assertFalse(os.path.exists(self.path("new")))
 
