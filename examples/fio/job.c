@@ -280,6 +280,11 @@ void job_close(struct job *job)
 	pthread_mutex_unlock(&lock);
 }
 
+void job_abandon(struct job *job)
+{
+	vscsi_dev_shutdown(job->device->dev);
+}
+
 struct vscsi_mem *job_mem(const struct job *job)
 {
 	return vscsi_dev_mem(job->device->dev);

@@ -421,6 +421,7 @@ class PerfAlone(ToolTest):
     def test_no_target(self):
         self.assertIn(self.path("v"), self.refused("perf", "--address=" + self.address, status=1))
         self.refused("perf", "--address=carrier-pigeon:x")
+        self.assertIn("goes after --address=", self.refused("perf", self.address))
 
     def test_unknown_options_name_the_nearest(self):
         self.assertIn("'iodepth'", self.refused("perf", "--iodept=3"))
