@@ -448,7 +448,8 @@ class PerfAlone(ToolTest):
             listener.bind(self.path("v"))
             listener.listen()
             address = self.address + "?timeout_ms=300"
-            self.refused("perf", "--address=" + address, status=1)
+            message = self.refused("perf", "--address=" + address, status=1)
+            self.assertIn("is it stopped, or does it serve another client", message)
 
 
 if __name__ == "__main__":
