@@ -128,9 +128,9 @@ static void count(struct job *job, const struct slot *slot, uint64_t now)
 	atomic_store_explicit(&job->live_bytes[slot->io.dir], dir->bytes, memory_order_relaxed);
 }
 
-void job_account(struct job *job, const struct vscsi_completion *done, uint64_t now)
+void job_account(struct job *job, const struct slot *slot, const struct vscsi_completion *done,
+		 uint64_t now)
 {
-	struct slot *slot = &job->slots[done->user_data];
 	bool failed = io_failed(job, &slot->io, done);
 
 	/* Failed requests are excluded from latencies: fast failures would distort them. */
@@ -139,7 +139,6 @@ void job_account(struct job *job, const struct vscsi_completion *done, uint64_t 
 	if (!failed && slot->io.dir == DIR_READ && slot->io.generation)
 		check_data(job, slot);
 	workload_finished(job, &slot->io, !failed);
-	job->idle[job->idle_count++] = (uint32_t)done->user_data;
 }
 
 static uint64_t timeval_ns(const struct timeval *time)

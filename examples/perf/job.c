@@ -97,18 +97,18 @@ static bool may_start(const struct job *job)
 	return !job->ending && !job->exhausted && job->idle_count > job->unused;
 }
 
-static void start_batch(struct job *job)
+/* @now: when the completions that made room were received; 0: there were none, or long ago. */
+static void start_batch(struct job *job, uint64_t now)
 {
-	uint64_t most = job->options->iodepth_batch, now;
+	uint64_t most = job->options->iodepth_batch;
 	uint32_t i;
 
 	if (job->idle_count < job->wanted || !may_start(job))
 		return;
-	now = clock_now();
+	/* Taking the time costs as much as preparing a request: at most once for a batch. */
+	if (!now)
+		now = clock_now();
 	job->batch_count = 0;
-	/*
-	 * One timestamp per batch: taking it costs as much as preparing a request.
-	 */
 	while ((!most || job->batch_count < most) && may_start(job) && start_one(job, now))
 		;
 	if (!job->batch_count)
@@ -170,20 +170,48 @@ static bool check_time(struct job *job, uint64_t now, uint64_t *last)
 	return false;
 }
 
+/*
+ * Whether what has completed, all that was in flight, counts only after the next requests have been
+ * submitted, so that the device doesn't wait for it. Not if it decides on these, or if the data is
+ * to be looked at.
+ */
+static bool accounts_later(const struct job *job, int count)
+{
+	return in_flight(job) == (uint32_t)count && !job->marks && !job->paced;
+}
+
+static void account_rest(struct job *job, uint64_t now)
+{
+	uint32_t i;
+
+	for (i = 0; i < job->ended_count; i++)
+		job_account(job, &job->ended[i], &job->done[i], now);
+	job->ended_count = 0;
+}
+
 /* Return: number of completions, or negative if the device is lost. */
 static int collect(struct job *job, uint64_t *now)
 {
 	uint64_t most = job->options->iodepth_batch_complete_max;
 	int count, i;
+	bool later;
 
 	/* As many as can be pending: with fewer, completions would wait. */
 	count = vscsi_poll(job->queue, job->done, (unsigned)(most ? most : job->options->iodepth));
 	if (count <= 0)
 		return count;
 	*now = clock_now();
+	later = accounts_later(job, count);
 	job->stats.completes[counted((uint32_t)count)]++;
-	for (i = 0; i < count; i++)
-		job_account(job, &job->done[i], *now);
+	for (i = 0; i < count; i++) {
+		uint32_t number = (uint32_t)job->done[i].user_data;
+
+		if (later)
+			job->ended[job->ended_count++] = job->slots[number];
+		else
+			job_account(job, &job->slots[number], &job->done[i], *now);
+		job->idle[job->idle_count++] = number;
+	}
 	return count;
 }
 
@@ -191,14 +219,16 @@ static void run_phase(struct job *job, int (*source)(struct job *job, struct io 
 {
 	uint64_t now = clock_now(), last = now;
 	unsigned nothing = 0;
-	int count;
+	int count = 0;
 
 	job->source = source;
 	job->have_ahead = job->exhausted = job->ending = false;
 	job->issued = job->requests = 0;
 	pace_begin(job, source == workload_next, now);
 	for (;;) {
-		start_batch(job);
+		/* Checking data takes longer than taking the time. */
+		start_batch(job, count > 0 && !job->marks ? now : 0);
+		account_rest(job, now);
 		if (!in_flight(job) && (job->ending || job->exhausted))
 			break;
 		count = collect(job, &now);
@@ -219,6 +249,7 @@ static void run_phase(struct job *job, int (*source)(struct job *job, struct io 
 		if (!check_time(job, now, &last))
 			break;
 	}
+	account_rest(job, now);
 }
 
 /* Bad blocks do not prevent checking the others; other errors do. */

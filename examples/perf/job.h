@@ -73,8 +73,10 @@ struct job {
 	uint32_t *idle;  /* indices of slots that are not in flight */
 	uint32_t *batch; /* those prepared and not submitted */
 	struct vscsi_completion *done;
+	struct slot *ended; /* copies of their slots, of those that are not accounted yet */
 	uint32_t idle_count;
 	uint32_t batch_count;
+	uint32_t ended_count;
 
 	int (*source)(struct job *job, struct io *io); /* selects the next request: workload.h */
 	struct io next_io;                             /* from @source, not started yet */
@@ -148,11 +150,13 @@ void job_fail(struct job *job, int error, const char *format, ...)
 
 /*
  * job_account - Process a completion
+ * @slot: the request, or a copy
  * @now: when it was received
  *
- * Checks result, residual and, with verify, the data; updates the statistics; frees the slot.
+ * Checks result, residual and, with verify, the data; updates the statistics.
  */
-void job_account(struct job *job, const struct vscsi_completion *done, uint64_t now);
+void job_account(struct job *job, const struct slot *slot, const struct vscsi_completion *done,
+		 uint64_t now);
 
 /* Return: bytes of the largest request. */
 static inline uint64_t job_largest(const struct job *job)

@@ -143,7 +143,8 @@ static int take_tables(struct job *job)
 	job->idle = calloc(depth, sizeof(*job->idle));
 	job->batch = calloc(depth, sizeof(*job->batch));
 	job->done = calloc(depth, sizeof(*job->done));
-	if (!job->slots || !job->idle || !job->batch || !job->done)
+	job->ended = calloc(depth, sizeof(*job->ended));
+	if (!job->slots || !job->idle || !job->batch || !job->done || !job->ended)
 		return no_memory(job);
 	/* Slot 0 is on top: at depth 1 always the same buffer is used and stays in cache. */
 	for (i = 0; i < depth; i++)
@@ -195,6 +196,7 @@ static void release_job(struct job *job)
 	free(job->idle);
 	free(job->batch);
 	free(job->done);
+	free(job->ended);
 	free(job->marks);
 	series_free(&job->series);
 	free(job);

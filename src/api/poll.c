@@ -41,27 +41,47 @@ NOINLINE int poll_path(struct vscsi_queue *queue, struct vscsi_completion *out, 
 	return likely(ret >= 0) ? ret : tend(queue, out, max, ret);
 }
 
-/* Whether there is exactly one request, and it was taken. */
-ALWAYS_INLINE bool take_one(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max,
-			    struct kind kind)
+/* Takes the request if there is exactly one. */
+ALWAYS_INLINE int poll_one(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max,
+			   struct layout l)
 {
 	struct ioq *ioq = queue->ioq;
 
-	return virtq_has_one(&ioq->vq, kind.packed) && likely(max) &&
-	       likely(ioq->backoff == NO_SLOT) && likely(collect_plain(ioq, NULL, out, 1, kind));
+	if (virtq_has_one(&ioq->vq, l.packed) && likely(max) && likely(ioq->backoff == NO_SLOT) &&
+	    likely(collect_plain(ioq, NULL, out, 1, l)))
+		return likely(--queue->budget) ? 1 : poll_due(queue);
+	return poll_path(queue, out, max);
+}
+
+NOINLINE int poll_one_split_counted(struct vscsi_queue *queue, struct vscsi_completion *out,
+				    unsigned max)
+{
+	return poll_one(queue, out, max, (struct layout){.counted = true});
+}
+
+NOINLINE int poll_one_packed(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max)
+{
+	return poll_one(queue, out, max, (struct layout){.packed = true});
+}
+
+NOINLINE int poll_one_packed_counted(struct vscsi_queue *queue, struct vscsi_completion *out,
+				     unsigned max)
+{
+	return poll_one(queue, out, max, (struct layout){.packed = true, .counted = true});
 }
 
 NOINLINE int poll_other(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max)
 {
 	const struct ioq_path *path = queue_path(queue);
-	bool taken = false;
 
-	if (path == &ioq_path_counted)
-		taken = take_one(queue, out, max, (struct kind){.counted = true});
-	else if (path == &ioq_path_packed)
-		taken = take_one(queue, out, max, (struct kind){.packed = true});
-	if (taken)
-		return likely(--queue->budget) ? 1 : poll_due(queue);
+	if (queue->shared)
+		return poll_path(queue, out, max);
+	if (path == &ioq_path_split_counted)
+		return poll_one_split_counted(queue, out, max);
+	if (path == &ioq_path_packed_counted)
+		return poll_one_packed_counted(queue, out, max);
+	if (path == &ioq_path_packed)
+		return poll_one_packed(queue, out, max);
 	return poll_path(queue, out, max);
 }
 
@@ -85,7 +105,7 @@ EXPORT int vscsi_poll(struct vscsi_queue *queue, struct vscsi_completion *out, u
 	if (unlikely(!max) || unlikely(ioq->backoff != NO_SLOT))
 		return poll_path(queue, out, max);
 	if (ahead == 1 && likely(ioq->vq.ring.published != ioq->vq.ring.last_used) &&
-	    likely(collect_plain(ioq, NULL, out, 1, (struct kind){0})))
+	    likely(collect_plain(ioq, NULL, out, 1, (struct layout){.packed = false})))
 		return likely(--queue->budget) ? 1 : poll_due(queue);
 	return ahead ? poll_path(queue, out, max) : poll_empty(queue, out, max);
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "queue/credit.h"
+#include "queue/layout.h"
 #include "queue/queue.h"
 #include "queue/stats.h"
 
@@ -46,23 +47,9 @@ static inline void fill_good(struct vscsi_completion *out, const struct slot *sl
 		       offsetof(struct vscsi_completion, result));
 }
 
-/**
- * struct kind - What collect_plain() is made for; constants, never in memory
- * @packed: the ring is packed, each chain one descriptor
- * @direct: tables lie in the ring
- * @counted: requests have SLOT_COUNTED
- * @measured: what ends well is counted in its LUN's stats
- */
-struct kind {
-	bool packed;
-	bool direct;
-	bool counted;
-	bool measured;
-};
-
 /*
  * Takes up to @count entries, at least one of which is there, as long as they are good and plain:
- * IN_RING, with no flag but SLOT_COUNTED where @kind says so. With an @owner they are also its
+ * IN_RING, with no flag but SLOT_COUNTED where the layout says so. With an @owner they are also its
  * requests. It calls nothing, and everything that changes from one entry to the next stays in
  * registers.
  *
@@ -71,14 +58,12 @@ struct kind {
  * rate, AMD EPYC).
  */
 ALWAYS_INLINE unsigned collect_plain(struct ioq *ioq, const struct vscsi_queue *owner,
-				     struct vscsi_completion *out, unsigned count, struct kind kind)
+				     struct vscsi_completion *out, unsigned count, struct layout l)
 {
-	const bool packed = kind.packed;
-	const bool counted = kind.counted;
-	const uint16_t plain = SLOT_STATUS(SLOT_IN_RING, counted ? SLOT_COUNTED : 0);
-	const unsigned shift = kind.direct ? ioq->head_shift : 0;
-	const uint64_t now = kind.measured ? ticks_now() : 0;
-	struct virtq_reader reader = virtq_reader(&ioq->vq, packed);
+	const uint16_t plain = SLOT_STATUS(SLOT_IN_RING, l.counted ? SLOT_COUNTED : 0);
+	const unsigned shift = l.direct ? ioq->head_shift : 0;
+	const uint64_t now = l.measured ? ticks_now() : 0;
+	struct virtq_reader reader = virtq_reader(&ioq->vq, l.packed);
 	struct vscsi_completion *const start = out;
 	struct vscsi_completion *const stop = out + count;
 	uint16_t free = ioq->free;
@@ -89,7 +74,8 @@ ALWAYS_INLINE unsigned collect_plain(struct ioq *ioq, const struct vscsi_queue *
 		struct ring_used used;
 		struct slot *slot;
 
-		if (!virtq_read(&next, packed, &used) || unlikely(used.head >> shift >= ioq->depth))
+		if (!virtq_read(&next, l.packed, &used) ||
+		    unlikely(used.head >> shift >= ioq->depth))
 			break;
 		slot = &ioq->slots[used.head >> shift];
 		header = slot->header;
@@ -98,9 +84,9 @@ ALWAYS_INLINE unsigned collect_plain(struct ioq *ioq, const struct vscsi_queue *
 			break;
 		if (!is_good(ioq, slot, header, used.len))
 			break;
-		if (kind.measured && !stats_take(ioq, slot, now))
+		if (l.measured && !stats_take(ioq, slot, now))
 			break;
-		if (counted)
+		if (l.counted)
 			credit_give(slot_lun(slot), ioq);
 		fill_good(out++, slot);
 		slot_end(slot, header, free);
@@ -111,7 +97,7 @@ ALWAYS_INLINE unsigned collect_plain(struct ioq *ioq, const struct vscsi_queue *
 	} while (out != stop);
 	ioq->free = free;
 	count = (unsigned)(out - start);
-	virtq_read_end(&ioq->vq, packed, count);
+	virtq_read_end(&ioq->vq, l.packed, count);
 	return count;
 }
 

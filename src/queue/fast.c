@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The fast paths of reads and writes: one template for one buffer and one for several segments,
- * made for each layout with everything that makes the layout a constant. They call nothing. Counted
- * with gcc 12 on x86-64: 67 instructions for a read of one buffer on a split ring.
+ * made for each layout (layout.h) with everything that makes the layout a constant. They call
+ * nothing. Counted with gcc 12 on x86-64: 67 instructions for a read of one buffer on a split ring.
  */
 #include "queue/credit.h"
 #include "queue/fair.h"
@@ -12,55 +12,44 @@
 #include "scsi/cdb.h"
 
 /**
- * struct layout - What a fast path is made for; constants, never in memory
- * @format: the ring's
- * @direct: the table lies in the ring
- * @counted: the LUN has credits
+ * struct transfer - What a function is made for, besides its layout; constants, never in memory
  * @wide: with a 16-byte CDB
- * @shared: under the queue's lock
- * @measured: requests are counted
  * @write: it is a write
  */
-struct layout {
-	enum virtq_format format;
-	bool direct;
-	bool counted;
+struct transfer {
+	struct layout l;
 	bool wide;
-	bool shared;
-	bool measured;
 	bool write;
 };
 
 /* The shape that a slot must have for it. */
-ALWAYS_INLINE uint16_t shape_for(struct layout l, unsigned segs)
+ALWAYS_INLINE uint16_t shape_for(struct transfer t, unsigned segs)
 {
-	unsigned table = l.write ? SHAPE(segs, 0) : SHAPE(0, segs);
+	unsigned table = t.write ? SHAPE(segs, 0) : SHAPE(0, segs);
 
-	return (uint16_t)(table | (l.wide ? SHAPE_16 : SHAPE_10) | (l.direct ? SHAPE_DIRECT : 0));
+	return (uint16_t)(table | (t.wide ? SHAPE_16 : SHAPE_10) | (t.l.direct ? SHAPE_DIRECT : 0));
 }
 
 /* Whether nothing about a transfer can be wrong but its buffers, and it would not be too many. */
-ALWAYS_INLINE bool is_plain(const struct vscsi_queue *queue, const struct io_lun *lun, uint64_t lba,
-			    uint32_t blocks, struct layout l)
+ALWAYS_INLINE bool is_plain(const struct vscsi_queue *queue, const struct io_lun *lun,
+			    uint32_t blocks, struct transfer t)
 {
-	const _Atomic uint32_t *most = l.counted ? lun->counted_blocks : lun->fast_blocks;
+	const _Atomic uint32_t *most = t.l.counted ? lun->counted_blocks : lun->fast_blocks;
 
-	if (unlikely(blocks - 1 >= atomic_load_explicit(&most[l.write], memory_order_relaxed)))
+	if (unlikely(blocks - 1 >= atomic_load_explicit(&most[t.write], memory_order_relaxed)))
 		return false;
-	if (!l.wide && unlikely(lba >= lun->short_lbas))
+	if (t.l.shared && unlikely(!share_may_take(queue)))
 		return false;
-	if (l.shared && unlikely(!share_may_take(queue)))
-		return false;
-	return !l.counted || likely(credit_of(lun, queue->ioq)->left);
+	return !t.l.counted || likely(credit_of(lun, queue->ioq)->left);
 }
 
 /* The data descriptors of a slot that has its shape. */
 ALWAYS_INLINE struct vring_desc *data_descs(const struct ioq *ioq, const struct slot *slot,
-					    struct layout l)
+					    struct transfer t)
 {
-	if (!l.direct)
+	if (!t.l.direct)
 		return header_data(slot->header);
-	return virtq_table(&ioq->vq) + slot->head + descs_before_data(l.write);
+	return virtq_table(&ioq->vq) + slot->head + descs_before_data(t.write);
 }
 
 /*
@@ -83,45 +72,46 @@ ALWAYS_INLINE bool claim(struct ioq *ioq, struct slot *slot, struct io_lun *lun)
  */
 ALWAYS_INLINE void push(struct vscsi_queue *queue, struct ioq *ioq, struct slot *slot,
 			struct io_lun *lun, uint64_t lba, uint32_t blocks, uint64_t user_data,
-			uint32_t len, struct layout l)
+			uint32_t len, struct transfer t)
 {
+	const enum virtq_format format = t.l.packed ? VIRTQ_PACKED_ONE : VIRTQ_SPLIT;
 	struct virtio_scsi_cmd_req *header = slot->header;
 	/* Where tables lie in the slots, a slot's number is its head. */
-	uint16_t head = l.direct ? slot->head : ioq->free;
+	uint16_t head = t.l.direct ? slot->head : ioq->free;
 
 	ioq->free = slot->next;
 	slot->lba = lba;
 	memcpy(header->lun, lun->addr, sizeof(lun->addr));
-	if (l.wide)
+	if (t.wide)
 		scsi_cdb_update_16(header->cdb, lba, blocks);
 	else
 		scsi_cdb_update_10(header->cdb, (uint32_t)lba, (uint16_t)blocks);
 	/* The other one is as the slot's shape has it: see slot_data_len(). */
-	if (l.write)
+	if (t.write)
 		slot->out_len = len;
 	else
 		slot->expect = len + (uint32_t)sizeof(struct virtio_scsi_cmd_resp);
 	slot->user_data = user_data;
 	/* All slots of an exclusive queue are its handle's. */
-	if (l.shared) {
+	if (t.l.shared) {
 		slot->owner = queue;
 		share_take(queue);
 	}
-	if (l.counted)
+	if (t.l.counted)
 		credit_of(lun, ioq)->left--;
 	/* A free slot has no flags. */
-	if (l.counted)
+	if (t.l.counted)
 		slot->flags = SLOT_COUNTED;
-	if (l.measured)
+	if (t.l.measured)
 		slot->begun = stats_begun(ioq);
 	slot->state = SLOT_IN_RING;
-	slot->pushed = virtq_next_as(&ioq->vq, l.format);
-	virtq_push_untracked_as(&ioq->vq, l.format, head);
+	slot->pushed = virtq_next_as(&ioq->vq, format);
+	virtq_push_untracked_as(&ioq->vq, format, head);
 }
 
 /* One buffer. Returns false, with nothing touched, when it is not of the layout's plain kind. */
 ALWAYS_INLINE bool put_one(struct vscsi_queue *queue, struct io_lun *lun, const void *buf,
-			   uint64_t lba, uint32_t blocks, uint64_t user_data, struct layout l)
+			   uint64_t lba, uint32_t blocks, uint64_t user_data, struct transfer t)
 {
 	struct ioq *ioq = queue->ioq;
 	uint64_t len = (uint64_t)blocks * lun->block_size;
@@ -130,17 +120,17 @@ ALWAYS_INLINE bool put_one(struct vscsi_queue *queue, struct io_lun *lun, const 
 
 	if (unlikely(!dma_cache_covers(&ioq->cache, buf, len)))
 		return false;
-	if (unlikely(!is_plain(queue, lun, lba, blocks, l)))
+	if (unlikely(!is_plain(queue, lun, blocks, t)))
 		return false;
 	slot = &ioq->slots[ioq->free];
 	/* The slot that ends the list of free ones has no shape: the queue is full. */
-	if (unlikely(slot->shape != shape_for(l, 1)) || unlikely(!claim(ioq, slot, lun)))
+	if (unlikely(slot->shape != shape_for(t, 1)) || unlikely(!claim(ioq, slot, lun)))
 		return false;
-	data = data_descs(ioq, slot, l);
+	data = data_descs(ioq, slot, t);
 	slot->addr = (uintptr_t)buf + ioq->cache.span.delta;
 	data->addr = htole64(slot->addr);
 	data->len = htole32((uint32_t)len);
-	push(queue, ioq, slot, lun, lba, blocks, user_data, (uint32_t)len, l);
+	push(queue, ioq, slot, lun, lba, blocks, user_data, (uint32_t)len, t);
 	return true;
 }
 
@@ -196,186 +186,201 @@ NOINLINE uint64_t put_segments(const struct dma_cache *cache, struct vring_desc 
  */
 ALWAYS_INLINE bool put_vector(struct vscsi_queue *queue, struct io_lun *lun,
 			      const struct iovec *iov, unsigned segs, uint64_t lba, uint32_t blocks,
-			      uint64_t user_data, struct layout l)
+			      uint64_t user_data, struct transfer t)
 {
 	struct ioq *ioq = queue->ioq;
 	uint64_t bytes = (uint64_t)blocks * lun->block_size;
 	struct segment *copy;
 	struct slot *slot;
 
-	if (unlikely(!is_plain(queue, lun, lba, blocks, l)))
+	if (unlikely(!is_plain(queue, lun, blocks, t)))
 		return false;
 	slot = &ioq->slots[ioq->free];
-	if (unlikely(segs - 1 >= SLOT_MAX_SEGS) || unlikely(slot->shape != shape_for(l, segs)))
+	if (unlikely(segs - 1 >= SLOT_MAX_SEGS) || unlikely(slot->shape != shape_for(t, segs)))
 		return false;
 	/* Equal, so that none is longer than a descriptor can say either. */
 	copy = ioq->copies[ioq->free].segments;
-	if (unlikely(put_segments(&ioq->cache, data_descs(ioq, slot, l), copy, iov, segs) != bytes))
+	if (unlikely(put_segments(&ioq->cache, data_descs(ioq, slot, t), copy, iov, segs) != bytes))
 		return false;
 	if (unlikely(!claim(ioq, slot, lun)))
 		return false;
 	slot->addr = copy->addr;
-	push(queue, ioq, slot, lun, lba, blocks, user_data, (uint32_t)bytes, l);
+	push(queue, ioq, slot, lun, lba, blocks, user_data, (uint32_t)bytes, t);
 	return true;
 }
 
 /*
- * What a fast path didn't take: a buffer in another region than last time, or after a change of the
- * regions, is looked up here, as the fast path calls nothing, and tried once more; all else is for
- * the general path.
+ * Makes the first free slot one for this kind of transfer, as push() wants to find it. Returns
+ * whether that changed anything.
  */
-static bool find_region(struct ioq *ioq, const void *buf)
+static bool reshape(struct ioq *ioq, const struct io_lun *lun, struct transfer t, unsigned segs)
 {
-	return (!dma_cache_covers(&ioq->cache, buf, 1) ||
-		!dma_current(ioq->map, &ioq->cache.version)) &&
-	       dma_find(ioq->map, &ioq->cache, (uintptr_t)buf);
+	struct slot *slot = &ioq->slots[ioq->free];
+	struct virtio_scsi_cmd_req *header = slot->header;
+	uint16_t shape = shape_for(t, segs);
+
+	if (ioq->free == ioq->depth || slot->shape == shape || segs - 1 >= ioq->max_segs)
+		return false;
+	slot_format(ioq, slot, t.write ? segs : 0, t.write ? 0 : segs);
+	slot->shape = shape;
+	slot->parameters = 0;
+	slot->out_len = 0;
+	slot->expect = RESPONSE_LEAST;
+	header->task_attr = 0;
+	if (lun->wide)
+		scsi_cdb_put_16(header->cdb, t.write ? SCSI_WRITE_16 : SCSI_READ_16, 0, 0, 0);
+	else
+		scsi_cdb_put_10(header->cdb, t.write ? SCSI_WRITE_10 : SCSI_READ_10, 0, 0, 0);
+	return true;
 }
 
-NOINLINE int read_other(struct vscsi_queue *queue, struct io_lun *lun, void *buf, uint64_t lba,
-			uint32_t blocks, uint32_t flags, uint64_t user_data)
+/*
+ * What a fast path doesn't take. It calls nothing, so here is where a buffer is looked up that lies
+ * in another region than the last one, or after a change of the regions; where a credit comes from
+ * when the queue has none left; and where a slot changes from one kind of transfer to another. Then
+ * it is tried once more. All else is for the general path.
+ */
+static bool find_one_missing(struct ioq *ioq, struct io_lun *lun, const void *buf, unsigned segs,
+			     bool write)
 {
-	if (!queue->shared && !flags && queue_is_ours(queue) && find_region(queue->ioq, buf))
-		return queue_path(queue)->read(queue, lun, buf, lba, blocks, 0, user_data);
+	const struct transfer t = {
+		.l = {.direct = !ioq->indirect}, .wide = lun->wide, .write = write};
+
+	if (!dma_cache_covers(&ioq->cache, buf, 1) || !dma_current(ioq->map, &ioq->cache.version))
+		return dma_find(ioq->map, &ioq->cache, (uintptr_t)buf);
+	if (lun->credits && !credit_of(lun, ioq)->left)
+		return credit_get(lun, ioq);
+	return reshape(ioq, lun, t, segs);
+}
+
+static bool find_missing(struct vscsi_queue *queue, struct io_lun *lun, const void *buf,
+			 unsigned segs, bool write)
+{
+	bool found;
+
+	if (!queue_is_ours(queue))
+		return false;
+	queue_lock(queue);
+	found = find_one_missing(queue->ioq, lun, buf, segs, write);
+	queue_unlock(queue);
+	return found;
+}
+
+NOINLINE int read_other(struct vscsi_queue *queue, struct io_lun *lun, const void *buf,
+			uint64_t lba, uint32_t blocks, uint32_t flags, uint64_t user_data)
+{
+	if (!flags && find_missing(queue, lun, buf, 1, false))
+		return queue_path(queue)->read(queue, lun, (void *)(uintptr_t)buf, lba, blocks, 0,
+					       user_data);
 	return queue_transfer_one(queue, lun, buf, lba, blocks, flags, user_data, false);
 }
 
 NOINLINE int write_other(struct vscsi_queue *queue, struct io_lun *lun, const void *buf,
 			 uint64_t lba, uint32_t blocks, uint32_t flags, uint64_t user_data)
 {
-	if (!queue->shared && !flags && queue_is_ours(queue) && find_region(queue->ioq, buf))
+	if (!flags && find_missing(queue, lun, buf, 1, true))
 		return queue_path(queue)->write(queue, lun, buf, lba, blocks, 0, user_data);
 	return queue_transfer_one(queue, lun, buf, lba, blocks, flags, user_data, true);
 }
 
-/*
- * A path's four functions are these templates, each made for the layout of the path. @rest takes
- * the transfers without flags that aren't of the layout's plain kind.
- */
-typedef __typeof__(read_other) read_rest;
-typedef __typeof__(write_other) write_rest;
-
-/* One buffer, if the queue may be used. */
-ALWAYS_INLINE bool one(struct vscsi_queue *queue, struct io_lun *lun, const void *buf, uint64_t lba,
-		       uint32_t blocks, uint64_t user_data, struct layout l)
+NOINLINE int readv_other(struct vscsi_queue *queue, struct io_lun *lun, const struct iovec *iov,
+			 unsigned iovcnt, uint64_t lba, uint32_t blocks, uint32_t flags,
+			 uint64_t user_data)
 {
+	if (!flags && iovcnt && find_missing(queue, lun, iov->iov_base, iovcnt, false))
+		return queue_path(queue)->readv(queue, lun, iov, iovcnt, lba, blocks, 0, user_data);
+	return queue_transfer(queue, lun, iov, iovcnt, lba, blocks, flags, user_data, false);
+}
+
+NOINLINE int writev_other(struct vscsi_queue *queue, struct io_lun *lun, const struct iovec *iov,
+			  unsigned iovcnt, uint64_t lba, uint32_t blocks, uint32_t flags,
+			  uint64_t user_data)
+{
+	if (!flags && iovcnt && find_missing(queue, lun, iov->iov_base, iovcnt, true))
+		return queue_path(queue)->writev(queue, lun, iov, iovcnt, lba, blocks, 0,
+						 user_data);
+	return queue_transfer(queue, lun, iov, iovcnt, lba, blocks, flags, user_data, true);
+}
+
+typedef __typeof__(write_other) transfer_one;
+typedef __typeof__(writev_other) transfer_several;
+
+/*
+ * One buffer. @wide: what takes the transfers that need a 16-byte CDB, which is the same function
+ * made for these.
+ */
+ALWAYS_INLINE int one(struct vscsi_queue *queue, struct io_lun *lun, const void *buf, uint64_t lba,
+		      uint32_t blocks, uint32_t flags, uint64_t user_data, struct transfer t,
+		      transfer_one *wide)
+{
+	transfer_one *other = t.write ? write_other : read_other;
 	bool done;
 
-	if (l.shared)
+	if (unlikely(flags) || (t.wide && unlikely(!lun->wide)))
+		return other(queue, lun, buf, lba, blocks, flags, user_data);
+	if (!t.wide && unlikely(lba >= lun->short_lbas))
+		return wide(queue, lun, buf, lba, blocks, 0, user_data);
+	if (t.l.shared)
 		lock_acquire(&queue->ioq->lock);
 	done = likely(queue_is_ours(queue)) &&
-	       likely(put_one(queue, lun, buf, lba, blocks, user_data, l));
-	if (l.shared)
+	       likely(put_one(queue, lun, buf, lba, blocks, user_data, t));
+	if (t.l.shared)
 		lock_release(&queue->ioq->lock);
-	return done;
+	return likely(done) ? 0 : other(queue, lun, buf, lba, blocks, 0, user_data);
 }
 
 /* Several segments, likewise. */
-ALWAYS_INLINE bool several(struct vscsi_queue *queue, struct io_lun *lun, const struct iovec *iov,
-			   unsigned iovcnt, uint64_t lba, uint32_t blocks, uint64_t user_data,
-			   struct layout l)
+ALWAYS_INLINE int several(struct vscsi_queue *queue, struct io_lun *lun, const struct iovec *iov,
+			  unsigned iovcnt, uint64_t lba, uint32_t blocks, uint32_t flags,
+			  uint64_t user_data, struct transfer t, transfer_several *wide)
 {
+	transfer_several *other = t.write ? writev_other : readv_other;
 	bool done;
 
-	if (l.shared)
+	if (unlikely(flags) || (t.wide && unlikely(!lun->wide)))
+		return other(queue, lun, iov, iovcnt, lba, blocks, flags, user_data);
+	if (!t.wide && unlikely(lba >= lun->short_lbas))
+		return wide(queue, lun, iov, iovcnt, lba, blocks, 0, user_data);
+	if (t.l.shared)
 		lock_acquire(&queue->ioq->lock);
 	done = likely(queue_is_ours(queue)) &&
-	       likely(put_vector(queue, lun, iov, iovcnt, lba, blocks, user_data, l));
-	if (l.shared)
+	       likely(put_vector(queue, lun, iov, iovcnt, lba, blocks, user_data, t));
+	if (t.l.shared)
 		lock_release(&queue->ioq->lock);
-	return done;
+	return likely(done) ? 0 : other(queue, lun, iov, iovcnt, lba, blocks, 0, user_data);
 }
 
-ALWAYS_INLINE int read_one(struct vscsi_queue *queue, struct io_lun *lun, void *buf, uint64_t lba,
-			   uint32_t blocks, uint32_t flags, uint64_t user_data, struct layout l,
-			   read_rest *rest)
-{
-	if (unlikely(flags))
-		return read_other(queue, lun, buf, lba, blocks, flags, user_data);
-	if (likely(one(queue, lun, buf, lba, blocks, user_data, l)))
-		return 0;
-	return rest(queue, lun, buf, lba, blocks, 0, user_data);
-}
-
-ALWAYS_INLINE int write_one(struct vscsi_queue *queue, struct io_lun *lun, const void *buf,
-			    uint64_t lba, uint32_t blocks, uint32_t flags, uint64_t user_data,
-			    struct layout l, write_rest *rest)
-{
-	if (unlikely(flags))
-		return write_other(queue, lun, buf, lba, blocks, flags, user_data);
-	if (likely(one(queue, lun, buf, lba, blocks, user_data, l)))
-		return 0;
-	return rest(queue, lun, buf, lba, blocks, 0, user_data);
-}
-
-/* Several segments; what isn't plain goes to the general path. */
-ALWAYS_INLINE int vector(struct vscsi_queue *queue, struct io_lun *lun, const struct iovec *iov,
-			 unsigned iovcnt, uint64_t lba, uint32_t blocks, uint32_t flags,
-			 uint64_t user_data, struct layout l)
-{
-	if (likely(!flags) && likely(several(queue, lun, iov, iovcnt, lba, blocks, user_data, l)))
-		return 0;
-	return queue_transfer(queue, lun, iov, iovcnt, lba, blocks, flags, user_data, l.write);
-}
-
-/* What a split or a packed path didn't take because its LUN needs 16-byte CDBs. */
-#define FAST_WIDE(name, ...)                                                                      \
-	NOINLINE int read_##name(struct vscsi_queue *queue, struct io_lun *lun, void *buf,        \
-				 uint64_t lba, uint32_t blocks, uint32_t flags,                   \
-				 uint64_t user_data)                                              \
-	{                                                                                         \
-		const struct layout l = {.wide = true, __VA_ARGS__};                              \
-                                                                                                  \
-		if (lun->wide && one(queue, lun, buf, lba, blocks, user_data, l))                 \
-			return 0;                                                                 \
-		return read_other(queue, lun, buf, lba, blocks, flags, user_data);                \
-	}                                                                                         \
-	NOINLINE int write_##name(struct vscsi_queue *queue, struct io_lun *lun, const void *buf, \
-				  uint64_t lba, uint32_t blocks, uint32_t flags,                  \
-				  uint64_t user_data)                                             \
-	{                                                                                         \
-		const struct layout l = {.wide = true, .write = true, __VA_ARGS__};               \
-                                                                                                  \
-		if (lun->wide && one(queue, lun, buf, lba, blocks, user_data, l))                 \
-			return 0;                                                                 \
-		return write_other(queue, lun, buf, lba, blocks, flags, user_data);               \
+#define ONE(name, data, wide, ...)                                                      \
+	int name(struct vscsi_queue *queue, struct io_lun *lun, data buf, uint64_t lba, \
+		 uint32_t blocks, uint32_t flags, uint64_t user_data)                   \
+	{                                                                               \
+		return one(queue, lun, buf, lba, blocks, flags, user_data,              \
+			   (struct transfer){__VA_ARGS__}, wide);                       \
 	}
 
-#define FAST_PATH(name, rest, ...)                                                                \
-	int read_##name(struct vscsi_queue *queue, struct io_lun *lun, void *buf, uint64_t lba,   \
-			uint32_t blocks, uint32_t flags, uint64_t user_data)                      \
-	{                                                                                         \
-		return read_one(queue, lun, buf, lba, blocks, flags, user_data,                   \
-				(struct layout){__VA_ARGS__}, read_##rest);                       \
-	}                                                                                         \
-	int write_##name(struct vscsi_queue *queue, struct io_lun *lun, const void *buf,          \
-			 uint64_t lba, uint32_t blocks, uint32_t flags, uint64_t user_data)       \
-	{                                                                                         \
-		return write_one(queue, lun, buf, lba, blocks, flags, user_data,                  \
-				 (struct layout){.write = true, __VA_ARGS__}, write_##rest);      \
-	}                                                                                         \
-	int readv_##name(struct vscsi_queue *queue, struct io_lun *lun, const struct iovec *iov,  \
-			 unsigned iovcnt, uint64_t lba, uint32_t blocks, uint32_t flags,          \
-			 uint64_t user_data)                                                      \
-	{                                                                                         \
-		return vector(queue, lun, iov, iovcnt, lba, blocks, flags, user_data,             \
-			      (struct layout){__VA_ARGS__});                                      \
-	}                                                                                         \
-	int writev_##name(struct vscsi_queue *queue, struct io_lun *lun, const struct iovec *iov, \
-			  unsigned iovcnt, uint64_t lba, uint32_t blocks, uint32_t flags,         \
-			  uint64_t user_data)                                                     \
-	{                                                                                         \
-		return vector(queue, lun, iov, iovcnt, lba, blocks, flags, user_data,             \
-			      (struct layout){.write = true, __VA_ARGS__});                       \
+#define SEVERAL(name, wide, ...)                                                         \
+	int name(struct vscsi_queue *queue, struct io_lun *lun, const struct iovec *iov, \
+		 unsigned iovcnt, uint64_t lba, uint32_t blocks, uint32_t flags,         \
+		 uint64_t user_data)                                                     \
+	{                                                                                \
+		return several(queue, lun, iov, iovcnt, lba, blocks, flags, user_data,   \
+			       (struct transfer){__VA_ARGS__}, wide);                    \
 	}
 
-FAST_WIDE(split_wide, .format = VIRTQ_SPLIT)
-FAST_WIDE(packed_wide, .format = VIRTQ_PACKED_ONE)
+/* clang-format off */
+#define FAST(name, ...)                                                                       \
+	NOINLINE ONE(read_##name##_wide, const void *, NULL,                                  \
+		     .l = {__VA_ARGS__}, .wide = true)                                        \
+	NOINLINE ONE(write_##name##_wide, const void *, NULL,                                 \
+		     .l = {__VA_ARGS__}, .wide = true, .write = true)                         \
+	NOINLINE SEVERAL(readv_##name##_wide, NULL, .l = {__VA_ARGS__}, .wide = true)         \
+	NOINLINE SEVERAL(writev_##name##_wide, NULL,                                          \
+			 .l = {__VA_ARGS__}, .wide = true, .write = true)                     \
+	ONE(read_##name, void *, read_##name##_wide, .l = {__VA_ARGS__})                      \
+	ONE(write_##name, const void *, write_##name##_wide,                                  \
+	    .l = {__VA_ARGS__}, .write = true)                                                \
+	SEVERAL(readv_##name, readv_##name##_wide, .l = {__VA_ARGS__})                        \
+	SEVERAL(writev_##name, writev_##name##_wide, .l = {__VA_ARGS__}, .write = true)
+/* clang-format on */
 
-FAST_PATH(split, split_wide, .format = VIRTQ_SPLIT)
-FAST_PATH(counted, other, .format = VIRTQ_SPLIT, .counted = true)
-FAST_PATH(direct, other, .format = VIRTQ_SPLIT, .direct = true)
-FAST_PATH(packed, packed_wide, .format = VIRTQ_PACKED_ONE)
-FAST_PATH(shared, other, .format = VIRTQ_SPLIT, .shared = true)
-FAST_PATH(measured_split, other, .format = VIRTQ_SPLIT, .measured = true)
-FAST_PATH(measured_counted, other, .format = VIRTQ_SPLIT, .counted = true, .measured = true)
-FAST_PATH(measured_packed, other, .format = VIRTQ_PACKED_ONE, .measured = true)
+LAYOUTS(FAST)

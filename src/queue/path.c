@@ -7,58 +7,52 @@
 
 #include "queue/path.h"
 
-#define PATH(name, submit_name)                                                                   \
-	{                                                                                         \
-		read_##name, write_##name, readv_##name, writev_##name, submit_name, poll_##name, \
-	}
+#define PATH(name, ...)                                             \
+	const struct ioq_path ioq_path_##name =                     \
+		{                                                   \
+			read_##name,   write_##name,  readv_##name, \
+			writev_##name, submit_##name, poll_##name,  \
+	};
 
-/* Exclusive, split, tables in the slots: the layout that every back-end has. */
-const struct ioq_path ioq_path_split = PATH(split, submit_split);
-/* The same where LUNs have a limit of their own (virtio 1.4, 5.6.4.1). */
-const struct ioq_path ioq_path_counted = PATH(counted, submit_split);
-/* Tables in the ring: for devices without indirect descriptors. */
-static const struct ioq_path path_direct = PATH(direct, submit_split);
-/* Each chain is one descriptor of a packed ring. */
-const struct ioq_path ioq_path_packed = PATH(packed, submit_packed);
-/* Several handles on a split ring with tables in the slots. */
-static const struct ioq_path path_shared = PATH(shared, submit_shared);
-/* The first two and the packed one where requests are measured. */
-static const struct ioq_path path_measured_split = PATH(measured_split, submit_measured);
-static const struct ioq_path path_measured_counted = PATH(measured_counted, submit_measured);
-static const struct ioq_path path_measured_packed = PATH(measured_packed, submit_measured);
+LAYOUTS(PATH)
 /* Every layout, every state. */
-const struct ioq_path ioq_path_general = PATH(general, submit_general);
+PATH(general)
 
 /* For callers that may be the wrong ones: another thread, or a child process. */
-static const struct ioq_path ioq_path_checked = {
+static const struct ioq_path path_checked = {
 	read_general, write_general, readv_general, writev_general, submit_checked, poll_checked,
 };
 
-static const struct ioq_path *choose_measured(const struct ioq *ioq)
+#define FAST(name, ...) {{__VA_ARGS__}, &ioq_path_##name},
+
+static const struct fast {
+	struct layout layout;
+	const struct ioq_path *path;
+} all_fast[] = {LAYOUTS(FAST)};
+
+static bool fits(const struct layout *layout, const struct vscsi_queue *queue)
 {
-	if (ioq->readable && ioq->indirect)
-		return ioq_counting(ioq) ? &path_measured_counted : &path_measured_split;
-	return ioq->packed && !ioq_counting(ioq) ? &path_measured_packed : &ioq_path_general;
+	const struct ioq *ioq = queue->ioq;
+
+	return layout->packed == ioq->packed && layout->direct == !ioq->indirect &&
+	       layout->counted == ioq_counting(ioq) && layout->shared == queue->shared &&
+	       layout->measured == ioq->set->measured;
 }
 
 static const struct ioq_path *choose(const struct vscsi_queue *queue)
 {
 	const struct ioq *ioq = queue->ioq;
+	unsigned i;
 
 	if (queue->check_thread || ioq->set->forked)
-		return &ioq_path_checked;
-	if (!ioq_running(ioq) || (queue->shared && ioq->set->measured))
+		return &path_checked;
+	if (!ioq_running(ioq) || !(ioq->readable || ioq->packed))
 		return &ioq_path_general;
-	if (ioq->set->measured)
-		return choose_measured(ioq);
-	if (queue->shared)
-		return ioq->readable && ioq->indirect && !ioq_counting(ioq) ? &path_shared
-									    : &ioq_path_general;
-	if (ioq_counting(ioq))
-		return ioq->readable && ioq->indirect ? &ioq_path_counted : &ioq_path_general;
-	if (ioq->readable)
-		return ioq->indirect ? &ioq_path_split : &path_direct;
-	return ioq->packed ? &ioq_path_packed : &ioq_path_general;
+	for (i = 0; i < sizeof(all_fast) / sizeof(all_fast[0]); i++) {
+		if (fits(&all_fast[i].layout, queue))
+			return all_fast[i].path;
+	}
+	return &ioq_path_general;
 }
 
 void ioq_choose_path(struct ioq *ioq)
@@ -85,34 +79,30 @@ void queue_kick_pending(struct vscsi_queue *queue)
 		queue_kick(queue);
 }
 
-int submit_split(struct vscsi_queue *queue)
-{
-	return unlikely(split_publish(&queue->ioq->vq.ring)) ? queue_kick(queue) : 0;
-}
-
-int submit_packed(struct vscsi_queue *queue)
-{
-	return packed_publish(&queue->ioq->vq.packed) ? queue_kick(queue) : 0;
-}
-
-int submit_shared(struct vscsi_queue *queue)
+/* A batch that is measured ends: see stats_begun(). */
+ALWAYS_INLINE int submit(struct vscsi_queue *queue, struct layout l)
 {
 	struct ioq *ioq = queue->ioq;
 	bool kick;
 
-	lock_acquire(&ioq->lock);
-	kick = split_publish(&ioq->vq.ring);
-	lock_release(&ioq->lock);
+	if (l.shared)
+		lock_acquire(&ioq->lock);
+	if (l.measured)
+		ioq->batch_begun = 0;
+	kick = l.packed ? packed_publish(&ioq->vq.packed) : split_publish(&ioq->vq.ring);
+	if (l.shared)
+		lock_release(&ioq->lock);
 	/* A system call with the lock held would keep the others waiting. */
 	return unlikely(kick) ? queue_kick(queue) : 0;
 }
 
-/* The batch ends: see stats_begun(). */
-int submit_measured(struct vscsi_queue *queue)
-{
-	queue->ioq->batch_begun = 0;
-	return queue->ioq->packed ? submit_packed(queue) : submit_split(queue);
-}
+#define SUBMIT(name, ...)                                           \
+	int submit_##name(struct vscsi_queue *queue)                \
+	{                                                           \
+		return submit(queue, (struct layout){__VA_ARGS__}); \
+	}
+
+LAYOUTS(SUBMIT)
 
 /* On a queue whose device is away, the device is shown the requests when it reconnects. */
 int submit_general(struct vscsi_queue *queue)

@@ -169,12 +169,15 @@ NOINLINE int poll_rest(struct vscsi_queue *queue, struct vscsi_completion *out, 
 	return tend_if_due(queue, queue->polled_ms, (int)count);
 }
 
-/* Takes what there is. How many entries a packed ring has is known at their end only. */
+/*
+ * On an exclusive queue: takes what there is. How many entries a packed ring has is known at their
+ * end only.
+ */
 ALWAYS_INLINE int poll_all(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max,
-			   struct kind kind)
+			   struct layout l)
 {
 	struct ioq *ioq = queue->ioq;
-	int pending = virtq_pending_in(&ioq->vq, kind.packed);
+	int pending = virtq_pending_in(&ioq->vq, l.packed);
 	unsigned count = 0;
 	unsigned taken;
 	unsigned run;
@@ -186,49 +189,13 @@ ALWAYS_INLINE int poll_all(struct vscsi_queue *queue, struct vscsi_completion *o
 	if ((unsigned)pending < max)
 		max = (unsigned)pending;
 	do {
-		run = virtq_run(&ioq->vq, kind.packed, max - count);
-		taken = collect_plain(ioq, NULL, out + count, run, kind);
+		run = virtq_run(&ioq->vq, l.packed, max - count);
+		taken = collect_plain(ioq, NULL, out + count, run, l);
 		count += taken;
 	} while (taken == run && unlikely(count != max));
-	if (unlikely(count != max) && (!kind.packed || virtq_pending_in(&ioq->vq, true)))
+	if (unlikely(count != max) && (!l.packed || virtq_pending_in(&ioq->vq, true)))
 		return poll_rest(queue, out, max, count);
 	return poll_found(queue, count);
-}
-
-/* vscsi_poll() itself takes one that is alone. */
-int poll_split(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max)
-{
-	return poll_all(queue, out, max, (struct kind){0});
-}
-
-int poll_counted(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max)
-{
-	return poll_all(queue, out, max, (struct kind){.counted = true});
-}
-
-int poll_packed(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max)
-{
-	return poll_all(queue, out, max, (struct kind){.packed = true});
-}
-
-int poll_measured_split(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max)
-{
-	return poll_all(queue, out, max, (struct kind){.measured = true});
-}
-
-int poll_measured_counted(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max)
-{
-	return poll_all(queue, out, max, (struct kind){.counted = true, .measured = true});
-}
-
-int poll_measured_packed(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max)
-{
-	return poll_all(queue, out, max, (struct kind){.packed = true, .measured = true});
-}
-
-int poll_direct(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max)
-{
-	return poll_all(queue, out, max, (struct kind){.direct = true});
 }
 
 /* Plain entries first, in the form that their ring allows; then what that left. */
@@ -236,19 +203,17 @@ static unsigned collect_any(struct vscsi_queue *queue, struct vscsi_completion *
 			    bool *kick)
 {
 	struct ioq *ioq = queue->ioq;
-	const struct kind kind = {.packed = ioq->packed,
-				  .direct = !ioq->indirect,
-				  .counted = ioq_counting(ioq),
-				  .measured = ioq->set->measured};
+	const struct layout l = {.packed = ioq->packed,
+				 .direct = !ioq->indirect,
+				 .counted = ioq_counting(ioq),
+				 .measured = ioq->set->measured};
 	int pending = virtq_pending(&ioq->vq);
 	unsigned most = pending < 0 ? 0 : (unsigned)pending < max ? (unsigned)pending : max;
 	unsigned run = virtq_run(&ioq->vq, !ioq->readable, most);
 	unsigned count = 0;
 
-	if (likely(run && ioq->readable && ioq->indirect && !kind.counted && !kind.measured))
-		count = collect_plain(ioq, queue, out, run, (struct kind){0});
-	else if (run && (ioq->readable || ioq->packed))
-		count = collect_plain(ioq, queue, out, run, kind);
+	if (run && (ioq->readable || ioq->packed))
+		count = collect_plain(ioq, queue, out, run, l);
 	*kick = false;
 	if (likely(count) && count == most && ioq->backoff == NO_SLOT)
 		return count;
@@ -312,26 +277,52 @@ int poll_general(struct vscsi_queue *queue, struct vscsi_completion *out, unsign
 	return queue->shared ? poll_found_shared(queue, count) : poll_found(queue, count);
 }
 
+/* How many of at most @max entries can be looked at: mostly one is there. */
+ALWAYS_INLINE unsigned share_run(struct ioq *ioq, unsigned max, struct layout l)
+{
+	int pending;
+
+	if (virtq_has_one(&ioq->vq, l.packed))
+		return 1;
+	pending = virtq_pending_in(&ioq->vq, l.packed);
+	if (pending <= 0)
+		return 0;
+	return virtq_run(&ioq->vq, l.packed, (unsigned)pending < max ? (unsigned)pending : max);
+}
+
 /*
- * On a shared split ring: a plain request of this handle that is alone there, which a poll finds
- * most often. Everything else is left as it was to poll_general().
+ * On a shared queue: plain requests of this handle up to the first that isn't. Everything else is
+ * left as it was to poll_general().
  */
-int poll_shared(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max)
+ALWAYS_INLINE int poll_shared(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max,
+			      struct layout l)
 {
 	struct ioq *ioq = queue->ioq;
 	unsigned count = 0;
 
 	lock_acquire(&ioq->lock);
 	if (likely(max && queue->done == NO_SLOT && !queue->armed) &&
-	    likely(ioq->backoff == NO_SLOT && ioq_running(ioq)) && virtq_has_one(&ioq->vq, false))
-		count = collect_plain(ioq, queue, out, 1, (struct kind){0});
-	if (likely(count))
-		share_give_one(queue);
+	    likely(ioq->backoff == NO_SLOT && ioq_running(ioq))) {
+		count = share_run(ioq, max, l);
+		if (likely(count))
+			count = collect_plain(ioq, queue, out, count, l);
+		share_give(queue, count);
+	}
 	lock_release(&ioq->lock);
 	if (unlikely(!count))
 		return poll_general(queue, out, max);
-	return poll_found_shared(queue, 1);
+	return poll_found_shared(queue, count);
 }
+
+#define POLL(name, ...)                                                                           \
+	int poll_##name(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max)    \
+	{                                                                                         \
+		const struct layout l = {__VA_ARGS__};                                            \
+                                                                                                  \
+		return l.shared ? poll_shared(queue, out, max, l) : poll_all(queue, out, max, l); \
+	}
+
+LAYOUTS(POLL)
 
 /* Returns what is left of a queue that is DEAD: its device was cut off before. */
 static unsigned collect_dead(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max)

@@ -88,8 +88,8 @@ struct vscsi_queue {
  * @submit: as vscsi_submit()
  * @poll: as vscsi_poll(), with QUEUE_TEND
  *
- * The fast ones are for queues that are RUNNING, each for one layout; ioq_path_general takes
- * everything, and ioq_path_checked does so after queue_check().
+ * The fast ones are for queues that are RUNNING, each for one layout (layout.h); ioq_path_general
+ * takes everything, and ioq_path_checked does so after queue_check().
  */
 struct ioq_path {
 	int (*read)(struct vscsi_queue *queue, struct io_lun *lun, void *buf, uint64_t lba,
@@ -106,13 +106,11 @@ struct ioq_path {
 	int (*poll)(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max);
 };
 
-/*
- * Those whose polls are fast for one request: exclusive and split with tables in the slots, the
- * layout that every back-end has; the same with requests counted; packed.
- */
+/* Those that vscsi_poll() knows: exclusive, with tables in the slots. */
 extern const struct ioq_path ioq_path_split;
-extern const struct ioq_path ioq_path_counted;
+extern const struct ioq_path ioq_path_split_counted;
 extern const struct ioq_path ioq_path_packed;
+extern const struct ioq_path ioq_path_packed_counted;
 
 /* Relaxed: a path that is no longer right for a queue finds so, at its device or its locks. */
 static inline const struct ioq_path *queue_path(const struct vscsi_queue *queue)

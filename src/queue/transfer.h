@@ -2,11 +2,11 @@
 /*
  * Reads and writes: what the fast paths (fast.c) and the general one (transfer.c) share.
  *
- * A fast path exists for each layout that is common. It takes the first free slot if that did the
- * same kind of transfer last time, so that only numbers are written to it: LUN, LBA, length, one
- * data descriptor for each segment, and the ring's entry. Everything else goes to queue_transfer(),
- * which takes any transfer on any queue, finds every error, and leaves the slot as the fast path
- * wants to find it.
+ * A fast path exists for each layout of layout.h. It takes the first free slot if that did the same
+ * kind of transfer last time, so that only numbers are written to it: LUN, LBA, length, one data
+ * descriptor for each segment, and the ring's entry. A slot that did another kind is changed first.
+ * Everything else goes to queue_transfer(), which takes any transfer on any queue and finds every
+ * error.
  */
 #ifndef QUEUE_TRANSFER_H
 #define QUEUE_TRANSFER_H

@@ -39,8 +39,8 @@ def count(program, accesses=True, reads=4096, **cell):
     """Figures of one cell: instructions, and reads and writes of memory, for each read.
 
     None: the library doesn't know such rings."""
-    functions = ["vscsi_readv" if cell.get("segs", 1) > 1 else "vscsi_read", "vscsi_submit",
-                 "vscsi_poll"]
+    vector = "v" if cell.get("segs", 1) > 1 else ""
+    functions = [f"vscsi_read{vector}", f"vscsi_write{vector}", "vscsi_submit", "vscsi_poll"]
     arguments = [f"--{name}={int(value)}" for name, value in cell.items()]
     with tempfile.TemporaryDirectory(prefix="vscsi-") as folder:
         out = pathlib.Path(folder) / "callgrind"
@@ -60,7 +60,7 @@ def count(program, accesses=True, reads=4096, **cell):
     batch = cell.get("batch", 32)
     done = -(-reads // batch) * batch
     figures = {"instructions": sum(total["Ir"] for total in totals.values()) / done,
-               "prepare": totals[functions[0]]["Ir"] / done,
+               "prepare": sum(totals[name]["Ir"] for name in functions[:2]) / done,
                "submit": totals["vscsi_submit"]["Ir"] / done,
                "poll": totals["vscsi_poll"]["Ir"] / done}
     if accesses:

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What is measured is READ, which is answered here: it writes the response's first line and
+ * What is measured are READ and WRITE, which are answered here: with the response's first line and
  * nothing else. Everything else that opening a disk needs is answered by the disk of tests/device.
  */
 #include <string.h>
@@ -57,6 +57,8 @@ void fake_disk_answer(const uint8_t *cdb, struct virtio_scsi_cmd_resp *response,
 	switch (opcode) {
 	case 0x28: /* READ(10) */
 	case 0x88: /* READ(16) */
+	case 0x2a: /* WRITE(10) */
+	case 0x8a: /* WRITE(16) */
 	case 0x00: /* TEST UNIT READY */
 		break;
 	default:

@@ -112,7 +112,7 @@ static int run(struct load *load, const struct plan *plan)
 /* Every option is a number. */
 static int parse(int argc, char **argv, struct plan *plan)
 {
-	unsigned direct = 0, packed = 0, shared = 0, wide = 0;
+	unsigned direct = 0, packed = 0, shared = 0, wide = 0, mixed = 0;
 	const struct {
 		const char *name;
 		unsigned *value;
@@ -132,6 +132,7 @@ static int parse(int argc, char **argv, struct plan *plan)
 		{"packed", &packed, 0, 1},
 		{"shared", &shared, 0, 1},
 		{"wide", &wide, 0, 1},
+		{"mixed", &mixed, 0, 1},
 	};
 	struct option options[sizeof(table) / sizeof(table[0]) + 1] = {{NULL, 0, NULL, 0}};
 	int id;
@@ -149,6 +150,7 @@ static int parse(int argc, char **argv, struct plan *plan)
 	plan->load.packed = packed;
 	plan->load.shared = shared;
 	plan->load.wide = wide;
+	plan->load.mixed = mixed;
 	return plan->batch <= plan->depth && plan->load.spread <= plan->load.regions ? 0 : -1;
 }
 
@@ -166,7 +168,8 @@ int main(int argc, char **argv)
 	if (parse(argc, argv, &plan)) {
 		fprintf(stderr, "usage: bench-instructions [--depth=N] [--batch=N] [--reads=N]\n"
 				"  [--queues=N] [--luns=N] [--regions=N] [--spread=N] [--limit=N]\n"
-				"  [--segs=N] [--direct=1] [--packed=1] [--shared=1] [--wide=1]\n");
+				"  [--segs=N] [--direct=1] [--packed=1] [--shared=1] [--wide=1]\n"
+				"  [--mixed=1]\n");
 		return 2;
 	}
 #ifndef VSCSI_HAVE_PACKED

@@ -24,22 +24,28 @@ COLUMNS = {"depth": "depth", "batch": "batch", "ring": "ring", "descriptors": "d
            "segments": "segs", "queue": "queue", "disk": "disk", "instructions": "instr",
            "prepare": "prepare", "submit": "submit", "poll": "poll", "loads": "loads",
            "stores": "stores"}
-# Besides the matrix: LUNs larger than 2 TiB, and those whose requests are counted, as with QEMU.
-DISKS = {"": {}, "wide": {"wide": 1}, "counted": {"limit": 128, "queues": 3}}
+# Besides the matrix: LUNs larger than 2 TiB; those whose requests are counted, as by default with
+# QEMU, SPDK and vscsi-target; both; and every other request a write.
+DISKS = {"": {}, "wide": {"wide": 1}, "counted": {"limit": 128, "queues": 3},
+         "wide and counted": {"wide": 1, "limit": 128, "queues": 3}, "mixed": {"mixed": 1}}
 # The cells of the baseline: those that targets are set for, and one of each other kind.
 CHECKED = [(32, 32, 0, 0, 1, 0, ""), (32, 1, 0, 0, 1, 0, ""), (32, 32, 0, 0, 8, 0, ""),
            (32, 32, 0, 1, 1, 0, ""), (32, 32, 0, 0, 1, 1, ""), (32, 1, 0, 0, 1, 1, ""),
            (32, 32, 0, 0, 8, 1, ""), (32, 32, 1, 0, 1, 0, ""), (32, 1, 1, 0, 1, 0, ""),
            (32, 32, 1, 0, 8, 0, ""), (32, 32, 0, 0, 1, 0, "wide"), (32, 32, 1, 0, 1, 0, "wide"),
-           (32, 32, 0, 0, 1, 0, "counted"), (32, 1, 0, 0, 1, 0, "counted")]
+           (32, 32, 0, 0, 1, 0, "counted"), (32, 1, 0, 0, 1, 0, "counted"),
+           (32, 32, 1, 0, 1, 0, "counted"), (32, 1, 1, 0, 1, 0, "counted"),
+           (32, 32, 0, 0, 1, 1, "counted"), (32, 32, 1, 0, 1, 1, ""),
+           (32, 32, 0, 0, 1, 0, "wide and counted"), (32, 32, 0, 0, 1, 0, "mixed")]
 
 
 def matrix():
     for packed, shared, direct, segs, (depth, batch) in itertools.product(
             (0, 1), (0, 1), (0, 1), (1, 8), LOADS):
         yield depth, batch, packed, direct, segs, shared, ""
-    for disk, packed, (depth, batch) in itertools.product(("wide", "counted"), (0, 1), LOADS):
-        yield depth, batch, packed, 0, 1, 0, disk
+    for disk, packed, shared, (depth, batch) in itertools.product(
+            ("wide", "counted", "wide and counted", "mixed"), (0, 1), (0, 1), LOADS):
+        yield depth, batch, packed, 0, 1, shared, disk
 
 
 def measure(program, cell, accesses=True):

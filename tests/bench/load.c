@@ -155,11 +155,16 @@ int load_read(struct load *load, struct vscsi_queue *queue, uint64_t number)
 	char *buffer = base + number % LOAD_MAX_DEPTH * BUFFER;
 	/* Strides over the disk, so that no two reads are neighbours. */
 	uint64_t lba = number * 7919 % FAKE_BLOCKS;
+	bool write = opts->mixed && (number * 2654435761u >> 16 & 1);
 	struct iovec iov[LOAD_MAX_SEGS];
 
+	if (opts->segs == 1 && write)
+		return vscsi_write(queue, lun, buffer, lba, 1, 0, number);
 	if (opts->segs == 1)
 		return vscsi_read(queue, lun, buffer, lba, 1, 0, number);
 	for (unsigned i = 0; i < opts->segs; i++)
 		iov[i] = (struct iovec){buffer + (size_t)i * STRIDE, FAKE_BLOCK_SIZE / opts->segs};
+	if (write)
+		return vscsi_writev(queue, lun, iov, opts->segs, lba, 1, 0, number);
 	return vscsi_readv(queue, lun, iov, opts->segs, lba, 1, 0, number);
 }

@@ -29,6 +29,7 @@
  * @packed: packed ring
  * @shared: a queue that may be shared
  * @wide: a LUN that takes 16-byte commands
+ * @mixed: every other request, in no order, is a write
  */
 struct load_opts {
 	unsigned queues;
@@ -41,6 +42,7 @@ struct load_opts {
 	bool packed;
 	bool shared;
 	bool wide;
+	bool mixed;
 };
 
 struct load {
@@ -71,10 +73,11 @@ int load_queue(struct load *load, struct vscsi_queue **queue);
 unsigned load_queue_index(struct vscsi_queue *queue);
 
 /**
- * load_read - Prepare a read of 4 KiB
+ * load_read - Prepare a read of 4 KiB, or where they are mixed a write
  * @number: counts up, one for each read of a queue: it chooses LUN, block and buffer
  *
- * Return: what vscsi_read(), or with several segments vscsi_readv(), returned.
+ * Return: what vscsi_read() or vscsi_write(), or with several segments vscsi_readv() or
+ * vscsi_writev(), returned.
  */
 int load_read(struct load *load, struct vscsi_queue *queue, uint64_t number);
 

@@ -15,6 +15,7 @@ int main(void)
 	failed += share_tests();
 	failed += wakeup_tests();
 	failed += late_tests();
+	failed += layouts_tests();
 	failed += overdue_tests();
 	failed += abort_tests();
 	failed += sleep_tests();

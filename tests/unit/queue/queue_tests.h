@@ -14,6 +14,7 @@ int handle_tests(void);
 int share_tests(void);
 int wakeup_tests(void);
 int late_tests(void);
+int layouts_tests(void);
 int overdue_tests(void);
 int abort_tests(void);
 int sleep_tests(void);
