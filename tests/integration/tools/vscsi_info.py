@@ -98,6 +98,8 @@ class Info(ToolTest):
         self.assertNotIn("LUN 0:3", out)
         message = self.refused("info", self.address + "?id=serial.second", status=1)
         self.assertIn('no LUN of the device has the identity "serial.second"', message)
+        # Without the identity, with which it would fail again.
+        self.assertIn(f"'vscsi-info {self.address}' lists", message)
 
     def test_renumbered(self):
         self.stop()
