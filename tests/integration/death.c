@@ -22,8 +22,10 @@ static bool opens(struct fixture *f, const char *options)
 	char address[128];
 
 	snprintf(address, sizeof(address), "%s%s", f->target.address, options);
+	f->info.size = sizeof(f->info);
 	return !vscsi_dev_open(address, NULL, &f->dev) &&
 	       !vscsi_lun_open(f->dev, 0, 0, NULL, &f->lun) &&
+	       !vscsi_lun_get_info(f->lun, &f->info) &&
 	       !vscsi_queue_open(f->dev, NULL, &f->queue);
 }
 
@@ -335,7 +337,7 @@ static void response_after_timeout(void **state)
 	uint64_t used;
 
 	CONFORMS("R-CLN-03");
-	start(f, "?timeout_ms=4000");
+	start_hurried(f, "?timeout_ms=1500");
 	fill(expect, sizeof(expect), 1);
 	assert_int_equal(vscsi_pwrite(f->lun, expect, sizeof(expect), 0, 0), 0);
 	memset(block, 0xee, sizeof(block));
@@ -344,9 +346,9 @@ static void response_after_timeout(void **state)
 	target_freeze(&f->target);
 	begin = now_ms();
 	assert_int_equal(vscsi_pread(f->lun, block, sizeof(block), 0), -ETIMEDOUT);
-	assert_in_range(now_ms() - begin, 3999, TIMEOUT_MS);
+	assert_in_range(now_ms() - begin, 1499, TIMEOUT_MS);
 	assert_error_text("vscsi_pread");
-	assert_error_text("4000 ms");
+	assert_error_text("1500 ms");
 	assert_true(used_bytes(f) > used);
 	target_thaw(&f->target);
 	/* The response to this call comes after that of the call that timed out. */
@@ -364,14 +366,12 @@ static void close_handles_before_response(void **state)
 	char block[512] = "";
 	uint64_t used;
 
-	start(f, "?timeout_ms=4000");
+	start_hurried(f, "?timeout_ms=1500");
 	used = used_bytes(f);
 	assert_int_equal(vscsi_lun_open(f->dev, 0, 0, NULL, &second), 0);
 	target_command(&f->target, NULL, 0, "resize 0:0 17M");
 	target_freeze(&f->target);
-	/*
-		 * The first one gets a unit attention, which is reported as an event of this unit.
-		 */
+	/* The first one gets a unit attention, which is reported as an event of this unit. */
 	assert_int_equal(vscsi_pread(second, block, sizeof(block), 0), -ETIMEDOUT);
 	assert_int_equal(vscsi_pwrite(second, block, sizeof(block), 512, 0), -ETIMEDOUT);
 	assert_int_equal(vscsi_lun_close(second), 0);

@@ -404,8 +404,10 @@ static void test_wraps_by_itself(void **state)
 	unsigned i;
 
 	(void)state;
-	if (in_brief())
+	if (in_brief()) {
+		print_message("all of it takes long: VSCSI_TEST_BRIEF is set\n");
 		skip();
+	}
 	for (i = 0; i < 2 * 8 * ARRAY_LEN(sizes[0]); i++) {
 		bool packed = i & 8;
 		unsigned size = sizes[packed][i / 16];
