@@ -141,7 +141,10 @@ int jobfile_read(struct settings *settings, const char *path)
 
 	if (!file) {
 		ret = -errno;
-		fprintf(stderr, "vscsi-perf: opening the job file %s: %s\n", path, strerror(errno));
+		fprintf(stderr, "vscsi-perf: opening the job file %s: %s%s\n", path,
+			strerror(errno),
+			path[strcspn(path, ":/")] == ':' ? "; an address goes after --address="
+							 : "");
 		return ret;
 	}
 	while (!ret && fgets(line, sizeof(line), file)) {
