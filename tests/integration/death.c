@@ -25,8 +25,7 @@ static bool opens(struct fixture *f, const char *options)
 	f->info.size = sizeof(f->info);
 	return !vscsi_dev_open(address, NULL, &f->dev) &&
 	       !vscsi_lun_open(f->dev, 0, 0, NULL, &f->lun) &&
-	       !vscsi_lun_get_info(f->lun, &f->info) &&
-	       !vscsi_queue_open(f->dev, NULL, &f->queue);
+	       !vscsi_lun_get_info(f->lun, &f->info) && !vscsi_queue_open(f->dev, NULL, &f->queue);
 }
 
 /*
