@@ -243,8 +243,8 @@ static void other_command(struct driver *d, unsigned which)
 	const struct iovec iov = {d->buf, MODEL_BLOCK};
 	const struct vscsi_command raw = {
 		.size = sizeof(raw),
-		.cdb = {0x8a, 0x18, 1, 2, 3, 4, 5, 6, 7, 8, 0, 0, 0, 1, 9, 9},
-		.cdb_len = 16,
+		.cdb = {0x8a, 0x18, 1, 2, 3, 4, 5, 6, 7, 8, 0, 0, 0, 1, 9, 9, 9, [31] = 9},
+		.cdb_len = 32,
 		.attr = VSCSI_ATTR_ORDERED,
 		.out = &iov,
 		.out_count = 1,

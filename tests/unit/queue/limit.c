@@ -261,6 +261,59 @@ static void test_failures_do_not_eat_the_limit(void **state)
 	driver_close(&d);
 }
 
+/*
+ * What is refused, or has to wait for a place in its queue, keeps nothing of the limit: all of that
+ * can be had on another queue.
+ */
+static void test_refusals_keep_nothing_of_the_limit(void **state)
+{
+	struct vscsi_queue *shared[2];
+	struct vscsi_queue *other;
+	struct vscsi_completion c;
+	struct vscsi_lun *zero;
+	struct chain chain;
+	struct driver d;
+	unsigned i;
+
+	(void)state;
+	driver_init(&d);
+	d.m->mode = 0x80; /* read-only */
+	d.m->fake.config.cmd_per_lun = htole32(4);
+	driver_open(&d, "queues=3&queue_size=4");
+	assert_int_equal(vscsi_lun_open(d.dev, 0, 0, NULL, &zero), 0);
+	other = driver_open_queue(&d, VSCSI_QUEUE_EXCLUSIVE);
+	for (i = 0; i < 2; i++)
+		shared[i] = driver_open_queue(&d, VSCSI_QUEUE_SHARED);
+	driver_hold(&d);
+	assert_int_equal(vscsi_read(d.queue, d.lun, d.buf, 0, 0, 0, 1), -EINVAL);
+	assert_int_equal(vscsi_read(d.queue, d.lun, d.buf, 0, UINT32_MAX, 0, 1), -E2BIG);
+	assert_int_equal(vscsi_write(d.queue, d.lun, d.buf, 0, 1, 0, 1), -EROFS);
+	for (i = 0; i < 4; i++)
+		assert_int_equal(vscsi_read(d.queue, zero, d.buf, 0, 1, 0, 1), 0);
+	assert_int_equal(vscsi_read(d.queue, d.lun, d.buf, 0, 1, 0, 1), -EAGAIN);
+	assert_int_equal(vscsi_submit(d.queue), 0);
+	assert_int_equal(finish(&d), 4);
+	/* The other handle's part of the ring. */
+	while (!vscsi_read(shared[0], zero, d.buf, 0, 1, 0, 1))
+		;
+	assert_int_equal(vscsi_read(shared[0], d.lun, d.buf, 0, 1, 0, 1), -EAGAIN);
+	for (i = 0; i < 4; i++)
+		assert_int_equal(vscsi_read(other, d.lun, d.buf, 0, 1, 0, 1), 0);
+	assert_int_equal(vscsi_submit(other), 0);
+	assert_int_equal(vscsi_submit(shared[0]), 0);
+	for (i = DRIVER_SHARED; i < DRIVER_SHARED + 3; i++) {
+		while (model_take(d.m, i, &chain))
+			model_serve_chain(d.m, &chain);
+	}
+	while (vscsi_poll(other, &c, 1) == 1 || vscsi_poll(shared[0], &c, 1) == 1)
+		;
+	for (i = 0; i < 2; i++)
+		assert_int_equal(vscsi_queue_close(shared[i]), 0);
+	assert_int_equal(vscsi_queue_close(other), 0);
+	assert_int_equal(vscsi_lun_close(zero), 0);
+	driver_close(&d);
+}
+
 /* @count segments of a block each that do not touch. */
 static int read_scattered(struct driver *d, unsigned count, bool out)
 {
@@ -456,6 +509,7 @@ int limit_tests(void)
 		cmocka_unit_test(test_several_queues_of_one_lun),
 		cmocka_unit_test(test_a_limit_that_comes_late),
 		cmocka_unit_test(test_failures_do_not_eat_the_limit),
+		cmocka_unit_test(test_refusals_keep_nothing_of_the_limit),
 		cmocka_unit_test(test_number_of_segments),
 		cmocka_unit_test(test_memory_that_the_device_cannot_reach),
 		cmocka_unit_test(test_arguments_that_make_no_sense),
