@@ -172,12 +172,20 @@ static bool check_time(struct job *job, uint64_t now, uint64_t *last)
 
 /*
  * Whether what has completed, all that was in flight, counts only after the next requests have been
- * submitted, so that the device doesn't wait for it. Not if it decides on these, or if the data is
- * to be looked at.
+ * submitted, so that the device doesn't wait for it. Not if it decides on these, as a failure does,
+ * or if the data is to be looked at.
  */
-static bool accounts_later(const struct job *job, int count)
+static bool accounts_later(const struct job *job, uint32_t count)
 {
-	return in_flight(job) == (uint32_t)count && !job->marks && !job->paced;
+	uint32_t i;
+
+	if (in_flight(job) != count || job->marks || job->paced)
+		return false;
+	for (i = 0; i < count; i++) {
+		if (job->done[i].result)
+			return false;
+	}
+	return true;
 }
 
 static void account_rest(struct job *job, uint64_t now)
@@ -201,7 +209,7 @@ static int collect(struct job *job, uint64_t *now)
 	if (count <= 0)
 		return count;
 	*now = clock_now();
-	later = accounts_later(job, count);
+	later = accounts_later(job, (uint32_t)count);
 	job->stats.completes[counted((uint32_t)count)]++;
 	for (i = 0; i < count; i++) {
 		uint32_t number = (uint32_t)job->done[i].user_data;

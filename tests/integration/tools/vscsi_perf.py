@@ -346,6 +346,11 @@ rw=randread
         self.assertRegex(err, "the device is lost: it did not come back in 200 ms: .+")
         self.assertIn("15 other threads had the same error", err)
 
+    def test_an_error_ends_the_job_at_once(self):
+        os.truncate(self.path("disk.img"), 0)
+        job, = self.measure("--lun=0:5", "--rw=read", status=1)
+        self.assertEqual((job["read"]["total_ios"], job["read"]["error_ios"]), (0, 1))
+
     def test_an_error_is_reported_once(self):
         """The other threads have its number."""
         address = self.address + "?recovery=off"
