@@ -24,8 +24,8 @@ static int start_reads(struct vscsi_queue *queue, struct vscsi_lun *lun, unsigne
 	for (slot = 0; slot < DEPTH && *started < TOTAL; slot++) {
 		if (*busy & 1u << slot)
 			continue;
-		ret = vscsi_read(queue, lun, buffers + slot * BYTES, (uint64_t)*started * blocks,
-				 blocks, 0, slot);
+		ret = vscsi_read(queue, lun, buffers + (size_t)slot * BYTES,
+				 (uint64_t)*started * blocks, blocks, 0, slot);
 		if (ret)
 			break;
 		*busy |= 1u << slot;
@@ -82,7 +82,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "%s\n", vscsi_last_error());
 		goto out;
 	}
-	buffers = vscsi_mem_alloc(vscsi_dev_mem(dev), DEPTH * BYTES, 4096);
+	buffers = vscsi_mem_alloc(vscsi_dev_mem(dev), (size_t)DEPTH * BYTES, 4096);
 	if (!buffers || !info.block_size || info.blocks < TOTAL * BYTES / info.block_size) {
 		fprintf(stderr, "0:0 is smaller than 256 KiB, or no DMA memory is left\n");
 		goto out;
@@ -91,7 +91,7 @@ int main(int argc, char **argv)
 	if (ret)
 		fprintf(stderr, "reading: %s\n", strerror(-ret));
 	else
-		printf("sum of the first %u bytes: %llu\n", TOTAL * BYTES, (unsigned long long)sum);
+		printf("sum of the first %d bytes: %llu\n", TOTAL * BYTES, (unsigned long long)sum);
 	ret = ret ? 1 : 0;
 	vscsi_mem_free(vscsi_dev_mem(dev), buffers);
 out:

@@ -66,7 +66,11 @@ int text_lun(const char *text, uint32_t *target, uint32_t *lun)
 	uint64_t first, second;
 	const char *rest;
 
-	if (digits(text, &first, &rest) || *rest != ':' || text_number(rest + 1, &second))
+	if (digits(text, &first, &rest))
+		return -EINVAL;
+	if (!strncmp(rest, "\\:", 2))
+		rest++;
+	if ((*rest != ':' && *rest != '.') || text_number(rest + 1, &second))
 		return -EINVAL;
 	/* The range of flat space addressing: virtio 1.4, 5.6.6.1. */
 	if (first > 255 || second > 16383)

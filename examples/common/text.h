@@ -32,7 +32,8 @@ int text_size(const char *text, uint64_t *value);
 
 /*
  * text_lun - Parse the address of a logical unit
- * @text: "TARGET:LUN", 0:0 to 255:16383
+ * @text: "TARGET:LUN", 0:0 to 255:16383; or as in fio, which separates file names by colons,
+ *	"TARGET.LUN" or "TARGET\\:LUN"
  * @target, @lun: receive the numbers
  *
  * Return: 0 or -EINVAL; both are unchanged on failure.

@@ -8,19 +8,20 @@
  * file.c     a file, block device or pipe as a side
  * transfer.c moves the data
  * verify.c   compares both sides afterwards
- * progress.c progress line, signals and rate limit
+ * progress.c progress line and rate limit
  * report.c   error messages, and the report at the end
  */
 #ifndef EXAMPLES_COPY_COPY_H
 #define EXAMPLES_COPY_COPY_H
 
-#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 
 #include <vscsi/vscsi.h>
+
+#include "common/interrupt.h"
 
 #define DEPTH          32
 #define CHUNK          (256u * 1024)
@@ -138,9 +139,6 @@ struct copy {
 	unsigned failed;   /* requests that failed after it */
 };
 
-/* The signal that ends the copy early, or 0. */
-extern volatile sig_atomic_t stop_signal;
-
 /* Each opens a side, and prints why it can't. */
 int disk_open(struct side *disk, const struct side *other, struct vscsi_mem *mem);
 int file_open(struct side *file);
@@ -201,7 +199,7 @@ int transfer_flush(struct copy *copy);
 int verify(struct copy *copy);
 
 uint64_t now_ns(void);
-/* From now on signals end the copy, or print the progress. */
+/* From now on SIGUSR1 prints the progress. */
 void progress_signals(void);
 /* A phase begins: what it does, and how many bytes are done already. */
 void progress_start(const char *what, uint64_t from);

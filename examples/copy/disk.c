@@ -44,8 +44,9 @@ int disk_open(struct side *disk, const struct side *other, struct vscsi_mem *mem
 	vscsi_lun_get_info(disk->lun, &disk->info);
 	if (!disk->info.block_size || !disk->info.max_blocks)
 		return complain(-ENODEV,
-				"%u:%u has no blocks to copy; 'vscsi-info %s' lists the disks",
-				disk->info.target, disk->info.lun, disk->name);
+				"%u:%u has no blocks to copy; 'vscsi-info %.*s' lists the disks",
+				disk->info.target, disk->info.lun, (int)strcspn(disk->name, "?"),
+				disk->name);
 	disk->block = disk->info.block_size;
 	disk->size = disk->info.blocks * disk->block;
 	return 0;

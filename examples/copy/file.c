@@ -125,7 +125,7 @@ int file_write(const struct side *file, const unsigned char *buf, uint64_t offse
 		else if (ret < 0 && errno != EINTR)
 			return -errno;
 		/* The reader of a pipe may never read again. */
-		if (ret < 0 && file->stream && stop_signal)
+		if (ret < 0 && file->stream && interrupted)
 			return -EINTR;
 		if (ret > 0) {
 			buf += ret;

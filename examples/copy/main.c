@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -28,6 +29,24 @@ static FILE *report_file(const struct copy *copy)
 	return stdout;
 }
 
+static void abandon(void *ctx)
+{
+	struct copy *copy = ctx;
+
+	if (copy->input.dev)
+		vscsi_dev_shutdown(copy->input.dev);
+	if (copy->output.dev && copy->output.dev != copy->input.dev)
+		vscsi_dev_shutdown(copy->output.dev);
+}
+
+static int begin_signals(struct copy *copy)
+{
+	int ret = interrupt_begin(0, abandon, copy);
+
+	progress_signals();
+	return ret ? complain(ret, "catching signals: %s", strerror(-ret)) : 0;
+}
+
 static int run(struct copy *copy)
 {
 	FILE *out;
@@ -36,8 +55,9 @@ static int run(struct copy *copy)
 	const bool wrong_usage = ret == -EINVAL;
 
 	out = report_file(copy);
+	if (!ret)
+		ret = begin_signals(copy);
 	if (!ret) {
-		progress_signals();
 		copy->start_ns = now_ns();
 		ret = transfer(copy);
 		/* After an error too, for the resume point. */
@@ -49,6 +69,7 @@ static int run(struct copy *copy)
 		if (!ret && copy->verify)
 			ret = verify(copy);
 	}
+	interrupt_end();
 	closed = copy_close(copy);
 	if (!ret)
 		ret = closed;
@@ -71,17 +92,18 @@ static const char help[] =
 	"  FILE                 a file, block device or pipe; ./FILE if its name has a colon\n"
 	"  -                    standard input or output\n"
 	"Options; BYTES may end with K, M, G or T (powers of 1024):\n"
-	"  --skip=BYTES         start there in SOURCE\n"
-	"  --seek=BYTES         start there in DESTINATION; a file is not truncated\n"
-	"  --count=BYTES        copy at most this\n"
+	"  --skip=BYTES         start there in SOURCE; default: 0\n"
+	"  --seek=BYTES         start there in DESTINATION, default: 0; a file is not truncated\n"
+	"  --count=BYTES        copy at most this; default: all\n"
 	"  --sparse=BYTES       zeros, in units of this, become holes of a file or\n"
 	"                       unmapped blocks of a disk; default: 4K; 0: all is written\n"
 	"  --target-is-zero     DESTINATION, a disk, has only zeros: none need be written\n"
-	"  --rate=BYTES         read at most this per second\n"
+	"  --rate=BYTES         read at most this per second; default: no limit\n"
 	"  --verify             read both again, and compare\n"
 	"  --resume-from=BYTES  continue a copy that has failed: the number is in its message\n"
 	"  --progress=auto|never|always\n"
-	"                       print the progress each second; auto: on a terminal\n"
+	"                       print the progress each second; auto, the default: on\n"
+	"                       a terminal\n"
 	"  --json               print the report as a JSON object\n"
 	"  --log=" TOOL_LOG_VALUES "\n"
 	"                       messages of the library on stderr; default: VSCSI_LOG of the\n"
@@ -288,9 +310,9 @@ int main(int argc, char **argv)
 	tool_begin("vscsi-copy");
 	status = tool_end(parse(argc, argv));
 	/* As a shell expects it of a program that a signal has ended. */
-	if (stop_signal && status) {
-		signal(stop_signal, SIG_DFL);
-		raise(stop_signal);
+	if (interrupted && status) {
+		signal(interrupted, SIG_DFL);
+		raise(interrupted);
 	}
 	return status;
 }

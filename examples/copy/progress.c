@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The progress line, the signals that print it or end the copy, and the rate limit.
+ * The progress line and the signal that prints it, and the rate limit.
  */
 #include "copy.h"
 
 #include <inttypes.h>
+#include <signal.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -13,7 +14,6 @@
 
 #define INTERVAL_NS 1000000000u
 
-volatile sig_atomic_t stop_signal;
 static volatile sig_atomic_t asked;
 
 static const char *verb; /* of this phase: "copied" or "verified" */
@@ -22,11 +22,6 @@ static uint64_t phase_from; /* bytes that were done before it */
 static uint64_t shown_ns;
 static bool terminal;
 static bool line_open; /* the terminal's last line is the progress */
-
-static void on_stop(int sig)
-{
-	stop_signal = sig;
-}
 
 static void on_ask(int sig)
 {
@@ -42,18 +37,10 @@ uint64_t now_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-/* The second signal ends the program at once. One that the caller ignores stays ignored. */
 void progress_signals(void)
 {
-	static const int stops[] = {SIGINT, SIGTERM, SIGHUP};
-	struct sigaction action = {.sa_handler = on_stop, .sa_flags = SA_RESETHAND}, old;
-	unsigned i;
+	const struct sigaction action = {.sa_handler = on_ask, .sa_flags = SA_RESTART};
 
-	for (i = 0; i < sizeof(stops) / sizeof(stops[0]); i++) {
-		if (!sigaction(stops[i], NULL, &old) && old.sa_handler != SIG_IGN)
-			sigaction(stops[i], &action, NULL);
-	}
-	action = (struct sigaction){.sa_handler = on_ask, .sa_flags = SA_RESTART};
 	sigaction(SIGUSR1, &action, NULL);
 }
 

@@ -118,7 +118,7 @@ static struct json_object *report_object(const struct copy *copy, int ret)
 		      add(out, numbers[i].name, json_object_new_int64((int64_t)numbers[i].value));
 	bad = bad || add(out, "seconds", json_object_new_double(seconds_of(copy))) ||
 	      add(out, "bytes_per_second", json_object_new_int64((int64_t)rate_of(copy))) ||
-	      add(out, "signal", json_object_new_int(stop_signal)) ||
+	      add(out, "signal", json_object_new_int(interrupted)) ||
 	      add(out, "error", json_object_new_string(ret ? first_error : ""));
 	if (!bad)
 		return out;

@@ -26,7 +26,7 @@ static void chunk_failed(struct copy *copy, struct chunk *chunk, const struct si
 {
 	chunk->failed = true;
 	chunk->state = CHUNK_DONE;
-	if (copy->error || stop_signal)
+	if (copy->error || interrupted)
 		copy->failed++;
 	else
 		copy->error = complain_side(side, chunk->offset + chunk->stored, ret, done);
@@ -138,8 +138,9 @@ static void find_run(const struct copy *copy, struct chunk *chunk)
 	bool zero;
 
 	chunk->run_zero = chunk->hole;
+	chunk->run = chunk->bytes - at;
 	if (!copy->sparse || chunk->hole || copy->output.stream)
-		at = chunk->bytes;
+		return;
 	while (at < chunk->bytes) {
 		/* Aligned in the output, so that whole blocks of a file system become holes. */
 		bytes = copy->sparse - (copy->output.start + chunk->offset + at) % copy->sparse;
@@ -309,8 +310,8 @@ static void step(struct copy *copy)
 {
 	int ret = 0;
 
-	if (stop_signal && !copy->error)
-		copy->error = complain(-EINTR, "ended by a signal: %s", strsignal(stop_signal));
+	if (interrupted && !copy->error)
+		copy->error = complain(-EINTR, "ended by a signal: %s", strsignal(interrupted));
 	while (!ret && more_to_start(copy) && copy->next - copy->oldest < DEPTH)
 		ret = start_chunk(copy);
 	if (ret && ret != -EAGAIN)
@@ -335,7 +336,7 @@ static int skip(struct copy *copy)
 	uint64_t left = input->start + copy->resume;
 	ssize_t ret;
 
-	while (input->stream && left && !stop_signal) {
+	while (input->stream && left && !interrupted) {
 		ret = file_read_stream(input, copy->buffers,
 				       left < copy->chunk_bytes ? left : copy->chunk_bytes, 100);
 		if (ret == -EAGAIN)
@@ -359,7 +360,7 @@ static int check_end(const struct copy *copy)
 
 	if (!copy->input.stream || copy->count <= copy->total || copy->total < copy->output.size)
 		return 0;
-	while (ret == -EAGAIN && !stop_signal)
+	while (ret == -EAGAIN && !interrupted)
 		ret = file_read_stream(&copy->input, &byte, 1, 100);
 	if (ret != 1)
 		return 0;
@@ -375,7 +376,7 @@ int transfer(struct copy *copy)
 	/* After an error too, wait for the rest: the buffers belong to the device until then. */
 	while (copy->oldest != copy->next || copy->flushing != UNKNOWN || more_to_start(copy))
 		step(copy);
-	if (copy->failed && !stop_signal)
+	if (copy->failed && !interrupted)
 		complain(0, "%u other requests failed too", copy->failed);
 	return copy->error ? copy->error : check_end(copy);
 }

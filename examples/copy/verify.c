@@ -176,9 +176,9 @@ static void step(struct verifier *v)
 {
 	unsigned i;
 
-	if (stop_signal && !v->error)
+	if (interrupted && !v->error)
 		v->error =
-			complain(-EINTR, "verify: ended by a signal: %s", strsignal(stop_signal));
+			complain(-EINTR, "verify: ended by a signal: %s", strsignal(interrupted));
 	if (more_to_start(v) && v->next - v->oldest < PAIRS &&
 	    progress_rate(v->copy, v->copy->chunk_bytes))
 		start(v);

@@ -99,20 +99,12 @@ static void device_close(struct device *device)
 }
 
 /*
- * Which unit a file name means. fio separates names by colons, so that "0.1" is the usual form;
- * "0\:1" arrives here as "0:1". A job without a file name gets one from fio, and LUN 0.0 from here.
+ * Which unit a file name means. A job without a file name gets one from fio, and LUN 0.0 from here.
  */
 static bool parse_name(const struct thread_data *td, const char *name, uint32_t *target,
 		       uint32_t *lun)
 {
-	char text[32];
-	char *dot;
-
-	snprintf(text, sizeof(text), "%s", name);
-	dot = strchr(text, '.');
-	if (dot)
-		*dot = ':';
-	if (!text_lun(text, target, lun))
+	if (!text_lun(name, target, lun))
 		return true;
 	*target = *lun = 0;
 	if (!td->o.filename && td->o.nr_files == 1)
@@ -286,6 +278,11 @@ void job_close(struct job *job)
 	pthread_mutex_lock(&lock);
 	close_locked(job);
 	pthread_mutex_unlock(&lock);
+}
+
+void job_abandon(struct job *job)
+{
+	vscsi_dev_shutdown(job->device->dev);
 }
 
 struct vscsi_mem *job_mem(const struct job *job)

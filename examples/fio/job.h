@@ -42,6 +42,7 @@ struct unit {
  * @done: completions, at most the job's iodepth
  * @done_first, @done_count: those that fio has not taken yet
  * @events: those that fio took last
+ * @ending: when the job was first seen to be terminated
  */
 struct job {
 	struct device *device;
@@ -56,6 +57,7 @@ struct job {
 	struct vscsi_completion *done;
 	unsigned done_first, done_count;
 	struct vscsi_completion *events;
+	struct timespec ending;
 };
 
 /*
@@ -73,6 +75,9 @@ struct job *job_open(struct thread_data *td);
  * @job: the job, without requests in flight; NULL is allowed
  */
 void job_close(struct job *job);
+
+/* Ends the device by force, so that all requests complete, with -ENOTCONN. */
+void job_abandon(struct job *job);
 
 /* Returns the pool that the job's buffers have to come from. */
 struct vscsi_mem *job_mem(const struct job *job);

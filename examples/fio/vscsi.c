@@ -20,6 +20,8 @@
 
 /* vscsi_wait() returns earlier in any case; signals do not end it in all threads. */
 #define SLEEP_MS 500
+/* How long requests in flight may take after Ctrl-C. */
+#define ENDING_MS 1000
 
 static struct fio_option options[] = {
 	{
@@ -158,9 +160,24 @@ static int commit(struct thread_data *td)
 	return 0;
 }
 
-/* Adds at least @min completions to those that are kept. */
-static int collect(struct job *job, unsigned min, unsigned max)
+/* After Ctrl-C, a device that is lost or hangs must not keep the job for longer. */
+static void check_end(const struct thread_data *td, struct job *job)
 {
+	struct timespec now;
+
+	if (!td->terminate)
+		return;
+	fio_gettime(&now, NULL);
+	if (!job->ending.tv_sec)
+		job->ending = now;
+	else if (mtime_since(&job->ending, &now) > ENDING_MS)
+		job_abandon(job);
+}
+
+/* Adds at least @min completions to those that are kept. */
+static int collect(const struct thread_data *td, unsigned min, unsigned max)
+{
+	struct job *job = td->io_ops_data;
 	unsigned nothing = 0;
 	int ret;
 
@@ -175,12 +192,17 @@ static int collect(struct job *job, unsigned min, unsigned max)
 		job->done_count += (unsigned)ret;
 		if (job->done_count >= min)
 			return 0;
-		if (ret)
+		if (ret) {
 			nothing = 0;
-		else if (job->sleep)
+			continue;
+		}
+		if (job->sleep)
 			vscsi_wait(job->queue, SLEEP_MS);
-		else if (++nothing % POLLS_PER_YIELD == 0)
+		else if (++nothing % POLLS_PER_YIELD)
+			continue;
+		else
 			sched_yield();
+		check_end(td, job);
 	}
 }
 
@@ -197,7 +219,7 @@ static int getevents(struct thread_data *td, unsigned int min, unsigned int max,
 
 	(void)t;
 	if (job->done_count < min || !job->done_count) {
-		ret = collect(job, min, td->o.iodepth);
+		ret = collect(td, min, td->o.iodepth);
 		if (ret && !job->done_count)
 			return ret;
 	}

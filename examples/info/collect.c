@@ -19,7 +19,8 @@ static int fail_unit(int ret, const char *address)
 {
 	fail(ret);
 	if (ret == -ENODEV)
-		fprintf(stderr, "vscsi-info: 'vscsi-info %s' lists the logical units\n", address);
+		fprintf(stderr, "vscsi-info: 'vscsi-info %.*s' lists the logical units\n",
+			(int)strcspn(address, "?"), address);
 	return ret;
 }
 
@@ -146,7 +147,7 @@ int report_collect(struct report *report, const struct vscsi_lun_addr *one)
 	if (!one) {
 		ret = find_by_id(dev, &found);
 		if (ret && ret != -ENOENT) {
-			fail(ret);
+			fail_unit(ret, report->address);
 			vscsi_dev_close(dev);
 			return ret;
 		}

@@ -47,7 +47,7 @@ static int list_options(void)
 	unsigned i;
 
 	for (i = 0; !vscsi_dev_option(i, &option); i++)
-		printf("%-14s %-16s %s\n", option.name, option.values, option.help);
+		printf("%-15s %-23s %s\n", option.name, option.values, option.help);
 	return EXIT_SUCCESS;
 }
 

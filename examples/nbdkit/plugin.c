@@ -127,8 +127,8 @@ static int config_complete(void)
 	if (!address)
 		nbdkit_error("no device: give address=ADDRESS, such as vhost-user:/run/v.sock");
 	else if (target == UINT32_MAX && !text_has_id(address))
-		nbdkit_error("no logical unit: give lun=TARGET:LUN; 'vscsi-info %s' lists them",
-			     address);
+		nbdkit_error("no logical unit: give lun=TARGET:LUN; 'vscsi-info %.*s' lists them",
+			     (int)strcspn(address, "?"), address);
 	else
 		return 0;
 	return -1;
@@ -149,11 +149,11 @@ static void *open_lun(int readonly)
 	if (!ret)
 		ret = vscsi_lun_get_info(c->lun, &c->info);
 	if (ret)
-		nbdkit_error("%s; 'vscsi-info %s' lists the logical units", vscsi_last_error(),
-			     address);
+		nbdkit_error("%s; 'vscsi-info %.*s' lists the logical units", vscsi_last_error(),
+			     (int)strcspn(address, "?"), address);
 	else if (!c->info.block_size)
-		nbdkit_error("%u:%u has no blocks; 'vscsi-info %s' lists the disks", target, number,
-			     address);
+		nbdkit_error("%u:%u has no blocks; 'vscsi-info %.*s' lists the disks",
+			     c->info.target, c->info.lun, (int)strcspn(address, "?"), address);
 	if (!ret && c->info.block_size)
 		return c;
 	vscsi_lun_close(c->lun);

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "common/interrupt.h"
 #include "workload.h"
 
 /* A completion's response if the device sent none. */
@@ -24,7 +25,8 @@ void job_fail(struct job *job, int error, const char *format, ...)
 
 	if (!job->options->continue_on_error || !job->queue)
 		job->ending = true;
-	if (job->error)
+	/* After the device was ended by force, that is why. */
+	if (job->error || interrupt_forced())
 		return;
 	job->error = error;
 	va_start(args, format);
@@ -60,7 +62,7 @@ static bool io_failed(struct job *job, const struct io *io, const struct vscsi_c
 	const char *why = cause(done);
 
 	if (done->result) {
-		dir->errors++;
+		dir->errors += !interrupt_forced();
 		job_fail(job, done->result,
 			 "%s of %u blocks at block %" PRIu64 " of %u:%u: %s%s%s%s",
 			 dir_words[io->dir], io->length * job->blocks, lba, job->info.target,

@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdbool.h>
+#include <string.h>
 
 static int misfit(const struct job *job, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
@@ -32,8 +33,8 @@ static int fit_blocks(const struct job *job)
 	uint32_t block = job->info.block_size;
 
 	if (!block)
-		return misfit(job, "it has no blocks; 'vscsi-info %s' lists the disks",
-			      options->address);
+		return misfit(job, "it has no blocks; 'vscsi-info %.*s' lists the disks",
+			      (int)strcspn(options->address, "?"), options->address);
 	if (options->bs % block)
 		return misfit(job, "bs=%" PRIu64 " is not a multiple of its block size, %u",
 			      options->bs, block);

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/interrupt.h"
 #include "pace.h"
 #include "workload.h"
 
@@ -148,7 +149,7 @@ static bool check_time(struct job *job, uint64_t now, uint64_t *last)
 {
 	const struct job_options *options = job->options;
 
-	if (caught_signal)
+	if (interrupted)
 		job->ending = true;
 	if (!job->counting && now - job->began >= options->ramp_time) {
 		job_count_from(job, now);
@@ -256,7 +257,7 @@ static bool readback_wanted(const struct job *job)
 {
 	const struct job_options *options = job->options;
 
-	if (!options->verify || !(options->do_verify || options->verify_only) || caught_signal)
+	if (!options->verify || !(options->do_verify || options->verify_only) || interrupted)
 		return false;
 	return !job->error || (job->error == -EILSEQ && !options->verify_fatal);
 }

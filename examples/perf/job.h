@@ -127,9 +127,6 @@ struct job {
 	bool finished;                  /* protected by run.lock */
 };
 
-/* The signal that was caught, or 0. Ends all jobs. */
-extern atomic_int caught_signal;
-
 /*
  * job_main - Run a thread of a job
  * @arg: the prepared struct job

@@ -141,7 +141,10 @@ int jobfile_read(struct settings *settings, const char *path)
 
 	if (!file) {
 		ret = -errno;
-		fprintf(stderr, "vscsi-perf: opening the job file %s: %s\n", path, strerror(errno));
+		fprintf(stderr, "vscsi-perf: opening the job file %s: %s%s\n", path,
+			strerror(errno),
+			path[strcspn(path, ":/")] == ':' ? "; an address goes after --address="
+							 : "");
 		return ret;
 	}
 	while (!ret && fgets(line, sizeof(line), file)) {
@@ -156,7 +159,7 @@ int jobfile_read(struct settings *settings, const char *path)
 	if (!ret && ferror(file))
 		ret = bad_line(&reader, "reading failed after this line");
 	/* Without jobs nothing would run, which would look like success. */
-	if (!ret && settings->count == before)
+	if (!ret && reader.settings->count == before)
 		ret = bad_line(&reader,
 			       "the file has no jobs; add a [section] other than [global]");
 	fclose(file);

@@ -322,13 +322,14 @@ int report_json(FILE *out, const struct results *results)
 {
 	struct json_object *all = json_object_new_object();
 	struct timespec now;
+	struct tm local;
 	char date[26];
 	const char *text;
 	int bad = !all;
 
 	clock_gettime(CLOCK_REALTIME, &now);
-	ctime_r(&now.tv_sec, date);
-	date[24] = 0;
+	localtime_r(&now.tv_sec, &local);
+	strftime(date, sizeof(date), "%c", &local);
 	/* Programs take the layout from fio's version. */
 	bad = bad || add_string(all, "fio version", "fio-3.33") ||
 	      add_string(all, "vscsi-perf version", vscsi_version()) ||

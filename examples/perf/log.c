@@ -26,16 +26,26 @@ static const struct log_file log_files[] = {
 	FILE_OF(write_lat_log, "lat", lat),
 };
 
-static int write_file(const struct log_file *file, const struct series *series, const char *prefix,
-		      unsigned number)
+#define LOG_FILES (sizeof(log_files) / sizeof(log_files[0]))
+#define PATH_LEN  (MAX_TEXT + 32)
+
+/* The path of the log of the @number-th thread. Return: false if it doesn't have this one. */
+static bool log_path(const struct log_file *file, const struct job *job, unsigned number,
+		     char path[PATH_LEN])
 {
-	char path[MAX_TEXT + 32];
+	const char *prefix = (const char *)job->options + file->option;
+
+	snprintf(path, PATH_LEN, "%s_%s.%u.log", prefix, file->type, number);
+	return prefix[0];
+}
+
+static int write_file(const struct log_file *file, const struct series *series, const char *path)
+{
 	uint64_t value;
 	size_t i;
 	FILE *out;
 	int bad;
 
-	snprintf(path, sizeof(path), "%s_%s.%u.log", prefix, file->type, number);
 	out = fopen(path, "we");
 	bad = !out;
 	for (i = 0; !bad && i < series->count; i++) {
@@ -53,8 +63,24 @@ static int write_file(const struct log_file *file, const struct series *series, 
 	return bad ? -EIO : 0;
 }
 
+int logs_check(const struct job_list *list)
+{
+	char path[PATH_LEN];
+	unsigned i, k;
+	int ret = 0;
+
+	for (i = 0; i < list->count; i++) {
+		for (k = 0; !ret && k < LOG_FILES; k++) {
+			if (log_path(&log_files[k], list->jobs[i], i + 1, path))
+				ret = output_check(path);
+		}
+	}
+	return ret;
+}
+
 int logs_write(const struct job_list *list)
 {
+	char path[PATH_LEN];
 	unsigned i, k;
 	int ret = 0;
 
@@ -66,10 +92,9 @@ int logs_write(const struct job_list *list)
 				"vscsi-perf: job '%s': no memory for the whole log; "
 				"use log_avg_msec\n",
 				job->options->name);
-		for (k = 0; k < sizeof(log_files) / sizeof(log_files[0]); k++) {
-			const char *prefix = (const char *)job->options + log_files[k].option;
-
-			if (prefix[0] && write_file(&log_files[k], &job->series, prefix, i + 1))
+		for (k = 0; k < LOG_FILES; k++) {
+			if (log_path(&log_files[k], job, i + 1, path) &&
+			    write_file(&log_files[k], &job->series, path))
 				ret = -EIO;
 		}
 		if (job->series.no_memory)

@@ -8,26 +8,32 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/interrupt.h"
 #include "common/tool.h"
 #include "crc32c.h"
 #include "report.h"
 
 #define EXIT_USAGE 2
 
-static void catch_signal(int number)
+/* A request whose outcome is unknown is neither counted nor an error. */
+static void abandon(void *ctx)
 {
-	caught_signal = number;
+	struct job_list *list = ctx;
+	unsigned i;
+
+	fprintf(stderr, "vscsi-perf: requests in flight don't complete; they are abandoned\n");
+	for (i = 0; i < list->device_count; i++)
+		vscsi_dev_shutdown(list->devices[i].dev);
 }
 
-/* A second signal kills the process, in case the device does not respond. */
-static void install_handlers(void)
+/* Without changing any: the run may still not start. */
+static int check_outputs(const struct job_list *list, const struct run_options *options)
 {
-	struct sigaction action = {.sa_handler = catch_signal,
-				   .sa_flags = (int)(SA_RESETHAND | SA_RESTART)};
+	int ret = options->output[0] ? output_check(options->output) : 0;
 
-	sigemptyset(&action.sa_mask);
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
+	if (!ret && options->plot[0])
+		ret = output_check(options->plot);
+	return ret ? ret : logs_check(list);
 }
 
 static FILE *open_output(const struct run_options *options)
@@ -38,6 +44,15 @@ static FILE *open_output(const struct run_options *options)
 		fprintf(stderr, "vscsi-perf: opening %s for the results: %s\n", options->output,
 			strerror(errno));
 	return out;
+}
+
+/* Writing may fail only at the close. */
+static int close_output(FILE *out, const struct run_options *options)
+{
+	if (out == stdout || !fclose(out))
+		return 0;
+	fprintf(stderr, "vscsi-perf: closing %s: %s\n", options->output, strerror(errno));
+	return -EIO;
 }
 
 static bool is_same_error(const struct job *one, const struct job *other)
@@ -99,37 +114,53 @@ static void warn_depth(const struct job_list *list)
 static int run(struct settings *settings, struct job_list *list, FILE *out)
 {
 	struct run shared;
-	int ret = list_prepare(list, settings);
+	int ret = run_all(list, &shared, &settings->run, out);
 
-	if (ret)
-		return ret == -EINVAL ? EXIT_USAGE : EXIT_FAILURE;
-	warn_depth(list);
-	install_handlers();
-	ret = run_all(list, &shared, &settings->run, out);
+	interrupt_end();
 	if (!ret)
 		ret = report_write(out, settings->run.output_format, list, &shared);
 	if (logs_write(list) ||
 	    (settings->run.plot[0] && plot_write(settings->run.plot, list, &shared)))
-		ret = EXIT_FAILURE;
+		ret = -EIO;
+	if (close_output(out, &settings->run))
+		ret = -EIO;
 	/*
 	 * An error takes precedence over a signal: a script must not mistake a failed run for an
 	 * interrupted one.
 	 */
 	if (print_errors(list) || ret)
 		return EXIT_FAILURE;
-	return caught_signal ? 128 + caught_signal : EXIT_SUCCESS;
+	return interrupted ? 128 + interrupted : EXIT_SUCCESS;
+}
+
+static int prepare_and_run(struct settings *settings, struct job_list *list)
+{
+	int ret = list_prepare(list, settings);
+	FILE *out;
+
+	if (ret)
+		return ret == -EINVAL ? EXIT_USAGE : EXIT_FAILURE;
+	warn_depth(list);
+	if (check_outputs(list, &settings->run))
+		return EXIT_FAILURE;
+	ret = interrupt_begin(SA_RESTART, abandon, list);
+	if (ret) {
+		fprintf(stderr, "vscsi-perf: catching signals: %s\n", strerror(-ret));
+		return EXIT_FAILURE;
+	}
+	out = open_output(&settings->run);
+	return out ? run(settings, list, out) : EXIT_FAILURE;
 }
 
 static int measure(int argc, char **argv)
 {
 	struct settings *settings = malloc(sizeof(*settings));
 	struct job_list *list = calloc(1, sizeof(*list));
-	FILE *out = NULL;
-	int ret;
+	int ret = EXIT_FAILURE;
 
 	if (!settings || !list) {
 		fprintf(stderr, "vscsi-perf: no memory for the options\n");
-		return EXIT_FAILURE;
+		goto out_free;
 	}
 	crc32c_init();
 	ret = cmdline_read(settings, argc, argv);
@@ -139,14 +170,8 @@ static int measure(int argc, char **argv)
 		ret = ret < 0 ? EXIT_USAGE : EXIT_SUCCESS;
 		goto out_free;
 	}
-	out = open_output(&settings->run);
-	ret = out ? run(settings, list, out) : EXIT_FAILURE;
-	/* Writing may fail only at the close. */
-	if (out && out != stdout && fclose(out)) {
-		fprintf(stderr, "vscsi-perf: closing %s: %s\n", settings->run.output,
-			strerror(errno));
-		ret = EXIT_FAILURE;
-	}
+	ret = prepare_and_run(settings, list);
+	interrupt_end();
 	list_release(list);
 out_free:
 	free(list);

@@ -83,7 +83,7 @@ const struct perf_option *option_nearest(const char *name)
 			best = option;
 	}
 	/* Too different for a typo. */
-	return 2 * distance(best->name, name) > strlen(name) ? NULL : best;
+	return distance(best->name, name) > strlen(name) / 2 ? NULL : best;
 }
 
 static int is_text(const struct perf_option *option)
@@ -214,6 +214,19 @@ void options_init(struct settings *settings)
 	snprintf(settings->global.name, MAX_NAME, "vscsi-perf");
 }
 
+/* Strings are empty by default, and the size of the disk is not known yet. */
+static void print_default(FILE *to, const struct perf_option *option)
+{
+	char text[32] = "0";
+
+	if (is_text(option) || option->initial == MAX_BYTES)
+		return;
+	/* Without a unit. */
+	if (option->initial || option->words || option->kind == OPTION_LUN)
+		option_print(option, option->initial, text, sizeof(text));
+	fprintf(to, "; default: %s", text);
+}
+
 void options_help(FILE *to)
 {
 	const struct perf_option *option;
@@ -224,6 +237,7 @@ void options_help(FILE *to)
 	      to);
 	for (option = perf_options; option->name; option++) {
 		fprintf(to, "  --%s=%s\n        %s", option->name, option->values, option->help);
+		print_default(to, option);
 		if (option->alias)
 			fprintf(to, " (also --%s)", option->alias);
 		fputc('\n', to);

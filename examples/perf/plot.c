@@ -17,7 +17,7 @@
 #define TOP    40
 #define BELOW  70
 #define COLORS 8
-#define NINES  5.0 /* the percentiles go to 99.999 */
+#define NINES  5 /* the percentiles go to 99.999 */
 
 static const char *const colors[COLORS] = {"#1f77b4", "#ff7f0e", "#2ca02c", "#d62728",
 					   "#9467bd", "#8c564b", "#e377c2", "#17becf"};
@@ -134,19 +134,24 @@ static void draw_rates(const struct frame *frame, unsigned line, const struct re
 	}
 }
 
-/* The x axis has the number of nines: 90 % at 1, 99 % at 2. */
+/* The x axis of latencies has the number of nines: 90 % at 1, 99 % at 2. */
+static double percent(double nines)
+{
+	return 100 * (1 - pow(10, -nines));
+}
+
 static void draw_latencies(const struct frame *frame, unsigned line, const struct result *result,
 			   unsigned dir)
 {
 	const struct hist *hist = &result->stats.dir[dir].hist;
-	double nines;
+	unsigned i;
 
 	begin_line(frame->out, line);
-	for (nines = 0; nines <= NINES; nines += 0.05) {
-		double percent = 100 * (1 - pow(10, -nines));
+	for (i = 0; i <= NINES * 20; i++) {
+		double ns = (double)hist_percentile(hist, percent(i / 20.0));
 
-		fprintf(frame->out, "%.1f,%.1f ", place_x(frame, nines),
-			place_y(frame, log10((double)hist_percentile(hist, percent) + 1)));
+		fprintf(frame->out, "%.1f,%.1f ", place_x(frame, i / 20.0),
+			place_y(frame, log10(ns + 1)));
 	}
 	fputs("\"/>\n", frame->out);
 }
@@ -191,22 +196,23 @@ static void draw_axes(const struct frame *rates, const struct frame *latencies)
 {
 	static const char *const times[] = {"1 ns", "10 ns", "100 ns", "1 us", "10 us", "100 us",
 					    "1 ms", "10 ms", "100 ms", "1 s",  "10 s",  "100 s"};
-	double value, step = step_for(rates->x_end);
+	double step = step_for(rates->x_end);
 	char label[32];
+	unsigned i;
 
 	title(rates, "Requests per second", "seconds");
-	for (value = 0; value <= rates->x_end; value += step)
-		mark_x(rates, value, value);
+	for (i = 0; i * step <= rates->x_end; i++)
+		mark_x(rates, i * step, i * step);
 	step = step_for(rates->y_end);
-	for (value = 0; value <= rates->y_end; value += step) {
-		snprintf(label, sizeof(label), "%.0f", value);
-		mark_y(rates, value, label);
+	for (i = 0; i * step <= rates->y_end; i++) {
+		snprintf(label, sizeof(label), "%.0f", i * step);
+		mark_y(rates, i * step, label);
 	}
 	title(latencies, "Latency (clat)", "percentile");
-	for (value = 0; value <= NINES; value++)
-		mark_x(latencies, value, 100 * (1 - pow(10, -value)));
-	for (value = latencies->y_begin; value <= latencies->y_end && value < 12; value++)
-		mark_y(latencies, value, times[(unsigned)value]);
+	for (i = 0; i <= NINES; i++)
+		mark_x(latencies, i, percent(i));
+	for (i = (unsigned)latencies->y_begin; i <= latencies->y_end && i < 12; i++)
+		mark_y(latencies, i, times[i]);
 }
 
 static void draw(FILE *out, const struct results *results)

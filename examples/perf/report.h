@@ -70,6 +70,17 @@ int report_json(FILE *out, const struct results *results);
 int report_write(FILE *out, uint64_t format, const struct job_list *list, struct run *run);
 
 /*
+ * output_check - Check that a file can be written
+ * @path: created and removed again if it doesn't exist, otherwise not changed
+ *
+ * Return: 0, or a negative errno with a message on stderr.
+ */
+int output_check(const char *path);
+
+/* The same for the log files of all threads. */
+int logs_check(const struct job_list *list);
+
+/*
  * logs_write - Write the log files of all threads
  *
  * Return: 0, or a negative errno with a message on stderr.

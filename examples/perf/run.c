@@ -10,9 +10,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define TICK_NS 500000000u
+#include "common/interrupt.h"
 
-atomic_int caught_signal;
+#define TICK_NS 500000000u
 
 /* Uses the monotonic clock, so that setting the time does not stop the progress line. */
 static int init_run(struct run *run)
@@ -100,7 +100,7 @@ static int run_group(struct job_list *list, struct job *const *jobs, unsigned co
 	while (run->ready < started)
 		pthread_cond_wait(&run->changed, &run->lock);
 	if (started < count)
-		caught_signal = SIGTERM; /* ends the others before they begin */
+		interrupted = SIGTERM; /* ends the others before they begin */
 	run->running = started;
 	run->go = true;
 	pthread_cond_broadcast(&run->changed);
@@ -132,7 +132,7 @@ int run_all(struct job_list *list, struct run *run, const struct run_options *op
 
 	if (ret)
 		fprintf(stderr, "vscsi-perf: making a lock: %s\n", strerror(-ret));
-	for (first = 0; !ret && !caught_signal && first < list->count; first = next) {
+	for (first = 0; !ret && !interrupted && first < list->count; first = next) {
 		for (next = first; next < list->count; next++) {
 			if (list->jobs[next]->group != list->jobs[first]->group)
 				break;

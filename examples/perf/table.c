@@ -57,7 +57,7 @@ const struct perf_option perf_options[] = {
 	{"address", NULL, OPTION_TEXT, JOB(address), .values = "ADDRESS[?OPTIONS]",
 	 .help = "the device, such as vhost-user:/run/v.sock"},
 	{"lun", "filename", OPTION_LUN, JOB(lun), .values = "TARGET:LUN",
-	 .help = "the logical unit"},
+	 .help = "the logical unit, or as in fio TARGET.LUN"},
 	{"rw", "readwrite", OPTION_WORD, JOB(rw), .initial = RW_READ, .words = rw_words,
 	 .values = "read|write|randread|randwrite|rw|randrw|trim|randtrim",
 	 .help = "kind of requests; writing and trimming destroy data"},

@@ -251,6 +251,7 @@ void option_print(const struct perf_option *option, uint64_t value, char *text, 
 		snprintf(text, len, "%g", (double)value / PERCENT_UNIT);
 		return;
 	case OPTION_WORD:
+	case OPTION_WORDS:
 		while (word->word && word->value != value)
 			word++;
 		snprintf(text, len, "%s", word->word ? word->word : "");

@@ -131,7 +131,7 @@ static int open_device(void)
 /* Asks what the unit is, and takes what it has to report from before it was opened. */
 static int greet(struct sg_unit *unit)
 {
-	uint8_t data[36];
+	uint8_t data[36] = {0};
 	struct iovec in = {.iov_base = data, .iov_len = sizeof(data)};
 	struct vscsi_command inquiry = {
 		.size = sizeof(inquiry),
@@ -230,7 +230,7 @@ static int add_file(int fd, struct sg_unit *unit, struct sg_file **out)
 static int create(const char *name, int flags, struct sg_unit *unit)
 {
 	struct sg_file *file;
-	int ret = -EMFILE;
+	int ret;
 	int fd = memfd_create(name, flags & O_CLOEXEC ? MFD_CLOEXEC : 0);
 
 	if (fd < 0)

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <getopt.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,8 +23,8 @@
 static const char help[] =
 	"usage: vscsi-sg [--log=LEVEL] ADDRESS COMMAND [ARGUMENT...]\n"
 	"Runs a program for which 'vscsi:TARGET:LUN' is a SCSI generic device: a logical unit of\n"
-	"the virtio-scsi device at ADDRESS. An argument 'vscsi:id' is replaced by that name of\n"
-	"the unit whose identity is in the address: ADDRESS?id=naa.6001405...\n"
+	"the virtio-scsi device at ADDRESS. An argument 'vscsi:id' or 'NAME=vscsi:id' gets that\n"
+	"name of the unit whose identity is in the address: ADDRESS?id=naa.6001405...\n"
 	"  ADDRESS      as of vscsi-info(1): vhost-user:PATH, pci:DDDD:BB:DD.F, with options\n"
 	"  COMMAND      a program that is linked dynamically, such as sg_inq\n"
 	"  --log=LEVEL  " TOOL_LOG_VALUES ": messages of the library on\n"
@@ -75,33 +76,59 @@ static int preload(void)
 	return setenv("LD_PRELOAD", list, 1) ? -errno : 0;
 }
 
-/* Replaces arguments "vscsi:id". Return: 0, or a negative errno after a message. */
-static int replace_ids(const char *address, char **command)
+/* Where "vscsi:id" begins in "vscsi:id" or "NAME=vscsi:id"; NULL: it is neither. */
+static char *find_id(char *argument)
 {
-	static char name[32];
-	struct vscsi_lun_info info = {.size = sizeof(info)};
+	static const char id[] = "vscsi:id";
+	size_t len = strlen(argument);
+	char *at;
+
+	if (len < strlen(id))
+		return NULL;
+	at = argument + len - strlen(id);
+	return !strcmp(at, id) && (at == argument || at[-1] == '=') ? at : NULL;
+}
+
+/* The address of the unit whose identity is in the address of the device. */
+static int find_unit(const char *address, struct vscsi_lun_info *info)
+{
 	struct vscsi_dev *dev = NULL;
 	struct vscsi_lun *lun = NULL;
-	int ret = 0;
+	int ret = vscsi_dev_open(address, NULL, &dev);
 
-	for (; !ret && *command; command++) {
-		if (strcmp(*command, "vscsi:id"))
-			continue;
-		if (!name[0]) {
-			ret = vscsi_dev_open(address, NULL, &dev);
-			if (!ret)
-				ret = vscsi_lun_open_by_id(dev, NULL, NULL, &lun);
-			if (!ret)
-				ret = vscsi_lun_get_info(lun, &info);
-			snprintf(name, sizeof(name), "vscsi:%u:%u", info.target, info.lun);
-		}
-		*command = name;
-	}
+	if (!ret)
+		ret = vscsi_lun_open_by_id(dev, NULL, NULL, &lun);
+	if (!ret)
+		ret = vscsi_lun_get_info(lun, info);
 	if (ret)
 		fprintf(stderr, "vscsi-sg: %s\n", vscsi_last_error());
 	vscsi_lun_close(lun);
 	vscsi_dev_close(dev);
 	return ret;
+}
+
+/* Replaces "vscsi:id" in arguments. Return: 0, or a negative errno after a message. */
+static int replace_ids(const char *address, char **command)
+{
+	struct vscsi_lun_info info = {.size = sizeof(info)};
+	bool known = false;
+	char *at;
+	int ret;
+
+	for (; *command; command++) {
+		at = find_id(*command);
+		if (!at)
+			continue;
+		ret = known ? 0 : find_unit(address, &info);
+		if (ret)
+			return ret;
+		known = true;
+		/* Until the program is started. */
+		if (asprintf(command, "%.*svscsi:%u:%u", (int)(at - *command), *command,
+			     info.target, info.lun) < 0)
+			return -ENOMEM;
+	}
+	return 0;
 }
 
 static int run(const char *address, char **command)

@@ -57,7 +57,9 @@ static int non_blocking(int fd)
 		return fd;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	own = open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	return own < 0 ? fd : own;
+	if (own < 0)
+		return fd;
+	return own;
 }
 
 /* The variable is inherited by programs whose stderr is something else (systemd.exec(5)). */

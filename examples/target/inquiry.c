@@ -29,7 +29,7 @@ static void standard(struct scsi_task *t)
 		0x04c0, /* SBC-3 */
 	};
 	uint8_t d[96] = {0};
-	unsigned int i;
+	size_t i;
 
 	d[0] = device_type(t);
 	d[2] = 0x06; /* SPC-4 */

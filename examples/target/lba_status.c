@@ -62,7 +62,7 @@ void run_lba_status(struct scsi_task *t)
 			run.blocks = lun->blocks - lba;
 		if (run.blocks > UINT32_MAX)
 			run.blocks = UINT32_MAX;
-		put_descriptor(d + HEADER + count * DESCRIPTOR, lba, &run);
+		put_descriptor(d + HEADER + (size_t)count * DESCRIPTOR, lba, &run);
 	}
 	/* Without the field itself. */
 	put_be32(d, HEADER - 4 + count * DESCRIPTOR);

@@ -34,8 +34,8 @@ struct lun *lun_find(const struct lun_table *t, uint8_t target, uint16_t number)
 
 /*
  * The names are the same in every process that serves the same disk, so that a client can tell it
- * from others after a restart. A file is the same disk at any address and in any process. A disk
- * without a file is named after its address and the socket.
+ * from others after a restart. A file is the same disk at any address and in any process, memory in
+ * no other. A disk without contents is named after its address and the socket.
  */
 static void name_unit(struct lun *lun, const struct lun_spec *spec, uint64_t place)
 {

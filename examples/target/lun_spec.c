@@ -143,8 +143,8 @@ static int set_key(struct lun_spec *spec, const char *key, const char *value, bo
 int lun_spec_parse(const char *text, struct lun_spec *spec)
 {
 	char copy[1024];
+	const char *rest = text;
 	bool store = false;
-	const char *rest;
 	char *save;
 	char *item;
 	char *value;

@@ -4,12 +4,12 @@
  * and stops it.
  */
 #include <errno.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -29,7 +29,6 @@ struct server {
 	struct control control;
 	struct listener listener;
 	struct watch signals;
-	bool full;              /* no further client is accepted */
 	unsigned int turns;     /* iterations of polling */
 	uint64_t requests_seen; /* request counter at the last check of the descriptors */
 };
@@ -45,7 +44,7 @@ static void on_signal(struct watch *w)
 	v->device.stop = true;
 }
 
-/* A session without a client, which is made if need be. NULL: there are as many as there may be. */
+/* A session without a client, which is made if need be. NULL: none, with the error text set. */
 static struct session *free_session(struct device *d)
 {
 	struct session *s;
@@ -57,25 +56,44 @@ static struct session *free_session(struct device *d)
 			continue;
 		if (!s && (s = malloc(sizeof(*s))))
 			session_init(s, d, i);
+		else if (!s)
+			set_error(ENOMEM, "no memory left for client %u", i + 1);
 		return s;
 	}
+	set_error(EUSERS, "%u are served already, see --clients", i);
 	return NULL;
 }
 
-/* Clients without a session wait in the backlog. */
+/* Whether a client has closed its connection, and this has not been noticed yet. */
+static bool is_client_leaving(const struct device *d)
+{
+	struct pollfd peer = {.events = POLLRDHUP};
+	unsigned int i;
+
+	for (i = 0; i < NEXUSES && d->sessions[i]; i++) {
+		peer.fd = d->sessions[i]->watch.fd;
+		if (poll(&peer, 1, 0) > 0)
+			return true;
+	}
+	return false;
+}
+
+/* One too many is told so by closing its connection: it would wait without knowing for what. */
 static void on_connect(struct watch *w)
 {
 	struct server *v = w->owner;
 	struct session *s = free_session(&v->device);
 	int fd;
 
-	if (!s) {
-		loop_change(&v->device.loop, w, 0);
-		v->full = true;
+	/* The next one of clients that come one by one: it is accepted as soon as there is room. */
+	if (!s && is_client_leaving(&v->device))
 		return;
-	}
 	fd = accept4(w->fd, NULL, NULL, SOCK_CLOEXEC);
-	if (fd >= 0 && session_open(s, fd))
+	if (fd < 0)
+		return;
+	if (!s)
+		close(fd);
+	if (!s || session_open(s, fd))
 		warn("a client was refused: %s", last_error());
 }
 
@@ -127,15 +145,9 @@ static void report_ready(const struct options *o)
 }
 
 /* Returns whether there is a client or can be one. */
-static bool expect_clients(struct server *v)
+static bool expect_clients(const struct server *v)
 {
-	if (v->listener.watch.fd < 0)
-		return v->device.sessions[0]->watch.fd >= 0;
-	if (v->full && free_session(&v->device)) {
-		loop_change(&v->device.loop, &v->listener.watch, EPOLLIN);
-		v->full = false;
-	}
-	return true;
+	return v->listener.watch.fd >= 0 || v->device.sessions[0]->watch.fd >= 0;
 }
 
 /* Returns whether to call it again without waiting for anything. */

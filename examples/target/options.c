@@ -27,7 +27,7 @@ static const char help[] =
 	"  --socket-mode=MODE  its mode, octal (by the umask)\n"
 	"  --socket-group=NAME its group\n"
 	"  --fd=N              serve this connected socket instead, then exit\n"
-	"  --clients=N         clients at once, 1 to 64 (64); others wait\n"
+	"  --clients=N         clients at once, 1 to 64 (64); others are refused\n"
 	"  --lun=T:L,STORE[,PROPERTY...]\n"
 	"                      add logical unit L of target T; may be repeated\n"
 	"      file=PATH       store data in an existing file or block device\n"
@@ -55,6 +55,7 @@ static const char help[] =
 	"  --control=PATH      accept commands on this unix socket: add, remove, resize,\n"
 	"                      stat\n"
 	"  --help              print this\n"
+	"  --version           print the version\n"
 	"  --help-faults       print the options for testing clients\n"
 	"SIZE is in bytes, or has a suffix K, M, G or T (powers of 1024).\n";
 
@@ -108,12 +109,20 @@ static const struct key {
 };
 
 /* What getopt_long() returns: the index of the key, or one of these. */
-enum { OPT_KEY = 256, OPT_CONFIG = OPT_KEY + ARRAY_LEN(keys), OPT_HELP, OPT_FAULTS, OPT_LIST };
+enum {
+	OPT_KEY = 256,
+	OPT_CONFIG = OPT_KEY + ARRAY_LEN(keys),
+	OPT_HELP,
+	OPT_VERSION,
+	OPT_FAULTS,
+	OPT_LIST
+};
 
 /* Options that only the command line can have. */
 static const struct option other_options[] = {
 	{"config", required_argument, NULL, OPT_CONFIG},
 	{"help", no_argument, NULL, OPT_HELP},
+	{"version", no_argument, NULL, OPT_VERSION},
 	{"help-faults", no_argument, NULL, OPT_FAULTS},
 	{"list-features", no_argument, NULL, OPT_LIST},
 	{NULL, 0, NULL, 0},
@@ -333,7 +342,11 @@ static int check_socket(struct options *o)
 	if (o->listen_fd < 0 && !o->socket_path == (o->fd < 0))
 		return set_error(EINVAL, "give either --socket=PATH or --fd=N; see --help");
 	if (!o->socket_path && (o->access.mode || o->access.group != (gid_t)-1))
-		return set_error(EINVAL, "--socket-mode and --socket-group need --socket=PATH");
+		return set_error(EINVAL,
+				 o->fd < 0 ? "socket-mode and socket-group can't be used with the "
+					     "service manager's socket: set SocketMode= and "
+					     "SocketGroup= in its .socket unit instead"
+					   : "--socket-mode and --socket-group need --socket=PATH");
 	return 0;
 }
 
@@ -400,6 +413,9 @@ static int parse(struct options *o, int argc, char **argv)
 		switch (id) {
 		case OPT_HELP:
 			fputs(help, stdout);
+			return 1;
+		case OPT_VERSION:
+			puts("vscsi-target " VSCSI_TARGET_VERSION);
 			return 1;
 		case OPT_FAULTS:
 			fputs(help_faults, stdout);

@@ -24,7 +24,7 @@ static bool read_list(struct scsi_task *t, struct unmap_list *list)
 	struct sgl from = t->out;
 	uint64_t total = 0;
 	unsigned int bytes;
-	unsigned int i;
+	size_t i;
 
 	list->count = 0;
 	if (t->wanted && t->wanted < 8) {

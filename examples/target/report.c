@@ -84,7 +84,7 @@ void run_report_luns(struct scsi_task *t)
 {
 	struct report r = report_begin(t);
 	unsigned int first = t->target;
-	unsigned int last = t->target;
+	unsigned int last = first;
 	uint8_t head[8] = {0};
 	uint32_t n = 0;
 	unsigned int i;

@@ -162,7 +162,7 @@ static int packed_pop(struct ring *r, struct chain *c)
 static int packed_pop_replay(struct ring *r, struct chain *c)
 {
 	const struct inflight_replay *a = inflight_replay(&r->inflight);
-	struct vring_packed_desc d;
+	struct vring_packed_desc d = {0};
 	unsigned int i;
 	int rc;
 

@@ -43,7 +43,7 @@ struct store_ops {
 struct store {
 	const struct store_ops *ops;
 	uint64_t size;       /* bytes */
-	uint64_t identity;   /* of the file, see identity.h; 0: not in a file */
+	uint64_t identity;   /* of a file, see identity.h, or of memory; 0: none */
 	bool parallel;       /* several threads may read, write and flush at once */
 	bool volatile_cache; /* writes are durable only after a flush */
 	bool read_only;      /* it can't be written, whatever was asked for */

@@ -124,7 +124,7 @@ static int attempt(struct store_nbd *n, unsigned int ms)
 /* Connects again, with a limit for the first command after a loss. */
 static int connect_again(struct store_nbd *n)
 {
-	const struct timespec pause = {.tv_nsec = 50 * 1000000};
+	const struct timespec pause = {.tv_nsec = 50 * 1000000L};
 	uint64_t deadline = now_ms() + (n->down ? 0 : RECONNECT_MS);
 	int rc;
 

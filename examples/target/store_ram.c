@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 
 #include "error.h"
 
@@ -93,12 +94,18 @@ static const struct store_ops ram_ops = {
 	.close = ram_close,
 };
 
-/* MAP_NORESERVE: a disk may be larger than memory as long as it is not filled. */
+/*
+ * MAP_NORESERVE: a disk may be larger than memory as long as it is not filled. Its identity is new
+ * each time: a client that goes on after a restart must not take it for the disk that is lost.
+ */
 int store_ram_open(uint64_t size, struct store **out)
 {
 	struct store_ram *r;
+	uint64_t identity;
 	void *p;
 
+	if (getrandom(&identity, sizeof(identity), 0) != sizeof(identity))
+		return set_error(errno, "no random number for a memory disk: %s", strerror(errno));
 	p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
 		 -1, 0);
 	if (p == MAP_FAILED)
@@ -109,7 +116,8 @@ int store_ram_open(uint64_t size, struct store **out)
 		munmap(p, size);
 		return set_error(ENOMEM, "no memory left for a memory disk");
 	}
-	r->base = (struct store){.ops = &ram_ops, .parallel = true, .size = size};
+	r->base = (struct store){
+		.ops = &ram_ops, .parallel = true, .size = size, .identity = identity | 1};
 	r->bytes = p;
 	*out = &r->base;
 	return 0;

@@ -220,7 +220,7 @@ struct vscsi_dev_opts {
  * struct vscsi_dev_option - One option of an address
  * @name: as written in an address
  * @values: the values it takes, to be read by people: "on|off", "1..254", "bytes"
- * @help: what it does
+ * @help: what it does, and its default
  */
 struct vscsi_dev_option {
 	const char *name;

@@ -21,60 +21,74 @@ struct option {
 	size_t offset;
 	uint64_t min;
 	uint64_t max;
+	uint32_t initial; /* what 0 is replaced by; 0: decided elsewhere */
 };
 
 #define AT(field) offsetof(struct vscsi_dev_opts, field)
-#define FEATURE(field, help)                                              \
-	{                                                                 \
-		{#field, "on|off", help}, SWITCH, AT(field), 0, VSCSI_OFF \
+#define LIMIT(field, values, help, max, initial)                                                  \
+	{                                                                                         \
+		{#field, values, help "; default: " #initial}, NUMBER, AT(field), 1, max, initial \
+	}
+#define FEATURE(field, help)                                                                       \
+	{                                                                                          \
+		{#field, "on|off", help "; default: if offered"}, SWITCH, AT(field), 0, VSCSI_OFF, \
+			0                                                                          \
 	}
 
 static const struct option options[] = {
-	{{"queues", "1..254", "request queues to set up"}, NUMBER, AT(queues), 1, 254},
-	{{"queue_size", "4..32768", "entries of a ring, a power of two"},
+	{{"queues", "1..254",
+	  "request queues to set up; default: one for each CPU, one for sync calls"},
+	 NUMBER,
+	 AT(queues),
+	 1,
+	 254,
+	 0},
+	{{"queue_size", "4..32768", "entries of a ring, a power of two; default: 128"},
 	 NUMBER,
 	 AT(queue_size),
 	 4,
-	 32768},
-	{{"max_segs", "1..15", "data segments of a request"}, NUMBER, AT(max_segs), 1, 15},
-	{{"timeout_ms", "1..3600000", "limit for each answer of the device"},
+	 32768,
+	 0},
+	{{"max_segs", "1..15", "data segments of a request; default: as many as possible"},
 	 NUMBER,
-	 AT(timeout_ms),
+	 AT(max_segs),
 	 1,
-	 3600000},
-	{{"io_timeout_ms", "1..4294967295", "limit for a request; 4294967295: none"},
-	 NUMBER,
-	 AT(io_timeout_ms),
-	 1,
-	 VSCSI_NO_TIMEOUT},
-	{{"task_timeout_ms", "1..3600000", "limit for each abort or reset of a late request"},
-	 NUMBER,
-	 AT(task_timeout_ms),
-	 1,
-	 3600000},
+	 15,
+	 0},
+	LIMIT(timeout_ms, "1..3600000", "limit for each answer of the device", 3600000, 30000),
+	LIMIT(io_timeout_ms, "1..4294967295", "limit for a request; 4294967295: none",
+	      VSCSI_NO_TIMEOUT, 30000),
+	LIMIT(task_timeout_ms, "1..3600000", "limit for each abort or reset of a late request",
+	      3600000, 5000),
 	{{"recovery", "off|report|replay|exact",
-	  "policy for requests in flight when the device is lost"},
+	  "policy for requests in flight when the device is lost; default: replay"},
 	 SWITCH,
 	 AT(recovery),
 	 0,
-	 VSCSI_RECOVERY_EXACT},
-	{{"recovery_ms", "1..4294967295", "limit for reconnecting a lost device"},
-	 NUMBER,
-	 AT(recovery_ms),
-	 1,
-	 VSCSI_FOREVER},
-	{{"mem", "bytes", "size of the device's own pool of DMA memory"},
+	 VSCSI_RECOVERY_EXACT,
+	 0},
+	LIMIT(recovery_ms, "1..4294967295",
+	      "limit for reconnecting a lost device; 4294967295: none", VSCSI_FOREVER, 30000),
+	{{"mem", "bytes", "size of the device's own pool of DMA memory; default: 16M"},
 	 BYTES,
 	 AT(mem_bytes),
 	 1,
-	 UINT64_MAX},
-	{{"guest_base", "bytes", "where the memory begins in the device's address space"},
+	 UINT64_MAX,
+	 0},
+	{{"guest_base", "bytes",
+	  "where the memory begins in the device's address space; default: as in this process"},
 	 BYTES,
 	 AT(guest_base),
 	 0,
-	 UINT64_MAX},
-	FEATURE(stats, "counters and latencies of requests"),
-	{{"id", "identity", "the logical unit to open, as naa.6001405..."}, TEXT, 0, 0, 0},
+	 UINT64_MAX,
+	 0},
+	{{"stats", "on|off", "counters and latencies of requests; default: off"},
+	 SWITCH,
+	 AT(stats),
+	 0,
+	 VSCSI_OFF,
+	 0},
+	{{"id", "identity", "the logical unit to open, as naa.6001405..."}, TEXT, 0, 0, 0, 0},
 	FEATURE(indirect, "indirect descriptors"),
 	FEATURE(event_idx, "notifications by event index"),
 	FEATURE(packed, "packed rings"),
@@ -83,11 +97,12 @@ static const struct option options[] = {
 	FEATURE(change, "events when LUNs change"),
 	FEATURE(inout, "commands with data in both directions"),
 	{{"iommu", "auto|group|iommufd|none",
-	  "pci: interface to the IOMMU; none: physical addresses"},
+	  "pci: interface to the IOMMU; none: physical addresses; default: auto"},
 	 CHOICE,
 	 AT(iommu),
 	 VSCSI_IOMMU_AUTO,
-	 VSCSI_IOMMU_NONE},
+	 VSCSI_IOMMU_NONE,
+	 0},
 	FEATURE(notify_data, "pci: notifications with the position of the ring"),
 	FEATURE(notify_config, "pci: notifications with a value that the device chose"),
 	FEATURE(mq, "vhost-user: several request queues"),
@@ -251,6 +266,16 @@ int address_parse(const char *address, char *where, struct vscsi_dev_opts *opts,
 			return err;
 	}
 	return 0;
+}
+
+void address_defaults(struct vscsi_dev_opts *opts)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(options); i++) {
+		if (options[i].initial && !get(opts, &options[i]))
+			set(opts, &options[i], options[i].initial);
+	}
 }
 
 int address_check(const struct vscsi_dev_opts *opts)

@@ -21,6 +21,9 @@
  */
 int address_parse(const char *address, char *where, struct vscsi_dev_opts *opts, char *id);
 
+/* Sets limits that are 0 to their defaults, which the table of options tells. */
+void address_defaults(struct vscsi_dev_opts *opts);
+
 /**
  * address_check - Check options from wherever they came
  *

@@ -21,17 +21,6 @@ _Static_assert(VSCSI_IOMMU_GROUP == TRANSPORT_IOMMU_GROUP && VSCSI_IOMMU_FD == T
 		       VSCSI_IOMMU_NONE == TRANSPORT_IOMMU_NONE,
 	       "numbers of the ways to the IOMMU");
 
-#define DEFAULT_TIMEOUT_MS  30000u
-#define DEFAULT_IO_MS       30000u
-#define DEFAULT_TASK_MS     5000u
-#define DEFAULT_RECOVERY_MS 30000u
-
-static void set_default(uint32_t *value, uint32_t otherwise)
-{
-	if (!*value)
-		*value = otherwise;
-}
-
 EXPORT int vscsi_dev_open(const char *address, const struct vscsi_dev_opts *user,
 			  struct vscsi_dev **out)
 {
@@ -48,10 +37,7 @@ EXPORT int vscsi_dev_open(const char *address, const struct vscsi_dev_opts *user
 		err = address_check(&opts);
 	if (err)
 		return err;
-	set_default(&opts.timeout_ms, DEFAULT_TIMEOUT_MS);
-	set_default(&opts.io_timeout_ms, DEFAULT_IO_MS);
-	set_default(&opts.task_timeout_ms, DEFAULT_TASK_MS);
-	set_default(&opts.recovery_ms, DEFAULT_RECOVERY_MS);
+	address_defaults(&opts);
 	err = device_open(where, &opts, out);
 	if (!err)
 		memcpy((*out)->lun_id, id, sizeof(id));
@@ -117,7 +103,7 @@ EXPORT int vscsi_dev_scan(struct vscsi_dev *dev, struct vscsi_lun_addr *out, uns
 		count = dev_scan(dev, &found);
 	if (count < 0)
 		return count;
-	if (max && count)
+	if (max && found)
 		memcpy(out, found, sizeof(*out) * (max < (unsigned)count ? max : (unsigned)count));
 	events_set_known(dev, found, (unsigned)count);
 	return count;

@@ -139,9 +139,9 @@ static int close_lun(struct vscsi_lun *lun)
 EXPORT int vscsi_lun_open_by_id(struct vscsi_dev *dev, const char *id,
 				const struct vscsi_lun_opts *opts, struct vscsi_lun **out)
 {
+	struct lun_open_opts how = {0};
 	struct scsi_identity identity;
 	struct vscsi_lun_addr addr;
-	struct lun_open_opts how;
 	struct vscsi_lun *lun;
 	int err;
 

@@ -449,30 +449,33 @@ EXPORT int vscsi_sync_get_extents(struct vscsi_lun *lun, uint64_t bytes, uint64_
 	struct vscsi_completion completion = {0};
 	uint64_t lba;
 	int count;
+	int err;
 	int i;
 
 	error_enter(__func__);
-	count = check_range(lun, bytes, offset);
-	if (!count && !max)
-		count = error_set(-EINVAL, "no room for an extent");
-	if (count || !bytes)
-		return count;
+	err = check_range(lun, bytes, offset);
+	if (err)
+		return err;
+	if (!max)
+		return error_set(-EINVAL, "no room for an extent");
+	if (!bytes)
+		return 0;
 	lba = offset / lun->io.block_size;
 	scsi_cdb_get_lba_status(command.cdb, lba, sizeof(data));
-	count = sync_command(lun, &command, &completion);
+	err = sync_command(lun, &command, &completion);
 	/* An unknown service action is an invalid field. */
-	if (count && completion.sense_key == SCSI_KEY_ILLEGAL_REQUEST && completion.asc == 0x24)
-		count = error_set(-EOPNOTSUPP, "LUN %u:%u doesn't know GET LBA STATUS",
-				  lun->io.target, lun->io.number);
-	if (!count) {
-		count = scsi_lba_status_parse(data, sizeof(data) - completion.residual, lba, runs,
-					      least(max, MAX_RUNS));
-		if (count < 0)
-			error_set(count,
-				  "GET LBA STATUS on LUN %u:%u: the answer doesn't begin at block "
-				  "%llu",
-				  lun->io.target, lun->io.number, (unsigned long long)lba);
-	}
+	if (err && completion.sense_key == SCSI_KEY_ILLEGAL_REQUEST && completion.asc == 0x24)
+		return error_set(-EOPNOTSUPP, "LUN %u:%u doesn't know GET LBA STATUS",
+				 lun->io.target, lun->io.number);
+	if (err)
+		return err;
+	count = scsi_lba_status_parse(data, sizeof(data) - completion.residual, lba, runs,
+				      least(max, MAX_RUNS));
+	if (count < 0)
+		return error_set(count,
+				 "GET LBA STATUS on LUN %u:%u: the answer doesn't begin at block "
+				 "%llu",
+				 lun->io.target, lun->io.number, (unsigned long long)lba);
 	for (i = 0; i < count && bytes; i++) {
 		const uint64_t whole = runs[i].blocks * lun->io.block_size;
 
@@ -484,7 +487,7 @@ EXPORT int vscsi_sync_get_extents(struct vscsi_lun *lun, uint64_t bytes, uint64_
 		offset += out[i].bytes;
 		bytes -= out[i].bytes;
 	}
-	return count < 0 ? count : i;
+	return i;
 }
 
 EXPORT int vscsi_sync_command(struct vscsi_lun *lun, const struct vscsi_command *command,

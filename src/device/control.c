@@ -82,7 +82,7 @@ static void prepare_slots(struct vscsi_dev *dev, struct control *control)
 	struct dma_cache cache = {.version = 0};
 	uint64_t regions = 0;
 	uint64_t iova = 0;
-	unsigned i;
+	size_t i;
 
 	memset(control->memory, 0, sizeof(struct tmf_slot) * TMF_SLOTS);
 	for (i = 0; i < control->slots; i++) {
@@ -155,7 +155,7 @@ void control_destroy(struct vscsi_dev *dev)
 /* Takes back what the device answered. */
 static int take_answers(struct control *control)
 {
-	struct ring_used used;
+	struct ring_used used = {0};
 	int pending = virtq_pending(&control->vq);
 	int err = pending < 0 ? pending : 0;
 

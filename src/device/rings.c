@@ -99,7 +99,7 @@ static int create_request_queues(struct vscsi_dev *dev)
 	unsigned i;
 	int err = 0;
 
-	set->ioqs = calloc(set->count, sizeof(*set->ioqs));
+	set->ioqs = calloc(set->count, sizeof(struct ioq *));
 	if (!set->ioqs)
 		return error_set(-ENOMEM, "out of memory");
 	for (i = 0; i < set->count && !err; i++) {

@@ -101,7 +101,8 @@ static int barrier_everywhere(void)
 }
 
 /* Maps the region again for the maps before @failed, and puts it into all tables again. */
-static void map_again(struct dma_map *maps, struct dma_map *failed, const struct dma_region *region)
+static void map_again(struct dma_map *maps, const struct dma_map *failed,
+		      const struct dma_region *region)
 {
 	struct dma_map *map;
 

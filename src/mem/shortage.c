@@ -86,7 +86,7 @@ void shortage_explain(const struct pages_want *want, char *why)
 {
 	const uint64_t need = want->bytes / want->huge;
 	const uint64_t mib = want->huge >> 20;
-	struct count all;
+	struct count all = {0};
 	struct count count;
 	char directory[128];
 	int err;

@@ -37,7 +37,7 @@
 static inline void quiet_begin(struct vscsi_queue *queue)
 {
 	unsigned inflight;
-	unsigned part;
+	uint64_t part;
 
 	/* A ring that is shared is another thread's by now. */
 	if (!QUIET_TICKS || queue->shared || queue->check_thread)

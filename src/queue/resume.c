@@ -80,7 +80,7 @@ static bool is_plausible(const struct ioq *ioq, const struct slot *slot, uint32_
 static void take_used(struct ioq *ioq)
 {
 	int pending = virtq_pending(&ioq->vq);
-	struct ring_used used;
+	struct ring_used used = {0};
 	struct slot *slot;
 
 	for (; pending > 0 && !virtq_take_untracked(&ioq->vq, &used); pending--) {

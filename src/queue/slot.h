@@ -190,7 +190,7 @@ struct slot {
 	uint8_t pad[6];
 	uint64_t begun;
 };
-_Static_assert(offsetof(struct slot, lba) == CACHE_LINE && sizeof(struct slot) == 2 * CACHE_LINE,
+_Static_assert(offsetof(struct slot, lba) == CACHE_LINE && sizeof(struct slot) / 2 == CACHE_LINE,
 	       "a request's private part is two cache lines");
 
 /* A data segment as the device sees it. The types are those of descriptors, not of an iovec. */

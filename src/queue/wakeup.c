@@ -39,23 +39,23 @@ static void destroy_wakeup(struct wakeup *wakeup)
 	free(wakeup);
 }
 
-static int create_wakeup(int call_fd, struct wakeup **out)
+/* NULL, with errno, on failure. */
+static struct wakeup *create_wakeup(int call_fd)
 {
 	struct wakeup *wakeup = calloc(1, sizeof(*wakeup));
 	int err;
 
 	if (!wakeup)
-		return -ENOMEM;
+		return NULL;
 	wakeup->fd = fd_raise(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
 	wakeup->set = fd_raise(epoll_create1(EPOLL_CLOEXEC));
 	if (wakeup->fd >= 0 && wakeup->set >= 0 && !watch(wakeup->set, wakeup->fd) &&
-	    !watch(wakeup->set, call_fd)) {
-		*out = wakeup;
-		return 0;
-	}
-	err = -errno;
+	    !watch(wakeup->set, call_fd))
+		return wakeup;
+	err = errno;
 	destroy_wakeup(wakeup);
-	return err;
+	errno = err;
+	return NULL;
 }
 
 void share_fini(struct share *share)
@@ -90,9 +90,8 @@ int share_get_wakeup(struct vscsi_queue *queue)
 {
 	struct ioq *ioq = queue->ioq;
 	int call_fd = virtq_fd(&ioq->vq);
-	struct wakeup *wakeup = NULL;
+	struct wakeup *wakeup;
 	bool have;
-	int err;
 
 	if (call_fd < 0)
 		return -EOPNOTSUPP;
@@ -101,9 +100,9 @@ int share_get_wakeup(struct vscsi_queue *queue)
 	lock_release(&ioq->lock);
 	if (have)
 		return 0;
-	err = create_wakeup(call_fd, &wakeup);
-	if (err)
-		return err;
+	wakeup = create_wakeup(call_fd);
+	if (!wakeup)
+		return -errno;
 	/* Another thread of the handle may have been faster; then this one is left over. */
 	lock_acquire(&ioq->lock);
 	put_unused(&ioq->share, wakeup);

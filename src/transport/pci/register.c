@@ -44,7 +44,7 @@ int pci_read(const struct pci_window *w, uint64_t at, unsigned width, uint32_t *
 /* A value of @width bytes as a function has it that isn't there. */
 static bool all_ones(uint32_t value, unsigned width)
 {
-	return value == UINT32_MAX >> (32 - 8 * width);
+	return value == (UINT64_C(1) << 8 * width) - 1;
 }
 
 /*
@@ -54,7 +54,7 @@ static bool all_ones(uint32_t value, unsigned width)
 int pci_read_common(struct pci_function *f, unsigned at, unsigned width, uint32_t *value)
 {
 	const struct pci_window *w = &f->layout.common;
-	uint32_t status;
+	uint32_t status = 0;
 	int ret;
 
 	ret = pci_read(w, at, width, value);

@@ -100,7 +100,9 @@ static void *bar_map(struct pci_bus *bus, unsigned bar, uint64_t offset, uint64_
 		return NULL;
 	addr = mmap(NULL, in_page + len, PROT_READ | PROT_WRITE, MAP_SHARED, v->device,
 		    (off_t)(area->offset + offset - in_page));
-	return addr == MAP_FAILED ? NULL : addr + in_page;
+	if (addr == MAP_FAILED)
+		return NULL;
+	return addr + in_page;
 }
 
 static void bar_unmap(struct pci_bus *bus, void *addr, uint64_t len)

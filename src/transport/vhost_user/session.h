@@ -120,7 +120,7 @@ struct vu_channel {
  * @config: what GET_CONFIG answered last
  * @refused: code with which SET_VRING_ENABLE was refused, while the ring is taken back
  * @guest_base: as in struct transport_opts
- * @offered: virtio and vhost feature bits of the back-end
+ * @offered: virtio and vhost feature bits of the back-end; 0 until it has answered once
  * @protocol: protocol features in use; @chosen: those to be used, during the handshake
  * @bit30: whether VHOST_USER_F_PROTOCOL_FEATURES was accepted, so that rings need enabling
  * @accepted: whether features were set since the last reset

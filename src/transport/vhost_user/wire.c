@@ -72,14 +72,20 @@ static int go_on_later(struct vu *vu)
 	if (!vu_is_late(vu))
 		return -EINPROGRESS;
 	return vu_fail(vu, error_set(-ETIMEDOUT,
-				     "the back-end gave no answer within %u ms; disconnecting",
-				     vu->timeout_ms));
+				     "the back-end gave no answer within %u ms; disconnecting%s",
+				     vu->timeout_ms,
+				     vu->offered ? ""
+						 : " (is it stopped, or does it serve another "
+						   "client, and one at a time?)"));
 }
 
 /* However the end shows, to the layer above it is one and the same. */
 static int hung_up(struct vu *vu)
 {
-	return vu_fail(vu, error_set(-ENOTCONN, "the back-end closed the connection"));
+	return vu_fail(vu, error_set(-ENOTCONN, "the back-end closed the connection%s",
+				     vu->offered ? ""
+						 : " without an answer (does it serve as many "
+						   "clients as it can? its log may tell)"));
 }
 
 /*

@@ -175,6 +175,16 @@ class Fio(ToolTest):
         self.assertEqual(process.returncode, 128)
         self.assertGreater(json.loads(out[out.rindex("\n{"):])["jobs"][0]["read"]["io_bytes"], 0)
 
+    def test_interrupt_of_a_device_that_hangs(self):
+        """No limit of the library ends it, and what was measured is printed all the same."""
+        process = self.start("--filename=0.0", "--iodepth=8", "--thread", "--numjobs=2",
+                             address=self.address + "?io_timeout_ms=4294967295&timeout_ms=1000")
+        self.target.send_signal(signal.SIGSTOP)
+        self.addCleanup(self.target.send_signal, signal.SIGCONT)
+        process.send_signal(signal.SIGINT)
+        out = process.communicate(timeout=rig.LIMIT)[0]
+        self.assertGreater(json.loads(out[out.rindex("\n{"):])["jobs"][0]["read"]["io_bytes"], 0)
+
     def test_lost_device(self):
         """The job ends with an error; with recovery, which is the default, it goes on."""
         process = self.start("--filename=0.0", "--iodepth=8",

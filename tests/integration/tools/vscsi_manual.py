@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The manual pages, --help and the library's table have the same options."""
 
+import json
 import os
 import re
 import unittest
@@ -34,6 +35,14 @@ def recovery(name):
 class Manual(ToolTest):
     def help_options(self, tool):
         return set(OPTION.findall(self.run_tool(tool, "--help")[0]))
+
+    def test_version(self):
+        """Of each tool the same, in one line."""
+        for tool in "bind", "copy", "info", "perf", "sg", "target":
+            out, _ = self.run_tool(tool, "--version")
+            self.assertRegex(out, rf"^vscsi-{tool} \d+\.\d+\.\d+\n$")
+            for option in "help", "version":
+                self.assertIn(option, self.help_options(tool))
 
     def test_perf(self):
         self.assertGreater(len(self.help_options("perf")), 30)
@@ -85,6 +94,20 @@ class Manual(ToolTest):
             self.assertIn(name, table, page)
             if len(table[name]) > 1:
                 self.assertIn(value, table[name], page)
+
+    def test_defaults(self):
+        """Those that vscsi-perf tells are values that it takes and uses."""
+        self.serve()
+        out, _ = self.run_tool("perf", "--help")
+        found = re.findall(r"(?m)^  --([a-z0-9_-]+)=.*\n.*; default: ([^\s$]+)", out)
+        self.assertGreater(len(found), 20)
+        base = ["--address=" + self.address, "--output-format=json", "--name=x"]
+        plain, _ = self.run_tool("perf", *base, "--randseed=1")
+        told, _ = self.run_tool("perf", *base, *(f"--{name}={value}" for name, value in found
+                                                 if name != "output-format"), "--randseed=1")
+        options = [json.loads(text)["jobs"][0]["job options"] for text in (plain, told)]
+        self.assertEqual(*options)
+        self.assertIn(("output-format", "normal"), found)
 
     def test_each_option_of_perf_once(self):
         out, _ = self.run_tool("perf", "--help")

@@ -222,6 +222,19 @@ filename=0:2
         self.assertEqual(jobs[2]["write"]["total_ios"], 256)
         self.assertEqual(jobs[3]["read"]["total_ios"], 256)
 
+    def test_the_job_file_of_the_manual(self):
+        with open(os.path.join(os.environ["VSCSI_MANUALS"], "perf/vscsi-perf.1")) as file:
+            text = re.search(r"(?s)jobs\.fio :\n\.PP\n\.nf\n(.*?)\.fi\n", file.read())[1]
+        text = text.replace("vhost-user:/run/v.sock", self.address)
+        text = text.replace("runtime=10\n", "runtime=1\n").replace("lun=0:1", "lun=0:0")
+        jobs = self.measure(self.write("jobs.fio", text))
+        self.assertEqual([job["jobname"] for job in jobs], ["readers", "readers", "writer"])
+
+    def test_names_of_units_as_in_fio(self):
+        for lun in "0:1", "0.1", r"0\:1":
+            job, = self.measure("--filename=" + lun, "--number_ios=1")
+            self.assertEqual(job["job options"]["lun"], "0:1")
+
     def test_a_job_file_of_fio(self):
         path = self.write("fio.fio", """[global]
 ioengine=libaio
@@ -252,6 +265,24 @@ rw=randread
         json.loads(text[text.index("\n{") :])
         message = self.refused("perf", "--address=" + self.address, "--output=/dev/full", status=1)
         self.assertIn("No space left", message)
+
+    def test_outputs_that_can_not_be_written(self):
+        """It says so before the run, and neither changes nor leaves a file."""
+        for option in "--output={}", "--plot={}", "--write_lat_log={}", "--write_bw_log={}":
+            with self.subTest(option):
+                path = self.path("absent/result")
+                message = self.refused("perf", "--address=" + self.address, "--lun=0:1",
+                                       "--runtime=300", "--time_based", option.format(path),
+                                       status=1)
+                self.assertRegex(message, f"^vscsi-perf: writing {path}[^:]*: No such file")
+        self.write("old", "old")
+        for files in ("old", "new"), ("new", "old"):
+            options = [f"--{name}={self.path(file)}" for name, file in zip(("output", "plot"), files)]
+            self.refused("perf", "--address=" + self.address, "--bs=1000", *options)
+            self.refused("perf", "--address=" + self.address, "--write_lat_log=absent/x",
+                         "--log_avg_msec=100", *options, status=1)
+        self.assertEqual(self.read("old"), b"old")
+        self.assertFalse(os.path.exists(self.path("new")))
 
     def test_full_output(self):
         for words in ([], ["--output-format=json"], ["--output-format=normal,json"],
@@ -390,6 +421,7 @@ class PerfAlone(ToolTest):
     def test_no_target(self):
         self.assertIn(self.path("v"), self.refused("perf", "--address=" + self.address, status=1))
         self.refused("perf", "--address=carrier-pigeon:x")
+        self.assertIn("goes after --address=", self.refused("perf", self.address))
 
     def test_unknown_options_name_the_nearest(self):
         self.assertIn("'iodepth'", self.refused("perf", "--iodept=3"))
@@ -416,7 +448,8 @@ class PerfAlone(ToolTest):
             listener.bind(self.path("v"))
             listener.listen()
             address = self.address + "?timeout_ms=300"
-            self.refused("perf", "--address=" + address, status=1)
+            message = self.refused("perf", "--address=" + address, status=1)
+            self.assertIn("is it stopped, or does it serve another client", message)
 
 
 if __name__ == "__main__":

@@ -48,7 +48,7 @@ class Clients(ServiceTest):
         image = self.image("disk.img")
         process = self.started(f"--lun=0:0,file={image}")
         with contextlib.ExitStack() as stack:
-            clients = [stack.enter_context(self.connect("v")) for _ in range(63)]
+            clients = [stack.enter_context(self.connect("v")) for _ in range(61)]
             for client in clients:
                 self.is_served(client)
             copies = [subprocess.Popen([rig.program("copy"), self.address, "0:0",
@@ -62,20 +62,26 @@ class Clients(ServiceTest):
         self.stopped(process)
 
     def test_limit(self):
-        """The others wait, and are served in turn."""
-        process = self.started("--lun=0:0,ram=1M", "--clients=2",
-                               "--control=" + self.path("control"))
-        clients = [self.connect("v") for _ in range(4)]
+        """The others are refused, and told why, until there is room again."""
+        process = self.started("--lun=0:0,ram=1M", "--clients=2", stderr=subprocess.PIPE, text=True)
+        clients = [self.connect("v") for _ in range(2)]
         for client in clients:
-            client.sendall(GET_FEATURES)
-        before = 1  # that of started()
-        for i in range(2):
-            self.assertEqual(len(clients[i].recv(64)), 20)
-        self.assertEqual(self.stat()["clients"], before + 2)
-        for i in range(2):
-            clients[i].close()
-            self.assertEqual(len(clients[i + 2].recv(64)), 20)
-            self.assertEqual(self.stat()["clients"], before + 3 + i)
+            self.is_served(client)
+        message = self.refused("info", self.address, status=1)
+        self.assertIn("closed the connection without an answer", message)
+        self.assertIn("as many clients as it can", message)
+        clients[0].close()
+        self.assertEqual(len(self.info()), 1)
+        self.is_served(clients[1])
+        self.assertIn("a client was refused: 2 are served already, see --clients",
+                      self.log(process))
+
+    def test_one_by_one(self):
+        """One that comes when another has just closed its connection is not refused."""
+        process = self.started("--lun=0:0,ram=1M", "--clients=1")
+        for _ in range(200):
+            with self.connect("v") as client:
+                self.is_served(client)
         self.stopped(process)
 
     def test_one_is_dropped(self):
@@ -339,7 +345,7 @@ class Manager(ServiceTest):
         clients = []
         for _ in range(2):
             clients.append(self.connect("v"))
-            process = self.activate(server, "--lun=0:0,ram=1M")
+            process = self.activate(server, "--lun=0:0,null=1M")
             self.assertEqual(self.notices.recv(64), b"READY=1")
             self.is_served(clients[-1])
             serials = self.info()[0]["serial"]
@@ -348,9 +354,9 @@ class Manager(ServiceTest):
             self.assertEqual((process.returncode, text), (0, ""))
             self.assertEqual(self.notices.recv(64), b"STOPPING=1")
             self.assertTrue(os.path.exists(self.path("v")))
-        # A disk without a file is the same one as with --socket.
+        # A disk without contents is the same one as with --socket.
         server.close()
-        process = self.started("--lun=0:0,ram=1M")
+        process = self.started("--lun=0:0,null=1M")
         self.assertEqual(self.info()[0]["serial"], serials)
         self.stopped(process)
 
@@ -366,7 +372,9 @@ class Manager(ServiceTest):
             self.assertIn("one socket", self.failed(process))
         for more in "--socket=" + self.path("w"), "--fd=3":
             self.assertIn("has passed a socket", self.not_activated(server, more))
-        self.assertIn("--socket-mode", self.not_activated(server, "--socket-mode=600"))
+        for option in "--socket-mode=600", "--socket-group=" + grp.getgrgid(os.getgid()).gr_name:
+            self.assertIn("SocketMode= and SocketGroup= in its .socket unit",
+                          self.not_activated(server, option))
         server.close()
         for kind, listen in (socket.SOCK_STREAM, False), (socket.SOCK_DGRAM, False), \
                             (socket.SOCK_SEQPACKET, True):

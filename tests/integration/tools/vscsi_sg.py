@@ -82,6 +82,14 @@ class Sg(ToolTest):
         """Runs Python code below vscsi-sg; returns what it prints on stderr."""
         return self.sg(sys.executable, "-c", INSIDE + code, **options)[1]
 
+    def test_name_of_an_identity(self):
+        """A whole argument, or the value of one."""
+        out, _ = self.run_tool("info", "--json", self.address, "0:0")
+        address = self.address + "?id=" + json.loads(out)["luns"][0]["wwid"]
+        out, _ = self.sg("echo", "vscsi:id", "if=vscsi:id", "--device=vscsi:id", "xvscsi:id",
+                         "vscsi:id,", address=address)
+        self.assertEqual(out, "vscsi:0:0 if=vscsi:0:0 --device=vscsi:0:0 xvscsi:id vscsi:id,\n")
+
     @unittest.skipUnless(shutil.which("sg_vpd"), "no sg_vpd")
     def test_identities(self):
         """As sg_vpd and udev's scsi_id print them, through the name that stands for the identity."""
@@ -286,7 +294,7 @@ assert not sg_io(fd, READY).info
         self.assertEqual(self.python(code % None), "")
         self.stop()
         self.serve("--clients=1")
-        err = self.python(code % "ETIMEDOUT", address=self.address + "?timeout_ms=300")
+        err = self.python(code % "ENOTCONN")
         self.assertRegex(err, "^vscsi-sg: cannot open the device: [^\n]+\n$")
 
     def test_fork_and_exit(self):

@@ -387,6 +387,40 @@ class Locks(TargetTest):
             self.assertNotEqual(self.serial(device), serial)
 
 
+class Memory(TargetTest):
+    """What a ram disk holds is lost with its target, and with it the disk."""
+
+    def identities(self, *arguments):
+        process = self.started(*arguments)
+        luns = self.info()
+        self.stopped(process)
+        return [(lun["serial"], lun["wwid"]) for lun in luns]
+
+    def test_identity(self):
+        luns = ["--lun=0:0,ram=1M", "--lun=0:1,ram=1M", "--lun=0:2,null=1M",
+                "--lun=0:3,ram=1M,serial=X", "--lun=0:4,ram=1M,wwn=5000000000000001"]
+        first, second = self.identities(*luns), self.identities(*luns)
+        self.assertEqual(first[2:], second[2:])
+        self.assertEqual(len({*first[:2], *second[:2]}), 4)
+
+    def test_copy_does_not_go_on(self):
+        """A copy whose target is started again fails: its first part is lost."""
+        self.write("disk.img", random.Random(1).randbytes(8 << 20))
+        process = self.started("--lun=0:0,ram=8M")
+        copy = subprocess.Popen([rig.program("copy"), self.path("disk.img"), self.address, "0:0",
+                                 "--rate=2M", "--progress=always"],
+                                stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+        self.addCleanup(copy.kill)
+        self.assertIn("copied", copy.stderr.readline())
+        process.kill()
+        process.wait(rig.LIMIT)
+        process = self.started("--lun=0:0,ram=8M")
+        _, text = copy.communicate(timeout=rig.LIMIT)
+        self.assertEqual(copy.returncode, 1, text)
+        self.assertIn("No such device", text)
+        self.stopped(process)
+
+
 class Sockets(TargetTest):
     """A target removes its own socket only."""
 

@@ -165,8 +165,8 @@ static void wrong_names(void **state)
 	}
 }
 
-/* Disks without a file are told apart by the socket's folder and name, and their address. */
-static void disks_in_memory(void **state)
+/* Disks without contents are told apart by the socket's folder and name, and their address. */
+static void disks_without_contents(void **state)
 {
 	struct lun_table here = {.place = identity_path("v.sock")};
 	struct lun_table spelled = {.place = identity_path(".//v.sock")};
@@ -176,29 +176,39 @@ static void disks_in_memory(void **state)
 	struct name name;
 
 	(void)state;
-	name = name_in(&here, "0:0,ram=1M");
-	expect_same(name_in(&here, "0:0,ram=1M"), name);
-	expect_same(name_in(&spelled, "0:0,ram=1M"), name);
-	expect_different(name_in(&other, "0:0,ram=1M"), name);
-	expect_different(name_in(&here, "0:1,ram=1M"), name);
-	expect_different(name_in(&here, "1:0,ram=1M"), name);
+	name = name_in(&here, "0:0,null=1M");
+	expect_same(name_in(&here, "0:0,null=1M"), name);
+	expect_same(name_in(&spelled, "0:0,null=1M"), name);
+	expect_different(name_in(&other, "0:0,null=1M"), name);
+	expect_different(name_in(&here, "0:1,null=1M"), name);
+	expect_different(name_in(&here, "1:0,null=1M"), name);
 	expect_different(name_in(&here, "0:256,null=1M"), name_in(&here, "1:0,null=1M"));
 	assert_int_equal(mkdir("sockets", 0700), 0);
 	assert_int_equal(chdir("sockets"), 0);
 	elsewhere.place = identity_path("v.sock");
-	expect_different(name_in(&elsewhere, "0:0,ram=1M"), name);
+	expect_different(name_in(&elsewhere, "0:0,null=1M"), name);
 	elsewhere.place = identity_path("../v.sock");
-	expect_same(name_in(&elsewhere, "0:0,ram=1M"), name);
+	expect_same(name_in(&elsewhere, "0:0,null=1M"), name);
 	assert_int_equal(chdir(".."), 0);
 	/* Without a path, by the descriptor. */
 	assert_true(!pipe(pipes) && !pipe(more));
 	here.place = identity_fd(pipes[0]);
 	other.place = identity_fd(more[0]);
-	expect_different(name_in(&here, "0:0,ram=1M"), name_in(&other, "0:0,ram=1M"));
+	expect_different(name_in(&here, "0:0,null=1M"), name_in(&other, "0:0,null=1M"));
 	close(pipes[0]);
 	close(pipes[1]);
 	close(more[0]);
 	close(more[1]);
+}
+
+/* Memory is lost with its process, so each is a disk of its own; unless it has a name. */
+static void disks_in_memory(void **state)
+{
+	struct lun_table here = {.place = identity_path("v.sock")};
+
+	(void)state;
+	expect_different(name_in(&here, "0:0,ram=1M"), name_in(&here, "0:0,ram=1M"));
+	expect_same(name_in(&here, "0:0,ram=1M,serial=X"), name_in(&here, "0:0,ram=2M,serial=X"));
 }
 
 /* A size that is not a multiple of the block size would lose the rest. */
@@ -267,9 +277,13 @@ static void other_kinds_of_files(void **state)
 int lun_tests(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(spellings_of_one_file), cmocka_unit_test(other_files),
-		cmocka_unit_test(given_names),           cmocka_unit_test(wrong_names),
-		cmocka_unit_test(disks_in_memory),       cmocka_unit_test(sizes),
+		cmocka_unit_test(spellings_of_one_file),
+		cmocka_unit_test(other_files),
+		cmocka_unit_test(given_names),
+		cmocka_unit_test(wrong_names),
+		cmocka_unit_test(disks_without_contents),
+		cmocka_unit_test(disks_in_memory),
+		cmocka_unit_test(sizes),
 		cmocka_unit_test(other_kinds_of_files),
 	};
 
