@@ -33,16 +33,6 @@ static inline void share_take(struct vscsi_queue *queue)
 	share->held++;
 }
 
-/* Notes that it has one less. */
-static inline void share_give_one(struct vscsi_queue *queue)
-{
-	struct share *share = &queue->ioq->share;
-
-	queue->held--;
-	share->held--;
-	share->kept += queue->held < queue->reserve;
-}
-
 /* Notes that so many slots of a handle are free again. */
 static inline void share_give(struct vscsi_queue *queue, unsigned count)
 {

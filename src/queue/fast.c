@@ -221,8 +221,7 @@ ALWAYS_INLINE bool put_vector(struct vscsi_queue *queue, struct io_lun *lun,
  * whether that changed anything. Inlined with its callers, where all but the number of segments is
  * a constant: that saves a tenth where reads and writes take turns.
  */
-ALWAYS_INLINE bool reshape(struct ioq *ioq, const struct io_lun *lun, struct transfer t,
-			   unsigned segs)
+ALWAYS_INLINE bool reshape(struct ioq *ioq, struct transfer t, unsigned segs)
 {
 	struct slot *slot = &ioq->slots[ioq->free];
 	struct virtio_scsi_cmd_req *header = slot->header;
@@ -238,7 +237,7 @@ ALWAYS_INLINE bool reshape(struct ioq *ioq, const struct io_lun *lun, struct tra
 	header->task_attr = 0;
 	/* A raw command's CDB is longer than these. */
 	memset(header->cdb, 0, sizeof(header->cdb));
-	if (lun->wide)
+	if (t.wide)
 		scsi_cdb_put_16(header->cdb, t.write ? SCSI_WRITE_16 : SCSI_READ_16, 0, 0, 0);
 	else
 		scsi_cdb_put_10(header->cdb, t.write ? SCSI_WRITE_10 : SCSI_READ_10, 0, 0, 0);
@@ -276,7 +275,7 @@ ALWAYS_INLINE bool find_one_missing(struct vscsi_queue *queue, struct io_lun *lu
 
 	if (!dma_cache_covers(&ioq->cache, buf, 1) || !dma_current(ioq->map, &ioq->cache.version))
 		return dma_find(ioq->map, &ioq->cache, (uintptr_t)buf);
-	return reshape(ioq, lun, t, segs) || borrow(queue, lun, blocks, t);
+	return reshape(ioq, t, segs) || borrow(queue, lun, blocks, t);
 }
 
 ALWAYS_INLINE bool find_missing(struct vscsi_queue *queue, struct io_lun *lun, const void *buf,

@@ -48,7 +48,7 @@ static const struct ioq_path *choose(const struct vscsi_queue *queue)
 		return &path_checked;
 	if (!ioq_running(ioq) || !(ioq->readable || ioq->packed))
 		return &ioq_path_general;
-	for (i = 0; i < sizeof(all_fast) / sizeof(all_fast[0]); i++) {
+	for (i = 0; i < ARRAY_LEN(all_fast); i++) {
 		if (fits(&all_fast[i].layout, queue))
 			return all_fast[i].path;
 	}

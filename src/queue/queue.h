@@ -88,8 +88,8 @@ struct vscsi_queue {
  * @submit: as vscsi_submit()
  * @poll: as vscsi_poll(), with QUEUE_TEND
  *
- * The fast ones are for queues that are RUNNING, each for one layout (layout.h); ioq_path_general
- * takes everything, and ioq_path_checked does so after queue_check().
+ * The fast ones are for queues that are RUNNING, each for one layout (layout.h); the general one
+ * takes everything, and so does the checked one, after queue_check(): see path.c.
  */
 struct ioq_path {
 	int (*read)(struct vscsi_queue *queue, struct io_lun *lun, void *buf, uint64_t lba,

@@ -95,25 +95,31 @@ bool rig_record(struct rig *rig, uint32_t request, unsigned n, struct rig_record
 	return record != NULL;
 }
 
-uint64_t rig_value(struct rig *rig, uint32_t request, unsigned n)
+/* Copies a part of a message's payload. */
+static void read_payload(struct rig *rig, uint32_t request, unsigned n, size_t at, void *to,
+			 size_t len)
 {
 	struct rig_record record;
+
+	if (!rig_record(rig, request, n, &record) || record.size < at + len)
+		fail_msg("message %u did not come %u times with %zu bytes", request, n + 1,
+			 at + len);
+	memcpy(to, record.payload + at, len);
+}
+
+uint64_t rig_value(struct rig *rig, uint32_t request, unsigned n)
+{
 	uint64_t value;
 
-	if (!rig_record(rig, request, n, &record) || record.size < sizeof(value))
-		fail_msg("message %u did not come %u times with a number", request, n + 1);
-	memcpy(&value, record.payload, sizeof(value));
+	read_payload(rig, request, n, 0, &value, sizeof(value));
 	return value;
 }
 
 uint32_t rig_word(struct rig *rig, uint32_t request, unsigned n, unsigned i)
 {
-	struct rig_record record;
 	uint32_t word;
 
-	if (!rig_record(rig, request, n, &record) || record.size < (i + 1) * sizeof(word))
-		fail_msg("message %u did not come %u times with a word %u", request, n + 1, i);
-	memcpy(&word, record.payload + i * sizeof(word), sizeof(word));
+	read_payload(rig, request, n, i * sizeof(word), &word, sizeof(word));
 	return word;
 }
 

@@ -221,7 +221,7 @@ static void test_every_layout(void **state)
 
 	(void)state;
 	CONFORMS("R-SCSI-11");
-	for (i = 0; i < sizeof(rings) / sizeof(rings[0]); i++) {
+	for (i = 0; i < ARRAY_LEN(rings); i++) {
 		for (k = 0; k < 8; k++) {
 			const struct kind kind = {
 				.options = rings[i].options,
