@@ -121,7 +121,7 @@ REAL(int, timerfd_create, int clock, int flags);
 REAL(int, timerfd_settime, int fd, int flags, const struct itimerspec *when,
      struct itimerspec *old);
 REAL(int, epoll_create1, int flags);
-REAL(int, epoll_ctl, int set, int op, int fd, struct epoll_event *event);
+REAL(int, epoll_ctl, int fd, int op, int member, struct epoll_event *event);
 REAL(int, epoll_wait, int set, struct epoll_event *out, int max, int timeout);
 REAL(int, memfd_create, const char *name, unsigned flags);
 REAL(int, ftruncate64, int fd, off_t len);

@@ -13,23 +13,24 @@
 static int run_file(const char *path)
 {
 	FILE *file = fopen(path, "re");
-	uint8_t *data;
+	uint8_t *data, *all;
 	size_t len;
 
 	if (!file) {
 		fprintf(stderr, "%s: %s\n", path, strerror(errno));
 		return 1;
 	}
-	data = malloc(MOST);
-	len = data ? fread(data, 1, MOST, file) : 0;
+	all = malloc(MOST);
+	len = all ? fread(all, 1, MOST, file) : 0;
 	fclose(file);
-	if (!data)
-		return 1;
 	/* Exactly as large as the input, so that the sanitizer sees a read beyond its end. */
-	data = realloc(data, len ? len : 1);
-	LLVMFuzzerTestOneInput(data, len);
-	free(data);
-	return 0;
+	data = realloc(all, len ? len : 1);
+	if (data)
+		LLVMFuzzerTestOneInput(data, len);
+	else
+		fprintf(stderr, "%s: out of memory\n", path);
+	free(data ? data : all);
+	return data ? 0 : 1;
 }
 
 static int run_folder(const char *folder, unsigned *count)

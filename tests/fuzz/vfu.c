@@ -316,7 +316,7 @@ static int operate(struct transport *t, uint8_t what, bool *mapped)
 	case 1:
 		return t->ops->set_status(t, 15);
 	case 2:
-		return t->ops->get_status(t) & (1 << 31) ? -EIO : 0;
+		return t->ops->get_status(t) & (1u << 31) ? -EIO : 0;
 	case 3:
 		return t->ops->get_features(t, &features);
 	case 4:

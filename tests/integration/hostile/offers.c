@@ -271,7 +271,7 @@ static void run(struct liar *liar, const struct row *row, const struct policy *p
 	void *memory;
 
 	snprintf(options, sizeof(options), "?queues=%u&mem=4M&recovery_ms=%u%s", QUEUES,
-		 row->retried ? 100 : 60000, policy->options);
+		 row->retried ? 100u : 60000u, policy->options);
 	liar->options = options;
 	liar->opts.protocol |= RIG_P_INFLIGHT;
 	liar->opts.features |= policy->packed ? RIG_F_PACKED : 0;

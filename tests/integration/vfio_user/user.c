@@ -35,11 +35,9 @@ int user_begin(void **state)
 {
 	struct user *u = calloc(1, sizeof(*u));
 
-	if (!u)
-		return -1;
+	assert_non_null(u);
 	strcpy(u->folder, "/tmp/vfio-user-XXXXXX");
-	if (!mkdtemp(u->folder))
-		return -1;
+	assert_non_null(mkdtemp(u->folder));
 	*state = u;
 	return 0;
 }

@@ -55,17 +55,14 @@ int bench_begin(void **state)
 
 	is_client = true;
 	bench_may_sleep = true;
-	if (!b || fd < 0 || ftruncate(fd, MEMORY))
-		return -1;
+	assert_true(b && fd >= 0 && !ftruncate(fd, MEMORY));
 	strcpy(b->folder, "/tmp/vfio-user-XXXXXX");
-	if (!mkdtemp(b->folder))
-		return -1;
+	assert_non_null(mkdtemp(b->folder));
 	snprintf(path, sizeof(path), "%s/s", b->folder);
 	snprintf(b->address, sizeof(b->address), "vfio-user:%s", path);
 	b->server = server_new(path);
 	b->memory = mmap(NULL, MEMORY, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (b->memory == MAP_FAILED)
-		return -1;
+	assert_true(b->memory != MAP_FAILED);
 	b->region = (struct dma_region){.addr = (uintptr_t)b->memory, .len = MEMORY, .fd = fd};
 	*state = b;
 	return 0;
