@@ -112,7 +112,7 @@ static int run(struct load *load, const struct plan *plan)
 /* Every option is a number. */
 static int parse(int argc, char **argv, struct plan *plan)
 {
-	unsigned direct = 0, packed = 0, shared = 0, wide = 0, mixed = 0;
+	unsigned direct = 0, packed = 0, shared = 0, wide = 0, mixed = 0, stats = 0;
 	const struct {
 		const char *name;
 		unsigned *value;
@@ -133,6 +133,7 @@ static int parse(int argc, char **argv, struct plan *plan)
 		{"shared", &shared, 0, 1},
 		{"wide", &wide, 0, 1},
 		{"mixed", &mixed, 0, 1},
+		{"stats", &stats, 0, 1},
 	};
 	struct option options[sizeof(table) / sizeof(table[0]) + 1] = {{NULL, 0, NULL, 0}};
 	int id;
@@ -151,6 +152,7 @@ static int parse(int argc, char **argv, struct plan *plan)
 	plan->load.shared = shared;
 	plan->load.wide = wide;
 	plan->load.mixed = mixed;
+	plan->load.stats = stats;
 	return plan->batch <= plan->depth && plan->load.spread <= plan->load.regions ? 0 : -1;
 }
 
@@ -169,7 +171,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: bench-instructions [--depth=N] [--batch=N] [--reads=N]\n"
 				"  [--queues=N] [--luns=N] [--regions=N] [--spread=N] [--limit=N]\n"
 				"  [--segs=N] [--direct=1] [--packed=1] [--shared=1] [--wide=1]\n"
-				"  [--mixed=1]\n");
+				"  [--mixed=1] [--stats=1]\n");
 		return 2;
 	}
 #ifndef VSCSI_HAVE_PACKED

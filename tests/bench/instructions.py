@@ -25,9 +25,10 @@ COLUMNS = {"depth": "depth", "batch": "batch", "ring": "ring", "descriptors": "d
            "prepare": "prepare", "submit": "submit", "poll": "poll", "loads": "loads",
            "stores": "stores"}
 # Besides the matrix: LUNs larger than 2 TiB; those whose requests are counted, as by default with
-# QEMU, SPDK and vscsi-target; both; and every other request a write.
+# QEMU, SPDK and vscsi-target; both; every other request a write; and stats=on.
 DISKS = {"": {}, "wide": {"wide": 1}, "counted": {"limit": 128, "queues": 3},
-         "wide and counted": {"wide": 1, "limit": 128, "queues": 3}, "mixed": {"mixed": 1}}
+         "wide and counted": {"wide": 1, "limit": 128, "queues": 3}, "mixed": {"mixed": 1},
+         "stats": {"stats": 1}}
 # The cells of the baseline: those that targets are set for, and one of each other kind.
 CHECKED = [(32, 32, 0, 0, 1, 0, ""), (32, 1, 0, 0, 1, 0, ""), (32, 32, 0, 0, 8, 0, ""),
            (32, 32, 0, 1, 1, 0, ""), (32, 32, 0, 0, 1, 1, ""), (32, 1, 0, 0, 1, 1, ""),
@@ -36,7 +37,9 @@ CHECKED = [(32, 32, 0, 0, 1, 0, ""), (32, 1, 0, 0, 1, 0, ""), (32, 32, 0, 0, 8, 
            (32, 32, 0, 0, 1, 0, "counted"), (32, 1, 0, 0, 1, 0, "counted"),
            (32, 32, 1, 0, 1, 0, "counted"), (32, 1, 1, 0, 1, 0, "counted"),
            (32, 32, 0, 0, 1, 1, "counted"), (32, 32, 1, 0, 1, 1, ""),
-           (32, 32, 0, 0, 1, 0, "wide and counted"), (32, 32, 0, 0, 1, 0, "mixed")]
+           (32, 32, 0, 0, 1, 0, "wide and counted"), (32, 32, 0, 0, 1, 0, "mixed"),
+           (32, 32, 0, 0, 1, 0, "stats"), (32, 1, 0, 0, 1, 0, "stats"),
+           (32, 32, 1, 0, 1, 0, "stats"), (32, 32, 0, 0, 1, 1, "stats")]
 
 
 def matrix():
@@ -44,7 +47,7 @@ def matrix():
             (0, 1), (0, 1), (0, 1), (1, 8), LOADS):
         yield depth, batch, packed, direct, segs, shared, ""
     for disk, packed, shared, (depth, batch) in itertools.product(
-            ("wide", "counted", "wide and counted", "mixed"), (0, 1), (0, 1), LOADS):
+            ("wide", "counted", "wide and counted", "mixed", "stats"), (0, 1), (0, 1), LOADS):
         yield depth, batch, packed, 0, 1, shared, disk
 
 

@@ -38,10 +38,10 @@ static void write_address(const struct load_opts *opts, char *address, size_t le
 
 	snprintf(address, len,
 		 "fake:?queues=%u&queue_size=%u&max_segs=%u&indirect=%s&mem=%uM"
-		 "&io_timeout_ms=4294967295%s",
+		 "&io_timeout_ms=4294967295&stats=%s%s",
 		 opts->queues, LOAD_MAX_DEPTH * entries, opts->segs > 2 ? LOAD_MAX_SEGS : 2,
 		 opts->direct ? "off" : "on", opts->queues > 16 ? 64u : 16u,
-		 opts->packed ? PACKED : SPLIT);
+		 opts->stats ? "on" : "off", opts->packed ? PACKED : SPLIT);
 }
 
 static int open_luns(struct load *load)

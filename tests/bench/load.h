@@ -29,6 +29,7 @@
  * @packed: packed ring
  * @shared: a queue that may be shared
  * @wide: a LUN that takes 16-byte commands
+ * @stats: requests are counted and timed
  * @mixed: every other request, in no order, is a write
  */
 struct load_opts {
@@ -43,6 +44,7 @@ struct load_opts {
 	bool shared;
 	bool wide;
 	bool mixed;
+	bool stats;
 };
 
 struct load {
