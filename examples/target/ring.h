@@ -121,7 +121,8 @@ struct ring {
 	unsigned int out_count; /* how many are device-readable */
 	unsigned int desc_count;
 	bool has_in;
-	uint64_t chain_bytes;
+	uint64_t out_bytes;
+	uint64_t chain_bytes; /* of all segments */
 };
 
 /*
