@@ -186,7 +186,7 @@ static void expect_kind(const struct kind *kind)
 	driver_open(&r.d, kind->options);
 	r.queue =
 		driver_open_queue(&r.d, kind->shared ? VSCSI_QUEUE_SHARED : VSCSI_QUEUE_EXCLUSIVE);
-	assert_int_equal(queue_path(r.queue) == &ioq_path_general, kind->general);
+	assert_int_equal(queue_path(r.queue)->layout == LAYOUT_general, kind->general);
 	general = 0;
 	for (i = 0; i < ROUNDS; i++) {
 		one_transfer(&r);
