@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * vscsi_poll(): one plain request that is alone in the ring, which is what most polls find, is
- * taken right here, without a call; everything else is left to the queue's path, and what the
- * device needs now and then to device_poll().
+ * taken right here, by a function for each layout that calls nothing; everything else is left to
+ * the queue's path, and what the device needs now and then to device_poll().
  */
 #include <vscsi/queue.h>
 
@@ -41,49 +41,41 @@ NOINLINE int poll_path(struct vscsi_queue *queue, struct vscsi_completion *out, 
 	return likely(ret >= 0) ? ret : tend(queue, out, max, ret);
 }
 
-/* Takes the request if there is exactly one. */
+/*
+ * On an exclusive queue: takes the request if there is exactly one. A split ring's index is loaded
+ * once, as that takes the line away from the device that writes it.
+ */
 ALWAYS_INLINE int poll_one(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max,
 			   struct layout l)
 {
 	struct ioq *ioq = queue->ioq;
+	uint16_t ahead = l.packed ? virtq_has_one(&ioq->vq, true) : split_ahead(&ioq->vq.ring);
 
-	if (virtq_has_one(&ioq->vq, l.packed) && likely(max) && likely(ioq->backoff == NO_SLOT) &&
+	if (unlikely(!max) || unlikely(ioq->backoff != NO_SLOT))
+		return poll_path(queue, out, max);
+	if (ahead == 1 && (l.packed || likely(split_has_any(&ioq->vq.ring))) &&
 	    likely(collect_plain(ioq, NULL, out, 1, l)))
 		return likely(--queue->budget) ? 1 : poll_due(queue);
-	return poll_path(queue, out, max);
+	return ahead || l.packed ? poll_path(queue, out, max) : poll_empty(queue, out, max);
 }
 
-NOINLINE int poll_one_split_counted(struct vscsi_queue *queue, struct vscsi_completion *out,
-				    unsigned max)
-{
-	return poll_one(queue, out, max, (struct layout){.counted = true});
-}
+#define POLL_ONE(name, ...)                                                                   \
+	NOINLINE int poll_one_##name(struct vscsi_queue *queue, struct vscsi_completion *out, \
+				     unsigned max)                                            \
+	{                                                                                     \
+		const struct layout l = {__VA_ARGS__};                                        \
+                                                                                              \
+		return l.shared || l.measured ? poll_path(queue, out, max)                    \
+					      : poll_one(queue, out, max, l);                 \
+	}
 
-NOINLINE int poll_one_packed(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max)
-{
-	return poll_one(queue, out, max, (struct layout){.packed = true});
-}
+LAYOUTS(POLL_ONE)
 
-NOINLINE int poll_one_packed_counted(struct vscsi_queue *queue, struct vscsi_completion *out,
-				     unsigned max)
-{
-	return poll_one(queue, out, max, (struct layout){.packed = true, .counted = true});
-}
+#define POLL(name, ...) [LAYOUT_##name] = poll_one_##name,
 
-NOINLINE int poll_other(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max)
-{
-	const struct ioq_path *path = queue_path(queue);
-
-	if (queue->shared)
-		return poll_path(queue, out, max);
-	if (path == &ioq_path_split_counted)
-		return poll_one_split_counted(queue, out, max);
-	if (path == &ioq_path_packed_counted)
-		return poll_one_packed_counted(queue, out, max);
-	if (path == &ioq_path_packed)
-		return poll_one_packed(queue, out, max);
-	return poll_path(queue, out, max);
-}
+/* A tail call through a table: what it calls has its arguments where they came in. */
+static int (*const polls[])(struct vscsi_queue *queue, struct vscsi_completion *out,
+			    unsigned max) = {LAYOUTS(POLL)[LAYOUT_general] = poll_path};
 
 /* Apart, and left by a tail call, so that the others save no registers for it. */
 NOINLINE int poll_quiet(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max)
@@ -93,19 +85,7 @@ NOINLINE int poll_quiet(struct vscsi_queue *queue, struct vscsi_completion *out,
 
 EXPORT int vscsi_poll(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max)
 {
-	struct ioq *ioq = queue->ioq;
-	uint16_t ahead;
-
 	if (unlikely(queue->quiet_until))
 		return poll_quiet(queue, out, max);
-	if (unlikely(queue_path(queue) != &ioq_path_split))
-		return poll_other(queue, out, max);
-	/* Loaded once, as it takes the line away from the device that writes it. */
-	ahead = split_ahead(&ioq->vq.ring);
-	if (unlikely(!max) || unlikely(ioq->backoff != NO_SLOT))
-		return poll_path(queue, out, max);
-	if (ahead == 1 && likely(ioq->vq.ring.published != ioq->vq.ring.last_used) &&
-	    likely(collect_plain(ioq, NULL, out, 1, (struct layout){.packed = false})))
-		return likely(--queue->budget) ? 1 : poll_due(queue);
-	return ahead ? poll_path(queue, out, max) : poll_empty(queue, out, max);
+	return polls[queue_path(queue)->layout](queue, out, max);
 }

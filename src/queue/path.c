@@ -7,11 +7,10 @@
 
 #include "queue/path.h"
 
-#define PATH(name, ...)                                             \
-	const struct ioq_path ioq_path_##name =                     \
-		{                                                   \
-			read_##name,   write_##name,  readv_##name, \
-			writev_##name, submit_##name, poll_##name,  \
+#define PATH(name, ...)                                                    \
+	static const struct ioq_path ioq_path_##name = {                   \
+		read_##name,   write_##name, readv_##name,  writev_##name, \
+		submit_##name, poll_##name,  LAYOUT_##name,                \
 	};
 
 LAYOUTS(PATH)
@@ -20,7 +19,8 @@ PATH(general)
 
 /* For callers that may be the wrong ones: another thread, or a child process. */
 static const struct ioq_path path_checked = {
-	read_general, write_general, readv_general, writev_general, submit_checked, poll_checked,
+	read_general,   write_general, readv_general,  writev_general,
+	submit_checked, poll_checked,  LAYOUT_general,
 };
 
 #define FAST(name, ...) {{__VA_ARGS__}, &ioq_path_##name},

@@ -26,6 +26,4 @@ PATH_FUNCTIONS(general)
 int submit_checked(struct vscsi_queue *queue);
 int poll_checked(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max);
 
-extern const struct ioq_path ioq_path_general;
-
 #endif

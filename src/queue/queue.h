@@ -23,6 +23,7 @@
 #include <vscsi/scsi.h>
 
 #include "queue/ioq.h"
+#include "queue/layout.h"
 
 /*
  * Set in what ioq_path.poll returns, which is negative then: the layer above has something to do,
@@ -87,6 +88,7 @@ struct vscsi_queue {
  * @read, @write, @readv, @writev: as the calls of <vscsi/io.h>
  * @submit: as vscsi_submit()
  * @poll: as vscsi_poll(), with QUEUE_TEND
+ * @layout: what it is made for
  *
  * The fast ones are for queues that are RUNNING, each for one layout (layout.h); the general one
  * takes everything, and so does the checked one, after queue_check(): see path.c.
@@ -104,13 +106,8 @@ struct ioq_path {
 		      uint64_t user_data);
 	int (*submit)(struct vscsi_queue *queue);
 	int (*poll)(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max);
+	enum layout_number layout;
 };
-
-/* Those that vscsi_poll() knows: exclusive, with tables in the slots. */
-extern const struct ioq_path ioq_path_split;
-extern const struct ioq_path ioq_path_split_counted;
-extern const struct ioq_path ioq_path_packed;
-extern const struct ioq_path ioq_path_packed_counted;
 
 /* Relaxed: a path that is no longer right for a queue finds so, at its device or its locks. */
 static inline const struct ioq_path *queue_path(const struct vscsi_queue *queue)

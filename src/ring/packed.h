@@ -60,7 +60,7 @@ struct packed_ring {
 	struct vring_packed_desc_event *driver;
 	struct vring_packed_desc_event *device;
 	uint16_t *count;
-	uint16_t size;
+	uint32_t size;
 	uint16_t next;
 	uint16_t avail_bits;
 	uint16_t used;
@@ -219,7 +219,9 @@ static inline void packed_push_one(struct packed_ring *ring, struct vring_packed
 				   uint16_t id)
 {
 	const struct vring_packed_desc bits = {.flags = htole16(ring->avail_bits)};
-	struct vring_packed_desc *desc = &ring->desc[ring->next];
+	/* Kept in a register: the store to the ring may alias anything. */
+	uint16_t next = ring->next;
+	struct vring_packed_desc *desc = &ring->desc[next];
 	uint64_t half = *packed_half(from);
 	uint64_t shown;
 
@@ -229,13 +231,14 @@ static inline void packed_push_one(struct packed_ring *ring, struct vring_packed
 	if (likely(ring->fresh)) {
 		half |= shown;
 	} else {
-		ring->head = ring->next;
+		ring->head = next;
 		ring->head_flags = (uint16_t)(le16toh(from->flags) | ring->avail_bits);
 	}
 	__atomic_store_n(packed_half(desc), half, __ATOMIC_RELAXED);
 	ring->count[id] = 1;
 	ring->fresh++;
-	packed_step(ring, &ring->next, &ring->avail_bits, 1);
+	packed_step(ring, &next, &ring->avail_bits, 1);
+	ring->next = next;
 }
 
 /* Whether the device has disabled notifications: what a polling device does. */

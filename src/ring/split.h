@@ -53,7 +53,7 @@ struct split_ring {
 	__virtio16 *used_event;
 	__virtio16 *avail_event;
 	bool *live;
-	uint32_t mask;
+	size_t mask;
 	uint16_t next;
 	uint16_t published;
 	uint16_t last_used;
@@ -215,6 +215,12 @@ static inline int split_pending(struct split_ring *ring)
 	return count;
 }
 
+/* Whether the device has any chain at all. */
+static inline bool split_has_any(const struct split_ring *ring)
+{
+	return ring->published != ring->last_used;
+}
+
 /*
  * Whether exactly one chain can be taken. If not, call split_pending(): it counts them, and it also
  * reports a rule broken earlier, which this check skips.
@@ -224,12 +230,12 @@ static inline bool split_has_one(const struct split_ring *ring)
 	/* Acquire: as in split_pending(). */
 	uint16_t idx = le16toh(__atomic_load_n(&ring->used->idx, __ATOMIC_ACQUIRE));
 
-	return (uint16_t)(idx - ring->last_used) == 1 && ring->published != ring->last_used;
+	return (uint16_t)(idx - ring->last_used) == 1 && split_has_any(ring);
 }
 
 /*
  * How far the used index is ahead of what was taken, unchecked: 0 is nothing, and with anything but
- * 1 split_pending() has to follow. With 1, check that something was published at all.
+ * 1 split_pending() has to follow. With 1, split_has_any() has to hold.
  */
 static inline uint16_t split_ahead(const struct split_ring *ring)
 {
@@ -242,7 +248,7 @@ static inline uint16_t split_ahead(const struct split_ring *ring)
 /* How many of @count entries are contiguous, that is, before the end of the ring. */
 static inline unsigned split_run(const struct split_ring *ring, unsigned count)
 {
-	unsigned run = ring->mask + 1 - (ring->last_used & ring->mask);
+	unsigned run = (unsigned)(ring->mask + 1 - (ring->last_used & ring->mask));
 
 	return count < run ? count : run;
 }

@@ -7,7 +7,7 @@
 
 int split_use_in_order(struct split_ring *ring)
 {
-	return order_init(&ring->order, ring->mask + 1u);
+	return order_init(&ring->order, (unsigned)ring->mask + 1);
 }
 
 void split_push_in_order(struct split_ring *ring, const struct vring_desc *chain, uint16_t head)

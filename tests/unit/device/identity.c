@@ -274,7 +274,7 @@ static void test_bidirectional_no_more(void **state)
 /* Whether requests of the driver's queue to a LUN take the fast path, which counts them. */
 static bool is_fast(const struct driver *d, const struct vscsi_lun *lun)
 {
-	return queue_path(d->queue) == &ioq_path_split_counted &&
+	return queue_path(d->queue)->layout == LAYOUT_split_counted &&
 	       atomic_load(&lun->io.counted_blocks[0]) && atomic_load(&lun->io.counted_blocks[1]);
 }
 
