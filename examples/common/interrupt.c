@@ -15,7 +15,13 @@
 
 #define LIMIT_MS 1000
 
+static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+#define NUMBERS (sizeof(numbers) / sizeof(numbers[0]))
+
 atomic_int interrupted;
+
+/* Of each number: what was there before. A program that has a handler is the host of a plugin. */
+static struct sigaction previous[NSIG];
 
 static struct {
 	pthread_t thread;
@@ -35,17 +41,24 @@ static void wake(void)
 	(void)ret;
 }
 
+static bool is_hosted(int number)
+{
+	return previous[number].sa_handler != SIG_DFL && previous[number].sa_handler != SIG_IGN;
+}
+
 static void on_signal(int number)
 {
 	int cause = errno;
 
-	if (interrupted) {
-		signal(number, SIG_DFL);
-		raise(number);
-	} else {
+	if (!interrupted) {
 		interrupted = number;
 		wake();
+	} else if (!is_hosted(number)) {
+		signal(number, SIG_DFL);
+		raise(number);
 	}
+	if (is_hosted(number))
+		previous[number].sa_handler(number);
 	errno = cause;
 }
 
@@ -79,8 +92,7 @@ static int start_thread(void)
 
 int interrupt_begin(int flags, void (*force)(void *ctx), void *ctx)
 {
-	static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
-	struct sigaction action = {.sa_handler = on_signal, .sa_flags = flags}, old;
+	struct sigaction action = {.sa_handler = on_signal, .sa_flags = flags};
 	unsigned i;
 	int ret;
 
@@ -90,8 +102,9 @@ int interrupt_begin(int flags, void (*force)(void *ctx), void *ctx)
 	if (watch.wakeup < 0)
 		return -errno;
 	ret = start_thread();
-	for (i = 0; !ret && i < sizeof(numbers) / sizeof(numbers[0]); i++) {
-		if (!sigaction(numbers[i], NULL, &old) && old.sa_handler != SIG_IGN)
+	for (i = 0; !ret && i < NUMBERS; i++) {
+		if (!sigaction(numbers[i], NULL, &previous[numbers[i]]) &&
+		    previous[numbers[i]].sa_handler != SIG_IGN)
 			sigaction(numbers[i], &action, NULL);
 	}
 	return ret;
@@ -104,8 +117,14 @@ bool interrupt_forced(void)
 
 void interrupt_end(void)
 {
+	unsigned i;
+
 	if (!watch.running)
 		return;
+	for (i = 0; i < NUMBERS; i++) {
+		if (is_hosted(numbers[i]))
+			sigaction(numbers[i], &previous[numbers[i]], NULL);
+	}
 	wake();
 	pthread_join(watch.thread, NULL);
 	watch.running = false;

@@ -2,7 +2,8 @@
 /*
  * Ctrl-C for tools with requests in flight: they start no more, collect those that are left, and
  * print what was done. A device that is lost or hangs must not delay that: it is ended by force. A
- * second signal kills the process.
+ * second signal kills the process. In a plugin, the handlers of its host are called for each signal
+ * as well, and only they decide about the process.
  */
 #ifndef EXAMPLES_COMMON_INTERRUPT_H
 #define EXAMPLES_COMMON_INTERRUPT_H
@@ -28,7 +29,10 @@ int interrupt_begin(int flags, void (*force)(void *ctx), void *ctx);
 /* Whether @force was called: failed requests are no errors of the device. */
 bool interrupt_forced(void);
 
-/* Call it before devices are closed, also without or after a failed interrupt_begin(). */
+/*
+ * Call it before devices are closed, also without or after a failed interrupt_begin(). Puts the
+ * handlers of a host back.
+ */
 void interrupt_end(void);
 
 #endif

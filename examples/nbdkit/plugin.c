@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 #include <nbdkit-plugin.h>
 #include <vscsi/vscsi.h>
 
+#include "common/interrupt.h"
 #include "common/text.h"
 #include "common/unit.h"
 
@@ -49,13 +51,30 @@ static struct {
 	uint64_t left;
 } memory = {.lock = PTHREAD_MUTEX_INITIALIZER, .more = PTHREAD_COND_INITIALIZER};
 
+/* NBD has few errors. nbdkit makes EINVAL of all others, which is for mistakes of the client's. */
+static int nbd_error(int cause)
+{
+	if (interrupt_forced())
+		return ESHUTDOWN;
+	switch (cause) {
+	case EINVAL:
+	case ENOMEM:
+	case ENOSPC:
+	case EOPNOTSUPP:
+	case EROFS:
+		return cause;
+	default:
+		return EIO;
+	}
+}
+
 /* Ends a callback with the result of a call of the library. */
 static int result(int ret)
 {
 	if (ret >= 0)
 		return 0;
 	nbdkit_error("%s", vscsi_last_error());
-	errno = -ret;
+	errno = nbd_error(-ret);
 	return -1;
 }
 
@@ -169,8 +188,21 @@ static void close_lun(void *handle)
 	free(c);
 }
 
+/* nbdkit ends when its requests have. */
+static void abandon(void *ctx)
+{
+	(void)ctx;
+	nbdkit_error("requests in flight don't complete; they are abandoned");
+	vscsi_dev_shutdown(device);
+}
+
+/* With nothing in flight: a device that hangs need not agree. That it is lost is no error here. */
 static void cleanup(void)
 {
+	interrupt_end();
+	vscsi_set_log(VSCSI_LOG_ERROR, NULL, NULL);
+	if (device)
+		vscsi_dev_shutdown(device);
 	vscsi_dev_close(device);
 	device = NULL;
 }
@@ -193,7 +225,8 @@ static int get_ready(void)
 	handle = open_lun(true);
 	if (handle)
 		close_lun(handle);
-	cleanup();
+	vscsi_dev_close(device);
+	device = NULL;
 	return handle ? 0 : -1;
 }
 
@@ -207,7 +240,12 @@ static int after_fork(void)
 	/* Some of it is for commands without data. */
 	memory.total = stats.largest_free - stats.largest_free / 8;
 	memory.left = memory.total;
-	return result(ret);
+	if (ret)
+		return result(ret);
+	ret = interrupt_begin(SA_RESTART, abandon, NULL);
+	if (ret)
+		nbdkit_error("waiting for signals failed: %s", strerror(-ret));
+	return ret ? -1 : 0;
 }
 
 static int64_t get_size(void *handle)

@@ -114,12 +114,22 @@ static bool contains(const char *words, char separator, const char *word)
 	return false;
 }
 
+/* Whether an ignored option may have a value; one that ends in a colon stands for all after it. */
+static bool is_harmless(const struct ignored_option *option, const char *value)
+{
+	char first[MAX_NAME];
+
+	snprintf(first, sizeof(first), "%.*s:", (int)strcspn(value, ":"), value);
+	return !option->values || contains(option->values, ',', value) ||
+	       (strchr(value, ':') && contains(option->values, ',', first));
+}
+
 /* None may be ignored that would change what is written or measured. */
 static int set_ignored(const struct ignored_option *option, const char *where, const char *name,
 		       const char *value)
 {
 	/* An option without a value sets a flag. */
-	if (option->values && !contains(option->values, ',', value ? value : "1")) {
+	if (!is_harmless(option, value ? value : "1")) {
 		fprintf(stderr, "%s: fio's '%s=%s' is not supported (expected %s)\n", where, name,
 			value ? value : "1", option->values);
 		return -EINVAL;

@@ -54,7 +54,7 @@ static const struct option_word error_words[] = {
 const struct perf_option perf_options[] = {
 	{"name", NULL, OPTION_NAME, JOB(name), .values = "NAME",
 	 .help = "start a job with this name; options before the first are for all jobs"},
-	{"address", NULL, OPTION_TEXT, JOB(address), .values = "ADDRESS[?OPTIONS]",
+	{"address", "vscsi_address", OPTION_TEXT, JOB(address), .values = "ADDRESS[?OPTIONS]",
 	 .help = "the device, such as vhost-user:/run/v.sock"},
 	{"lun", "filename", OPTION_LUN, JOB(lun), .values = "TARGET:LUN",
 	 .help = "the logical unit, or as in fio TARGET.LUN"},
@@ -178,7 +178,9 @@ const struct perf_option perf_options[] = {
  */
 const struct ignored_option perf_ignored[] = {
 	{"ioengine", 0,
-	 "sync,psync,vsync,pvsync,pvsync2,libaio,posixaio,io_uring,io_uring_cmd,sg,mmap,libblkio"},
+	 "sync,psync,vsync,pvsync,pvsync2,libaio,posixaio,io_uring,io_uring_cmd,sg,mmap,libblkio,"
+	 "external:"},
+	{"vscsi_sleep", 1, "0"},
 	{"direct", 1, "1"},
 	{"buffered", 1, "0"},
 	{"invalidate", 1, NULL},

@@ -16,6 +16,7 @@ void chain_begin(struct ring *r)
 {
 	r->iov_count = 0;
 	r->out_count = 0;
+	r->out_bytes = 0;
 	r->desc_count = 0;
 	r->chain_bytes = 0;
 	r->has_in = false;
@@ -33,6 +34,7 @@ int chain_add(struct ring *r, uint64_t guest, uint32_t len, bool writable)
 	if (!writable && r->has_in)
 		return set_error(EINVAL, "a readable descriptor follows a writable one");
 	r->has_in |= writable;
+	r->out_bytes += writable ? 0 : len;
 	r->chain_bytes += len;
 	if (r->chain_bytes > UINT64_C(1) << 32)
 		return set_error(EMSGSIZE, "a request has more than 4 GiB (virtio 1.4, 2.7.5.2)");
@@ -55,21 +57,12 @@ int chain_add(struct ring *r, uint64_t guest, uint32_t len, bool writable)
 	return 0;
 }
 
-/* Sums up the lengths; descriptors are not used after this. */
-static struct sgl list(const struct iovec *iov, unsigned int count)
-{
-	struct sgl s = {.iov = iov, .count = count};
-	unsigned int i;
-
-	for (i = 0; i < count; i++)
-		s.len += iov[i].iov_len;
-	return s;
-}
-
 void chain_end(struct ring *r, struct chain *c)
 {
-	c->out = list(r->iov, r->out_count);
-	c->in = list(r->iov + r->out_count, r->iov_count - r->out_count);
+	c->out = (struct sgl){.iov = r->iov, .count = r->out_count, .len = r->out_bytes};
+	c->in = (struct sgl){.iov = r->iov + r->out_count,
+			     .count = r->iov_count - r->out_count,
+			     .len = r->chain_bytes - r->out_bytes};
 }
 
 const void *chain_table(struct ring *r, uint64_t guest, uint32_t len, uint32_t *entries)

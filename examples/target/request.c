@@ -82,22 +82,17 @@ static void count(struct counters *c, const struct scsi_task *t)
 /* Sense data is truncated to sense_size; the unused part is cleared. */
 static void respond(struct session *s, struct sgl to, const struct scsi_task *t, uint8_t response)
 {
-	static const uint8_t zeros[256];
 	struct virtio_scsi_cmd_resp head = {.status = t->status, .response = response};
 	uint64_t residual = t->out.len + t->in.len - t->out_done - t->in_done;
-	uint32_t left = s->sense_size;
 	uint32_t n = 0;
 
 	if (t->status == STATUS_CHECK_CONDITION)
-		n = left < SENSE_MAX ? left : SENSE_MAX;
+		n = s->sense_size < SENSE_MAX ? s->sense_size : SENSE_MAX;
 	head.sense_len = htole32(n);
 	head.resid = htole32(residual > UINT32_MAX ? UINT32_MAX : (uint32_t)residual);
 	sgl_write(&to, &head, RESPONSE_FIXED);
 	sgl_write(&to, t->sense, n);
-	for (left -= n; left; left -= n) {
-		n = left < sizeof(zeros) ? left : (uint32_t)sizeof(zeros);
-		sgl_write(&to, zeros, n);
-	}
+	sgl_clear(&to, s->sense_size - n);
 }
 
 int64_t request(struct session *s, const struct ring *r, struct chain *c)

@@ -46,6 +46,8 @@ int ring_start(struct ring *r)
 	r->uncalled = 0;
 	r->broken = false;
 	r->started = true;
+	r->avail_idx = r->next_avail;
+	r->kick_word = KICK_WORD_NONE;
 	r->pending = true; /* there is no kick for requests made available before */
 	r->ops->enable_kicks(r, !r->polled);
 	return 0;
@@ -59,6 +61,7 @@ int ring_reattach(struct ring *r)
 
 	rc = r->ops->attach(r);
 	r->next_used = used;
+	r->kick_word = KICK_WORD_NONE;
 	return rc;
 }
 

@@ -47,7 +47,10 @@ struct ring_ops {
 	 * r->uncalled slots, or, if !r->called_valid, of anything.
 	 */
 	bool (*wants_call)(const struct ring *r);
-	/* Enable or disable kicks from the driver. */
+	/*
+	 * Enable or disable kicks from the driver. Writes only what changes: the driver reads it
+	 * with each submit, and a store takes the cache line away from it.
+	 */
 	void (*enable_kicks)(struct ring *r, bool on);
 	/* Whether pop would return a request. */
 	bool (*has_work)(const struct ring *r);
@@ -59,6 +62,9 @@ struct ring_ops {
 
 extern const struct ring_ops ring_split_ops;
 extern const struct ring_ops ring_packed_ops;
+
+/* Differs from everything that enable_kicks() writes. */
+#define KICK_WORD_NONE UINT32_MAX
 
 struct ring {
 	unsigned int index;
@@ -97,8 +103,10 @@ struct ring {
 	uint16_t next_used;
 	bool avail_wrap; /* packed rings only */
 	bool used_wrap;
-	bool called_valid; /* wants_call was asked since the start */
-	uint32_t uncalled; /* slots returned since then; can be more than the ring has */
+	uint16_t avail_idx; /* split rings only: as read last; what is before it is available */
+	uint32_t kick_word; /* as written by enable_kicks() last; or KICK_WORD_NONE */
+	bool called_valid;  /* wants_call was asked since the start */
+	uint32_t uncalled;  /* slots returned since then; can be more than the ring has */
 	struct {
 		uint16_t id; /* of the last request */
 		uint16_t slots;
@@ -113,7 +121,8 @@ struct ring {
 	unsigned int out_count; /* how many are device-readable */
 	unsigned int desc_count;
 	bool has_in;
-	uint64_t chain_bytes;
+	uint64_t out_bytes;
+	uint64_t chain_bytes; /* of all segments */
 };
 
 /*

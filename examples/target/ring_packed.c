@@ -238,6 +238,9 @@ static void packed_enable_kicks(struct ring *r, bool on)
 	if (on && r->event_idx)
 		word = (uint32_t)EVENT_AT_DESC << 16 | r->next_avail |
 		       (r->avail_wrap ? BASE_WRAP : 0u);
+	if (word == r->kick_word)
+		return;
+	r->kick_word = word;
 	/* Offset and flags in one store, so that the driver never sees a mixture. */
 	__atomic_store_n((uint32_t *)r->device, htole32(word), __ATOMIC_RELAXED);
 }

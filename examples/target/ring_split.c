@@ -119,19 +119,33 @@ static int walk_chain(struct ring *r, uint16_t head)
 	return walk(r, table, entries, 0, NULL);
 }
 
+/*
+ * Reads the available index once for all requests that it covers: each look takes the cache line
+ * away from the driver.
+ */
+static int look(struct ring *r)
+{
+	uint16_t ready;
+
+	/* Acquire: what the index covers is read after it (virtio 1.4, 2.7.13.3.1). */
+	r->avail_idx = load16(&avail_of(r)->idx, __ATOMIC_ACQUIRE);
+	ready = (uint16_t)(r->avail_idx - r->next_avail);
+	if (ready <= r->num)
+		return ready;
+	r->avail_idx = r->next_avail;
+	return set_error(EINVAL, "the available index moved by %u in a ring of %u", ready, r->num);
+}
+
 static int split_pop(struct ring *r, struct chain *c)
 {
-	/* Acquire: what the index covers is read after it (virtio 1.4, 2.7.13.3.1). */
-	uint16_t idx = load16(&avail_of(r)->idx, __ATOMIC_ACQUIRE);
-	uint16_t ready = (uint16_t)(idx - r->next_avail);
 	uint16_t head;
 	int rc;
 
-	if (!ready)
-		return 0;
-	if (ready > r->num)
-		return set_error(EINVAL, "the available index moved by %u in a ring of %u", ready,
-				 r->num);
+	if (r->avail_idx == r->next_avail) {
+		rc = look(r);
+		if (rc <= 0)
+			return rc;
+	}
 	head = load16(&avail_of(r)->ring[r->next_avail & (r->num - 1)], __ATOMIC_RELAXED);
 	chain_begin(r);
 	rc = walk_chain(r, head);
@@ -188,16 +202,25 @@ static bool split_wants_call(const struct ring *r)
 	       vring_need_event(event, r->next_used, (uint16_t)(r->next_used - r->uncalled));
 }
 
+/* An event index that was passed is reached again 65,536 requests later; renewed well before. */
+#define EVENT_KEPT 0x4000u
+
+static bool event_passed(const struct ring *r)
+{
+	return r->kick_word != KICK_WORD_NONE &&
+	       (uint16_t)(r->next_avail - 1 - r->kick_word) < EVENT_KEPT;
+}
+
 static void split_enable_kicks(struct ring *r, bool on)
 {
-	uint16_t flags = on ? 0 : VRING_USED_F_NO_NOTIFY;
+	uint16_t word = on ? 0 : VRING_USED_F_NO_NOTIFY;
 
-	if (!r->event_idx) {
-		__atomic_store_n(&used_of(r)->flags, htole16(flags), __ATOMIC_RELAXED);
+	if (r->event_idx)
+		word = (uint16_t)(r->next_avail - !on);
+	if (word == r->kick_word || (r->event_idx && !on && event_passed(r)))
 		return;
-	}
-	/* An event index that was just passed is reached again only after 65,535 more requests. */
-	__atomic_store_n(avail_event_of(r), htole16((uint16_t)(r->next_avail - !on)),
+	r->kick_word = word;
+	__atomic_store_n(r->event_idx ? avail_event_of(r) : &used_of(r)->flags, htole16(word),
 			 __ATOMIC_RELAXED);
 }
 

@@ -135,14 +135,15 @@ bool scsi_only_medium(const struct scsi_task *t)
 
 struct scsi_limits scsi_limits(const struct scsi_task *t)
 {
-	uint32_t bs = t->lun->block_size;
+	/* A power of two. */
+	unsigned int shift = (unsigned int)__builtin_ctz(t->lun->block_size);
 	struct scsi_limits l;
 
-	l.transfer = (uint32_t)((uint64_t)t->max_sectors * 512 / bs);
+	l.transfer = (uint32_t)((uint64_t)t->max_sectors * 512 >> shift);
 	if (!l.transfer)
 		l.transfer = 1;
 	l.compare = l.transfer < COMPARE_MAX_BLOCKS ? l.transfer : COMPARE_MAX_BLOCKS;
-	l.write_same = WRITE_SAME_MAX_BYTES / bs;
+	l.write_same = WRITE_SAME_MAX_BYTES >> shift;
 	l.unmap = UINT32_MAX;
 	return l;
 }

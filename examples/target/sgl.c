@@ -18,7 +18,7 @@ static void *next_piece(struct sgl *s, size_t limit, size_t *len)
 		s->count--;
 		s->skip = 0;
 	}
-	if (!s->count || !limit)
+	if (!s->count)
 		return NULL;
 	base = (char *)s->iov->iov_base + s->skip;
 	left = s->iov->iov_len - s->skip;
@@ -33,7 +33,7 @@ void sgl_advance(struct sgl *s, size_t n)
 {
 	size_t len;
 
-	while (next_piece(s, n, &len))
+	while (n && next_piece(s, n, &len))
 		n -= len;
 }
 
@@ -43,7 +43,7 @@ size_t sgl_read(struct sgl *s, void *buf, size_t n)
 	size_t len;
 	void *piece;
 
-	while ((piece = next_piece(s, n - done, &len))) {
+	while (done < n && (piece = next_piece(s, n - done, &len))) {
 		memcpy((char *)buf + done, piece, len);
 		done += len;
 	}
@@ -56,11 +56,22 @@ size_t sgl_write(struct sgl *s, const void *buf, size_t n)
 	size_t len;
 	void *piece;
 
-	while ((piece = next_piece(s, n - done, &len))) {
+	while (done < n && (piece = next_piece(s, n - done, &len))) {
 		memcpy(piece, (const char *)buf + done, len);
 		done += len;
 	}
 	return done;
+}
+
+void sgl_clear(struct sgl *s, size_t n)
+{
+	size_t len;
+	void *piece;
+
+	while (n && (piece = next_piece(s, n, &len))) {
+		memset(piece, 0, len);
+		n -= len;
+	}
 }
 
 /* For callers that pass the segments on instead of copying, for example to the kernel. */
@@ -71,7 +82,7 @@ unsigned int sgl_take(struct sgl *s, struct iovec *out, unsigned int max, size_t
 	size_t len;
 	void *piece;
 
-	while (n < max && (piece = next_piece(s, *bytes - done, &len))) {
+	while (n < max && done < *bytes && (piece = next_piece(s, *bytes - done, &len))) {
 		out[n++] = (struct iovec){.iov_base = piece, .iov_len = len};
 		done += len;
 	}

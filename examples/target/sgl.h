@@ -29,6 +29,9 @@ size_t sgl_read(struct sgl *s, void *buf, size_t n);
 /* sgl_write - the same from @buf into the list. */
 size_t sgl_write(struct sgl *s, const void *buf, size_t n);
 
+/* sgl_clear - write @n zero bytes, at most to the end, and advance. */
+void sgl_clear(struct sgl *s, size_t n);
+
 /*
  * sgl_take - remove segments from the front of the list.
  * @out, @max: receives the segments, at most @max

@@ -23,7 +23,7 @@ struct vscsi_mem;
 #define VSCSI_NO_TIMEOUT UINT32_MAX
 
 /* Values of an option that switches a feature. */
-#define VSCSI_DEFAULT 0u /* use it if the device offers it */
+#define VSCSI_DEFAULT 0u /* use it if the device offers it; in_order and stats: VSCSI_OFF */
 #define VSCSI_ON      1u /* vscsi_dev_open() fails if the device doesn't offer it */
 #define VSCSI_OFF     2u /* don't use it */
 
@@ -172,8 +172,9 @@ struct vscsi_mem;
  *	in milliseconds; default 30000, VSCSI_NO_TIMEOUT for none. LUNs and raw commands may have
  *	limits of their own. See "Timeouts of requests" above
  * @task_timeout_ms: limit for each step against a late request; default 5000
- * @packed, @in_order: virtio features, likewise: packed rings, and use of buffers in order. With
- *	IN_ORDER a request completes with its batch, which is slower
+ * @packed: virtio feature, likewise: packed rings
+ * @in_order: virtio feature: use of buffers in order. A request then completes with its batch, and
+ *	takes several times as many instructions; default: off
  * @stats: VSCSI_ON: requests are counted and timed, see stats.h; default: off
  * @recovery_ms: how long reconnecting is tried, in milliseconds, or VSCSI_FOREVER; default 30000
  * @reserved: 0

@@ -453,7 +453,7 @@ static void step(void)
 
 /* -- beginning and end -- */
 
-static bool open_all(void)
+static bool open_all(unsigned offer)
 {
 	struct vscsi_dev_opts opts = {.size = sizeof(opts),
 				      .queues = 3,
@@ -471,7 +471,7 @@ static bool open_all(void)
 	opts.indirect = how & 8 ? VSCSI_OFF : VSCSI_DEFAULT;
 	opts.event_idx = how & 16 ? VSCSI_OFF : VSCSI_DEFAULT;
 	opts.packed = how & 32 ? VSCSI_DEFAULT : VSCSI_OFF;
-	opts.in_order = how & 64 ? VSCSI_DEFAULT : VSCSI_OFF;
+	opts.in_order = how & 64 && offer & BACKEND_IN_ORDER ? VSCSI_ON : VSCSI_OFF;
 	opts.max_segs = how & 128 ? 1 : 0;
 	err = vscsi_dev_open("vhost-user:/back-end", &opts, &t.dev);
 	MUST(is_errno(err));
@@ -541,6 +541,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static const struct kernel_hooks hooks = {backend_turn, backend_connect};
 	struct vscsi_mem_stats before = {.size = sizeof(before)};
 	struct vscsi_mem_stats after = {.size = sizeof(after)};
+	unsigned offer;
 	unsigned i;
 
 	make_memory();
@@ -548,8 +549,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	t.in = (struct input){data, size};
 	MUST(!vscsi_mem_get_stats(mem, &before));
 	kernel_begin(&hooks);
-	backend_begin(&t.in, input_u8(&t.in));
-	if (open_all()) {
+	offer = input_u8(&t.in);
+	backend_begin(&t.in, offer);
+	if (open_all(offer)) {
 		while (t.in.left)
 			step();
 		close_all();

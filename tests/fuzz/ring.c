@@ -267,8 +267,10 @@ static void open_all(void)
 	opts.event_idx = how & 2 ? VSCSI_OFF : VSCSI_ON;
 	if (how & 0x20)
 		t.model->fake.ops.features |= VIRTIO_BIT(VIRTIO_F_RING_PACKED);
-	if (how & 0x40)
+	if (how & 0x40) {
 		t.model->fake.ops.features |= VIRTIO_BIT(VIRTIO_F_IN_ORDER);
+		opts.in_order = VSCSI_ON;
+	}
 	MUST(!vscsi_dev_open("fake:ring", &opts, &t.dev));
 	MUST(!vscsi_lun_open(t.dev, 1, 2, NULL, &t.lun));
 	MUST(!vscsi_queue_open(t.dev, &exclusive, &t.queue));

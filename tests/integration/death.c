@@ -23,7 +23,7 @@ static bool opens(struct fixture *f, const char *options)
 
 	snprintf(address, sizeof(address), "%s%s", f->target.address, options);
 	f->info.size = sizeof(f->info);
-	return !vscsi_dev_open(address, NULL, &f->dev) &&
+	return !open_address(address, NULL, &f->dev) &&
 	       !vscsi_lun_open(f->dev, 0, 0, NULL, &f->lun) &&
 	       !vscsi_lun_get_info(f->lun, &f->info) && !vscsi_queue_open(f->dev, NULL, &f->queue);
 }
@@ -307,13 +307,13 @@ static void lost_device_memory(void **state)
 
 	START(f, "--lun=0:0,ram=16M");
 	assert_int_equal(vscsi_mem_create(&mem_opts, &opts.mem), 0);
-	assert_int_equal(vscsi_dev_open(f->target.address, &opts, &f->dev), 0);
+	assert_int_equal(open_address(f->target.address, &opts, &f->dev), 0);
 	target_kill(&f->target);
 	close_all(f);
 	assert_int_equal(vscsi_mem_get_stats(opts.mem, &stats), 0);
 	assert_int_equal(stats.blocks, 0);
 	START(f, "--lun=0:0,ram=16M");
-	assert_int_equal(vscsi_dev_open(f->target.address, &opts, &f->dev), 0);
+	assert_int_equal(open_address(f->target.address, &opts, &f->dev), 0);
 	close_all(f);
 	assert_int_equal(vscsi_mem_destroy(opts.mem), 0);
 }

@@ -89,6 +89,16 @@ static void assert_success(int err)
 		fail_msg("%d: %s", err, vscsi_last_error());
 }
 
+int open_address(const char *address, const struct vscsi_dev_opts *opts, struct vscsi_dev **dev)
+{
+	const char *more = getenv("VSCSI_TEST_OPTIONS");
+	char all[512];
+
+	snprintf(all, sizeof(all), "%s%s%s", address, strchr(address, '?') ? "&" : "?",
+		 more ? more : "");
+	return vscsi_dev_open(all, opts, dev);
+}
+
 void open_dev(struct fixture *f, const char *options)
 {
 	const char *more = *options ? "&recovery=off" : "?recovery=off";
@@ -96,7 +106,7 @@ void open_dev(struct fixture *f, const char *options)
 
 	snprintf(address, sizeof(address), "%s%s%s", f->target.address, options,
 		 strstr(options, "recovery=") ? "" : more);
-	assert_success(vscsi_dev_open(address, NULL, &f->dev));
+	assert_success(open_address(address, NULL, &f->dev));
 }
 
 void open_disk(struct fixture *f, const char *options)

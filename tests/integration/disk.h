@@ -97,6 +97,12 @@ int run_all(const char *name, const struct CMUnitTest *tests, size_t count);
 void make_file(const char *name, uint64_t bytes);
 
 /*
+ * vscsi_dev_open(), with the options of the environment variable VSCSI_TEST_OPTIONS, as
+ * "in_order=on", besides those of the address.
+ */
+int open_address(const char *address, const struct vscsi_dev_opts *opts, struct vscsi_dev **dev);
+
+/*
  * Opens @f->dev on @f->target with options such as "?queues=2", or "". Unless the options set
  * recovery, it is off. On failure the library's error text is logged.
  */

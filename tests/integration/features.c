@@ -58,13 +58,24 @@ static bool in_use(struct fixture *f, const struct feature *feature)
 	return (feature->protocol ? info.protocol_features : info.negotiated) >> feature->bit & 1;
 }
 
-/* Opens the device with @off disabled in the library, or none, and checks I/O. */
-static void works_without(struct fixture *f, const struct feature *off)
+static bool is_in_order(const struct feature *feature)
 {
+	return feature && feature->bit == VIRTIO_F_IN_ORDER;
+}
+
+/*
+ * Opens the device of a target that lacks @missing with @off disabled in the library, and checks
+ * I/O. Either can be NULL. The feature that is off by default is on, if possible.
+ */
+static void works_without(struct fixture *f, const struct feature *missing,
+			  const struct feature *off)
+{
+	bool in_order = !is_in_order(missing) && !is_in_order(off) && !target_lacks("in_order");
 	char options[128];
 
-	snprintf(options, sizeof(options), "?mem=2M&queues=2%s%s%s", off ? "&" : "",
-		 off ? off->name : "", off ? "=off" : "");
+	snprintf(options, sizeof(options), "?mem=2M&queues=2%s%s%s%s",
+		 in_order ? "&in_order=on" : "", off ? "&" : "", off ? off->name : "",
+		 off ? "=off" : "");
 	open_disk(f, options);
 	if (off)
 		assert_false(in_use(f, off));
@@ -82,11 +93,11 @@ static void all_pairs(void **state)
 	for (i = 0; i < ARRAY_LEN(features); i++) {
 		start_without(f, features[i].name, "--mode=eventfd");
 		for (j = 0; j < ARRAY_LEN(features); j++) {
-			works_without(f, &features[j]);
+			works_without(f, &features[i], &features[j]);
 			assert_false(in_use(f, &features[i]));
 			close_all(f);
 		}
-		works_without(f, NULL);
+		works_without(f, &features[i], NULL);
 		assert_false(in_use(f, &features[i]));
 		close_all(f);
 		assert_true(target_stop(&f->target));
@@ -101,12 +112,32 @@ static void features_off_in_library(void **state)
 	CONFORMS("R-RFB-06");
 	start_without(f, "", "--mode=eventfd");
 	for (i = 0; i < ARRAY_LEN(features); i++) {
-		works_without(f, &features[i]);
+		works_without(f, NULL, &features[i]);
 		close_all(f);
 	}
-	works_without(f, NULL);
+	works_without(f, NULL, NULL);
 	for (i = 0; i < ARRAY_LEN(features); i++)
 		assert_int_equal(in_use(f, &features[i]), !target_lacks(features[i].name));
+}
+
+/* It is slower, so a device has it only on request. */
+static void in_order_off_by_default(void **state)
+{
+	const struct vscsi_dev_opts zeros = {.size = sizeof(zeros)};
+	const struct vscsi_dev_opts *const opts[] = {NULL, &zeros};
+	struct vscsi_dev_info info = {.size = sizeof(info)};
+	struct fixture *f = *state;
+	unsigned i;
+
+	need_feature("in_order");
+	start_without(f, "", "--mode=eventfd");
+	for (i = 0; i < ARRAY_LEN(opts); i++) {
+		assert_int_equal(vscsi_dev_open(f->target.address, opts[i], &f->dev), 0);
+		assert_int_equal(vscsi_dev_get_info(f->dev, &info), 0);
+		assert_true(info.offered & UINT64_C(1) << VIRTIO_F_IN_ORDER);
+		assert_false(info.negotiated & UINT64_C(1) << VIRTIO_F_IN_ORDER);
+		close_all(f);
+	}
 }
 
 static void features_with_polling_target(void **state)
@@ -116,10 +147,10 @@ static void features_with_polling_target(void **state)
 
 	start_without(f, "", "--mode=poll");
 	for (i = 0; i < ARRAY_LEN(features); i++) {
-		works_without(f, &features[i]);
+		works_without(f, NULL, &features[i]);
 		close_all(f);
 	}
-	works_without(f, NULL);
+	works_without(f, NULL, NULL);
 }
 
 static void required_feature_missing(void **state)
@@ -136,7 +167,7 @@ static void required_feature_missing(void **state)
 		assert_error_text("vscsi_dev_open");
 		assert_error_text(features[i].spoken);
 		/* The library fails; the target then serves the next client. */
-		works_without(f, NULL);
+		works_without(f, &features[i], NULL);
 		close_all(f);
 		assert_true(target_stop(&f->target));
 	}
@@ -237,6 +268,7 @@ int main(void)
 	static const struct CMUnitTest matrix[] = {
 		TEST(all_pairs),
 		TEST(features_off_in_library),
+		TEST(in_order_off_by_default),
 		TEST(features_with_polling_target),
 		TEST(required_feature_missing),
 		TEST(required_feature_offered),

@@ -168,7 +168,7 @@ static void the_parent_goes_on(void **state)
 	assert_int_equal(vscsi_mem_create(&mem_opts, &family.mem), 0);
 	opts.mem = family.mem;
 	opts.queues = 2;
-	assert_int_equal(vscsi_dev_open(f->target.address, &opts, &f->dev), 0);
+	assert_int_equal(open_address(f->target.address, &opts, &f->dev), 0);
 	assert_int_equal(vscsi_lun_open(f->dev, 0, 0, NULL, &f->lun), 0);
 	f->info.size = sizeof(f->info);
 	assert_int_equal(vscsi_lun_get_info(f->lun, &f->info), 0);

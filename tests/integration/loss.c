@@ -20,7 +20,7 @@ void open_default(struct fixture *f, const char *options)
 	char address[128];
 
 	snprintf(address, sizeof(address), "%s%s", f->target.address, options);
-	assert_int_equal(vscsi_dev_open(address, NULL, &f->dev), 0);
+	assert_int_equal(open_address(address, NULL, &f->dev), 0);
 	assert_int_equal(vscsi_lun_open(f->dev, 0, 0, NULL, &f->lun), 0);
 	assert_int_equal(vscsi_queue_open(f->dev, NULL, &f->queue), 0);
 	f->info.size = sizeof(f->info);

@@ -60,7 +60,7 @@ static void open_on(struct fixture *f, struct vscsi_mem *mem, const char *option
 	char address[256];
 
 	snprintf(address, sizeof(address), "%s%s", f->target.address, options);
-	assert_int_equal(vscsi_dev_open(address, &opts, &f->dev), 0);
+	assert_int_equal(open_address(address, &opts, &f->dev), 0);
 	assert_int_equal(vscsi_lun_open(f->dev, 0, 0, NULL, &f->lun), 0);
 	assert_int_equal(vscsi_queue_open(f->dev, NULL, &f->queue), 0);
 	f->info.size = sizeof(f->info);

@@ -145,7 +145,7 @@ static void beyond_the_pool(void **state)
 	assert_int_equal(stats.largest_free, stats.bytes);
 	end = first + stats.bytes;
 	assert_int_equal(vscsi_mem_free(opts.mem, first), 0);
-	assert_int_equal(vscsi_dev_open(f->target.address, &opts, &f->dev), 0);
+	assert_int_equal(open_address(f->target.address, &opts, &f->dev), 0);
 	assert_int_equal(vscsi_lun_open(f->dev, 0, 0, NULL, &f->lun), 0);
 	assert_int_equal(vscsi_queue_open(f->dev, NULL, &f->queue), 0);
 	assert_int_equal(vscsi_read(f->queue, f->lun, end - 512, 0, 1, 0, 0), 0);

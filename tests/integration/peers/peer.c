@@ -154,8 +154,8 @@ static void open_device(struct peer *peer)
 
 	if (peer->habit->strict)
 		peer->strict = strict_start(peer, &fd);
-	snprintf(address, sizeof(address), "vhost-user:fd=%d?queues=2&timeout_ms=%d", fd,
-		 PEER_TIMEOUT);
+	snprintf(address, sizeof(address), "vhost-user:fd=%d?queues=2&timeout_ms=%d%s", fd,
+		 PEER_TIMEOUT, peer->habit->features & RIG_F_IN_ORDER ? "&in_order=on" : "");
 	if (vscsi_dev_open(address, NULL, &peer->dev))
 		fail_msg("%s: %s", peer->habit->name, vscsi_last_error());
 	rig_taken(peer->rig);

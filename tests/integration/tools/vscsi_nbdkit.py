@@ -2,6 +2,7 @@
 """nbdkit-vscsi-plugin: what NBD clients of other projects do with a disk."""
 
 import contextlib
+import errno
 import json
 import os
 import random
@@ -13,6 +14,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import unittest
 
 from rig import LIMIT, ToolTest, program
@@ -125,16 +127,16 @@ class Nbdkit(ToolTest):
             os.unlink(ready)
 
     @contextlib.contextmanager
-    def serving(self, lun="0:0", *words, errors=False):
+    def serving(self, lun="0:0", *words, errors=False, **options):
         """Has nbdkit serve a LUN at self.uri.
 
         With AddressSanitizer it doesn't end once it has printed errors: in what the C library
         unlocks once too often then, p11-kit, of GnuTLS, waits at the exit.
         """
         with self.running("nbdkit", "-f", "-U", self.socket, program("nbdkit"), self.address,
-                          "lun=" + lun, *words, env=ENVIRONMENT) as server:
+                          "lun=" + lun, *words, env=ENVIRONMENT, **options) as server:
             self.assertIsNone(server.poll())
-            yield
+            yield server
             if not errors:
                 server.terminate()
                 self.assertEqual(server.wait(LIMIT), 0)
@@ -368,6 +370,37 @@ class Nbdkit(ToolTest):
             self.stop()
         for name in "disk.img", "out.img":
             self.client("cmp", os.path.basename(data), name)
+
+    def interrupt(self, lose, idle):
+        """Ctrl-C while the target hangs or is gone, which no limit of the library ends here.
+
+        nbdkit waits for its clients to leave. It ends once it has no plugin any more, see serving().
+        """
+        self.serve()
+        with self.serving("0:0", "-v", errors=True, stderr=subprocess.PIPE, text=True) as server, \
+                server.stderr as lines:
+            self.addCleanup(self.target.kill)
+            limit = threading.Timer(LIMIT, server.kill)
+            limit.start()
+            with Client(self.socket) as client:
+                lose()
+                if not idle:
+                    client.send(Client.READ, 0, 512)
+                    self.assertTrue(any("vscsi: pread" in line for line in lines))
+                server.send_signal(signal.SIGINT)
+                if not idle:
+                    self.assertEqual(client.reply(512), (errno.ESHUTDOWN, b""))
+            self.assertTrue(any("vscsi: unload" in line for line in lines))
+            limit.cancel()
+        self.target.kill()
+        self.stop()
+
+    def test_interrupted(self):
+        self.address += "?recovery_ms=4294967295&io_timeout_ms=4294967295&timeout_ms=3600000"
+        for lose in (lambda: self.target.send_signal(signal.SIGSTOP)), (lambda: self.target.kill()):
+            for idle in False, True:
+                with self.subTest(lose=lose, idle=idle):
+                    self.interrupt(lose, idle)
 
     def test_many_large_requests(self):
         """More than there is DMA memory for: they wait."""

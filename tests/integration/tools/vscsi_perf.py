@@ -123,7 +123,7 @@ class Perf(ToolTest):
         """Nothing is ignored that would change what is written."""
         for option in ("loops=2", "fill_device=1", "create_only=1", "readonly", "zonesize=64k",
                        "bsrange=4k-8k", "bs=4k,8k", "filesize=64k-1m", "nrfiles=4", "size=1MiB",
-                       "ioengine=null", "verify_pattern=0x55", "verify=md5", "verify=pattern",
+                       "ioengine=null", "vscsi_sleep", "verify_pattern=0x55", "verify=md5", "verify=pattern",
                        "trim_percentage=50", "io_size=50%", "rw=write:64k", "rw=trimwrite",
                        "thinktime_spin=1", "include other.fio", "direct=0"):
             with self.subTest(option):
@@ -252,6 +252,18 @@ rw=randread
         self.assertIn("fio.fio:2: fio's 'ioengine' has no effect here", err)
         self.assertIn("fio.fio:6: fio's 'gtod_reduce'", err)
         self.assertIn("vscsi-perf: fio's 'ioengine'", err)
+
+    def test_the_job_file_of_the_engine_for_fio(self):
+        """fio's engine and vscsi-perf take the same file."""
+        out, err = self.run_tool(
+            "perf", os.path.join(os.environ["VSCSI_MANUALS"], "fio/example.fio"),
+            "--output-format=json",
+            environment={"VSCSI_ADDRESS": self.address, "VSCSI_FIO_ENGINE": "/usr/lib/vscsi.so"})
+        jobs = json.loads(out)["jobs"]
+        self.assertEqual([job["jobname"] for job in jobs], ["read", "verify"])
+        self.assertEqual(jobs[0]["read"]["io_bytes"], 4 << 20)
+        self.assertEqual(jobs[1]["write"]["io_bytes"], 1 << 20)
+        self.assertIn("example.fio:7: fio's 'ioengine' has no effect here and is ignored", err)
 
     def test_outputs(self):
         path = self.path("results")

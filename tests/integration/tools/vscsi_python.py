@@ -34,6 +34,55 @@ DEPTH = 32
 BLOCK = 4096
 
 
+# Programs that print a line, and after the reply do what is interrupted; nothing else ends that.
+FOREVER = "?recovery_ms=4294967295&io_timeout_ms=4294967295&timeout_ms=3600000"
+OPEN = """
+import asyncio, sys, vscsi
+def lost():
+    print(flush=True)
+    sys.stdin.readline()
+"""
+WITH = OPEN + """
+with vscsi.Device(sys.argv[1]) as device:
+    lun, view = device.lun(0, 0), device.memory.alloc(4096)
+"""
+WITHOUT = OPEN + """
+device = vscsi.Device(sys.argv[1])
+lun, view = device.lun(0, 0), device.memory.alloc(4096)
+"""
+INTERRUPTED = {
+    "idle": WITH + """
+    lost()
+    while True:
+        pass
+""",
+    "pread": WITH + """
+    lost()
+    lun.pread(4096, 0)
+""",
+    "pread without with": WITHOUT + """
+lost()
+lun.pread(4096, 0)
+""",
+    "queue": WITH + """
+    with device.queue() as queue:
+        lost()
+        queue.read(lun, view, 0)
+        queue.submit()
+        queue.wait()
+""",
+    "asyncio": WITH + """
+    async def read(queue, lba):
+        await queue.read(lun, view, lba)
+    async def work():
+        async with vscsi.AsyncQueue(device) as queue, vscsi.AsyncQueue(device) as second:
+            lost()
+            await asyncio.gather(read(queue, 0), read(queue, 8), read(second, 16))
+    asyncio.run(work())
+""",
+}
+
+
 def python():
     """An interpreter with what an installation needs; the one of the distribution first."""
     for path in "/usr/bin/python3", sys.executable:
@@ -345,6 +394,52 @@ class Python(ToolTest):
         for thread in threads:
             thread.join(LIMIT)
         self.assertEqual(outcome, ["the Lun is closed"] * 3)
+
+    def interrupted(self, lose):
+        """Ctrl-C in each of the programs, all at once."""
+        self.serve()
+        running = {}
+        for name, code in INTERRUPTED.items():
+            program = subprocess.Popen([sys.executable, "-c", code, self.address + FOREVER],
+                                       stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                       stderr=subprocess.PIPE, text=True)
+            self.addCleanup(program.communicate)
+            self.addCleanup(program.kill)
+            running[name] = program
+        for name, program in running.items():
+            self.assertEqual(program.stdout.readline(), "\n", name)
+        lose()
+        for program in running.values():
+            program.stdin.write("\n")
+            program.stdin.flush()
+        for program in running.values():
+            program.send_signal(signal.SIGINT)
+        for name, program in running.items():
+            with self.subTest(name):
+                _, err = program.communicate(timeout=LIMIT)
+                self.assertEqual(program.returncode, -signal.SIGINT, err)
+                self.assertRegex(err, "(^|\n)KeyboardInterrupt\n$")
+        self.target.kill()
+        self.stop()
+
+    def test_interrupted(self):
+        self.stop()
+        self.interrupted(lambda: self.target.send_signal(signal.SIGSTOP))
+        self.interrupted(lambda: self.target.kill())
+
+    def test_interrupted_call(self):
+        """It may be executed later, but what was passed stays as it is, and the rest works."""
+        device, lun = self.open()
+        data, into = pattern(BLOCK), bytearray(BLOCK)
+        lun.pwrite(data, 0)
+        self.target.send_signal(signal.SIGSTOP)
+        signal.signal(signal.SIGUSR1, lambda *_: self.fail("interrupted"))
+        with self.assertRaisesRegex(AssertionError, "interrupted"):
+            threading.Timer(0, os.kill, (os.getpid(), signal.SIGUSR1)).start()
+            lun.pread_into(into, 0)
+        self.target.send_signal(signal.SIGCONT)
+        self.assertEqual(lun.pread(BLOCK, 0), data)
+        device.close()
 
     def test_exit_without_closing(self):
         self.script("""

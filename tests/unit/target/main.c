@@ -97,6 +97,7 @@ int main(void)
 	failed += control_tests();
 	failed += flush_tests();
 	failed += lba_status_tests();
+	failed += lines_tests();
 	failed += lun_tests();
 	failed += mode_tests();
 	failed += notify_tests();

@@ -54,6 +54,7 @@ int commands_tests(void);
 int control_tests(void);
 int flush_tests(void);
 int lba_status_tests(void);
+int lines_tests(void);
 int lun_tests(void);
 int mode_tests(void);
 int notify_tests(void);

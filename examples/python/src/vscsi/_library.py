@@ -4,11 +4,14 @@
 An object of the library is kept by everything that needs it: the calls that use it, what was opened
 through it, and the requests in flight. close() only drops one reference. So no order in which
 objects are closed, dropped or collected leaves a pointer to freed memory. Python's collector calls
-the destructors of a cycle in any order; so what is counted is out of its reach, in _Native.open.
+the destructors of a cycle in any order; so what is counted is out of its reach, in _Native.open. At
+the end of the program nothing is, and nothing is closed any more: the kernel does that.
 """
 
 import errno
 import os
+import queue
+import sys
 import threading
 import types
 
@@ -47,6 +50,63 @@ def check(result):
     if result < 0:
         raise Error(-result, ffi.string(lib.vscsi_last_error()).decode(errors="replace"))
     return result
+
+
+class _Helper:
+    """A thread that makes calls for the main thread."""
+
+    idle = []
+    LIMIT = 0.5  # seconds until the handler of a signal runs that another thread took
+
+    def __init__(self):
+        self.jobs, self.outcomes = queue.SimpleQueue(), queue.SimpleQueue()
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def _run(self):
+        while job := self.jobs.get():
+            try:
+                outcome = job[0](*job[1:]), None
+            except BaseException as error:
+                outcome = None, error
+            del job  # with all that it used
+            self.outcomes.put(outcome)
+            del outcome
+
+    def call(self, *job):
+        self.jobs.put(job)
+        while True:
+            try:
+                return self.outcomes.get(timeout=self.LIMIT)
+            except queue.Empty:
+                pass
+
+
+os.register_at_fork(after_in_child=_Helper.idle.clear)
+
+
+def interruptible(function, *arguments):
+    """What a function returns or raises, unless the handler of a signal raises before.
+
+    Python runs handlers in the main thread, and not while it is in a function of C. So for this
+    one a helper calls it, and finishes it even if no caller waits any longer: what it uses is kept.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return function(*arguments)
+    helper = _Helper.idle.pop() if _Helper.idle else _Helper()
+    try:
+        result, error = helper.call(function, *arguments)
+    except BaseException:
+        helper.jobs.put(None)
+        raise
+    _Helper.idle.append(helper)
+    if error:
+        raise error
+    return result
+
+
+def wait_for(call, *arguments):
+    """The result of a control call that waits for the device, unless it is an error."""
+    return interruptible(lambda: check(call(*arguments)))
 
 
 def check_path(result, name):
@@ -101,6 +161,8 @@ class _Native:
         return ffi.gc(self.pointer, self.release)
 
     def release(self, _pointer=None):
+        if sys.is_finalizing():
+            return
         with self.lock:
             self.users -= 1
             if self.users:

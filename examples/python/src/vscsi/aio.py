@@ -5,8 +5,40 @@ import asyncio
 import collections
 import errno
 import os
+import signal
+import threading
+import weakref
 
 from vscsi._library import Error
+from vscsi.queue import LIMIT_MS
+
+
+class _Interrupts:
+    """The open queues of the main thread, which are told of Ctrl-C before asyncio is."""
+
+    def __init__(self):
+        self._queues = weakref.WeakSet()
+        self._next = None
+
+    def add(self, queue):
+        if threading.current_thread() is not threading.main_thread():
+            return
+        if not self._queues and callable(signal.getsignal(signal.SIGINT)):
+            self._next = signal.signal(signal.SIGINT, self._handle)
+        self._queues.add(queue)
+
+    def remove(self, queue):
+        self._queues.discard(queue)
+        if not self._queues and signal.getsignal(signal.SIGINT) == self._handle:
+            signal.signal(signal.SIGINT, self._next)
+
+    def _handle(self, number, frame):
+        for queue in self._queues:
+            queue._interrupted()
+        self._next(number, frame)
+
+
+_interrupts = _Interrupts()
 
 
 class AsyncQueue:
@@ -18,6 +50,8 @@ class AsyncQueue:
     The methods are those of Queue without tags. Each returns the completion, or raises an Error.
     Where the queue is full they wait. Requests of one iteration of the loop are submitted together.
     A task that is cancelled aborts its request, and ends when its memory is no longer in use.
+    After Ctrl-C, which cancels tasks, requests in flight have a second to complete. Then the device
+    is shut down, which ends them.
     """
 
     def __init__(self, device, **options):
@@ -32,6 +66,19 @@ class AsyncQueue:
         self._loop.add_reader(self._queue_fd, self._progress)
         self._loop.add_reader(self._device_fd, self._advance)
         self._progress()
+        _interrupts.add(self)
+
+    def _interrupted(self):
+        """In the handler of a signal."""
+        if self._loop.is_closed():
+            return
+        before = set(self._queue._pending)
+        self._loop.call_soon_threadsafe(self._loop.call_later, LIMIT_MS / 1000, self._end, before)
+
+    def _end(self, before):
+        if before & self._queue._pending.keys():
+            self._device.shutdown()
+            self._advance()
 
     @property
     def inflight(self):
@@ -138,6 +185,7 @@ class AsyncQueue:
         while self._queue.inflight:
             waiting = [entry[0] for entry in self._queue._pending.values()]
             await asyncio.wait(waiting)
+        _interrupts.remove(self)
         self._loop.remove_reader(self._queue_fd)
         self._loop.remove_reader(self._device_fd)
         os.close(self._device_fd)

@@ -4,7 +4,7 @@
 import collections
 import weakref
 
-from vscsi._library import Error, Handle, check, ffi, lib, record, struct
+from vscsi._library import Error, Handle, check, ffi, interruptible, lib, record, struct, wait_for
 from vscsi.lun import Lun
 from vscsi.memory import Memory
 from vscsi.queue import Queue
@@ -15,6 +15,9 @@ class Device(Handle):
 
     memory is the Memory that requests use, by default one of its own. Options are the fields of
     struct vscsi_dev_opts: queues, queue_size, recovery, timeout_ms and so on.
+
+    If KeyboardInterrupt ends a with statement, the device is shut down before it is closed: one
+    that is lost or hangs would take its time.
     """
 
     def __init__(self, address, memory=None, **options):
@@ -22,10 +25,13 @@ class Device(Handle):
         self.memory = memory or self._add(Memory())
         self._events = collections.deque()
         pool = self.memory.pointer
+        opts = struct("vscsi_dev_opts", mem=pool, **options)
         out = ffi.new("struct vscsi_dev **")
-        check(lib.vscsi_dev_open(address.encode(), struct("vscsi_dev_opts", mem=pool, **options),
-                                 out))
-        self._own(out[0], lib.vscsi_dev_close, pool)
+
+        def complete():
+            check(lib.vscsi_dev_open(address.encode(), opts, out))
+            self._own(out[0], lib.vscsi_dev_close, pool)
+        interruptible(complete)
 
     def _add(self, child):
         self._children.add(child)
@@ -49,7 +55,7 @@ class Device(Handle):
         room = 64
         while True:
             out = ffi.new("struct vscsi_lun_addr[]", room)
-            count = check(lib.vscsi_dev_scan(self.pointer, out, room))
+            count = wait_for(lib.vscsi_dev_scan, self.pointer, out, room)
             if count <= room:
                 return [record(out[i]) for i in range(count)]
             room = count
@@ -82,7 +88,7 @@ class Device(Handle):
 
     def reset(self):
         """Reset the device and restart it."""
-        check(lib.vscsi_dev_reset(self.pointer))
+        wait_for(lib.vscsi_dev_reset, self.pointer)
 
     def shutdown(self):
         """End the device by force: requests in flight complete with ENOTCONN."""
@@ -93,3 +99,8 @@ class Device(Handle):
         for child in list(self._children):
             child.close()
         super().close()
+
+    def __exit__(self, kind, *_):
+        if kind is KeyboardInterrupt and not self.closed:
+            self.shutdown()
+        self.close()

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Logical units, with the calls that wait."""
 
-from vscsi._library import Handle, check, ffi, lib, record, struct
+from vscsi._library import Handle, check, ffi, interruptible, lib, record, struct, wait_for
 from vscsi.completion import Completion, fill_command
 
 
@@ -9,15 +9,19 @@ class Lun(Handle):
     """A logical unit, usually a disk: from Device.lun() or Device.lun_by_id().
 
     Each call waits for the device. Offsets and sizes are in bytes, and multiples of the block size.
-    Data may be in any object with a buffer.
+    Data may be in any object with a buffer. Ctrl-C ends the waiting at once; the call itself may
+    still be executed, and keeps the buffer and everything else that it uses until it has ended.
     """
 
     @classmethod
     def _open(cls, device, call, *where, **options):
         self, pointer = cls(), device.pointer
-        out = ffi.new("struct vscsi_lun **")
-        check(call(pointer, *where, struct("vscsi_lun_opts", **options), out))
-        self._own(out[0], lib.vscsi_lun_close, pointer)
+        opts, out = struct("vscsi_lun_opts", **options), ffi.new("struct vscsi_lun **")
+
+        def complete():
+            check(call(pointer, *where, opts, out))
+            self._own(out[0], lib.vscsi_lun_close, pointer)
+        interruptible(complete)
         self.block_size = self.info.block_size or 1
         return self
 
@@ -38,7 +42,7 @@ class Lun(Handle):
 
     def refresh(self):
         """Ask for capacity, limits and features again, as after EVENT_RESIZED."""
-        check(lib.vscsi_lun_refresh(self.pointer))
+        wait_for(lib.vscsi_lun_refresh, self.pointer)
 
     def pread(self, size, offset):
         """Read size bytes; returns a bytearray."""
@@ -49,16 +53,16 @@ class Lun(Handle):
     def pread_into(self, buffer, offset):
         """Read as many bytes as the buffer has."""
         data = ffi.from_buffer("char[]", buffer, require_writable=True)
-        check(lib.vscsi_pread(self.pointer, data, len(data), offset))
+        wait_for(lib.vscsi_pread, self.pointer, data, len(data), offset)
 
     def pwrite(self, data, offset, flags=0):
         """Write; with IO_FUA to the medium itself."""
         data = ffi.from_buffer("char[]", data)
-        check(lib.vscsi_pwrite(self.pointer, data, len(data), offset, flags))
+        wait_for(lib.vscsi_pwrite, self.pointer, data, len(data), offset, flags)
 
     def flush(self):
         """Make every completed write stable."""
-        check(lib.vscsi_sync_flush(self.pointer))
+        wait_for(lib.vscsi_sync_flush, self.pointer)
 
     def unmap(self, size, offset):
         """Let the device deallocate the blocks."""
@@ -71,25 +75,26 @@ class Lun(Handle):
             count = min(end - lba, 0xffffffff)
             ranges.append((lba, count, 0))
             lba += count
-        check(lib.vscsi_sync_unmap(self.pointer, ffi.new("struct vscsi_range[]", ranges),
-                                   len(ranges)))
+        wait_for(lib.vscsi_sync_unmap, self.pointer, ffi.new("struct vscsi_range[]", ranges),
+                 len(ranges))
 
     def write_zeroes(self, size, offset, flags=0):
         """Fill with zeros; with IO_UNMAP the device may deallocate the blocks."""
-        check(lib.vscsi_sync_write_zeroes(self.pointer, size, offset, flags))
+        wait_for(lib.vscsi_sync_write_zeroes, self.pointer, size, offset, flags)
 
     def compare_and_write(self, compare, data, offset):
         """Write if the blocks equal compare, atomically; otherwise EILSEQ."""
         compare, data = ffi.from_buffer("char[]", compare), ffi.from_buffer("char[]", data)
         if len(compare) != len(data):
             raise ValueError("compare and data have to have the same size")
-        check(lib.vscsi_sync_compare_and_write(self.pointer, compare, data, len(data), offset))
+        wait_for(lib.vscsi_sync_compare_and_write, self.pointer, compare, data, len(data), offset)
 
     def extents(self, size, offset):
         """Generate what GET LBA STATUS says about the range: offset, bytes and state of each."""
         out, end = ffi.new("struct vscsi_extent[64]"), offset + size
         while offset < end:
-            count = check(lib.vscsi_sync_get_extents(self.pointer, end - offset, offset, out, 64))
+            count = wait_for(lib.vscsi_sync_get_extents, self.pointer, end - offset, offset, out,
+                             64)
             yield from [record(out[i]) for i in range(count)]
             offset = out[count - 1].offset + out[count - 1].bytes
 
@@ -101,10 +106,12 @@ class Lun(Handle):
         """
         answer, out = bytearray(in_size), ffi.new("struct vscsi_completion *")
         command, kept = fill_command(cdb, data, answer, options)
-        result = lib.vscsi_sync_command(self.pointer, command, out)
-        del kept
+        pointer = self.pointer
+
+        def complete(_kept=kept):
+            check(lib.vscsi_sync_command(pointer, command, out))
         try:
-            check(result)
+            interruptible(complete)
         except OSError as error:
             if out.result:
                 error.completion = Completion(None, out)
@@ -113,4 +120,4 @@ class Lun(Handle):
 
     def reset(self):
         """Reset the logical unit."""
-        check(lib.vscsi_lun_reset(self.pointer))
+        wait_for(lib.vscsi_lun_reset, self.pointer)

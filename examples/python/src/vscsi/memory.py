@@ -2,6 +2,7 @@
 """DMA memory."""
 
 import errno
+import sys
 
 from vscsi._library import Error, Handle, check, ffi, lib, record, struct
 
@@ -11,6 +12,8 @@ _pools = {}
 
 
 def _free(block):
+    if sys.is_finalizing():
+        return
     lib.vscsi_mem_free(_pools.pop(int(ffi.cast("uintptr_t", block))), block)
 
 

@@ -3,14 +3,29 @@
 
 import errno
 import itertools
+import math
+import time
 
 from vscsi._library import Error, Handle, check, check_path, ffi, lib, record, struct
 from vscsi.completion import Completion, fill_command
 
 BATCH = 64
+# For requests in flight when a program is interrupted.
+LIMIT_MS = 1000
+# The longest wait of one call. A signal that comes just before it doesn't end it.
+SLICE_MS = 500
 
 # Requests whose completions can't be collected: the device may still use their memory.
 _abandoned = []
+
+
+def _end(timeout_ms):
+    return time.monotonic() + timeout_ms / 1000 if timeout_ms >= 0 else math.inf
+
+
+def _left(end):
+    """Milliseconds until then; as many as a day has if there is no end."""
+    return max(0, math.ceil(min(end - time.monotonic(), 86400) * 1000))
 
 
 def _close_queue(pending):
@@ -29,6 +44,9 @@ class Queue(Handle):
     Prepare calls take DMA memory (Memory.alloc(), or a slice of it), which belongs to the device
     until the completion is returned, and a tag, any object, which the completion has. Positions
     are in blocks. Errors are those of io.h: EAGAIN means that the queue is full.
+
+    If KeyboardInterrupt ends a with statement, requests in flight have a second to complete. Then
+    the device is shut down, which ends them.
     """
 
     def __init__(self, device, shared, **options):
@@ -116,18 +134,24 @@ class Queue(Handle):
 
     def wait(self, timeout_ms=-1):
         """Sleep until there is something for poll(); False if the time is up."""
-        while (result := lib.vscsi_wait(self.pointer, timeout_ms)) == -errno.EINTR:
-            pass
-        return bool(check_path(result, "vscsi_wait"))
+        end = _end(timeout_ms)
+        while True:
+            left = _left(end)
+            result = lib.vscsi_wait(self.pointer, min(left, SLICE_MS))
+            if result not in (0, -errno.EINTR):
+                return bool(check_path(result, "vscsi_wait"))
+            if not left:
+                return False
 
     def drain(self, timeout_ms=-1):
         """Submit what is prepared and return the completions of everything in flight."""
-        completions = []
+        completions, end = [], _end(timeout_ms)
         while self._pending:
+            left = _left(end)
             try:
-                completions += self._collect("vscsi_queue_drain", timeout_ms)
+                completions += self._collect("vscsi_queue_drain", min(left, SLICE_MS))
             except Error as error:
-                if error.errno != errno.EINTR:
+                if error.errno != errno.EINTR and (error.errno != errno.ETIMEDOUT or not left):
                     raise
         return completions
 
@@ -144,3 +168,13 @@ class Queue(Handle):
         if not self.closed:
             self.drain()
         super().close()
+
+    def __exit__(self, kind, *_):
+        if kind is KeyboardInterrupt and not self.closed:
+            try:
+                self.drain(LIMIT_MS)
+            except Error as error:
+                if error.errno != errno.ETIMEDOUT:
+                    raise
+                check(lib.vscsi_dev_shutdown(self._native.kept[0]))
+        self.close()
