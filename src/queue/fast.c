@@ -115,13 +115,13 @@ ALWAYS_INLINE void push(struct vscsi_queue *queue, struct ioq *ioq, struct slot 
 }
 
 /* One buffer. Returns false, with nothing touched, when it is not of the layout's plain kind. */
-ALWAYS_INLINE bool put_one(struct vscsi_queue *queue, struct io_lun *lun, const void *buf,
-			   uint64_t lba, uint32_t blocks, uint64_t user_data, struct transfer t)
+ALWAYS_INLINE bool put_one(struct vscsi_queue *queue, struct ioq *ioq, struct io_lun *lun,
+			   const void *buf, uint64_t lba, uint32_t blocks, uint64_t user_data,
+			   struct transfer t)
 {
-	struct ioq *ioq = queue->ioq;
 	struct vring_desc *data;
 	struct slot *slot;
-	uint64_t len;
+	uint32_t len;
 
 	if (unlikely(!is_plain(queue, lun, blocks, t)))
 		return false;
@@ -136,8 +136,8 @@ ALWAYS_INLINE bool put_one(struct vscsi_queue *queue, struct io_lun *lun, const 
 	data = data_descs(ioq, slot, t);
 	slot->addr = (uintptr_t)buf + ioq->cache.span.delta;
 	data->addr = htole64(slot->addr);
-	data->len = htole32((uint32_t)len);
-	push(queue, ioq, slot, lun, lba, blocks, user_data, (uint32_t)len, t);
+	data->len = htole32(len);
+	push(queue, ioq, slot, lun, lba, blocks, user_data, len, t);
 	return true;
 }
 
@@ -164,18 +164,20 @@ ALWAYS_INLINE bool put_segment(const struct dma_cache *cache, struct vring_desc 
 }
 
 /*
- * Writes all of them, two at a time, which saves an eighth. A function of its own, so that all it
- * needs is in registers.
+ * Writes all of them to the first free slot, two at a time, which saves an eighth. A function of
+ * its own, so that all it needs is in registers.
  *
  * Return: their bytes, 0 when there is one that doesn't fit.
  */
-NOINLINE uint64_t put_segments(const struct dma_cache *cache, struct vring_desc *data,
-			       struct segment *copy, const struct iovec *iov, unsigned count)
+NOINLINE uint64_t put_segments(const struct ioq *ioq, struct slot *slot, struct vring_desc *data,
+			       const struct iovec *iov, unsigned count)
 {
-	const struct dma_cache here = *cache;
+	const struct dma_cache here = ioq->cache;
 	const struct iovec *const last = iov + (count & ~1u);
+	struct segment *copy = ioq->copies[ioq->free].segments;
 	uint64_t bytes = 0;
 
+	slot->addr = (uintptr_t)iov->iov_base + here.span.delta;
 	for (; iov != last; iov += 2, data += 2, copy += 2) {
 		if (unlikely(!put_segment(&here, data, copy, iov)) ||
 		    unlikely(!put_segment(&here, data + 1, copy + 1, iov + 1)))
@@ -191,27 +193,22 @@ NOINLINE uint64_t put_segments(const struct dma_cache *cache, struct vring_desc 
  * Several segments, as put_one(). Descriptors written before a segment that doesn't fit do no harm:
  * the slot stays free.
  */
-ALWAYS_INLINE bool put_vector(struct vscsi_queue *queue, struct io_lun *lun,
+ALWAYS_INLINE bool put_vector(struct vscsi_queue *queue, struct ioq *ioq, struct io_lun *lun,
 			      const struct iovec *iov, unsigned segs, uint64_t lba, uint32_t blocks,
 			      uint64_t user_data, struct transfer t)
 {
-	struct ioq *ioq = queue->ioq;
-	uint64_t bytes = (uint64_t)blocks * lun->block_size;
-	struct segment *copy;
 	struct slot *slot;
+	uint64_t bytes;
 
 	if (unlikely(!is_plain(queue, lun, blocks, t)))
 		return false;
 	slot = &ioq->slots[ioq->free];
 	if (unlikely(segs - 1 >= SLOT_MAX_SEGS) || unlikely(slot->shape != shape_for(t, segs)))
 		return false;
-	/* Equal, so that none is longer than a descriptor can say either. */
-	copy = ioq->copies[ioq->free].segments;
-	if (unlikely(put_segments(&ioq->cache, data_descs(ioq, slot, t), copy, iov, segs) != bytes))
+	bytes = put_segments(ioq, slot, data_descs(ioq, slot, t), iov, segs);
+	/* Equal, so that none is longer than a descriptor can say either; as in put_one(). */
+	if (unlikely(bytes != blocks * lun->block_size) || unlikely(!claim(ioq, slot, lun)))
 		return false;
-	if (unlikely(!claim(ioq, slot, lun)))
-		return false;
-	slot->addr = copy->addr;
 	push(queue, ioq, slot, lun, lba, blocks, user_data, (uint32_t)bytes, t);
 	return true;
 }
@@ -347,9 +344,9 @@ ALWAYS_INLINE int one(struct vscsi_queue *queue, struct io_lun *lun, const void 
 	if (!t.wide && unlikely(lba >= lun->short_lbas))
 		return wide(queue, lun, buf, lba, blocks, 0, user_data);
 	if (t.l.shared)
-		lock_acquire(&queue->ioq->lock);
+		lock_acquire(&ioq->lock);
 	done = likely(queue_is_ours(queue)) &&
-	       likely(put_one(queue, lun, buf, lba, blocks, user_data, t));
+	       likely(put_one(queue, ioq, lun, buf, lba, blocks, user_data, t));
 	if (t.l.shared)
 		lock_release(&ioq->lock);
 	/* The only handle of an exclusive queue: so @queue needs no register until here. */
@@ -364,6 +361,7 @@ ALWAYS_INLINE int several(struct vscsi_queue *queue, struct io_lun *lun, const s
 			  uint64_t user_data, struct transfer t, transfer_several *wide)
 {
 	transfer_several *other = t.write ? writev_other : readv_other;
+	struct ioq *ioq = queue->ioq;
 	bool done;
 
 	if (unlikely(flags) || (t.wide && unlikely(!lun->wide)))
@@ -371,12 +369,15 @@ ALWAYS_INLINE int several(struct vscsi_queue *queue, struct io_lun *lun, const s
 	if (!t.wide && unlikely(lba >= lun->short_lbas))
 		return wide(queue, lun, iov, iovcnt, lba, blocks, 0, user_data);
 	if (t.l.shared)
-		lock_acquire(&queue->ioq->lock);
+		lock_acquire(&ioq->lock);
 	done = likely(queue_is_ours(queue)) &&
-	       likely(put_vector(queue, lun, iov, iovcnt, lba, blocks, user_data, t));
+	       likely(put_vector(queue, ioq, lun, iov, iovcnt, lba, blocks, user_data, t));
 	if (t.l.shared)
-		lock_release(&queue->ioq->lock);
-	return likely(done) ? 0 : other(queue, lun, iov, iovcnt, lba, blocks, 0, user_data);
+		lock_release(&ioq->lock);
+	/* As in one(). */
+	return likely(done) ? 0
+			    : other(t.l.shared ? queue : ioq->handles, lun, iov, iovcnt, lba,
+				    blocks, 0, user_data);
 }
 
 #define ONE(name, data, wide, ...)                                                      \

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The layouts of queue that have a fast path, and what is made for each of them: fast.c has the
- * reads and writes, poll.c and api/poll.c the polls, path.c the rest and the choice. The only others
- * are queues that use their ring in order, and those without indirect descriptors that are packed,
- * shared or measured: they take the general path.
+ * reads and writes, poll.c and api/poll.c the polls, path.c the rest and the choice. The only
+ * others are queues that use their ring in order, and those without indirect descriptors that are
+ * packed, shared or measured: they take the general path.
  */
 #ifndef QUEUE_LAYOUT_H
 #define QUEUE_LAYOUT_H
