@@ -127,6 +127,25 @@ class Log(ServiceTest):
         self.assertEqual(count[0], 0)
         self.assertIn("--log-level", self.not_started("--lun=0:0,ram=1M", "--log-level=all"))
 
+    def test_a_client_gives_up(self):
+        """It closes the connection while the target is stopped: that is no fault of the client."""
+        for before in 0, 1:
+            with self.subTest(before):
+                process = self.started("--lun=0:0,ram=1M", "--log-level=info",
+                                       stderr=subprocess.PIPE, text=True)
+                with self.connect("v") as client:
+                    self.is_served(client)
+                    process.send_signal(signal.SIGSTOP)
+                    os.waitpid(process.pid, os.WUNTRACED)
+                    client.sendall(GET_FEATURES * (1 + before))
+                process.send_signal(signal.SIGCONT)
+                # It has been noticed when the next one is served.
+                with self.connect("v") as client:
+                    self.is_served(client)
+                text = self.log(process)
+                self.assertIn("client 2 disconnected: it closed the connection\n", text)
+                self.assertNotIn("dropped", text)
+
     def test_end(self):
         process = self.started("--lun=0:0,ram=1M", "--log-level=info", stderr=subprocess.PIPE,
                                text=True)
