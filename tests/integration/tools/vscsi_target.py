@@ -421,6 +421,24 @@ class Memory(TargetTest):
         self.stopped(process)
 
 
+class Signals(TargetTest):
+    """It ends cleanly when its terminal is closed, unless it was told not to care."""
+
+    def test_hangup(self):
+        process = self.started("--lun=0:0,ram=1M", "--control=" + self.path("control"))
+        process.send_signal(signal.SIGHUP)
+        self.assertEqual(process.wait(rig.LIMIT), 0)
+        for name in "v", "control":
+            self.assertFalse(os.path.exists(self.path(name)))
+
+    def test_hangup_is_ignored(self):
+        process = self.started("--lun=0:0,ram=1M",
+                               preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+        process.send_signal(signal.SIGHUP)
+        self.assertEqual(len(self.info()), 1)
+        self.stopped(process)
+
+
 class Sockets(TargetTest):
     """A target removes its own socket only."""
 
