@@ -236,7 +236,7 @@ static int run(struct server *v)
 	if (!rc)
 		rc = open_front(v);
 	if (!rc)
-		rc = service_drop_privileges(v->device.options.user);
+		rc = service_drop_privileges(&v->device.options.user);
 	fault_guard();
 	if (!rc)
 		rc = workers_start(&v->device);

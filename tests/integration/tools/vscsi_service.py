@@ -215,6 +215,7 @@ queues = 1""")
                 ("= 1\n", 1, "unknown key ''"),
                 ("socket-mode = 999\n", 1, "octal"),
                 ("socket-group = no such group\n", 1, "no group"),
+                (lun + "user = nosuchuser\n", 2, "there is no user 'nosuchuser'"),
         ):
             with self.subTest(text):
                 path, error = self.config(text, "--socket=" + self.path("w"))
