@@ -558,6 +558,16 @@ class Control(TargetTest):
             control.sendall(b"x" * 1023 + b"\n")
             self.assertIn("unknown command", file.readline())
 
+    def test_errors(self):
+        """They name what is wrong, and only what vscsi-target(1) has."""
+        with self.connect("control") as control, control.makefile("rw") as file:
+            for line, reply in (
+                    ("add 300:0,ram=1M", "address '300:0' is out of range (targets 0-255, LUNs "
+                                         "0-16383)"),
+                    ("ad 0:1", "unknown command 'ad' (expected add, remove, resize or stat)")):
+                print(line, file=file, flush=True)
+                self.assertEqual(file.readline(), f"error: {reply}\n")
+
 
 if __name__ == "__main__":
     unittest.main(verbosity=2)
