@@ -6,12 +6,9 @@
 #include "target.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <sys/uio.h>
 #include <unistd.h>
-
-#include "target/error.h"
 
 ssize_t __real_pwritev64(int fd, const struct iovec *iov, int count, off_t at);
 ssize_t __wrap_pwritev64(int fd, const struct iovec *iov, int count, off_t at);
