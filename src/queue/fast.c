@@ -208,7 +208,8 @@ ALWAYS_INLINE bool put_vector(struct vscsi_queue *queue, struct ioq *ioq, struct
 		return false;
 	bytes = put_segments(ioq, slot, data_descs(ioq, slot, t), iov, segs);
 	/* Equal, so that none is longer than a descriptor can say either; as in put_one(). */
-	if (unlikely(bytes != blocks * lun->block_size) || unlikely(!claim(ioq, slot, lun)))
+	if (unlikely(bytes != (uint64_t)(blocks * lun->block_size)) ||
+	    unlikely(!claim(ioq, slot, lun)))
 		return false;
 	push(queue, ioq, slot, lun, lba, blocks, user_data, (uint32_t)bytes, t);
 	return true;
