@@ -370,11 +370,39 @@ class Python(ToolTest):
                 del thing
                 gc.collect()
         self.assertEqual(len(os.listdir("/proc/self/fd")), before)
-        with self.assertRaises(BufferError):
-            device, lun = self.open()
-            view, queue = device.memory.alloc(512), device.queue()
-            queue.read(lun, view, 0)
-            view.release()
+        device, lun = self.open()
+        view, queue = device.memory.alloc(512), device.queue()
+        used = device.memory.stats.used
+        queue.read(lun, view, 0)
+        view.release()
+        self.assertEqual(device.memory.stats.used, used)
+        queue.drain()
+        self.assertLess(device.memory.stats.used, used)
+
+    def test_cycles(self):
+        """The collector ends errors that are in a cycle with the memory that was passed."""
+        self.script("""
+import gc, sys, vscsi
+device = vscsi.Device(sys.argv[1])
+lun, queue = device.lun(0, 0), device.queue()
+def fail(call):
+    cycle, view = [], device.memory.alloc(4096)
+    try:
+        call(view)
+    except (vscsi.Error, OverflowError) as error:
+        cycle += cycle, view, error
+    assert cycle
+used = device.memory.stats.used
+for call in (lambda view: queue.read(lun, view, -1), lambda view: queue.write(lun, view, -1),
+             lambda view: queue.command(lun, [0x12] * 6, view, view, flags=0xff),
+             lambda view: lun.pread_into(view, 1 << 40), lambda view: lun.pwrite(view, 1 << 40),
+             lambda view: lun.compare_and_write(view, view, 1 << 40),
+             lambda view: lun.command([0xff] * 6, view, 4096)):
+    fail(call)
+    gc.collect()
+    assert device.memory.stats.used == used
+device.close()
+""")
 
     def test_close_while_another_thread_reads(self):
         device, lun = self.open()

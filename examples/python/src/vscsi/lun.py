@@ -2,7 +2,7 @@
 """Logical units, with the calls that wait."""
 
 from vscsi._library import Handle, check, ffi, interruptible, lib, record, struct, wait_for
-from vscsi.completion import Completion, fill_command
+from vscsi.completion import Completion, filled_command
 
 
 class Lun(Handle):
@@ -52,13 +52,21 @@ class Lun(Handle):
 
     def pread_into(self, buffer, offset):
         """Read as many bytes as the buffer has."""
-        data = ffi.from_buffer("char[]", buffer, require_writable=True)
-        wait_for(lib.vscsi_pread, self.pointer, data, len(data), offset)
+        pointer = self.pointer
+
+        def complete():
+            with ffi.from_buffer("char[]", buffer, require_writable=True) as into:
+                check(lib.vscsi_pread(pointer, into, len(into), offset))
+        interruptible(complete)
 
     def pwrite(self, data, offset, flags=0):
         """Write; with IO_FUA to the medium itself."""
-        data = ffi.from_buffer("char[]", data)
-        wait_for(lib.vscsi_pwrite, self.pointer, data, len(data), offset, flags)
+        pointer = self.pointer
+
+        def complete():
+            with ffi.from_buffer("char[]", data) as source:
+                check(lib.vscsi_pwrite(pointer, source, len(source), offset, flags))
+        interruptible(complete)
 
     def flush(self):
         """Make every completed write stable."""
@@ -84,10 +92,14 @@ class Lun(Handle):
 
     def compare_and_write(self, compare, data, offset):
         """Write if the blocks equal compare, atomically; otherwise EILSEQ."""
-        compare, data = ffi.from_buffer("char[]", compare), ffi.from_buffer("char[]", data)
-        if len(compare) != len(data):
-            raise ValueError("compare and data have to have the same size")
-        wait_for(lib.vscsi_sync_compare_and_write, self.pointer, compare, data, len(data), offset)
+        pointer = self.pointer
+
+        def complete():
+            with ffi.from_buffer("char[]", compare) as old, ffi.from_buffer("char[]", data) as new:
+                if len(old) != len(new):
+                    raise ValueError("compare and data have to have the same size")
+                check(lib.vscsi_sync_compare_and_write(pointer, old, new, len(new), offset))
+        interruptible(complete)
 
     def extents(self, size, offset):
         """Generate what GET LBA STATUS says about the range: offset, bytes and state of each."""
@@ -105,11 +117,11 @@ class Lun(Handle):
         data; an Error has the completion, with the sense data.
         """
         answer, out = bytearray(in_size), ffi.new("struct vscsi_completion *")
-        command, kept = fill_command(cdb, data, answer, options)
         pointer = self.pointer
 
-        def complete(_kept=kept):
-            check(lib.vscsi_sync_command(pointer, command, out))
+        def complete():
+            with filled_command(cdb, data, answer, options) as (command, _):
+                check(lib.vscsi_sync_command(pointer, command, out))
         try:
             interruptible(complete)
         except OSError as error:
