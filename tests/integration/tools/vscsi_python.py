@@ -284,6 +284,50 @@ class Python(ToolTest):
                 await queue.read(lun, view, 0)
         asyncio.run(asyncio.wait_for(work(), LIMIT))
 
+    def test_asyncio_device_closed(self):
+        """Device.close() completes what tasks wait for, and later calls raise."""
+        device, lun = self.open(queue_size=16)
+        view = device.memory.alloc(BLOCK)
+        faults = []
+
+        async def work():
+            asyncio.get_running_loop().set_exception_handler(lambda _, fault: faults.append(fault))
+            queue = vscsi.AsyncQueue(device)
+            tasks = [asyncio.ensure_future(queue.read(lun, view, 0)) for _ in range(2 * DEPTH)]
+            await asyncio.sleep(0)
+            inflight = queue.inflight
+            device.close()
+            tasks[0].cancel()
+            ended = await asyncio.gather(*tasks, return_exceptions=True)
+            self.assertIsInstance(ended[0], asyncio.CancelledError)
+            self.assertEqual({completion.result for completion in ended[1:inflight]}, {0})
+            self.assertEqual({str(error) for error in ended[inflight:]}, {"the Lun is closed"})
+            with self.assertRaisesRegex(ValueError, "is closed"):
+                await queue.read(lun, view, 0)
+            self.assertEqual(queue.inflight, 0)
+            await queue.close()
+        before = len(os.listdir("/proc/self/fd"))
+        asyncio.run(asyncio.wait_for(work(), LIMIT))
+        self.assertEqual(faults, [])
+        self.assertLess(len(os.listdir("/proc/self/fd")), before)
+        self.assertEqual(device.memory.closed, True)
+
+    def test_asyncio_loop_closed(self):
+        """A device can be closed after the loop of its queue, even with tasks left."""
+        device, lun = self.open()
+        loop = asyncio.new_event_loop()
+
+        async def work():
+            queue = vscsi.AsyncQueue(device)
+            task = asyncio.ensure_future(queue.read(lun, device.memory.alloc(BLOCK), 0))
+            await asyncio.sleep(0)
+            return task
+        task = loop.run_until_complete(work())
+        loop.close()
+        device.close()
+        self.assertFalse(task.done())
+        task._log_destroy_pending = False
+
     def test_restart(self):
         """The target is killed with reads in flight and started again: all of them complete."""
         self.luns = [f"0:0,file={self.write('disk', pattern(MIB))},serial=first"]
