@@ -208,6 +208,43 @@ class Python(ToolTest):
             thread.join()
             self.assertEqual(thread_errors, [errno.EPERM])
 
+    def test_arguments(self):
+        """What C would take for something else, or say nothing of."""
+        device, lun = self.open()
+        view, queue = device.memory.alloc(BLOCK), device.queue()
+        other, _ = self.open()
+        for call in (lambda: queue.write(other.lun(0, 0), view, 0),
+                     lambda: queue.flush(other.lun(0, 0))):
+            with self.assertRaisesRegex(ValueError, "another device"):
+                call()
+        for call in (lambda: lun.unmap(-BLOCK, 2 * BLOCK), lambda: lun.unmap(0, -BLOCK),
+                     lambda: list(lun.extents(-BLOCK, BLOCK)), lambda: list(lun.extents(0, -BLOCK)),
+                     lambda: lun.write_zeroes(-BLOCK, 2 * BLOCK), lambda: lun.pread(BLOCK, -BLOCK),
+                     lambda: queue.unmap(lun, 0, -1), lambda: device.memory.alloc(-1)):
+            with self.assertRaises(OverflowError):
+                call()
+        for call in (lambda: vscsi.Device(self.address + "\0?queues=999"),
+                     lambda: device.lun_by_id("serial.first\0")):
+            with self.assertRaisesRegex(ValueError, "null character"):
+                call()
+        for call, number in ((lambda: device.memory.alloc(0), errno.EINVAL),
+                             (lambda: device.memory.alloc(BLOCK, 3), errno.EINVAL),
+                             (lambda: device.memory.alloc(1 << 50), errno.ENOMEM)):
+            with self.assertRaises(vscsi.Error) as caught:
+                call()
+            self.assertEqual(caught.exception.errno, number)
+        self.assertEqual((queue.inflight, self.script("""
+import errno, os, vscsi
+memory = vscsi.Memory()
+if not os.fork():
+    try:
+        memory.alloc(1)
+    except vscsi.Error as error:
+        print(errno.errorcode[error.errno], flush=True)
+    os._exit(0)
+os.wait()
+""")), (0, "ECHILD\n"))
+
     def test_queue(self):
         device, lun = self.open()
         data = pattern(DEPTH * BLOCK)
@@ -306,6 +343,9 @@ class Python(ToolTest):
                 await queue.read(lun, view, 0)
             self.assertEqual(queue.inflight, 0)
             await queue.close()
+            with self.assertRaisesRegex(ValueError, "is closed"):
+                async with queue:
+                    pass
         before = len(os.listdir("/proc/self/fd"))
         asyncio.run(asyncio.wait_for(work(), LIMIT))
         self.assertEqual(faults, [])
@@ -386,6 +426,9 @@ class Python(ToolTest):
         memory.close()
         with self.assertRaisesRegex(ValueError, "the Memory is closed"):
             memory.alloc(1)
+        for thing in queue, lun, device, memory:
+            with self.assertRaisesRegex(ValueError, "is closed"), thing:
+                pass
         view[:] = b"x" * BLOCK
         for thing in queue, lun, device, memory:
             thing.close()

@@ -219,6 +219,7 @@ class AsyncQueue:
         os.close(self._device_fd)
 
     async def __aenter__(self):
+        self._queue.__enter__()
         return self
 
     async def __aexit__(self, *_):

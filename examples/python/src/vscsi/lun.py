@@ -5,6 +5,12 @@ from vscsi._library import Handle, check, ffi, interruptible, lib, record, struc
 from vscsi.completion import Completion, filled_command
 
 
+def _check_range(size, offset):
+    """The check that cffi makes of what is passed as it is."""
+    if size < 0 or offset < 0:
+        raise OverflowError("size and offset can't be negative")
+
+
 class Lun(Handle):
     """A logical unit, usually a disk: from Device.lun() or Device.lun_by_id().
 
@@ -16,6 +22,7 @@ class Lun(Handle):
     @classmethod
     def _open(cls, device, call, *where, **options):
         self, pointer = cls(), device.pointer
+        self._parent = device._native
         opts, out = struct("vscsi_lun_opts", **options), ffi.new("struct vscsi_lun **")
 
         def complete():
@@ -74,6 +81,7 @@ class Lun(Handle):
 
     def unmap(self, size, offset):
         """Let the device deallocate the blocks."""
+        _check_range(size, offset)
         block = self.block_size
         if size % block or offset % block:
             raise ValueError(f"size and offset have to be multiples of {block}")
@@ -103,6 +111,7 @@ class Lun(Handle):
 
     def extents(self, size, offset):
         """Generate what GET LBA STATUS says about the range: offset, bytes and state of each."""
+        _check_range(size, offset)
         out, end = ffi.new("struct vscsi_extent[64]"), offset + size
         while offset < end:
             count = wait_for(lib.vscsi_sync_get_extents, self.pointer, end - offset, offset, out,

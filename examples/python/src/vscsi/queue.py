@@ -52,7 +52,7 @@ class Queue(Handle):
     def __init__(self, device, shared, **options):
         flags = lib.VSCSI_QUEUE_SHARED if shared else lib.VSCSI_QUEUE_CHECK_THREAD
         options["flags"] = options.get("flags", 0) | flags
-        parent = device.pointer
+        parent, self._parent = device.pointer, device._native
         out = ffi.new("struct vscsi_queue **")
         check(lib.vscsi_queue_open(parent, struct("vscsi_queue_opts", **options), out))
         self._pending = {}
@@ -66,6 +66,8 @@ class Queue(Handle):
         crashes when it collects a cycle with a memoryview and an export of it.
         """
         call, unit, number = getattr(lib, name), lun.pointer, next(self._numbers)
+        if lun._parent is not self._parent:
+            raise ValueError("the LUN belongs to another device than the queue")
         self._pending[number] = tag, unit, kept
         try:
             check_path(call(self.pointer, unit, *arguments, number), name)
