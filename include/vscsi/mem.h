@@ -117,7 +117,8 @@ int vscsi_mem_destroy(struct vscsi_mem *mem);
  * The contents are undefined. Any thread; takes the pool's lock for a moment; no system call.
  *
  * Return: the block, to be freed with vscsi_mem_free(); or NULL with the reason in
- * vscsi_last_error(): no free block is large enough, or an argument is invalid.
+ * vscsi_last_error() and in errno: ENOMEM (no free block is large enough), EINVAL (an argument is
+ * invalid) or ECHILD (the pool belongs to the parent process).
  */
 void *vscsi_mem_alloc(struct vscsi_mem *mem, size_t len, size_t align);
 

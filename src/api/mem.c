@@ -37,7 +37,10 @@ EXPORT int vscsi_mem_destroy(struct vscsi_mem *mem)
 EXPORT void *vscsi_mem_alloc(struct vscsi_mem *mem, size_t len, size_t align)
 {
 	error_enter(__func__);
-	return check_pool(mem) ? NULL : dma_alloc(mem, len, align);
+	if (!check_pool(mem))
+		return dma_alloc(mem, len, align);
+	errno = EINVAL;
+	return NULL;
 }
 
 EXPORT int vscsi_mem_free(struct vscsi_mem *mem, void *ptr)

@@ -127,6 +127,13 @@ static int check_range(struct vscsi_lun *lun, uint64_t bytes, uint64_t offset)
 	return 0;
 }
 
+static int check_flags(uint32_t flags, uint32_t known, const char *name)
+{
+	if (flags & ~known)
+		return error_set(-EINVAL, "flags 0x%x: unknown bits; use %s or 0", flags, name);
+	return 0;
+}
+
 /*
  * Whether a part of a call was too long because the device came back with a smaller limit: the call
  * goes on in smaller ones.
@@ -190,8 +197,11 @@ EXPORT int vscsi_pread(struct vscsi_lun *lun, void *buf, uint64_t bytes, uint64_
 EXPORT int vscsi_pwrite(struct vscsi_lun *lun, const void *buf, uint64_t bytes, uint64_t offset,
 			uint32_t flags)
 {
+	int err;
+
 	error_enter(__func__);
-	return transfer(lun, NULL, buf, bytes, offset, flags);
+	err = check_flags(flags, VSCSI_IO_FUA, "VSCSI_IO_FUA");
+	return err ? err : transfer(lun, NULL, buf, bytes, offset, flags);
 }
 
 static int prepare_flush(struct vscsi_queue *queue, struct call *call, const void *ctx,
@@ -296,7 +306,9 @@ EXPORT int vscsi_sync_write_zeroes(struct vscsi_lun *lun, uint64_t bytes, uint64
 	int err;
 
 	error_enter(__func__);
-	err = check_range(lun, bytes, offset);
+	err = check_flags(flags, VSCSI_IO_UNMAP, "VSCSI_IO_UNMAP");
+	if (!err)
+		err = check_range(lun, bytes, offset);
 	if (err || !bytes)
 		return err;
 	err = call_create(lun->dev->sync, 0, 0, &call);
@@ -399,6 +411,19 @@ static int prepare_command(struct vscsi_queue *queue, struct call *call, const v
 	return vscsi_prepare_command(queue, part->lun, &command, user_data);
 }
 
+static int check_command(const struct vscsi_command *command)
+{
+	if (command->cdb_len < SCSI_MIN_CDB || command->cdb_len > VSCSI_MAX_CDB)
+		return error_set(command->cdb_len > VSCSI_MAX_CDB ? -E2BIG : -EINVAL,
+				 "a CDB of %u bytes; it has %u to %u", command->cdb_len,
+				 SCSI_MIN_CDB, VSCSI_MAX_CDB);
+	if (command->attr > VSCSI_ATTR_ACA)
+		return error_set(-EINVAL, "attr %u: unknown; use VSCSI_ATTR_*", command->attr);
+	if ((command->out_count && !command->out) || (command->in_count && !command->in))
+		return error_set(-EINVAL, "a command with segments, and no array of them");
+	return check_flags(command->flags, VSCSI_COMMAND_REPEATABLE, "VSCSI_COMMAND_REPEATABLE");
+}
+
 int sync_command(struct vscsi_lun *lun, const struct vscsi_command *user,
 		 struct vscsi_completion *completion)
 {
@@ -410,10 +435,10 @@ int sync_command(struct vscsi_lun *lun, const struct vscsi_command *user,
 	int err;
 
 	err = options_copy(&command, sizeof(command), user);
+	if (!err)
+		err = check_command(&command);
 	if (err)
 		return err;
-	if ((command.out_count && !command.out) || (command.in_count && !command.in))
-		return error_set(-EINVAL, "a command with segments, and no array of them");
 	out = sum(command.out, command.out_count);
 	bytes = out + sum(command.in, command.in_count);
 	err = call_create(lun->dev->sync, bytes, bytes, &call);

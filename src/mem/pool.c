@@ -147,21 +147,29 @@ void *dma_alloc(struct vscsi_mem *mem, size_t len, size_t align)
 {
 	struct heap_stats stats;
 	uintptr_t block;
+	int err = pool_check(mem);
 
-	if (pool_check(mem))
-		return NULL;
+	if (!err && (!len || (align & (align - 1))))
+		err = error_set(-EINVAL,
+				"%zu bytes with alignment %zu: len must not be 0, align must be a "
+				"power of two",
+				len, align);
+	if (err)
+		goto failed;
 	pthread_mutex_lock(&mem->heap_lock);
 	block = heap_alloc(mem->heap, len, align);
 	if (!block)
 		heap_get_stats(mem->heap, &stats);
 	pthread_mutex_unlock(&mem->heap_lock);
-	if (!block)
-		error_set(-ENOMEM,
-			  "no free block of %zu bytes with alignment %zu; %" PRIu64 " of %" PRIu64
-			  " bytes are in use and the largest free block has %" PRIu64
-			  "; len must not be 0, align must be a power of two",
-			  len, align, stats.used, mem->pages.bytes, stats.largest_free);
-	return (void *)block;
+	if (block)
+		return (void *)block;
+	err = error_set(-ENOMEM,
+			"no free block of %zu bytes with alignment %zu; %" PRIu64 " of %" PRIu64
+			" bytes are in use and the largest free block has %" PRIu64,
+			len, align, stats.used, mem->pages.bytes, stats.largest_free);
+failed:
+	errno = -err;
+	return NULL;
 }
 
 int dma_free(struct vscsi_mem *mem, void *ptr)

@@ -10,14 +10,12 @@
 #include "queue/complete.h"
 #include "queue/request.h"
 #include "queue/timeout.h"
+#include "scsi/cdb.h"
 #include "util/options.h"
-
-/* Shortest CDB that SCSI has. */
-#define MIN_CDB 6
 
 static int check(const struct vscsi_command *command)
 {
-	if (command->cdb_len < MIN_CDB || command->attr > VSCSI_ATTR_ACA ||
+	if (command->cdb_len < SCSI_MIN_CDB || command->attr > VSCSI_ATTR_ACA ||
 	    (command->flags & ~VSCSI_COMMAND_REPEATABLE))
 		return -EINVAL;
 	if ((command->out_count && !command->out) || (command->in_count && !command->in))

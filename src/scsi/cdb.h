@@ -13,6 +13,8 @@
 
 /* Bytes that every builder writes; no command here has a longer CDB. */
 #define SCSI_CDB_LEN 16
+/* Shortest CDB that SCSI has. */
+#define SCSI_MIN_CDB 6
 
 /* Operation codes (SPC-4 and SBC-3). */
 #define SCSI_TEST_UNIT_READY   0x00u

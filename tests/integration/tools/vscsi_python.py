@@ -190,6 +190,8 @@ class Python(ToolTest):
         with self.assertRaises(vscsi.Error) as caught:
             lun.pread(512, 4 * MIB)
         self.assertEqual(caught.exception.errno, errno.EINVAL)
+        with self.assertRaisesRegex(vscsi.Error, "flags 0xff: unknown bits"):
+            lun.pwrite(bytes(512), 0, 0xff)
         with self.assertRaisesRegex(TypeError, "'depth'"):
             vscsi.Device(self.address, depth=1)
         with device.queue() as queue:
@@ -207,6 +209,41 @@ class Python(ToolTest):
             thread.start()
             thread.join()
             self.assertEqual(thread_errors, [errno.EPERM])
+
+    def test_arguments(self):
+        """What C would take for something else, or say nothing of."""
+        device, lun = self.open()
+        view, queue = device.memory.alloc(BLOCK), device.queue()
+        other, _ = self.open()
+        with self.assertRaisesRegex(ValueError, "another device"):
+            queue.write(other.lun(0, 0), view, 0)
+        for call in (lambda: lun.unmap(-BLOCK, 2 * BLOCK), lambda: lun.unmap(0, -BLOCK),
+                     lambda: list(lun.extents(-BLOCK, BLOCK)), lambda: list(lun.extents(0, -BLOCK)),
+                     lambda: lun.write_zeroes(-BLOCK, 2 * BLOCK), lambda: lun.pread(BLOCK, -BLOCK),
+                     lambda: queue.unmap(lun, 0, -1), lambda: device.memory.alloc(-1)):
+            with self.assertRaises(OverflowError):
+                call()
+        for call in (lambda: vscsi.Device(self.address + "\0?queues=999"),
+                     lambda: device.lun_by_id("serial.first\0")):
+            with self.assertRaisesRegex(ValueError, "null character"):
+                call()
+        for call, number in ((lambda: device.memory.alloc(0), errno.EINVAL),
+                             (lambda: device.memory.alloc(BLOCK, 3), errno.EINVAL),
+                             (lambda: device.memory.alloc(1 << 50), errno.ENOMEM)):
+            with self.assertRaises(vscsi.Error) as caught:
+                call()
+            self.assertEqual(caught.exception.errno, number)
+        self.assertEqual(queue.inflight, 0)
+        self.assertEqual(self.script("""
+import os, vscsi
+memory = vscsi.Memory()
+if os.fork():
+    os._exit(os.wait()[1])
+try:
+    memory.alloc(1)
+except vscsi.Error as error:
+    print(error.errno)
+"""), f"{errno.ECHILD}\n")
 
     def test_queue(self):
         device, lun = self.open()
@@ -284,6 +321,51 @@ class Python(ToolTest):
                 await queue.read(lun, view, 0)
         asyncio.run(asyncio.wait_for(work(), LIMIT))
 
+    def test_asyncio_device_closed(self):
+        """Device.close() completes what tasks wait for, and later calls raise."""
+        gc.collect()
+        before = len(os.listdir("/proc/self/fd"))
+        device, lun = self.open(queue_size=16)
+        view = device.memory.alloc(BLOCK)
+        faults = []
+
+        async def work():
+            asyncio.get_running_loop().set_exception_handler(lambda _, fault: faults.append(fault))
+            queue = vscsi.AsyncQueue(device)
+            tasks = [asyncio.ensure_future(queue.read(lun, view, 0)) for _ in range(2 * DEPTH)]
+            await asyncio.sleep(0)
+            inflight = queue.inflight
+            device.close()
+            tasks[0].cancel()
+            ended = await asyncio.gather(*tasks, return_exceptions=True)
+            self.assertIsInstance(ended[0], asyncio.CancelledError)
+            self.assertEqual({completion.result for completion in ended[1:inflight]}, {0})
+            self.assertEqual({str(error) for error in ended[inflight:]}, {"the Lun is closed"})
+            with self.assertRaisesRegex(ValueError, "is closed"):
+                await queue.read(lun, view, 0)
+            await queue.close()
+            with self.assertRaisesRegex(ValueError, "is closed"):
+                async with queue:
+                    pass
+        asyncio.run(asyncio.wait_for(work(), LIMIT))
+        self.assertEqual(faults, [])
+        self.assertEqual(len(os.listdir("/proc/self/fd")), before + 1)  # that of view
+
+    def test_asyncio_loop_closed(self):
+        """A device can be closed after the loop of its queue, even with tasks left."""
+        device, lun = self.open()
+        loop = asyncio.new_event_loop()
+
+        async def work():
+            queue = vscsi.AsyncQueue(device)
+            return asyncio.ensure_future(queue.read(lun, device.memory.alloc(BLOCK), 0))
+        task = loop.run_until_complete(work())
+        loop.run_until_complete(asyncio.sleep(0))
+        loop.close()
+        device.close()
+        self.assertFalse(task.done())
+        task._log_destroy_pending = False
+
     def test_restart(self):
         """The target is killed with reads in flight and started again: all of them complete."""
         self.luns = [f"0:0,file={self.write('disk', pattern(MIB))},serial=first"]
@@ -344,6 +426,8 @@ class Python(ToolTest):
             memory.alloc(1)
         view[:] = b"x" * BLOCK
         for thing in queue, lun, device, memory:
+            with self.assertRaisesRegex(ValueError, "is closed"), thing:
+                pass
             thing.close()
 
     def test_any_order(self):
@@ -370,11 +454,39 @@ class Python(ToolTest):
                 del thing
                 gc.collect()
         self.assertEqual(len(os.listdir("/proc/self/fd")), before)
-        with self.assertRaises(BufferError):
-            device, lun = self.open()
-            view, queue = device.memory.alloc(512), device.queue()
-            queue.read(lun, view, 0)
-            view.release()
+        device, lun = self.open()
+        view, queue = device.memory.alloc(512), device.queue()
+        used = device.memory.stats.used
+        queue.read(lun, view, 0)
+        view.release()
+        self.assertEqual(device.memory.stats.used, used)
+        queue.drain()
+        self.assertLess(device.memory.stats.used, used)
+
+    def test_cycles(self):
+        """The collector ends errors that are in a cycle with the memory that was passed."""
+        self.script("""
+import gc, sys, vscsi
+device = vscsi.Device(sys.argv[1])
+lun, queue = device.lun(0, 0), device.queue()
+def fail(call):
+    cycle, view = [], device.memory.alloc(4096)
+    try:
+        call(view)
+    except (vscsi.Error, OverflowError) as error:
+        cycle += cycle, view, error
+    assert cycle
+used = device.memory.stats.used
+for call in (lambda view: queue.read(lun, view, -1), lambda view: queue.write(lun, view, -1),
+             lambda view: queue.command(lun, [0x12] * 6, view, view, flags=0xff),
+             lambda view: lun.pread_into(view, 1 << 40), lambda view: lun.pwrite(view, 1 << 40),
+             lambda view: lun.compare_and_write(view, view, 1 << 40),
+             lambda view: lun.command([0xff] * 6, view, 4096)):
+    fail(call)
+    gc.collect()
+    assert device.memory.stats.used == used
+device.close()
+""")
 
     def test_close_while_another_thread_reads(self):
         device, lun = self.open()

@@ -137,13 +137,18 @@ static void test_memory_says_why(void **state)
 	(void)state;
 	driver_start(&d, "");
 	mem = vscsi_dev_mem(d.dev);
+	errno = 0;
 	assert_null(vscsi_mem_alloc(mem, 1u << 30, 0));
+	assert_int_equal(errno, ENOMEM);
 	expect_error_text("vscsi_mem_alloc: no free block of 1073741824 bytes");
 	assert_null(vscsi_mem_alloc(mem, 0, 0));
+	assert_int_equal(errno, EINVAL);
 	expect_error_text("len must not be 0");
 	assert_null(vscsi_mem_alloc(mem, 64, 3));
 	expect_error_text("align must be a power of two");
+	errno = 0;
 	assert_null(vscsi_mem_alloc(NULL, 64, 0));
+	assert_int_equal(errno, EINVAL);
 	expect_error_text("vscsi_mem_alloc: mem is NULL");
 	driver_close(&d);
 }

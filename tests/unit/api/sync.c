@@ -89,6 +89,10 @@ static void test_ranges_that_make_no_sense(void **state)
 	assert_int_equal(vscsi_pwrite(d.lun, data, 512, UINT64_MAX - 511, 0), -EINVAL);
 	assert_int_equal(vscsi_pwrite(d.lun, data, UINT64_MAX - 511, 512, 0), -EINVAL);
 	assert_non_null(strstr(vscsi_last_error(), "vscsi_pwrite"));
+	assert_int_equal(vscsi_pwrite(d.lun, data, 512, 0, 0xff), -EINVAL);
+	assert_non_null(strstr(vscsi_last_error(), "flags 0xff"));
+	assert_int_equal(vscsi_sync_write_zeroes(d.lun, 512, 0, VSCSI_IO_FUA), -EINVAL);
+	assert_non_null(strstr(vscsi_last_error(), "use VSCSI_IO_UNMAP"));
 	assert_int_equal(vscsi_pread(d.lun, data, 0, 0), 0);
 	assert_int_equal(d.m->commands, before);
 	assert_int_equal(vscsi_pread(d.lun, data, 512, end - 512), 0);

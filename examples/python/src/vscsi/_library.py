@@ -127,6 +127,13 @@ def struct(name, **fields):
     return made
 
 
+def c_string(text):
+    """The bytes of a str, for a string of C."""
+    if "\0" in text:
+        raise ValueError(f"{text!r} has a null character")
+    return text.encode()
+
+
 def record(value):
     """A namespace with the contents of a struct."""
     fields = {}
@@ -187,8 +194,11 @@ class Handle:
         native = self._native
         pointer = native and native.reference()
         if pointer is None:
-            raise ValueError(f"the {type(self).__name__} is closed")
+            raise self._closed_error()
         return pointer
+
+    def _closed_error(self):
+        return ValueError(f"the {type(self).__name__} is closed")
 
     @property
     def closed(self):
@@ -205,6 +215,8 @@ class Handle:
         self._drop()
 
     def __enter__(self):
+        if self.closed:
+            raise self._closed_error()
         return self
 
     def __exit__(self, *_):

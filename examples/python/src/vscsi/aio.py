@@ -10,7 +10,7 @@ import threading
 import weakref
 
 from vscsi._library import Error
-from vscsi.queue import LIMIT_MS
+from vscsi.queue import LIMIT_MS, Queue
 
 
 class _Interrupts:
@@ -41,6 +41,25 @@ class _Interrupts:
 _interrupts = _Interrupts()
 
 
+class _LoopQueue(Queue):
+    """Its completions go to futures, also those that are collected when the device is closed."""
+
+    def __init__(self, owner, device, shared=False, **options):
+        super().__init__(device, shared, **options)
+        self._owner = owner
+
+    def _collect(self, name, *arguments):
+        completions = super()._collect(name, *arguments)
+        self._owner._deliver(completions)
+        return completions
+
+    def close(self):
+        if not self.closed:
+            self.drain()
+            self._owner._detach()
+        super().close()
+
+
 class AsyncQueue:
     """A queue of a device in the running event loop, for any number of tasks.
 
@@ -51,13 +70,13 @@ class AsyncQueue:
     Where the queue is full they wait. Requests of one iteration of the loop are submitted together.
     A task that is cancelled aborts its request, and ends when its memory is no longer in use.
     After Ctrl-C, which cancels tasks, requests in flight have a second to complete. Then the device
-    is shut down, which ends them.
+    is shut down, which ends them. Device.close() waits for requests in flight and completes them.
     """
 
     def __init__(self, device, **options):
         self._device = device
         self._loop = asyncio.get_running_loop()
-        self._queue = device.queue(**options)
+        self._queue = device._add(_LoopQueue(self, device, **options))
         self._full = collections.deque()
         self._submitting = False
         # One device may have several queues here, and a loop has one reader for a descriptor.
@@ -136,6 +155,8 @@ class AsyncQueue:
 
     def _submit(self):
         self._submitting = False
+        if self._queue.closed:
+            return  # with the device, after everything had completed
         try:
             self._queue.submit()
         except Error:
@@ -152,13 +173,15 @@ class AsyncQueue:
         """Deliver completions until it is safe to sleep."""
         try:
             while True:
-                self._deliver(self._queue.poll())
+                self._queue.poll()
                 if not self._queue.arm():
                     return
         except Error:
             self._failed()
 
     def _deliver(self, completions):
+        if self._loop.is_closed():
+            return
         for completion in completions:
             if not completion.tag.done():
                 completion.tag.set_result(completion)
@@ -170,9 +193,11 @@ class AsyncQueue:
 
     def _failed(self):
         """The device failed: its descriptors say nothing more, but every request completes."""
+        if self._queue.closed:
+            return
         self._loop.remove_reader(self._queue_fd)
         try:
-            self._deliver(self._queue.poll())
+            self._queue.poll()
         except Error:
             return
         if self._queue.inflight:
@@ -180,18 +205,21 @@ class AsyncQueue:
 
     async def close(self):
         """Wait for the requests in flight and close the queue."""
-        if self._queue.closed:
-            return
         while self._queue.inflight:
             waiting = [entry[0] for entry in self._queue._pending.values()]
             await asyncio.wait(waiting)
-        _interrupts.remove(self)
-        self._loop.remove_reader(self._queue_fd)
-        self._loop.remove_reader(self._device_fd)
-        os.close(self._device_fd)
         self._queue.close()
 
+    def _detach(self):
+        """Before the queue is closed."""
+        _interrupts.remove(self)
+        if not self._loop.is_closed():
+            self._loop.remove_reader(self._queue_fd)
+            self._loop.remove_reader(self._device_fd)
+        os.close(self._device_fd)
+
     async def __aenter__(self):
+        self._queue.__enter__()
         return self
 
     async def __aexit__(self, *_):

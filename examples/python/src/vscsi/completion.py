@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """How requests end, and raw commands."""
 
+import contextlib
 import os
 
 from vscsi._library import Error, ffi, lib, struct
@@ -49,24 +50,23 @@ class Completion:
         return self
 
 
-def segment(buffer, writable):
-    """An iovec of a buffer, and what has to be kept until it was used."""
-    data = ffi.from_buffer("char[]", buffer, require_writable=writable)
-    return ffi.new("struct iovec *", {"iov_base": data, "iov_len": len(data)}), data
-
-
-def fill_command(cdb, data, answer, options):
-    """A struct vscsi_command, and what has to be kept until the command has completed."""
+@contextlib.contextmanager
+def filled_command(cdb, data, answer, options):
+    """A struct vscsi_command for one call, and the views that keep its memory afterwards."""
     cdb = bytes(cdb)
     if len(cdb) > lib.VSCSI_MAX_CDB:
         raise ValueError(f"a CDB has at most {lib.VSCSI_MAX_CDB} bytes")
     command = struct("vscsi_command", cdb_len=len(cdb), **options)
     ffi.memmove(command.cdb, cdb, len(cdb))
-    kept = []
-    for name, buffer, writable in ("out", data, False), ("in", answer, True):
-        if buffer is not None and len(buffer):
-            vector, owner = segment(buffer, writable)
-            setattr(command, name, vector)
+    vectors, views = [], []
+    with contextlib.ExitStack() as exported:
+        for name, buffer, writable in ("out", data, False), ("in", answer, True):
+            if buffer is None or not len(buffer):
+                continue
+            memory = exported.enter_context(
+                ffi.from_buffer("char[]", buffer, require_writable=writable))
+            vectors.append(ffi.new("struct iovec *", (memory, len(memory))))
+            views.append(memoryview(buffer))
+            setattr(command, name, vectors[-1])
             setattr(command, name + "_count", 1)
-            kept += vector, owner
-    return command, kept
+        yield command, views

@@ -4,7 +4,8 @@
 import collections
 import weakref
 
-from vscsi._library import Error, Handle, check, ffi, interruptible, lib, record, struct, wait_for
+from vscsi._library import (Error, Handle, c_string, check, ffi, interruptible, lib, record, struct,
+                            wait_for)
 from vscsi.lun import Lun
 from vscsi.memory import Memory
 from vscsi.queue import Queue
@@ -25,11 +26,11 @@ class Device(Handle):
         self.memory = memory or self._add(Memory())
         self._events = collections.deque()
         pool = self.memory.pointer
-        opts = struct("vscsi_dev_opts", mem=pool, **options)
+        name, opts = c_string(address), struct("vscsi_dev_opts", mem=pool, **options)
         out = ffi.new("struct vscsi_dev **")
 
         def complete():
-            check(lib.vscsi_dev_open(address.encode(), opts, out))
+            check(lib.vscsi_dev_open(name, opts, out))
             self._own(out[0], lib.vscsi_dev_close, pool)
         interruptible(complete)
 
@@ -43,7 +44,7 @@ class Device(Handle):
 
     def lun_by_id(self, identity=None, **options):
         """Open the logical unit that has an identity, by default the id= of the address."""
-        name = ffi.NULL if identity is None else identity.encode()
+        name = ffi.NULL if identity is None else c_string(identity)
         return self._add(Lun._open(self, lib.vscsi_lun_open_by_id, name, **options))
 
     def queue(self, shared=False, **options):

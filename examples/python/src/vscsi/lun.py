@@ -2,7 +2,13 @@
 """Logical units, with the calls that wait."""
 
 from vscsi._library import Handle, check, ffi, interruptible, lib, record, struct, wait_for
-from vscsi.completion import Completion, fill_command
+from vscsi.completion import Completion, filled_command
+
+
+def _check_range(size, offset):
+    """The check that cffi makes of what is passed as it is."""
+    if size < 0 or offset < 0:
+        raise OverflowError("size and offset can't be negative")
 
 
 class Lun(Handle):
@@ -16,6 +22,7 @@ class Lun(Handle):
     @classmethod
     def _open(cls, device, call, *where, **options):
         self, pointer = cls(), device.pointer
+        self._parent = device._native
         opts, out = struct("vscsi_lun_opts", **options), ffi.new("struct vscsi_lun **")
 
         def complete():
@@ -52,13 +59,21 @@ class Lun(Handle):
 
     def pread_into(self, buffer, offset):
         """Read as many bytes as the buffer has."""
-        data = ffi.from_buffer("char[]", buffer, require_writable=True)
-        wait_for(lib.vscsi_pread, self.pointer, data, len(data), offset)
+        pointer = self.pointer
+
+        def complete():
+            with ffi.from_buffer("char[]", buffer, require_writable=True) as into:
+                check(lib.vscsi_pread(pointer, into, len(into), offset))
+        interruptible(complete)
 
     def pwrite(self, data, offset, flags=0):
         """Write; with IO_FUA to the medium itself."""
-        data = ffi.from_buffer("char[]", data)
-        wait_for(lib.vscsi_pwrite, self.pointer, data, len(data), offset, flags)
+        pointer = self.pointer
+
+        def complete():
+            with ffi.from_buffer("char[]", data) as source:
+                check(lib.vscsi_pwrite(pointer, source, len(source), offset, flags))
+        interruptible(complete)
 
     def flush(self):
         """Make every completed write stable."""
@@ -66,6 +81,7 @@ class Lun(Handle):
 
     def unmap(self, size, offset):
         """Let the device deallocate the blocks."""
+        _check_range(size, offset)
         block = self.block_size
         if size % block or offset % block:
             raise ValueError(f"size and offset have to be multiples of {block}")
@@ -84,13 +100,18 @@ class Lun(Handle):
 
     def compare_and_write(self, compare, data, offset):
         """Write if the blocks equal compare, atomically; otherwise EILSEQ."""
-        compare, data = ffi.from_buffer("char[]", compare), ffi.from_buffer("char[]", data)
-        if len(compare) != len(data):
-            raise ValueError("compare and data have to have the same size")
-        wait_for(lib.vscsi_sync_compare_and_write, self.pointer, compare, data, len(data), offset)
+        pointer = self.pointer
+
+        def complete():
+            with ffi.from_buffer("char[]", compare) as old, ffi.from_buffer("char[]", data) as new:
+                if len(old) != len(new):
+                    raise ValueError("compare and data have to have the same size")
+                check(lib.vscsi_sync_compare_and_write(pointer, old, new, len(new), offset))
+        interruptible(complete)
 
     def extents(self, size, offset):
         """Generate what GET LBA STATUS says about the range: offset, bytes and state of each."""
+        _check_range(size, offset)
         out, end = ffi.new("struct vscsi_extent[64]"), offset + size
         while offset < end:
             count = wait_for(lib.vscsi_sync_get_extents, self.pointer, end - offset, offset, out,
@@ -105,11 +126,11 @@ class Lun(Handle):
         data; an Error has the completion, with the sense data.
         """
         answer, out = bytearray(in_size), ffi.new("struct vscsi_completion *")
-        command, kept = fill_command(cdb, data, answer, options)
         pointer = self.pointer
 
-        def complete(_kept=kept):
-            check(lib.vscsi_sync_command(pointer, command, out))
+        def complete():
+            with filled_command(cdb, data, answer, options) as (command, _):
+                check(lib.vscsi_sync_command(pointer, command, out))
         try:
             interruptible(complete)
         except OSError as error:

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """DMA memory."""
 
-import errno
 import sys
 
 from vscsi._library import Error, Handle, check, ffi, lib, record, struct
@@ -39,7 +38,7 @@ class Memory(Handle):
         pool = self.pointer
         block = lib.vscsi_mem_alloc(pool, size, align)
         if block == ffi.NULL:
-            raise Error(errno.ENOMEM, ffi.string(lib.vscsi_last_error()).decode())
+            raise Error(ffi.errno, ffi.string(lib.vscsi_last_error()).decode())
         _pools[int(ffi.cast("uintptr_t", block))] = pool
         return memoryview(ffi.buffer(ffi.gc(ffi.cast("char *", block), _free), size))
 

@@ -7,7 +7,7 @@ import math
 import time
 
 from vscsi._library import Error, Handle, check, check_path, ffi, lib, record, struct
-from vscsi.completion import Completion, fill_command
+from vscsi.completion import Completion, filled_command
 
 BATCH = 64
 # For requests in flight when a program is interrupted.
@@ -52,7 +52,7 @@ class Queue(Handle):
     def __init__(self, device, shared, **options):
         flags = lib.VSCSI_QUEUE_SHARED if shared else lib.VSCSI_QUEUE_CHECK_THREAD
         options["flags"] = options.get("flags", 0) | flags
-        parent = device.pointer
+        parent, self._parent = device.pointer, device._native
         out = ffi.new("struct vscsi_queue **")
         check(lib.vscsi_queue_open(parent, struct("vscsi_queue_opts", **options), out))
         self._pending = {}
@@ -60,8 +60,14 @@ class Queue(Handle):
         self._own(out[0], _close_queue(self._pending), parent)
 
     def _prepare(self, name, lun, arguments, tag, *kept):
-        """Everything that the request uses is kept until its completion is collected."""
+        """Everything that the request uses is kept until its completion is collected.
+
+        Buffers are kept as memoryviews, not as what cffi exports of one: Python before 3.11.8
+        crashes when it collects a cycle with a memoryview and an export of it.
+        """
         call, unit, number = getattr(lib, name), lun.pointer, next(self._numbers)
+        if lun._parent is not self._parent:
+            raise ValueError("the LUN belongs to another device than the queue")
         self._pending[number] = tag, unit, kept
         try:
             check_path(call(self.pointer, unit, *arguments, number), name)
@@ -71,11 +77,11 @@ class Queue(Handle):
         return number
 
     def _transfer(self, name, lun, buffer, lba, flags, tag):
-        data = ffi.from_buffer("char[]", buffer, require_writable=name == "vscsi_read")
-        blocks, rest = divmod(len(data), lun.block_size)
-        if rest:
-            raise ValueError(f"the buffer has to be a multiple of {lun.block_size} bytes")
-        return self._prepare(name, lun, (data, lba, blocks, flags), tag, data)
+        with ffi.from_buffer("char[]", buffer, require_writable=name == "vscsi_read") as data:
+            blocks, rest = divmod(len(data), lun.block_size)
+            if rest:
+                raise ValueError(f"the buffer has to be a multiple of {lun.block_size} bytes")
+            return self._prepare(name, lun, (data, lba, blocks, flags), tag, memoryview(buffer))
 
     def read(self, lun, buffer, lba, flags=0, tag=None):
         """Prepare a read; returns the number of the request, for abort()."""
@@ -100,8 +106,8 @@ class Queue(Handle):
 
     def command(self, lun, cdb, data=None, answer=None, tag=None, **options):
         """Prepare any SCSI command, with DMA memory for the data of both directions."""
-        command, kept = fill_command(cdb, data, answer, options)
-        return self._prepare("vscsi_prepare_command", lun, (command,), tag, kept)
+        with filled_command(cdb, data, answer, options) as (command, views):
+            return self._prepare("vscsi_prepare_command", lun, (command,), tag, views)
 
     def abort(self, number):
         """Send ABORT TASK for a request; its completion still arrives. ENOENT: it has completed."""
