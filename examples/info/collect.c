@@ -8,37 +8,43 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-static int fail(int ret)
+static int fail(struct report *report, int ret, const char *text)
 {
-	fprintf(stderr, "vscsi-info: %s\n", vscsi_last_error());
+	snprintf(report->error, sizeof(report->error), "%s", text);
+	fprintf(stderr, "vscsi-info: %s\n", text);
 	return ret;
 }
 
-static int fail_unit(int ret, const char *address)
+/* The unit that was asked for can't be opened, the device can. */
+static void miss_unit(const struct report *report, int error)
 {
-	fail(ret);
-	if (ret == -ENODEV)
+	fprintf(stderr, "vscsi-info: %s\n", report->units[0].error);
+	if (error == -ENODEV)
 		fprintf(stderr, "vscsi-info: 'vscsi-info %.*s' lists the logical units\n",
-			(int)strcspn(address, "?"), address);
-	return ret;
+			(int)strcspn(report->address, "?"), report->address);
 }
 
-/* Reads a block, so that there is something to measure. An error is counted as well. */
+static double seconds_now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* Reads a block, so that there is something to measure. An error is counted by the library. */
 static int measure(struct vscsi_lun *lun, struct unit *unit)
 {
 	void *block = unit->info.blocks ? malloc(unit->info.block_size) : NULL;
-	int ret;
+	double start = seconds_now();
 
-	if (block)
-		vscsi_pread(lun, block, unit->info.block_size, 0);
+	if (block && vscsi_pread(lun, block, unit->info.block_size, 0) >= 0)
+		unit->read_seconds = seconds_now() - start;
 	free(block);
 	unit->stats.size = sizeof(unit->stats);
-	ret = vscsi_lun_get_stats(lun, &unit->stats);
-	if (ret)
-		return ret;
-	ret = vscsi_lun_get_latency(lun, VSCSI_LATENCY_READ, unit->latency, VSCSI_LATENCY_BUCKETS);
-	return ret < 0 ? ret : 0;
+	return vscsi_lun_get_stats(lun, &unit->stats);
 }
 
 static int query_unit(struct vscsi_dev *dev, struct unit *unit, bool measured)
@@ -76,14 +82,13 @@ static int find_units(struct vscsi_dev *dev, struct report *report)
 	unsigned i;
 
 	if (count < 0)
-		return fail(count);
+		return fail(report, count, vscsi_last_error());
 	/* One more than needed, because calloc(0) may return NULL. */
 	found = calloc((size_t)count + 1, sizeof(*found));
 	report->units = calloc((size_t)count + 1, sizeof(*report->units));
 	if (!found || !report->units) {
 		free(found);
-		fprintf(stderr, "vscsi-info: no memory for %d logical units\n", count);
-		return -ENOMEM;
+		return fail(report, -ENOMEM, "no memory for the logical units");
 	}
 	again = vscsi_dev_scan(dev, found, (unsigned)count);
 	if (again >= 0)
@@ -91,30 +96,17 @@ static int find_units(struct vscsi_dev *dev, struct report *report)
 	for (i = 0; i < report->count; i++)
 		report->units[i].addr = found[i];
 	free(found);
-	return again < 0 ? fail(again) : 0;
+	return again < 0 ? fail(report, again, vscsi_last_error()) : 0;
 }
 
-static int collect_units(struct vscsi_dev *dev, struct report *report,
-			 const struct vscsi_lun_addr *one)
+static int collect_all(struct vscsi_dev *dev, struct report *report)
 {
 	unsigned i;
-	int ret;
+	int ret = find_units(dev, report);
 
-	if (!one) {
-		ret = find_units(dev, report);
-		for (i = 0; !ret && i < report->count; i++)
-			query_unit(dev, &report->units[i], report->measure);
-		return ret;
-	}
-	report->units = calloc(1, sizeof(*report->units));
-	if (!report->units) {
-		fprintf(stderr, "vscsi-info: no memory for a logical unit\n");
-		return -ENOMEM;
-	}
-	report->count = 1;
-	report->units[0].addr = *one;
-	ret = query_unit(dev, &report->units[0], report->measure);
-	return ret ? fail_unit(ret, report->address) : 0;
+	for (i = 0; !ret && i < report->count; i++)
+		query_unit(dev, &report->units[i], report->measure);
+	return ret;
 }
 
 /* Where the unit is whose identity is in the address. Return: as vscsi_lun_open_by_id(). */
@@ -132,39 +124,60 @@ static int find_by_id(struct vscsi_dev *dev, struct vscsi_lun_addr *out)
 	return ret;
 }
 
+/* @one: where it is; NULL: it has the identity in the address, or there is none */
+static int collect_units(struct vscsi_dev *dev, struct report *report,
+			 const struct vscsi_lun_addr *one)
+{
+	struct vscsi_lun_addr found;
+	int error = one ? 0 : find_by_id(dev, &found);
+	struct unit *unit;
+
+	if (error == -ENOENT)
+		return collect_all(dev, report);
+	unit = calloc(1, sizeof(*unit));
+	if (!unit)
+		return fail(report, -ENOMEM, "no memory for the logical unit");
+	report->units = unit;
+	report->count = 1;
+	report->one = true;
+	unit->nowhere = error;
+	if (error) {
+		snprintf(unit->error, sizeof(unit->error), "%s", vscsi_last_error());
+	} else {
+		unit->addr = one ? *one : found;
+		error = query_unit(dev, unit, report->measure);
+	}
+	if (error)
+		miss_unit(report, error);
+	return 0;
+}
+
 int report_collect(struct report *report, const struct vscsi_lun_addr *one)
 {
 	const struct vscsi_dev_opts opts = {
 		.size = sizeof(opts),
 		.stats = report->measure ? VSCSI_ON : VSCSI_DEFAULT,
 	};
-	struct vscsi_lun_addr found;
 	struct vscsi_dev *dev;
 	int ret = vscsi_dev_open(report->address, &opts, &dev);
 
 	if (ret)
-		return fail(ret);
-	if (!one) {
-		ret = find_by_id(dev, &found);
-		if (ret && ret != -ENOENT) {
-			fail_unit(ret, report->address);
-			vscsi_dev_close(dev);
-			return ret;
-		}
-		one = ret ? NULL : &found;
-	}
-	report->one = one;
+		return fail(report, ret, vscsi_last_error());
 	report->device.size = sizeof(report->device);
 	report->memory.size = sizeof(report->memory);
-	ret = collect_units(dev, report, one);
-	/* Last, because it includes the number of protocol errors so far. */
-	if (!ret)
-		ret = vscsi_dev_get_info(dev, &report->device);
 	report->losses.size = sizeof(report->losses);
+	ret = collect_units(dev, report, one);
+	if (ret)
+		goto close_device;
+	/* Last, because it includes the number of protocol errors so far. */
+	ret = vscsi_dev_get_info(dev, &report->device);
 	if (!ret)
 		ret = vscsi_dev_get_stats(dev, &report->losses);
 	if (!ret)
 		ret = vscsi_mem_get_stats(vscsi_dev_mem(dev), &report->memory);
+	if (ret)
+		fail(report, ret, vscsi_last_error());
+close_device:
 	vscsi_dev_close(dev);
 	return ret;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The data that vscsi-info collects (collect.c) and prints as text (text.c) or JSON (json.c). It is
- * constant once collected.
+ * The data that vscsi-info collects (collect.c) and prints as text (text.c), JSON (json.c) or
+ * OpenMetrics text (metrics.c). It is constant once collected.
  */
 #ifndef EXAMPLES_INFO_INFO_H
 #define EXAMPLES_INFO_INFO_H
@@ -21,15 +21,17 @@ struct unit {
 	struct vscsi_lun_info info; /* valid only if @error is "" */
 	char ids[MAX_IDS][88];      /* its identities; the first that is "" ends them */
 	char error[256];            /* why it could not be opened: the library's error text */
+	bool nowhere;               /* not found by its identity: @addr is not valid */
 	/* With @report->measure: of reading one block, where it has any. */
 	struct vscsi_stats stats;
-	uint64_t latency[VSCSI_LATENCY_BUCKETS];
+	double read_seconds; /* 0: it was not read */
 };
 
 /* A device and its units, or the one that was selected. */
 struct report {
 	const char *address;
 	bool measure;
+	char error[256]; /* why the device could not be described; only @address is valid then */
 	struct vscsi_dev_info device;
 	struct vscsi_dev_stats losses;
 	struct vscsi_mem_stats memory;
@@ -78,10 +80,11 @@ const char *state_name(uint32_t state);
  * @one: a single unit; NULL for the one with the identity in the address or, if that has none, all
  *	that a scan finds
  *
- * Opens and closes the device. A unit that a scan found but that can't be opened is reported with
- * its error; with @one this is a failure.
+ * Opens and closes the device. A unit that can't be opened is reported with its error; one that was
+ * asked for also with a message on stderr.
  *
- * Return: 0, or a negative errno with a message on stderr; -EINVAL: the address is invalid.
+ * Return: 0, or a negative errno with @report->error set and a message on stderr; -EINVAL: the
+ * address is invalid.
  */
 int report_collect(struct report *report, const struct vscsi_lun_addr *one);
 
@@ -99,16 +102,15 @@ void text_unit(const struct unit *unit);
 
 /*
  * metrics_print - Print as OpenMetrics text, for Prometheus and what reads its format
- * @report: the data, measured; if the device could not be opened, without any
- * @up: whether it could be opened
+ * @report: the data, measured
  */
-void metrics_print(const struct report *report, bool up);
+void metrics_print(const struct report *report);
 
 /*
  * json_print - Print as JSON
  * @report: the data
  *
- * Prints one JSON object: "version", "address", "device", "luns".
+ * Prints one JSON object: "version", "address", and "device" and "luns", or "error".
  *
  * Return: 0, or -ENOMEM with a message on stderr.
  */

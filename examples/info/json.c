@@ -95,7 +95,9 @@ static int add_limits(struct json_object *out, const struct vscsi_lun_info *info
 
 static int add_identity(struct json_object *out, const struct vscsi_lun_info *info)
 {
-	return add_string(out, "vendor", info->vendor) ||
+	return add_number(out, "type", info->type) ||
+	       add_string(out, "type_name", type_name(info->type)) ||
+	       add_string(out, "vendor", info->vendor) ||
 	       add_string(out, "product", info->product) ||
 	       add_string(out, "revision", info->revision) ||
 	       add_string(out, "serial", info->serial) || add_string(out, "wwid", info->wwid) ||
@@ -130,10 +132,9 @@ static struct json_object *unit_object(const struct unit *unit)
 	struct json_object *out = json_object_new_object();
 	int bad = !out;
 
-	bad = bad || add_number(out, "target", unit->addr.target);
-	bad = bad || add_number(out, "lun", unit->addr.lun);
-	bad = bad || add_number(out, "type", unit->addr.type);
-	bad = bad || add_string(out, "type_name", type_name(unit->addr.type));
+	if (!unit->nowhere)
+		bad = bad || add_number(out, "target", unit->addr.target) ||
+		      add_number(out, "lun", unit->addr.lun);
 	/* A unit that can't be opened has only an address and an error. */
 	if (unit->error[0])
 		bad = bad || add_string(out, "error", unit->error);
@@ -167,8 +168,11 @@ int json_print(const struct report *report)
 
 	bad = bad || add_string(out, "version", vscsi_version());
 	bad = bad || add_string(out, "address", report->address);
-	bad = bad || add(out, "device", device_object(report));
-	bad = bad || add(out, "luns", units_array(report));
+	if (report->error[0])
+		bad = bad || add_string(out, "error", report->error);
+	else
+		bad = bad || add(out, "device", device_object(report)) ||
+		      add(out, "luns", units_array(report));
 	text = bad ? NULL : json_object_to_json_string_ext(out, JSON_C_TO_STRING_PRETTY);
 	if (text)
 		printf("%s\n", text);

@@ -55,17 +55,21 @@ static int show(const struct report *report, const struct settings *settings)
 {
 	const bool one = report->one;
 	unsigned i;
-	int failed = 0;
+	int failed = report->error[0] != 0;
 
-	/* If a unit can't be opened, the exit status is 1, after all output. */
+	/* If something can't be opened, the exit status is 1, after all output. */
 	for (i = 0; i < report->count; i++)
 		failed |= report->units[i].error[0] != 0;
+	/* That it can't be reached is what a program that reads these wants to know. */
 	if (settings->metrics) {
-		metrics_print(report, true);
+		metrics_print(report);
 		return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 	}
 	if (settings->json)
 		return json_print(report) || failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	/* The message on stderr has said it. */
+	if (report->error[0] || (one && failed))
+		return EXIT_FAILURE;
 	if (!one)
 		text_table(report);
 	if (settings->verbose)
@@ -95,13 +99,7 @@ static int run(const char *address, const char *unit, const struct settings *set
 		return EXIT_USAGE;
 	}
 	ret = report_collect(&report, unit ? &one : NULL);
-	/* That it can't be reached is what a monitor wants to know. */
-	if (ret && ret != -EINVAL && settings->metrics)
-		metrics_print(&report, false);
-	if (ret)
-		ret = ret == -EINVAL ? EXIT_USAGE : EXIT_FAILURE;
-	else
-		ret = show(&report, settings);
+	ret = ret == -EINVAL ? EXIT_USAGE : show(&report, settings);
 	report_free(&report);
 	return ret;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Output as OpenMetrics text. A family is declared once, followed by a sample for each unit, so
- * each is a loop over all of them.
+ * each is a loop over all of them. All are gauges: what is counted begins at 0 with each run, so a
+ * rate() over a counter would always be 0.
  */
 #include "info.h"
 
@@ -29,11 +30,11 @@ static void family(const char *name, const char *type, const char *help)
 	printf("# TYPE vscsi_%s %s\n# HELP vscsi_%s %s\n", name, type, name, help);
 }
 
-static void put_device(const struct report *report, const char *name, const char *type,
-		       const char *help, uint64_t value)
+static void put_device(const struct report *report, const char *name, const char *help,
+		       uint64_t value)
 {
-	family(name, type, help);
-	printf("vscsi_%s%s{", name, type[0] == 'c' ? "_total" : "");
+	family(name, "gauge", help);
+	printf("vscsi_%s{", name);
 	put_label("address", report->address);
 	printf("} %" PRIu64 "\n", value);
 }
@@ -43,7 +44,8 @@ static void begin_unit(const struct report *report, const struct unit *unit, con
 {
 	printf("vscsi_%s{", name);
 	put_label("address", report->address);
-	printf(",lun=\"%u:%u\"", unit->addr.target, unit->addr.lun);
+	if (!unit->nowhere)
+		printf(",lun=\"%u:%u\"", unit->addr.target, unit->addr.lun);
 }
 
 static uint64_t unit_up(const struct unit *unit)
@@ -54,16 +56,6 @@ static uint64_t unit_up(const struct unit *unit)
 static uint64_t unit_size(const struct unit *unit)
 {
 	return unit->info.blocks * unit->info.block_size;
-}
-
-static uint64_t unit_reads(const struct unit *unit)
-{
-	return unit->stats.reads;
-}
-
-static uint64_t unit_read_bytes(const struct unit *unit)
-{
-	return unit->stats.read_bytes;
 }
 
 static uint64_t unit_errors(const struct unit *unit)
@@ -81,31 +73,30 @@ static uint64_t unit_retries(const struct unit *unit)
 
 static const struct {
 	const char *name;
-	const char *type;
 	const char *help;
 	uint64_t (*value)(const struct unit *unit);
 } families[] = {
-	{"lun_up", "gauge", "Whether the logical unit could be opened.", unit_up},
-	{"lun_size_bytes", "gauge", "Size of the logical unit.", unit_size},
-	{"lun_reads", "counter", "Reads that succeeded.", unit_reads},
-	{"lun_read_bytes", "counter", "Bytes of the reads that succeeded.", unit_read_bytes},
-	{"lun_errors", "counter", "Requests that failed.", unit_errors},
-	{"lun_retries", "counter", "Times that a request was sent again.", unit_retries},
+	{"lun_up", "Whether the logical unit could be opened.", unit_up},
+	{"lun_size_bytes", "Size of the logical unit.", unit_size},
+	{"lun_errors", "Requests of this run that failed.", unit_errors},
+	{"lun_retries", "Times that a request of this run was sent again.", unit_retries},
 };
 
+/* Of a unit that can't be opened there is only the sample that says so. */
 static void put_units(const struct report *report)
 {
-	char name[64];
+	const struct unit *unit;
 	unsigned f;
 	unsigned i;
 
 	for (f = 0; f < sizeof(families) / sizeof(families[0]); f++) {
-		family(families[f].name, families[f].type, families[f].help);
-		snprintf(name, sizeof(name), "%s%s", families[f].name,
-			 families[f].type[0] == 'c' ? "_total" : "");
+		family(families[f].name, "gauge", families[f].help);
 		for (i = 0; i < report->count; i++) {
-			begin_unit(report, &report->units[i], name);
-			printf("} %" PRIu64 "\n", families[f].value(&report->units[i]));
+			unit = &report->units[i];
+			if (unit->error[0] && families[f].value != unit_up)
+				continue;
+			begin_unit(report, unit, families[f].name);
+			printf("} %" PRIu64 "\n", families[f].value(unit));
 		}
 	}
 }
@@ -133,48 +124,35 @@ static void put_names(const struct report *report)
 	}
 }
 
-/* A bound for each power of two from a microsecond on; there are eight buckets to each. */
-#define BOUNDS_FIRST 64u
-#define BOUNDS_STEP  8u
-
-static void put_latencies(const struct report *report)
+static void put_read_times(const struct report *report)
 {
-	const struct unit *unit;
-	uint64_t sum;
-	unsigned b;
 	unsigned i;
 
-	family("lun_read_latency_seconds", "histogram", "How long reads took.");
+	family("lun_read_seconds", "gauge", "How long it took to read a block.");
 	for (i = 0; i < report->count; i++) {
-		unit = &report->units[i];
-		sum = 0;
-		for (b = 0; b + 1 < VSCSI_LATENCY_BUCKETS; b++) {
-			sum += unit->latency[b];
-			if (b + 1 < BOUNDS_FIRST || (b + 1) % BOUNDS_STEP)
-				continue;
-			begin_unit(report, unit, "lun_read_latency_seconds_bucket");
-			printf(",le=\"%.9g\"} %" PRIu64 "\n", (double)vscsi_latency_ns(b + 1) / 1e9,
-			       sum);
-		}
-		begin_unit(report, unit, "lun_read_latency_seconds_bucket");
-		printf(",le=\"+Inf\"} %" PRIu64 "\n", sum + unit->latency[b]);
+		if (report->units[i].read_seconds == 0)
+			continue;
+		begin_unit(report, &report->units[i], "lun_read_seconds");
+		printf("} %.9f\n", report->units[i].read_seconds);
 	}
 }
 
-void metrics_print(const struct report *report, bool up)
+void metrics_print(const struct report *report)
 {
-	put_device(report, "device_up", "gauge", "Whether the device could be opened.", up);
+	const bool up = !report->error[0];
+
+	put_device(report, "device_up", "Whether the device could be opened.", up);
 	if (up) {
-		put_device(report, "device_request_queues", "gauge", "Request queues in use.",
+		put_device(report, "device_request_queues", "Request queues in use.",
 			   report->device.queues);
-		put_device(report, "device_protocol_errors", "counter",
-			   "Rules that the device broke and that were tolerated.",
+		put_device(report, "device_protocol_errors",
+			   "Rules that the device broke in this run and that were tolerated.",
 			   report->device.errors);
-		put_device(report, "device_losses", "counter", "Times that it was lost.",
+		put_device(report, "device_losses", "Times that it was lost in this run.",
 			   report->losses.losses);
 		put_names(report);
 		put_units(report);
-		put_latencies(report);
+		put_read_times(report);
 	}
 	printf("# EOF\n");
 }

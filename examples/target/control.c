@@ -160,7 +160,8 @@ static int run_line(struct device *d, char *line, char *answer)
 	for (i = 0; i < ARRAY_LEN(commands); i++)
 		if (!strcmp(line, commands[i].name))
 			return commands[i].run(d, arg ? arg : "", answer);
-	return set_error(EINVAL, "unknown command '%s' (expected add, die, remove, resize or stat)",
+	/* "die" is for tests, see vscsi-target-faults(7). */
+	return set_error(EINVAL, "unknown command '%s' (expected add, remove, resize or stat)",
 			 line);
 }
 

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "error.h"
 #include "identity.h"
@@ -71,6 +72,37 @@ static int open_store(const struct lun_spec *spec, struct store **out)
 	}
 }
 
+/* Whether two LUNs would keep their reservations in one file, which need not exist yet. */
+static bool is_same_file(const char *path, const char *other)
+{
+	struct stat a, b;
+
+	if (!stat(path, &a) && !stat(other, &b))
+		return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+	return identity_path(path) && identity_path(path) == identity_path(other);
+}
+
+/* Each would overwrite what the other has saved. */
+static int check_reservation_file(const struct lun_table *t, const struct lun_spec *spec)
+{
+	const struct lun *lun;
+	unsigned int i;
+
+	for (i = 0; i < MAX_TARGETS; i++) {
+		for (lun = t->targets[i]; lun; lun = lun->next) {
+			if (*lun->reservation_file &&
+			    is_same_file(lun->reservation_file, spec->reservation_file))
+				return set_error(EINVAL,
+						 "LUN %d:%d can't keep its reservations in %s, "
+						 "which is the file of LUN %d:%d: give each LUN "
+						 "its own",
+						 spec->target, spec->number, spec->reservation_file,
+						 lun->target, lun->number);
+		}
+	}
+	return 0;
+}
+
 /* Bytes after the last whole block could not be accessed. */
 static int check_size(const struct lun *lun, uint64_t size)
 {
@@ -97,6 +129,9 @@ int lun_add(struct lun_table *t, const struct lun_spec *spec)
 
 	if (*slot && (*slot)->number == spec->number)
 		return set_error(EEXIST, "LUN %d:%d already exists", spec->target, spec->number);
+	rc = *spec->reservation_file ? check_reservation_file(t, spec) : 0;
+	if (rc)
+		return rc;
 	lun = calloc(1, sizeof(*lun));
 	if (!lun)
 		return set_error(ENOMEM, "no memory left for LUN %d:%d", spec->target,

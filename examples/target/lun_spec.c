@@ -55,8 +55,8 @@ int parse_lun_address(const char *text, uint8_t *target, uint16_t *number, const
 		return set_error(EINVAL, "'%s' does not start with TARGET:LUN", text);
 	l = strtoul(end + 1, &end, 10);
 	if (t >= MAX_TARGETS || l > MAX_LUN_NUMBER)
-		return set_error(EINVAL, "address '%s' is out of range (targets 0-%d, LUNs 0-%d)",
-				 text, MAX_TARGETS - 1, MAX_LUN_NUMBER);
+		return set_error(EINVAL, "address '%.*s' is out of range (targets 0-%d, LUNs 0-%d)",
+				 (int)(end - text), text, MAX_TARGETS - 1, MAX_LUN_NUMBER);
 	*target = (uint8_t)t;
 	*number = (uint16_t)l;
 	*rest = end;

@@ -104,6 +104,7 @@ static void on_connect(struct watch *w)
  */
 static int watch_signals(struct server *v)
 {
+	struct sigaction hangup;
 	sigset_t set;
 	int rc;
 	int fd;
@@ -111,6 +112,9 @@ static int watch_signals(struct server *v)
 	sigemptyset(&set);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
+	/* nohup(1) ignores it; if it were blocked too, the descriptor would report it. */
+	if (!sigaction(SIGHUP, NULL, &hangup) && hangup.sa_handler != SIG_IGN)
+		sigaddset(&set, SIGHUP);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);
@@ -232,7 +236,7 @@ static int run(struct server *v)
 	if (!rc)
 		rc = open_front(v);
 	if (!rc)
-		rc = service_drop_privileges(v->device.options.user);
+		rc = service_drop_privileges(&v->device.options.user);
 	fault_guard();
 	if (!rc)
 		rc = workers_start(&v->device);

@@ -130,7 +130,10 @@ static const struct rule *rule_for(const struct session *s, const struct message
 	return r;
 }
 
-/* A client that does not read its replies is disconnected: nothing here waits for a client. */
+/*
+ * A client that does not read its replies is disconnected: nothing here waits for a client. Returns
+ * -ESHUTDOWN if the client has closed the connection, as receive().
+ */
 static int reply(struct session *s, struct message *m, uint32_t size)
 {
 	union {
@@ -140,6 +143,7 @@ static int reply(struct session *s, struct message *m, uint32_t size)
 	struct iovec iov[2] = {{&m->header, sizeof(m->header)}, {&m->body, size}};
 	struct msghdr hdr = {.msg_iov = iov, .msg_iovlen = 2};
 	ssize_t sent;
+	bool gone;
 
 	m->header.flags = MSG_VERSION | MSG_REPLY;
 	m->header.size = size;
@@ -149,12 +153,13 @@ static int reply(struct session *s, struct message *m, uint32_t size)
 		hdr.msg_controllen = CMSG_SPACE(sizeof(int));
 	}
 	sent = sendmsg(s->watch.fd, &hdr, MSG_NOSIGNAL | MSG_DONTWAIT);
+	gone = sent < 0 && (errno == EPIPE || errno == ECONNRESET);
 	if (m->answer_fd >= 0)
 		close(m->answer_fd);
 	m->answer_fd = -1;
 	if (sent == (ssize_t)(sizeof(m->header) + size))
 		return 0;
-	return set_error(EPIPE, "it does not read replies");
+	return gone ? -ESHUTDOWN : set_error(EPIPE, "it does not read replies");
 }
 
 /* Handles a complete message. Returns an error if the client must be disconnected. */
@@ -224,6 +229,9 @@ static int receive(struct session *s, struct message *m)
 	n = recvmsg(s->watch.fd, &hdr, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return 0;
+	/* It has closed the socket without reading the last reply. */
+	if (n < 0 && errno == ECONNRESET && !m->have)
+		return -ESHUTDOWN;
 	if (n < 0)
 		return set_error(errno, "reading from the client failed: %s", strerror(errno));
 	if (!n)
@@ -260,16 +268,14 @@ void message_receive(struct session *s)
 		rc = -EBADMSG;
 	if (!rc)
 		return;
-	if (rc < 0) {
-		if (rc == -ESHUTDOWN)
-			session_close(s, "it closed the connection");
-		else
-			session_drop(s, last_error());
-		return;
+	if (rc > 0) {
+		if (m->have < sizeof(m->header) || m->have < sizeof(m->header) + m->header.size)
+			return;
+		m->have = 0;
+		rc = dispatch(s, m);
 	}
-	if (m->have < sizeof(m->header) || m->have < sizeof(m->header) + m->header.size)
-		return;
-	m->have = 0;
-	if (dispatch(s, m))
+	if (rc == -ESHUTDOWN)
+		session_close(s, "it closed the connection");
+	else if (rc)
 		session_drop(s, last_error());
 }

@@ -77,6 +77,7 @@ static int set_lun(struct options *o, const char *text);
 static int set_mode(struct options *o, const char *text);
 static int set_off(struct options *o, const char *text);
 static int set_socket_mode(struct options *o, const char *text);
+static int set_user(struct options *o, const char *text);
 
 #define AT(field) offsetof(struct options, field)
 
@@ -94,7 +95,7 @@ static const struct key {
 	{"fd", set_fd, 0, 0, 0},
 	{"clients", NULL, AT(clients), 1, NEXUSES},
 	{"lun", set_lun, 0, 0, 0},
-	{"user", NULL, AT(user), 0, 0},
+	{"user", set_user, 0, 0, 0},
 	{"log-level", set_log_level, 0, 0, 0},
 	{"queues", NULL, AT(queues), 1, QUEUES_MAX},
 	{"queues-per-thread", NULL, AT(queues_per_thread), 1, QUEUES_MAX},
@@ -179,6 +180,11 @@ static int set_group(struct options *o, const char *text)
 		return set_error(EINVAL, "there is no group '%s' for --socket-group", text);
 	o->access.group = g->gr_gid;
 	return 0;
+}
+
+static int set_user(struct options *o, const char *text)
+{
+	return service_find_user(text, &o->user);
 }
 
 /* At once, so that it holds for errors in what follows too. */

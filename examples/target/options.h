@@ -11,6 +11,7 @@
 #include "feature.h"
 #include "listen.h"
 #include "lun.h"
+#include "service.h"
 
 #define QUEUES_MAX     254 /* one byte counts all queues, two of which are control and event */
 #define QUEUE_SIZE_MAX 32768
@@ -27,7 +28,7 @@ struct options {
 	int fd;                      /* connected socket; -1 if not given */
 	int listen_fd;               /* the service manager's listening socket; -1: none */
 	struct listen_access access; /* to @socket_path */
-	const char *user;            /* become this user once all is open; NULL: don't */
+	struct service_user user;    /* become this user once all is open */
 	uint32_t clients;            /* at once */
 	const char *control_path;    /* NULL: no control socket */
 	struct features features;    /* offered */

@@ -84,20 +84,24 @@ void service_notify(const char *state)
 	close(fd);
 }
 
-int service_drop_privileges(const char *user)
+int service_find_user(const char *name, struct service_user *out)
 {
-	const struct passwd *entry;
+	const struct passwd *entry = getpwnam(name);
 
+	if (!entry)
+		return set_error(ENOENT, "there is no user '%s'", name);
+	*out = (struct service_user){name, entry->pw_uid, entry->pw_gid};
+	return 0;
+}
+
+int service_drop_privileges(const struct service_user *user)
+{
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 		return set_error(errno, "cannot renounce privileges: %s", strerror(errno));
-	if (!user)
+	if (!user->name)
 		return 0;
-	entry = getpwnam(user);
-	if (!entry)
-		return set_error(ENOENT, "there is no user '%s'", user);
-	if (initgroups(user, entry->pw_gid) ||
-	    setresgid(entry->pw_gid, entry->pw_gid, entry->pw_gid) ||
-	    setresuid(entry->pw_uid, entry->pw_uid, entry->pw_uid))
-		return set_error(errno, "cannot become user '%s': %s", user, strerror(errno));
+	if (initgroups(user->name, user->gid) || setresgid(user->gid, user->gid, user->gid) ||
+	    setresuid(user->uid, user->uid, user->uid))
+		return set_error(errno, "cannot become user '%s': %s", user->name, strerror(errno));
 	return 0;
 }

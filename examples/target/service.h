@@ -8,6 +8,14 @@
 #define TARGET_SERVICE_H
 
 #include <stdint.h>
+#include <sys/types.h>
+
+/* A user to become. */
+struct service_user {
+	const char *name; /* NULL: stay the same user */
+	uid_t uid;
+	gid_t gid;
+};
 
 /*
  * service_socket - the listening socket that this process was started with.
@@ -23,11 +31,16 @@ uint64_t service_socket_place(int fd);
 void service_notify(const char *state);
 
 /*
+ * service_find_user - look up a user by its name, which @out points to from then on.
+ * Returns 0 or -ENOENT with the error text set.
+ */
+int service_find_user(const char *name, struct service_user *out);
+
+/*
  * service_drop_privileges - become this user, with its groups, permanently; and never gain
  * privileges by executing a program.
- * @user: NULL to stay the same user
  * Returns 0 or a negative errno with the error text set.
  */
-int service_drop_privileges(const char *user);
+int service_drop_privileges(const struct service_user *user);
 
 #endif

@@ -25,6 +25,7 @@ struct store_file {
 	struct store base;
 	int fd;
 	int flush_error; /* of the first failed flush; atomic */
+	bool full;       /* the last write found no space; atomic */
 	char path[];     /* as given, for messages */
 };
 
@@ -112,9 +113,22 @@ static int file_flush(struct store *s)
 	return rc;
 }
 
+/* One warning when space runs out, until a write succeeds again. Returns @rc, of a write. */
+static int watch_space(struct store *s, int rc)
+{
+	struct store_file *f = (struct store_file *)s;
+	bool full = rc == -ENOSPC || rc == -EDQUOT;
+
+	if ((rc && !full) || __atomic_load_n(&f->full, __ATOMIC_RELAXED) == full)
+		return rc;
+	if (!__atomic_exchange_n(&f->full, full, __ATOMIC_RELAXED) && full)
+		warn("writes to %s fail: %s", f->path, strerror(-rc));
+	return rc;
+}
+
 static int file_write(struct store *s, struct sgl *from, uint64_t at, size_t len, bool fua)
 {
-	int rc = move(s, from, at, len, true);
+	int rc = watch_space(s, move(s, from, at, len, true));
 
 	return !rc && fua ? file_flush(s) : rc;
 }
@@ -149,8 +163,8 @@ static int file_zero(struct store *s, uint64_t at, uint64_t len, bool free_space
 	if (!fallocate(file_of(s), mode, (off_t)at, (off_t)len))
 		return 0;
 	if (errno != EOPNOTSUPP && errno != ENOSYS)
-		return -errno;
-	return write_zeros(s, at, len);
+		return watch_space(s, -errno);
+	return watch_space(s, write_zeros(s, at, len));
 }
 
 /* Where the file system or the device can't tell, all is data. */

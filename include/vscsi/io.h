@@ -7,7 +7,8 @@
  * - If it returns 0, exactly one completion with @user_data will follow. If it returns an error,
  *   none will:
  *     -EAGAIN      the queue, or the LUN's own limit, is full now: poll first
- *     -EINVAL      invalid arguments, or a LUN opened with VSCSI_LUN_NO_PROBE
+ *     -EINVAL      invalid arguments, a LUN opened with VSCSI_LUN_NO_PROBE, or one of another
+ *                  device than the queue
  *     -E2BIG       more blocks, segments or ranges than can ever fit, see vscsi_lun_info
  *     -EFAULT      a buffer is not, or not entirely, DMA memory
  *     -EROFS       a write to a read-only LUN
@@ -24,8 +25,7 @@
  *   completion is returned. Nothing else that the caller passes is referenced after the call.
  * - The device may execute requests in any order (virtio 1.4, 5.6.6.1).
  * - It never waits. O(segments); no system call, no allocation, no lock on an exclusive queue.
- * - It is called by the thread that owns the queue, or by any thread with VSCSI_QUEUE_SHARED. The
- *   LUN is one of the same device.
+ * - It is called by the thread that owns the queue, or by any thread with VSCSI_QUEUE_SHARED.
  */
 #ifndef VSCSI_IO_H
 #define VSCSI_IO_H

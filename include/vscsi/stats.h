@@ -10,11 +10,11 @@
  * that is opened again begins at zero. Reading them disturbs nothing: each number is read by
  * itself, so that two of them may be a few requests apart.
  *
- * Cost, counted on x86-64: 76 more instructions for each read in batches of 32 (174 instead of 97),
- * and 168 more where each read is submitted and polled for alone (310 instead of 142), as the clock
- * is read once for each batch. Against a vscsi-target that polls, on two CPUs, the rate with the
- * counters was 0.98 times that without at depth 32, and 1.00 times at depth 1: medians of runs by
- * turns, of which half differed by more than 5 % from each other.
+ * Cost, counted on x86-64: 76 instructions more for each read in batches of 32, and 168 more where
+ * each read is submitted and polled for alone, as the clock is read once for each batch. Against a
+ * vscsi-target that polls, on two CPUs, the rate with the counters was 0.98 times that without at
+ * depth 32, and 1.00 times at depth 1: medians of runs by turns, of which half differed by more than
+ * 5 % from each other.
  */
 #ifndef VSCSI_STATS_H
 #define VSCSI_STATS_H

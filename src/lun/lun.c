@@ -66,7 +66,7 @@ static int init(struct vscsi_lun *lun, unsigned target, unsigned number,
 		const struct lun_open_opts *opts)
 {
 	struct lun_table *table = lun->table;
-	int err = io_lun_init(&lun->io, target, number);
+	int err = io_lun_init(&lun->io, table->queue->ioq->set, target, number);
 
 	if (!err)
 		err = make_stats(lun, table->queue->ioq->set);

@@ -108,7 +108,7 @@ void query_use(struct query *q, struct vscsi_queue *queue)
 
 int query_address(struct query *q, unsigned target, unsigned number)
 {
-	int err = io_lun_init(&q->io, target, number);
+	int err = io_lun_init(&q->io, q->table->queue->ioq->set, target, number);
 
 	q->io.probe = true;
 	q->io.timeout_ms = q->table->io_timeout_ms;

@@ -255,7 +255,7 @@ void queue_detach(struct vscsi_queue *queue, uint64_t user_data, struct io_lun *
 		slot->flags &= (uint8_t)~SLOT_COUNTED;
 		slot->flags |= SLOT_NO_REPLAY;
 		slot->retries = 0;
-		io_lun_init(placeholder, lun->target, lun->number);
+		io_lun_init(placeholder, ioq->set, lun->target, lun->number);
 		/* Release: as in slot_end(), the LUN may be freed by a thread that sees this. */
 		atomic_store_explicit(&slot->lun, placeholder, memory_order_release);
 	}

@@ -8,12 +8,13 @@
 #include "util/error.h"
 #include "util/probe.h"
 
-int io_lun_init(struct io_lun *lun, unsigned target, unsigned number)
+int io_lun_init(struct io_lun *lun, const struct queue_set *set, unsigned target, unsigned number)
 {
 	memset(lun, 0, sizeof(*lun));
 	if (!scsi_lun_encode(lun->addr, target, number))
 		return error_set(-EINVAL, "LUN %u:%u: targets go up to %u, LUNs up to %u", target,
 				 number, SCSI_MAX_TARGET, SCSI_MAX_LUN);
+	lun->set = set;
 	lun->target = target;
 	lun->number = number;
 	return 0;

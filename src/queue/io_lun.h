@@ -32,6 +32,7 @@
 
 struct credits;
 struct io_stats;
+struct queue_set;
 
 enum lun_state {
 	LUN_PRESENT,
@@ -42,6 +43,7 @@ enum lun_state {
 /**
  * struct io_lun - A logical unit; the first cache line is all that a read or a write needs
  * @addr: its address as it goes into every request header (virtio 1.4, 5.6.6.1)
+ * @set: the queues of its device; another device's would send its requests to another disk
  * @credits: counts its requests against the device's limit; NULL: the rings hold no more than that
  * @block_size: bytes of a logical block, 0 where there is none
  * @max_blocks: most blocks of one request
@@ -71,6 +73,7 @@ enum lun_state {
  */
 struct io_lun {
 	uint8_t addr[8];
+	const struct queue_set *set;
 	struct credits *credits;
 	uint32_t block_size;
 	uint32_t max_blocks;
@@ -101,8 +104,11 @@ struct io_lun {
 	struct io_stats *stats;
 };
 
-/* Fills in an address, and nothing else: raw commands can be sent to it. -EINVAL with its text. */
-int io_lun_init(struct io_lun *lun, unsigned target, unsigned number);
+/*
+ * Fills in device and address, and nothing else: raw commands can be sent to it. -EINVAL with its
+ * text.
+ */
+int io_lun_init(struct io_lun *lun, const struct queue_set *set, unsigned target, unsigned number);
 
 /*
  * Changes the state, and with it what may take the fast path. Return: false where the diagram has

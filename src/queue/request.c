@@ -22,6 +22,8 @@ int request_begin(struct vscsi_queue *queue, struct io_lun *lun, struct slot **o
 
 	if (err)
 		return err;
+	if (unlikely(lun->set != ioq->set))
+		return -EINVAL;
 	queue_lock(queue);
 	if (ioq->free == ioq->depth || (queue->shared && !share_may_take(queue))) {
 		queue_unlock(queue);

@@ -255,6 +255,66 @@ static void full_queue(void **state)
 	assert_nothing_left(f);
 }
 
+/*
+ * A unit of another device has an address where this device may have another disk. Requests are
+ * counted for each unit, or not, and the queue is shared, or not, by the options.
+ */
+static void refuse_unit(struct fixture *f, const char *limit, unsigned flags)
+{
+	const struct vscsi_command command = {.size = sizeof(command), .cdb_len = 6};
+	const struct vscsi_queue_opts opts = {.size = sizeof(opts), .flags = flags};
+	struct vscsi_range range = {0, 1, 0};
+	struct vscsi_dev *dev;
+	struct vscsi_lun *lun;
+	struct vscsi_queue *queue;
+	struct iovec iov[2];
+	char *data;
+
+	START(f, "--lun=0:0,ram=64M,thin", limit);
+	target_start(&f->second, "second",
+		     (const char *const[]){"--lun=0:0,ram=64M,thin", limit, NULL});
+	open_disk(f, "?queues=2");
+	assert_int_equal(open_address(f->second.address, NULL, &dev), 0);
+	assert_int_equal(vscsi_lun_open(dev, 0, 0, NULL, &lun), 0);
+	assert_int_equal(vscsi_queue_open(f->dev, &opts, &queue), 0);
+	data = alloc_dma(f, 1024);
+	/* With it the fast paths of both kinds of transfer are ready. */
+	assert_int_equal(vscsi_write(queue, f->lun, data, 0, 1, 0, 0), 0);
+	assert_int_equal(submit_one(queue), 0);
+	assert_int_equal(vscsi_write(queue, lun, data, 0, 1, 0, 0), -EINVAL);
+	assert_int_equal(vscsi_read(queue, lun, data, 0, 1, 0, 0), -EINVAL);
+	iov[0] = (struct iovec){data, 512};
+	iov[1] = (struct iovec){data + 512, 512};
+	assert_int_equal(vscsi_readv(queue, lun, iov, 2, 0, 2, 0, 0), -EINVAL);
+	assert_int_equal(vscsi_writev(queue, lun, iov, 2, 0, 2, 0, 0), -EINVAL);
+	assert_int_equal(vscsi_flush(queue, lun, 0), -EINVAL);
+	assert_int_equal(vscsi_unmap(queue, lun, &range, 1, 0), -EINVAL);
+	assert_int_equal(vscsi_write_zeroes(queue, lun, 0, 1, 0, 0), -EINVAL);
+	assert_int_equal(vscsi_compare_and_write(queue, lun, data, data, 0, 1, 0, 0), -EINVAL);
+	assert_int_equal(vscsi_prepare_command(queue, lun, &command, 0), -EINVAL);
+	assert_int_equal(vscsi_read(queue, f->lun, data, 0, 1, 0, 0), 0);
+	assert_int_equal(submit_one(queue), 0);
+	assert_int_equal(vscsi_queue_close(queue), 0);
+	assert_int_equal(vscsi_lun_close(lun), 0);
+	assert_int_equal(vscsi_dev_close(dev), 0);
+	assert_nothing_left(f);
+	close_all(f);
+	assert_true(target_stop(&f->target));
+	assert_true(target_stop(&f->second));
+}
+
+static void unit_of_another_device(void **state)
+{
+	static const char *const limits[] = {"--cmd-per-lun=8", "--cmd-per-lun=100000"};
+	struct fixture *f = *state;
+	unsigned i;
+
+	for (i = 0; i < ARRAY_LEN(limits); i++) {
+		refuse_unit(f, limits[i], 0);
+		refuse_unit(f, limits[i], VSCSI_QUEUE_SHARED);
+	}
+}
+
 /* Only the device knows the current end of the disk. */
 static void beyond_the_end(void **state)
 {
@@ -291,6 +351,7 @@ int main(void)
 		TEST(write_protected_by_device),
 		TEST(thick_disks_cannot_unmap),
 		TEST(full_queue),
+		TEST(unit_of_another_device),
 		TEST(beyond_the_end),
 	};
 

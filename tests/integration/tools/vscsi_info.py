@@ -7,7 +7,7 @@ import os
 import shutil
 import unittest
 
-from rig import ToolTest
+from rig import LIMIT, ToolTest
 
 
 class Info(ToolTest):
@@ -77,13 +77,30 @@ class Info(ToolTest):
         self.assertEqual(samples["vscsi_device_up"].value, 1)
         for lun in "0:0", "0:3", "2:0", "7:300":
             self.assertEqual(samples["vscsi_lun_up" + lun].value, 1)
-            self.assertEqual(samples["vscsi_lun_reads_total" + lun].value, 1)
-            self.assertEqual(samples["vscsi_lun_errors_total" + lun].value, 0)
-            self.assertEqual(
-                samples["vscsi_lun_read_latency_seconds_bucket" + lun + "+Inf"].value, 1)
-        self.assertEqual(samples["vscsi_lun_read_bytes_total0:3"].value, 4096)
+            self.assertEqual(samples["vscsi_lun_errors" + lun].value, 0)
+            self.assertGreater(samples["vscsi_lun_read_seconds" + lun].value, 0)
+            self.assertLess(samples["vscsi_lun_read_seconds" + lun].value, LIMIT)
         self.assertEqual(samples["vscsi_lun_size_bytes0:0"].value, 64 << 20)
         self.assertEqual(samples["vscsi_lun_info0:0"].labels["serial"], "first")
+
+    def test_metrics_are_gauges(self):
+        """The next run counts from 0 again, so that a counter would never have a rate."""
+        out, _ = self.run_tool("info", "--metrics", self.address)
+        types = {line.split()[2]: line.split()[3] for line in out.splitlines()
+                 if line.startswith("# TYPE")}
+        self.assertEqual(types.pop("vscsi_lun"), "info")
+        self.assertEqual(set(types.values()), {"gauge"})
+
+    def test_metrics_of_a_unit_that_is_missing(self):
+        """The device is up; nothing but this is said of the unit."""
+        for words, lun in (([self.address, "9:9"], "9:9"),
+                           ([self.address + "?id=naa.777"], "")):
+            samples = self.metrics(*words, status=1)
+            self.assertEqual(samples["vscsi_device_up"].value, 1)
+            self.assertEqual(samples["vscsi_device_losses"].value, 0)
+            self.assertEqual(samples["vscsi_lun_up" + lun].value, 0)
+            self.assertEqual([name for name in samples if name.startswith("vscsi_lun")],
+                             ["vscsi_lun_up" + lun])
 
     def test_metrics_of_a_device_that_is_down(self):
         samples = self.metrics(self.address + ".gone", status=1)
@@ -101,6 +118,24 @@ class Info(ToolTest):
         # Without the identity, with which it would fail again.
         self.assertIn(f"'vscsi-info {self.address}' lists", message)
 
+    def test_json_of_what_is_missing(self):
+        """A program that reads it always gets an object, with what is on stderr too."""
+        for words, unit in (([self.address, "0:7"], {"target": 0, "lun": 7}),
+                            ([self.address + "?id=naa.777"], {})):
+            out, err = self.run_tool("info", "--json", *words, status=1)
+            report = json.loads(out)
+            self.assertEqual(report["device"]["state"], "running")
+            self.assertNotIn("error", report)
+            error = report["luns"][0].pop("error")
+            self.assertIn(f"vscsi-info: {error}\n", err)
+            self.assertIn("lists the logical units", err)
+            self.assertEqual(report["luns"], [unit])
+        out, err = self.run_tool("info", "--json", self.address + ".gone", status=1)
+        report = json.loads(out)
+        self.assertEqual(err, f"vscsi-info: {report['error']}\n")
+        self.assertEqual(report["address"], self.address + ".gone")
+        self.assertEqual(sorted(report), ["address", "error", "version"])
+
     def test_renumbered(self):
         self.stop()
         self.luns = ["3:5,ram=64M,serial=first", "4:0,ram=1M,serial=twice",
@@ -117,7 +152,8 @@ class Info(ToolTest):
 
     def test_absent_units(self):
         for unit in "0:1", "5:0":
-            message = self.refused("info", self.address, unit, status=1)
+            out, message = self.run_tool("info", "--verbose", self.address, unit, status=1)
+            self.assertEqual(out, "")
             self.assertIn(unit, message)
             self.assertIn("lists the logical units", message)
 

@@ -127,6 +127,28 @@ class Log(ServiceTest):
         self.assertEqual(count[0], 0)
         self.assertIn("--log-level", self.not_started("--lun=0:0,ram=1M", "--log-level=all"))
 
+    def test_a_client_gives_up(self):
+        """It closes the connection without reading a reply: that is no fault of the client."""
+        for stopped in True, False:
+            with self.subTest(stopped):
+                process = self.started("--lun=0:0,ram=1M", "--log-level=info",
+                                       stderr=subprocess.PIPE, text=True)
+                with self.connect("v") as client:
+                    self.is_served(client)
+                    if stopped:
+                        process.send_signal(signal.SIGSTOP)
+                        os.waitpid(process.pid, os.WUNTRACED)
+                    client.sendall(GET_FEATURES)
+                    if not stopped:
+                        client.recv(1, socket.MSG_PEEK)
+                process.send_signal(signal.SIGCONT)
+                # It has been noticed when the next one is served.
+                with self.connect("v") as client:
+                    self.is_served(client)
+                text = self.log(process)
+                self.assertIn("client 2 disconnected: it closed the connection\n", text)
+                self.assertNotIn("dropped", text)
+
     def test_end(self):
         process = self.started("--lun=0:0,ram=1M", "--log-level=info", stderr=subprocess.PIPE,
                                text=True)
@@ -196,6 +218,7 @@ queues = 1""")
                 ("= 1\n", 1, "unknown key ''"),
                 ("socket-mode = 999\n", 1, "octal"),
                 ("socket-group = no such group\n", 1, "no group"),
+                (lun + "user = nosuchuser\n", 2, "there is no user 'nosuchuser'"),
         ):
             with self.subTest(text):
                 path, error = self.config(text, "--socket=" + self.path("w"))

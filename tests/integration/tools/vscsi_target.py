@@ -425,6 +425,24 @@ class Memory(TargetTest):
         self.stopped(process)
 
 
+class Signals(TargetTest):
+    """It ends cleanly when its terminal is closed, unless it was told not to care."""
+
+    def test_hangup(self):
+        process = self.started("--lun=0:0,ram=1M", "--control=" + self.path("control"))
+        process.send_signal(signal.SIGHUP)
+        self.assertEqual(process.wait(rig.LIMIT), 0)
+        for name in "v", "control":
+            self.assertFalse(os.path.exists(self.path(name)))
+
+    def test_hangup_is_ignored(self):
+        process = self.started("--lun=0:0,ram=1M",
+                               preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+        process.send_signal(signal.SIGHUP)
+        self.assertEqual(len(self.info()), 1)
+        self.stopped(process)
+
+
 class Sockets(TargetTest):
     """A target removes its own socket only."""
 
@@ -543,6 +561,16 @@ class Control(TargetTest):
         with self.connect("control") as control, control.makefile() as file:
             control.sendall(b"x" * 1023 + b"\n")
             self.assertIn("unknown command", file.readline())
+
+    def test_errors(self):
+        """They name what is wrong, and only what vscsi-target(1) has."""
+        with self.connect("control") as control, control.makefile("rw") as file:
+            for line, reply in (
+                    ("add 300:0,ram=1M", "address '300:0' is out of range (targets 0-255, LUNs "
+                                         "0-16383)"),
+                    ("ad 0:1", "unknown command 'ad' (expected add, remove, resize or stat)")):
+                print(line, file=file, flush=True)
+                self.assertEqual(file.readline(), f"error: {reply}\n")
 
 
 if __name__ == "__main__":

@@ -274,6 +274,36 @@ static void other_kinds_of_files(void **state)
 	assert_true(add_lun(&luns, "0:0,file=absent") < 0);
 }
 
+/* Each LUN replaces its file as a whole. */
+static void files_of_reservations(void **state)
+{
+	static const char *const same[] = {
+		"0:1,null=1M,reservations=pr",
+		"7:0,null=1M,reservations=./pr",
+		"0:1,null=1M,reservations=.//pr",
+	};
+	struct lun_table luns = {0};
+	unsigned i, j;
+
+	(void)state;
+	assert_int_equal(add_lun(&luns, "0:0,null=1M,reservations=pr"), 0);
+	/* Before there is a file, and when there is one. */
+	for (j = 0; j < 2; j++) {
+		for (i = 0; i < sizeof(same) / sizeof(same[0]); i++) {
+			assert_int_equal(add_lun(&luns, same[i]), -EINVAL);
+			assert_non_null(strstr(last_error(), "the file of LUN 0:0"));
+		}
+		assert_int_equal(add_lun(&luns, "0:1,null=1M,reservations=other"), 0);
+		assert_int_equal(lun_remove(&luns, 0, 1), 0);
+		assert_int_equal(reservation_save(&lun_find(&luns, 0, 0)->reservations, "pr"), 0);
+	}
+	assert_int_equal(link("pr", "pr.hard"), 0);
+	assert_int_equal(add_lun(&luns, "0:1,null=1M,reservations=pr.hard"), -EINVAL);
+	assert_int_equal(lun_remove(&luns, 0, 0), 0);
+	assert_int_equal(add_lun(&luns, same[0]), 0);
+	lun_table_close(&luns);
+}
+
 int lun_tests(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -285,6 +315,7 @@ int lun_tests(void)
 		cmocka_unit_test(disks_in_memory),
 		cmocka_unit_test(sizes),
 		cmocka_unit_test(other_kinds_of_files),
+		cmocka_unit_test(files_of_reservations),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

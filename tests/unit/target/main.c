@@ -104,6 +104,7 @@ int main(void)
 	failed += reserve_tests();
 	failed += sleep_tests();
 	failed += sockets_tests();
+	failed += space_tests();
 	if (fchdir(back) || nftw(folder, remove_entry, 8, FTW_DEPTH | FTW_PHYS))
 		perror(folder);
 	close(back);

@@ -61,5 +61,6 @@ int notify_tests(void);
 int reserve_tests(void);
 int sleep_tests(void);
 int sockets_tests(void);
+int space_tests(void);
 
 #endif
