@@ -51,7 +51,7 @@ struct side {
 	bool blank;     /* output: known to read as zeros wherever the copy has not written */
 
 	/* A disk. */
-	/* Which one it is, if the address has no identity. */
+	/* Which one it is; if the address has an identity, only once it is open. */
 	uint32_t target;
 	uint32_t number;
 	struct vscsi_dev *dev;
@@ -218,8 +218,13 @@ bool progress_rate(const struct copy *copy, uint64_t bytes);
  * Return: @ret.
  */
 int complain(int ret, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* The same for a side that failed; of a disk, with sense data. */
-int complain_side(const struct side *side, uint64_t offset, int ret,
+/*
+ * complain_side - The same for a side that failed
+ * @doing: "reading" or similar
+ * @offset: where; UNKNOWN: not at one place
+ * @done: of a disk, the completion, or NULL
+ */
+int complain_side(const struct side *side, const char *doing, uint64_t offset, int ret,
 		  const struct vscsi_completion *done);
 
 /* "0:1 of ADDRESS", or the name of a file. */

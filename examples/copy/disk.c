@@ -42,6 +42,8 @@ int disk_open(struct side *disk, const struct side *other, struct vscsi_mem *mem
 		return complain(-EIO, "%s", vscsi_last_error());
 	disk->info.size = sizeof(disk->info);
 	vscsi_lun_get_info(disk->lun, &disk->info);
+	disk->target = disk->info.target;
+	disk->number = disk->info.lun;
 	if (!disk->info.block_size || !disk->info.max_blocks)
 		return complain(-ENODEV,
 				"%u:%u has no blocks to copy; 'vscsi-info %.*s' lists the disks",

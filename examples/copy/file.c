@@ -178,12 +178,11 @@ int file_extent(struct side *file, uint64_t offset, uint64_t limit)
 	const off_t at = (off_t)(file->start + offset);
 	off_t data = lseek(file->fd, at, SEEK_DATA), end;
 
-	file->extent_end = limit;
-	/* After the last data; not after the end of a file that has become shorter. */
+	/* After the last data: a hole up to the end of the file, which may have become shorter. */
 	if (data < 0 && errno == ENXIO)
-		file->extent_zero = lseek(file->fd, at, SEEK_HOLE) == at;
-	else
-		file->extent_zero = data > at;
+		data = lseek(file->fd, 0, SEEK_END);
+	file->extent_end = limit;
+	file->extent_zero = data > at;
 	end = file->extent_zero || data < 0 ? data : lseek(file->fd, at, SEEK_HOLE);
 	/* Where the file system can't tell, all is data. */
 	if (end > at && (uint64_t)(end - at) < limit - offset)

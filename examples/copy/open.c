@@ -28,11 +28,37 @@ static int open_disks(struct copy *copy)
 		ret = disk_open(input, output, copy->mem);
 	if (!ret && output->disk)
 		ret = disk_open(output, input, copy->mem);
-	if (!ret && input->dev == output->dev && input->target == output->target &&
-	    input->number == output->number)
-		return complain(-EINVAL, "both disks are %u:%u of %s", input->target, input->number,
-				input->name);
 	return ret;
+}
+
+/* A device has several addresses, because options are part of them, and a disk may have more. */
+static bool same_disk(const struct side *a, const struct side *b)
+{
+	const size_t address = strcspn(a->name, "?");
+
+	if (a->target == b->target && a->number == b->number && address == strcspn(b->name, "?") &&
+	    !strncmp(a->name, b->name, address))
+		return true;
+	if (a->info.wwid[0] || b->info.wwid[0])
+		return !strcmp(a->info.wwid, b->info.wwid);
+	return a->info.serial[0] && !strcmp(a->info.serial, b->info.serial);
+}
+
+/* Some blocks would be read after they were written. */
+static int check_overlap(const struct copy *copy)
+{
+	const struct side *input = &copy->input, *output = &copy->output;
+	char source[SIDE_NAME_LEN], destination[SIDE_NAME_LEN];
+
+	if (!input->disk || !output->disk || input->start >= output->start + copy->total ||
+	    output->start >= input->start + copy->total || !same_disk(input, output))
+		return 0;
+	return complain(-EINVAL,
+			"%s and %s are the same disk, %s, and the parts to read and to write "
+			"overlap; between two disks with one identity, copy through a pipe: "
+			"'vscsi-copy SOURCE - | vscsi-copy - DESTINATION'",
+			side_name(source, input), side_name(destination, output),
+			output->info.wwid[0] ? output->info.wwid : "which has no identity");
 }
 
 /* From now on, the size is counted from the start on. */
@@ -87,15 +113,17 @@ static int set_total(struct copy *copy)
 static int check(struct copy *copy)
 {
 	const struct side *output = &copy->output;
+	char name[SIDE_NAME_LEN];
 	int ret = check_start(&copy->output, "seek");
 
 	if (!ret)
 		ret = set_total(copy);
+	if (!ret)
+		ret = check_overlap(copy);
 	if (ret)
 		return ret;
 	if (output->disk && (output->info.flags & VSCSI_LUN_READ_ONLY))
-		return complain(-EROFS, "%u:%u of %s is read-only", output->info.target,
-				output->info.lun, output->name);
+		return complain(-EROFS, "%s is read-only", side_name(name, output));
 	/* Zeros are found in whole blocks. */
 	if (copy->sparse && copy->sparse % output->block)
 		copy->sparse = output->block;

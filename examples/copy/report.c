@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "common/cause.h"
 #include "common/text.h"
 
 static char first_error[1024];
@@ -38,20 +39,19 @@ const char *side_name(char *out, const struct side *side)
 	return out;
 }
 
-int complain_side(const struct side *side, uint64_t offset, int ret,
+int complain_side(const struct side *side, const char *doing, uint64_t offset, int ret,
 		  const struct vscsi_completion *done)
 {
-	const char *sense = done && done->sense_key
-				    ? vscsi_sense_text(done->sense_key, done->asc, done->ascq)
-				    : "";
-	char name[SIDE_NAME_LEN];
+	const char *cause = done ? cause_text(done) : NULL;
+	char name[SIDE_NAME_LEN], at[32] = "";
 
 	if (ret == -ENODATA)
 		return complain(ret, "%s has become shorter: it ends before byte %" PRIu64,
 				side->name, side->start + offset);
-	return complain(ret, "%s %s failed at byte %" PRIu64 ": %s%s%s",
-			side->output ? "writing" : "reading", side_name(name, side),
-			side->start + offset, strerror(-ret), sense[0] ? ": " : "", sense);
+	if (offset != UNKNOWN)
+		snprintf(at, sizeof(at), " at byte %" PRIu64, side->start + offset);
+	return complain(ret, "%s %s failed%s: %s%s%s", doing, side_name(name, side), at,
+			strerror(-ret), cause ? ": " : "", cause ? cause : "");
 }
 
 static double seconds_of(const struct copy *copy)

@@ -29,7 +29,8 @@ static void chunk_failed(struct copy *copy, struct chunk *chunk, const struct si
 	if (copy->error || interrupted)
 		copy->failed++;
 	else
-		copy->error = complain_side(side, chunk->offset + chunk->stored, ret, done);
+		copy->error = complain_side(side, side->output ? "writing" : "reading",
+					    chunk->offset + chunk->stored, ret, done);
 }
 
 /* At the end of a stream, which may be in the middle of a chunk. */
@@ -70,7 +71,9 @@ static int measure(struct copy *copy, struct chunk *chunk)
 	uint64_t most = copy->chunk_bytes, left;
 	int ret = 0;
 
-	if (copy->sparse && copy->started >= input->extent_end)
+	/* A hole of a file is not read, which would tell that the file has become shorter. */
+	if (copy->sparse &&
+	    (copy->started >= input->extent_end || (!input->disk && input->extent_zero)))
 		ret = (input->disk ? disk_extent : file_extent)(input, copy->started, copy->total);
 	if (ret)
 		return ret;
@@ -111,7 +114,9 @@ static int load(struct copy *copy, struct chunk *chunk)
 				copy->next % DEPTH);
 	else
 		ret = file_read(input, chunk->buf, copy->started, chunk->bytes);
-	return ret && ret != -EAGAIN ? complain_side(input, copy->started, ret, NULL) : ret;
+	if (ret && ret != -EAGAIN)
+		return complain_side(input, "reading", copy->started, ret, NULL);
+	return ret;
 }
 
 static int start_chunk(struct copy *copy)
@@ -244,7 +249,7 @@ static void take_flush(struct copy *copy, const struct vscsi_completion *done)
 	if (!done->result)
 		copy->stable = copy->flushing;
 	else if (!copy->error)
-		copy->error = complain_side(&copy->output, copy->flushing, done->result, done);
+		copy->error = complain_side(&copy->output, "flushing", UNKNOWN, done->result, done);
 	copy->flushing = UNKNOWN;
 }
 

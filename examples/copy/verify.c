@@ -40,15 +40,8 @@ struct verifier {
 static void failed(struct verifier *v, const struct side *side, uint64_t offset, int ret,
 		   const struct vscsi_completion *done)
 {
-	char name[SIDE_NAME_LEN];
-
 	if (!v->error)
-		v->error =
-			complain(ret, "verify: reading %s at byte %" PRIu64 " failed: %s",
-				 side_name(name, side), side->start + offset,
-				 done && done->sense_key
-					 ? vscsi_sense_text(done->sense_key, done->asc, done->ascq)
-					 : strerror(-ret));
+		v->error = complain_side(side, "verify: reading", offset, ret, done);
 }
 
 /* Starts to read what could not be requested yet, and nothing more after an error. */
@@ -208,7 +201,8 @@ int verify(struct copy *copy)
 		step(&v);
 	if (!v.error && copy->different)
 		v.error = complain(-EILSEQ,
-				   "verify: %" PRIu64 " of %" PRIu64 " bytes differ, in %u ranges",
-				   copy->different, copy->verified, v.ranges);
+				   "verify: %" PRIu64 " of %" PRIu64 " bytes differ, in %u range%s",
+				   copy->different, copy->verified, v.ranges,
+				   v.ranges == 1 ? "" : "s");
 	return v.error;
 }

@@ -8,15 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/cause.h"
 #include "fio.h"
 #include "job.h"
 #include "optgroup.h"
 
 /* With fewer CPUs than pollers, the device may need this one. */
 #define POLLS_PER_YIELD 256
-
-/* A completion's response if the device sent none. */
-#define NO_RESPONSE 0xff
 
 /* vscsi_wait() returns earlier in any case; signals do not end it in all threads. */
 #define SLEEP_MS 500
@@ -252,15 +250,9 @@ static char *errdetails(struct thread_data *td __attribute__((unused)), struct i
 	const struct vscsi_completion *done = io_u->engine_data;
 	const char *why = "refused before it was sent";
 
-	if (done && done->response == NO_RESPONSE)
-		why = "the device gave no response";
-	else if (done && done->sense_key)
-		why = vscsi_sense_text(done->sense_key, done->asc, done->ascq);
-	else if (done && done->response)
-		why = vscsi_response_text(done->response);
-	else if (done)
-		why = vscsi_status_text(done->status);
-	return strdup(why);
+	if (done)
+		why = cause_text(done);
+	return strdup(why ? why : "the device gave no response");
 }
 
 /* fio calls it for each file and checks that it is there; the units are open already. */

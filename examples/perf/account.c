@@ -11,11 +11,9 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "common/cause.h"
 #include "common/interrupt.h"
 #include "workload.h"
-
-/* A completion's response if the device sent none. */
-#define NO_RESPONSE 0xff
 
 static const char *const dir_words[DIR_COUNT] = {"read", "write", "unmap", "flush"};
 
@@ -39,27 +37,11 @@ static uint64_t io_bytes(const struct job *job, const struct io *io)
 	return (uint64_t)io->length * job->blocks * job->info.block_size;
 }
 
-/* The most specific cause: sense data, response or SCSI status; NULL if there is none. */
-static const char *cause(const struct vscsi_completion *done)
-{
-	/* There is no response, so nothing more specific than the errno. */
-	if (done->response == NO_RESPONSE)
-		return NULL;
-	if (done->sense_key)
-		return vscsi_sense_text(done->sense_key, done->asc, done->ascq);
-	/*
-	 * The response comes before the status, which may be undefined (virtio 1.4, 5.6.6.1.1).
-	 */
-	if (done->response)
-		return vscsi_response_text(done->response);
-	return done->status ? vscsi_status_text(done->status) : "no sense data";
-}
-
 static bool io_failed(struct job *job, const struct io *io, const struct vscsi_completion *done)
 {
 	struct dir_stats *dir = &job->stats.dir[io->dir];
 	uint64_t lba = job->first_lba + io->piece * job->blocks;
-	const char *why = cause(done);
+	const char *why = cause_text(done);
 
 	if (done->result) {
 		dir->errors += !interrupt_forced();

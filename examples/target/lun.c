@@ -108,7 +108,10 @@ static int check_size(const struct lun *lun, uint64_t size)
 {
 	uint64_t rest = size % lun->block_size;
 
-	if (size && !rest)
+	if (!size)
+		return set_error(EINVAL, "LUN %d:%d would have no blocks: the image is empty",
+				 lun->target, lun->number);
+	if (!rest)
 		return 0;
 	return set_error(EINVAL,
 			 "LUN %d:%d would have %llu bytes, which is not a multiple of its block "

@@ -370,7 +370,8 @@ int vscsi_dev_close(struct vscsi_dev *dev);
  * For programs that must leave while requests are in flight, such as a C++ destructor. Disconnects
  * the device without asking it (a PCI function: reset and taken off the bus), so that it can no
  * longer access any memory (virtio 1.4, 3.3.1). From then on the device is VSCSI_DEV_FAILED with
- * the reason "it was shut down by the application", and is not reconnected. Each request in flight
+ * the reason "it was shut down by the application", which the log has as VSCSI_LOG_INFO because it
+ * is no fault, and is not reconnected. Each request in flight
  * then completes exactly once through vscsi_poll(), with -ENOTCONN or, if it was being aborted,
  * with the result of the abort. Writes in flight may or may not have been executed. Nothing takes
  * requests back from the kernel: over vhost-scsi they complete when all of them have come back.

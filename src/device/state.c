@@ -28,14 +28,15 @@ void device_set_state(struct vscsi_dev *dev, enum dev_state to)
 	atomic_store_explicit(&dev->state, to, memory_order_release);
 }
 
-void device_fail(struct vscsi_dev *dev, const char *why)
+/* @level: of the message, if the device has not failed already */
+static void fail(struct vscsi_dev *dev, int level, const char *why)
 {
 	bool was_running = device_running(dev);
 
 	if (device_failed(dev))
 		return;
 	snprintf(dev->failure, sizeof(dev->failure), "%s", why);
-	log_error("the device is lost: %s", why);
+	log_line(level, "the device is lost: %s", why);
 	PROBE1(failed, why);
 	if (device_state(dev) == DEV_RECONNECTING)
 		dev->reconnect.away_ms += reconnect_away_ms(dev);
@@ -55,6 +56,11 @@ void device_fail(struct vscsi_dev *dev, const char *why)
 		events_note(dev, VSCSI_EVENT_LOST);
 }
 
+void device_fail(struct vscsi_dev *dev, const char *why)
+{
+	fail(dev, VSCSI_LOG_ERROR, why);
+}
+
 void device_let_go(struct vscsi_dev *dev)
 {
 	if (!virtio_cut_off(&dev->virtio))
@@ -67,7 +73,8 @@ void device_let_go(struct vscsi_dev *dev)
 void device_shutdown(struct vscsi_dev *dev)
 {
 	pthread_mutex_lock(&dev->lock);
-	device_fail(dev, "it was shut down by the application");
+	/* No fault that anyone has to be told of. */
+	fail(dev, VSCSI_LOG_INFO, "it was shut down by the application");
 	pthread_mutex_unlock(&dev->lock);
 }
 

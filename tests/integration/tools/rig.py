@@ -43,12 +43,12 @@ class ToolTest(unittest.TestCase):
         with open(self.path(name), "rb") as file:
             return file.read()
 
-    def serve(self, *options):
-        """Starts a target and waits for its first line."""
+    def serve(self, *options, **process):
+        """Starts a target, with these arguments for Popen, and waits for its first line."""
         luns = ["--lun=" + lun.format(folder=self.folder) for lun in self.luns]
         self.target = subprocess.Popen(
             [program("target"), "--socket=" + self.path("v"), *luns, *options],
-            stdout=subprocess.PIPE, text=True)
+            stdout=subprocess.PIPE, text=True, **process)
         self.addCleanup(self.stop)
         ready, _, _ = select.select([self.target.stdout], [], [], LIMIT)
         self.assertTrue(ready, "the target says nothing")

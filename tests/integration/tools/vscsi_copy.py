@@ -17,14 +17,17 @@ FSYNC = {"x86_64": 74, "aarch64": 82}
 
 
 def fail_fsync():
-    """For the process that calls it, fsync() fails with EIO: a filter of system calls."""
+    """For the process that calls it, fsync() and fdatasync(), whose number follows, fail with EIO: a
+    filter of system calls."""
+    number = FSYNC[platform.machine()]
     code = b"".join(struct.pack("HBBI", *line) for line in (
-        (0x20, 0, 0, 0),                           # load the number
-        (0x15, 0, 1, FSYNC[platform.machine()]),   # if it is this one,
-        (0x06, 0, 0, 0x00050000 | 5),              # return this error,
-        (0x06, 0, 0, 0x7fff0000)))                 # else allow it
+        (0x20, 0, 0, 0),                # load the number
+        (0x15, 1, 0, number),           # if it is this one,
+        (0x15, 0, 1, number + 1),       # or this one,
+        (0x06, 0, 0, 0x00050000 | 5),   # return this error,
+        (0x06, 0, 0, 0x7fff0000)))      # else allow it
     buffer = ctypes.create_string_buffer(code)
-    program_ = struct.pack("HxxxxxxP", 4, ctypes.addressof(buffer))
+    program_ = struct.pack("HxxxxxxP", 5, ctypes.addressof(buffer))
     prctl = ctypes.CDLL(None, use_errno=True).prctl
     if prctl(38, 1, 0, 0, 0) or prctl(22, 2, ctypes.c_char_p(program_), 0, 0):
         raise OSError(ctypes.get_errno(), "prctl")
@@ -172,6 +175,24 @@ class Copy(ToolTest):
         # A pipe can't be flushed, and need not be.
         out, _ = self.run_copy(self.address, "0:0", "-", preexec_fn=fail_fsync)
         self.assertEqual(out, self.data)
+
+    def test_disk_that_can_not_be_flushed(self):
+        """During the copy: no block is at fault."""
+        self.stop()
+        self.serve(preexec_fn=fail_fsync)
+        err = self.refused("copy", self.path("in.img"), self.address, "0:0", "--rate=4M", status=1)
+        self.assertRegex(err, f"^vscsi-copy: flushing 0:0 of {self.address} failed: "
+                              r"Input/output error: MEDIUM ERROR.*\n"
+                              r"vscsi-copy: \d+ bytes copied before that\n$")
+
+    def test_reservation(self):
+        """Somebody else's: the cause is the status, as there is no sense data."""
+        self.stop()
+        self.write("reservations", "vscsi-target reservations 1\nregister 9 1\nreserve 1 9\nend\n")
+        self.luns = ["0:0,file={folder}/disk.img,reservations={folder}/reservations"]
+        self.serve()
+        err = self.refused("copy", self.path("in.img"), self.address, "0:0", status=1)
+        self.assertIn("failed at byte 0: Invalid exchange: RESERVATION CONFLICT\n", err)
 
     def test_closed_descriptors(self):
         """Neither the report nor an error becomes part of the copy."""

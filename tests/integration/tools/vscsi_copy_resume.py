@@ -27,7 +27,7 @@ class Resume(ToolTest):
     def start(self, *words, **options):
         """A copy of 1 MiB per second, which prints its progress each second."""
         copy = subprocess.Popen(
-            [program("copy"), *words, "--rate=1M", "--sparse=0", "--progress=always"],
+            [program("copy"), "--rate=1M", "--sparse=0", "--progress=always", *words],
             stderr=subprocess.PIPE, text=True, **{"stdout": subprocess.PIPE} | options)
         self.addCleanup(copy.wait)
         self.addCleanup(copy.kill)
@@ -43,6 +43,19 @@ class Resume(ToolTest):
         self.assertLess(point, SIZE)
         self.assertEqual(point % 512, 0)
         return point
+
+    def test_source_becomes_shorter(self):
+        """In a hole, which is not read; and during the verification."""
+        for size, *words in ((3 << 20, "--sparse=4K"), (512, "--resume-from=4M", "--verify")):
+            with self.subTest(words):
+                self.write("in.img", self.data[:1 << 20] + self.data[:1 << 20] + b"x")
+                os.truncate(self.path("in.img"), SIZE)
+                copy = self.start(self.path("in.img"), self.address, "0:0", *words)
+                self.assertIn("4.0MiB", copy.stderr.readline())
+                os.truncate(self.path("in.img"), size)
+                _, err = copy.communicate(timeout=LIMIT)
+                self.assertEqual(copy.returncode, 1, err)
+                self.assertRegex(err, r"in.img has become shorter: it ends before byte \d+\n")
 
     def test_source_is_killed(self):
         """All that was read is kept; what the failed copy left after that is overwritten."""
@@ -163,6 +176,10 @@ class Resume(ToolTest):
         self.assertIn("byte 3145728 of the source is 0x00", lines[2])
         self.assertEqual(lines[3], f"vscsi-copy: verify: 4 of {SIZE} bytes differ, in 3 ranges")
         self.assertEqual(json.loads(text)["different_bytes"], 4)
+        self.write("out.img", bytes([self.data[0] ^ 0xff]) + self.data[1:])
+        err = self.refused("copy", self.address, "0:0", out, "--resume-from=4M", "--verify",
+                           status=3)
+        self.assertIn("bytes differ, in 1 range\n", err)
 
     def test_verify_disk_that_loses_writes(self):
         err = self.refused("copy", self.path("in.img"), self.address, "0:1", "--verify", status=3)

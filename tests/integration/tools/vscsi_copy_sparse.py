@@ -127,10 +127,24 @@ class Sparse(ToolTest):
         other.setUp()
         self.copy(self.address, "0:1", other.address, "0:3", "--verify")
         other.same_as("4k.img", self.data)
-        self.assertIn("both disks are 0:0",
-                      self.refused("copy", self.address, "0:0", self.address, "0:0"))
         self.assertIn("has room for",
                       self.refused("copy", self.address, "0:2", self.address, "0:0", status=1))
+
+    def test_one_disk(self):
+        """Parts that overlap are refused, whichever way it is named; others are copied."""
+        out, _ = self.run_tool("info", "--json", self.address, "0:0")
+        name = json.loads(out)["luns"][0]["wwid"]
+        os.symlink("v", self.path("w"))
+        for other in ((self.address, "0:0"), (self.address + "?queues=1", "0:0"),
+                      ("vhost-user:" + self.path("w"), "0:0"), (self.address + "?id=" + name,)):
+            with self.subTest(other):
+                for start in "--seek=1M", "--skip=1M":
+                    err = self.refused("copy", self.address, "0:0", *other, "--count=2M", start)
+                    self.assertIn(f"0:0 of {other[0]} are the same disk, {name}", err)
+                self.copy(self.path("in.img"), self.address, "0:0")
+                self.copy(self.address, "0:0", *other, "--skip=4M", "--count=4M", "--verify")
+                self.same_as("thin.img", self.data[4 * MIB:8 * MIB] + self.data[4 * MIB:])
+        self.assertIn("the same disk", self.refused("copy", self.address, "0:0", self.address, "0:0"))
 
     def test_offsets(self):
         self.copy(self.path("in.img"), self.address, "0:0", "--skip=5M", "--seek=1M", "--count=64K")

@@ -119,6 +119,10 @@ class Surroundings(TargetTest):
             self.assertEqual(done.returncode, 2)
             self.assertIn("cannot write", done.stderr)
 
+    def test_empty_image(self):
+        err = self.not_started("--lun=0:0,file=" + self.write("empty.img", b""))
+        self.assertIn("LUN 0:0 would have no blocks: the image is empty", err)
+
     def test_file_size_limit(self):
         """A write beyond "ulimit -f" fails, and the target lives."""
         image = self.image("disk.img")
