@@ -186,7 +186,7 @@ class Copy(ToolTest):
                               r"vscsi-copy: \d+ bytes copied before that\n$")
 
     def test_reservation(self):
-        """Somebody else's: the cause is the status, as there is no sense data."""
+        """Another initiator's: the cause is the status, as there is no sense data."""
         self.stop()
         self.write("reservations", "vscsi-target reservations 1\nregister 9 1\nreserve 1 9\nend\n")
         self.luns = ["0:0,file={folder}/disk.img,reservations={folder}/reservations"]
