@@ -8,18 +8,17 @@ itself again with it.
 import asyncio
 import errno
 import gc
-import glob
 import os
 import random
 import re
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
+import time
 import unittest
 
+import python_module
 from rig import LIMIT, ToolTest
 
 try:
@@ -28,7 +27,6 @@ except ImportError:
     vscsi = None
 
 SOURCE = os.environ["VSCSI_PYTHON"]
-MODULES = "import setuptools, wheel, pip, cffi"  # setuptools replaces distutils, so it is the first
 MIB = 1 << 20
 DEPTH = 32
 BLOCK = 4096
@@ -41,6 +39,7 @@ import asyncio, sys, vscsi
 def lost():
     print(flush=True)
     sys.stdin.readline()
+    print(flush=True)
 """
 WITH = OPEN + """
 with vscsi.Device(sys.argv[1]) as device:
@@ -81,16 +80,6 @@ lun.pread(4096, 0)
     asyncio.run(work())
 """,
 }
-
-
-def python():
-    """An interpreter with what an installation needs; the one of the distribution first."""
-    for path in "/usr/bin/python3", sys.executable:
-        if os.path.exists(path) and not subprocess.run(
-                [path, "-c", MODULES], stderr=subprocess.DEVNULL, timeout=LIMIT,
-                check=False).returncode:
-            return path
-    return None
 
 
 def pattern(size, seed=1):
@@ -507,6 +496,10 @@ device.close()
             thread.join(LIMIT)
         self.assertEqual(outcome, ["the Lun is closed"] * 3)
 
+    def sleeps(self, pid):
+        with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+            return file.read().rpartition(")")[2].split()[0] == "S"
+
     def interrupted(self, lose):
         """Ctrl-C in each of the programs, all at once."""
         self.serve()
@@ -524,7 +517,11 @@ device.close()
         for program in running.values():
             program.stdin.write("\n")
             program.stdin.flush()
-        for program in running.values():
+        for name, program in running.items():
+            self.assertEqual(program.stdout.readline(), "\n", name)
+            # A handler that asyncio has doesn't raise, so it may run anywhere.
+            while name not in ("idle", "asyncio") and not self.sleeps(program.pid):
+                time.sleep(0.01)
             program.send_signal(signal.SIGINT)
         for name, program in running.items():
             with self.subTest(name):
@@ -563,38 +560,7 @@ queue.submit()
 """)
 
 
-def install(interpreter, folder):
-    """The module, and the environment to use it in."""
-    subprocess.run(["meson", "install", "-C", os.environ["VSCSI_BUILD"], "--no-rebuild", "--quiet",
-                    "--tags=devel", "--destdir=" + folder], timeout=LIMIT, check=True)
-    pc, = glob.glob(folder + "/**/libvirtioscsi.pc", recursive=True)
-    # pip builds where the source is.
-    shutil.copytree(SOURCE, folder + "/source")
-    found = os.environ | {"PKG_CONFIG_SYSROOT_DIR": folder, "PKG_CONFIG_PATH": os.path.dirname(pc)}
-    subprocess.run(
-        [interpreter, "-m", "pip", "--quiet", "--disable-pip-version-check", "install",
-         "--root-user-action=ignore", "--no-build-isolation", "--no-deps", "--no-index",
-         "--target=" + folder + "/site", folder + "/source"],
-        timeout=LIMIT, check=True, env=found)
-    return os.environ | {
-        "PYTHONPATH": folder + "/site",
-        "LD_LIBRARY_PATH": os.path.join(os.environ["VSCSI_BUILD"], "src"),
-        # A sanitizer's library must be the first in a program that was not built with it.
-        "LD_PRELOAD": os.environ["VSCSI_PRELOAD"], "ASAN_OPTIONS": "detect_leaks=0"}
-
-
-def main():
-    interpreter = python()
-    if not interpreter:
-        print("python3-cffi, python3-pip, python3-setuptools or python3-wheel is missing")
-        sys.exit(77)
-    with tempfile.TemporaryDirectory() as folder:
-        environment = install(interpreter, folder) | {"VSCSI_PYTHON_INSTALLED": "1"}
-        sys.exit(subprocess.run([interpreter, __file__, *sys.argv[1:]], env=environment,
-                                check=False).returncode)
-
-
 if __name__ == "__main__":
     if "VSCSI_PYTHON_INSTALLED" in os.environ:
         unittest.main(verbosity=2)
-    main()
+    python_module.run_installed(__file__)

@@ -217,7 +217,7 @@ static void sizes(void **state)
 	static const struct {
 		const char *text;
 		uint64_t bytes;
-		uint64_t next; /* multiple, in the message; 0: the size is a multiple */
+		uint64_t next; /* multiple, in the message if there is a block; 0: it is one */
 	} rows[] = {
 		{"0:0,file=disk.img", 1048576, 0},
 		{"0:0,file=disk.img", 1048577, 1049088},
@@ -242,6 +242,8 @@ static void sizes(void **state)
 		rc = add_lun(&luns, rows[i].text);
 		assert_int_equal(rc, rows[i].next ? -EINVAL : 0);
 		snprintf(next, sizeof(next), "is %llu", (unsigned long long)rows[i].next);
+		if (!rows[i].bytes)
+			snprintf(next, sizeof(next), "the image is empty");
 		if (rc) {
 			assert_non_null(strstr(last_error(), next));
 			continue;

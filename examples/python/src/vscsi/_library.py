@@ -197,6 +197,16 @@ class Handle:
             raise self._closed_error()
         return pointer
 
+    def _call(self, name, *arguments):
+        """What a data path call returns.
+
+        The pointer is in a variable during the call: where the last reference to it ends, a
+        destructor runs, and Python ignores what the handler of a signal raises there. Errors are
+        for the caller to raise, so that their frames don't keep it.
+        """
+        pointer = self.pointer
+        return getattr(lib, name)(pointer, *arguments)
+
     def _closed_error(self):
         return ValueError(f"the {type(self).__name__} is closed")
 

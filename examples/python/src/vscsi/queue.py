@@ -65,13 +65,14 @@ class Queue(Handle):
         Buffers are kept as memoryviews, not as what cffi exports of one: Python before 3.11.8
         crashes when it collects a cycle with a memoryview and an export of it.
         """
-        call, unit, number = getattr(lib, name), lun.pointer, next(self._numbers)
+        unit, number = lun.pointer, next(self._numbers)
         if lun._parent is not self._parent:
             raise ValueError("the LUN belongs to another device than the queue")
         self._pending[number] = tag, unit, kept
+        # Not if the handler of a signal raises: the request may have been prepared.
         try:
-            check_path(call(self.pointer, unit, *arguments, number), name)
-        except BaseException:
+            check_path(self._call(name, unit, *arguments, number), name)
+        except (Error, OverflowError, TypeError):
             del self._pending[number]
             raise
         return number
@@ -127,11 +128,11 @@ class Queue(Handle):
 
     def submit(self):
         """Submit everything that was prepared."""
-        check_path(lib.vscsi_submit(self.pointer), "vscsi_submit")
+        check_path(self._call("vscsi_submit"), "vscsi_submit")
 
     def _collect(self, name, *arguments):
         out = ffi.new("struct vscsi_completion[]", BATCH)
-        count = check_path(getattr(lib, name)(self.pointer, out, BATCH, *arguments), name)
+        count = check_path(self._call(name, out, BATCH, *arguments), name)
         return [Completion(self._pending.pop(out[i].user_data)[0], out[i]) for i in range(count)]
 
     def poll(self):
@@ -143,7 +144,7 @@ class Queue(Handle):
         end = _end(timeout_ms)
         while True:
             left = _left(end)
-            result = lib.vscsi_wait(self.pointer, min(left, SLICE_MS))
+            result = self._call("vscsi_wait", min(left, SLICE_MS))
             if result not in (0, -errno.EINTR):
                 return bool(check_path(result, "vscsi_wait"))
             if not left:
@@ -155,10 +156,14 @@ class Queue(Handle):
         while self._pending:
             left = _left(end)
             try:
-                completions += self._collect("vscsi_queue_drain", min(left, SLICE_MS))
+                some = self._collect("vscsi_queue_drain", min(left, SLICE_MS))
             except Error as error:
                 if error.errno != errno.EINTR and (error.errno != errno.ETIMEDOUT or not left):
                     raise
+            else:
+                completions += some
+                if not some:  # nothing is in flight: what is left was never prepared, or lost
+                    self._pending.clear()
         return completions
 
     def fileno(self):
@@ -167,7 +172,7 @@ class Queue(Handle):
 
     def arm(self):
         """Request one notification; True if there is something for poll() already."""
-        return bool(check_path(lib.vscsi_arm(self.pointer), "vscsi_arm"))
+        return bool(check_path(self._call("vscsi_arm"), "vscsi_arm"))
 
     def close(self):
         """Wait for the requests in flight, without their completions, and close the queue."""
