@@ -21,6 +21,7 @@
 
 #include <vscsi/vscsi.h>
 
+#include "common/clock.h"
 #include "common/interrupt.h"
 
 #define DEPTH          32
@@ -198,7 +199,6 @@ int transfer(struct copy *copy);
 int transfer_flush(struct copy *copy);
 int verify(struct copy *copy);
 
-uint64_t now_ns(void);
 /* From now on SIGUSR1 prints the progress. */
 void progress_signals(void);
 /* A phase begins: what it does, and how many bytes are done already. */

@@ -58,11 +58,11 @@ static int run(struct copy *copy)
 	if (!ret)
 		ret = begin_signals(copy);
 	if (!ret) {
-		copy->start_ns = now_ns();
+		copy->start_ns = clock_now();
 		ret = transfer(copy);
 		/* After an error too, for the resume point. */
 		flushed = transfer_flush(copy);
-		copy->end_ns = now_ns();
+		copy->end_ns = clock_now();
 		if (!ret)
 			ret = flushed;
 		copy->copied = !ret;

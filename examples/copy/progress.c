@@ -7,7 +7,6 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "common/text.h"
@@ -29,14 +28,6 @@ static void on_ask(int sig)
 	asked = 1;
 }
 
-uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 void progress_signals(void)
 {
 	const struct sigaction action = {.sa_handler = on_ask, .sa_flags = SA_RESTART};
@@ -47,7 +38,7 @@ void progress_signals(void)
 void progress_start(const char *what, uint64_t from)
 {
 	verb = what;
-	phase_ns = shown_ns = now_ns();
+	phase_ns = shown_ns = clock_now();
 	phase_from = from;
 	terminal = isatty(STDERR_FILENO);
 }
@@ -66,7 +57,7 @@ static void print_left(double seconds)
 static void print_line(const struct copy *copy, uint64_t done)
 {
 	char amount[TEXT_HUMAN_LEN], total[TEXT_HUMAN_LEN], rate[TEXT_HUMAN_LEN];
-	double seconds = (double)(now_ns() - phase_ns) / 1e9;
+	double seconds = (double)(clock_now() - phase_ns) / 1e9;
 	double speed = seconds > 0 ? (double)(done - phase_from) / seconds : 0;
 
 	fprintf(stderr, "%s of ", text_human(amount, done));
@@ -84,7 +75,7 @@ static void print_line(const struct copy *copy, uint64_t done)
 
 void progress_show(const struct copy *copy, uint64_t done)
 {
-	uint64_t now = now_ns();
+	uint64_t now = clock_now();
 
 	if (asked) {
 		asked = 0;
@@ -113,7 +104,7 @@ void progress_end(void)
 
 bool progress_rate(const struct copy *copy, uint64_t bytes)
 {
-	double seconds = (double)(now_ns() - phase_ns) / 1e9;
+	double seconds = (double)(clock_now() - phase_ns) / 1e9;
 
 	/* Before the first request, none was too much. */
 	return !copy->rate || !copy->loaded ||

@@ -298,11 +298,11 @@ static void poll_disk(struct copy *copy, struct side *disk)
 static void start_flush(struct copy *copy)
 {
 	if (!copy->output.disk || copy->flushing != UNKNOWN || copy->finished == copy->stable ||
-	    now_ns() - copy->flush_ns < FLUSH_INTERVAL_NS)
+	    clock_now() - copy->flush_ns < FLUSH_INTERVAL_NS)
 		return;
 	if (vscsi_flush(copy->output.queue, copy->output.lun, FLUSH))
 		return;
-	copy->flush_ns = now_ns();
+	copy->flush_ns = clock_now();
 	copy->flushing = copy->finished;
 }
 
@@ -377,7 +377,7 @@ int transfer(struct copy *copy)
 {
 	copy->error = skip(copy);
 	progress_start("copied", copy->resume);
-	copy->flush_ns = now_ns();
+	copy->flush_ns = clock_now();
 	/* After an error too, wait for the rest: the buffers belong to the device until then. */
 	while (copy->oldest != copy->next || copy->flushing != UNKNOWN || more_to_start(copy))
 		step(copy);

@@ -8,7 +8,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+
+#include "common/clock.h"
 
 static int fail(struct report *report, int ret, const char *text)
 {
@@ -26,22 +27,14 @@ static void miss_unit(const struct report *report, int error)
 			(int)strcspn(report->address, "?"), report->address);
 }
 
-static double seconds_now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
 /* Reads a block, so that there is something to measure. An error is counted by the library. */
 static int measure(struct vscsi_lun *lun, struct unit *unit)
 {
 	void *block = unit->info.blocks ? malloc(unit->info.block_size) : NULL;
-	double start = seconds_now();
+	uint64_t start = clock_now();
 
 	if (block && vscsi_pread(lun, block, unit->info.block_size, 0) >= 0)
-		unit->read_seconds = seconds_now() - start;
+		unit->read_seconds = (double)(clock_now() - start) / 1e9;
 	free(block);
 	unit->stats.size = sizeof(unit->stats);
 	return vscsi_lun_get_stats(lun, &unit->stats);

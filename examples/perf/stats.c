@@ -6,16 +6,6 @@
 
 #include <math.h>
 #include <string.h>
-#include <time.h>
-
-/* The system clock rather than the TSC: portable and needs no calibration. */
-uint64_t clock_now(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 double moments_mean(const struct moments *moments)
 {

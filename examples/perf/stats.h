@@ -8,6 +8,7 @@
 
 #include <stdint.h>
 
+#include "common/clock.h"
 #include "hist.h"
 
 /* Kinds of requests. */
@@ -78,9 +79,6 @@ struct stats {
 	uint64_t verify_checked; /* blocks */
 	uint64_t verify_bad;
 };
-
-/* Return: nanoseconds of the monotonic clock. */
-uint64_t clock_now(void);
 
 /* Adds a time. Here, because each request adds three. */
 static inline void moments_add(struct moments *moments, uint64_t ns)

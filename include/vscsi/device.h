@@ -370,11 +370,11 @@ int vscsi_dev_close(struct vscsi_dev *dev);
  * For programs that must leave while requests are in flight, such as a C++ destructor. Disconnects
  * the device without asking it (a PCI function: reset and taken off the bus), so that it can no
  * longer access any memory (virtio 1.4, 3.3.1). From then on the device is VSCSI_DEV_FAILED with
- * the reason "it was shut down by the application", which the log has as VSCSI_LOG_INFO because it
- * is no fault, and is not reconnected. Each request in flight
- * then completes exactly once through vscsi_poll(), with -ENOTCONN or, if it was being aborted,
- * with the result of the abort. Writes in flight may or may not have been executed. Nothing takes
- * requests back from the kernel: over vhost-scsi they complete when all of them have come back.
+ * the reason "it was shut down by the application", and is not reconnected. The log has that as
+ * VSCSI_LOG_INFO, as it is no fault. Each request in flight then completes exactly once through
+ * vscsi_poll(), with -ENOTCONN or, if it was being aborted, with the result of the abort. Writes in
+ * flight may or may not have been executed. Nothing takes requests back from the kernel: over
+ * vhost-scsi they complete when all of them have come back.
  *
  * Afterwards: vscsi_poll() each queue until it returns -ENOTCONN, or vscsi_queue_drain() until 0;
  * then vscsi_queue_close(), vscsi_lun_close(), vscsi_dev_close(). None of these waits for the
