@@ -218,7 +218,7 @@ static int receive(struct session *s, struct message *m)
 
 	iov = (struct iovec){(char *)&m->header + m->have, head - m->have};
 	if (m->have >= head)
-		iov = (struct iovec){m->body.bytes + m->have - head,
+		iov = (struct iovec){m->body.bytes + (m->have - head),
 				     head + m->header.size - m->have};
 	hdr.msg_iov = &iov;
 	/* If there are descriptors already, more don't fit and MSG_CTRUNC tells. */
