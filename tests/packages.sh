@@ -26,6 +26,8 @@ PACKAGES_COVERAGE="gcovr"
 # shellcheck disable=SC2034
 PACKAGES_DEBIAN="build-essential debhelper fakeroot lintian"
 # shellcheck disable=SC2034
+PACKAGES_MUSL="cmake"
+# shellcheck disable=SC2034
 PACKAGES_STYLE="clang-format-14 clang-tidy-14 cppcheck codespell universal-ctags shellcheck man-db git
 python3 binutils"
 
