@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# musl.sh: builds json-c with musl, from the sources of the installed one, because Debian has only one
-# that is linked with glibc; prints the folder for Meson's pkg_config_path, below build/root-musl.
-# Changes nothing outside build/. Exit status 1 with a reason if that fails.
+# Builds json-c with musl, from the sources of the installed one, because Debian's is linked with
+# glibc; prints the folder for Meson's pkg_config_path, below build/root-musl. Changes nothing
+# outside build/. Exit status 1 with a reason if that fails.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 # shellcheck source=tests/source.sh
@@ -24,7 +24,8 @@ if [ ! -d "$root" ]; then
 	trap 'rm -rf "$work"' EXIT
 	fetch_source libjson-c-dev "$work/json-c" || give_up "apt-get source json-c failed"
 	{
-		CC=musl-gcc CFLAGS="-idirafter /usr/include -idirafter /usr/include/x86_64-linux-gnu" \
+		CC=musl-gcc \
+			CFLAGS="-idirafter /usr/include -idirafter /usr/include/x86_64-linux-gnu" \
 			timeout 120 cmake -S "$work/json-c" -B "$work/build" -G Ninja \
 			-DCMAKE_INSTALL_PREFIX="$root" -DCMAKE_INSTALL_LIBDIR=lib \
 			-DBUILD_SHARED_LIBS=OFF -DBUILD_TESTING=OFF -DBUILD_APPS=OFF &&
