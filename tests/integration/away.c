@@ -410,6 +410,45 @@ static void sleep_on_descriptor(void **state)
 	}
 }
 
+/* As an event loop: both descriptors, no timer. Returns how often it woke before @end or BACK. */
+static unsigned loop_on_device(struct fixture *f, uint64_t end, bool *back)
+{
+	struct pollfd pfds[2] = {
+		{.fd = vscsi_dev_fd(f->dev), .events = POLLIN},
+		{.fd = vscsi_queue_fd(f->queue), .events = POLLIN},
+	};
+	struct vscsi_completion done;
+	struct vscsi_event event;
+	unsigned wakes;
+
+	for (wakes = 0; !*back && now_ms() < end; wakes++) {
+		while (vscsi_dev_poll_events(f->dev, &event, 1) > 0)
+			*back = *back || event.type == VSCSI_EVENT_BACK;
+		do
+			assert_int_equal(vscsi_poll(f->queue, &done, 1), 0);
+		while (vscsi_arm(f->queue) > 0);
+		poll(pfds, 2, (int)(end - now_ms()) + 1);
+	}
+	return wakes;
+}
+
+/* The same for one that sleeps on vscsi_dev_fd() too. */
+static void sleep_on_device(void **state)
+{
+	struct fixture *f = *state;
+	bool back = false;
+
+	start_file(f, "?recovery=replay");
+	assert_true(vscsi_dev_fd(f->dev) > 2);
+	target_kill(&f->target);
+	assert_in_range(loop_on_device(f, now_ms() + 500, &back), 1, 100);
+	assert_false(back);
+	START(f, FILE_LUN);
+	loop_on_device(f, now_ms() + TIMEOUT_MS, &back);
+	assert_true(back);
+	assert_works(f);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest away[] = {
@@ -421,6 +460,7 @@ int main(void)
 		TEST(queue_shared_by_threads),
 		TEST(sleep_in_vscsi_wait),
 		TEST(sleep_on_descriptor),
+		TEST(sleep_on_device),
 	};
 
 	return RUN_TESTS(away);
