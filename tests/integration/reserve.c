@@ -127,9 +127,9 @@ static void preempted(void **state)
 	assert_int_equal(vscsi_pr_reserve(o.lun, SECOND, VSCSI_PR_WRITE_EXCLUSIVE), 0);
 	assert_int_equal(vscsi_pr_register(f->lun, 0, FIRST, 0), 0);
 	assert_int_equal(vscsi_pr_read_keys(f->lun, NULL, keys, 2), 2);
-	assert_int_equal(
-		vscsi_pr_preempt(f->lun, FIRST, SECOND, VSCSI_PR_WRITE_EXCLUSIVE, VSCSI_PR_ABORT),
-		0);
+	assert_int_equal(vscsi_pr_preempt(f->lun, FIRST, SECOND, VSCSI_PR_WRITE_EXCLUSIVE,
+					  VSCSI_PR_ABORT),
+			 0);
 	assert_int_equal(vscsi_pr_read_keys(f->lun, NULL, keys, 2), 1);
 	assert_int_equal(keys[0], FIRST);
 	assert_reserved(f->lun, VSCSI_PR_WRITE_EXCLUSIVE, FIRST);

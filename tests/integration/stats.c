@@ -135,9 +135,8 @@ static void after_a_loss(void **state)
 static void of_two_queues(void **state)
 {
 	struct fixture *f = *state;
-	struct vscsi_stats stats[3] = {{.size = sizeof(stats[0])},
-				       {.size = sizeof(stats[0])},
-				       {.size = sizeof(stats[0])}};
+	struct vscsi_stats stats[3] = {
+		{.size = sizeof(stats[0])}, {.size = sizeof(stats[0])}, {.size = sizeof(stats[0])}};
 	struct vscsi_queue *other;
 	unsigned i;
 	char *data;
