@@ -84,6 +84,17 @@ static bool is_name(const char *path)
 	return !inside && path && sg_is_name(path, &target, &number);
 }
 
+/* @fd: what the C library's open() returned. */
+static int explained(const char *path, int fd)
+{
+	int cause = errno;
+
+	if (fd < 0 && cause == ENOENT && !inside)
+		sg_explain(path);
+	errno = cause;
+	return fd;
+}
+
 /* open() has a mode only with these flags. */
 #define TAKES_MODE(flags) ((flags)&O_CREAT || ((flags)&O_TMPFILE) == O_TMPFILE)
 
@@ -96,7 +107,8 @@ EXPORT int open(const char *path, int flags, ...)
 	if (TAKES_MODE(flags))
 		mode = va_arg(args, mode_t);
 	va_end(args);
-	return is_name(path) ? (int)result(sg_open(path, flags)) : next.open(path, flags, mode);
+	return is_name(path) ? (int)result(sg_open(path, flags))
+			     : explained(path, next.open(path, flags, mode));
 }
 
 EXPORT int openat(int folder, const char *path, int flags, ...)
@@ -109,7 +121,7 @@ EXPORT int openat(int folder, const char *path, int flags, ...)
 		mode = va_arg(args, mode_t);
 	va_end(args);
 	return is_name(path) ? (int)result(sg_open(path, flags))
-			     : next.openat(folder, path, flags, mode);
+			     : explained(path, next.openat(folder, path, flags, mode));
 }
 
 #ifdef __GLIBC__

@@ -124,7 +124,7 @@ class Probes(TargetTest):
 
     def test_timeout(self):
         """By process; it ends with that."""
-        perf = self.perf("io_timeout_ms=200&task_timeout_ms=100&recovery_ms=300")
+        perf = self.perf("io_timeout_ms=3000&task_timeout_ms=1000&recovery_ms=1000")
         trace = self.trace("-p", str(perf.pid), SCRIPT)
         self.process.send_signal(signal.SIGSTOP)
         self.await_event(perf, "abort", REQUEST + ", result -110")
