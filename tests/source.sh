@@ -2,9 +2,9 @@
 # shellcheck shell=bash
 # A function that fetches the sources of a package. To be sourced.
 
-# fetch_source PACKAGE FOLDER: unpacks the upstream sources of the version of an installed package of
-# Debian in a new folder, and prints nothing. Changes nothing outside: lists of packages and downloads
-# go into FOLDER.apt, which is removed. Non-zero if there are none.
+# fetch_source PACKAGE FOLDER: unpacks the upstream sources of the version of an installed package
+# of Debian in a new folder, and prints nothing. Changes nothing outside: lists of packages and
+# downloads go into FOLDER.apt, which is removed. Non-zero if there are none.
 fetch_source() {
 	local package=$1 folder=$2 work=$2.apt file apt status
 	mkdir -p "$folder" "$work/sources" "$work/lists/partial" "$work/cache"
