@@ -162,7 +162,6 @@ static int send_command(struct sg_file *file, struct sg_io_hdr *h, void *data)
 		/* As of a device that the kernel has removed; some programs ignore host statuses. */
 		if (ret == -ENOTCONN || ret == -ENODEV)
 			return -ENODEV;
-		done.residual = h->dxfer_len;
 	}
 	answer(h, &done);
 	return 0;

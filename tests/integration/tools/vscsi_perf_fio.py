@@ -92,6 +92,8 @@ class PerfFio(ToolTest):
                          [0] * 4)
         self.assertGreater(job["iodepth_submit"]["8"], 0)
         self.assertAlmostEqual(job["iodepth_complete"]["4"], 100)
+        # All but three batches began with 24 or more in flight.
+        self.assertGreater(job["iodepth_level"]["32"] + job["iodepth_level"]["16"], 90)
         latencies = [share for unit in ("ns", "us", "ms")
                      for share in job["latency_" + unit].values()]
         self.assertEqual(len(latencies), 32)
