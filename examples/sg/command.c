@@ -14,7 +14,8 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
-#include <time.h>
+
+#include "common/clock.h"
 
 /* Host status, Linux's include/scsi/scsi_status.h. */
 #define DID_OK                  0x00
@@ -133,15 +134,6 @@ static bool is_repeatable(const struct sg_unit *unit, uint8_t operation)
 	return unit->type == TYPE_DISK && memchr(operations, operation, sizeof(operations));
 }
 
-/* Milliseconds. */
-static uint64_t now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
 static int send_command(struct sg_file *file, struct sg_io_hdr *h, void *data)
 {
 	struct iovec one = {.iov_base = data, .iov_len = h->dxfer_len};
@@ -154,7 +146,7 @@ static int send_command(struct sg_file *file, struct sg_io_hdr *h, void *data)
 	};
 	struct vscsi_completion done = {.response = NO_RESPONSE};
 	struct iovec *copy = NULL;
-	uint64_t start = now();
+	uint64_t start = clock_now();
 	bool before;
 	int ret = 0;
 
@@ -171,7 +163,7 @@ static int send_command(struct sg_file *file, struct sg_io_hdr *h, void *data)
 		done.result = ret;
 	}
 	sg_leave(before);
-	h->duration = (unsigned)(now() - start);
+	h->duration = (unsigned)((clock_now() - start) / 1000000);
 	if (done.response == NO_RESPONSE) {
 		/* Not sent, and for a reason that is not the device's. */
 		if (ret == -ENOMEM || ret == -E2BIG || ret == -EINVAL)

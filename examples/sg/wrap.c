@@ -17,6 +17,12 @@
 
 #define EXPORT __attribute__((visibility("default")))
 
+#ifdef __GLIBC__
+typedef unsigned long ioctl_request;
+#else
+typedef int ioctl_request;
+#endif
+
 /* What comes after this module in the order of search: the C library, or another such module. */
 static struct {
 	int (*open)(const char *, int, ...);
@@ -25,7 +31,7 @@ static struct {
 	int (*lstat)(const char *, struct stat *);
 	int (*fstat)(int, struct stat *);
 	int (*access)(const char *, int);
-	int (*ioctl)(int, unsigned long, ...);
+	int (*ioctl)(int, ioctl_request, ...);
 	ssize_t (*read)(int, void *, size_t);
 	ssize_t (*write)(int, const void *, size_t);
 } next;
@@ -118,6 +124,7 @@ EXPORT int openat(int folder, const char *path, int flags, ...)
 			     : explained(path, next.openat(folder, path, flags, mode));
 }
 
+#ifdef __GLIBC__
 EXPORT int open64(const char *path, int flags, ...) __attribute__((alias("open")));
 EXPORT int openat64(int folder, const char *path, int flags, ...) __attribute__((alias("openat")));
 
@@ -146,6 +153,7 @@ EXPORT int __openat64_2(int folder, const char *path, int flags)
 {
 	return openat(folder, path, flags);
 }
+#endif
 
 /* Whether @path is ours; then @st is filled in. */
 static bool described(const char *path, struct stat *st)
@@ -185,6 +193,7 @@ EXPORT int fstat(int fd, struct stat *st)
 	return 0;
 }
 
+#ifdef __GLIBC__
 /* The same structure on all 64-bit systems. */
 EXPORT int stat64(const char *restrict path, struct stat64 *restrict st)
 {
@@ -200,8 +209,9 @@ EXPORT int fstat64(int fd, struct stat64 *st)
 {
 	return fstat(fd, (struct stat *)st);
 }
+#endif
 
-EXPORT int ioctl(int fd, unsigned long request, ...)
+EXPORT int ioctl(int fd, ioctl_request request, ...)
 {
 	struct sg_file *file = NULL;
 	void *argument;

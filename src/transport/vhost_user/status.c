@@ -4,12 +4,12 @@
  * here, as virtio 1.4, 2.1 says it behaves.
  */
 #include <errno.h>
-#include <sys/eventfd.h>
 
 #include <linux/virtio_config.h>
 
 #include "transport/vhost_user/session.h"
 #include "util/bits.h"
+#include "util/fd.h"
 
 static int ask_status(struct vu *vu, void *arg)
 {
@@ -35,12 +35,10 @@ int vu_get_status(struct transport *t)
 /* All rings are stopped, each with an answer. */
 static int forget_state(struct vu *vu, void *arg)
 {
-	eventfd_t ignored;
-
 	(void)arg;
 	vu_wake_all(vu);
 	/* Rings that failed before the reset have nothing to say after it. */
-	eventfd_read(vu->err, &ignored);
+	fd_take(vu->err);
 	vu->accepted = false;
 	vu->status = 0;
 	/* What was in flight is not any more (vhost-user, GET_INFLIGHT_FD). */
