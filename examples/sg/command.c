@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <linux/virtio_scsi.h>
+#include <scsi/scsi.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -31,6 +32,9 @@
 #define DRIVER_SENSE            0x08
 /* sg_io_hdr.flags: the data is in the reserved buffer; missing in glibc's <scsi/sg.h>. */
 #define MMAP_IO 4
+/* Missing in glibc's <scsi/scsi.h>. */
+#define SCSI_READ_16  0x88
+#define SCSI_WRITE_16 0x8a
 /* vscsi_completion.response: the device gave none. */
 #define NO_RESPONSE 0xff
 
@@ -118,6 +122,18 @@ static int segments(const struct sg_io_hdr *h, struct iovec *one, struct iovec *
 	return 0;
 }
 
+/*
+ * Reads and writes of disks, which the recovery policy of the device may send again. Some programs
+ * take it for success if a loss ends one.
+ */
+static bool is_repeatable(const struct sg_unit *unit, uint8_t operation)
+{
+	static const uint8_t operations[] = {READ_6,  WRITE_6,  READ_10,      WRITE_10,
+					     READ_12, WRITE_12, SCSI_READ_16, SCSI_WRITE_16};
+
+	return unit->type == TYPE_DISK && memchr(operations, operation, sizeof(operations));
+}
+
 static int send_command(struct sg_file *file, struct sg_io_hdr *h, void *data)
 {
 	struct iovec one = {.iov_base = data, .iov_len = h->dxfer_len};
@@ -126,6 +142,7 @@ static int send_command(struct sg_file *file, struct sg_io_hdr *h, void *data)
 		.cdb_len = h->cmd_len,
 		/* All ones are no limit for both. */
 		.timeout_ms = h->timeout ? h->timeout : file->timeout_ms,
+		.flags = is_repeatable(file->unit, *h->cmdp) ? VSCSI_COMMAND_REPEATABLE : 0,
 	};
 	struct vscsi_completion done = {.response = NO_RESPONSE};
 	struct iovec *copy = NULL;
@@ -154,7 +171,6 @@ static int send_command(struct sg_file *file, struct sg_io_hdr *h, void *data)
 		/* As of a device that the kernel has removed; some programs ignore host statuses. */
 		if (ret == -ENOTCONN || ret == -ENODEV)
 			return -ENODEV;
-		done.residual = h->dxfer_len;
 	}
 	answer(h, &done);
 	return 0;

@@ -152,6 +152,8 @@ class Fio(ToolTest):
             "0.1 does not support UNMAP": ["--filename=0.1", "--rw=trim"],
             "bs must be a multiple of its blocks of 4096": ["--filename=4.0", "--bs=512"],
             "bs is too large, a request has at most": ["--filename=0.0", "--bs=64M"],
+            "at most 8 GiB.*; or reduce iodepth, bs": ["--filename=0.0", "--bs=1M",
+                                                       "--iodepth=16384"],
         }
         common, arguments = self.arguments()[:-1], []
         for options in wrong.values():

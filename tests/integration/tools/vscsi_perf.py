@@ -277,6 +277,11 @@ rw=randread
         json.loads(text[text.index("\n{") :])
         message = self.refused("perf", "--address=" + self.address, "--output=/dev/full", status=1)
         self.assertIn("No space left", message)
+        self.assertIn("same file", self.refused("perf", "--address=" + self.address,
+                                                "--output=" + path, "--plot=" + path))
+        self.assertIn("reduce iodepth, bs", self.refused(
+            "perf", "--address=" + self.address, "--iodepth=16384", "--bs=1m",
+            status=1))
 
     def test_outputs_that_can_not_be_written(self):
         """It says so before the run, and neither changes nor leaves a file."""

@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import sys
+import threading
 import unittest
 
 from rig import ToolTest
@@ -353,6 +354,32 @@ for i in range(2):
     assert error_of(sg_io, fd, READY) == "ENODEV"
 """, address=self.address + "?recovery=off")
         self.assertRegex(err, "vscsi-sg: ")
+
+    def test_reads_and_writes_while_a_device_is_lost(self):
+        """They are sent again; the new device may have a UNIT ATTENTION for them, as any may."""
+        def restart():
+            self.target.wait()
+            self.serve("--control=" + self.path("c"))
+        for cdb, way in (("0x2a, 0, 0, 0, 0, 5, 0, 0, 1, 0", "OUT"),
+                         ("0x28, 0, 0, 0, 0, 5, 0, 0, 1, 0", "IN"),
+                         ("0x8a, 0" + 10 * ", 0" + ", 0, 1, 0, 0", "OUT")):
+            again = threading.Thread(target=restart)
+            again.start()
+            self.python(f"""
+import socket
+fd = os.open("vscsi:0:0", os.O_RDWR)
+control = socket.socket(socket.AF_UNIX)
+control.connect("{self.path("c")}")
+control.sendall(b"die taken 1\\n")
+assert control.recv(10) == b"ok\\n"
+data = ctypes.create_string_buffer(512)
+h = sg_io(fd, [{cdb}], {way}, data)
+assert not h.host, h.host
+if h.info:
+    assert h.kept[1].raw[2] == 6
+    assert not sg_io(fd, [{cdb}], {way}, data).info
+""")
+            again.join()
 
     def test_a_command_that_a_loss_ended(self):
         """Nothing of its data has arrived. Later, the device is as one that was removed."""
