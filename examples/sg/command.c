@@ -13,11 +13,11 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
-#include <time.h>
+
+#include "common/clock.h"
 
 /* Host status, Linux's include/scsi/scsi_status.h. */
 #define DID_OK                  0x00
-#define DID_NO_CONNECT          0x01
 #define DID_BUS_BUSY            0x02
 #define DID_TIME_OUT            0x03
 #define DID_BAD_TARGET          0x04
@@ -62,9 +62,7 @@ static uint16_t host_status(const struct vscsi_completion *done)
 	case VIRTIO_SCSI_S_NEXUS_FAILURE:
 		return DID_NEXUS_FAILURE;
 	case NO_RESPONSE:
-		return done->result == -ENOTCONN || done->result == -ENODEV
-			       ? DID_NO_CONNECT
-			       : DID_TRANSPORT_DISRUPTED;
+		return DID_TRANSPORT_DISRUPTED;
 	default:
 		return DID_ERROR;
 	}
@@ -120,15 +118,6 @@ static int segments(const struct sg_io_hdr *h, struct iovec *one, struct iovec *
 	return 0;
 }
 
-/* Milliseconds. */
-static uint64_t now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
 static int send_command(struct sg_file *file, struct sg_io_hdr *h, void *data)
 {
 	struct iovec one = {.iov_base = data, .iov_len = h->dxfer_len};
@@ -140,7 +129,7 @@ static int send_command(struct sg_file *file, struct sg_io_hdr *h, void *data)
 	};
 	struct vscsi_completion done = {.response = NO_RESPONSE};
 	struct iovec *copy = NULL;
-	uint64_t start = now();
+	uint64_t start = clock_now();
 	bool before;
 	int ret = 0;
 
@@ -157,10 +146,16 @@ static int send_command(struct sg_file *file, struct sg_io_hdr *h, void *data)
 		done.result = ret;
 	}
 	sg_leave(before);
-	h->duration = (unsigned)(now() - start);
-	/* Not sent, and for a reason that is not the device's. */
-	if (done.response == NO_RESPONSE && (ret == -ENOMEM || ret == -E2BIG || ret == -EINVAL))
-		return ret;
+	h->duration = (unsigned)((clock_now() - start) / 1000000);
+	if (done.response == NO_RESPONSE) {
+		/* Not sent, and for a reason that is not the device's. */
+		if (ret == -ENOMEM || ret == -E2BIG || ret == -EINVAL)
+			return ret;
+		/* As of a device that the kernel has removed; some programs ignore host statuses. */
+		if (ret == -ENOTCONN || ret == -ENODEV)
+			return -ENODEV;
+		done.residual = h->dxfer_len;
+	}
 	answer(h, &done);
 	return 0;
 }
