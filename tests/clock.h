@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The clock of a test program, which is also the library's in it: the system's, put forward as a
- * test likes, so that limits of minutes pass at once. Needs the linker's --wrap=clock_gettime;
- * clocks other than the monotonic ones stay as they are.
+ * test likes, so that limits of minutes pass at once. Needs the linker's --wrap for clock_gettime()
+ * and nanosleep(); clocks other than the monotonic ones stay as they are.
  */
 #ifndef TESTS_CLOCK_H
 #define TESTS_CLOCK_H
@@ -14,8 +14,9 @@
 void clock_skip(uint64_t ms);
 
 /*
- * Stops it, so that time passes by clock_skip() alone, and lets it go on. For tests of which the
- * machine's load would decide otherwise.
+ * Stops it, and lets it go on. In between time passes by clock_skip() and by nanosleep(), which does
+ * not sleep then. For tests of which the machine's load would decide otherwise. One that stands
+ * already stays where it is.
  */
 void clock_stop(bool stop);
 

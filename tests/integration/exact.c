@@ -290,7 +290,7 @@ static void changed_features(void **state)
 	CONFORMS("R-VU-100");
 	make_file("disk.img", 16 * MIB);
 	START(f, FILE_LUN);
-	open_default(f, "?recovery_ms=2000");
+	open_default(f, "");
 	data = alloc_dma(f, DEPTH * 512);
 	die_with_writes(f, f->queue, data, DEPTH);
 	START(f, FILE_LUN, "--off=event_idx,hotplug,change,mem_slots,status,config,reply_ack");

@@ -123,6 +123,7 @@ struct server_held {
  * @trace: a hash of all messages, kicks excepted
  * @asked_fds: how often it had to give a file
  * @held: requests in flight
+ * @silent: it answers nothing any more on this connection
  */
 struct server {
 	char path[108];
@@ -158,7 +159,7 @@ struct server {
 	int wake;
 	bool threaded;
 	bool stopping;
-	bool silent;
+	_Atomic bool silent;
 	bool versioned;
 	_Atomic bool unmasked;
 	uint8_t config[4096];

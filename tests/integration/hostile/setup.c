@@ -100,7 +100,7 @@ static bool hang_up_at(unsigned message, enum rig_kind kind)
 
 	liar_begin(&state);
 	liar = state;
-	liar->options = "?queues=2&timeout_ms=2000";
+	liar->options = "?queues=2&timeout_ms=600000";
 	liar_start(liar);
 	rig_fault(liar->rig, fault);
 	fds = count_fds();

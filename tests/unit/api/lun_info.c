@@ -317,6 +317,7 @@ static void test_no_identity(void **state)
 	(void)state;
 	for (i = 0; i < ARRAY_LEN(said); i++) {
 		driver_init(&d);
+		clock_stop(true);
 		assert_int_equal(open_saying_within(&d, "io_timeout_ms=1000", &said[i], 1),
 				 expected[i].err);
 		expect_error_text(expected[i].says);
@@ -340,6 +341,7 @@ static void test_silence(void **state)
 	for (i = 0; i < whole; i++) {
 		driver_init(&d);
 		d.m->unanswered = i + 1;
+		clock_stop(true);
 		assert_int_equal(driver_open_device(&d, "timeout_ms=5"), 0);
 		assert_int_equal(vscsi_lun_open(d.dev, 1, 2, NULL, &d.lun), -ETIMEDOUT);
 		expect_error_text("no answer in 5 ms");

@@ -112,6 +112,7 @@ static void test_late_answer(void **state)
 	CONFORMS("R-CLN-03", "R-HARD-15");
 	driver_init(&d);
 	memset(d.m->disk, 0xdd, sizeof(d.m->disk));
+	clock_stop(true);
 	driver_open(&d, "timeout_ms=30");
 	before = used_memory(&d);
 	memset(data, 0x11, sizeof(data));
@@ -145,6 +146,7 @@ static void test_late_answer_that_is_busy(void **state)
 
 	(void)state;
 	CONFORMS("R-CLN-03");
+	clock_stop(true);
 	driver_start(&d, "timeout_ms=30");
 	before = used_memory(&d);
 	d.m->held = MODEL_ALL;
@@ -165,6 +167,7 @@ static void test_closing_with_abandoned_calls(void **state)
 
 	(void)state;
 	CONFORMS("R-CLN-02", "R-CLN-03");
+	clock_stop(true);
 	driver_start(&d, "timeout_ms=10");
 	d.m->held = MODEL_ALL;
 	for (i = 0; i < 5; i++)
@@ -180,6 +183,7 @@ static void test_abandoned_calls_give_their_credit_back(void **state)
 	(void)state;
 	driver_init(&d);
 	d.m->fake.config.cmd_per_lun = htole32(1);
+	clock_stop(true);
 	driver_open(&d, "timeout_ms=10");
 	d.m->held = MODEL_ALL;
 	assert_int_equal(vscsi_sync_flush(d.lun), -ETIMEDOUT);

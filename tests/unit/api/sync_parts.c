@@ -59,6 +59,7 @@ static void test_no_room_in_the_ring(void **state)
 	unsigned left;
 
 	(void)state;
+	clock_stop(true);
 	driver_start(&d, "timeout_ms=5&queue_size=4");
 	d.m->held = UINT64_C(1) << sync_queue;
 	for (left = 0; left < 100; left++) {

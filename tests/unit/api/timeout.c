@@ -80,6 +80,7 @@ static void test_the_command_is_aborted(void **state)
 
 	(void)state;
 	open_held(&d);
+	clock_stop(true);
 	d.m->fake.hook = abort_hook;
 	assert_int_equal(vscsi_sync_command(d.lun, &unit_ready, &c), -ETIMEDOUT);
 	assert_non_null(strstr(vscsi_last_error(), "longer than its time limit and was ended"));

@@ -215,7 +215,7 @@ static void test_connection(void **state)
 
 	(void)state;
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, watched), 0);
-	loss_open(&d, "");
+	loss_open_stopped(&d, "");
 	call = give_call_fd(&d, 1);
 	d.m->fake.ops.watch_fd = watch_fd;
 	assert_int_equal(vscsi_dev_scan(d.dev, NULL, 0), 2);
@@ -303,6 +303,7 @@ static void test_request_that_is_late(void **state)
 	driver_init(&d);
 	call = give_call_fd(&d, DRIVER_QUEUE);
 	driver_open(&d, "io_timeout_ms=1000&task_timeout_ms=100");
+	clock_stop(true);
 	fd = begin(&d);
 	d.m->held = UINT64_C(1) << DRIVER_QUEUE;
 	driver_read(&d, 7);
@@ -344,6 +345,7 @@ static void test_request_that_was_refused(void **state)
 	driver_init(&d);
 	call = give_call_fd(&d, DRIVER_QUEUE);
 	driver_open(&d, "");
+	clock_stop(true);
 	fd = begin(&d);
 	d.m->held = UINT64_C(1) << DRIVER_QUEUE;
 	driver_read(&d, 7);

@@ -144,6 +144,7 @@ static void test_answer_that_was_not_written(void **state)
 	unsigned i;
 
 	(void)state;
+	clock_stop(true);
 	driver_start(&d, "timeout_ms=20");
 	for (i = 0; i < 30; i++)
 		assert_int_equal(vscsi_lun_reset(d.lun), 0);
@@ -167,6 +168,7 @@ static void test_device_that_never_answers(void **state)
 
 	(void)state;
 	CONFORMS("R-SCSI-73", "R-CLN-01", "R-CLN-03");
+	clock_stop(true);
 	driver_start(&d, "timeout_ms=10");
 	d.m->held = MODEL_ALL;
 	for (i = 0; i < 8; i++)

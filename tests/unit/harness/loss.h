@@ -16,7 +16,7 @@ void loss_prepare(struct driver *d);
 /* driver_open() of a device that can be connected to again; the chains of its queue are held. */
 void loss_open(struct driver *d, const char *options);
 
-/* The same, and then time passes by clock_skip() alone: calls that wait have no end. */
+/* The same, and then the clock stands: time passes by clock_skip() and in calls that wait. */
 void loss_open_stopped(struct driver *d, const char *options);
 
 /* Submits a read of this block, which is also its user_data. */

@@ -70,6 +70,7 @@ struct fixture *fixture_new(void)
 	};
 	struct fixture *f = calloc(1, sizeof(*f));
 
+	clock_stop(true);
 	assert_non_null(f);
 	f->m = malloc(sizeof(*f->m));
 	assert_non_null(f->m);
@@ -131,6 +132,7 @@ void fixture_free(struct fixture *f)
 	model_fini(f->m);
 	broken = f->m->broken;
 	assert_string_equal(broken ? broken : "none", "none");
+	clock_stop(false);
 	free(f->m);
 	free(f);
 }
@@ -158,8 +160,7 @@ void fixture_pump(struct fixture *f)
 	}
 }
 
-/* Advances the clock as well, so that retries become due. */
-static void pump_on(struct fixture *f)
+void fixture_pump_on(struct fixture *f)
 {
 	fixture_pump(f);
 	clock_skip(1);
@@ -173,7 +174,7 @@ static int open_with(struct fixture *f, unsigned target, unsigned number,
 	if (err)
 		return err;
 	while ((err = lun_open_step(*out)) == -EINPROGRESS)
-		pump_on(f);
+		fixture_pump_on(f);
 	return err;
 }
 
@@ -199,7 +200,7 @@ int fixture_refresh(struct fixture *f, struct vscsi_lun *lun)
 	if (err)
 		return err;
 	while ((err = lun_refresh_step(refresh)) == -EINPROGRESS)
-		pump_on(f);
+		fixture_pump_on(f);
 	lun_refresh_end(refresh);
 	return err;
 }
@@ -241,7 +242,7 @@ unsigned fixture_revalidate(struct fixture *f)
 
 	f->change_count = 0;
 	while ((doubts = fixture_round(f, 0)) && ++rounds < 200)
-		pump_on(f);
+		fixture_pump_on(f);
 	return doubts;
 }
 

@@ -103,12 +103,18 @@ struct fixture {
 	char *buf;
 };
 
-/* Creates it, with running queues. Close all LUNs before fixture_free(). */
+/*
+ * Creates it, with running queues. Close all LUNs before fixture_free(). In between the clock stands
+ * still: time passes as a test likes, however slow the machine is.
+ */
 struct fixture *fixture_new(void);
 void fixture_free(struct fixture *f);
 
 /* Answers all commands in the rings, polls the library's handle and delivers completions. */
 void fixture_pump(struct fixture *f);
+
+/* The same, and a millisecond passes, so that retries and time limits become due. */
+void fixture_pump_on(struct fixture *f);
 
 /* Answers all commands of silent disks. */
 void fixture_speak(struct fixture *f);

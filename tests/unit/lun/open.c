@@ -144,7 +144,7 @@ static void test_lost_command(void **state)
 		f->disks[0][0].silent = false;
 		fixture_return(f);
 		while ((err = lun_open_step(lun)) == -EINPROGRESS)
-			fixture_pump(f);
+			fixture_pump_on(f);
 		assert_int_equal(err, 0);
 		assert_int_equal(f->logged, table[i].commands);
 		assert_int_equal(lun->info.max_caw_blocks, 4);

@@ -18,7 +18,7 @@ static int scan(struct fixture *f, struct vscsi_lun_addr **out)
 	*out = NULL;
 	assert_int_equal(scan_begin(&f->table, &scan), 0);
 	while ((count = scan_step(scan, out)) == -EINPROGRESS)
-		fixture_pump(f);
+		fixture_pump_on(f);
 	scan_end(scan);
 	return count;
 }
@@ -243,7 +243,7 @@ static void test_lost(void **state)
 	fixture_lose(f, INFLIGHT_REPORT);
 	fixture_return(f);
 	while ((err = scan_step(scan_of, &found)) == -EINPROGRESS)
-		fixture_pump(f);
+		fixture_pump_on(f);
 	assert_int_equal(err, -ECONNRESET);
 	expect_error_text("the device was lost with it");
 	scan_end(scan_of);

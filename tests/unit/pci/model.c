@@ -462,7 +462,7 @@ struct model *model_standard(void)
 
 struct transport *model_attach(struct model *m)
 {
-	const struct transport_opts opts = {.timeout_ms = 100};
+	const struct transport_opts opts = {.timeout_ms = 60000};
 	struct transport *t;
 
 	assert_int_equal(pci_attach(&m->bus, &pci_ops, &opts, &t), 0);

@@ -211,6 +211,7 @@ static void test_call_that_waits(void **state)
 	char block[512];
 
 	(void)state;
+	clock_stop(true);
 	driver_start(&d, "io_timeout_ms=20&task_timeout_ms=20&timeout_ms=60000");
 	d.m->held = UINT64_C(1) << 2;
 	assert_int_equal(vscsi_pread(d.lun, block, sizeof(block), 0), -ETIMEDOUT);

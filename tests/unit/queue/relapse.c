@@ -112,6 +112,7 @@ static void run_left_behind(uint64_t blocks)
 	char data[MODEL_BLOCK];
 	struct driver d;
 
+	clock_stop(true);
 	loss_open(&d, "timeout_ms=50");
 	memset(before, 0, sizeof(before));
 	memset(data, 0xaa, sizeof(data));

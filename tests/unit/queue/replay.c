@@ -132,13 +132,12 @@ static void test_abandoned_write(void **state)
 	struct driver d;
 
 	(void)state;
-	loss_open_stopped(&d, "timeout_ms=50");
+	clock_stop(true);
+	loss_open(&d, "timeout_ms=50");
 	memset(data, 0xaa, sizeof(data));
 	memset(before, 0, sizeof(before));
 	d.m->held |= UINT64_C(1) << DRIVER_SHARED;
-	clock_stop(false);
 	assert_int_equal(vscsi_pwrite(d.lun, data, sizeof(data), 0, 0), -ETIMEDOUT);
-	clock_stop(true);
 	assert_true(model_take(d.m, DRIVER_SHARED, &chain));
 	d.m->held &= ~(UINT64_C(1) << DRIVER_SHARED);
 	loss_lose(&d);

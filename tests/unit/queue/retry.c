@@ -153,6 +153,7 @@ static void test_busy_for_ever(void **state)
 	(void)state;
 	CONFORMS("R-SCSI-47");
 	driver_start(&d, "io_timeout_ms=5000");
+	clock_stop(true);
 	driver_hold_own(&d);
 	for (why = BUSY; why <= BECOMING_READY; why++) {
 		unsigned seen = refuse_until_late(&d, why);

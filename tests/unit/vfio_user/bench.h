@@ -48,6 +48,9 @@ int bench_try(struct bench *b, unsigned timeout_ms);
 void bench_open(struct bench *b);
 void bench_close(struct bench *b);
 
+/* Waits until a server that fell silent has noticed that this client is gone. */
+void bench_settle(struct bench *b);
+
 /*
  * What a driver does from a connection to a device that runs with six queues, one step at a time,
  * each an operation of the transport. Return: its result, 1 when there is no such step.

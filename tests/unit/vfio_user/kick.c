@@ -28,11 +28,11 @@ static void test_no_room(void **state)
 	server_open_gate(b->server);
 	b->t->wait = true;
 	assert_int_equal(b->t->ops->get_status(b->t), 15);
-	while (!kicks(b, 3)) {
+	/* When there is room again for the one, the other may still have found none. */
+	while (!kicks(b, 3) || kicks(b, 2) < i) {
 		assert_int_equal(b->t->ops->check(b->t, &what), 0);
 		assert_int_equal(b->t->ops->get_status(b->t), 15);
 	}
-	assert_true(kicks(b, 2) >= i);
 }
 
 static void *kick_all_the_time(void *arg)
