@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Descriptors that keep away from the standard streams. */
+/* Descriptors above those of the standard streams. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
@@ -10,7 +10,7 @@
 
 #include "util/fd.h"
 
-/* The first number that is no standard stream's. */
+/* The first number after those of the standard streams. */
 #define LOWEST_FD 3
 
 int fd_copy(int fd)

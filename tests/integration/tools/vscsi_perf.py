@@ -475,7 +475,7 @@ class PerfAlone(ToolTest):
             listener.listen()
             address = self.address + "?timeout_ms=300"
             message = self.refused("perf", "--address=" + address, status=1)
-            self.assertIn("is it stopped, or does it serve another client", message)
+            self.assertIn("is it stopped, or does it serve only one client", message)
 
 
 if __name__ == "__main__":
