@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "lun/probe.h"
-#include "lun/table.h"
 #include "util/error.h"
 
 /* Attempts if the device is lost meanwhile. */
@@ -105,7 +104,7 @@ int lun_refresh_step(struct lun_refresh *refresh)
 			return error_set(
 				-ENOTCONN,
 				"the device was lost and came back each time that LUN %u:%u "
-				"was asked what it is; try again",
+				"was probed; try again",
 				lun->io.target, lun->io.number);
 		begin(refresh);
 		return -EINPROGRESS;

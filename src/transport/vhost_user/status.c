@@ -3,7 +3,6 @@
  * The device status. For a back-end without the STATUS protocol feature it is emulated here (virtio
  * 1.4, 2.1).
  */
-#include <errno.h>
 #include <sys/eventfd.h>
 
 #include <linux/virtio_config.h>
