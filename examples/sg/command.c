@@ -18,7 +18,6 @@
 
 /* Host status, Linux's include/scsi/scsi_status.h. */
 #define DID_OK                  0x00
-#define DID_NO_CONNECT          0x01
 #define DID_BUS_BUSY            0x02
 #define DID_TIME_OUT            0x03
 #define DID_BAD_TARGET          0x04
@@ -63,9 +62,7 @@ static uint16_t host_status(const struct vscsi_completion *done)
 	case VIRTIO_SCSI_S_NEXUS_FAILURE:
 		return DID_NEXUS_FAILURE;
 	case NO_RESPONSE:
-		return done->result == -ENOTCONN || done->result == -ENODEV
-			       ? DID_NO_CONNECT
-			       : DID_TRANSPORT_DISRUPTED;
+		return DID_TRANSPORT_DISRUPTED;
 	default:
 		return DID_ERROR;
 	}
@@ -150,9 +147,15 @@ static int send_command(struct sg_file *file, struct sg_io_hdr *h, void *data)
 	}
 	sg_leave(before);
 	h->duration = (unsigned)((clock_now() - start) / 1000000);
-	/* Not sent, and for a reason that is not the device's. */
-	if (done.response == NO_RESPONSE && (ret == -ENOMEM || ret == -E2BIG || ret == -EINVAL))
-		return ret;
+	if (done.response == NO_RESPONSE) {
+		/* Not sent, and for a reason that is not the device's. */
+		if (ret == -ENOMEM || ret == -E2BIG || ret == -EINVAL)
+			return ret;
+		/* As of a device that the kernel has removed; some programs ignore host statuses. */
+		if (ret == -ENOTCONN || ret == -ENODEV)
+			return -ENODEV;
+		done.residual = h->dxfer_len;
+	}
 	answer(h, &done);
 	return 0;
 }

@@ -33,4 +33,15 @@ int fd_copy(int fd);
  */
 FILE *fd_open_text(const char *path);
 
+/**
+ * fd_take - Empty an eventfd that the device has, too
+ *
+ * Never waits: whether reads block is a property of the open file, not of the descriptor, and the
+ * process that received it may have changed that (QEMU has all that it receives block). Linux
+ * before 5.8 can't be asked not to.
+ *
+ * Return: 1 if it was signalled, 0 if not; a negative errno.
+ */
+int fd_take(int fd);
+
 #endif

@@ -11,6 +11,7 @@
 #include <vscsi/mem.h>
 
 #include "util/error.h"
+#include "util/fd.h"
 #include "virtio/virtq.h"
 
 static size_t ring_bytes(const struct virtq *vq)
@@ -166,10 +167,12 @@ void virtq_succeed(struct virtq *vq, struct virtq *fresh)
 int virtq_fd_clear(struct virtq *vq)
 {
 	const struct transport_ops *ops = vq->transport->ops;
+	int ret;
 
 	if (ops->call_clear)
 		return ops->call_clear(vq->transport, vq->index);
-	return transport_clear(virtq_fd(vq));
+	ret = fd_take(virtq_fd(vq));
+	return ret < 0 ? ret : 0;
 }
 
 void virtq_fd_wake(struct virtq *vq)

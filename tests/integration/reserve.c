@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Persistent reservations of two devices on one target: what each type forbids on the data path and
- * to synchronous calls, and who still has what after a restart of the target.
+ * to synchronous calls, and what is left of them after a restart of the target.
  */
 #include "loss.h"
 
@@ -139,7 +139,7 @@ static void preempted(void **state)
 	other_close(&o);
 }
 
-/* @persist: the registration outlives the target, and nobody notices; else it is reported. */
+/* @persist: the registration outlives the target, unnoticed; else its loss is reported. */
 static void restart(struct fixture *f, bool persist)
 {
 	const char *lun = persist ? FILE_LUN ",reservations=pr" : FILE_LUN;

@@ -51,12 +51,11 @@ static int check_driver(const char *name)
 	vfio_read_link(name, "driver", driver, sizeof(driver));
 	if (strcmp(driver, "vfio-pci") == 0)
 		return 0;
+	/* Not the commands themselves: vscsi-bind refuses other functions, and disks in use. */
 	return error_set(-ENODEV,
 			 "%s is bound to %s; bind it to vfio-pci: modprobe vfio-pci; "
-			 "cd " PCI_DEVICES "/%s; echo vfio-pci > driver_override; %secho %s > "
-			 "/sys/bus/pci/drivers_probe",
-			 name, *driver ? driver : "no driver", name,
-			 *driver ? "echo $(basename $PWD) > driver/unbind; " : "", name);
+			 "vscsi-bind take %s",
+			 name, *driver ? driver : "no driver", name);
 }
 
 int vfio_check_function(const char *name)

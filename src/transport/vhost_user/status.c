@@ -3,12 +3,11 @@
  * The device status. For a back-end without the STATUS protocol feature it is emulated here (virtio
  * 1.4, 2.1).
  */
-#include <sys/eventfd.h>
-
 #include <linux/virtio_config.h>
 
 #include "transport/vhost_user/session.h"
 #include "util/bits.h"
+#include "util/fd.h"
 
 static int ask_status(struct vu *vu, void *arg)
 {
@@ -34,12 +33,10 @@ int vu_get_status(struct transport *t)
 /* Called when all rings are stopped. */
 static int forget_state(struct vu *vu, void *arg)
 {
-	eventfd_t ignored;
-
 	(void)arg;
 	vu_wake_all(vu);
 	/* Ring errors from before the reset are obsolete. */
-	eventfd_read(vu->err, &ignored);
+	fd_take(vu->err);
 	vu->accepted = false;
 	vu->status = 0;
 	/* A reset ends all requests in flight (vhost-user, GET_INFLIGHT_FD). */

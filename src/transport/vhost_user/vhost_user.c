@@ -129,11 +129,9 @@ static void vu_hand_back(struct transport *t)
 /* Resets the state of a connection; eventfds stay open, because other threads may use them. */
 static void forget_connection(struct vu *vu)
 {
-	eventfd_t ignored;
-
 	vu_fail(vu, 0);
 	vu_forget_rings(vu);
-	eventfd_read(vu->err, &ignored);
+	fd_take(vu->err);
 	vu->protocol = 0;
 	vu->bit30 = false;
 	vu->accepted = false;
@@ -184,7 +182,6 @@ static int vu_queue_max(struct transport *t, unsigned index)
 static int vu_check(struct transport *t, unsigned *what)
 {
 	struct vu *vu = vu_of(t);
-	uint64_t count;
 	int ret;
 
 	*what = 0;
@@ -198,7 +195,7 @@ static int vu_check(struct transport *t, unsigned *what)
 	if (vu->config_changed)
 		*what |= TRANSPORT_CONFIG;
 	vu->config_changed = false;
-	if (read(vu->err, &count, sizeof(count)) == (ssize_t)sizeof(count))
+	if (fd_take(vu->err) == 1)
 		*what |= TRANSPORT_BROKEN;
 	return 0;
 }

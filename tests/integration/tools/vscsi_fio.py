@@ -162,6 +162,12 @@ class Fio(ToolTest):
         for expected, line in zip(wrong, lines):
             self.assertRegex(line, f"^fio: vscsi: .*{expected}")
 
+    def test_an_offset_between_blocks(self):
+        _, err = self.run_tool("fio", "--name=job", *self.arguments()[:-1], "--filename=4.0",
+                               "--bs=4k", "--offset=512", status=1, environment=ENVIRONMENT)
+        self.assertIn("fio: vscsi: 4.0: offset 512 and length 4096 must be multiples of its blocks"
+                      " of 4096 bytes\n", err)
+
     def test_no_address(self):
         _, err = self.run_tool("fio", f"--ioengine=external:{ENGINE}", "--name=job", status=1,
                                environment=ENVIRONMENT)

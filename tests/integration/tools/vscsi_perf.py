@@ -440,6 +440,10 @@ class PerfAlone(ToolTest):
         self.refused("perf", "--address=carrier-pigeon:x")
         self.assertIn("goes after --address=", self.refused("perf", self.address))
 
+    def test_a_folder_as_job_file(self):
+        self.assertEqual(f"vscsi-perf: reading the job file {self.folder}: Is a directory\n",
+                         self.refused("perf", self.folder))
+
     def test_unknown_options_name_the_nearest(self):
         self.assertIn("'iodepth'", self.refused("perf", "--iodept=3"))
         path = self.write("bad.fio", "[job]\naddress=x\nrwmixreads=3\n")

@@ -172,6 +172,11 @@ class PerfFio(ToolTest):
                                "--runtime=50", "--latency_target=1us", "--latency_window=20ms",
                                "--latency_percentile=99.9", status=1)
         self.assertIn("even a single request", message)
+        out, _ = self.run_tool("perf", "--address=" + self.address, "--lun=0:1", "--time_based",
+                               "--runtime=50", "--latency_target=1us", "--latency_window=20ms",
+                               status=1)
+        self.assertIn("latency_depth=1\n", out)
+        self.assertNotRegex(out, r"\bmet\b")
 
     def test_skewed_positions(self):
         """Some are written often; verification knows which. A unit test compares with fio."""
