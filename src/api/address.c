@@ -21,7 +21,7 @@ struct option {
 	size_t offset;
 	uint64_t min;
 	uint64_t max;
-	uint32_t initial; /* what 0 is replaced by; 0: decided elsewhere */
+	uint32_t initial; /* value that replaces 0; 0: determined elsewhere */
 };
 
 #define AT(field) offsetof(struct vscsi_dev_opts, field)
@@ -138,7 +138,7 @@ static const struct option *find(const char *name, size_t len)
 	return NULL;
 }
 
-/* A number, for bytes with a unit of K, M, G or T. */
+/* Parses a number; @unit: K, M, G or T may follow. */
 static int parse_number(const char *value, bool unit, uint64_t *out)
 {
 	static const char units[] = "KMGT";
@@ -164,7 +164,7 @@ static int parse_number(const char *value, bool unit, uint64_t *out)
 	return *end ? -EINVAL : 0;
 }
 
-/* Which of the words that stand between bars this is; -1: none of them. */
+/* Index of @value among the words of @values, which are separated by bars; -1 if it is not one. */
 static int parse_choice(const char *values, const char *value)
 {
 	size_t len = strlen(value);
@@ -188,7 +188,7 @@ static int parse_value(const struct option *option, const char *value, uint64_t 
 	if (option->kind == SWITCH || option->kind == CHOICE) {
 		int choice = parse_choice(option->text.values, value);
 
-		/* A switch that isn't set is neither on nor off, so these begin at 1. */
+		/* Values of a switch begin at 1, because 0 means that it is not set. */
 		*out = (uint64_t)choice + (option->kind == SWITCH);
 		return choice < 0 ? -EINVAL : 0;
 	}
@@ -221,7 +221,7 @@ static void set(struct vscsi_dev_opts *opts, const struct option *option, uint64
 		memcpy(field, &small, sizeof(small));
 }
 
-/* One "name=value"; @text is cut up. */
+/* Parses one "name=value". */
 static int take(char *text, struct vscsi_dev_opts *opts, char *id)
 {
 	char *equals = strchr(text, '=');
@@ -254,7 +254,7 @@ int address_parse(const char *address, char *where, struct vscsi_dev_opts *opts,
 	char *option;
 	int err;
 
-	/* None is one without a transport: opening says which there are. */
+	/* NULL is like "": opening fails with a text that lists the transports. */
 	if (!address)
 		address = "";
 	if (strlen(address) >= ADDRESS_MAX)

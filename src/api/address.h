@@ -11,21 +11,21 @@
 #define ADDRESS_MAX 1024
 
 /**
- * address_parse - Split an address and take over its options
+ * address_parse - Parse an address and its options
  * @address: the address
  * @where: receives "SCHEME:WHERE", ADDRESS_MAX bytes
- * @opts: options; those of the address replace what is there
+ * @opts: options; those in the address are replaced
  * @id: receives the value of id=, SCSI_WWID_SIZE bytes; "" without it
  *
- * Return: 0, or -EINVAL with an error text that names the option and what it takes.
+ * Return: 0, or -EINVAL with an error text that names the option and its valid values.
  */
 int address_parse(const char *address, char *where, struct vscsi_dev_opts *opts, char *id);
 
-/* Sets limits that are 0 to their defaults, which the table of options tells. */
+/* Replaces options that are 0 by the defaults in the table of options. */
 void address_defaults(struct vscsi_dev_opts *opts);
 
 /**
- * address_check - Check options from wherever they came
+ * address_check - Check the options, whether from the address or from the option struct
  *
  * Return: 0, or -EINVAL with its error text set.
  */

@@ -19,7 +19,7 @@
 /* The option is passed on as a number. */
 _Static_assert(VSCSI_IOMMU_GROUP == TRANSPORT_IOMMU_GROUP && VSCSI_IOMMU_FD == TRANSPORT_IOMMU_FD &&
 		       VSCSI_IOMMU_NONE == TRANSPORT_IOMMU_NONE,
-	       "numbers of the ways to the IOMMU");
+	       "the public values of the option are those of the transport");
 
 EXPORT int vscsi_dev_open(const char *address, const struct vscsi_dev_opts *user,
 			  struct vscsi_dev **out)
@@ -127,7 +127,7 @@ EXPORT int vscsi_dev_fd(struct vscsi_dev *dev)
 	return err ? err : watch_get(dev);
 }
 
-/* What is told of a device's state. */
+/* A device's state as in struct vscsi_dev_info. */
 static uint32_t public_state(const struct vscsi_dev *dev)
 {
 	switch (device_state(dev)) {

@@ -16,7 +16,7 @@
 
 #define DEFAULT_RETRIES 5u
 
-/* Searches for a LUN if the device is lost meanwhile. */
+/* Attempts to find a LUN by its identity if the device is lost meanwhile. */
 #define FIND_TRIES 3u
 
 static uint16_t choose_retries(uint32_t retries)
@@ -36,7 +36,7 @@ static int take_options(const struct vscsi_lun_opts *user, struct lun_open_opts 
 	if (err)
 		return err;
 	if (opts.flags & ~VSCSI_LUN_NO_PROBE)
-		return error_set(-EINVAL, "flags 0x%x: give VSCSI_LUN_NO_PROBE or none",
+		return error_set(-EINVAL, "flags 0x%x: unknown bits; use VSCSI_LUN_NO_PROBE or 0",
 				 opts.flags);
 	*out = (struct lun_open_opts){
 		.retries = choose_retries(opts.retries),
@@ -53,7 +53,7 @@ static int open_lun(struct vscsi_dev *dev, unsigned target, unsigned number,
 	unsigned spins = 0;
 	int err;
 
-	/* Events from before are not about this handle. */
+	/* Handle earlier events before this handle exists, because they don't concern it. */
 	events_look(dev);
 	err = lun_open_begin(&dev->luns, dev, target, number, how, &lun);
 	if (err)
@@ -61,7 +61,7 @@ static int open_lun(struct vscsi_dev *dev, unsigned target, unsigned number,
 	while ((err = lun_open_step(lun)) == -EINPROGRESS) {
 		device_wait(dev, &spins);
 		/*
-		 * One that tells of a swap comes before an answer of the disk that is there then.
+		 * The event of a swap arrives before the first answer of the new disk.
 		 */
 		events_look(dev);
 	}
@@ -83,7 +83,7 @@ EXPORT int vscsi_lun_open(struct vscsi_dev *dev, unsigned target, unsigned numbe
 	return err ? err : open_lun(dev, target, number, &how, out);
 }
 
-/* Scans, and asks each LUN for its names. */
+/* Scans, and probes each LUN for its names. */
 static int find_once(struct vscsi_dev *dev, const char *id, struct vscsi_lun_addr *addr,
 		     struct scsi_identity *identity)
 {
@@ -124,7 +124,7 @@ static int find(struct vscsi_dev *dev, const char *id, struct vscsi_lun_addr *ad
 						       "was searched for; try again");
 }
 
-/* Takes the device's lock, as a thread that has it may be revalidating the LUN. */
+/* Takes the device's lock, because another thread may be revalidating the LUN. */
 static int close_lun(struct vscsi_lun *lun)
 {
 	struct vscsi_dev *dev = lun->dev;
@@ -156,13 +156,13 @@ EXPORT int vscsi_lun_open_by_id(struct vscsi_dev *dev, const char *id,
 	if (!id)
 		id = dev->lun_id;
 	if (!*id)
-		return error_set(-ENOENT, "the device's address has no id=");
+		return error_set(-ENOENT, "no identity given, and the device's address has no id=");
 	err = find(dev, id, &addr, &identity);
 	if (!err)
 		err = open_lun(dev, addr.target, addr.lun, &how, &lun);
 	if (err)
 		return err;
-	/* What was there when it was asked may not be there any more. */
+	/* The disk may have been exchanged since the search. */
 	if (how.raw) {
 		lun_set_identity(lun, &identity);
 	} else if (!scsi_identity_has(&lun->identity, id)) {

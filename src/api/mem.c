@@ -7,7 +7,6 @@
 #include "mem/dma.h"
 #include "util/error.h"
 #include "util/export.h"
-#include "util/options.h"
 
 static int check_pool(const struct vscsi_mem *mem)
 {
@@ -16,16 +15,8 @@ static int check_pool(const struct vscsi_mem *mem)
 
 EXPORT int vscsi_mem_create(const struct vscsi_mem_opts *opts, struct vscsi_mem **out)
 {
-	struct vscsi_mem_opts known;
-	int err;
-
 	error_enter(__func__);
-	if (!out)
-		return error_set(-EINVAL,
-				 "the result pointer is NULL; pass a pointer to receive the pool");
-	/* Copied, so that the caller may change its struct at any time. */
-	err = options_copy(&known, sizeof(known), opts);
-	return err ? err : dma_pool_create(&known, out);
+	return dma_pool_create(opts, out);
 }
 
 EXPORT int vscsi_mem_destroy(struct vscsi_mem *mem)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * vscsi_poll(): one plain request that is alone in the ring, which is what most polls find, is
- * taken right here, by a function for each layout that calls nothing; everything else is left to
- * the queue's path, and what the device needs now and then to device_poll().
+ * vscsi_poll(): most polls find a single plain request in the ring. It is taken here, by a function
+ * for each layout that calls nothing; the queue's path handles everything else, and device_poll()
+ * does the periodic work for the device.
  */
 #include <vscsi/queue.h>
 
@@ -12,7 +12,7 @@
 #include "util/error.h"
 #include "util/export.h"
 
-/* What is logged on the way has the name of this call. */
+/* Calls error_enter() for messages that are logged meanwhile. */
 static int tend(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max, int ret)
 {
 	error_enter("vscsi_poll");
@@ -73,11 +73,11 @@ LAYOUTS(POLL_ONE)
 
 #define POLL(name, ...) [LAYOUT_##name] = poll_one_##name,
 
-/* A tail call through a table: what it calls has its arguments where they came in. */
+/* For a tail call: all functions have the arguments of vscsi_poll(). */
 static int (*const polls[])(struct vscsi_queue *queue, struct vscsi_completion *out,
 			    unsigned max) = {LAYOUTS(POLL)[LAYOUT_general] = poll_path};
 
-/* Apart, and left by a tail call, so that the others save no registers for it. */
+/* A function of its own with a tail call, so that vscsi_poll() saves no registers for it. */
 NOINLINE int poll_quiet(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max)
 {
 	return quiet_now(queue) ? 0 : vscsi_poll(queue, out, max);

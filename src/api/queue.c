@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* <vscsi/queue.h> except for vscsi_wait(), which is in wait.c. */
+/*
+ * <vscsi/queue.h> except for vscsi_poll() in poll.c, vscsi_wait() and vscsi_queue_drain() in
+ * wait.c.
+ */
 #include <errno.h>
 
 #include <vscsi/queue.h>
@@ -33,7 +36,8 @@ EXPORT int vscsi_queue_open(struct vscsi_dev *dev, const struct vscsi_queue_opts
 				 opts.flags);
 	/* A shared queue belongs to no thread. */
 	if ((opts.flags & VSCSI_QUEUE_SHARED) && opts.flags != VSCSI_QUEUE_SHARED)
-		return error_set(-EINVAL, "flags 0x%x: VSCSI_QUEUE_SHARED goes with no other",
+		return error_set(-EINVAL,
+				 "flags 0x%x: VSCSI_QUEUE_SHARED can't be combined with others",
 				 opts.flags);
 	if (device_failed(dev))
 		return device_explain_lost(dev);
@@ -127,6 +131,6 @@ EXPORT int vscsi_next_timeout_ms(struct vscsi_queue *queue)
 	if (queue_has_pending(queue) && !ioq_running(queue->ioq))
 		return 0;
 	ms = device_next_ms(dev, queue, queue_retry_ms(queue, SLEEP_MS));
-	/* At least one, where another thread is busy with what is due. */
+	/* At least 1, because another thread may be doing the work that is due. */
 	return ms ? (int)ms : 1;
 }

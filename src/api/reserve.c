@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* <vscsi/reserve.h> */
 #include <errno.h>
-#include <string.h>
 
 #include "api/sync.h"
 #include "lun/lun.h"
@@ -67,14 +66,14 @@ static int check_type(uint32_t type)
 {
 	if (type < 32 && TYPES & 1u << type)
 		return 0;
-	return error_set(-EINVAL, "%u is not a type of reservation: give 1, 3, 5, 6, 7 or 8", type);
+	return error_set(-EINVAL, "%u is not a type of reservation; use 1, 3, 5, 6, 7 or 8", type);
 }
 
 static int check_flags(uint32_t flags, uint32_t known)
 {
 	if (!(flags & ~known))
 		return 0;
-	return error_set(-EINVAL, "flags 0x%x: this call takes 0x%x at most", flags, known);
+	return error_set(-EINVAL, "flags 0x%x: unknown bits; this call accepts 0x%x", flags, known);
 }
 
 EXPORT int vscsi_pr_register(struct vscsi_lun *lun, uint64_t key, uint64_t new_key, uint32_t flags)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* <vscsi/scsi.h>: raw commands and the words for what comes back. */
+/* <vscsi/scsi.h>: raw commands, and texts for their results. */
 #include <vscsi/scsi.h>
 
 #include "lun/lun.h"

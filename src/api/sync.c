@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The calls that wait: cutting into parts, copying, and the error text when a part fails. */
+/* The sync calls: split a transfer into parts, copy the data, and set the error text. */
 #include <errno.h>
 #include <string.h>
 
-#include <linux/virtio_scsi.h>
 #include <vscsi/sync.h>
 
 #include "api/sync.h"
@@ -17,10 +16,10 @@
 #include "util/export.h"
 #include "util/options.h"
 
-/* Most bytes in one part: long enough that a round trip doesn't matter, short of the pool. */
+/* Most bytes of a part: long enough that a round trip doesn't matter, and smaller than a pool. */
 #define PART_BYTES (UINT64_C(1) << 20)
 
-/* A part of a transfer, or one of the calls that move no data. */
+/* A part of a transfer, or a call without data. */
 struct part {
 	struct vscsi_lun *lun;
 	uint64_t lba;
@@ -32,9 +31,8 @@ struct part {
 };
 
 /*
- * How long a part may take, in milliseconds. A command with a limit of its own is aborted then, two
- * scans for late requests later at most, and has the time of two steps to come back: see
- * escalate.c.
+ * How long to wait for a part, in milliseconds. A command with its own limit is aborted at most two
+ * scans for late requests after the limit, and may then take the time of two steps: see escalate.c.
  */
 static uint64_t time_for(const struct vscsi_dev *dev, const struct vscsi_command *command)
 {
@@ -48,8 +46,8 @@ static uint64_t time_for(const struct vscsi_dev *dev, const struct vscsi_command
 }
 
 /*
- * Ends a call that @err came out of, whose last part had @ms: sets the text, and frees the call
- * unless the device still has it.
+ * Ends a call with the result @err: sets the text, and frees the call unless the device still has
+ * it. @ms: the time limit of its last part.
  */
 static int conclude_after(struct vscsi_lun *lun, struct call *call, int err, const char *what,
 			  uint64_t ms)
@@ -102,8 +100,8 @@ static int prepare_write(struct vscsi_queue *queue, struct call *call, const voi
 }
 
 /*
- * Checks that a byte range is one of whole blocks on the LUN, whose size another thread may be
- * about to learn again.
+ * Checks that a byte range consists of whole blocks and is on the LUN, whose size another thread
+ * may be updating.
  */
 static int check_range(struct vscsi_lun *lun, uint64_t bytes, uint64_t offset)
 {
@@ -135,8 +133,8 @@ static int check_flags(uint32_t flags, uint32_t known, const char *name)
 }
 
 /*
- * Whether a part of a call was too long because the device came back with a smaller limit: the call
- * goes on in smaller ones.
+ * Whether a part was too long because the device reconnected with a smaller limit: then the call
+ * continues with smaller parts.
  */
 static bool is_outdated(int err, uint32_t blocks, uint64_t limit)
 {
@@ -169,7 +167,7 @@ static int transfer(struct vscsi_lun *lun, char *in, const char *out, uint64_t b
 	for (done = 0; !err && done < bytes;) {
 		uint64_t len = bytes - done < call->len ? bytes - done : call->len;
 
-		/* A device that comes back may take less than before. */
+		/* After a reconnect the limit may be smaller. */
 		part.lba = (offset + done) / lun->io.block_size;
 		part.blocks = least(len / lun->io.block_size, max_blocks(lun));
 		len = (uint64_t)part.blocks * lun->io.block_size;
@@ -259,7 +257,7 @@ EXPORT int vscsi_sync_unmap(struct vscsi_lun *lun, const struct vscsi_range *ran
 	err = call_create(lun->dev->sync, 0, 0, &call);
 	if (err)
 		return err;
-	/* One range a command: simple, and no limit on the sum of a list has to be kept. */
+	/* One range per command, so that no limit on the sum of a list applies. */
 	for (i = 0; i < count && !err; i++) {
 		struct vscsi_range left = ranges[i];
 
@@ -268,7 +266,7 @@ EXPORT int vscsi_sync_unmap(struct vscsi_lun *lun, const struct vscsi_range *ran
 			struct part part = {.lun = lun, .ranges = &now, .range_count = 1};
 			uint32_t most = IO_LUN_LIMIT(&lun->io, max_unmap_blocks);
 
-			/* 0 where there is no UNMAP, which is the answer then. */
+			/* The limit is 0 without UNMAP; then the command fails. */
 			now.blocks = least(left.blocks, most ? most : 1);
 			err = run(call, prepare_unmap, &part);
 			if (!err) {
@@ -283,7 +281,7 @@ EXPORT int vscsi_sync_unmap(struct vscsi_lun *lun, const struct vscsi_range *ran
 	return conclude(lun, call, err, "unmap");
 }
 
-/* Zeros sent as data, for devices without WRITE SAME. */
+/* Writes zeros as data, for devices without WRITE SAME. */
 static int write_zeros(struct vscsi_lun *lun, uint64_t bytes, uint64_t offset)
 {
 	static const char zeros[MAX_BLOCK_SIZE];
@@ -316,7 +314,7 @@ EXPORT int vscsi_sync_write_zeroes(struct vscsi_lun *lun, uint64_t bytes, uint64
 		return err;
 	part.lba = offset / lun->io.block_size;
 	for (left = bytes / lun->io.block_size; left && !err;) {
-		/* Not 0 where there are blocks. */
+		/* Never 0 on a LUN with blocks. */
 		uint64_t most = IO_LUN_LIMIT(&lun->io, max_zeroes_blocks);
 
 		part.blocks = (uint32_t)(left < most ? left : most);
@@ -398,7 +396,7 @@ static void copy_in(const struct iovec *iov, unsigned count, const char *data)
 	}
 }
 
-/* The caller's command with one segment for each direction, in the call's memory. */
+/* Prepares the caller's command with one segment for each direction, in the call's memory. */
 static int prepare_command(struct vscsi_queue *queue, struct call *call, const void *ctx,
 			   uint64_t user_data)
 {
@@ -424,7 +422,7 @@ static int check_command(const struct vscsi_command *command)
 	if (command->attr > VSCSI_ATTR_ACA)
 		return error_set(-EINVAL, "attr %u: unknown; use VSCSI_ATTR_*", command->attr);
 	if ((command->out_count && !command->out) || (command->in_count && !command->in))
-		return error_set(-EINVAL, "a command with segments, and no array of them");
+		return error_set(-EINVAL, "out or in is NULL although its count is not 0");
 	return check_flags(command->flags, VSCSI_COMMAND_REPEATABLE, "VSCSI_COMMAND_REPEATABLE");
 }
 
@@ -451,20 +449,20 @@ int sync_command(struct vscsi_lun *lun, const struct vscsi_command *user,
 	call->out = command.out;
 	call->out_count = command.out_count;
 	call_copy_out(call);
-	/* The memory had other users, and a short transfer leaves some of it as it was. */
+	/* A short transfer would return old contents of the memory. */
 	if (bytes > out)
 		memset(call->data + out, 0, bytes - out);
 	err = run(call, prepare_command, &part);
 	/* Data may come with a failure too, such as a recovered or a medium error. */
 	if (!err || (call->completion.result && !call->completion.response))
 		copy_in(command.in, command.in_count, call->data + out);
-	/* One that could not be sent has none: the call's error is all there is. */
+	/* A command that could not be sent has no completion. */
 	if (completion && (!err || call->completion.result))
 		*completion = call->completion;
 	return conclude_after(lun, call, err, "command", time_for(lun->dev, &command));
 }
 
-/* Runs of one GET LBA STATUS: more than the devices known here send at once, and 2 KiB. */
+/* Runs of one GET LBA STATUS, 2 KiB: more than known devices return at once. */
 #define MAX_RUNS 127u
 
 EXPORT int vscsi_sync_get_extents(struct vscsi_lun *lun, uint64_t bytes, uint64_t offset,
@@ -493,8 +491,9 @@ EXPORT int vscsi_sync_get_extents(struct vscsi_lun *lun, uint64_t bytes, uint64_
 	scsi_cdb_get_lba_status(command.cdb, lba, sizeof(data));
 	err = sync_command(lun, &command, &completion);
 	/* An unknown service action is an invalid field. */
-	if (err && completion.sense_key == SCSI_KEY_ILLEGAL_REQUEST && completion.asc == 0x24)
-		return error_set(-EOPNOTSUPP, "LUN %u:%u doesn't know GET LBA STATUS",
+	if (err && completion.sense_key == SCSI_KEY_ILLEGAL_REQUEST &&
+	    completion.asc == SCSI_ASC_INVALID_FIELD)
+		return error_set(-EOPNOTSUPP, "LUN %u:%u doesn't support GET LBA STATUS",
 				 lun->io.target, lun->io.number);
 	if (err)
 		return err;

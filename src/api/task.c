@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* <vscsi/task.h>: requests and devices that the application takes back. */
+/* <vscsi/task.h>: aborting requests, and resetting LUNs, targets and devices. */
 #include <errno.h>
 #include <inttypes.h>
-#include <string.h>
 
 #include <linux/virtio_scsi.h>
 
@@ -16,7 +15,7 @@
 #include "util/error.h"
 #include "util/export.h"
 
-/* The text for a function that could not be sent, or not be waited for. */
+/* Sets the text for a function that could not be sent, or was not answered. */
 static int explain(struct vscsi_dev *dev, int err)
 {
 	switch (err) {
@@ -29,7 +28,7 @@ static int explain(struct vscsi_dev *dev, int err)
 	case -ETIMEDOUT:
 		return error_set(err,
 				 "no answer to a task management function in %u ms; "
-				 "the device may still carry it out",
+				 "the device may still execute it",
 				 dev->opts.timeout_ms);
 	default:
 		return device_explain_lost(dev);
@@ -71,7 +70,7 @@ static int run(struct vscsi_dev *dev, uint32_t subtype, unsigned target, unsigne
 	return ret < 0 ? explain(dev, ret) : ret;
 }
 
-/* The answer of a reset as an errno: complete and succeeded both mean done (SAM). */
+/* Result of a reset: FUNCTION COMPLETE and FUNCTION SUCCEEDED both mean success (SAM). */
 static int reset_result(int response)
 {
 	switch (response) {
@@ -97,14 +96,14 @@ static int reset_result(int response)
 EXPORT int vscsi_lun_reset(struct vscsi_lun *lun)
 {
 	error_enter(__func__);
-	/* It would hit the one that has its address now. */
+	/* It would reset the LUN that has the address now. */
 	if (io_lun_state(&lun->io) == LUN_GONE)
 		return error_set(-ENODEV, "LUN %u:%u is gone, or is another one now; close it",
 				 lun->io.target, lun->io.number);
 	if (!device_resets_luns(lun->dev))
 		return error_set(-EOPNOTSUPP,
-				 "%s devices don't say which requests a reset of their LUN cut "
-				 "short; use vscsi_dev_reset()",
+				 "%s devices don't report which requests the reset of a LUN "
+				 "aborted; use vscsi_dev_reset()",
 				 virtio_scheme(&lun->dev->virtio));
 	return reset_result(run(lun->dev, VIRTIO_SCSI_T_TMF_LOGICAL_UNIT_RESET, lun->io.target,
 				lun->io.number));
@@ -130,14 +129,16 @@ EXPORT int vscsi_dev_reset(struct vscsi_dev *dev)
 	pthread_mutex_lock(&dev->lock);
 	if (!device_can_reconnect(dev)) {
 		pthread_mutex_unlock(&dev->lock);
-		return error_set(-EOPNOTSUPP, "the device can't be started again: recovery is "
-					      "off, or its connection was handed over");
+		return error_set(-EOPNOTSUPP,
+				 "the device can't be reconnected after the reset, because its "
+				 "connection was handed over or recovery is off; open it by path, "
+				 "with recovery=replay");
 	}
 	if (device_running(dev)) {
-		/* This says nothing about the device: what was counted against it starts again. */
+		/* A requested reset doesn't count toward recovery_ms. */
 		dev->reconnect.spent_ms = dev->reconnect.pause_ms = 0;
 		reconnect_begin(dev, "it is being reset", INFLIGHT_REPLAY, true);
-		/* The application knows why: there is nothing to wait for. */
+		/* Reconnect without the first pause. */
 		atomic_store_explicit(&dev->reconnect.due_ms, 0, memory_order_relaxed);
 	}
 	pthread_mutex_unlock(&dev->lock);
@@ -149,7 +150,6 @@ EXPORT int vscsi_dev_reset(struct vscsi_dev *dev)
 EXPORT int vscsi_abort(struct vscsi_queue *queue, uint64_t user_data)
 {
 	struct vscsi_dev *dev = device_of(queue);
-
 	int err;
 
 	error_enter(__func__);

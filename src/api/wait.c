@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Sleeping until completions come. Nothing is lost between the last look at the ring and the sleep:
- * clear the eventfd, enable notifications, recheck the ring. A sleep ends in time for whatever the
- * device needs next (device_next_ms()), and what it needs is done before each sleep.
+ * Sleeping until there are completions. To lose no notification: clear the eventfd, enable
+ * notifications, recheck the ring, then sleep. Each sleep ends in time for the device's next work
+ * (device_next_ms()), which is done before the next sleep.
  */
 #include <errno.h>
 #include <limits.h>
@@ -20,7 +20,7 @@
 /* Longest sleep without a look at the device: not every end of it shows on a descriptor. */
 #define SLEEP_MS 500u
 
-/* A descriptor that tells of the connection, or of an answer that a reconnect waits for; or -1. */
+/* A descriptor that shows the end of the connection, or an answer to a reconnect; or -1. */
 static int watch_fd(struct vscsi_dev *dev)
 {
 	int fd = -1;
@@ -33,7 +33,7 @@ static int watch_fd(struct vscsi_dev *dev)
 	return fd;
 }
 
-/* Whether vscsi_poll() is worth calling. Asks nothing of the device. */
+/* Whether vscsi_poll() has something to do. Requests no notification. */
 static bool has_work(struct vscsi_queue *queue)
 {
 	if (!queue_retry_ms(queue, 1))
@@ -44,9 +44,9 @@ static bool has_work(struct vscsi_queue *queue)
 }
 
 /*
- * Polls for a while, as a completion that comes soon is cheaper than a sleep. Each time it offers
- * the CPU to other threads, which costs a tenth of a microsecond if none wants it: the device may
- * be a process that waits for this CPU, and then polling on delays what it waits for.
+ * Polls for a while, because that is cheaper than a sleep if a completion arrives soon. Yields the
+ * CPU each time, which costs a tenth of a microsecond if no thread needs it: the device may be a
+ * process that waits for this CPU.
  */
 static bool spin(struct vscsi_queue *queue, uint64_t limit_ms)
 {
@@ -65,12 +65,12 @@ static bool spin(struct vscsi_queue *queue, uint64_t limit_ms)
 	}
 }
 
-/* How long to sleep at most. */
+/* The longest sleep. */
 static uint64_t sleep_ms(struct vscsi_queue *queue, uint64_t left)
 {
 	uint64_t ms = device_next_ms(device_of(queue), queue, queue_retry_ms(queue, SLEEP_MS));
 
-	/* At least one, where another thread is busy with what is due. */
+	/* At least 1, because another thread may be doing the work that is due. */
 	if (!ms)
 		ms = 1;
 	return left < ms ? left : ms;
@@ -87,14 +87,16 @@ static int sleep_once(struct vscsi_queue *queue, int *watch, uint64_t ms, bool *
 	if (ret < 0)
 		return -errno;
 	*woken = pfds[0].revents;
-	/* Once in a row: it may be another file by now, and would not let anybody sleep. */
+	/*
+	 * Not twice in a row: the number may be another file by now, which would prevent sleeping.
+	 */
 	*watch = pfds[1].revents ? -1 : watch_fd(dev);
 	if (pfds[1].revents)
 		atomic_store_explicit(&dev->check_at_ms, 0, memory_order_relaxed);
 	return 0;
 }
 
-/* Return: as vscsi_wait(), or -ENOTCONN where completions of a lost device are to be polled. */
+/* Return: as vscsi_wait(), or -ENOTCONN if a poll has to return completions of a lost device. */
 static int wait_until(struct vscsi_queue *queue, uint64_t limit)
 {
 	struct vscsi_dev *dev = device_of(queue);
@@ -117,7 +119,7 @@ static int wait_until(struct vscsi_queue *queue, uint64_t limit)
 		now = clock_ms();
 		if (now >= limit && last)
 			return 0;
-		/* Nothing came: the connection is checked before it says so. */
+		/* The time is over: check the connection before returning 0. */
 		if (now >= limit) {
 			last = true;
 			atomic_store_explicit(&dev->check_at_ms, 0, memory_order_relaxed);
@@ -151,7 +153,7 @@ EXPORT int vscsi_wait(struct vscsi_queue *queue, int timeout_ms)
 		share_leave(queue);
 	else if (ret != -EOPNOTSUPP)
 		queue_disarm(queue);
-	/* Completions of a lost device are there to be polled as well. */
+	/* vscsi_poll() returns the completions of a lost device too. */
 	return ret == -ENOTCONN ? 1 : ret;
 }
 
@@ -181,7 +183,7 @@ EXPORT int vscsi_queue_drain(struct vscsi_queue *queue, struct vscsi_completion 
 
 	if (!max || max > INT_MAX)
 		return -EINVAL;
-	/* A failed device takes no more, but its completions are there. */
+	/* A failed device still has completions. */
 	ret = vscsi_submit(queue);
 	if (ret && ret != -ENOTCONN)
 		return ret;

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What is asked of a device, and what it says of itself: features, and the configuration space
- * (virtio 1.4, 5.6.4). That is read as a whole, every field made safe before anything is computed
- * from it. A device that has none gets the defaults of the specification.
+ * The requested features, and the configuration space (virtio 1.4, 5.6.4), which is read as a
+ * whole; every field is validated before it is used. Without one, the limits have defaults.
  */
 #include <errno.h>
 #include <string.h>
@@ -16,7 +15,7 @@
 #include "scsi/lun_addr.h"
 #include "util/error.h"
 
-/* 128 KiB times 512: what a device without limits of its own gets. */
+/* In units of 512 bytes, 32 MiB: for a device that reports no limit. */
 #define DEFAULT_MAX_SECTORS 0xffffu
 #define MAX_EVENT_SIZE      4096u
 #define MIN_EVENT_SIZE      16u
@@ -31,7 +30,7 @@ static uint32_t or_default(uint32_t value, uint32_t without)
 	return value ? value : without;
 }
 
-/* Every field is 32 bits, the two 16-bit ones excepted, and little-endian. */
+/* Converts and limits every field. */
 static void take(struct dev_limits *limits, const struct virtio_scsi_config *config)
 {
 	uint32_t seg_max = le32toh(config->seg_max);
@@ -46,7 +45,7 @@ static void take(struct dev_limits *limits, const struct virtio_scsi_config *con
 	limits->max_lun = limit(le32toh(config->max_lun), 0, SCSI_MAX_LUN);
 }
 
-/* Puts one of the two writable fields to the value that our headers are laid out for. */
+/* Sets one of the two writable fields to the size that the slots have. */
 static int set_size(struct vscsi_dev *dev, unsigned offset, uint32_t now, uint32_t wanted,
 		    const char *name)
 {
@@ -62,12 +61,12 @@ static int set_size(struct vscsi_dev *dev, unsigned offset, uint32_t now, uint32
 		return err;
 	if (le32toh(value) != wanted)
 		return error_set(-EOPNOTSUPP,
-				 "the device insists on a %s of %u; only %u is known here", name,
+				 "the device insists on a %s of %u; only %u is supported", name,
 				 le32toh(value), wanted);
 	return 0;
 }
 
-/* Both of them; while nothing is in flight, which after the start is not ours to say (5.6.4). */
+/* Sets both fields, before the start: no request may be in flight (5.6.4). */
 static int set_sizes(struct vscsi_dev *dev, const struct virtio_scsi_config *config)
 {
 	int err =
@@ -80,7 +79,7 @@ static int set_sizes(struct vscsi_dev *dev, const struct virtio_scsi_config *con
 			le32toh(config->cdb_size), VIRTIO_SCSI_CDB_DEFAULT_SIZE, "cdb_size");
 }
 
-/* The table of LUNs is read by threads that don't have the device locked. */
+/* Copies the limits to the table of LUNs, which threads read without the device's lock. */
 static void tell_luns(struct vscsi_dev *dev)
 {
 	struct lun_table *luns = &dev->luns;
@@ -114,7 +113,7 @@ int config_read(struct vscsi_dev *dev)
 		if (!config.num_queues)
 			return error_set(
 				-EPROTO,
-				"the device's configuration says that it has no request queue");
+				"the device's configuration space reports no request queue");
 		take(&limits, &config);
 		err = device_running(dev) ? 0 : set_sizes(dev, &config);
 		if (err)
@@ -125,7 +124,7 @@ int config_read(struct vscsi_dev *dev)
 	return 0;
 }
 
-/* Adds a feature that can be switched to what is requested. */
+/* Adds a feature to the request, by the value of its option. */
 static void request(struct virtio_request *out, unsigned bit, uint32_t how)
 {
 	if (how != VSCSI_OFF)
@@ -134,7 +133,7 @@ static void request(struct virtio_request *out, unsigned bit, uint32_t how)
 		out->must |= VIRTIO_BIT(bit);
 }
 
-/* One that rings and slots are laid out for: a reconnected device must have it again. */
+/* The same for a feature that rings and slots depend on: after a reconnect it can't change. */
 static void request_laid_out(const struct vscsi_dev *dev, struct virtio_request *out, unsigned bit,
 			     uint32_t how)
 {
@@ -160,7 +159,7 @@ struct virtio_request config_features(const struct vscsi_dev *dev)
 	return out;
 }
 
-/* Options that the transport doesn't have can't be asked for. */
+/* Sets the text for an option that the transport doesn't have. */
 static int refuse_option(const char *where, const char *name)
 {
 	int len = (int)strcspn(where, ":");
@@ -193,7 +192,8 @@ int config_transport_opts(const struct vscsi_dev_opts *o, const char *where,
 		uint64_t mask = virtio_protocol_mask(where, switches[i].name);
 
 		/*
-		 * Tracking is not an option by itself: rings_track() says so where it is missing.
+		 * Tracking is not an option of the address: rings_track() reports that it is
+		 * missing.
 		 */
 		if (switches[i].how && !mask && i + 1 < ARRAY_LEN(switches))
 			return refuse_option(where, switches[i].name);

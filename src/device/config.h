@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What is asked of a device, and what it says of itself. */
+/* The requested features, the limits from the configuration space, and the transport's options. */
 #ifndef DEVICE_CONFIG_H
 #define DEVICE_CONFIG_H
 
@@ -8,13 +8,13 @@
 /**
  * config_read - Read a device's limits. Locked
  *
- * Before DRIVER_OK it also sets the sizes of CDB and sense data to those of our headers.
+ * Before DRIVER_OK it also sets the device's sizes of CDB and sense data to those of the slots.
  *
  * Return: 0, -EINPROGRESS, or a negative errno with its text set; then @dev->limits is as before.
  */
 int config_read(struct vscsi_dev *dev);
 
-/* The features to ask for. */
+/* The features to request. */
 struct virtio_request config_features(const struct vscsi_dev *dev);
 
 /* The options of a connection: 0, or -EINVAL for one that the transport doesn't have. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Task management on the control queue: sending functions and finding their answers, without
- * waiting. A slot is a pair of descriptors and two cache lines of DMA memory; one that the device
- * never answered stays in use until it does.
+ * Task management on the control queue: sends functions and finds their answers, without waiting. A
+ * slot is a pair of descriptors and a few cache lines of DMA memory; it stays in use until the
+ * device answers.
  */
 #include <errno.h>
 #include <limits.h>
@@ -18,15 +18,14 @@
 
 #define TMF_SLOTS 8u
 
-/* How callers name a function: its slot, and how often that was used before. */
-#define TMF_USES(tmf)     ((unsigned)(tmf) / TMF_SLOTS)
+/* A number that identifies a function: its slot, and how often the slot was used. */
 #define TMF_SLOT(tmf)     ((unsigned)(tmf) % TMF_SLOTS)
 #define TMF_NAME(uses, i) ((int)(((uses) % (INT_MAX / TMF_SLOTS)) * TMF_SLOTS + (i)))
 
 /*
- * One function in DMA memory: what the device reads, then what it writes, in lines of their own.
- * Linux's target answers a function for a target that isn't there with the response of a command,
- * although the descriptor has a byte: there is room for it.
+ * One function in DMA memory: what the device reads and what it writes are in different cache
+ * lines. LIO answers a function for a target that doesn't exist with the response of a command,
+ * although the descriptor has one byte, so there is room for that.
  */
 struct tmf_slot {
 	struct virtio_scsi_ctrl_tmf_req request;
@@ -39,12 +38,12 @@ struct tmf_slot {
 };
 
 /**
- * struct task - What is known of a slot; the device can't reach it
+ * struct task - The private part of a slot
  * @request: what was sent; @sent_ms: when
  * @uses: how often the slot was used
  * @in_flight: the device has it
- * @held: a caller waits for the answer, control_hold()
- * @response: its answer
+ * @held: a caller waits for the answer, see control_hold()
+ * @response: the answer
  */
 struct task {
 	struct virtio_scsi_ctrl_tmf_req request;
@@ -59,9 +58,9 @@ struct task {
  * struct control - The control queue of a device
  * @vq: control virtqueue; slot i has descriptors 2i and 2i + 1
  * @memory: the slots in DMA memory
- * @tasks: what is in them, @slots of them
- * @kick_pending: control_kick() has to follow
- * @lock: guards it all; held for moments only, as threads that poll take it
+ * @tasks: private parts, @slots of them
+ * @kick_pending: control_kick() must follow
+ * @lock: protects everything; held briefly, because threads that poll take it
  */
 struct control {
 	struct virtq vq;
@@ -152,7 +151,7 @@ void control_destroy(struct vscsi_dev *dev)
 	dev->control = NULL;
 }
 
-/* Takes back what the device answered. */
+/* Takes the functions that the device has answered. */
 static int take_answers(struct control *control)
 {
 	struct ring_used used = {0};
@@ -185,8 +184,8 @@ static bool is_abort(const struct virtio_scsi_ctrl_tmf_req *request)
 }
 
 /*
- * The slot of the same function, if it was sent late enough to serve the caller too. Whether it is
- * answered doesn't matter: the effect is what is wanted.
+ * The slot of the same function, if it was sent late enough to serve the caller too, whether or not
+ * it has been answered.
  */
 static int find_same(const struct control *control, const struct virtio_scsi_ctrl_tmf_req *request,
 		     uint64_t not_before)
@@ -203,7 +202,7 @@ static int find_same(const struct control *control, const struct virtio_scsi_ctr
 	return -ENOENT;
 }
 
-/* The free slot whose answer is the oldest: others may still want to read theirs. */
+/* The free slot that was used least recently: callers may still read the answers of others. */
 static int find_free(const struct control *control, bool abort)
 {
 	int found = -EBUSY;
@@ -219,13 +218,13 @@ static int find_free(const struct control *control, bool abort)
 			found = (int)i;
 	}
 	/*
-	 * Aborts leave slots for what is stronger, even when the device answers none of them; a
-	 * single slot serves both.
+	 * Aborts leave slots for resets, even if the device answers none of them. A single slot
+	 * serves both.
 	 */
 	return abort && aborts >= (control->slots + 1) / 2 ? -EBUSY : found;
 }
 
-/* Puts a function into a slot and shows it to the device. */
+/* Writes a function to a slot and publishes it. */
 static void put(struct control *control, unsigned i, const struct virtio_scsi_ctrl_tmf_req *request)
 {
 	control->tasks[i] = (struct task){

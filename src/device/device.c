@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Making a device and taking it apart. Everything that opening makes hangs on struct vscsi_dev, and
- * one function frees it again from whatever point was reached.
+ * Opens and closes a device. struct vscsi_dev refers to everything that opening creates, and one
+ * function frees it, however far opening got.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -10,7 +10,6 @@
 #include "device/device.h"
 #include "device/events.h"
 #include "device/rings.h"
-#include "queue/call.h"
 #include "queue/timeout.h"
 #include "util/error.h"
 #include "util/ticks.h"
@@ -58,7 +57,7 @@ static int start(struct vscsi_dev *dev)
 	return 0;
 }
 
-/* In a child process, which has one thread: no other thread uses the device meanwhile. */
+/* A child process has only one thread, so no other thread uses the device meanwhile. */
 static void in_child(struct fork_entry *entry)
 {
 	struct vscsi_dev *dev = (void *)((char *)entry - offsetof(struct vscsi_dev, fork));
@@ -109,8 +108,8 @@ int device_open(const char *where, const struct vscsi_dev_opts *opts, struct vsc
 }
 
 /*
- * Stops the device from using our memory (3.3.1), at the latest by closing the transport. Locked,
- * and the state with it: until the map is gone, threads that register memory ask for both.
+ * Stops the device from accessing memory (3.3.1), at the latest by closing the transport. Changes
+ * the state under the same lock: until the map is destroyed, threads that register memory use both.
  */
 static void cut_off(struct vscsi_dev *dev)
 {
@@ -123,14 +122,14 @@ static void cut_off(struct vscsi_dev *dev)
 	pthread_mutex_unlock(&dev->lock);
 }
 
-/* Collects calls that were abandoned, from a device that no longer has them. */
+/* Collects abandoned calls, after the device was cut off. */
 static void drain_calls(struct vscsi_dev *dev)
 {
 	while (dev->sync && device_pump(dev) > 0)
 		;
 }
 
-/* Frees what is left of a device that can't reach our memory, or is another process's. */
+/* Frees a device that can no longer access memory, or that belongs to the parent process. */
 static void destroy(struct vscsi_dev *dev)
 {
 	rings_destroy(dev);
@@ -144,8 +143,8 @@ static void destroy(struct vscsi_dev *dev)
 }
 
 /*
- * First the device is cut off, then the pool forgets it, so that no thread asks for its requests
- * any more, and only then the memory goes.
+ * Cuts the device off first, then removes it from the pool, so that no other thread checks its
+ * requests any more, and then frees the memory.
  */
 void device_close(struct vscsi_dev *dev)
 {
@@ -159,7 +158,7 @@ void device_close(struct vscsi_dev *dev)
 	error_keep(false);
 }
 
-/* What a scan or a call that was abandoned has in flight is the parent's, and stays. */
+/* Scans and abandoned calls in flight belong to the parent, and are not freed. */
 void device_abandon(struct vscsi_dev *dev)
 {
 	error_keep(true);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The virtio-scsi device: its state, how it is started and reconnected, its control and event
- * queues, and what is done about requests that take too long. The interface of src/device/.
+ * The virtio-scsi device: its state, start and reconnect, its control and event queues, and the
+ * escalation against late requests. The interface of src/device/.
  *
  * What it does: owns the connection, the request queues and the table of LUNs of one device.
  * device_tend() takes the steps that are due; threads that poll, wait or ask for events call it.
@@ -10,9 +10,9 @@
  * reset and the like) wait.
  *
  * Locking: vscsi_dev.lock is for one thread at a time on the control path: transport, start
- * sequence, event queue. Calls that may wait take it; everything on the data path tries, and leaves
- * the work to the thread that has it. queue_set.lock, lun_table.lock and the locks of control and
- * event queue are held for moments only and come after it.
+ * sequence, event queue. Calls that may wait take it; the data path only tries, and leaves the work
+ * to the thread that holds it. queue_set.lock, lun_table.lock and the locks of control and event
+ * queue are held briefly, and are taken after it.
  *
  * States of a device
  *
@@ -29,8 +29,8 @@
  *                                                    v
  *                                                 FAILED
  *
- * FAILING is left at once, except by a device that can't be cut off from memory (@cut_off of struct
- * transport_ops): what that has in flight ends when it is FAILED.
+ * A FAILING device becomes FAILED at once, unless it can't be cut off from memory (@cut_off of
+ * struct transport_ops): then its requests in flight end when it is FAILED.
  *
  *   STARTING --> CLOSED, when vscsi_dev_open() fails; any state --> CLOSED, by vscsi_dev_close()
  */
@@ -60,7 +60,7 @@
 #define VQ_EVENT   1
 #define MAX_QUEUES 254 /* request queues: a vhost-user ring index has eight bits */
 
-/* Largest block that we deal with: the zeros of WRITE SAME are so many. */
+/* Largest supported block: size of the zeros for WRITE SAME. */
 #define MAX_BLOCK_SIZE 65536u
 
 enum dev_state {
@@ -73,7 +73,7 @@ enum dev_state {
 };
 
 /*
- * Limits of a device, from its configuration space or our defaults (virtio 1.4, 5.6.4), made safe.
+ * Validated limits of a device, from its configuration space or defaults (virtio 1.4, 5.6.4).
  */
 struct dev_limits {
 	uint32_t queues;
@@ -95,16 +95,16 @@ struct control;
  * @lock: see above
  * @opts: as given, with defaults filled in
  * @virtio: the virtio device underneath; @virtio.transport belongs to this structure
- * @mem: pool in use; @own_mem: it is ours to destroy
- * @limits: what the device says of itself
+ * @mem: pool in use; @own_mem: it belongs to the device
+ * @limits: limits that the device reports
  * @queues: request queues
  * @luns: open LUNs
  * @events, @control: the other two virtqueues
- * @sync: shared handle on the first request queue, for requests of the library's own
- * @start: the start sequence; @reconnect: what there is to know about reconnecting
+ * @sync: shared handle on the first request queue, for the library's own requests
+ * @start: the start sequence; @reconnect: the state of reconnecting
  * @watch: the descriptor of vscsi_dev_fd()
- * @fork: in the list of what a child process must not use: @queues.forked
- * @check_at_ms: when the connection is to be checked next
+ * @fork: in the list of objects that a child process must not use: @queues.forked
+ * @check_at_ms: when the connection is checked next
  * @config_stale: the configuration space has changed and was not read again yet
  * @handles: queues that the application has open
  * @failure: why it is FAILING or FAILED
@@ -139,7 +139,7 @@ static inline struct vscsi_dev *device_of(const struct vscsi_queue *queue)
 	return (struct vscsi_dev *)((char *)queue->ioq->set - offsetof(struct vscsi_dev, queues));
 }
 
-/* Acquire pairs with device_set_state(): a device was cut off before anybody sees it FAILED. */
+/* Acquire pairs with device_set_state(): a thread that sees FAILED knows that it is cut off. */
 static inline enum dev_state device_state(const struct vscsi_dev *dev)
 {
 	return (enum dev_state)atomic_load_explicit(&dev->state, memory_order_acquire);
@@ -156,25 +156,25 @@ static inline bool device_running(const struct vscsi_dev *dev)
 	return device_state(dev) == DEV_RUNNING;
 }
 
-/* Whether it is of no use any more: FAILING at least. */
+/* Whether it is FAILING, FAILED or CLOSED. */
 static inline bool device_failed(const struct vscsi_dev *dev)
 {
 	return device_state(dev) >= DEV_FAILING;
 }
 
-/* Changes the state. Locked. The one place where it changes. */
+/* Changes the state. Locked. The only place that changes it. */
 void device_set_state(struct vscsi_dev *dev, enum dev_state to);
 
 /**
- * device_fail - Make a device FAILING, and FAILED if it can be cut off at once, permanently
- * @why: the rule that it broke, or what else happened, for the error text
+ * device_fail - Make a device FAILING, and FAILED if it can be cut off at once
+ * @why: the rule that it broke, or another reason, for the error text
  *
- * Cuts the device off first, then changes the states of queues: a thread that sees that may take
- * buffers back. Locked. Nothing happens when it has failed before.
+ * Cuts the device off before it changes the states of the queues, because a thread that sees those
+ * may take buffers back. Locked. Does nothing if the device has failed before.
  */
 void device_fail(struct vscsi_dev *dev, const char *why);
 
-/* Makes a FAILING device FAILED, if it can't reach memory any more. Locked. Never waits. */
+/* Makes a FAILING device FAILED, if it can no longer access memory. Locked. Never waits. */
 void device_let_go(struct vscsi_dev *dev);
 
 /**
@@ -184,42 +184,42 @@ void device_let_go(struct vscsi_dev *dev);
  */
 void device_shutdown(struct vscsi_dev *dev);
 
-/* Sets the text for a call that a lost device can't serve. Return: -ENOTCONN. */
+/* Sets the text for a call that fails because the device is lost. Return: -ENOTCONN. */
 int device_explain_lost(struct vscsi_dev *dev);
 
 /* 0; or -ECHILD with its text set in a child of the process that opened the device. */
 int device_check(const struct vscsi_dev *dev);
 
-/* Whether it is reconnected when it is lost. */
+/* Whether it will be reconnected after a loss. */
 static inline bool device_can_reconnect(struct vscsi_dev *dev)
 {
 	return dev->opts.recovery != VSCSI_RECOVERY_OFF && virtio_can_reopen(&dev->virtio);
 }
 
-/* Whether its LUNs can be reset: else only the device as a whole. */
+/* Whether its LUNs can be reset; otherwise only the device as a whole. */
 static inline bool device_resets_luns(const struct vscsi_dev *dev)
 {
 	return virtio_resets_luns(&dev->virtio);
 }
 
 /**
- * device_tend - Do what is due: late requests, the connection, a reconnect, LUNs in doubt
- * @queue: a queue that was just polled, not locked; NULL for the device alone
+ * device_tend - Do the work that is due: late requests, connection, reconnect, SUSPECT LUNs
+ * @queue: a queue that was just polled, not locked; NULL: only the device
  *
- * Never waits: what another thread is busy with is left to it. Takes a few system calls where
- * something is due.
+ * Never waits: leaves the work to the thread that has the device locked. Takes a few system calls
+ * if something is due.
  */
 void device_tend(struct vscsi_dev *dev, struct vscsi_queue *queue);
 
 /* The same with dev->lock held, without a queue. */
 void device_tend_locked(struct vscsi_dev *dev);
 
-/* Milliseconds until the next thing is due, at most @most. */
+/* Milliseconds until device_tend() has work to do, at most @most. */
 unsigned device_next_ms(struct vscsi_dev *dev, struct vscsi_queue *queue, unsigned most);
 
 /**
- * device_poll - vscsi_poll(), for a poll that asked to be tended
- * @ret: what ioq_path.poll returned, QUEUE_TEND among it
+ * device_poll - vscsi_poll(), after a poll that returned QUEUE_TEND
+ * @ret: the return value of ioq_path.poll
  *
  * Return: as vscsi_poll().
  */
@@ -229,20 +229,20 @@ int device_poll(struct vscsi_queue *queue, struct vscsi_completion *out, unsigne
 int device_pump_on(struct vscsi_queue *queue);
 
 /*
- * How often one call looks for answers, at most: a device that has each answer there at once can't
- * keep the thread for ever.
+ * Most iterations of one call that collects answers: a device that answers each command at once
+ * can't keep the thread for ever.
  */
 #define LOOKS 1000u
 int device_pump(struct vscsi_dev *dev);
 
 /**
- * device_run_call - Send a request of the library's own and wait for it
+ * device_run_call - Send a request of the library and wait for it
  * @prepare: prepares the request on @queue with @user_data
- * @ms: the longest that it may take, in milliseconds, or DEVICE_NO_LIMIT
+ * @ms: time limit in milliseconds, or DEVICE_NO_LIMIT
  *
- * Return: what @prepare returned, but -EBUSY where that was -EAGAIN for all the time; else the
- * completion's result; or CALL_ABANDONED: no thread waits any more and the device still has the
- * request: the call must not be touched.
+ * Return: an error of @prepare, or -EBUSY if that was -EAGAIN until the limit; the completion's
+ * result; or CALL_ABANDONED: the limit has expired and the device still has the request, so the
+ * call must not be accessed any more.
  */
 #define CALL_ABANDONED  (-ETIME)
 #define DEVICE_NO_LIMIT (UINT64_MAX / 2)
@@ -252,10 +252,10 @@ int device_run_call(struct vscsi_dev *dev, struct call *call,
 		    const void *ctx, uint64_t ms);
 
 /**
- * device_wait - Let time pass between two looks at something
- * @spins: counts the calls of one wait; 0 at its beginning
+ * device_wait - One iteration of a waiting call
+ * @spins: counts the iterations; 0 at the beginning
  *
- * For calls that wait: polls the library's handle and tends the device.
+ * Polls the library's handle, calls device_tend() if it is due, and waits for a moment.
  */
 void device_wait(struct vscsi_dev *dev, unsigned *spins);
 
@@ -263,8 +263,9 @@ void device_wait(struct vscsi_dev *dev, unsigned *spins);
 int device_poll_events(struct vscsi_dev *dev, struct vscsi_event *out, unsigned max);
 
 /**
- * device_open - Make a device that is connected and running
- * @opts: checked, with @where without options
+ * device_open - Open a device: connect to it and start it
+ * @where: the address, without options
+ * @opts: the options, checked
  * @out: receives it: device_close()
  *
  * Waits. Return: as vscsi_dev_open().
@@ -272,7 +273,7 @@ int device_poll_events(struct vscsi_dev *dev, struct vscsi_event *out, unsigned 
 int device_open(const char *where, const struct vscsi_dev_opts *opts, struct vscsi_dev **out);
 void device_close(struct vscsi_dev *dev);
 
-/* The same in a child process: frees memory and closes descriptors, and leaves the device alone. */
+/* The same in a child process: frees memory and closes descriptors, without using the device. */
 void device_abandon(struct vscsi_dev *dev);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The steps against a request that takes too long. */
+/* The escalation against a late request. */
 #include <errno.h>
 #include <string.h>
 
@@ -8,12 +8,12 @@
 #include "queue/timeout.h"
 #include "util/log.h"
 
-/* timer.step. Each but the first of its kind has a time limit of its own. */
+/* timer.step. Each step has the time limit task_timeout_ms. */
 enum step {
-	STEP_ABORT,      /* ABORT TASK is to be sent */
-	STEP_ABORT_SENT, /* its answer is awaited */
-	STEP_ABORT_DONE, /* it was executed, and the request has to come back */
-	STEP_RESET,      /* the same for the LUN's reset */
+	STEP_ABORT,      /* send ABORT TASK */
+	STEP_ABORT_SENT, /* wait for its answer */
+	STEP_ABORT_DONE, /* it succeeded: wait for the request */
+	STEP_RESET,      /* the same for LOGICAL UNIT RESET */
 	STEP_RESET_SENT,
 	STEP_RESET_DONE,
 };
@@ -26,7 +26,7 @@ static void enter(struct slot_timer *timer, enum step step, uint64_t now)
 
 static const char *send(struct vscsi_dev *dev, struct ioq *ioq, struct slot *slot, uint64_t now);
 
-/* From one means to the next stronger one. */
+/* Takes the next stronger measure. */
 static const char *try_stronger(struct vscsi_dev *dev, struct ioq *ioq, struct slot *slot,
 				uint64_t now)
 {
@@ -37,15 +37,15 @@ static const char *try_stronger(struct vscsi_dev *dev, struct ioq *ioq, struct s
 		return NULL;
 	}
 	if (!device_resets_luns(dev))
-		return "a request took too long, and ABORT TASK doesn't help";
+		return "a request took too long, and ABORT TASK did not end it";
 	if (timer->step >= STEP_RESET)
-		return "a request took too long and came back neither by ABORT TASK nor by a "
-		       "reset of its LUN";
+		return "a request took too long, and neither ABORT TASK nor a reset of its LUN "
+		       "ended it";
 	enter(timer, STEP_RESET, now);
 	return send(dev, ioq, slot, now);
 }
 
-/* One line for all requests of the queue that the reset is sent for. */
+/* Logs one line for all late requests of the queue to this LUN. */
 static void log_reset(const struct ioq *ioq, const struct io_lun *lun)
 {
 	unsigned count = 0;
@@ -55,14 +55,14 @@ static void log_reset(const struct ioq *ioq, const struct io_lun *lun)
 		count += slot_state(&ioq->slots[i]) == SLOT_ABORTING &&
 			 slot_timer(ioq, &ioq->slots[i])->result == -ETIMEDOUT &&
 			 !memcmp(slot_lun(&ioq->slots[i])->addr, lun->addr, sizeof(lun->addr));
-	log_warn("LUN %u:%u: ABORT TASK doesn't help against requests that take too long (%u): "
-		 "the LUN is reset",
+	log_warn("LUN %u:%u: ABORT TASK did not end %u requests that took too long; resetting the "
+		 "LUN",
 		 lun->target, lun->number, count);
 }
 
 /*
- * A reset that was sent for another request while this one was in flight serves it too, so that
- * many late requests make one reset; an abort is for one.
+ * Sends ABORT TASK or LOGICAL UNIT RESET. A reset that was sent for another request while this one
+ * was in flight serves it too, so that many late requests cause one reset.
  */
 static const char *send(struct vscsi_dev *dev, struct ioq *ioq, struct slot *slot, uint64_t now)
 {
@@ -79,7 +79,7 @@ static const char *send(struct vscsi_dev *dev, struct ioq *ioq, struct slot *slo
 				   timer->seen_ms, &reset);
 	if (reset)
 		log_reset(ioq, lun);
-	/* No slot is free, or the device is away: later. */
+	/* No slot is free, or the device is away: try again later. */
 	if (tmf < 0)
 		return now >= timer->step_ms + dev->opts.task_timeout_ms
 			       ? try_stronger(dev, ioq, slot, now)
@@ -89,7 +89,7 @@ static const char *send(struct vscsi_dev *dev, struct ioq *ioq, struct slot *slo
 	return NULL;
 }
 
-/* Complete and succeeded both mean done; everything else calls for more (SAM; 5.6.6.2). */
+/* FUNCTION COMPLETE and FUNCTION SUCCEEDED both mean success (SAM; 5.6.6.2). */
 static bool is_done(int response)
 {
 	return response == VIRTIO_SCSI_S_OK || response == VIRTIO_SCSI_S_FUNCTION_SUCCEEDED;
@@ -114,9 +114,8 @@ static const char *await_answer(struct vscsi_dev *dev, struct ioq *ioq, struct s
 }
 
 /*
- * What a function did is in the rings before its answer (virtio 1.4, 5.6.6.2), so the request comes
- * with what is taken next; but there are devices that answer first. Time counts as far as the
- * ring's contents have been taken.
+ * A device must return the aborted requests before the answer (virtio 1.4, 5.6.6.2), but some
+ * answer first. The time limit counts only time for which all used entries have been taken.
  */
 static const char *await_request(struct vscsi_dev *dev, struct ioq *ioq, struct slot *slot,
 				 uint64_t now)

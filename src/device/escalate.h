@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What is done about requests that are ABORTING (queue/timeout.h):
+ * The escalation against requests that are ABORTING (queue/timeout.h):
  *
- *   step           sent                  if it doesn't help within task_timeout_ms
- *   ABORT          ABORT TASK            LUN_RESET; a request aborted by the application goes on
- *   LUN_RESET      LOGICAL UNIT RESET    the device is reset, as by vscsi_dev_reset()
+ *   step        sent                 if it doesn't succeed within task_timeout_ms
+ *   ABORT       ABORT TASK           LUN_RESET; a request aborted by the application continues
+ *   LUN_RESET   LOGICAL UNIT RESET   the device is reset, as by vscsi_dev_reset()
  *
- * Other requests that the reset of a LUN cuts short are sent again, as after a reset of the device.
+ * Other requests that the reset of a LUN aborts are sent again, as after a reset of the device.
  *
- * Each step is taken by a poll of the request's queue and followed up by later ones; nothing waits.
+ * Polls of the request's queue take the steps; nothing waits.
  */
 #ifndef DEVICE_ESCALATE_H
 #define DEVICE_ESCALATE_H
@@ -20,7 +20,7 @@
  * @queue: not locked
  * @now: clock_ms()
  *
- * control_kick() has to follow. Return: NULL, or why the device has to be reset.
+ * control_kick() must follow. Return: NULL, or the reason to reset the device.
  */
 const char *escalate(struct vscsi_dev *dev, struct vscsi_queue *queue, uint64_t now);
 

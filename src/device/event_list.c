@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The list of events, and what is known of LUNs for it. */
+/* The list of events, and the list of known LUNs. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,8 +13,8 @@
 #define CAPACITY_CODE (SCSI_ASC_PARAMETERS_CHANGED << 8 | SCSI_ASCQ_CAPACITY_CHANGED)
 
 /*
- * Events of a known LUN that the list had no room for, each kind once. The high half is the code of
- * the last CHANGED: one that was returned is as good as all, as the LUN is to be looked at again.
+ * Set of the event types of a known LUN that the list had no room for. The high half is the code of
+ * the last CHANGED: one event suffices, because the application has to check the LUN again.
  */
 #define PENDING(type)         (1u << (type))
 #define PENDING_CODE(pending) ((pending) >> 16)
@@ -55,8 +55,8 @@ static bool is_waiting(const struct event_list *list, const struct vscsi_event *
 }
 
 /*
- * Whether there is room; what concerns the device as a whole has room of its own: one that it is
- * lost, one that it is back, and one for its configuration; none of them waits twice.
+ * Whether there is room for an event. Three elements are reserved for events of the device: LOST,
+ * BACK and CONFIG, each of which is in the list at most once.
  */
 static bool has_room(const struct event_list *list, unsigned type)
 {
@@ -84,8 +84,8 @@ static void ask_for_scan(struct event_list *list)
 }
 
 /*
- * For an event that the list has no room for. A LUN that isn't known will be new to the application
- * once the scan has found it.
+ * Stores an event that the list has no room for. For a LUN that isn't known a scan suffices, which
+ * reports it as PLUGGED.
  */
 static void keep_for_later(struct event_list *list, const struct vscsi_event *event)
 {
@@ -102,8 +102,8 @@ static void keep_for_later(struct event_list *list, const struct vscsi_event *ev
 }
 
 /*
- * Adds an event unless the same one is waiting; if the list is full, later. What came and went is
- * always added: a unit that is plugged, unplugged and plugged again is there.
+ * Adds an event unless the list has the same one; if the list is full, stores it for later. PLUGGED
+ * and UNPLUGGED are always added: after plugged, unplugged, plugged again the last one counts.
  */
 static void add(struct event_list *list, unsigned type, unsigned target, unsigned lun,
 		unsigned code)
@@ -120,7 +120,7 @@ static void add(struct event_list *list, unsigned type, unsigned target, unsigne
 	list->fifo[(list->head + list->count++) % EVENT_LIST_SIZE] = event;
 }
 
-/* Takes an event about the device as a whole out of the list again. */
+/* Removes all events of a type from the list. */
 static void take_back(struct event_list *list, unsigned type)
 {
 	unsigned kept = 0;
@@ -135,7 +135,7 @@ static void take_back(struct event_list *list, unsigned type)
 	list->count = kept;
 }
 
-/* Takes a LUN out of those that are known, so that the next scan finds it new. */
+/* Removes a known LUN, so that the next scan reports it as new. */
 static void forget(struct event_list *list, struct vscsi_lun_addr *known)
 {
 	struct vscsi_lun_addr *end = list->known + list->known_count--;
@@ -144,8 +144,8 @@ static void forget(struct event_list *list, struct vscsi_lun_addr *known)
 }
 
 /*
- * For a LUN that went without a scan to say so: what has its address now is plugged when a scan
- * finds it.
+ * Reports a LUN as UNPLUGGED without a scan, and requests a scan, which reports as PLUGGED what it
+ * finds at the address.
  */
 static void unplug(struct event_list *list, unsigned target, unsigned lun)
 {
@@ -159,10 +159,10 @@ static void unplug(struct event_list *list, unsigned target, unsigned lun)
 }
 
 /*
- * Walks two sorted lists at once: what is in one only has come or gone. It ends early when the
- * application has to fetch events first; the rest is found by the next scan, to which it must
- * still be news: so the list that is known then begins as the new one and goes on as the old one.
- * Return: how much of @known that list takes over; its other end is at *@now_count.
+ * Compares two sorted lists: LUNs that are only in one were plugged or unplugged. Ends early if the
+ * list of events is full; the next scan must then report the rest, so the new list of known LUNs is
+ * the beginning of @now and the rest of @known. Return: the index in @known where that rest begins;
+ * @now_count receives the number of elements from @now.
  */
 static unsigned add_differences(struct event_list *list, const struct vscsi_lun_addr *now,
 				unsigned *now_count)
@@ -192,7 +192,7 @@ static unsigned add_differences(struct event_list *list, const struct vscsi_lun_
 	return i;
 }
 
-/* What LUNs are pending goes over to the new list, if they are in it. */
+/* Replaces the list of known LUNs; pending events of LUNs that are in both are kept. */
 static void set_known(struct event_list *list, struct vscsi_lun_addr *found, unsigned count)
 {
 	struct vscsi_lun_addr *known;
@@ -208,7 +208,7 @@ static void set_known(struct event_list *list, struct vscsi_lun_addr *found, uns
 	list->known_count = count;
 }
 
-/* Makes events of what a scan found, and that what is known. Takes @found over. */
+/* Adds events for the differences to a scan's result, which becomes the list of known LUNs. */
 static int learn(struct event_list *list, struct vscsi_lun_addr *found, unsigned count)
 {
 	unsigned from = add_differences(list, found, &count);
@@ -227,7 +227,7 @@ static int learn(struct event_list *list, struct vscsi_lun_addr *found, unsigned
 	return 0;
 }
 
-/* Adds what LUNs are pending, as far as there is room now. */
+/* Adds the pending events of LUNs, as far as there is room. */
 static void add_pending(struct event_list *list)
 {
 	static const unsigned types[] = {VSCSI_EVENT_RESIZED, VSCSI_EVENT_CHANGED,
@@ -244,7 +244,7 @@ static void add_pending(struct event_list *list)
 		known->reserved = 0;
 		if (pending & PENDING(VSCSI_EVENT_UNPLUGGED)) {
 			unplug(list, known->target, known->lun);
-			/* With it taken out, the next one is in its place. */
+			/* If it was removed, the next LUN has its index. */
 			i -= count - list->known_count;
 			continue;
 		}
@@ -264,7 +264,7 @@ static bool has_pending(const struct event_list *list)
 	return list->count || list->pending || list->scan_pending;
 }
 
-/* Tells of what is new. Fails only where nothing would change. With the lock held. */
+/* Signals the eventfd if there is work. Fails only if it is readable already. Locked. */
 static void tell(struct event_list *list)
 {
 	if (list->tell_fd >= 0 && has_pending(list))
@@ -279,7 +279,7 @@ void event_list_tell(struct event_list *list, int fd)
 	pthread_mutex_unlock(&list->lock);
 }
 
-/* Of several losses that were not returned yet one is, and then how it ended. */
+/* Several losses that were not returned yet become one LOST, followed by the last BACK. */
 void event_list_add(struct event_list *list, unsigned type, unsigned target, unsigned lun,
 		    unsigned code)
 {
@@ -345,7 +345,7 @@ int event_list_learn(struct event_list *list, struct vscsi_lun_addr *found, unsi
 
 	pthread_mutex_lock(&list->lock);
 	err = learn(list, found, count);
-	/* Not forgotten when it failed: what changed is not known yet. */
+	/* After a failure the differences are unknown: scan again. */
 	if (err)
 		list->rescan = true;
 	tell(list);
@@ -368,7 +368,6 @@ unsigned event_list_take(struct event_list *list, struct vscsi_event *out, unsig
 		list->head = (list->head + 1) % EVENT_LIST_SIZE;
 		list->count--;
 	}
-	/* What another thread has told since is not taken back. */
 	tell(list);
 	if (list->tell_fd >= 0 && !has_pending(list))
 		eventfd_read(list->tell_fd, &ignored);

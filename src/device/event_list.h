@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Events for the application, in a list that can't grow. What doesn't fit is noted with the LUN
- * that it is about, or turns into one rescan. LUNs that the last scan found are known here: what
- * differs at the next one becomes events.
+ * Events for the application, in a list of fixed size. An event that doesn't fit is stored with the
+ * known LUN, or causes a scan. The known LUNs are those of the last scan; the differences to the
+ * next scan become events.
  */
 #ifndef DEVICE_EVENT_LIST_H
 #define DEVICE_EVENT_LIST_H
@@ -12,16 +12,16 @@
 
 #include <vscsi/device.h>
 
-#define EVENT_LIST_SIZE 129u /* three of them for the device as a whole */
+#define EVENT_LIST_SIZE 129u /* three are reserved for events of the device */
 
 /**
- * struct event_list - The list; all calls take @lock for a moment, any thread
+ * struct event_list - The list; any thread may make all calls, which hold @lock briefly
  * @fifo, @head, @count: events that were not returned yet
- * @rescan: events were missed or a target changed: a scan is needed
- * @scan_pending: that became so after event_list_begin_look() was last called
- * @known, @known_count: LUNs as the last scan found them, sorted; their reserved field has the
- *	events that the list had no room for
- * @pending: some of them have such
+ * @rescan: a scan is needed, because events were missed or a target changed
+ * @scan_pending: @rescan was set after the last event_list_begin_look()
+ * @known, @known_count: LUNs of the last scan, sorted; their reserved field has the events that the
+ *	list had no room for
+ * @pending: some of them have such events
  * @tell_fd: eventfd that is readable while there are events, or @scan_pending; -1: none
  */
 struct event_list {
@@ -40,14 +40,14 @@ struct event_list {
 void event_list_init(struct event_list *list);
 void event_list_fini(struct event_list *list);
 
-/* From now on @fd, an eventfd of the caller's, tells of events and of scans that are wanted. */
+/* Sets the eventfd that is signalled for events and for requested scans. */
 void event_list_tell(struct event_list *list, int fd);
 
-/* Adds an event, unless the same one waits already. */
+/* Adds an event, unless the list has the same one. */
 void event_list_add(struct event_list *list, unsigned type, unsigned target, unsigned lun,
 		    unsigned code);
 
-/* A LUN has gone without a scan to say so: what has its address now is PLUGGED by the next one. */
+/* Reports a LUN as UNPLUGGED and requests a scan, which reports what is at its address now. */
 void event_list_unplug(struct event_list *list, unsigned target, unsigned lun);
 
 /*
@@ -61,8 +61,8 @@ void event_list_begin_look(struct event_list *list);
 bool event_list_take_scan(struct event_list *list);
 
 /*
- * What a scan found: the LUNs that are known from now on. Takes @found over, which was malloc()ed.
- * event_list_learn() makes events of what has come and gone: 0 or -ENOMEM.
+ * Replace the known LUNs by the result of a scan. @found was malloc()ed, and is freed by the list.
+ * event_list_learn() also adds events for the differences: 0 or -ENOMEM.
  */
 void event_list_set_known(struct event_list *list, struct vscsi_lun_addr *found, unsigned count);
 int event_list_learn(struct event_list *list, struct vscsi_lun_addr *found, unsigned count);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The event queue and everything else that tells of changes. The device fills buffers that we keep
- * posted; its claims are checked and become events and states of LUNs.
+ * The event queue, and other sources of changes. The device fills buffers that the driver keeps
+ * posted; their contents are validated and become events and states of LUNs.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -21,16 +21,16 @@
 /* 10 to 15 are enough (5.6.6.3). */
 #define BUFFERS 16u
 
-/* Changes of LUNs that are taken over at once. */
+/* Changes of LUNs that one call returns. */
 #define CHANGES 8u
 
 /**
  * struct events - Events of a device
- * @vq: event virtqueue; a buffer's number is its head. It, @buffers and @scan are used with the
- *	device locked
+ * @vq: event virtqueue; a buffer's number is its head. Like @buffers and @scan, protected by the
+ *	device's lock
  * @buffers: DMA memory, @count times @stride bytes
- * @kick_pending: the device is to be notified of buffers
- * @scan: a scan under way
+ * @kick_pending: events_kick() must follow
+ * @scan: the scan under way
  * @list: events for the application
  */
 struct events {
@@ -57,7 +57,7 @@ static void post_buffers(struct vscsi_dev *dev, struct events *events)
 	uint64_t iova = 0;
 	unsigned i;
 
-	/* The device may have grown; the buffers have not. */
+	/* After a reconnect the event size may be larger than the buffers. */
 	if (size > events->stride)
 		size = events->stride;
 	memset(events->buffers, 0, (size_t)events->stride * events->count);
@@ -152,8 +152,8 @@ unsigned events_take(struct vscsi_dev *dev, struct vscsi_event *out, unsigned ma
 }
 
 /*
- * A change by its sense code: a capacity, the list of LUNs, perhaps another disk in place of one
- * that is open, or something else.
+ * Handles a change by its sense code: a new capacity, a new list of LUNs, possibly another disk at
+ * the address of an open LUN, or something else.
  */
 static void change(struct vscsi_dev *dev, unsigned target, unsigned lun, unsigned asc,
 		   unsigned ascq)
@@ -172,9 +172,10 @@ static void change(struct vscsi_dev *dev, unsigned target, unsigned lun, unsigne
 }
 
 /*
- * A LUN that came or went, or was reset (5.6.6.3). Those that come and go are found by a scan: the
- * event doesn't say whether LUN 0 stands for itself or for its whole target. One that is open is
- * gone at once, as another disk may have its address before the scan: LUN 0 for itself alone.
+ * A LUN was added, removed or reset (5.6.6.3). Additions and removals are found by a scan, because
+ * LUN 0 in the event may stand for itself or for its whole target. An open LUN becomes GONE at
+ * once, because another disk may have its address before the scan; LUN 0 then stands only for
+ * itself.
  */
 static void transport_reset(struct vscsi_dev *dev, unsigned target, unsigned lun, uint32_t reason)
 {
@@ -200,7 +201,7 @@ static void transport_reset(struct vscsi_dev *dev, unsigned target, unsigned lun
 	}
 }
 
-/* One event as the device wrote it, already copied. */
+/* Handles a copy of an event that the device wrote. */
 static void interpret(struct vscsi_dev *dev, const struct virtio_scsi_event *event)
 {
 	uint32_t type = le32toh(event->event);
@@ -209,7 +210,7 @@ static void interpret(struct vscsi_dev *dev, const struct virtio_scsi_event *eve
 	unsigned lun;
 
 	/*
-	 * The flag first: it comes with a LUN field of zeros. It may carry an event nevertheless.
+	 * The flag EVENTS_MISSED usually comes with a LUN field of zeros and without an event.
 	 */
 	if (type & VIRTIO_SCSI_T_EVENTS_MISSED)
 		events_missed(dev);
@@ -224,7 +225,7 @@ static void interpret(struct vscsi_dev *dev, const struct virtio_scsi_event *eve
 		change(dev, target, lun, reason & 0xff, reason >> 8 & 0xff);
 }
 
-/* At most one ring of them at a time (5.6.6.3.1). */
+/* Takes the used buffers and posts them again (5.6.6.3.1), at most one ring of them. */
 static void collect(struct vscsi_dev *dev)
 {
 	struct events *events = dev->events;
@@ -241,7 +242,7 @@ static void collect(struct vscsi_dev *dev)
 			break;
 		buffer = events->buffers + (size_t)events->stride * used.head;
 		memcpy(&event, buffer, sizeof(event));
-		/* A used length of 0 comes from back-ends that never set it; zeros are no event. */
+		/* Ignores the used length, which some back-ends never set; zeros are no event. */
 		interpret(dev, &event);
 		memset(buffer, 0, sizeof(event));
 		virtq_push(&events->vq, (uint16_t)used.head);
@@ -257,7 +258,7 @@ void events_collect(struct vscsi_dev *dev)
 	collect(dev);
 	if (!watch_wanted(&dev->watch))
 		return;
-	/* What came meanwhile has not been signalled (virtio 1.4, 2.7.14). */
+	/* The device has not signalled events from before the arming (virtio 1.4, 2.7.14). */
 	if (virtq_arm(vq))
 		collect(dev);
 	if (virtq_arm(vq))
@@ -281,11 +282,12 @@ void events_look(struct vscsi_dev *dev)
 	events_kick(dev);
 }
 
-/* A unit attention that was found by a queue, which made the LUN SUSPECT where it is in doubt. */
+/* Handles a unit attention that a queue received; the queue has made the LUN SUSPECT if needed. */
 static void take_notice(struct vscsi_dev *dev, const struct notice *notice)
 {
 	/*
-	 * Power-on and reset conditions reach every initiator at the start: no news by themselves.
+	 * Every initiator gets power-on and reset conditions at its start, so they are not reported
+	 * as events.
 	 */
 	if (notice->asc == SCSI_ASC_RESET || notice->asc == SCSI_ASC_NO_SUCH_LUN)
 		lun_table_suspect(&dev->luns, notice->target, notice->lun);
@@ -301,7 +303,7 @@ void events_take_notices(struct vscsi_dev *dev)
 	unsigned count = notice_take(&dev->queues.notices, notices, &lost);
 	unsigned i;
 
-	/* A device tells of what was removed before the next LUN there says so. */
+	/* The event of a removal arrives before the unit attention of the next LUN there. */
 	events_collect(dev);
 	for (i = 0; i < count; i++)
 		take_notice(dev, &notices[i]);
@@ -310,7 +312,7 @@ void events_take_notices(struct vscsi_dev *dev)
 	lun_table_recount(&dev->luns);
 }
 
-/* What is plugged is found by the scan that an unplugged LUN asks for. */
+/* PLUGGED is ignored: the scan that event_list_unplug() requests finds it. */
 static void note_change(struct event_list *list, const struct lun_change *change)
 {
 	if (change->type == VSCSI_EVENT_UNPLUGGED)
@@ -336,7 +338,7 @@ unsigned events_revalidate(struct vscsi_dev *dev)
 	return doubts;
 }
 
-/* Open LUNs that a scan found may be other disks now; those that it didn't find are gone. */
+/* Open LUNs that a scan found may be other disks now; those that it didn't find are GONE. */
 static void compare_open(struct vscsi_dev *dev, const struct vscsi_lun_addr *found, unsigned count)
 {
 	struct lun_change gone[CHANGES];

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Memory that joins or leaves while the device runs. Transports that can't change their memory with
- * rings running have them stopped for that moment, which is safe only while nothing is in flight.
+ * Memory that is registered or unregistered while the device is running. If the transport can't
+ * change memory while rings are running, they are stopped meanwhile, which requires that no request
+ * is in flight.
  */
 #include <errno.h>
 
@@ -21,7 +22,7 @@ static bool in_flight(const struct vscsi_dev *dev)
 	return false;
 }
 
-/* Stops all virtqueues and notes their positions; resume_all() starts those that are stopped. */
+/* Stops all virtqueues and stores their positions; resume_all() starts those that are stopped. */
 static int pause_all(struct vscsi_dev *dev, uint32_t *bases)
 {
 	unsigned i;
@@ -45,8 +46,8 @@ static int resume_all(struct vscsi_dev *dev, const uint32_t *bases)
 }
 
 /*
- * The device hung up over a change, or its rings can't go on: it is reconnected as after any loss.
- * One that broke the protocol is not. @text is what went wrong first.
+ * The device disconnected during a change, or its rings can't be resumed: reconnects it as after
+ * any loss, unless it broke the protocol. @text: the error text of the first failure.
  */
 static void lose(struct vscsi_dev *dev, int err, const char *text)
 {
@@ -56,7 +57,7 @@ static void lose(struct vscsi_dev *dev, int err, const char *text)
 		reconnect_begin(dev, text, INFLIGHT_REPLAY, false);
 }
 
-/* The connection has ended, and with it what the device knew of our memory. */
+/* Whether the connection has ended, which unmaps all memory. */
 static bool is_lost(int err)
 {
 	return err == -ENOTCONN || err == -ETIMEDOUT || err == -EPROTO;
@@ -69,7 +70,7 @@ static int change_memory(struct vscsi_dev *dev, const struct dma_region *region,
 		   : virtio_mem_unmap(&dev->virtio, region, *iova);
 }
 
-/* Changes the memory of a device whose rings must not run meanwhile. Device locked. */
+/* Changes memory while all rings are stopped. Device locked. */
 static int change_stopped(struct vscsi_dev *dev, const struct dma_region *region, uint64_t *iova,
 			  bool map)
 {
@@ -86,13 +87,13 @@ static int change_stopped(struct vscsi_dev *dev, const struct dma_region *region
 		err = change_memory(dev, region, iova, map);
 	if (is_lost(err))
 		return err;
-	/* The text of what failed first is that of the call. */
+	/* The call reports the text of the first failure. */
 	if (err)
 		error_keep(true);
 	resumed = resume_all(dev, bases);
 	if (err)
 		error_keep(false);
-	/* The change itself stays: a device that reconnects is shown what there is then. */
+	/* The change remains in effect: a reconnect maps the regions that exist then. */
 	if (resumed)
 		lose(dev, resumed, error_text());
 	return !err && map && device_failed(dev) ? resumed : err;
@@ -105,8 +106,8 @@ static int change(struct vscsi_dev *dev, const struct dma_region *region, uint64
 
 	pthread_mutex_lock(&dev->lock);
 	/*
-	 * One that is being closed by another thread is about to leave the pool. Before the start
-	 * nothing runs, and a lost device has no memory to change.
+	 * A device that another thread is closing no longer needs the memory, a failed one has no
+	 * mappings. Before the start no ring is running.
 	 */
 	if (device_state(dev) == DEV_CLOSED)
 		err = 0;
@@ -124,7 +125,10 @@ static int change(struct vscsi_dev *dev, const struct dma_region *region, uint64
 		err = change_memory(dev, region, iova, map);
 	if (is_lost(err)) {
 		error_keep(true);
-		/* It can't reach the memory: this forgets it for the next connection. */
+		/*
+		 * The device can't access the memory; this keeps the next connection from mapping
+		 * it.
+		 */
 		unmapped = map ? err : virtio_mem_unmap(&dev->virtio, region, *iova);
 		lose(dev, err, error_text());
 		error_keep(false);
@@ -144,7 +148,7 @@ static int unmap(void *ctx, const struct dma_region *region, uint64_t iova)
 	return change(ctx, region, &iova, false);
 }
 
-/* Locked against the start, in which queues are being made; some may be missing after it failed. */
+/* Locks out the start sequence, which creates the queues; after a failure some may be missing. */
 static bool busy(void *ctx, uint64_t regions)
 {
 	struct vscsi_dev *dev = ctx;

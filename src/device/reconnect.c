@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * From the loss of a device through attempts to reconnect, with growing pauses, to a device that
- * runs again or has failed.
+ * Reconnects a lost device: attempts with growing pauses, until it is running again or has failed.
  */
 #include <errno.h>
 #include <stdio.h>
 
-#include "device/control.h"
 #include "device/device.h"
 #include "device/events.h"
 #include "device/rings.h"
@@ -19,27 +17,27 @@
 #define FIRST_PAUSE 10u
 #define LAST_PAUSE  1000u
 
-/* A device that had nothing in flight when it reconnected has proved stable after this. */
+/* A device that had nothing in flight when it reconnected has proved stable after this time. */
 #define STABLE_MS 1000u
 
-/* The least time that an attempt has, even the one at the limit itself. */
+/* The least time of an attempt, also of the last one, which begins at the limit. */
 #define ATTEMPT_MS 1000u
 
 /* How long LUNs may take to appear after the device, in milliseconds. */
 #define MISSING_MS 5000u
 
 /*
- * An attempt that waits for an answer is looked at again after a share of the time that it has
- * taken, in milliseconds at least and at most these.
+ * Interval for checking an attempt that waits for an answer: a share of the time that it has taken
+ * so far, and the shortest and longest interval in milliseconds.
  */
 #define ANSWER_SHARE 16u
 #define ANSWER_FIRST 1u
 #define ANSWER_LAST  50u
 
 /*
- * Whether the device has proved stable since it reconnected: everything that was in flight then was
- * returned, some of it with an answer; or nothing was, and it has been there for a while. One that
- * dies of the same request each time has not, whatever else it does in between.
+ * Whether the device has proved stable since it reconnected: all replayed requests were returned,
+ * at least one of them with an answer; or there were none, and it has been running for STABLE_MS. A
+ * device that crashes at the same request each time is never stable.
  */
 static bool has_proved_stable(struct vscsi_dev *dev)
 {
@@ -57,7 +55,7 @@ static unsigned next_pause(unsigned pause)
 	return pause < LAST_PAUSE / 2 ? pause * 2 : LAST_PAUSE;
 }
 
-/* When the next attempt begins: after the pause, but the last one is at the limit itself. */
+/* Schedules the next attempt: after the pause, but at the limit at the latest. */
 static void schedule_attempt(struct reconnect *reconnect, uint64_t now)
 {
 	uint64_t due = now + reconnect->pause_ms;
@@ -68,7 +66,7 @@ static void schedule_attempt(struct reconnect *reconnect, uint64_t now)
 	reconnect->pause_ms = next_pause(reconnect->pause_ms);
 }
 
-/* How long it may be away now. Until it has proved stable, times away add up. */
+/* The rest of recovery_ms. Until the device has proved stable, its downtimes add up. */
 static uint64_t time_left(const struct vscsi_dev *dev)
 {
 	const uint64_t limit = dev->opts.recovery_ms;
@@ -88,14 +86,14 @@ static void set_limits(struct reconnect *reconnect, uint64_t left)
 	schedule_attempt(reconnect, reconnect->lost_ms);
 }
 
-/* A device that comes back only to be lost once more. */
+/* Fails a device that was lost again each time before it had proved stable. */
 static void fail_unstable(struct vscsi_dev *dev, const char *why)
 {
 	char text[256];
 
 	snprintf(text, sizeof(text),
-		 "it was away for %u ms in all, and each time it was back it was lost before it "
-		 "had answered what was in flight: %s",
+		 "it was away for %u ms in total, and was lost after each reconnect before it had "
+		 "completed the requests in flight: %s",
 		 dev->opts.recovery_ms, why);
 	device_fail(dev, text);
 }
@@ -142,7 +140,7 @@ uint64_t reconnect_away_ms(const struct vscsi_dev *dev)
 	return clock_ms() - dev->reconnect.lost_ms;
 }
 
-/* LUNs may appear after their device, but not for longer than half of what that may be away. */
+/* LUNs may appear after their device; the limit is at most half of the device's. */
 static uint64_t missing_time(const struct vscsi_dev *dev)
 {
 	return dev->opts.recovery_ms / 2 < MISSING_MS ? dev->opts.recovery_ms / 2 : MISSING_MS;
@@ -162,7 +160,7 @@ static void come_back(struct vscsi_dev *dev)
 	atomic_store_explicit(&dev->queues.answered, false, memory_order_relaxed);
 	atomic_store(&dev->queues.features, dev->virtio.features);
 	queue_set_ready(&dev->queues);
-	/* All of them: a device may have missed what came before (vhost-user, "Ring states"). */
+	/* Kick all: a back-end may have missed earlier kicks (vhost-user, "Ring states"). */
 	for (i = 0; i < VQ_REQUEST + dev->queues.usable; i++)
 		virtq_kick(rings_at(dev, i));
 	device_set_state(dev, DEV_RUNNING);
@@ -174,16 +172,16 @@ static void come_back(struct vscsi_dev *dev)
 }
 
 /*
- * Whether it is of no use to try again: the device is there, and lacks what rings and slots are
- * laid out for (-EOPNOTSUPP) or room for the memory (-ENOSPC), or it will not be there again
- * (-ENODEV, see @reopen in transport.h).
+ * Whether trying again is useless: the device lacks something that rings and slots depend on
+ * (-EOPNOTSUPP) or room for the memory (-ENOSPC), or it will not come back (-ENODEV, see @reopen in
+ * transport.h).
  */
 static bool is_final(int err)
 {
 	return err == -EOPNOTSUPP || err == -ENOSPC || err == -ENODEV;
 }
 
-/* An attempt failed. */
+/* Schedules the next attempt after one that failed, or fails the device. */
 static void try_again_later(struct vscsi_dev *dev, int err, const char *why)
 {
 	struct reconnect *reconnect = &dev->reconnect;
@@ -217,7 +215,7 @@ static unsigned answer_pause(const struct reconnect *reconnect, uint64_t now)
 	return share < ANSWER_LAST ? (unsigned)share : ANSWER_LAST;
 }
 
-/* Whether an attempt takes too long that waits for an answer: at the limit, or beyond. */
+/* Whether an attempt that waits for an answer has reached the limit. */
 static bool is_out_of_time(const struct vscsi_dev *dev, uint64_t now)
 {
 	const struct reconnect *reconnect = &dev->reconnect;

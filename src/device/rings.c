@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Making, checking, renewing and starting virtqueues. */
+/* Creates, checks, renews and starts virtqueues. */
 #include <errno.h>
 #include <sched.h>
 #include <stdlib.h>
@@ -13,19 +13,20 @@
 #include "util/log.h"
 
 /*
- * More entries were not faster: with 32 reads in flight 55 million reads a second with 128 and with
- * 1,024, 51 with 4,096 (tests/bench rate, AMD EPYC); and each takes 500 bytes of the pool.
+ * More entries are not faster: with 32 reads in flight, 55 million reads per second with 128 and
+ * with 1,024 entries, 51 million with 4,096 (tests/bench rate, AMD EPYC); and each entry takes 500
+ * bytes of the pool.
  */
 #define DEFAULT_QUEUE_SIZE 128u
 
-/* Control and event queue: a few functions, and 10 to 15 buffers are enough (5.6.6.3). */
+/* Entries of control and event queue: few functions, and 10 to 15 event buffers (5.6.6.3). */
 #define OTHER_QUEUE_SIZE 16u
 
-/* Entries of the smallest rings that are of use: a function takes two, a request four. */
+/* Fewest entries: a function takes two, a request up to four. */
 #define LEAST_OTHER   2u
 #define LEAST_REQUEST 4u
 
-/* One request queue for each CPU that we may use, and the one that is kept for sharing. */
+/* One request queue for each CPU that the process may use, and the first one, which is shared. */
 static unsigned useful_queues(void)
 {
 	cpu_set_t cpus;
@@ -35,7 +36,7 @@ static unsigned useful_queues(void)
 	return (unsigned)CPU_COUNT(&cpus) + 1;
 }
 
-/* How many request queues a device has: as it says, as its transport can carry. */
+/* Number of request queues, as limited by the device and by the transport. */
 static int count_available(struct vscsi_dev *dev)
 {
 	int all = virtio_queue_count(&dev->virtio);
@@ -45,7 +46,7 @@ static int count_available(struct vscsi_dev *dev)
 	if (all < (int)VQ_REQUEST + 1)
 		return error_set(
 			-EPROTO,
-			"the device has %d virtqueues; control, event and one request queue make 3",
+			"the device has %d virtqueues; 3 are needed: control, event and requests",
 			all);
 	return (int)least((unsigned)all - VQ_REQUEST, least(dev->limits.queues, MAX_QUEUES));
 }
@@ -71,8 +72,8 @@ static uint32_t wanted_size(const struct vscsi_dev *dev)
 }
 
 /*
- * The record of requests in flight has one size for all rings, by which back-ends count positions
- * of packed rings: all of them have that size then.
+ * The back-end's record of requests in flight has one ring size, which back-ends use to count the
+ * positions of packed rings, so all rings must have that size.
  */
 static int create_other_queues(struct vscsi_dev *dev)
 {
@@ -162,7 +163,7 @@ void rings_destroy(struct vscsi_dev *dev)
 		dma_free(dev->mem, set->zeroes);
 }
 
-/* One more than the last that is in use; the first is the library's own. */
+/* Index of the last queue in use, plus one; the library uses the first one. */
 static unsigned queues_in_use(struct queue_set *set)
 {
 	unsigned count = set->count;
@@ -237,7 +238,7 @@ int rings_renew(struct vscsi_dev *dev)
 	unsigned i;
 	int err;
 
-	/* The device before may have written to it, too. */
+	/* The lost device may have written to the zeros. */
 	memset(set->zeroes, 0, MAX_BLOCK_SIZE);
 	err = control_renew(dev);
 	if (!err)
@@ -247,7 +248,7 @@ int rings_renew(struct vscsi_dev *dev)
 	return err;
 }
 
-/* Entries of the largest ring: request queues may be smaller than the other two. */
+/* Entries of the largest ring; control and event queue may be larger than request queues. */
 static unsigned largest_ring(struct vscsi_dev *dev)
 {
 	unsigned size = control_virtq(dev)->size;
@@ -268,7 +269,7 @@ int rings_track(struct vscsi_dev *dev)
 
 	if (err || virtio_tracked(&dev->virtio))
 		return err;
-	return error_set(-EOPNOTSUPP, "the device gives no file to track requests in flight; "
+	return error_set(-EOPNOTSUPP, "the device provides no file to track requests in flight; "
 				      "use recovery=replay or recovery=report");
 }
 
@@ -283,7 +284,7 @@ struct virtq *rings_at(struct vscsi_dev *dev, unsigned index)
 
 int rings_start(struct vscsi_dev *dev, unsigned index)
 {
-	/* A device that is back gets new ones for the request queues. */
+	/* A reconnected device gets new virtqueues for the request queues. */
 	if (index >= VQ_REQUEST && !device_starting(dev))
 		return virtq_start(&dev->queues.ioqs[index - VQ_REQUEST]->next_vq);
 	return virtq_start(rings_at(dev, index));

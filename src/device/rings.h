@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The virtqueues of a device, as steps of its start sequence make, check, renew and start them. */
+/* The virtqueues of a device: functions for the steps of its start sequence. */
 #ifndef DEVICE_RINGS_H
 #define DEVICE_RINGS_H
 
 #include "device/device.h"
 
 /*
- * rings_create - Make all virtqueues, at the opening
- * rings_check - Check that a reconnected device has enough queues and segments for what is in use
- * rings_check_size - Check that it has room for virtqueue @index
- * rings_renew - Empty those that it starts again
- * rings_track - Have it track requests in flight, with recovery=exact
+ * rings_create - Create all virtqueues, while opening
+ * rings_check - Check that a reconnected device has the queues and segments that are in use
+ * rings_check_size - Check that it supports the size of virtqueue @index
+ * rings_renew - Empty the virtqueues that a reconnected device gets
+ * rings_track - Make the device track requests in flight, with recovery=exact
  * rings_start - Start virtqueue @index
  *
- * Locked. Return: 0; -EINPROGRESS, to be called again; or a negative errno with its text set.
+ * Locked. Return: 0; -EINPROGRESS: call it again; or a negative errno with its text set.
  */
 int rings_create(struct vscsi_dev *dev);
 int rings_check(struct vscsi_dev *dev);
@@ -25,7 +25,7 @@ int rings_start(struct vscsi_dev *dev, unsigned index);
 /* Frees all of them, once the device is cut off. */
 void rings_destroy(struct vscsi_dev *dev);
 
-/* The virtqueue with that number that the device has. */
+/* The virtqueue with this number that the device currently has. */
 struct virtq *rings_at(struct vscsi_dev *dev, unsigned index);
 
 #endif

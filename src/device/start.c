@@ -1,19 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The steps of the start sequence, and the table that puts them in order. */
 #include <errno.h>
-#include <string.h>
-
-#include <linux/virtio_config.h>
-#include <linux/virtio_ring.h>
-#include <linux/virtio_scsi.h>
 
 #include "device/config.h"
-#include "device/control.h"
 #include "device/device.h"
-#include "device/events.h"
 #include "device/memory.h"
 #include "device/rings.h"
-#include "util/error.h"
 #include "util/log.h"
 
 void start_begin(struct vscsi_dev *dev)
@@ -28,16 +20,16 @@ static int reset(struct vscsi_dev *dev)
 
 	if (err != -EBUSY)
 		return err;
-	/* The configuration is being read: its answer comes first. */
+	/* The configuration is being read: wait for that answer first. */
 	if (config_read(dev) == -EINPROGRESS)
 		return -EINPROGRESS;
 	return virtio_reset(&dev->virtio);
 }
 
 /*
- * A device that is lost but connected may still write to buffers: it is stopped first (virtio 1.4,
- * 3.3.1). One that doesn't stop is disconnected, which is all that can be done; it is waited for
- * where that doesn't cut it off.
+ * Stops a device that is lost but still connected, because it may write to buffers (virtio 1.4,
+ * 3.3.1). If the reset fails, disconnects it; if that doesn't cut it off from memory, this step is
+ * in progress until it is cut off.
  */
 static int stop(struct vscsi_dev *dev)
 {
@@ -62,8 +54,8 @@ static int stop(struct vscsi_dev *dev)
 }
 
 /*
- * Connects again. A process that was abandoned because it hangs may go on later, and carry out what
- * was in flight after what follows it: writes among that are not sent again.
+ * Connects again. A back-end that was abandoned because it hangs may resume later and execute old
+ * writes after newer ones, so only reads are sent again.
  */
 static int reconnect(struct vscsi_dev *dev)
 {
@@ -71,8 +63,8 @@ static int reconnect(struct vscsi_dev *dev)
 
 	if (err || !virtio_outlived(&dev->virtio))
 		return err;
-	log_warn("the abandoned back-end still runs, and may carry out what was in flight: only "
-		 "reads are sent again");
+	log_warn("the abandoned back-end is still running and may execute the requests in flight; "
+		 "sending only reads again");
 	queue_set_doubt(&dev->queues);
 	return 0;
 }
@@ -95,14 +87,14 @@ static int negotiate(struct vscsi_dev *dev)
 	return virtio_negotiate(&dev->virtio, &request);
 }
 
-/* A reconnected device is shown its memory when its first ring starts. */
+/* Only while opening: a reconnected device gets its memory when the first ring starts. */
 static int map_memory(struct vscsi_dev *dev)
 {
 	int err;
 
 	if (!device_starting(dev))
 		return 0;
-	/* The pool's lock comes before the device's, which no other thread knows yet. */
+	/* Lock order: the pool's lock before the device's. No other thread has the device yet. */
 	pthread_mutex_unlock(&dev->lock);
 	err = device_map_memory(dev);
 	pthread_mutex_lock(&dev->lock);
@@ -110,8 +102,8 @@ static int map_memory(struct vscsi_dev *dev)
 }
 
 /*
- * A part of a step for each virtqueue, in ascending order: there are back-ends that start with the
- * first gap. What is done is not repeated while one of them is in progress.
+ * Calls a part of a step for each virtqueue, in ascending order, as some back-ends require. If one
+ * is in progress, the next call continues with it.
  */
 static int for_each_ring(struct vscsi_dev *dev, int (*take)(struct vscsi_dev *dev, unsigned index))
 {

@@ -1,29 +1,25 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The start sequence: one table of steps for opening and reconnecting (virtio 1.4, 3.1.1). A step
- * sends something, or checks whether the answer has come; it never waits. vscsi_dev_open() is a
- * loop around it that does.
+ * sends something, or checks for the answer; it never waits. vscsi_dev_open() waits between steps.
  */
 #ifndef DEVICE_START_H
 #define DEVICE_START_H
 
-#include <stdbool.h>
-#include <stdint.h>
-
 struct vscsi_dev;
 
-/* struct start.stop */
+/* How the device on the old connection has to be stopped. */
 enum start_stop {
-	START_STOPPED, /* nothing: it can't reach memory any more */
-	START_RESET,   /* it is reset */
-	START_CUT_OFF, /* it is disconnected, and may still reach memory: virtio_cut_off() tells */
+	START_STOPPED, /* it can no longer access memory */
+	START_RESET,   /* by a reset */
+	START_CUT_OFF, /* it is disconnected: wait for virtio_cut_off() */
 };
 
 /**
  * struct start - A run of the sequence
  * @where: address to connect to, while opening
- * @step: index of the step that is next; @ring: of the ring that is started next, within its step
- * @stop: what is to be done first about the device on the old connection
+ * @step: index of the next step; @ring: index of the next ring within the step
+ * @stop: what the first step has to do
  */
 struct start {
 	const char *where;
@@ -33,7 +29,7 @@ struct start {
 };
 
 /*
- * Begins a run; one that is under way is forgotten. While the device is STARTING it is for the
+ * Begins a run, and abandons one that is under way. While the device is STARTING it is for the
  * first connection, otherwise for a new one.
  */
 void start_begin(struct vscsi_dev *dev);
@@ -46,7 +42,7 @@ void start_begin(struct vscsi_dev *dev);
  */
 int start_advance(struct vscsi_dev *dev);
 
-/* The name of the step that is next, for messages. */
+/* The name of the next step, for messages. */
 const char *start_step_name(const struct vscsi_dev *dev);
 
 #endif

@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The state of a device: its changes, and the one to FAILED. */
+/* The state of a device, and its transition to FAILED. */
 #include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 
 #include "device/device.h"
 #include "device/events.h"
-#include "device/rings.h"
 #include "util/error.h"
 #include "util/log.h"
 #include "util/probe.h"
 
-/* Which changes there are: the diagram of device.h. */
+/* The transitions of the diagram in device.h. */
 static const uint8_t next_states[] = {
 	[DEV_STARTING] = 1u << DEV_RUNNING | 1u << DEV_CLOSED,
 	[DEV_RUNNING] = 1u << DEV_RECONNECTING | 1u << DEV_FAILING | 1u << DEV_CLOSED,
@@ -43,13 +42,13 @@ static void fail(struct vscsi_dev *dev, int level, const char *why)
 	else
 		dev->reconnect.losses += was_running;
 	virtio_disconnect(&dev->virtio);
-	/* Until it can't access buffers any more. */
+	/* The queues are STOPPING until the device can no longer access buffers. */
 	queue_set_lose(&dev->queues, INFLIGHT_REPORT, true);
 	device_set_state(dev, DEV_FAILING);
 	device_let_go(dev);
 	if (device_state(dev) == DEV_FAILING) {
 		log_warn("requests in flight can't be taken back from the device: they end, and "
-			 "their buffers are free, when all have come back");
+			 "their buffers are released, when the device has returned all of them");
 		queue_set_wake(&dev->queues);
 	}
 	if (was_running)
@@ -73,7 +72,7 @@ void device_let_go(struct vscsi_dev *dev)
 void device_shutdown(struct vscsi_dev *dev)
 {
 	pthread_mutex_lock(&dev->lock);
-	/* No fault that anyone has to be told of. */
+	/* Not an error. */
 	fail(dev, VSCSI_LOG_INFO, "it was shut down by the application");
 	pthread_mutex_unlock(&dev->lock);
 }
@@ -85,7 +84,7 @@ int device_check(const struct vscsi_dev *dev)
 
 int device_explain_lost(struct vscsi_dev *dev)
 {
-	/* Written before the state, and never again. */
+	/* The text was written before the state, and doesn't change any more. */
 	if (device_failed(dev))
 		return error_set(-ENOTCONN, "the device is lost: %s; close it and open it again",
 				 dev->failure);

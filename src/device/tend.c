@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What has to be done now and then, by the thread that polls, waits or asks for events: one look at
- * everything that may be due. Nothing here waits; what another thread has locked is left to it.
+ * Periodic work, done by threads that poll, wait or fetch events: checks everything that may be
+ * due. Nothing here waits; if another thread has the device locked, that thread does the work.
  */
 #include <errno.h>
 
@@ -16,16 +16,16 @@
 #include "util/error.h"
 #include "util/log.h"
 
-/* Between two looks at the connection, in milliseconds. */
+/* Interval between two checks of the connection, in milliseconds. */
 #define CHECK_MS 10u
 
-/* Between two looks for the answer of a LUN that is revalidated or scanned. */
+/* Interval between two checks for the answer of a LUN that is revalidated or scanned. */
 #define ANSWER_MS 1u
 
-/* How long a back-end may take to die after it has broken a ring, in milliseconds. */
+/* Time for a back-end to disconnect after it has broken a ring, in milliseconds. */
 #define DYING_MS 1000u
 
-/* Completions of the library's own handle that are fetched at once. */
+/* Completions of the library's handle that one poll fetches. */
 #define BATCH 16u
 
 int device_pump_on(struct vscsi_queue *queue)
@@ -44,7 +44,7 @@ int device_pump(struct vscsi_dev *dev)
 	return device_pump_on(dev->sync);
 }
 
-/* Reads the configuration again after a change (virtio 1.4, 3.2), and tells of it. */
+/* Reads the configuration again after a change (virtio 1.4, 3.2), and adds an event. */
 static void refresh_config(struct vscsi_dev *dev)
 {
 	int err = config_read(dev);
@@ -57,7 +57,7 @@ static void refresh_config(struct vscsi_dev *dev)
 	events_note(dev, VSCSI_EVENT_CONFIG);
 }
 
-/* A device that breaks rules isn't reconnected: it would only get another chance to lie. */
+/* Checks the device. One that broke the protocol fails and is not reconnected. */
 static void check(struct vscsi_dev *dev)
 {
 	unsigned what = 0;
@@ -73,19 +73,18 @@ static void check(struct vscsi_dev *dev)
 		return;
 	if (what & VIRTIO_CHANGED)
 		refresh_config(dev);
-	/* What it was doing is neither known done nor known not done (virtio 1.4, 2.1.1). */
+	/* Requests in flight may have been executed or not (virtio 1.4, 2.1.1). */
 	if (what & VIRTIO_BROKEN)
-		reconnect_begin(dev,
-				"the device says that a queue is broken or that it needs a reset",
+		reconnect_begin(dev, "the device reports: a queue is broken or it needs a reset",
 				INFLIGHT_REPORT, true);
 }
 
-/* LUNs that may have been swapped: asks them, and lets go on those that are the same. */
+/* Revalidates SUSPECT LUNs. */
 static void revalidate(struct vscsi_dev *dev)
 {
 	unsigned looks = LOOKS;
 
-	/* After a reconnect this also resumes the queue that they are asked on. */
+	/* After a reconnect this also resumes the library's queue. */
 	device_pump(dev);
 	do {
 		if (!events_revalidate(dev))
@@ -94,9 +93,9 @@ static void revalidate(struct vscsi_dev *dev)
 }
 
 /*
- * A ring on which the device broke a rule. A back-end that dies may have written over it before:
- * for a while its connection may still end, which makes this a loss like any other. Nothing is
- * taken from the ring meanwhile.
+ * Handles a ring on which the device broke a rule. A dying back-end may have overwritten it: if the
+ * connection ends within DYING_MS, this is treated like any other loss. Nothing is taken from the
+ * ring meanwhile.
  */
 static void handle_broken_ring(struct vscsi_dev *dev, const char *rule, uint64_t now)
 {
@@ -141,17 +140,16 @@ void device_tend_locked(struct vscsi_dev *dev)
 		tend_running(dev, now);
 	if (device_state(dev) == DEV_RECONNECTING) {
 		reconnect_advance(dev);
-		/* What can be done at once is. */
+		/* Reconnected: do the work that is due at once. */
 		if (device_running(dev))
 			tend_running(dev, now);
 	}
 	if (device_state(dev) == DEV_FAILING)
 		device_let_go(dev);
-	if (dev->virtio.transport)
-		virtio_set_wait(&dev->virtio, true);
+	virtio_set_wait(&dev->virtio, true);
 }
 
-/* A ring that the device broke; another thread may have found the same. Locked. */
+/* Checks the ring of a queue, unless another thread has handled it already. Locked. */
 static void check_ring(struct vscsi_dev *dev, struct ioq *ioq, uint64_t now)
 {
 	const char *rule = ioq_running(ioq) ? virtq_rule(&ioq->vq) : NULL;
@@ -196,7 +194,7 @@ unsigned device_next_ms(struct vscsi_dev *dev, struct vscsi_queue *queue, unsign
 	}
 	if (device_state(dev) == DEV_FAILING)
 		next = CHECK_MS < next ? CHECK_MS : next;
-	/* Answers come on a handle of the library, on which no thread sleeps. */
+	/* No thread sleeps on the library's handle, on which the answers arrive. */
 	if (device_running(dev) && lun_table_doubts(&dev->luns)) {
 		other = lun_table_pause(&dev->luns, now) ? 1 : 0;
 		next = other < next ? other : next;
@@ -210,7 +208,7 @@ int device_poll(struct vscsi_queue *queue, struct vscsi_completion *out, unsigne
 {
 	int count = ret & INT32_MAX;
 
-	/* -EPERM or -ECHILD: as many completions as that would be don't exist. */
+	/* -EPERM or -ECHILD: as a count with QUEUE_TEND it would be larger than any @max. */
 	if (ret > QUEUE_TEND + INT16_MAX * 2)
 		return ret;
 	device_tend(device_of(queue), queue);
@@ -218,11 +216,11 @@ int device_poll(struct vscsi_queue *queue, struct vscsi_completion *out, unsigne
 		return count;
 	if (!ioq_running(queue->ioq))
 		return queue_poll_away(queue, out, max);
-	/* A LUN that was in doubt may take requests again. */
+	/* A LUN that was SUSPECT may be PRESENT again. */
 	return queue_path(queue)->poll(queue, out, max) & INT32_MAX;
 }
 
-/* Goes on with a scan for events, if one is wanted, as far as that goes at once. Locked. */
+/* Continues a requested scan as far as possible without waiting. Locked. */
 static int rescan(struct vscsi_dev *dev)
 {
 	unsigned looks = LOOKS;
@@ -239,7 +237,7 @@ static int rescan(struct vscsi_dev *dev)
 	return err;
 }
 
-/* What needs the device locked. Return: 0, or a negative errno of a scan that failed. */
+/* The part that needs the lock. Return: 0, or a negative errno of a scan that failed. */
 static int poll_events_locked(struct vscsi_dev *dev, bool *waiting)
 {
 	int err = rescan(dev);
@@ -268,12 +266,13 @@ int device_poll_events(struct vscsi_dev *dev, struct vscsi_event *out, unsigned 
 		events_kick(dev);
 	}
 	/*
-	 * Answers of LUNs come on a request queue, and what another thread has is looked at later.
+	 * Answers of LUNs arrive on a request queue, which the descriptor doesn't show. If another
+	 * thread has the device locked, check again later.
 	 */
 	if (waiting || busy)
 		watch_due(dev, busy ? CHECK_MS : ANSWER_MS);
 	watch_due(dev, watch_interval(dev));
-	/* Events that are there come before the text of a scan that failed. */
+	/* Return events before the error of a scan that failed. */
 	count = (int)events_take(dev, out, max);
 	if (count)
 		return count;

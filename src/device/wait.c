@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The calls that wait: all they do is poll, tend the device, and let time pass. */
+/* Waiting: polls, does the work that is due, and lets time pass. */
 #include <errno.h>
 
 #include "device/device.h"
@@ -31,7 +31,7 @@ int device_run_call(struct vscsi_dev *dev, struct call *call,
 
 	call_begin(call);
 	while ((err = prepare(dev->sync, call, ctx, call_user_data(call))) == -EAGAIN) {
-		/* -EAGAIN says "try again at once", which is what was just done for so long. */
+		/* The time limit has expired, so -EAGAIN would be misleading. */
 		if (clock_ms() > limit)
 			return -EBUSY;
 		device_wait(dev, &spins);

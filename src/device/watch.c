@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The epoll set of vscsi_dev_fd(). */
 #include <errno.h>
-#include <fcntl.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/timerfd.h>
@@ -47,7 +45,7 @@ static int add(int set, int fd, enum member member, uint32_t how)
 	return epoll_ctl(set, EPOLL_CTL_ADD, fd, &event);
 }
 
-/* Makes what is missing. With watch->lock held. */
+/* Creates the descriptors that are missing. With watch->lock held. */
 static int create(struct watch *watch)
 {
 	int set;
@@ -68,7 +66,7 @@ static int create(struct watch *watch)
 		close(set);
 		return err;
 	}
-	/* Release pairs with watch_wanted(): the members are there before the set is. */
+	/* Release pairs with watch_wanted(): the members are visible before the set. */
 	atomic_store_explicit(&watch->set, set, memory_order_release);
 	return 0;
 }
@@ -88,7 +86,8 @@ int watch_get(struct vscsi_dev *dev)
 		return err;
 	events_tell(dev, watch->list);
 	/*
-	 * Connection and event queue join now, or by a look at once where another thread is busy.
+	 * Adds connection and event queue now; if another thread has the lock, the timer makes the
+	 * next vscsi_dev_poll_events() add them.
 	 */
 	if (!pthread_mutex_trylock(&dev->lock)) {
 		watch_renew(dev);
@@ -102,7 +101,7 @@ static void empty(int fd)
 {
 	uint64_t count;
 
-	/* Its value means nothing, and it doesn't block: nothing can fail that matters. */
+	/* It doesn't block, and the value is not needed. */
 	if (read(fd, &count, sizeof(count)) < 0)
 		return;
 }
@@ -116,7 +115,7 @@ void watch_clear(struct vscsi_dev *dev)
 
 	if (!watch_wanted(watch))
 		return;
-	/* This also takes the connection out until watch_renew(): EPOLLONESHOT. */
+	/* This also disables the connection until watch_renew(): EPOLLONESHOT. */
 	count = epoll_wait(watch->set, ready, MEMBERS, 0);
 	for (i = 0; i < count; i++) {
 		if (ready[i].data.u32 == MEMBER_LIST)
@@ -130,7 +129,7 @@ void watch_clear(struct vscsi_dev *dev)
 	}
 }
 
-/* Once in a row: its file may be another one by the time that it is looked at. */
+/* EPOLLONESHOT, because the descriptor may have been closed when it is reported. */
 static void renew_connection(struct vscsi_dev *dev)
 {
 	struct epoll_event event = {
@@ -145,9 +144,9 @@ static void renew_connection(struct vscsi_dev *dev)
 }
 
 /*
- * The event virtqueue's descriptor stays the same through reconnects. It is emptied before the ring
- * is looked at, so that no event is missed (virtio 1.4, 2.7.14), and also while the device is away:
- * a loss signals it.
+ * The event virtqueue's descriptor stays the same through reconnects. It is cleared before the ring
+ * is read, so that no event is missed (virtio 1.4, 2.7.14), and also while the device is away,
+ * because a loss signals it.
  */
 static void renew_events(struct vscsi_dev *dev)
 {
@@ -207,7 +206,7 @@ unsigned watch_interval(struct vscsi_dev *dev)
 	return ms;
 }
 
-/* Whether requests of a queue are due to be looked at by its own thread. */
+/* Whether a queue's own thread has to scan its requests. */
 static bool is_due(const struct ioq *ioq, uint64_t now)
 {
 	uint64_t scan = atomic_load_explicit(&ioq->scan_at_ms, memory_order_relaxed);

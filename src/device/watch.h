@@ -5,20 +5,20 @@
  *
  *   member      readable when
  *   list        an eventfd: the list of events is not empty, or a scan is wanted
- *   timer       a timerfd: something is due: a step of a reconnect, a question to a LUN, the
- *               regular check of the connection and of request timeouts
+ *   timer       a timerfd: work is due: a step of a reconnect, a probe of a LUN, the regular check
+ *               of the connection and of request timeouts
  *   call        the call descriptor of the event virtqueue, which is kept armed
  *   connection  the transport's watch_fd(): the connection ended, or an answer arrived
  *
- * Made by the first vscsi_dev_fd(). Without it nothing here makes a system call. With it, a poll of
- * a running device with nothing in doubt makes none either: the timer is set again only to fire
- * earlier than it would, or after it fired.
+ * Created by the first vscsi_dev_fd(). Before that nothing here makes a system call. Afterwards, a
+ * poll of a running device without SUSPECT LUNs makes none either: the timer is set only if it
+ * would not fire soon enough.
  *
- * The last two join again at every look. Where the kernel has no memory for that, the timer stands
- * in for them.
+ * watch_renew() adds the last two members again each time. If the kernel has no memory for that,
+ * the timer covers them.
  *
- * Locking: what needs the transport is done with the device locked. The timer may be set by any
- * thread; watch.lock is for that, and for making the set.
+ * Locking: functions that use the transport need the device locked. Any thread may set the timer;
+ * watch.lock protects the timer and the creation of the set.
  */
 #ifndef DEVICE_WATCH_H
 #define DEVICE_WATCH_H
@@ -33,10 +33,10 @@ struct vscsi_queue;
 
 /**
  * struct watch - The set
- * @lock: for making the set, and for the timer
+ * @lock: protects the creation of the set, and the timer
  * @set: the epoll set; -1 until the first vscsi_dev_fd(). Read by any thread
  * @timer, @list: members of it; @has_call: the event virtqueue's descriptor is one, too
- * @due_ms: when the timer fires, by clock_ms(); UINT64_MAX: it fired and was not set again
+ * @due_ms: when the timer fires, in clock_ms() time; UINT64_MAX: it is not set
  */
 struct watch {
 	pthread_mutex_t lock;
@@ -51,7 +51,7 @@ void watch_init(struct watch *watch);
 /* Closes the set and its members. */
 void watch_fini(struct watch *watch);
 
-/* Whether the descriptor was asked for. Any thread. */
+/* Whether vscsi_dev_fd() was called. Any thread. */
 static inline bool watch_wanted(const struct watch *watch)
 {
 	return atomic_load_explicit(&watch->set, memory_order_acquire) >= 0;
@@ -66,36 +66,36 @@ static inline bool watch_wanted(const struct watch *watch)
  */
 int watch_get(struct vscsi_dev *dev);
 
-/* Makes it unreadable, as far as that is possible: before looking at what made it readable. */
+/* Clears the members as far as possible; call it before checking for work. */
 void watch_clear(struct vscsi_dev *dev);
 
-/* Takes the present connection and event virtqueue into the set. Locked. */
+/* Adds the current connection and the event virtqueue to the set. Locked. */
 void watch_renew(struct vscsi_dev *dev);
 
 /**
  * watch_due - Set the timer, if it would not fire by then
  * @ms: milliseconds from now
  *
- * Does nothing unless the descriptor was asked for. Any thread.
+ * Does nothing unless vscsi_dev_fd() was called. Any thread.
  */
 void watch_due(struct vscsi_dev *dev, unsigned ms);
 
-/* Longest time between two looks at the device: not every end of it shows on a descriptor. */
+/* Longest time between two checks of the device: a descriptor doesn't show every loss. */
 #define WATCH_MS 500u
 
-/* The time until the next regular look: shorter while requests with a time limit are in flight. */
+/* Milliseconds until the next check: fewer while requests with a time limit are in flight. */
 unsigned watch_interval(struct vscsi_dev *dev);
 
 /**
- * watch_wake_queues - Signal queues whose requests are to be checked by their own thread
+ * watch_wake_queues - Signal queues whose own thread has to check their requests
  *
- * A queue belongs to the thread that polls it: its timeouts and its retries are found by its polls.
- * One that sleeps on vscsi_queue_fd() is woken when one is due. Locked.
+ * A queue's timeouts and retries are handled by the polls of its thread, which may be sleeping on
+ * vscsi_queue_fd(). Locked.
  */
 void watch_wake_queues(struct vscsi_dev *dev);
 
 /*
- * A thread is about to sleep on a queue's descriptor: sets the timer where it needs an early poll.
+ * Call it before sleeping on a queue's descriptor: sets the timer if the queue needs a poll soon.
  */
 void watch_queue_armed(struct vscsi_queue *queue);
 

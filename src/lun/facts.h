@@ -41,7 +41,7 @@ struct lun_facts {
 /* Whether a device type has block commands. */
 bool lun_type_has_blocks(uint32_t type);
 
-/* Sets what writes are refused with; io_lun_set_limits() has to follow. */
+/* Sets the errno of refused writes; io_lun_set_limits() must follow. */
 void lun_facts_limit_writes(struct vscsi_lun *lun);
 
 /* Initializes a handle that is not in use yet. @limits: of the device. */

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Finding a LUN by one of its names: all that a scan found are asked, as there may be two. */
+/* Finds a LUN by one of its names: probes all LUNs of a scan, because two may have the name. */
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "lun/find.h"
 #include "lun/probe.h"
@@ -12,9 +11,10 @@
  * struct lun_find - A search
  * @table: table of the device
  * @id: the name
- * @left, @count: LUNs to ask
- * @probe: of the one that is being asked; NULL: none is
- * @found: LUNs that have the name, @matches of them; @identity: of the first one
+ * @left, @count: LUNs still to probe, beginning with the current one
+ * @probe: of the current LUN; NULL: not begun
+ * @found: first LUN that has the name; @identity: its identity
+ * @matches: number of LUNs that have the name
  */
 struct lun_find {
 	struct lun_table *table;
@@ -48,7 +48,7 @@ void lun_find_end(struct lun_find *find)
 	free(find);
 }
 
-/* The LUN that was asked is done with. Return: 0, or the error that the search fails with. */
+/* Processes the result of a probe. Return: 0, or the error that the search fails with. */
 static int take(struct lun_find *find, int err)
 {
 	const struct vscsi_lun_addr *addr = find->left++;
@@ -62,7 +62,7 @@ static int take(struct lun_find *find, int err)
 	}
 	lun_probe_destroy(find->probe);
 	find->probe = NULL;
-	/* A LUN that can't say what it is is not the one. */
+	/* A LUN that rejects the probe doesn't match. */
 	if (!same)
 		return query_has_no_answer(err) ? err : 0;
 	if (!first)

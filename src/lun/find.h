@@ -26,7 +26,7 @@ int lun_find_begin(struct lun_table *table, const char *id, const struct vscsi_l
 
 /**
  * lun_find_step - Advance a search
- * @out: receives the LUN that has the name; @identity: what it says of itself
+ * @out: receives the LUN that has the name; @identity: receives its identity
  *
  * Return: 0; -EINPROGRESS; or a negative errno with the text set: -ENODEV if no LUN has the name,
  * -ENOTUNIQ if two have it.

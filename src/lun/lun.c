@@ -110,8 +110,8 @@ int lun_open_begin(struct lun_table *table, struct vscsi_dev *dev, unsigned targ
 }
 
 /*
- * Other handles of the address were opened for the disk that is there, or are in doubt now: this
- * probe may have received the unit attention that told of another one.
+ * Makes other handles of the address SUSPECT if they were opened for another disk: this probe may
+ * have received the unit attention that reported the change.
  */
 static void doubt_others(const struct vscsi_lun *lun)
 {
@@ -179,7 +179,7 @@ static int end_try(struct vscsi_lun *lun, int err)
 		return err ? err : -EINPROGRESS;
 	}
 	return error_set(lun->stale ? -ENODEV : -ENOTCONN,
-			 "%s each time that LUN %u:%u was asked what it is; try again",
+			 "%s each time that LUN %u:%u was probed; try again",
 			 lun->stale ? "the disk was removed or exchanged"
 				    : "the device was lost and came back",
 			 lun->io.target, lun->io.number);
@@ -258,7 +258,7 @@ void lun_set_registration(struct vscsi_lun *lun, uint64_t key, uint32_t losses)
 		if (!lun_has_address(other, lun->io.target, lun->io.number))
 			continue;
 		other->registration = (struct lun_registration){.key = other == lun ? key : 0};
-		/* A probe that began before may have asked for another key, or too early. */
+		/* A probe that began before may have checked another key, or too early. */
 		if (unsure && io_lun_state(&other->io) != LUN_GONE)
 			lun_table_doubt(other);
 		lun_facts_limit_writes(other);

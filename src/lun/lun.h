@@ -6,12 +6,12 @@
  * What it provides: opening, refreshing, revalidating and scanning as state machines. A machine has
  * a begin function and a step function. A step sends commands on the library's own queue handle or
  * processes their completions, and returns -EINPROGRESS until the machine is done. The caller polls
- * that handle, passes the completions to call_deliver(), and calls the step function again.
+ * that handle, passes the completions to call_deliver_all(), and calls the step function again.
  *
  * What it never does: it never waits, and it knows neither the device nor the event queue. Changes
  * of LUNs are returned as struct lun_change; there are no callbacks.
  *
- * Locking: lun_table.lock guards the table, the state of its LUNs and their info. It is held
+ * Locking: lun_table.lock protects the table, the state of its LUNs and their info. It is held
  * briefly, never while waiting for a completion, and no kick for a new command is sent with it
  * held. Lock order: lun_table.lock before the locks of the queue layer. A machine belongs to the
  * thread that began it, except revalidation, which any thread may advance.
@@ -55,7 +55,7 @@ struct lun_limits {
 
 /**
  * struct lun_table - The open LUNs of a device
- * @lock: guards all fields that are not atomic
+ * @lock: protects all fields that are not atomic
  * @first: list of open LUNs
  * @opening: list of LUNs being opened
  * @queue: the library's own handle; this folder sends all its commands on it
@@ -65,10 +65,10 @@ struct lun_limits {
  * @limits: the device layer may change them with @lock held
  * @losses: number of device losses; incremented by lun_table_suspect_all()
  * @kept: requests with their DMA buffers, which any LUN's probe takes and puts back (query.h)
- * @doubts: number of SUSPECT LUNs that the table knows of
+ * @doubts: number of SUSPECT LUNs, as counted last
  * @due_ms: when lun_table_revalidate() is due, in clock_ms() time
  *
- * The device layer sets @queue to @limits after lun_table_init().
+ * After lun_table_init() the device layer sets the fields from @queue to @limits.
  */
 struct lun_table {
 	pthread_mutex_t lock;
@@ -94,8 +94,8 @@ enum lun_doubt {
 
 /**
  * struct lun_registration - The persistent reservation key that a handle has registered
- * @key: 0: none; of the handles of an address at most one has one
- * @lost: it is not registered any more, and writes are refused
+ * @key: 0: none; at most one of the handles of an address has a key
+ * @lost: the key is no longer registered, and writes are refused
  */
 struct lun_registration {
 	uint64_t key;
@@ -111,8 +111,8 @@ struct lun_registration {
  * @identity: identity when it was opened
  * @registration: guarded by the table's lock: see lun_set_registration()
  * @probed: false if it was opened for raw commands only
- * @probe: probe for opening and revalidation, allocated at open; its DMA buffer goes back to the
- *	table's when the probe has ended; @probing: revalidation is using it
+ * @probe: probe for opening and revalidation, allocated at open; its DMA buffer goes back to
+ *	lun_table.kept when the probe has ended; @probing: revalidation is using it
  * @stale: the LUN may have changed since the probe began: restart it
  * @tries, @losses: while opening: number of attempts, and lun_table.losses when this one began
  * @doubt: why it is SUSPECT
@@ -190,8 +190,8 @@ void lun_open_cancel(struct vscsi_lun *lun);
 int lun_close(struct vscsi_lun *lun);
 
 /*
- * In a child process: lun_table_in_child() makes the lock again, which a thread may have held; and
- * lun_abandon() frees a LUN whatever is in flight, and touches no shared memory.
+ * In a child process: lun_table_in_child() initializes the lock again, which another thread may
+ * have held; lun_abandon() frees a LUN even with requests in flight, and accesses no shared memory.
  */
 void lun_table_in_child(struct lun_table *table);
 void lun_abandon(struct vscsi_lun *lun);
@@ -200,8 +200,8 @@ void lun_abandon(struct vscsi_lun *lun);
 void lun_get_info(struct vscsi_lun *lun, struct vscsi_lun_info *info);
 
 /**
- * lun_set_identity - Give a LUN that was opened for raw commands alone an identity
- * @identity: what it must be. Until revalidation has asked, nothing is sent to it
+ * lun_set_identity - Set the identity of a LUN that was opened for raw commands only
+ * @identity: the expected identity. Nothing is sent to the LUN until revalidation has checked it
  */
 void lun_set_identity(struct vscsi_lun *lun, const struct scsi_identity *identity);
 
@@ -211,7 +211,8 @@ void lun_set_identity(struct vscsi_lun *lun, const struct scsi_identity *identit
  * @losses: lun_table.losses before the command was sent. If the device was lost since then, all
  *	handles of the LUN become SUSPECT, and revalidation finds out whether it is still registered
  *
- * The other handles of the LUN forget their key. Writes are no longer refused for a lost one.
+ * The other handles of the LUN forget their key. Writes are no longer refused because of a lost
+ * registration.
  */
 void lun_set_registration(struct vscsi_lun *lun, uint64_t key, uint32_t losses);
 
@@ -267,13 +268,13 @@ struct vscsi_lun_addr;
 struct lun_change;
 
 /**
- * lun_table_compare - Compare the LUNs that are open with what a scan found
- * @found, @count: its list, sorted
- * @gone: receives those that it didn't find, which are GONE now, as UNPLUGGED
+ * lun_table_compare - Compare the open LUNs with the result of a scan
+ * @found, @count: LUNs that the scan found, sorted
+ * @gone: receives an UNPLUGGED change for each LUN that it didn't find, which becomes GONE
  * @max: elements of @gone
  *
- * Those that it found become SUSPECT: they may be other disks. Return: number of elements written;
- * call it again where that is @max.
+ * LUNs that it found become SUSPECT: they may be other disks. Return: number of elements written;
+ * if it is @max, call this again.
  */
 unsigned lun_table_compare(struct lun_table *table, const struct vscsi_lun_addr *found,
 			   unsigned count, struct lun_change *gone, unsigned max);
@@ -317,12 +318,11 @@ struct lun_change {
  *                      missing                       GONE      UNPLUGGED
  *   (it was GONE)      other disk, smaller, missing  GONE      none
  *
- * In addition UNREGISTERED, where the key that a handle has registered is not any more.
- * A LUN that does not answer, is not ready or does not report its identity is probed again every
- * 50 ms, and is missing when the deadline expires. Without a device loss the deadline is five
- * seconds after the first such result, and 'no such LUN' counts as missing at once. A LUN that has
- * no names and was GONE cannot be recognized: it counts as another disk, and so does one that has
- * some now.
+ * In addition UNREGISTERED, if a handle's key is no longer registered. A LUN that does not answer,
+ * is not ready or does not report its identity is probed again every 50 ms, and is missing when the
+ * deadline expires. Without a device loss the deadline is five seconds after the first such result,
+ * and 'no such LUN' counts as missing at once. A LUN that has no names and was GONE can't be
+ * identified: it counts as another disk, and so does one that had no names and has some now.
  *
  * Return: number of LUNs that are still SUSPECT.
  */
@@ -352,8 +352,8 @@ static inline uint32_t lun_table_pause(const struct lun_table *table, uint64_t n
 }
 
 /*
- * Sums of the stats of a measured device (queue/stats.h), added to @sum: those of a LUN over all
- * request queues, and those of a request queue over all open LUNs. Any thread.
+ * Add the counters of a measured device (queue/stats.h) to @sum: those of a LUN over all request
+ * queues, and those of a request queue over all open LUNs. Any thread.
  */
 void lun_sum_stats(const struct vscsi_lun *lun, struct io_stats *sum);
 void lun_table_sum_stats(struct lun_table *table, const struct ioq *ioq, struct io_stats *sum);

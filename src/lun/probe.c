@@ -60,7 +60,7 @@ static bool capacity_unknown(const struct lun_probe *probe, uint8_t page)
 	return has_blocks(probe, page) && !probe->capacity_known;
 }
 
-/* For other device types the header has other fields. */
+/* On a CD-ROM the header's WP and DPOFUA bits have other meanings. */
 static bool mode_unknown(const struct lun_probe *probe, uint8_t page)
 {
 	return has_blocks(probe, page) && !probe->mode_known &&
@@ -81,8 +81,8 @@ static int take_inquiry(struct lun_probe *probe, int err)
 	if (err)
 		return err;
 	if (scsi_inquiry_parse(q->answer, q->received, inquiry))
-		return error_set(-EPROTO, "LUN %u:%u answers INQUIRY with %u bytes", q->io.target,
-				 q->io.number, q->received);
+		return error_set(-EPROTO, "LUN %u:%u answers INQUIRY with only %u bytes",
+				 q->io.target, q->io.number, q->received);
 	if (inquiry->qualifier != SCSI_QUALIFIER_CONNECTED)
 		return error_set(-ENODEV, "there is no LUN %u:%u (INQUIRY says: nothing connected)",
 				 q->io.target, q->io.number);
@@ -172,8 +172,8 @@ static int end_capacity(struct lun_probe *probe, int err)
 	if (err == -EPROTO || err == -EOVERFLOW)
 		return error_set(
 			-EPROTO,
-			"LUN %u:%u reports a capacity that can't be: no blocks, a block size "
-			"that is no power of two from %u to %u, or more than 2^64 bytes",
+			"LUN %u:%u reports an unsupported capacity: no blocks, a block size "
+			"that is not a power of two from %u to %u, or more than 2^64 bytes",
 			q->io.target, q->io.number, SCSI_MIN_BLOCK_SIZE, SCSI_MAX_BLOCK_SIZE);
 	return err == -ENOMEDIUM ? 0 : err;
 }

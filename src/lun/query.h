@@ -55,7 +55,7 @@ struct query {
  * query_init - Allocate all memory of a query
  * @room: size of the longest answer
  *
- * Return: 0, or -ENOMEM with the text set; query_fini() in either case.
+ * Return: 0, or -ENOMEM or -ECHILD with the text set; query_fini() in either case.
  */
 int query_init(struct query *q, struct lun_table *table, uint32_t room);
 void query_fini(struct query *q);
@@ -72,7 +72,7 @@ void query_trim(struct lun_table *table, unsigned luns);
 /* Chooses the handle to send it on; a command that was sent on another one is abandoned. */
 void query_use(struct query *q, struct vscsi_queue *queue);
 
-/* Makes room for longer answers. Not while SENT. Return: 0, or -ENOMEM with the text set. */
+/* Makes room for longer answers. Not while SENT. Return: as query_init(). */
 int query_grow(struct query *q, uint32_t room);
 
 /* Sets the LUN to send it to. Not while SENT. Return: 0, or -EINVAL with the text set. */

@@ -105,7 +105,7 @@ int lun_refresh_step(struct lun_refresh *refresh)
 			return error_set(
 				-ENOTCONN,
 				"the device was lost and came back each time that LUN %u:%u "
-				"was asked what it is; try again",
+				"was probed; try again",
 				lun->io.target, lun->io.number);
 		begin(refresh);
 		return -EINPROGRESS;

@@ -16,7 +16,7 @@
 #define PAUSE_MS   50u
 #define MISSING_MS 5000u
 
-/* The least time that a command has to be answered in, even at the deadline. */
+/* The least time that a command has, even at the deadline. */
 #define ANSWER_MS 1000u
 
 /*
@@ -150,7 +150,7 @@ static void become_present(struct round *round, struct vscsi_lun *lun,
 		lun_facts_adopt(facts, &round->table->limits, lun);
 	lun->doubt = LUN_DOUBT_ATTENTION;
 	io_lun_set_state(&lun->io, LUN_PRESENT);
-	/* A queue that found it SUSPECT and did not change it had left a notice before. */
+	/* A queue that saw it SUSPECT has left a notice and not changed the state. */
 	if (notice_pending(notices))
 		io_lun_set_state(&lun->io, LUN_SUSPECT);
 }
@@ -167,7 +167,7 @@ static bool is_over(const struct round *round, struct vscsi_lun *lun, int err)
 	return round->now >= lun->missing_until;
 }
 
-/* Whether a handle that was not in doubt was opened for another disk than the one that answered. */
+/* Whether a PRESENT handle was opened for another disk than the one that answered. */
 static bool is_other(const struct vscsi_lun *lun, int err, const struct lun_facts *facts)
 {
 	enum verdict verdict = decide(lun, err, facts);
@@ -182,8 +182,8 @@ static void conclude(struct round *round, struct vscsi_lun *lun, int err,
 	enum verdict verdict = decide(lun, err, facts);
 
 	/*
-	 * A handle for raw commands alone may be to an address with no LUN; one with a registration
-	 * is to a LUN that may appear a little later than its device.
+	 * The address of a handle for raw commands only may have no LUN. If the handle has a
+	 * registration there is one, which may appear a little later than its device.
 	 */
 	if (verdict == MISSING && !lun->probed &&
 	    (!lun->registration.key || is_over(round, lun, err)))
@@ -296,7 +296,7 @@ static void conclude_all(struct round *round, const struct vscsi_lun *probed, in
 	}
 }
 
-/* Until when the answer to a command is waited for. */
+/* The deadline for the answer to a command. */
 static uint64_t answer_until(const struct round *round, const struct vscsi_lun *lun)
 {
 	const struct query *q = &lun->probe->query;

@@ -104,8 +104,8 @@ static int ask(struct scan *scan, unsigned lun, uint32_t len)
 	if (clock_ms() > scan->limit_ms)
 		return error_set(
 			-ETIMEDOUT,
-			"the scan ended without a result at target %u after %u ms; the device "
-			"answers slowly: raise timeout_ms, or open LUNs by their numbers",
+			"the scan reached only target %u in %u ms, because the device answers "
+			"slowly; raise timeout_ms, or open LUNs by target and number",
 			scan->target, SCAN_ANSWERS * table->timeout_ms);
 	query_ask(&scan->query, len);
 	scan->asked = true;
@@ -185,7 +185,6 @@ static int end_list(struct scan *scan, int err)
 	if (query_has_no_answer(err))
 		return err;
 	if (!err && is_cut_off(scan)) {
-		err = 0;
 		if (scan->query.room < LIST_BYTES_MAX)
 			err = query_grow(&scan->query, LIST_BYTES_MAX);
 		return err ? err : ask_list(scan, LIST_BYTES_MAX);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Sums of what is counted for LUNs. */
+/* Sums of the counters of LUNs. */
 #include "lun/lun.h"
 #include "queue/stats.h"
 

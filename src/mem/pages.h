@@ -5,7 +5,6 @@
 #ifndef MEM_PAGES_H
 #define MEM_PAGES_H
 
-#include <stddef.h>
 #include <stdint.h>
 
 /* Room for the longest error text of pages_create(). */

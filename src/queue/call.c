@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Requests of the library's own: their memory, and which side frees it. */
+/* The library's own requests: their memory, and which side frees it. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Collecting plain requests that ended well: the part of polling that is inlined where its
- * arguments are constants.
+ * Collecting plain requests that succeeded: the part of polling that is inlined with constant
+ * arguments.
  */
 #ifndef QUEUE_COLLECT_H
 #define QUEUE_COLLECT_H
@@ -14,11 +14,10 @@
 #include "queue/stats.h"
 
 /*
- * Whether a request ended well: the first 12 bytes of the response are all zero (virtio 1.4,
- * 5.6.6.1), and all data was transferred. Nothing else of shared memory is read. Plain loads, which
- * can be operands of other instructions: nothing but this comparison depends on what is read. A
- * used length too short for any response is wrong, and counted: there are back-ends that never set
- * it.
+ * Whether a request succeeded: the first 12 bytes of the response are all zero (virtio 1.4,
+ * 5.6.6.1), and all data was transferred. Reads nothing else of shared memory. Plain loads, which
+ * can be operands of other instructions: only this comparison depends on them. A used length too
+ * short for any response is counted as an error, but accepted, because some back-ends never set it.
  */
 static inline bool is_good(struct ioq *ioq, const struct slot *slot,
 			   struct virtio_scsi_cmd_req *header, uint32_t used_len)
@@ -48,14 +47,14 @@ static inline void fill_good(struct vscsi_completion *out, const struct slot *sl
 }
 
 /*
- * Takes up to @count entries, at least one of which is there, as long as they are good and plain:
- * IN_RING, with no flag but SLOT_COUNTED where the layout says so. With an @owner they are also its
- * requests. It calls nothing, and everything that changes from one entry to the next stays in
+ * Takes up to @count entries, at least one of which is used, as long as the requests succeeded and
+ * are plain: IN_RING, with no flag except SLOT_COUNTED in a counted layout. With an @owner, only
+ * its requests. Calls nothing, and everything that changes from one entry to the next stays in
  * registers.
  *
- * Nothing is prefetched: the entries don't depend on each other, so that a processor reads ahead by
- * itself. With responses fetched for writing ahead of the loop, reads a second halved (tests/bench
- * rate, AMD EPYC).
+ * Without prefetches: the entries don't depend on each other, so the processor reads ahead by
+ * itself. Prefetching responses for writing ahead of the loop halved the reads per second
+ * (tests/bench rate, AMD EPYC).
  */
 ALWAYS_INLINE unsigned collect_plain(struct ioq *ioq, const struct vscsi_queue *owner,
 				     struct vscsi_completion *out, unsigned count, struct layout l)

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The part of a LUN's limit that no queue holds. */
+/* Creates the credits of a LUN, and moves them between a queue and the pool. */
 #include <stdlib.h>
 
 #include "queue/credit.h"
 
 /*
- * Most credits borrowed at once, and the part of the pool that they are at most: with little left
- * of it, one queue must not take for later what another needs now.
+ * Most credits borrowed at once, and the largest share of the pool: when the pool is low, a queue
+ * must not take credits for later that another queue needs now.
  */
 #define BORROW_MOST 16u
 #define BORROW_PART 8u
 
-/* A part of the limit that is smaller isn't worth keeping: all of it goes back to the pool. */
+/* A queue keeps no credits if its even share of the limit is smaller than this. */
 #define KEEP_LEAST 8u
 
 struct credits *credits_create(uint32_t limit, unsigned queues)
@@ -27,7 +27,7 @@ struct credits *credits_create(uint32_t limit, unsigned queues)
 	atomic_init(&credits->pool, limit);
 	for (i = 0; i < queues; i++)
 		credits->queues[i] = (struct credit){.keep = part < KEEP_LEAST ? 0 : part};
-	/* The calls that wait share the first queue, take a lock anyway, and need one at a time. */
+	/* The sync calls share the first queue: they take a lock anyway, and need one at a time. */
 	if (queues > 1)
 		credits->queues[0].keep = 0;
 	return credits;
@@ -46,7 +46,7 @@ void credit_borrow(struct credits *credits, struct credit *credit)
 {
 	uint32_t pool = atomic_load_explicit(&credits->pool, memory_order_relaxed);
 
-	/* Relaxed: it is a number, and nothing else depends on it. */
+	/* Relaxed: only the number is shared, and no other data depends on it. */
 	while (!atomic_compare_exchange_weak_explicit(&credits->pool, &pool, pool - loan(pool),
 						      memory_order_relaxed, memory_order_relaxed))
 		;

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Counting requests against the limit that a device has for one LUN, over all queues (virtio 1.4,
- * 5.6.4.1). Each request takes one credit of as many as the limit allows. A queue counts its own
- * without atomics; what it lacks it borrows from a common pool, several at once, and what it has
- * beyond its even part it gives back as soon as requests end. So one queue can have all of the
- * limit while the others have nothing in flight, and each can count on its even part whatever the
- * others had before.
+ * 5.6.4.1). There are as many credits as the limit allows, and each request takes one. A queue
+ * counts its own credits without atomics. It borrows credits from a common pool, several at once,
+ * and returns those beyond its even share as soon as requests end. So one queue can use the whole
+ * limit while the others have nothing in flight, and each gets its even share back.
  */
 #ifndef QUEUE_CREDIT_H
 #define QUEUE_CREDIT_H
@@ -19,9 +18,9 @@
 #include "util/bits.h"
 
 /**
- * struct credit - What one queue has of one LUN's limit
- * @left: credits that it holds and no request has
- * @keep: most of them that it keeps when a request ends
+ * struct credit - The credits of one queue for one LUN
+ * @left: credits that it holds and that no request has taken
+ * @keep: maximum of @left after a request has ended
  *
  * A cache line of its own: exclusive queues are used by different threads.
  */
@@ -41,36 +40,36 @@ struct credits {
 };
 
 /**
- * credits_create - Begin to count
+ * credits_create - Create the credits of a LUN
  * @limit: of the device, for one LUN
- * @queues: request queues that the device has
+ * @queues: number of request queues
  *
- * Return: the credits, free() frees them; NULL when there is no memory.
+ * Return: the credits, to be freed with free(); NULL if out of memory.
  */
 struct credits *credits_create(uint32_t limit, unsigned queues);
 
-/* Borrows from the pool for a queue that has none left, as long as the pool has any. */
+/* Borrows credits for a queue that has none left, if the pool has any. */
 void credit_borrow(struct credits *credits, struct credit *credit);
 
-/* Gives the pool what a queue has beyond its part. */
+/* Returns credits beyond @keep to the pool. */
 void credit_return(struct credits *credits, struct credit *credit);
 
 /*
- * What a request queue holds of a LUN that is counted. For the thread that may use the queue, as
- * all here.
+ * The credits of a request queue for a LUN that has credits. This and the functions below are for
+ * the thread that may use the queue.
  */
 static inline struct credit *credit_of(const struct io_lun *lun, const struct ioq *ioq)
 {
 	return (struct credit *)(void *)((char *)lun->credits + ioq->credit_at);
 }
 
-/* Where it is, for @ioq->credit_at: computed once. */
+/* The offset of a queue's credits in struct credits, for @ioq->credit_at. */
 static inline uint32_t credit_offset(unsigned queue)
 {
 	return (uint32_t)(offsetof(struct credits, queues) + queue * sizeof(struct credit));
 }
 
-/* Ensures that a queue holds a credit, if there is one anywhere. Returns whether it does. */
+/* Ensures that a queue holds a credit, borrowing if necessary. Returns whether it does. */
 static inline bool credit_get(struct io_lun *lun, const struct ioq *ioq)
 {
 	struct credit *credit = credit_of(lun, ioq);
@@ -80,7 +79,7 @@ static inline bool credit_get(struct io_lun *lun, const struct ioq *ioq)
 	return credit->left;
 }
 
-/* Ends a request that took a credit. The LUN is in use until the end of this. */
+/* Gives back the credit of a request that has ended. The LUN must not be freed before. */
 static inline void credit_give(struct io_lun *lun, const struct ioq *ioq)
 {
 	struct credit *credit = credit_of(lun, ioq);

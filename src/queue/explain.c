@@ -11,7 +11,7 @@
 #include "scsi/sense.h"
 #include "util/error.h"
 
-/* Why a request ended that has no response from the device, or whose result is not the device's. */
+/* The reason for a result that the library determined. */
 static const char *unanswered(const struct vscsi_completion *c, int err)
 {
 	switch (err) {
@@ -19,13 +19,14 @@ static const char *unanswered(const struct vscsi_completion *c, int err)
 		return "it took longer than its time limit and was ended";
 	case -ECONNRESET:
 		return c->response == RESPONSE_UNWRITTEN
-			       ? "the device was lost with it, so that it may have been executed "
-				 "or not"
-			       : "a reset cut it short, so that it may have been executed or not";
+			       ? "the device was lost while it was in flight; it may have been "
+				 "executed or not"
+			       : "it was aborted by a reset; it may have been executed or not";
 	case -ENODEV:
 		return "the LUN is gone, or is another one now; close it";
 	case -E2BIG:
-		return "it is longer than the LUN takes since it came back, and was not sent";
+		return "it exceeds the limits that the LUN has since the reconnect, so it was "
+		       "not sent";
 	case -ECANCELED:
 		return "it was cancelled";
 	case -EBADE:
@@ -40,7 +41,7 @@ static const char *unanswered(const struct vscsi_completion *c, int err)
 
 /*
  * Whether the library determined the result, whatever the device answered: see slot_decode(). A
- * conflict that the device told has its status.
+ * reservation conflict that the device reported has a SCSI status.
  */
 static bool is_ours(const struct vscsi_completion *c, int err)
 {
@@ -49,7 +50,7 @@ static bool is_ours(const struct vscsi_completion *c, int err)
 }
 
 /* Whether the result comes from the sense data, as in scsi_result(). */
-static bool sense_tells(const struct vscsi_completion *c)
+static bool sense_decides(const struct vscsi_completion *c)
 {
 	if (c->response == VIRTIO_SCSI_S_OK)
 		return c->sense_len && c->status == SCSI_CHECK_CONDITION;
@@ -71,7 +72,7 @@ int completion_explain(unsigned target, unsigned number, const struct vscsi_comp
 		return error_set(
 			err, "%s on LUN %u:%u: the device is lost: %s; close it and open it again",
 			what, target, number, lost);
-	if (!is_ours(c, err) && sense_tells(c))
+	if (!is_ours(c, err) && sense_decides(c))
 		return error_set(err, "%s on LUN %u:%u: %s (%x/%02x/%02x)", what, target, number,
 				 scsi_sense_text(c->sense_key, c->asc, c->ascq), c->sense_key,
 				 c->asc, c->ascq);

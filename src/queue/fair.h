@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Counting a shared queue's slots as requests take them and return: each handle has its reserve for
- * certain, and what is not reserved goes to the first that asks. All with the queue's lock held.
- * The reserves are set in share.c.
+ * Counts a shared queue's slots as requests take and free them: each handle is guaranteed its
+ * reserve, and slots that are not reserved go to the first handle that needs them. The queue's lock
+ * is held. share.c sets the reserves.
  */
 #ifndef QUEUE_FAIR_H
 #define QUEUE_FAIR_H
 
 #include "queue/queue.h"
 
-/* Slots that a handle has not taken of its reserve. */
+/* The part of a handle's reserve that it has not taken. */
 static inline unsigned share_lacking(const struct vscsi_queue *queue)
 {
 	return queue->held < queue->reserve ? queue->reserve - queue->held : 0;
 }
 
-/* Whether a handle may have one more slot. */
+/* Whether a handle may take one more slot. */
 static inline bool share_may_take(const struct vscsi_queue *queue)
 {
 	const struct ioq *ioq = queue->ioq;
@@ -23,7 +23,7 @@ static inline bool share_may_take(const struct vscsi_queue *queue)
 	return queue->held < queue->reserve || ioq->depth - ioq->share.held > ioq->share.kept;
 }
 
-/* Notes that it has one more. */
+/* Counts a slot that the handle takes. */
 static inline void share_take(struct vscsi_queue *queue)
 {
 	struct share *share = &queue->ioq->share;
@@ -33,7 +33,7 @@ static inline void share_take(struct vscsi_queue *queue)
 	share->held++;
 }
 
-/* Notes that so many slots of a handle are free again. */
+/* Counts slots that the handle frees. */
 static inline void share_give(struct vscsi_queue *queue, unsigned count)
 {
 	struct share *share = &queue->ioq->share;

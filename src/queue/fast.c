@@ -30,7 +30,7 @@ ALWAYS_INLINE uint16_t shape_for(struct transfer t, unsigned segs)
 	return (uint16_t)(table | (t.wide ? SHAPE_16 : SHAPE_10) | (t.l.direct ? SHAPE_DIRECT : 0));
 }
 
-/* Whether nothing about a transfer can be wrong but its buffers, and its handle may have a slot. */
+/* Whether a transfer is valid except for its buffers, and its handle may take a slot. */
 ALWAYS_INLINE bool is_allowed(const struct vscsi_queue *queue, const struct io_lun *lun,
 			      uint32_t blocks, struct transfer t)
 {
@@ -42,7 +42,7 @@ ALWAYS_INLINE bool is_allowed(const struct vscsi_queue *queue, const struct io_l
 	return !t.l.shared || likely(share_may_take(queue));
 }
 
-/* The same, and it would not be too many for its LUN. */
+/* The same, and the queue holds a credit for the LUN, if it is counted. */
 ALWAYS_INLINE bool is_plain(const struct vscsi_queue *queue, const struct io_lun *lun,
 			    uint32_t blocks, struct transfer t)
 {
@@ -61,8 +61,8 @@ ALWAYS_INLINE struct vring_desc *data_descs(const struct ioq *ioq, const struct 
 }
 
 /*
- * Writes what other threads look at before they take memory away, and only then asks whether the
- * cached region is still current: see dma.h. Returns false, with the slot as it was, when it isn't.
+ * Writes the regions and the LUN, which a thread that removes memory reads, and then checks whether
+ * the cached region is still current: see dma.h. If not, returns false with the slot unchanged.
  */
 ALWAYS_INLINE bool claim(struct ioq *ioq, struct slot *slot, struct io_lun *lun)
 {
@@ -75,8 +75,8 @@ ALWAYS_INLINE bool claim(struct ioq *ioq, struct slot *slot, struct io_lun *lun)
 }
 
 /*
- * Takes the first free slot, which has its shape, its LUN and its data descriptors already, writes
- * the rest and hands it to the ring: the CDB's numbers, the private part and the ring's entry.
+ * Takes the first free slot, whose shape, LUN and data descriptors are already right, writes the
+ * rest of the request and pushes it: the CDB's numbers, the private part and the ring's entry.
  */
 ALWAYS_INLINE void push(struct vscsi_queue *queue, struct ioq *ioq, struct slot *slot,
 			struct io_lun *lun, uint64_t lba, uint32_t blocks, uint64_t user_data,
@@ -93,7 +93,7 @@ ALWAYS_INLINE void push(struct vscsi_queue *queue, struct ioq *ioq, struct slot 
 		scsi_cdb_update_16(header->cdb, lba, blocks);
 	else
 		scsi_cdb_update_10(header->cdb, (uint32_t)lba, (uint16_t)blocks);
-	/* The other one is as the slot's shape has it: see slot_data_len(). */
+	/* The other length already has the value for the slot's shape: see slot_data_len(). */
 	if (t.write)
 		slot->out_len = len;
 	else
@@ -115,7 +115,7 @@ ALWAYS_INLINE void push(struct vscsi_queue *queue, struct ioq *ioq, struct slot 
 	virtq_push_untracked_as(&ioq->vq, format, slot->head);
 }
 
-/* One buffer. Returns false, with nothing touched, when it is not of the layout's plain kind. */
+/* One buffer. Returns false, with nothing changed, if the fast path can't take it. */
 ALWAYS_INLINE bool put_one(struct vscsi_queue *queue, struct ioq *ioq, struct io_lun *lun,
 			   const void *buf, uint64_t lba, uint32_t blocks, uint64_t user_data,
 			   struct transfer t)
@@ -143,10 +143,10 @@ ALWAYS_INLINE bool put_one(struct vscsi_queue *queue, struct ioq *ioq, struct io
 }
 
 /*
- * Writes a segment's data descriptor and its private copy, if it lies in the region used last and
- * is not empty. Addresses are counted from the end of the region, so that one compare finds what is
- * empty, goes beyond it, or wraps. Segments that touch stay as they are: looking for them costs
- * more than it saves.
+ * Writes a segment's data descriptor and its private copy, if it is in the region used last and not
+ * empty. Addresses are relative to the end of the region, so that one compare detects a segment
+ * that is empty, exceeds the region, or wraps. Adjoining segments are not merged: detecting them
+ * costs more than it saves.
  */
 ALWAYS_INLINE bool put_segment(const struct dma_cache *cache, struct vring_desc *data,
 			       struct segment *copy, const struct iovec *iov)
@@ -165,10 +165,10 @@ ALWAYS_INLINE bool put_segment(const struct dma_cache *cache, struct vring_desc 
 }
 
 /*
- * Writes all of them to the first free slot, two at a time, which saves an eighth. A function of
- * its own, so that all it needs is in registers.
+ * Writes all segments to the first free slot, two at a time, which saves an eighth. Not inlined, so
+ * that everything it needs is in registers.
  *
- * Return: their bytes, 0 when there is one that doesn't fit.
+ * Return: their bytes; 0 if put_segment() rejects one.
  */
 NOINLINE uint64_t put_segments(const struct ioq *ioq, struct slot *slot, struct vring_desc *data,
 			       const struct iovec *iov, unsigned count)
@@ -191,8 +191,8 @@ NOINLINE uint64_t put_segments(const struct ioq *ioq, struct slot *slot, struct 
 }
 
 /*
- * Several segments, as put_one(). Descriptors written before a segment that doesn't fit do no harm:
- * the slot stays free.
+ * Several segments, as put_one(). After a failure the slot stays free, so the descriptors that were
+ * written do no harm.
  */
 ALWAYS_INLINE bool put_vector(struct vscsi_queue *queue, struct ioq *ioq, struct io_lun *lun,
 			      const struct iovec *iov, unsigned segs, uint64_t lba, uint32_t blocks,
@@ -207,7 +207,7 @@ ALWAYS_INLINE bool put_vector(struct vscsi_queue *queue, struct ioq *ioq, struct
 	if (unlikely(segs - 1 >= SLOT_MAX_SEGS) || unlikely(slot->shape != shape_for(t, segs)))
 		return false;
 	bytes = put_segments(ioq, slot, data_descs(ioq, slot, t), iov, segs);
-	/* Equal, so that none is longer than a descriptor can say either; as in put_one(). */
+	/* The sum is below 4 GiB, as in put_one(), and so is each segment. */
 	if (unlikely(bytes != (uint64_t)(blocks * lun->block_size)) ||
 	    unlikely(!claim(ioq, slot, lun)))
 		return false;
@@ -216,9 +216,9 @@ ALWAYS_INLINE bool put_vector(struct vscsi_queue *queue, struct ioq *ioq, struct
 }
 
 /*
- * Makes the first free slot one for this kind of transfer, as push() wants to find it. Returns
- * whether that changed anything. Inlined with its callers, where all but the number of segments is
- * a constant: that saves a tenth where reads and writes take turns.
+ * Formats the first free slot for this kind of transfer, as push() requires. Returns whether that
+ * changed anything. Inlined with its callers, where everything except the number of segments is a
+ * constant: that saves a tenth when reads and writes alternate.
  */
 ALWAYS_INLINE bool reshape(struct ioq *ioq, struct transfer t, unsigned segs)
 {
@@ -234,7 +234,7 @@ ALWAYS_INLINE bool reshape(struct ioq *ioq, struct transfer t, unsigned segs)
 	slot->out_len = 0;
 	slot->expect = RESPONSE_LEAST;
 	header->task_attr = 0;
-	/* A raw command's CDB is longer than these. */
+	/* A raw command may have left a longer CDB. */
 	memset(header->cdb, 0, sizeof(header->cdb));
 	if (t.wide)
 		scsi_cdb_put_16(header->cdb, t.write ? SCSI_WRITE_16 : SCSI_READ_16, 0, 0, 0);
@@ -244,8 +244,8 @@ ALWAYS_INLINE bool reshape(struct ioq *ioq, struct transfer t, unsigned segs)
 }
 
 /*
- * Ensures that there is a credit, unless the transfer would be refused, or wait, all the same: then
- * the credits that were borrowed would be missing on other queues. Returns whether it borrowed any.
+ * Borrows credits if only a credit is missing: if the transfer would fail anyway, other queues
+ * would lack the credits. Returns whether it borrowed any.
  */
 static bool borrow(const struct vscsi_queue *queue, struct io_lun *lun, uint32_t blocks,
 		   struct transfer t)
@@ -257,10 +257,10 @@ static bool borrow(const struct vscsi_queue *queue, struct io_lun *lun, uint32_t
 }
 
 /*
- * What a fast path doesn't take. It calls nothing, so here is where a buffer is looked up that lies
- * in another region than the last one, or after a change of the regions; where a slot changes from
- * one kind of transfer to another; and where a credit comes from when the queue has none left. Then
- * it is tried once more. All else is for the general path.
+ * For a transfer that a fast path can't take, because the fast path calls nothing: looks up a
+ * buffer that is in another region than the last one, or after a change of the regions; formats a
+ * slot for another kind of transfer; borrows credits. If one of these helped, the caller tries the
+ * fast path again. Everything else is for the general path.
  */
 ALWAYS_INLINE bool find_one_missing(struct vscsi_queue *queue, struct io_lun *lun, const void *buf,
 				    unsigned segs, uint32_t blocks, bool write)
@@ -329,10 +329,7 @@ NOINLINE int writev_other(struct vscsi_queue *queue, struct io_lun *lun, const s
 typedef __typeof__(write_other) transfer_one;
 typedef __typeof__(writev_other) transfer_several;
 
-/*
- * One buffer. @wide: what takes the transfers that need a 16-byte CDB, which is the same function
- * made for these.
- */
+/* One buffer. @wide: the variant of the function for transfers that need a 16-byte CDB. */
 ALWAYS_INLINE int one(struct vscsi_queue *queue, struct io_lun *lun, const void *buf, uint64_t lba,
 		      uint32_t blocks, uint32_t flags, uint64_t user_data, struct transfer t,
 		      transfer_one *wide)
@@ -351,7 +348,7 @@ ALWAYS_INLINE int one(struct vscsi_queue *queue, struct io_lun *lun, const void 
 	       likely(put_one(queue, ioq, lun, buf, lba, blocks, user_data, t));
 	if (t.l.shared)
 		lock_release(&ioq->lock);
-	/* The only handle of an exclusive queue: so @queue needs no register until here. */
+	/* ioq->handles is the only handle of an exclusive queue, so @queue needs no register. */
 	return likely(done) ? 0
 			    : other(t.l.shared ? queue : ioq->handles, lun, buf, lba, blocks, 0,
 				    user_data);

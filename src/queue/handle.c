@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Handles on request queues: getting one, giving it back, and what concerns all its requests. */
+/* Handles on request queues: creating, destroying, and operations on all requests of a handle. */
 #include <errno.h>
 #include <stdlib.h>
 
 #include "mem/node.h"
 #include "queue/complete.h"
 #include "queue/credit.h"
-#include "queue/fair.h"
 #include "queue/queue.h"
 #include "queue/resume.h"
 #include "queue/timeout.h"
 #include "util/clock.h"
 #include "util/error.h"
 
-/* The first request queue is for sharing: the library itself is always among those. */
+/* The first request queue is always shared: the library's own handle uses it. */
 static struct ioq *find_exclusive(struct queue_set *set)
 {
 	unsigned i;
@@ -37,7 +36,7 @@ static struct ioq *find_shared(struct queue_set *set)
 	return best;
 }
 
-/* Makes the handle one of those that use the queue. */
+/* Adds the handle to the queue's list. */
 static void link_handle(struct vscsi_queue *queue)
 {
 	struct ioq *ioq = queue->ioq;
@@ -63,7 +62,7 @@ static void unlink_handle(struct vscsi_queue *queue)
 	ioq->exclusive = false;
 }
 
-/* The fast path relies on it: all slots of an exclusive queue are its handle's. */
+/* The fast path relies on this: all slots of an exclusive queue belong to its handle. */
 static void own_slots(struct vscsi_queue *queue)
 {
 	unsigned i;
@@ -72,7 +71,7 @@ static void own_slots(struct vscsi_queue *queue)
 		queue->ioq->slots[i].owner = queue;
 }
 
-/* Takes a ring for a handle; false when none is left that the flags allow. */
+/* Chooses a request queue for a handle; false if none is left that the flags allow. */
 static bool take_ioq(struct queue_set *set, uint32_t flags, struct vscsi_queue *queue)
 {
 	pthread_mutex_lock(&set->lock);
@@ -180,10 +179,10 @@ unsigned queue_retry_ms(struct vscsi_queue *queue, unsigned most)
 		enum lun_state lun = io_lun_state(slot_lun(slot));
 		int32_t left = (int32_t)(slot->due - now);
 
-		/* What is lost is there for its own handle alone. */
+		/* Only its own handle can return a lost request. */
 		if (slot_state(slot) == SLOT_LOST || lun == LUN_GONE)
 			left = slot->owner == queue ? 0 : INT32_MAX;
-		/* Those that are held back are sent when their LUN has been revalidated. */
+		/* Requests that are held back are sent when their LUN has been revalidated. */
 		else if (!running || lun == LUN_SUSPECT)
 			left = INT32_MAX;
 		if (left < (int32_t)most)
@@ -193,13 +192,13 @@ unsigned queue_retry_ms(struct vscsi_queue *queue, unsigned most)
 	return most;
 }
 
-/* Ends a request early that the device has or that waits to be sent again. */
+/* Ends a request early that is IN_RING or in BACKOFF. */
 static void abort_slot(struct ioq *ioq, struct slot *slot, uint64_t now)
 {
 	if (slot_state(slot) != SLOT_IN_RING && slot_state(slot) != SLOT_BACKOFF)
 		return;
 	timeout_note_seen(ioq, slot, now);
-	/* In a ring that the device no longer has, where it waits to be sent again. */
+	/* The device is lost, and the request waits in the old ring to be sent again. */
 	if (slot_state(slot) == SLOT_IN_RING && ioq_is_drained(ioq))
 		slot_lose(ioq, slot, -ECANCELED);
 	else
@@ -228,7 +227,7 @@ unsigned queue_abort(struct vscsi_queue *queue, uint64_t user_data, uint64_t now
 	return count;
 }
 
-/* Ends a request that the device doesn't have, and would be sent again. */
+/* Ends a request that the device doesn't have and that would be sent again. */
 static void hold_back(struct ioq *ioq, struct slot *slot)
 {
 	if (slot_state(slot) == SLOT_BACKOFF)
@@ -282,11 +281,11 @@ static int arm_exclusive(struct vscsi_queue *queue)
 
 	if (fd < 0)
 		return -EOPNOTSUPP;
-	/* What made it readable means nothing: only the ring tells. */
+	/* The count means nothing: only the ring shows whether there are completions. */
 	err = virtq_fd_clear(&ioq->vq);
 	if (err)
 		return err;
-	/* Only now: what was cleared may have told that the device is lost, or reconnected. */
+	/* After clearing: the signal may have been for a loss or a reconnect. */
 	if (!ioq_running(ioq))
 		return ioq_state(ioq) == IOQ_DEAD ? -ENOTCONN : queue_has_pending(queue);
 	return virtq_arm(&ioq->vq);

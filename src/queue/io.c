@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The block commands except for reads and writes: each makes a request of its arguments. */
+/* The block commands other than reads and writes. */
 #include <errno.h>
-#include <string.h>
 
 #include <vscsi/io.h>
 
@@ -9,7 +8,7 @@
 #include "scsi/cdb.h"
 
 _Static_assert(SCSI_UNMAP_LIST_LEN(VSCSI_UNMAP_MAX_RANGES) <= SLOT_PARAM_BYTES,
-	       "the longest list of ranges fits its slot");
+	       "the longest list of ranges fits a slot");
 
 int queue_flush(struct vscsi_queue *queue, struct io_lun *lun, uint64_t user_data)
 {

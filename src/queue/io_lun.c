@@ -20,7 +20,7 @@ int io_lun_init(struct io_lun *lun, const struct queue_set *set, unsigned target
 	return 0;
 }
 
-/* Which changes of state there are: the diagram of the header. */
+/* The transitions of the diagram in io_lun.h. */
 static const uint8_t next_states[] = {
 	[LUN_PRESENT] = 1u << LUN_SUSPECT | 1u << LUN_GONE,
 	[LUN_SUSPECT] = 1u << LUN_PRESENT | 1u << LUN_GONE,
@@ -43,7 +43,7 @@ static void set_fast_blocks(struct io_lun *lun)
 
 void io_lun_set_limits(struct io_lun *lun)
 {
-	/* What begins below this ends below 2^32, whatever its length. */
+	/* A transfer that begins below this ends below 2^32, whatever its length. */
 	uint64_t short_lbas = lun->wide ? 0 : UINT32_MAX - UINT16_MAX;
 
 	lock_acquire(&lun->lock);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Making request queues, formatting tables, looking for users of memory and LUNs. */
+/* Creates request queues, formats descriptor tables, and finds users of memory and LUNs. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,11 +25,11 @@ _Static_assert(RESPONSE_BYTES == 108 &&
 	       "response");
 
 /*
- * Indirect: a slot is one entry of the ring, and its table lies in the slot. Direct: a slot is a
- * run of entries, a power of two so that heads and slots convert by shifting. The longest chain is
- * the ring's size in either case (virtio 1.4, 2.7.5.3.1). Indirect wherever it is offered: with 64
- * reads under way 68 million reads a second, 33 with tables in the ring, whose lines several
- * requests share (tests/bench rate, AMD EPYC).
+ * Indirect: a slot is one entry of the ring, and its table is in the slot. Direct: a slot is a run
+ * of entries, a power of two so that heads and slots convert by shifting. The longest chain is the
+ * ring's size in either case (virtio 1.4, 2.7.5.3.1). Indirect is used if the device offers it:
+ * with 64 reads in flight it makes 68 million reads a second, and direct, where several requests
+ * share a cache line of the table, 33 million (tests/bench rate, AMD EPYC).
  */
 static void choose_geometry(struct ioq *ioq, unsigned size, unsigned wanted)
 {
@@ -46,7 +46,7 @@ static void choose_geometry(struct ioq *ioq, unsigned size, unsigned wanted)
 	ioq->max_segs = (uint16_t)segs;
 	ioq->depth = (uint16_t)(size >> ioq->head_shift);
 	/*
-	 * A power of two, but the largest slot number must not be NO_SLOT, nor a ring index wrap.
+	 * Still a power of two. A slot number must not be NO_SLOT, and ring indices must not wrap.
 	 */
 	if (ioq->depth > RING_MAX_SIZE / 2)
 		ioq->depth = RING_MAX_SIZE / 2;
@@ -57,7 +57,7 @@ static int allocate(struct ioq *ioq)
 	size_t bytes = align_up(slot_place(ioq->depth), PAGE_BYTES);
 	uint64_t regions = 0;
 
-	/* Pages of their own, as they move to the node of the thread that takes the queue. */
+	/* Whole pages, because they are migrated to the node of the thread that takes the queue. */
 	ioq->slots = aligned_alloc(PAGE_BYTES,
 				   align_up((ioq->depth + 1u) * sizeof(struct slot), PAGE_BYTES));
 	if (!ioq->slots)
@@ -93,7 +93,7 @@ static void prepare_slots(struct ioq *ioq)
 		slot->header = (void *)(ioq->memory + slot_place(i));
 		slot->head = (uint16_t)(i << ioq->head_shift);
 		slot->shape = NO_SHAPE;
-		/* Unique in the device, as task management needs it (virtio 1.4, 5.6.6.1). */
+		/* Unique in the device, as task management requires (virtio 1.4, 5.6.6.1). */
 		slot->header->tag = htole64((uint64_t)ioq->vq.index << 16 | i);
 		slot_release(ioq, slot, (uint16_t)i);
 	}
@@ -112,11 +112,11 @@ int ioq_create(struct queue_set *set, unsigned index, unsigned size, struct ioq 
 	ioq->map = set->map;
 	ioq->credit_at = credit_offset(index - VQ_REQUEST);
 	ioq->indirect = queue_set_has(set, VIRTIO_RING_F_INDIRECT_DESC);
-	/* As a device that is yet to be started: DOWN without requests is DRAINED. */
+	/* The state before the first start: DOWN without requests is DRAINED. */
 	atomic_store(&ioq->state, IOQ_DRAINED);
 	choose_geometry(ioq, size, set->max_segs);
 	err = virtq_init(&ioq->vq, set->transport, set->mem, index, size, features);
-	/* Now, as there may be no room for it when it is needed. */
+	/* Allocated now, because memory may be short when it is needed. */
 	if (!err && set->doubled)
 		err = virtq_init(&ioq->next_vq, set->transport, set->mem, index, size, features);
 	ioq->readable = ioq->vq.format == VIRTQ_SPLIT;
@@ -194,7 +194,7 @@ static void put_desc(struct vring_desc *desc, uint64_t addr, size_t len, unsigne
 	desc->next = htole16(flags & VRING_DESC_F_NEXT ? (uint16_t)next : 0);
 }
 
-/* As put_desc() in the form of a packed ring. */
+/* As put_desc(), in the format of a packed ring. */
 static void put_packed(struct vring_desc *at, uint64_t addr, size_t len, unsigned flags,
 		       unsigned id)
 {
@@ -219,10 +219,10 @@ struct vring_desc *slot_table(const struct ioq *ioq, const struct slot *slot, un
 }
 
 /*
- * The chain: header, data for the device, response, data from the device; what the device reads
- * comes before what it writes (virtio 1.4, 2.7.4.2), and header and response each have a descriptor
- * of their own, for back-ends that parse by descriptor. Data descriptors get address and length
- * later.
+ * The chain: header, data for the device, response, data from the device. Descriptors that the
+ * device reads come before those that it writes (virtio 1.4, 2.7.4.2); header and response have a
+ * descriptor each, because some back-ends parse by descriptor. The address and length of data
+ * descriptors are written later.
  */
 void slot_format(struct ioq *ioq, struct slot *slot, unsigned out, unsigned in)
 {
@@ -238,7 +238,7 @@ void slot_format(struct ioq *ioq, struct slot *slot, unsigned out, unsigned in)
 		unsigned next = i + 1 < total ? VRING_DESC_F_NEXT : 0;
 		unsigned write = i > out ? VRING_DESC_F_WRITE : 0;
 
-		/* In such a table nothing but WRITE may be set (2.8.19). */
+		/* A packed indirect table may have only the flag WRITE (2.8.19). */
 		if (packed)
 			put_packed(&table[i], 0, 0, write, 0);
 		else
@@ -257,7 +257,7 @@ void slot_format(struct ioq *ioq, struct slot *slot, unsigned out, unsigned in)
 	slot->shape = (uint16_t)(SHAPE(out, in) | (ioq->indirect ? 0 : SHAPE_DIRECT));
 }
 
-/* The data segments, from the private copies. */
+/* Writes the data descriptors from the private copies. */
 static void write_segments(struct ioq *ioq, struct slot *slot, unsigned out, unsigned in)
 {
 	const struct segment one = {.addr = slot->addr,
@@ -291,11 +291,11 @@ void slot_write(struct ioq *ioq, struct slot *slot, const struct io_lun *lun)
 	write_segments(ioq, slot, SHAPE_OUT(slot->shape), SHAPE_IN(slot->shape));
 }
 
-/* The CDB of a plain transfer, which has only its numbers in private memory. */
+/* Rebuilds the CDB of a plain transfer, of which only the numbers are in private memory. */
 static void restore_cdb(struct slot *slot, const struct io_lun *lun)
 {
 	const bool write = SHAPE_OUT(slot->shape);
-	/* A call that was abandoned has a LUN without blocks, and is not sent again. */
+	/* The placeholder LUN of an abandoned call has no blocks; the call is not sent again. */
 	uint32_t blocks = lun->block_size ? slot_data_len(slot) / lun->block_size : 0;
 
 	if (slot->shape & SHAPE_10)

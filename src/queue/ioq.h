@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The request queue: one request virtqueue and the slots of the requests in it. A slot has a place
+ * The request queue: one request virtqueue and the slots of the requests in it. A slot has a part
  * in DMA memory where everything that never changes is filled in once, so that a read writes a CDB,
- * one data descriptor and one ring entry; and a private part that the device can't reach, from
- * which all decisions are made.
+ * one data descriptor and one ring entry; and a private part that the device can't reach, on which
+ * all decisions are based.
  *
  * Private to this folder and to the device above it; queue.h is the folder's interface.
  *
  * States of a queue
  *
- *             the device is told to stop          it let go of our memory
+ *             the device is told to stop          it no longer accesses memory
  *   RUNNING ----------------------------> STOPPING ----------------------+
  *      |  |                                                              v
  *      |  |                   connection lost                          DOWN ---> DRAINED
@@ -24,11 +24,11 @@
  *
  * A new queue is DRAINED; the start sequence makes it RESUMING, then RUNNING.
  *
- * The device makes RUNNING -> STOPPING or DOWN, STOPPING -> DOWN, DOWN -> READY, DRAINED ->
- * RESUMING, the way back of these two when it is lost once more, and DEAD. A thread that uses the
- * queue makes the others, from its polls: DOWN -> DRAINED and READY -> RESUMING when it has decided
- * what becomes of the requests in flight, RESUMING -> RUNNING when it has switched to the new
- * virtqueue. All with queue_set.lock held.
+ * The device layer makes the transitions RUNNING -> STOPPING or DOWN, STOPPING -> DOWN, DOWN ->
+ * READY, DRAINED -> RESUMING, the reverse of the last two if the device is lost again, and those to
+ * DEAD. A thread that uses the queue makes the others in its polls: DOWN -> DRAINED and READY ->
+ * RESUMING when it has decided about the requests in flight, RESUMING -> RUNNING when it has
+ * switched to the new virtqueue. All with queue_set.lock held.
  */
 #ifndef QUEUE_IOQ_H
 #define QUEUE_IOQ_H
@@ -61,53 +61,53 @@ struct vscsi_queue;
 enum ioq_state {
 	IOQ_RUNNING,
 	IOQ_STOPPING, /* the device may still access buffers; no request completes */
-	IOQ_DOWN,     /* it no longer can; what becomes of requests in flight is not decided */
+	IOQ_DOWN,     /* it no longer can; requests in flight are not decided about */
 	IOQ_DRAINED,  /* decided: requests that are not sent again have completed */
 	IOQ_READY,    /* as DOWN, and the device has a virtqueue for the queue again */
 	IOQ_RESUMING, /* as DRAINED, likewise */
 	IOQ_DEAD,
 };
 
-/* What becomes of requests in flight when the device is lost. */
+/* In-flight policy: what the library does with requests in flight when the device is lost. */
 enum inflight_policy {
-	INFLIGHT_REPORT, /* they end as 'outcome unknown' */
-	INFLIGHT_READS,  /* reads and flushes are sent again, the others end so */
-	INFLIGHT_REPLAY, /* they are sent again, those that may be */
+	INFLIGHT_REPORT, /* all complete as 'outcome unknown' */
+	INFLIGHT_READS,  /* reads and flushes are sent again, others as with INFLIGHT_REPORT */
+	INFLIGHT_REPLAY, /* repeatable requests are sent again, others as with INFLIGHT_REPORT */
 };
 
 /**
  * struct ioq - A request queue
  * @vq: the virtqueue, which keeps its contents while the device is away
  * @slots: private parts, @depth of them, and one with NO_SHAPE that ends the list of free slots
- * @free: first free slot, @depth when there is none; the one freed last comes first, as its cache
- *	lines are warm
- * @backoff: first of the slots that are to be sent again later
+ * @free: first free slot, @depth if there is none; a stack, because the cache lines of the slot
+ *	freed last are warm
+ * @backoff: list of the slots that are to be sent again later
  * @head_shift: a slot's head in the ring is its number shifted by this
- * @max_segs: data segments of a request
- * @indirect: tables lie in the slots and the ring refers to them; else they lie in the ring
- * @readable: its used entries can be read before they are taken: the ring is split and not in order
- * @packed: the same, and each chain is one descriptor of a packed ring
- * @memory: the slots' places in DMA memory; @iova: where the device sees them
+ * @max_segs: most data segments of a request
+ * @indirect: descriptor tables are in the slots and the ring refers to them; false: in the ring
+ * @readable: used entries can be read before they are taken: the ring is split, without IN_ORDER
+ * @packed: the ring is packed, without IN_ORDER, and each chain is one descriptor
+ * @memory: the slots in DMA memory; @iova: their address for the device
  * @copies: private copies of what is in them, @depth of them
- * @order: room to sort by slot.pushed: as many numbers of slots as the ring has entries
- * @cache, @map: to translate addresses
+ * @order: room to sort slots by slot.pushed; one element for each entry of the ring
+ * @cache, @map: for the translation of addresses
  * @set: the queues of the device
- * @credit_at: where its credits are among those of a LUN, see credit.h
- * @timers: what is known of the slots' time, @depth of them
- * @tend_at_ms: when a poll is to report next that something is due, see queue_poll()
- * @scan_at_ms: when to look for late requests next
- * @progress: up to when what the device returned has been taken, see timeout.c
- * @aborting: requests that are ABORTING
- * @reset_noted: timeout_take_resets() has something to take
- * @errors: rules that the device broke and that were put right; read by any thread
- * @kick_pending: a kick is to be sent once the lock is released
- * @batch_begun: where requests are measured, when the first one was prepared that is not submitted
- *	yet, else 0
- * @lock: held by handles that share the queue; @share: what it guards for them
- * @state: enum ioq_state; @policy: enum inflight_policy, from when it was RUNNING last
- * @handles: handles that use it, @users of them; @exclusive: it belongs to one handle alone
- * @counting: there are LUNs with credits
- * @next_vq: what the device has after a reconnect, until the queue's user switches to it
+ * @credit_at: offset of its credits among those of a LUN, see credit.h
+ * @timers: the slots' timers, @depth of them
+ * @tend_at_ms: when a poll returns QUEUE_TEND next
+ * @scan_at_ms: when to scan for late requests next
+ * @progress: the time up to which all returned requests have been taken, see timeout.c
+ * @aborting: number of requests that are ABORTING
+ * @reset_noted: timeout_take_resets() has work to do
+ * @errors: number of rules that the device broke and that were corrected; read by any thread
+ * @kick_pending: a kick must be sent once the lock is released
+ * @batch_begun: with queue_set.measured, when the first request of the batch that is not submitted
+ *	yet was prepared; 0: none
+ * @lock: held by handles that share the queue; @share: protected by it
+ * @state: enum ioq_state; @policy: enum inflight_policy, set at a loss in RUNNING
+ * @handles: handles that use it, @users of them; @exclusive: it belongs to one handle
+ * @counting: some LUNs have credits
+ * @next_vq: the virtqueue that a reconnected device has, until the queue's user switches to it
  */
 struct ioq {
 	struct virtq vq;
@@ -154,25 +154,25 @@ struct ioq {
 };
 
 /**
- * struct queue_set - What all request queues of a device have in common
- * @lock: guards the states of the queues and their users; held for moments, never while waiting
+ * struct queue_set - The request queues of a device
+ * @lock: protects the states of the queues and their users; held briefly, never while waiting
  * @transport, @mem, @map: of the device
- * @features: features that were negotiated last, before a loss too
+ * @features: features of the last negotiation, also while the device is away
  * @doubled: queues have a second virtqueue, for a device that reconnects
- * @ioqs, @count: request queues that are set up
- * @usable: how many of them the device has: fewer when it reconnected with fewer, and then no
- *	handle uses the others. Under @lock
- * @seg_max: data segments that a request may have (virtio 1.4, 5.6.4); @max_segs: as the
- *	application wants it, 0: as many as fit
- * @scan_ms: interval between looks for late requests; 0: nothing has a time limit
+ * @ioqs, @count: the request queues
+ * @usable: how many of them the device has: fewer if it reconnected with fewer; no handle uses the
+ *	others. Under @lock
+ * @seg_max: data segments that a request may have (virtio 1.4, 5.6.4); @max_segs: the application's
+ *	limit, 0: as many as fit
+ * @scan_ms: interval between scans for late requests; 0: no request has a time limit
  * @report: requests that may have been executed are never sent again
  * @no_used_len: as in struct transport_ops
  * @measured: requests are counted, see stats.h; @ticks_scale: as for ticks_to_ns()
- * @replayed: requests that were in flight when the device reconnected and are not returned yet
- * @answered: it has answered one of them
+ * @replayed: number of requests replayed after the reconnect and not completed yet
+ * @answered: the device has answered one of them
  * @zeroes: a block of zeros in DMA memory, for WRITE SAME
  * @forked: this is a child of the process that opened the device
- * @notices: what queues have found out for the device
+ * @notices: notices from the queues to the device layer
  */
 struct queue_set {
 	pthread_mutex_t lock;
@@ -199,8 +199,8 @@ struct queue_set {
 };
 
 /**
- * ioq_create - Make a request queue that the device doesn't know of yet
- * @set: queues of the device, with all but @ioqs filled in
+ * ioq_create - Create a request queue, to be started later
+ * @set: queues of the device, with everything except @ioqs filled in
  * @index: virtqueue number
  * @size: entries of the ring
  * @out: receives it: ioq_destroy(), once the device no longer has it
@@ -216,13 +216,13 @@ bool ioq_uses_regions(const struct ioq *ioq, uint64_t regions);
 /* Whether a request to @lun, or with NULL any request, is in flight. Any thread. */
 bool ioq_uses_lun(const struct ioq *ioq, const struct io_lun *lun);
 
-/* Changes the state; set->lock held. The one place where it changes. */
+/* Changes the state; set->lock is held. The only place that changes it. */
 void ioq_set_state(struct ioq *ioq, enum ioq_state to);
 
-/* From now on requests may have SLOT_COUNTED; set->lock held. */
+/* Lets requests have SLOT_COUNTED from now on; set->lock is held. */
 void ioq_begin_counting(struct ioq *ioq);
 
-/* Chooses its handles' paths again after a change of state or counting; set->lock held. */
+/* Chooses its handles' paths again after a change of state or counting; set->lock is held. */
 void ioq_choose_path(struct ioq *ioq);
 
 /* A slot's table, with @out segments for the device. */
@@ -231,14 +231,14 @@ struct vring_desc *slot_table(const struct ioq *ioq, const struct slot *slot, un
 /* Formats a slot's table for @out segments to and @in segments from the device. */
 void slot_format(struct ioq *ioq, struct slot *slot, unsigned out, unsigned in);
 
-/* Copies the rest of a formatted slot to DMA memory; it is for @lun. */
+/* Copies the rest of a formatted slot to DMA memory, for a request to @lun. */
 void slot_write(struct ioq *ioq, struct slot *slot, const struct io_lun *lun);
 
 /**
  * slot_restore - Write again everything that the device reads of a slot
  *
- * For a device that replaces one that was lost, and may have written anything to DMA memory. The
- * slot's response stays as it is.
+ * Used after a reconnect: the lost device may have written anything to DMA memory. The slot's
+ * response stays as it is.
  */
 void slot_restore(struct ioq *ioq, struct slot *slot);
 
@@ -254,15 +254,15 @@ static inline bool ioq_running(const struct ioq *ioq)
 }
 
 /*
- * Whether requests may have SLOT_COUNTED. Relaxed: those that do are told by that in any case, and
- * are only slower where this is not known yet.
+ * Whether requests may have SLOT_COUNTED. Relaxed: a thread that doesn't see the change yet handles
+ * such requests correctly, only slower.
  */
 static inline bool ioq_counting(const struct ioq *ioq)
 {
 	return atomic_load_explicit(&ioq->counting, memory_order_relaxed);
 }
 
-/* Counts a rule that the device broke. One thread at a time does: that which polls. */
+/* Counts a rule that the device broke. Called by one thread at a time, the one that polls. */
 static inline void ioq_count_error(struct ioq *ioq)
 {
 	uint64_t errors = atomic_load_explicit(&ioq->errors, memory_order_relaxed);
@@ -270,7 +270,7 @@ static inline void ioq_count_error(struct ioq *ioq)
 	atomic_store_explicit(&ioq->errors, errors + 1, memory_order_relaxed);
 }
 
-/* Counts a used length too short for any response, where the device gives lengths at all. */
+/* Counts a used length too short for any response, unless the device reports no lengths. */
 static inline void ioq_count_short(struct ioq *ioq)
 {
 	if (!ioq->set->no_used_len)
@@ -283,7 +283,7 @@ static inline bool queue_set_has(const struct queue_set *set, unsigned bit)
 	return atomic_load_explicit(&set->features, memory_order_relaxed) >> bit & 1;
 }
 
-/* Where slot @number begins in the slots' memory. */
+/* The offset of slot @number in @memory. */
 static inline size_t slot_place(unsigned number)
 {
 	return (size_t)PAGE_BYTES * (number / SLOTS_A_PAGE) +
@@ -295,15 +295,15 @@ static inline uint16_t slot_number(const struct ioq *ioq, const struct slot *slo
 	return (uint16_t)(slot - ioq->slots);
 }
 
-/* The private copy of what struct slot has no room for. */
+/* The part of the private copy that has no room in struct slot. */
 static inline union slot_copy *slot_copy(const struct ioq *ioq, const struct slot *slot)
 {
 	return &ioq->copies[slot_number(ioq, slot)];
 }
 
 /*
- * The slot of a used id, or NULL when the device has no such chain: it was never given, or given
- * back before.
+ * The slot of a used id, or NULL if no such chain is in flight: it was never pushed, or was taken
+ * before.
  */
 static inline struct slot *ioq_find(const struct ioq *ioq, uint32_t head)
 {
@@ -316,14 +316,14 @@ static inline struct slot *ioq_find(const struct ioq *ioq, uint32_t head)
 	return likely(slot_in_ring(slot) && slot->head == head) ? slot : NULL;
 }
 
-/* Puts slot @number back among the free ones. */
+/* Puts slot @number back into the list of free slots. */
 static inline void slot_release(struct ioq *ioq, struct slot *slot, uint16_t number)
 {
 	slot_end(slot, slot->header, ioq->free);
 	ioq->free = number;
 }
 
-/* Hands a filled slot to the ring; the device sees it after the next publish. */
+/* Pushes a filled slot; the device sees it after the next publish. */
 static inline void slot_push(struct ioq *ioq, struct slot *slot)
 {
 	slot_set_state(slot, SLOT_IN_RING);
@@ -331,7 +331,7 @@ static inline void slot_push(struct ioq *ioq, struct slot *slot)
 	virtq_push_untracked(&ioq->vq, slot->head);
 }
 
-/* The same for a request that was in it before. */
+/* The same for a request that was in the ring before. */
 static inline void slot_push_again(struct ioq *ioq, struct slot *slot)
 {
 	slot_forget(slot);

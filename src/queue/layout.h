@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The layouts of queue that have a fast path, and what is made for each of them: fast.c has the
- * reads and writes, poll.c and api/poll.c the polls, path.c the rest and the choice. The only
- * others are queues that use their ring in order, and those without indirect descriptors that are
- * packed, shared or measured: they take the general path.
+ * The layouts of queues that have a fast path: fast.c has the reads and writes, poll.c and
+ * api/poll.c the polls, path.c the submit functions and the choice. Queues with IN_ORDER, and those
+ * without indirect descriptors that are packed, shared or measured, take the general path.
  */
 #ifndef QUEUE_LAYOUT_H
 #define QUEUE_LAYOUT_H
@@ -11,9 +10,9 @@
 #include <stdbool.h>
 
 /**
- * struct layout - What a fast path is made for: constants
- * @packed: the ring is packed, and each chain one descriptor; else it is split
- * @direct: tables lie in the ring; else in the slots
+ * struct layout - The constants that a fast path is specialized for
+ * @packed: the ring is packed, and each chain is one descriptor; false: split
+ * @direct: descriptor tables are in the ring; false: in the slots
  * @counted: requests count against their LUN's limit: credit.h
  * @shared: several handles use the queue, under its lock
  * @measured: requests are counted in the stats of their LUN
@@ -26,7 +25,7 @@ struct layout {
 	bool measured;
 };
 
-/* X(NAME, FIELD...) for each of them. */
+/* X(NAME, FIELD...) for each layout. */
 #define LAYOUTS(X)                                                                          \
 	X(split, .packed = false)                                                           \
 	X(split_counted, .counted = true)                                                   \
@@ -50,7 +49,7 @@ struct layout {
 
 #define LAYOUT_NAME(name, ...) LAYOUT_##name,
 
-/* Their numbers, for tables; the last one is for all other queues and all states. */
+/* Their numbers, for tables; the last one is for all other queues and states. */
 enum layout_number { LAYOUTS(LAYOUT_NAME) LAYOUT_general };
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The list of what queues found out. */
+/* The list of notices. */
 #include <string.h>
 
 #include "queue/io_lun.h"

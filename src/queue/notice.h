@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What queues find out that is for the device to act on: unit attentions. A short list that any
- * queue adds to and the device empties (device/tend.c); what doesn't fit is counted as lost, which
- * the device answers with a scan.
+ * Unit attentions that a queue reports to the device layer: a short list that any queue adds to and
+ * the device layer empties (device/events.c). If a notice doesn't fit, the device layer scans.
  */
 #ifndef QUEUE_NOTICE_H
 #define QUEUE_NOTICE_H
@@ -17,7 +16,7 @@ struct io_lun;
 
 #define NOTICES 16u
 
-/* A unit attention of a LUN, or that it isn't there: its additional sense. */
+/* The additional sense code of a LUN's unit attention, or of 'no such LUN'. */
 struct notice {
 	uint16_t target;
 	uint16_t lun;
@@ -27,9 +26,9 @@ struct notice {
 
 /**
  * struct notices - The list
- * @lock: guards it; held for moments
- * @pending: there is something in it; read without the lock
- * @lost: some had no room
+ * @lock: protects the list; held briefly
+ * @pending: the list is not empty; read without the lock
+ * @lost: some notices had no room
  */
 struct notices {
 	struct lock lock;
@@ -40,13 +39,13 @@ struct notices {
 };
 
 /*
- * Adds one, once for any number of the same. With @suspect the LUN becomes SUSPECT in the same
- * moment: the thread that takes the notice finds it so, and revalidates it.
+ * Adds a notice, unless the list has the same one. With @suspect the LUN becomes SUSPECT under the
+ * same lock, so that the thread that takes the notice sees the state and revalidates the LUN.
  */
 void notice_add(struct notices *notices, struct io_lun *lun, uint8_t asc, uint8_t ascq,
 		bool suspect);
 
-/* Takes all; @out has room for NOTICES. Return: how many; @lost: whether others had no room. */
+/* Takes all notices; @out has room for NOTICES. Return: how many; @lost: some had no room. */
 unsigned notice_take(struct notices *notices, struct notice *out, bool *lost);
 
 static inline bool notice_pending(const struct notices *notices)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Which functions a handle's requests and polls go through. Chosen once, when the state of its
- * queue changes; the public calls jump through the table and ask nothing else.
+ * Chooses the functions for a handle's requests and polls whenever the state of its queue changes;
+ * the public calls jump through the table and check nothing else.
  */
 #include <errno.h>
 
@@ -14,10 +14,13 @@
 	};
 
 LAYOUTS(PATH)
-/* Every layout, every state. */
+/* For every layout and every state. */
 PATH(general)
 
-/* For callers that may be the wrong ones: another thread, or a child process. */
+/*
+ * For callers that may not be allowed to use the queue: another thread, or a child process. The
+ * calls that prepare requests check in request_begin().
+ */
 static const struct ioq_path path_checked = {
 	read_general,   write_general, readv_general,  writev_general,
 	submit_checked, poll_checked,  LAYOUT_general,
@@ -79,7 +82,7 @@ void queue_kick_pending(struct vscsi_queue *queue)
 		queue_kick(queue);
 }
 
-/* A batch that is measured ends: see stats_begun(). */
+/* Also ends the batch of a measured queue: see stats_begun(). */
 ALWAYS_INLINE int submit(struct vscsi_queue *queue, struct layout l)
 {
 	struct ioq *ioq = queue->ioq;
@@ -92,7 +95,7 @@ ALWAYS_INLINE int submit(struct vscsi_queue *queue, struct layout l)
 	kick = l.packed ? packed_publish(&ioq->vq.packed) : split_publish(&ioq->vq.ring);
 	if (l.shared)
 		lock_release(&ioq->lock);
-	/* A system call with the lock held would keep the others waiting. */
+	/* Without the lock: other threads must not wait for the system call. */
 	return unlikely(kick) ? queue_kick(queue) : 0;
 }
 
@@ -104,7 +107,7 @@ ALWAYS_INLINE int submit(struct vscsi_queue *queue, struct layout l)
 
 LAYOUTS(SUBMIT)
 
-/* On a queue whose device is away, the device is shown the requests when it reconnects. */
+/* Publishes nothing while the device is away: the requests are sent after the reconnect. */
 int submit_general(struct vscsi_queue *queue)
 {
 	bool kick;
@@ -127,7 +130,6 @@ int submit_checked(struct vscsi_queue *queue)
 	return err ? err : submit_general(queue);
 }
 
-/* request_begin() checks for the calls that prepare requests. */
 int poll_checked(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max)
 {
 	int err = queue_check(queue);

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Polling. Each layout has a fast form for plain requests that ended well, and there is one form
- * for everything. Handles that share a queue leave each other's completions where their owner finds
- * them.
+ * Polling. Each layout has a fast variant for plain requests that succeeded, and one general
+ * variant handles everything. A handle that finds a completion of another handle puts it into the
+ * list of that handle.
  */
 #include <errno.h>
-#include <string.h>
 
 #include "queue/collect.h"
 #include "queue/complete.h"
@@ -18,9 +17,9 @@
 #include "util/clock.h"
 
 /*
- * Turns a slot of this handle that came back into a completion.
+ * Turns a returned slot of this handle into a completion.
  *
- * Return: completions written, 0 when the request is to be sent again.
+ * Return: number of completions; 0 if the request is sent again.
  */
 static unsigned deliver(struct ioq *ioq, struct slot *slot, uint32_t used_len,
 			struct vscsi_completion *out)
@@ -36,7 +35,7 @@ static unsigned deliver(struct ioq *ioq, struct slot *slot, uint32_t used_len,
 	return 1;
 }
 
-/* What other polls found for this handle. */
+/* Delivers completions that other polls found for this handle. */
 static unsigned deliver_done(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max)
 {
 	struct ioq *ioq = queue->ioq;
@@ -51,7 +50,7 @@ static unsigned deliver_done(struct vscsi_queue *queue, struct vscsi_completion 
 	return count;
 }
 
-/* What waited to be sent again and will not be. */
+/* Delivers requests that waited in BACKOFF and will not be sent again. */
 static unsigned deliver_lost(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max)
 {
 	unsigned count = 0;
@@ -63,8 +62,8 @@ static unsigned deliver_lost(struct vscsi_queue *queue, struct vscsi_completion 
 }
 
 /*
- * Takes what the device gave back, at most so many chains as it had when this began: a device that
- * completes for ever can't keep us here.
+ * Takes used chains, at most as many as were used at the beginning: a device that completes without
+ * end can't keep the thread here.
  */
 static unsigned collect_used(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max)
 {
@@ -89,7 +88,7 @@ static unsigned collect_used(struct vscsi_queue *queue, struct vscsi_completion 
 	return count;
 }
 
-/* collect_used() and what follows: requests to be sent again. @kick: queue_kick() has to follow. */
+/* collect_used(), then handles requests in BACKOFF. @kick: queue_kick() must follow. */
 static unsigned collect(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max,
 			bool *kick)
 {
@@ -104,7 +103,7 @@ static unsigned collect(struct vscsi_queue *queue, struct vscsi_completion *out,
 	return count;
 }
 
-/* Whether a poll is to report that something is due; empty polls read the clock each time. */
+/* Adds QUEUE_TEND to @count if something is due. */
 static int tend_if_due(struct vscsi_queue *queue, uint64_t now, int count)
 {
 	const struct ioq *ioq = queue->ioq;
@@ -116,14 +115,14 @@ static int tend_if_due(struct vscsi_queue *queue, uint64_t now, int count)
 	return count | QUEUE_TEND;
 }
 
-/* A poll that found nothing, or may have found something wrong. */
+/* For a poll that found nothing, or a broken ring. */
 int queue_poll_empty(struct vscsi_queue *queue)
 {
 	quiet_begin(queue);
 	return tend_if_due(queue, clock_coarse_ms(), 0);
 }
 
-/* Polls that find something read the clock so often that it is about once a millisecond. */
+/* Most polls that find something between two readings of the clock, about a millisecond apart. */
 #define ALLOWANCE_MOST 64u
 
 int queue_poll_due(struct vscsi_queue *queue, int count)
@@ -140,13 +139,13 @@ int queue_poll_due(struct vscsi_queue *queue, int count)
 	return tend_if_due(queue, now, count);
 }
 
-/* What follows a poll that found something. */
+/* Ends a poll that found something. */
 ALWAYS_INLINE int poll_found(struct vscsi_queue *queue, unsigned count)
 {
 	return likely(--queue->budget) ? (int)count : queue_poll_due(queue, (int)count);
 }
 
-/* The same for a handle of several threads. A decrement may be lost: the clock is read later. */
+/* The same for a handle of several threads. A lost decrement only delays reading the clock. */
 static int poll_found_shared(struct vscsi_queue *queue, unsigned count)
 {
 	uint8_t left = (uint8_t)(__atomic_load_n(&queue->budget, __ATOMIC_RELAXED) - 1);
@@ -155,7 +154,7 @@ static int poll_found_shared(struct vscsi_queue *queue, unsigned count)
 	return likely(left) ? (int)count : queue_poll_due(queue, (int)count);
 }
 
-/* Everything that isn't plain, after @count that were, on an exclusive queue. */
+/* Handles everything that isn't plain on an exclusive queue, after @count plain completions. */
 NOINLINE int poll_rest(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max,
 		       unsigned count)
 {
@@ -170,8 +169,7 @@ NOINLINE int poll_rest(struct vscsi_queue *queue, struct vscsi_completion *out, 
 }
 
 /*
- * On an exclusive queue: takes what there is. How many entries a packed ring has is known at their
- * end only.
+ * Takes all completions of an exclusive queue. For a packed ring, @pending is only an upper bound.
  */
 ALWAYS_INLINE int poll_all(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max,
 			   struct layout l)
@@ -198,7 +196,7 @@ ALWAYS_INLINE int poll_all(struct vscsi_queue *queue, struct vscsi_completion *o
 	return poll_found(queue, count);
 }
 
-/* Plain entries first, in the form that their ring allows; then what that left. */
+/* Takes plain entries first, if the ring format allows it, then the rest. */
 static unsigned collect_any(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max,
 			    bool *kick)
 {
@@ -221,9 +219,9 @@ static unsigned collect_any(struct vscsi_queue *queue, struct vscsi_completion *
 }
 
 /*
- * Whether the queue is RUNNING is asked again under the lock: once another handle has begun to take
- * back what a lost device had, an entry that is still in the ring names a request that was
- * returned. What goes to other handles wakes none of them: see wakeup.c.
+ * Checks again under the lock that the queue is RUNNING: if another handle has drained it since,
+ * an entry that is still in the ring names a request that was returned. Completions of other
+ * handles wake none of them: see wakeup.c.
  */
 static unsigned collect_shared(struct vscsi_queue *queue, struct vscsi_completion *out,
 			       unsigned max)
@@ -277,7 +275,7 @@ int poll_general(struct vscsi_queue *queue, struct vscsi_completion *out, unsign
 	return queue->shared ? poll_found_shared(queue, count) : poll_found(queue, count);
 }
 
-/* How many of at most @max entries can be looked at: mostly one is there. */
+/* How many entries can be read, at most @max. Usually there is one. */
 ALWAYS_INLINE unsigned share_run(struct ioq *ioq, unsigned max, struct layout l)
 {
 	int pending;
@@ -291,8 +289,8 @@ ALWAYS_INLINE unsigned share_run(struct ioq *ioq, unsigned max, struct layout l)
 }
 
 /*
- * On a shared queue: plain requests of this handle up to the first that isn't. Everything else is
- * left as it was to poll_general().
+ * Takes plain requests of this handle from a shared queue, up to the first entry of another kind.
+ * Leaves everything else to poll_general().
  */
 ALWAYS_INLINE int poll_shared(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max,
 			      struct layout l)
@@ -324,7 +322,7 @@ ALWAYS_INLINE int poll_shared(struct vscsi_queue *queue, struct vscsi_completion
 
 LAYOUTS(POLL)
 
-/* Returns what is left of a queue that is DEAD: its device was cut off before. */
+/* Returns the remaining requests of a queue that is DEAD: its device was cut off before. */
 static unsigned collect_dead(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max)
 {
 	struct ioq *ioq = queue->ioq;
@@ -341,12 +339,12 @@ static unsigned collect_dead(struct vscsi_queue *queue, struct vscsi_completion 
 		slot_fill_lost(ioq, slot, &out[count]);
 		slot_finish(ioq, slot, out[count++].result);
 	}
-	/* Nothing is sent again any more, and others may be about to look at the list. */
+	/* Nothing is sent again any more, and other threads may read the list. */
 	ioq->backoff = NO_SLOT;
 	return count;
 }
 
-/* Drains the queue, then switches to the virtqueue that the device has now, if it has one. */
+/* Drains the queue, then switches to the virtqueue of a reconnected device, if there is one. */
 static unsigned collect_away(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max,
 			     bool *kick)
 {
@@ -356,7 +354,9 @@ static unsigned collect_away(struct vscsi_queue *queue, struct vscsi_completion 
 	ioq_drain(ioq);
 	count = deliver_done(queue, out, max);
 	count += deliver_lost(queue, out + count, max - count);
-	/* The fast path of an exclusive queue doesn't look for those: they come first. */
+	/*
+	 * Deliver them all before: the fast path of an exclusive queue doesn't check queue->done.
+	 */
 	if (queue->done == NO_SLOT)
 		ioq_resume(ioq, kick);
 	return count;

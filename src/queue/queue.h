@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Request queues: taking requests, showing them to the device, collecting what comes back. This is
- * the interface of src/queue/.
+ * Request queues: preparing requests, submitting them, collecting completions. This is the
+ * interface of src/queue/.
  *
  * What it does: slots and their descriptor tables, the fast and the general path, sharing between
  * handles, decoding of responses, retries, wakeups, and finding requests that take too long.
@@ -9,9 +9,9 @@
  * What it never does: it knows no device and no connection, sends no task management, and never
  * waits. It reports to the device layer by return values (QUEUE_TEND) and notices (notice.h).
  *
- * Locking: an exclusive queue belongs to one thread and takes no lock. A shared one has a lock that
- * is held for some dozens of instructions, never during a system call. queue_set.lock guards states
- * and users of all queues, and comes after it.
+ * Locking: an exclusive queue belongs to one thread and takes no lock. A shared queue has a lock
+ * that is held for a few dozen instructions, never during a system call. queue_set.lock protects
+ * states and users of all queues, and is taken after it.
  */
 #ifndef QUEUE_QUEUE_H
 #define QUEUE_QUEUE_H
@@ -26,35 +26,34 @@
 #include "queue/layout.h"
 
 /*
- * Set in what ioq_path.poll returns, which is negative then: the layer above has something to do,
- * see device/tend.h. The rest is the number of completions.
+ * Flag in the return value of ioq_path.poll, which is then negative: the caller must call
+ * device_tend(). The other bits are the number of completions.
  */
 #define QUEUE_TEND (INT32_MIN)
 
 /**
  * struct vscsi_queue - A handle on a request queue
- * @path: the functions that take its requests and polls, the one thing that the public calls ask;
- *	chosen when the state of @ioq changes
+ * @path: the functions for its requests and polls; chosen when the state of @ioq changes
  * @ioq: the request queue
- * @quiet_until: until this count of ticks polls don't look at the ring, 0: they do; see quiet.h
- * @shared: others may use @ioq too: lock it
+ * @quiet_until: until this tick count polls don't read the ring, 0: they do; see quiet.h
+ * @shared: other handles may use @ioq too: lock it
  * @free_threaded: opened with VSCSI_QUEUE_SHARED: any thread may use it
  * @check_thread: opened with VSCSI_QUEUE_CHECK_THREAD: calls of other threads fail
  * @internal: the library's own, which needs few slots
- * @budget: polls that find something until the clock is read; @allowance: what it is set to then
+ * @budget: successful polls left until the clock is read; @allowance: its next start value
  * @owner: thread that it belongs to
- * @polled_ms: when the clock was read last; with the two above, any of a free-threaded handle's
- *	threads accesses it, relaxed
- * @notifications: kicks that it sent
+ * @polled_ms: when the clock was read last; like the two above, accessed relaxed by all threads of
+ *	a free-threaded handle
+ * @notifications: number of kicks that it sent
  * @spin_ns: how long vscsi_wait() polls before it sleeps
- * @done: first of the slots that other handles found completed for this one; @done_last: its end
- * @next_handle: next one of @ioq
- * @next: next one of those that share @ioq; from here on, see share.h
- * @held: slots that it has; @reserve: those that it can always have
- * @waiters: threads in vscsi_wait(); @armed: vscsi_arm() asked for a wakeup; @wakeup_pending: it
- *	has not slept yet, and is due
+ * @done: list of the slots that other handles found completed for this one; @done_last: its end
+ * @next_handle: next handle of @ioq
+ * @next: next handle that shares @ioq; for this and the following, see share.h
+ * @held: number of slots that it has; @reserve: slots that it can always have
+ * @waiters: threads in vscsi_wait(); @armed: vscsi_arm() requested a wakeup; @wakeup_pending: the
+ *	wakeup is due although the handle has no completions
  * @listed: it is to be woken
- * @wakeup: what wakes it, once it has slept
+ * @wakeup: its wakeup, NULL before the first sleep
  */
 struct vscsi_queue {
 	_Atomic(const struct ioq_path *) path;
@@ -84,14 +83,14 @@ struct vscsi_queue {
 };
 
 /**
- * struct ioq_path - How a queue takes requests and polls, by its ring and its state
+ * struct ioq_path - The functions for a queue's requests and polls, by its ring and its state
  * @read, @write, @readv, @writev: as the calls of <vscsi/io.h>
  * @submit: as vscsi_submit()
  * @poll: as vscsi_poll(), with QUEUE_TEND
- * @layout: what it is made for
+ * @layout: the layout that it is for
  *
- * The fast ones are for queues that are RUNNING, each for one layout (layout.h); the general one
- * takes everything, and so does the checked one, after queue_check(): see path.c.
+ * The fast paths are for queues that are RUNNING, each for one layout (layout.h); the general path
+ * is for everything, and so is the checked path, which calls queue_check(): see path.c.
  */
 struct ioq_path {
 	int (*read)(struct vscsi_queue *queue, struct io_lun *lun, void *buf, uint64_t lba,
@@ -109,14 +108,14 @@ struct ioq_path {
 	enum layout_number layout;
 };
 
-/* Relaxed: a path that is no longer right for a queue finds so, at its device or its locks. */
+/* Relaxed: an outdated path still works, because it checks the state or takes the lock. */
 static inline const struct ioq_path *queue_path(const struct vscsi_queue *queue)
 {
 	return atomic_load_explicit(&queue->path, memory_order_relaxed);
 }
 
 /**
- * queue_create - Get a handle
+ * queue_create - Create a handle
  * @set: queues of the device
  * @flags: VSCSI_QUEUE_*
  * @internal: for the library itself
@@ -128,13 +127,13 @@ int queue_create(struct queue_set *set, uint32_t flags, bool internal, struct vs
 
 void queue_destroy(struct vscsi_queue *queue);
 
-/* The same in a child process: frees the handle, and leaves all that the parent has as it is. */
+/* The same in a child process: frees the handle, and changes nothing that the parent uses. */
 void queue_abandon(struct vscsi_queue *queue);
 
-/* Requests of this handle that were not returned. O(depth). */
+/* Number of requests of this handle that were not returned. O(depth). */
 uint32_t queue_inflight(struct vscsi_queue *queue);
 
-/* Requests that a handle can have in flight. */
+/* Number of requests that a handle can have in flight. */
 unsigned queue_depth(struct vscsi_queue *queue);
 
 /* The calls of <vscsi/io.h> and <vscsi/scsi.h> that have no fast path, with their results. */
@@ -150,8 +149,8 @@ int queue_command(struct vscsi_queue *queue, struct io_lun *lun,
 		  const struct vscsi_command *command, uint64_t user_data);
 
 /*
- * queue_poll_empty - What ioq_path.poll returns for an empty ring: 0, or QUEUE_TEND
- * queue_poll_due - The same after @count completions, when the queue's budget is used up
+ * queue_poll_empty - Return value of ioq_path.poll for an empty ring: 0, or QUEUE_TEND
+ * queue_poll_due - The same after @count completions, when the handle's budget is used up
  */
 int queue_poll_empty(struct vscsi_queue *queue);
 int queue_poll_due(struct vscsi_queue *queue, int count);
@@ -159,10 +158,10 @@ int queue_poll_due(struct vscsi_queue *queue, int count);
 /**
  * queue_poll_away - Poll a queue that isn't RUNNING
  *
- * Returns what the device gave back before it was lost and what will not be sent again, then
- * switches to the virtqueue that the device has again, if it has, and sends what is to be sent.
+ * Returns requests that completed before the loss and those that will not be sent again. If the
+ * device has reconnected, then switches to the new virtqueue and sends the others.
  *
- * Return: completions written; -ENOTCONN when the queue is DEAD and nothing is left.
+ * Return: number of completions; -ENOTCONN if the queue is DEAD and nothing is left.
  */
 int queue_poll_away(struct vscsi_queue *queue, struct vscsi_completion *out, unsigned max);
 
@@ -170,56 +169,57 @@ int queue_poll_away(struct vscsi_queue *queue, struct vscsi_completion *out, uns
 bool queue_has_pending(struct vscsi_queue *queue);
 
 /*
- * Milliseconds until a request is to be sent again, which polls do; at most @most. 0: a poll has
- * something to do.
+ * Milliseconds until a poll has to send a request again, at most @most. 0: a poll has something to
+ * do now.
  */
 unsigned queue_retry_ms(struct vscsi_queue *queue, unsigned most);
 
 /**
- * queue_abort - Begin to end requests early
- * @user_data: names them
+ * queue_abort - Begin to abort requests
+ * @user_data: identifies them
  * @now: clock_ms()
  *
- * Return: how many of them have not been returned, whatever becomes of them.
+ * Return: how many of them have not been returned, aborted or not.
  */
 unsigned queue_abort(struct vscsi_queue *queue, uint64_t user_data, uint64_t now);
 
 /**
- * queue_detach - Let a request in flight go on without its LUN
- * @user_data: names the request
- * @placeholder: takes the LUN's place until the request is returned, and must live as long
+ * queue_detach - Detach a request in flight from its LUN
+ * @user_data: identifies the request
+ * @placeholder: replaces the LUN until the request is returned; must exist as long
  *
- * The request isn't sent again, nor counted against the LUN's limit any more. Nothing happens when
- * it has been returned already. O(depth).
+ * The request is not sent again, and no longer counts against the LUN's limit. Does nothing if the
+ * request has been returned. O(depth).
  */
 void queue_detach(struct vscsi_queue *queue, uint64_t user_data, struct io_lun *placeholder);
 
 /*
- * queue_fd - The descriptor that becomes readable when completions come, or a negative errno
- * queue_arm - Empty it and ask the device to signal it: 0 when it is safe to sleep, 1 when there is
- *	something for a poll already, or a negative errno. @keep: until it was signalled, even where
- *	a thread that waits leaves (vscsi_arm())
+ * queue_fd - The file descriptor that becomes readable when there are completions, or a negative
+ *	errno
+ * queue_arm - Clear it and request a notification: 0 if it is safe to sleep, 1 if a poll has
+ *	something to do, or a negative errno. @keep: keep the request until it was signalled, also
+ *	when a waiting thread leaves (vscsi_arm())
  */
 int queue_fd(struct vscsi_queue *queue);
 int queue_arm(struct vscsi_queue *queue, bool keep);
 
-/* No notification is needed any more, on an exclusive queue. */
+/* Withdraws the request for a notification, on an exclusive queue. */
 void queue_disarm(struct vscsi_queue *queue);
 
-/* Whether the device returned something, or broke the ring, on an exclusive queue. */
+/* Whether an exclusive queue has used chains, or the device broke its ring. */
 bool queue_pending(struct vscsi_queue *queue);
 
 /*
- * What the device layer does to all queues at once; see the diagram of ioq.h.
+ * State changes of all queues, by the device layer; see the diagram of ioq.h.
  *
  * queue_set_lose - The device is lost; @stop: it still has to be stopped
- * queue_set_stopped - It was, or was cut off
- * queue_set_ready - It has virtqueues for all usable queues again: next_vq
- * queue_set_run - It has them for the first time, and nothing is in flight
- * queue_set_kill - It failed
- * queue_set_doubt - Another one may still carry out what was in flight: only reads are sent again
- * queue_set_fork - This is a child process: every call for the queues ends with -ECHILD
- * queue_set_wake - Wakes the threads that sleep on a queue, after its state changed
+ * queue_set_stopped - The device was stopped, or cut off
+ * queue_set_ready - The reconnected device has a virtqueue for each usable queue: next_vq
+ * queue_set_run - The device is started for the first time
+ * queue_set_kill - The device failed
+ * queue_set_doubt - An earlier back-end may still execute requests: only reads are sent again
+ * queue_set_fork - This is a child process: every call on the queues fails with -ECHILD
+ * queue_set_wake - Wake the threads that sleep on a queue, after its state changed
  */
 void queue_set_lose(struct queue_set *set, enum inflight_policy policy, bool stop);
 void queue_set_stopped(struct queue_set *set);
@@ -230,16 +230,16 @@ void queue_set_doubt(struct queue_set *set);
 void queue_set_fork(struct queue_set *set);
 void queue_set_wake(struct queue_set *set);
 
-/* How many rules the device broke on all of them that were put right. Any thread. */
+/* Sum of ioq.errors of all queues. Any thread. */
 uint64_t queue_set_errors(const struct queue_set *set);
 
-/* The virtqueue that the device has, to which the queue's user may still have to switch. */
+/* The virtqueue that the device has, to which the queue's user may not have switched yet. */
 struct virtq *ioq_device_vq(struct ioq *ioq);
 
-/* Notifies the device; not with the lock held. Returns 0, to be the last thing a function does. */
+/* Notifies the device; not with the lock held. Always returns 0, for tail calls. */
 int queue_kick(struct vscsi_queue *queue);
 
-/* Sends a kick that was noted while the lock was held. */
+/* Sends a kick that was deferred while the lock was held. */
 void queue_kick_pending(struct vscsi_queue *queue);
 
 static inline void queue_lock(struct vscsi_queue *queue)
@@ -255,8 +255,8 @@ static inline void queue_unlock(struct vscsi_queue *queue)
 }
 
 /*
- * Whether this thread may use the queue, for the fast paths: debug builds check it. A queue that
- * was opened to be checked doesn't take them.
+ * Whether this thread may use the queue, for the fast paths: checked only in debug builds. A queue
+ * with VSCSI_QUEUE_CHECK_THREAD uses the checked path.
  */
 static inline bool queue_is_ours(const struct vscsi_queue *queue)
 {
@@ -269,7 +269,8 @@ static inline bool queue_is_ours(const struct vscsi_queue *queue)
 }
 
 /*
- * For everything else: 0; -ECHILD in a child process; -EPERM where the queue is another thread's.
+ * The same for all other paths: 0; -ECHILD in a child process; -EPERM if the queue belongs to
+ * another thread.
  */
 static inline int queue_check(const struct vscsi_queue *queue)
 {

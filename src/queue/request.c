@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Takes slots, gathers segments and writes them into a slot's descriptor table. */
 #include <errno.h>
-#include <string.h>
 
 #include "queue/complete.h"
 #include "queue/credit.h"
@@ -9,7 +8,6 @@
 #include "queue/request.h"
 #include "queue/resume.h"
 #include "queue/stats.h"
-#include "queue/timeout.h"
 
 /* A chain has at most 2^32 bytes, header and response among them (virtio 1.4, 2.7.5.2). */
 #define MAX_BYTES \
@@ -33,7 +31,7 @@ int request_begin(struct vscsi_queue *queue, struct io_lun *lun, struct slot **o
 		queue_unlock(queue);
 		return ioq_state(ioq) == IOQ_DEAD ? -ENOTCONN : -ENODEV;
 	}
-	/* What was in flight when the device was lost is decided before anything new is added. */
+	/* Decide about the requests that were in flight at a loss before adding a new one. */
 	if (unlikely(!ioq_running(ioq)))
 		ioq_drain(ioq);
 	if (lun->credits && !credit_get(lun, ioq)) {
@@ -171,7 +169,7 @@ bool request_fill(struct ioq *ioq, struct slot *slot, struct io_lun *lun,
 	}
 	if ((slot->shape & SHAPE_TABLE) != SHAPE(request->out, request->in))
 		slot_format(ioq, slot, request->out, request->in);
-	/* The CDB may be any now. */
+	/* The CDB is not known to be a plain transfer. */
 	slot->shape &= (uint16_t) ~(SHAPE_10 | SHAPE_16);
 	slot_write(ioq, slot, lun);
 	return true;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Making a request of any shape: take a slot, gather the segments on the stack, fill the slot, hand
- * it to the ring. One that can't be made leaves no trace.
+ * Prepares a request of any shape: takes a slot, gathers the segments on the stack, fills the slot,
+ * and pushes it. A failure changes nothing.
  */
 #ifndef QUEUE_REQUEST_H
 #define QUEUE_REQUEST_H
@@ -18,11 +18,11 @@ struct piece {
 };
 
 /**
- * struct request - What a slot is to carry besides its CDB
+ * struct request - The data of a request, without its CDB
  * @out, @in: number of pieces for and from the device
  * @out_bytes, @in_bytes: their bytes
  * @regions: DMA regions that they are in
- * @parameters: bytes of parameters, which are one of the pieces
+ * @parameters: bytes of a parameter list, which is one of the pieces
  * @version: dma_version() before the first of them
  * @pieces: first those for the device, then those from it
  */
@@ -48,16 +48,16 @@ struct request {
  */
 int request_begin(struct vscsi_queue *queue, struct io_lun *lun, struct slot **out);
 
-/* Gives a slot back whose request turned out to be impossible, and unlocks. Returns @err. */
+/* Releases the slot of a request that failed, and unlocks the queue. Returns @err. */
 int request_abandon(struct vscsi_queue *queue, struct io_lun *lun, struct slot *slot, int err);
 
 /*
- * Hands a filled slot to the ring, or holds it back while the LUN is suspect; unlocks. Returns 0.
+ * Pushes a filled slot, or puts it into BACKOFF if the LUN is not PRESENT; unlocks. Returns 0.
  */
 int request_commit(struct vscsi_queue *queue, struct io_lun *lun, struct slot *slot,
 		   uint64_t user_data);
 
-/* Begins with a request that carries nothing; the pieces needn't be cleaned. */
+/* Initializes a request without data; the pieces needn't be zeroed. */
 static inline void request_init(const struct ioq *ioq, struct request *request)
 {
 	request->version = dma_version(ioq->map);
@@ -72,10 +72,10 @@ static inline void request_init(const struct ioq *ioq, struct request *request)
 
 /**
  * request_gather - Add segments of DMA memory to a request
- * @ioq: queue that it is for
- * @request: the request; segments for the device have to be added before those from it
+ * @ioq: its queue
+ * @request: the request; segments for the device must be added before those from it
  * @iov, @iovcnt: the segments; empty ones are left out (a zero-length descriptor breaks devices),
- *	those that touch are joined within a region (virtio 1.4, 2.7.4.2)
+ *	adjoining ones are merged within a region (virtio 1.4, 2.7.4.2)
  * @out: they are for the device
  *
  * Return: 0; -EFAULT (not DMA memory); -E2BIG (too many pieces, or more than 4 GiB: 2.7.5.2).
@@ -84,9 +84,9 @@ int request_gather(struct ioq *ioq, struct request *request, const struct iovec 
 		   unsigned iovcnt, bool out);
 
 /*
- * Adds the @bytes of parameters that are in the slot's copy, for the device. They don't count as
- * data: a device that says GOOD has had them, though SPDK has the residual of UNMAP say
- * that it hasn't.
+ * Adds the parameter list in the slot's copy, @bytes long, for the device. It doesn't count as
+ * data, so the residual is not checked against it: SPDK reports the whole list as the residual of a
+ * successful UNMAP.
  */
 void request_add_parameters(struct ioq *ioq, struct request *request, const struct slot *slot,
 			    uint32_t bytes);
@@ -94,8 +94,8 @@ void request_add_parameters(struct ioq *ioq, struct request *request, const stru
 /**
  * request_fill - Write a request into its slot, whose CDB is in slot.cdb already
  *
- * Return: false, with nothing in the slot, when the regions of DMA memory changed since
- * request_init(): what was gathered has to be gathered again. Never with nothing gathered.
+ * Return: false if the DMA regions changed since request_init(): then the caller must gather the
+ * segments again. Always true without segments.
  */
 bool request_fill(struct ioq *ioq, struct slot *slot, struct io_lun *lun,
 		  const struct request *request);

@@ -1,22 +1,20 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A request queue whose device was lost. Which requests it had, and what they are, is known
- * privately: a lost device may have written anything to the memory that it shared with us, so all
- * that the next one reads there is written again.
+ * Resuming a request queue whose device was lost. The library has private copies of all requests in
+ * flight. A lost device may have written anything to DMA memory, so everything that the next one
+ * reads is written again.
  */
 #include <assert.h>
-#include <errno.h>
 #include <string.h>
 
 #include "queue/call.h"
 #include "queue/complete.h"
 #include "queue/resume.h"
 #include "queue/stats.h"
-#include "queue/timeout.h"
 #include "util/clock.h"
 #include "util/probe.h"
 
-/* Which changes of a queue's state there are: the diagram of ioq.h. */
+/* The transitions of the diagram in ioq.h. */
 static const uint8_t next_states[] = {
 	[IOQ_RUNNING] = 1u << IOQ_STOPPING | 1u << IOQ_DOWN | 1u << IOQ_DEAD,
 	[IOQ_STOPPING] = 1u << IOQ_DOWN | 1u << IOQ_DEAD,
@@ -35,7 +33,7 @@ void ioq_set_state(struct ioq *ioq, enum ioq_state to)
 	ioq_choose_path(ioq);
 }
 
-/* Whether a request may not be sent again: it may have been executed, or is not wanted any more. */
+/* Whether a request must not be sent again: it may have been executed, or was aborted. */
 static bool is_once_only(const struct ioq *ioq, const struct slot *slot)
 {
 	enum inflight_policy policy = (enum inflight_policy)atomic_load(&ioq->policy);
@@ -53,10 +51,9 @@ static bool is_undecided(const struct ioq *ioq)
 }
 
 /*
- * Whether a used entry can be what a device wrote that had executed the request, and not what was
- * left of the ring when it died: it has written a response, and no more than there is room for.
- * Inside a batch of a device that works in order the batch's length counts; where the transport's
- * devices give no lengths, only the response does.
+ * Whether a used entry is plausible: the device has written a response, and no more than there is
+ * room for. Otherwise the entry may be garbage that a dying device left in the ring. With IN_ORDER,
+ * the length is that of the batch; with @no_used_len only the response is checked.
  */
 static bool is_plausible(const struct ioq *ioq, const struct slot *slot, uint32_t used_len)
 {
@@ -74,8 +71,8 @@ static bool is_plausible(const struct ioq *ioq, const struct slot *slot, uint32_
 }
 
 /*
- * Takes what the device gave back before it was lost, for the handles that it belongs to. Whatever
- * else the ring says stays in flight.
+ * Takes the requests that the device completed before it was lost, and gives them to their handles.
+ * All others remain in flight.
  */
 static void take_used(struct ioq *ioq)
 {
@@ -92,10 +89,10 @@ static void take_used(struct ioq *ioq)
 	}
 }
 
-/* Until it is returned, the device that reconnected has not shown that it survives it. */
+/* Marks a request as replayed: until it completes, the device has not proved stable. */
 static void mark_replayed(struct ioq *ioq, struct slot *slot)
 {
-	/* Its time starts again, on a device that was not reset. */
+	/* Its time limit starts again, and an earlier LUN reset no longer concerns it. */
 	slot->flags &= (uint8_t) ~(SLOT_SEEN | SLOT_RESET);
 	if (slot->flags & SLOT_REPLAYED)
 		return;
@@ -104,8 +101,9 @@ static void mark_replayed(struct ioq *ioq, struct slot *slot)
 }
 
 /*
- * What was in flight at the loss ends, or stays to be sent again. That only reads are sent again
- * may turn out later: those that stayed are looked at once more then. Returns how many ended.
+ * Decides about the requests in flight at the loss: a request ends, or stays to be sent again. With
+ * @stayed, decides again about those that stayed, because the policy may have changed since
+ * (queue_set_doubt()). Returns how many ended.
  */
 static unsigned decide(struct ioq *ioq, bool stayed)
 {
@@ -160,7 +158,7 @@ bool slot_is_possible(const struct ioq *ioq, const struct slot *slot)
 	return !bidirectional || queue_set_has(ioq->set, VIRTIO_SCSI_F_INOUT);
 }
 
-/* Puts a request that is in flight, and not listed yet, before all that are. */
+/* Puts a request that is in flight, and not listed yet, at the head of the list. */
 static uint16_t list_first(struct ioq *ioq, uint16_t first, unsigned number)
 {
 	struct slot *slot = &ioq->slots[number];
@@ -177,8 +175,9 @@ static uint16_t list_first(struct ioq *ioq, uint16_t first, unsigned number)
 }
 
 /*
- * Lists what is in flight in the order in which it was pushed, from its end. Of those that share a
- * position, as the ring wrapped between them, all but one come first.
+ * Lists the requests in flight in the order in which they were pushed, from the last to the first.
+ * Of several requests with the same position, because the ring wrapped between them, all but one
+ * come first.
  */
 static uint16_t list_in_flight(struct ioq *ioq)
 {
@@ -199,7 +198,7 @@ static uint16_t list_in_flight(struct ioq *ioq)
 	return first;
 }
 
-/* Writes a request again, and its data where they are a copy of the library's own. */
+/* Writes a request again, and the data of a call of the library. */
 static void restore(struct ioq *ioq, struct slot *slot)
 {
 	slot_restore(ioq, slot);
@@ -208,7 +207,7 @@ static void restore(struct ioq *ioq, struct slot *slot)
 		call_copy_out((void *)(uintptr_t)slot->user_data);
 }
 
-/* Switches to the new virtqueue, with everything that is in flight to be sent again. */
+/* Switches to the new virtqueue, and lists everything in flight to be sent again. */
 static void replay(struct ioq *ioq)
 {
 	unsigned i;
@@ -228,7 +227,7 @@ void ioq_resume(struct ioq *ioq, bool *kick)
 	*kick = false;
 	if (pthread_mutex_trylock(&set->lock))
 		return;
-	/* What ends only now is returned first. */
+	/* Requests that end now are returned before the queue resumes. */
 	if (ioq_state(ioq) == IOQ_RESUMING && !decide(ioq, true)) {
 		replay(ioq);
 		ioq_set_state(ioq, IOQ_RUNNING);

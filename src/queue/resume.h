@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The request queue's half of a reconnect, done by the thread that uses the queue: what becomes of
- * requests that were in flight, and switching to the virtqueue that the device has now. Queue
- * locked.
+ * The request queue's part of a reconnect, done by the thread that uses the queue: decides about
+ * the requests that were in flight, and switches to the new virtqueue. Queue locked.
  */
 #ifndef QUEUE_RESUME_H
 #define QUEUE_RESUME_H
@@ -10,15 +9,15 @@
 #include "queue/queue.h"
 
 /**
- * ioq_drain - Decide about what was in flight when the device was lost
+ * ioq_drain - Decide about the requests that were in flight when the device was lost
  *
- * What it had given back goes to its handle, and so does what will not be sent again, to be
- * returned as 'outcome unknown'. DOWN becomes DRAINED and READY becomes RESUMING; in other states
- * there is nothing to decide.
+ * Requests that had completed go to their handles, and so do those that will not be sent again,
+ * which complete as 'outcome unknown'. DOWN becomes DRAINED and READY becomes RESUMING; does
+ * nothing in other states.
  */
 void ioq_drain(struct ioq *ioq);
 
-/* Whether the queue has decided about that, and its device is not back yet. */
+/* Whether the queue has decided about them, and has not resumed yet. */
 static inline bool ioq_is_drained(const struct ioq *ioq)
 {
 	return ioq_state(ioq) == IOQ_DRAINED || ioq_state(ioq) == IOQ_RESUMING;
@@ -34,11 +33,11 @@ bool ioq_has_pending(const struct ioq *ioq);
 bool slot_is_possible(const struct ioq *ioq, const struct slot *slot);
 
 /**
- * ioq_resume - Switch to the virtqueue that the device has now, and send again what is in flight
- * @kick: receives whether virtq_kick() has to follow
+ * ioq_resume - Switch to the new virtqueue, and send again what is in flight
+ * @kick: receives whether virtq_kick() must follow
  *
- * RUNNING then, if the queue was RESUMING. Does nothing where another thread is changing the states
- * of queues: the next poll tries again.
+ * RESUMING becomes RUNNING. Does nothing if another thread holds queue_set.lock: the next poll
+ * tries again.
  */
 void ioq_resume(struct ioq *ioq, bool *kick);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What happens to all request queues of a device at once. */
+/* State changes of all request queues of a device. */
 #include "queue/queue.h"
 
-/* The state that a queue has once its device is lost; @stop: the device is still to be stopped. */
+/* The state of a queue after a loss of its device; @stop: the device has to be stopped first. */
 static enum ioq_state state_when_lost(enum ioq_state state, bool stop)
 {
 	switch (state) {
@@ -22,7 +22,7 @@ static void lose(struct ioq *ioq, enum inflight_policy policy, bool stop)
 	enum ioq_state from = ioq_state(ioq);
 	enum ioq_state to = state_when_lost(from, stop);
 
-	/* A queue that has not resumed since the loss before has nothing new in flight. */
+	/* A queue that has not resumed since the previous loss keeps the policy of that loss. */
 	if (from == IOQ_RUNNING)
 		atomic_store(&ioq->policy, policy);
 	if (to != from)

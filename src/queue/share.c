@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Sharing a request queue: how many slots each handle gets, and giving each its completions.
- * Sleeping on a shared queue is in wakeup.c.
+ * Sharing a request queue: distributes the slots, and gives each handle its completions. Sleeping
+ * on a shared queue is in wakeup.c.
  */
 #include <errno.h>
 
@@ -24,9 +24,8 @@ static unsigned fair_part(unsigned depth, unsigned count)
 }
 
 /*
- * Half of the ring is dealt out evenly, the other half goes to the handle that needs it; the
- * library's own calls, which wait one at a time, need one slot to go on. With more handles than
- * slots nothing can be promised.
+ * Reserves half of the slots evenly; the others go to the handle that needs them. The library's own
+ * handle needs one slot to make progress. With more handles than slots, nothing is reserved.
  */
 static void deal(struct ioq *ioq)
 {
@@ -69,7 +68,7 @@ void share_quit(struct vscsi_queue *queue)
 	while (*link != queue)
 		link = &(*link)->next;
 	*link = queue->next;
-	/* What it held of a lost device, when that is being closed, belongs to no handle. */
+	/* If a lost device is being closed, the handle may still hold slots. */
 	ioq->share.held -= queue->held;
 	deal(ioq);
 	share_put_wakeup(queue);
@@ -111,9 +110,8 @@ static bool take_used(struct ioq *ioq)
 }
 
 /*
- * Ends, whatever the device does: each chain is taken once, and none is pushed meanwhile. The
- * notification is to be asked for after what was taken, and the ring checked after that (virtio
- * 1.4, 2.7.14).
+ * Requests the notification after taking chains, then checks the ring again (virtio 1.4, 2.7.14).
+ * Terminates whatever the device does: each chain is taken once, and none is pushed meanwhile.
  */
 void share_gather(struct ioq *ioq)
 {

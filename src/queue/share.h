@@ -1,27 +1,25 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Handles that share a request queue: slots for each, so that none of them starves; completions
- * that another handle's poll found; wakeups for them. The queue's lock guards all of it, and no
- * system call is made with it held. Exclusive handles have nothing to do with this.
+ * Handles that share a request queue: reserved slots, so that none of them starves; completions
+ * that another handle's poll found; wakeups. The queue's lock protects all of it, and no system
+ * call is made with it held. Not used by exclusive handles.
  */
 #ifndef QUEUE_SHARE_H
 #define QUEUE_SHARE_H
 
 #include <stdbool.h>
-#include <stdint.h>
 
 struct ioq;
-struct slot;
 struct vscsi_queue;
 
 /**
  * struct wakeup - Wakes the waiters of one handle
  * @fd: eventfd that is signalled for them
- * @set: epoll set of that and of the queue's own descriptor: what they sleep on
- * @next: next one that no handle has
+ * @set: epoll set that they sleep on, with @fd and the queue's descriptor
+ * @next: in struct share.unused
  *
- * It belongs to the request queue and outlives the handle: one that is signalled after its handle
- * was closed wakes the next handle that has it for nothing, and nothing worse.
+ * Belongs to the request queue and outlives the handle: a signal that arrives after its handle was
+ * closed only wakes the next handle that uses it for nothing.
  */
 struct wakeup {
 	int fd;
@@ -31,12 +29,12 @@ struct wakeup {
 
 /**
  * struct share - The shared side of a request queue
- * @handles: those that share it
- * @reserve: slots that each of them can always have
- * @kept: slots that are kept free, as a handle has not taken its reserve
- * @held: slots that are taken
- * @listed: handles that asked to be woken; with none, nothing is asked of the device
- * @unused: wakeups that no handle has
+ * @handles: the handles that share the queue
+ * @reserve: number of slots that each of them can always have
+ * @kept: number of slots kept free for handles that have not taken their reserve
+ * @held: number of slots that are taken
+ * @listed: number of handles that requested a wakeup; 0: notifications are disabled
+ * @unused: wakeups that no handle uses
  */
 struct share {
 	struct vscsi_queue *handles;
@@ -47,21 +45,21 @@ struct share {
 	struct wakeup *unused;
 };
 
-/* Adds a handle to those that share its queue, or takes it out with its wakeup. Takes the lock. */
+/* Adds a handle to those that share its queue, or removes it and its wakeup. Takes the lock. */
 void share_join(struct vscsi_queue *queue);
 void share_quit(struct vscsi_queue *queue);
 
-/* Frees what is left, once no handle is. */
+/* Frees all wakeups, when no handle is left. */
 void share_fini(struct share *share);
 
-/* Slots that a handle can have at most, as others have their reserves. Takes the lock. */
+/* Most slots that a handle can have, given the reserves of the others. Takes the lock. */
 unsigned share_depth(struct vscsi_queue *queue);
 
 /**
- * share_gather - Give what the device returned to the handles that it belongs to, before a sleep
+ * share_gather - Give completed requests to their handles, before a sleep
  *
- * With a thread asleep the device is asked for the next notification again. With the lock held, and
- * only while the queue is RUNNING. A rule that the device broke is left for the next poll to find.
+ * Requests the next notification if a handle is listed. With the lock held, and only while the
+ * queue is RUNNING. The next poll reports a rule that the device broke.
  */
 void share_gather(struct ioq *ioq);
 
@@ -69,46 +67,46 @@ void share_gather(struct ioq *ioq);
 void share_wake(struct ioq *ioq);
 
 /**
- * share_check - Look for completions of a handle
+ * share_check - Check for completions of a handle
  *
- * Gives others what belongs to them, and wakes them. Takes the lock.
+ * Gives other handles their completions, and wakes them. Takes the lock.
  *
  * Return: 1 when vscsi_poll() is worth calling, 0, or -ENOTCONN.
  */
 int share_check(struct vscsi_queue *queue);
 
 /**
- * share_get_wakeup - Give a handle its wakeup, where it has none
+ * share_get_wakeup - Give a handle a wakeup, if it has none
  *
- * Any thread. Return: 0, -EOPNOTSUPP where the queue has no descriptor, or what the kernel said.
+ * Any thread. Return: 0, -EOPNOTSUPP if the queue has no descriptor, or a negative errno.
  */
 int share_get_wakeup(struct vscsi_queue *queue);
 
-/* What the threads of a handle that has a wakeup sleep on. */
+/* The descriptor that the threads of a handle with a wakeup sleep on. */
 int share_fd(const struct vscsi_queue *queue);
 
 /* Closes the wakeup's descriptors in a child process, which has no lock to take. */
 void share_abandon(struct vscsi_queue *queue);
 
-/* Takes the wakeup back, with the lock held. */
+/* Returns a handle's wakeup to the queue, with the lock held. */
 void share_put_wakeup(struct vscsi_queue *queue);
 
 /**
- * share_arm - Ask that a handle be woken
- * @queue: a handle that has its wakeup
- * @armed: by vscsi_arm(), which no vscsi_wait() takes back
+ * share_arm - Request a wakeup for a handle
+ * @queue: a handle that has a wakeup
+ * @armed: requested by vscsi_arm(): vscsi_wait() does not withdraw it
  *
- * Return: as share_check(). With anything but 0 no thread has to sleep: the descriptor is readable.
+ * Return: as share_check(). If not 0, the caller must not sleep.
  */
 int share_arm(struct vscsi_queue *queue, bool armed);
 
 /*
- * Disarms vscsi_arm(), as a poll found completions of the handle. With the lock held. Returns
- * whether share_wake() has to follow.
+ * Withdraws the request of vscsi_arm(), because a poll found completions of the handle. With the
+ * lock held. Returns whether share_wake() must follow.
  */
 bool share_polled(struct vscsi_queue *queue);
 
-/* Between these two a thread waits for a handle. */
+/* A thread begins, and ends, waiting on a handle. */
 void share_enter(struct vscsi_queue *queue);
 void share_leave(struct vscsi_queue *queue);
 

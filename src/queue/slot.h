@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The slots of requests: a place in DMA memory, where everything that never changes is filled in
+ * The slots of requests: a part in DMA memory, where everything that never changes is filled in
  * once, and a private part that the device can't reach.
  *
  * States of a request
@@ -20,8 +20,8 @@
  * IN_RING, the device refused an abort by the application; DONE -> BACKOFF, its handle polled it
  * and it is to be retried.
  *
- * DONE and LOST are left at once where the poll that finds a request is its own handle's; on a
- * shared queue they last until the handle polls. LOST is a request that ends without an answer.
+ * If the poll that finds a request is of its own handle, DONE and LOST end at once; on a shared
+ * queue they last until the handle polls. A LOST request ends without an answer.
  */
 #ifndef QUEUE_SLOT_H
 #define QUEUE_SLOT_H
@@ -42,22 +42,21 @@ struct io_lun;
 struct vscsi_queue;
 
 /*
- * A slot's place in DMA memory: header, response, indirect table.
+ * A slot's part in DMA memory: header, response, indirect table.
  *
- * The 12 bytes of the response that tell a good one share the header's cache line; sense
- * follows. The table begins as far before SLOT_DATA as it has descriptors before the first one of
- * data, so that what never changes is in one line and what each request writes in another. A
- * request moves two lines, header and data, and the device knows at once where the header is. The
- * slot is an odd number of lines, because otherwise the headers fall into every eighth set of a
- * cache.
+ * The first 12 bytes of the response, which show success, share the header's cache line; sense data
+ * follows. The descriptors before those of data are placed before SLOT_DATA, so that descriptors
+ * that never change are in one line and those that each request writes in another. A request moves
+ * two lines, header and data, and the device knows at once where the header is. The slot is an odd
+ * number of lines, because otherwise the headers fall into every eighth set of a cache.
  *
  * Measured with tests/bench rate, 32 and 64 reads in flight (AMD EPYC, gcc 12), in millions a
  * second: 40 and 24 with slots of eight lines that move three each, 45 and 46 with seven, 47 and 54
  * with the response in the header's line, 44 and 51 with the table in a line of its own, 54 and 70
  * as it is.
  *
- * No slot crosses a page: where the pages of the memory are apart for the device, QEMU takes the
- * first piece of a response for all of it and puts data into the rest.
+ * No slot crosses a page: if the pages are not contiguous for the device, QEMU takes the first part
+ * of a response for all of it and writes data into the rest.
  */
 #define PAGE_BYTES    4096u
 #define SLOT_BYTES    448u
@@ -66,14 +65,14 @@ struct vscsi_queue;
 #define SLOT_DATA     192u
 #define SLOT_DESCS    ((SLOT_BYTES - SLOT_DATA) / sizeof(struct vring_desc))
 
-/* Most data segments of a request: in a write, the response follows them. */
+/* Most data segments of a request: a write needs one more descriptor, for the response. */
 #define SLOT_MAX_SEGS (SLOT_DESCS - 1)
 
-/* UNMAP's parameter list lies in the table, after the descriptors that UNMAP needs. */
+/* UNMAP's parameter list is in the table, after the descriptors that UNMAP needs. */
 #define SLOT_PARAM       224u
 #define SLOT_PARAM_BYTES (SLOT_BYTES - SLOT_PARAM)
 
-/* The response byte before each submit: no device answers this, so it shows that none did. */
+/* The response byte before each submit: no device returns it, so it means 'no response'. */
 #define RESPONSE_UNWRITTEN 0xffu
 
 /* A used length below this can't be right: no response fits (virtio 1.4, 5.6.6.1). */
@@ -85,17 +84,17 @@ enum slot_state {
 	SLOT_FREE,
 	SLOT_PREPARED,
 	SLOT_IN_RING,
-	SLOT_ABORTING, /* in the ring, and to end before its time: see timeout.h */
-	SLOT_BACKOFF,  /* with us, to be sent again later: in ioq.backoff */
-	SLOT_DONE,     /* came back, for its handle to poll */
+	SLOT_ABORTING, /* in the ring, and being aborted: see timeout.h */
+	SLOT_BACKOFF,  /* not with the device, to be sent later: in ioq.backoff */
+	SLOT_DONE,     /* completed, for its handle to poll */
 	SLOT_LOST,     /* ended without an answer, for its handle to poll */
 };
 
-/* slot.flags: what is not plain about a request; 0 on the fast path, and whenever it is FREE. */
+/* slot.flags: properties of requests that aren't plain; 0 on the fast path and while FREE. */
 #define SLOT_RAW       (1u << 0) /* a raw command: may transfer less; the header needs cleaning */
 #define SLOT_COUNTED   (1u << 1) /* it counts against its LUN's limit */
 #define SLOT_NO_REPLAY (1u << 2) /* must not be executed twice, so is never sent again */
-#define SLOT_RETRIED   (1u << 3) /* it was sent again: its count of tries needs cleaning */
+#define SLOT_RETRIED   (1u << 3) /* it was sent again: its delay needs cleaning */
 #define SLOT_SEEN      (1u << 4) /* it was in flight at a scan for late requests */
 #define SLOT_REPLAYED  (1u << 5) /* in flight when its device reconnected: queue_set.replayed */
 #define SLOT_ABORTED   (1u << 6) /* it is or was ABORTING: its timer has a result for it */
@@ -106,9 +105,9 @@ enum slot_state {
 	((uint16_t)(BYTE_ORDER == LITTLE_ENDIAN ? (state) | (flags) << 8 : (state) << 8 | (flags)))
 
 /*
- * slot.shape: what a slot's table is formatted for, segments for the device and segments from it;
- * where the table lies; and which CDB is in the header except for its numbers, if it is known. All
- * in one number, so that the fast path asks once. No slot in use has NO_SHAPE.
+ * slot.shape: how a slot's table is formatted: the number of segments for the device and from it,
+ * and where the table is; and the kind of CDB in the header, if it is a plain one. All in one
+ * number, so that the fast path compares once. No slot in use has NO_SHAPE.
  */
 #define SHAPE(out, in) ((uint16_t)((out) << 5 | (in)))
 #define SHAPE_TABLE    SHAPE(31, 31)
@@ -116,39 +115,38 @@ enum slot_state {
 #define SHAPE_IN(s)    ((unsigned)(s)&31)
 #define SHAPE_10       (1u << 10) /* READ(10) or WRITE(10), as the segments say */
 #define SHAPE_16       (1u << 11) /* READ(16) or WRITE(16) */
-#define SHAPE_DIRECT   (1u << 12) /* the table lies in the ring */
+#define SHAPE_DIRECT   (1u << 12) /* the table is in the ring */
 #define NO_SHAPE       UINT16_MAX
 
 /**
  * struct slot - The private part of a request
- * @header: the start of its place in DMA memory
+ * @header: the start of its part in DMA memory
  * @user_data: as given with the request
  * @lun: LUN of the request; NULL while it is FREE, or PREPARED and not filled yet. Read by other
  *	threads too
  * @regions: DMA regions that its buffers are in. Read by other threads too
  * @owner: handle that prepared it
  * @out_len: bytes of data for the device; 0 in a slot whose shape has none
- * @expect: bytes that the device has written at least when all went well: RESPONSE_LEAST, or with
- *	data from the device those and the whole response
- * @used_len: bytes that it says it has written, while DONE
- * @due: from then on it is sent again, in milliseconds that wrap, while in BACKOFF
- * @retries: times that a raw command is sent again; others take their LUN's
- * @tries: times that it was sent again, not counting those while the LUN was busy; 0 whenever the
- *	slot is free
+ * @expect: minimum used length of a successful request: RESPONSE_LEAST, or with data from the
+ *	device, the data and the whole response
+ * @used_len: used length that the device reported, while DONE
+ * @due: time of the next attempt, in milliseconds that wrap, while in BACKOFF
+ * @retries: maximum number of retries of a raw command; others use that of the LUN
+ * @tries: number of retries, not counting those while the LUN was busy; 0 in a free slot
  * @shape: SHAPE() and more
  * @head: its head in the ring
- * @next: next one in whatever list it is in
- * @pushed: while in the ring, where it was pushed: virtq_next()
+ * @next: next slot of the list that it is in
+ * @pushed: while in the ring, its position: virtq_next()
  * @state: enum slot_state; @flags: SLOT_*; @status: both, SLOT_STATUS()
- * @free: all of these in one store, for a slot that becomes free
+ * @free: all of these, for one store when a slot becomes free
  * @lba: with SHAPE_10 or SHAPE_16, the first block
- * @addr: where the device sees its data, if that is one segment
- * @cdb, @task_attr: what the header has of these, without SHAPE_10 and SHAPE_16
- * @parameters: bytes of an UNMAP's parameter list, else 0
- * @begun: where requests are measured, when its batch began: ticks_now()
+ * @addr: IOVA of its data, if that is one segment
+ * @cdb, @task_attr: copies of the header's fields, without SHAPE_10 and SHAPE_16
+ * @parameters: bytes of an UNMAP's parameter list, otherwise 0
+ * @begun: with queue_set.measured, when its batch began: ticks_now()
  *
- * A completion needs the first line only. The second one, with ioq.copies, has what else a lost
- * device may have overwritten in DMA memory: see slot_restore().
+ * A completion needs only the first cache line. The second one, and ioq.copies, have private copies
+ * of what a lost device may have overwritten in DMA memory: see slot_restore().
  */
 struct slot {
 	struct virtio_scsi_cmd_req *header;
@@ -200,7 +198,7 @@ struct segment {
 	__u32 len;
 };
 
-/* The rest: segments if they are more than one, those for the device first, or an UNMAP's list. */
+/* The segments, if there are several, those for the device first; or the list of an UNMAP. */
 union slot_copy {
 	struct segment segments[SLOT_MAX_SEGS];
 	uint8_t parameters[SLOT_PARAM_BYTES];
@@ -219,10 +217,10 @@ static inline uint32_t slot_data_len(const struct slot *slot)
 	return slot->out_len + slot->expect - (uint32_t)sizeof(struct virtio_scsi_cmd_resp);
 }
 
-/* Changes a request's state; debug builds check that there is such a change. */
+/* Changes a request's state; debug builds check that the diagram has the transition. */
 void slot_set_state(struct slot *slot, enum slot_state to);
 
-/* Whether the ring has a request: its head may come back, once. */
+/* Whether a request is in the ring, so that the device may return its head once. */
 static inline bool slot_in_ring(const struct slot *slot)
 {
 	return slot_state(slot) == SLOT_IN_RING || slot_state(slot) == SLOT_ABORTING;
@@ -256,9 +254,9 @@ static inline unsigned descs_before_data(unsigned out)
 }
 
 /*
- * Poison: an answer left over from the request before must not be taken for this one's (virtio 1.4,
- * 2.7.8.3). Good responses are told by their first 12 bytes alone: two lengths and this word. The
- * lengths of a free slot are zero: they were read so, or slot_forget() made them so.
+ * Poisons the response, so that the answer to the previous request is not taken for that to the
+ * next one (virtio 1.4, 2.7.8.3). is_good() checks only the first 12 bytes: two lengths and this
+ * word. The lengths are zero in a free slot: they were read as zero, or slot_forget() cleared them.
  */
 static inline void slot_poison(struct virtio_scsi_cmd_req *header)
 {
@@ -269,9 +267,9 @@ static inline void slot_poison(struct virtio_scsi_cmd_req *header)
 }
 
 /*
- * Ends a request that no list holds and the device doesn't have; @next: the first free slot. A free
- * slot is poisoned: done as soon as its response was read, it also begins to bring the line back
- * that the next header is written to.
+ * Frees the slot of a request that is in no list and not with the device; @next: the first free
+ * slot. Poisons it as soon as its response was read, which also begins to fetch the cache line that
+ * the next header is written to.
  */
 static inline void slot_end(struct slot *slot, struct virtio_scsi_cmd_req *header, uint16_t next)
 {
@@ -286,16 +284,16 @@ static inline void slot_end(struct slot *slot, struct virtio_scsi_cmd_req *heade
 }
 
 /*
- * Begins to bring back the line that the next request's data descriptors are written to, by a store
- * to the first of them: so it is under way before the batch's full fence waits for it. An eighth
- * more reads a second (tests/bench rate, AMD EPYC), where a prefetch for writing halved them.
+ * Begins to fetch the cache line that the next request's data descriptors are written to, by a
+ * store to the first of them, so that the batch's full fence doesn't have to wait for it. An eighth
+ * more reads per second (tests/bench rate, AMD EPYC); a prefetch for writing halved them.
  */
 static inline void slot_touch_data(struct virtio_scsi_cmd_req *header)
 {
 	__atomic_store_n(&header_data(header)->len, 0, __ATOMIC_RELAXED);
 }
 
-/* Forgets a response that was not plainly good. */
+/* Clears the lengths of a response that is_good() rejected. */
 static inline void slot_forget(const struct slot *slot)
 {
 	slot_response(slot)->sense_len = 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Which counter a request belongs to. */
+/* Counts requests, by the counter that they belong to. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,7 +61,7 @@ static enum stats_counter error_counter(int result)
 	}
 }
 
-/* What a request that is no plain transfer is: its CDB is private. */
+/* The counter of a request that is not a plain transfer: its CDB is in private memory. */
 static enum stats_counter other_counter(const struct slot *slot)
 {
 	if (slot->flags & SLOT_RAW)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Counters and latencies of requests, on devices that are opened for it: queue_set.measured. Each
- * LUN has cells, one for each request queue, which the thread that may use the queue writes without
- * atomics and any thread reads.
+ * Counters and latencies of requests, on devices opened with stats=on: queue_set.measured. Each LUN
+ * has a cell for each request queue; the thread that may use the queue writes it without atomic
+ * read-modify-writes, and any thread reads it.
  *
- * A queue of such a device has paths of its own (path.c), so that the others contain nothing of
- * this. Time is read once for each batch that is prepared, and once for each poll that finds
+ * Queues of such a device have their own paths (path.c), so that the others contain nothing of
+ * this. The clock is read once for each batch that is prepared, and once for each poll that finds
  * something.
  */
 #ifndef QUEUE_STATS_H
@@ -18,7 +18,7 @@
 #include "queue/ioq.h"
 #include "util/ticks.h"
 
-/* Buckets for each power of two. */
+/* Number of buckets for each power of two. */
 #define STATS_SUB_BITS 3u
 #define STATS_SUB      (1u << STATS_SUB_BITS)
 
@@ -44,7 +44,7 @@ enum stats_counter {
 };
 
 /**
- * struct io_stats - What is counted for one LUN on one request queue
+ * struct io_stats - A cell: the counters of one LUN on one request queue
  * @count: see enum stats_counter
  * @latency: by VSCSI_LATENCY_* and bucket
  */
@@ -57,10 +57,10 @@ _Static_assert(sizeof(struct io_stats) % CACHE_LINE == 0, "two cells share no ca
 /* The cells of a LUN for @queues request queues; free() frees them. NULL: no memory. */
 struct io_stats *stats_create(unsigned queues);
 
-/* Adds what a cell has now to @sum. Any thread. */
+/* Adds the current values of a cell to @sum. Any thread. */
 void stats_add(struct io_stats *sum, const struct io_stats *cell);
 
-/* Where a bucket begins, in nanoseconds. */
+/* The lower bound of a bucket, in nanoseconds. */
 uint64_t stats_bucket_ns(unsigned bucket);
 
 /* Counts a request that is being returned with @result; its slot still has its LUN. */
@@ -69,7 +69,7 @@ void stats_count(struct ioq *ioq, const struct slot *slot, int result);
 /* Counts one that is sent again: STATS_RETRIES or STATS_REPLAYS. */
 void stats_count_again(struct ioq *ioq, const struct slot *slot, enum stats_counter why);
 
-/* The bucket of a latency: its highest bit, and the bits after that. */
+/* The bucket of a latency: determined by its highest bit and the bits after it. */
 static inline unsigned stats_bucket(uint64_t ns)
 {
 	unsigned high = 63u - (unsigned)__builtin_clzll(ns | 1);
@@ -86,13 +86,13 @@ static inline void stats_bump(uint64_t *counter, uint64_t by)
 	__atomic_store_n(counter, *counter + by, __ATOMIC_RELAXED);
 }
 
-/* The cell of a LUN that has any. */
+/* The cell of a LUN that is measured. */
 static inline struct io_stats *stats_of(const struct io_lun *lun, const struct ioq *ioq)
 {
 	return &lun->stats[ioq->vq.index - VQ_REQUEST];
 }
 
-/* When the batch that is being prepared began: queue_submit() ends it. */
+/* When the batch that is being prepared began; a submit ends it. */
 static inline uint64_t stats_begun(struct ioq *ioq)
 {
 	if (!ioq->batch_begun)
@@ -112,7 +112,7 @@ static inline void stats_count_good(struct ioq *ioq, const struct slot *slot, ui
 	stats_bump(&stats->latency[write][stats_bucket(ns)], 1);
 }
 
-/* The same for any request that ended well. Return: false, not counted, if it is another kind. */
+/* The same for any request that succeeded. Return: false if it is not one, and was not counted. */
 static inline bool stats_take(struct ioq *ioq, const struct slot *slot, uint64_t now)
 {
 	if (!(slot->shape & (SHAPE_10 | SHAPE_16)) || !slot_lun(slot)->stats)

@@ -19,8 +19,8 @@ static int check(const struct io_lun *lun, uint32_t blocks, uint32_t flags, bool
 }
 
 /*
- * Writes the CDB. A plain one of the kind that the fast path writes is left in the slot as a shape,
- * so that the slot's next transfer can take that path.
+ * Writes the CDB. Returns its shape if it is one that the fast path writes, so that the slot's next
+ * transfer can take that path; otherwise 0.
  */
 static uint16_t put_cdb(uint8_t *cdb, const struct io_lun *lun, uint64_t lba, uint32_t blocks,
 			bool fua, bool write)

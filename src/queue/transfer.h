@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Reads and writes: what the fast paths (fast.c) and the general one (transfer.c) share.
+ * The general path of reads and writes.
  *
- * A fast path exists for each layout of layout.h. It takes the first free slot if that did the same
- * kind of transfer last time, so that only numbers are written to it: LUN, LBA, length, one data
- * descriptor for each segment, and the ring's entry. A slot that did another kind is changed first.
- * Everything else goes to queue_transfer(), which takes any transfer on any queue and finds every
- * error.
+ * There is a fast path (fast.c) for each layout of layout.h. It takes the first free slot if that
+ * slot's last request was the same kind of transfer, so that only numbers are written to it: LUN,
+ * LBA, length, one data descriptor for each segment, and the ring's entry. Otherwise the slot is
+ * formatted first. Everything else goes to queue_transfer(), which handles any transfer on any
+ * queue and detects every error.
  */
 #ifndef QUEUE_TRANSFER_H
 #define QUEUE_TRANSFER_H
@@ -22,7 +22,7 @@ int queue_transfer(struct vscsi_queue *queue, struct io_lun *lun, const struct i
 		   unsigned iovcnt, uint64_t lba, uint32_t blocks, uint32_t flags,
 		   uint64_t user_data, bool write);
 
-/* The same for one buffer: what a fast path of vscsi_read() and vscsi_write() doesn't take. */
+/* The same for one buffer: for vscsi_read() and vscsi_write(). */
 int queue_transfer_one(struct vscsi_queue *queue, struct io_lun *lun, const void *buf, uint64_t lba,
 		       uint32_t blocks, uint32_t flags, uint64_t user_data, bool write);
 

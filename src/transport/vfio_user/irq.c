@@ -4,7 +4,6 @@
 
 #include "transport/vfio_user/session.h"
 #include "util/bits.h"
-#include "util/error.h"
 
 #define MAX_VECTORS 2048u /* of any function (PCI 3.0, 6.8.2) */
 

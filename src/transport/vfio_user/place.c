@@ -3,7 +3,6 @@
  * Does what firmware does for a function after a reset: assigns addresses to its BARs. QEMU's
  * server answers no access to a BAR before. The driver never uses the addresses.
  */
-#include <errno.h>
 
 #include <linux/pci_regs.h>
 

@@ -5,9 +5,7 @@
  */
 #include <errno.h>
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 
 #include "transport/vhost_scsi/endpoint.h"
 #include "util/bits.h"

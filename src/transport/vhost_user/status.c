@@ -3,8 +3,6 @@
  * The device status. For a back-end without the STATUS protocol feature it is emulated here (virtio
  * 1.4, 2.1).
  */
-#include <errno.h>
-
 #include <linux/virtio_config.h>
 
 #include "transport/vhost_user/session.h"

@@ -119,7 +119,7 @@ static void test_old_disks(void **state)
 	/* More than the short form can say, and the long one is not known. */
 	d.m->nsaid = 2;
 	assert_int_equal(vscsi_lun_refresh(d.lun), -EPROTO);
-	expect_error_text("a capacity that can't be");
+	expect_error_text("an unsupported capacity");
 	assert_int_equal(info_of(&d).blocks, MODEL_BLOCKS);
 	driver_close(&d);
 }
@@ -151,7 +151,8 @@ static void test_capacities_that_cannot_be(void **state)
 		if (!results[i])
 			assert_int_equal(info_of(&d).blocks, MODEL_BLOCKS);
 		else
-			expect_error_text(results[i] == -EIO ? "3/11/00" : "a capacity that can't");
+			expect_error_text(results[i] == -EIO ? "3/11/00"
+							     : "an unsupported capacity");
 		driver_close(&d);
 	}
 }
@@ -309,7 +310,7 @@ static void test_no_identity(void **state)
 		int err;
 		const char *says;
 	} expected[] = {{-EBUSY, "BUSY"},
-			{-EPROTO, "answers INQUIRY with 3 bytes"},
+			{-EPROTO, "answers INQUIRY with only 3 bytes"},
 			{-ENODEV, "nothing connected"}};
 	struct driver d;
 	unsigned i;

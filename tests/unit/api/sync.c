@@ -68,7 +68,7 @@ static void test_extents_are_not_known(void **state)
 	(void)state;
 	driver_start(&d, "");
 	assert_int_equal(vscsi_sync_get_extents(d.lun, MODEL_BLOCK, 0, &extent, 1), -EOPNOTSUPP);
-	assert_non_null(strstr(vscsi_last_error(), "doesn't know GET LBA STATUS"));
+	assert_non_null(strstr(vscsi_last_error(), "doesn't support GET LBA STATUS"));
 	driver_close(&d);
 }
 

@@ -191,7 +191,7 @@ static void test_swapped_for_ever(void **state)
 	(void)state;
 	open_with_hook(&d, "", SCSI_SERVICE_IN_16, swap_once_more);
 	assert_int_equal(vscsi_lun_open(d.dev, 0, 0, NULL, &lun), -ENODEV);
-	assert_non_null(strstr(vscsi_last_error(), "each time that LUN 0:0 was asked"));
+	assert_non_null(strstr(vscsi_last_error(), "each time that LUN 0:0 was probed"));
 	driver_close(&d);
 }
 
@@ -217,7 +217,7 @@ static void test_never_opened(void **state)
 	dies = false;
 	assert_int_equal(vscsi_lun_close(d.lun), 0);
 	assert_int_equal(vscsi_lun_open(d.dev, 0, 0, NULL, &lun), -ENOTCONN);
-	assert_non_null(strstr(vscsi_last_error(), "each time that LUN 0:0 was asked"));
+	assert_non_null(strstr(vscsi_last_error(), "each time that LUN 0:0 was probed"));
 	happens = NULL;
 	assert_int_equal(vscsi_lun_open(d.dev, 1, 2, NULL, &d.lun), 0);
 	driver_close(&d);

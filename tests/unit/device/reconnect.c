@@ -74,7 +74,7 @@ static void test_poison_ends_at_the_limit(void **state)
 	assert_int_equal(done.user_data, POISON);
 	assert_int_equal(done.result, -ENOTCONN);
 	assert_int_equal(vscsi_dev_reset(d.dev), -ENOTCONN);
-	assert_non_null(strstr(vscsi_last_error(), "1000 ms in all"));
+	assert_non_null(strstr(vscsi_last_error(), "1000 ms in total"));
 	driver_close(&d);
 }
 

@@ -157,7 +157,7 @@ static void test_failures(void **state)
 	f->disks[0][0].not_ready = false;
 	f->m->block_size = 500;
 	assert_int_equal(fixture_open(f, 0, 0, &lun), -EPROTO);
-	expect_error_text("LUN 0:0 reports a capacity that can't be");
+	expect_error_text("LUN 0:0 reports an unsupported capacity");
 	fixture_free(f);
 }
 

@@ -299,10 +299,10 @@ static void test_reset_hits_others(void **state)
 static void count_resets(void *ctx, int level, const char *line)
 {
 	(void)level;
-	if (strstr(line, "the LUN is reset")) {
+	if (strstr(line, "resetting the LUN")) {
 		(*(unsigned *)ctx)++;
 		assert_non_null(strstr(line, "LUN 1:2"));
-		assert_non_null(strstr(line, "(48)"));
+		assert_non_null(strstr(line, "did not end 48 requests"));
 	}
 }
 

@@ -246,7 +246,7 @@ static void test_scan_of_a_slow_device(void **state)
 	d.m->fake.hook = answer_slowly;
 	d.m->fake.ctx = &d;
 	assert_int_equal(vscsi_dev_scan(d.dev, NULL, 0), -ETIMEDOUT);
-	assert_non_null(strstr(vscsi_last_error(), "ended without a result at target"));
+	assert_non_null(strstr(vscsi_last_error(), "the scan reached only target"));
 	assert_in_range(d.m->commands - before, 15, 25);
 	d.m->fake.hook = model_hook;
 	d.m->fake.ctx = d.m;
