@@ -11,7 +11,7 @@ PACKAGES_BUILD="gcc libc6-dev meson ninja-build pkg-config libnuma-dev libjson-c
 PACKAGES_TEST="clang g++ libcmocka-dev python3 valgrind e2fsprogs binutils spin gnuplot-nox
 sg3-utils libiscsi-bin sdparm smartmontools ddpt python3-prometheus-client systemtap-sdt-dev
 bash-completion zsh qemu-utils fio nbdkit nbdkit-plugin-dev libnbd-bin libnbd-dev
-python3-cffi python3-pip python3-setuptools python3-wheel abigail-tools musl-tools"
+python3-cffi python3-pip python3-setuptools python3-wheel abigail-tools musl-tools bpftrace"
 # shellcheck disable=SC2034
 PACKAGES_GUEST="qemu-system-x86 busybox-static sg3-utils libiscsi-bin e2fsprogs"
 # shellcheck disable=SC2034
@@ -25,6 +25,8 @@ PACKAGES_FUZZ="clang libclang-rt-14-dev"
 PACKAGES_COVERAGE="gcovr"
 # shellcheck disable=SC2034
 PACKAGES_DEBIAN="build-essential debhelper fakeroot lintian"
+# shellcheck disable=SC2034
+PACKAGES_MUSL="cmake"
 # shellcheck disable=SC2034
 PACKAGES_STYLE="clang-format-14 clang-tidy-14 cppcheck codespell universal-ctags shellcheck man-db git
 python3 binutils"

@@ -66,6 +66,8 @@ fi
 if [ -n "${VSCSI_TEST_LONG-}" ]; then
 	# shellcheck disable=SC2086
 	need_packages $PACKAGES_DEBIAN || echo "going on without the Debian packages"
+	# shellcheck disable=SC2086
+	need_packages $PACKAGES_MUSL || echo "going on without cmake"
 fi
 
 mkdir -p build
@@ -170,6 +172,9 @@ export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
 
 # Without its sources the engine for fio is not built, and its test is skipped.
 fio=$(tests/fio.sh) || echo "going on without the engine for fio"
+# With it the tools are built with musl too.
+[ -z "${VSCSI_TEST_LONG-}" ] || tests/cross/musl.sh >/dev/null ||
+	echo "going on without the tools for musl"
 
 reserve_hugepages
 build test gcc -Dbuildtype=debugoptimized -Db_sanitize=address,undefined -Dfio="$fio" &&

@@ -57,6 +57,7 @@ static struct device *device_open(struct thread_data *td, const char *address)
 				      .mem_bytes = EXTRA_BYTES};
 	struct device *device;
 	unsigned i;
+	int ret;
 
 	for (device = devices; device; device = device->next) {
 		if (!strcmp(device->address, address))
@@ -76,8 +77,10 @@ static struct device *device_open(struct thread_data *td, const char *address)
 		log_err("fio: vscsi: out of memory\n");
 		return NULL;
 	}
-	if (vscsi_dev_open(address, &opts, &device->dev)) {
-		log_err("fio: vscsi: %s\n", vscsi_last_error());
+	ret = vscsi_dev_open(address, &opts, &device->dev);
+	if (ret) {
+		log_err("fio: vscsi: %s%s\n", vscsi_last_error(),
+			ret == -E2BIG ? "; or reduce iodepth, bs or numjobs" : "");
 		free(device);
 		return NULL;
 	}

@@ -101,8 +101,13 @@ static int prepare(struct job *job, struct io_u *io_u)
 
 	if (ddir_sync(io_u->ddir))
 		return vscsi_flush(job->queue, unit->lun, id);
-	if ((io_u->offset | io_u->xfer_buflen) & (unit->info.block_size - 1))
+	if ((io_u->offset | io_u->xfer_buflen) & (unit->info.block_size - 1)) {
+		log_err("fio: vscsi: %s: offset %llu and length %llu must be multiples of its "
+			"blocks of %u bytes\n",
+			io_u->file->file_name, io_u->offset, io_u->xfer_buflen,
+			unit->info.block_size);
 		return -EINVAL;
+	}
 	if (io_u->ddir == DDIR_READ)
 		return vscsi_read(job->queue, unit->lun, io_u->xfer_buf, range.lba, range.blocks, 0,
 				  id);
@@ -129,6 +134,7 @@ static enum fio_q_status queue(struct thread_data *td, struct io_u *io_u)
 	if (ret == -EAGAIN)
 		return FIO_Q_BUSY;
 	io_u->error = -ret;
+	io_u->engine_data = NULL; /* not that of its previous request */
 	return FIO_Q_COMPLETED;
 }
 

@@ -167,9 +167,11 @@ static void *open_lun(int readonly)
 	ret = unit_open_named(device, target, number, NULL, &c->lun);
 	if (!ret)
 		ret = vscsi_lun_get_info(c->lun, &c->info);
-	if (ret)
+	if (ret == -ENODEV)
 		nbdkit_error("%s; 'vscsi-info %.*s' lists the logical units", vscsi_last_error(),
 			     (int)strcspn(address, "?"), address);
+	else if (ret)
+		nbdkit_error("%s", vscsi_last_error());
 	else if (!c->info.block_size)
 		nbdkit_error("%u:%u has no blocks; 'vscsi-info %.*s' lists the disks",
 			     c->info.target, c->info.lun, (int)strcspn(address, "?"), address);

@@ -120,6 +120,10 @@ int cmdline_read(struct settings *settings, int argc, char **argv)
 	ret = read_files(settings, argc, argv);
 	if (ret)
 		return ret;
+	if (settings->run.plot[0] && !strcmp(settings->run.output, settings->run.plot)) {
+		fprintf(stderr, ME ": output and plot are the same file, %s\n", settings->run.plot);
+		return -EINVAL;
+	}
 	if (!settings->count)
 		settings_add(settings, &settings->global, settings->global.name);
 	return settings_check(settings);

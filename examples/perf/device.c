@@ -4,6 +4,7 @@
  */
 #include "prepare.h"
 
+#include <errno.h>
 #include <string.h>
 
 #define DEFAULT_DEPTH 128
@@ -63,7 +64,8 @@ int device_open(struct job_list *list, struct job *job)
 	device->address = address;
 	ret = vscsi_dev_open(address, &opts, &device->dev);
 	if (ret) {
-		fprintf(stderr, "vscsi-perf: %s\n", vscsi_last_error());
+		fprintf(stderr, "vscsi-perf: %s%s\n", vscsi_last_error(),
+			ret == -E2BIG ? "; or reduce iodepth, bs or numjobs" : "");
 		return ret;
 	}
 	list->device_count++;

@@ -97,14 +97,17 @@ static bool may_start(const struct job *job)
 	return !job->ending && !job->exhausted && job->idle_count > job->unused;
 }
 
-/* @now: when the completions that made room were received; 0: there were none, or long ago. */
-static void start_batch(struct job *job, uint64_t now)
+/*
+ * @now: when the completions that made room were received; 0: there were none, or long ago.
+ * Return: whether there is room for another batch.
+ */
+static bool start_batch(struct job *job, uint64_t now)
 {
 	uint64_t most = job->options->iodepth_batch;
 	uint32_t i;
 
 	if (job->idle_count < job->wanted || !may_start(job))
-		return;
+		return false;
 	/* Taking the time costs as much as preparing a request: at most once for a batch. */
 	if (!now)
 		now = clock_now();
@@ -112,7 +115,7 @@ static void start_batch(struct job *job, uint64_t now)
 	while ((!most || job->batch_count < most) && may_start(job) && start_one(job, now))
 		;
 	if (!job->batch_count)
-		return;
+		return false;
 	if (job->paced)
 		pace_batch(job);
 	job->stats.submits[counted(job->batch_count)]++;
@@ -123,6 +126,7 @@ static void start_batch(struct job *job, uint64_t now)
 		job->slots[job->batch[i]].published = now;
 	/* Ignore errors: a lost device is reported by the completions. */
 	vscsi_submit(job->queue);
+	return job->batch_count == most;
 }
 
 /* Whether the device is reconnecting, which takes up to recovery_ms. */
@@ -228,6 +232,7 @@ static void run_phase(struct job *job, int (*source)(struct job *job, struct io 
 	uint64_t now = clock_now(), last = now;
 	unsigned nothing = 0;
 	int count = 0;
+	bool more;
 
 	job->source = source;
 	job->have_ahead = job->exhausted = job->ending = false;
@@ -235,8 +240,11 @@ static void run_phase(struct job *job, int (*source)(struct job *job, struct io 
 	pace_begin(job, source == workload_next, now);
 	for (;;) {
 		/* Checking data takes longer than taking the time. */
-		start_batch(job, count > 0 && !job->marks ? now : 0);
+		more = start_batch(job, count > 0 && !job->marks ? now : 0);
 		account_rest(job, now);
+		/* As in fio: all that may be in flight, before the next look at the completions. */
+		while (more)
+			more = start_batch(job, 0);
 		if (!in_flight(job) && (job->ending || job->exhausted))
 			break;
 		count = collect(job, &now);

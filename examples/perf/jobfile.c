@@ -156,8 +156,10 @@ int jobfile_read(struct settings *settings, const char *path)
 			ret = read_line(&reader, line);
 		}
 	}
-	if (!ret && ferror(file))
-		ret = bad_line(&reader, "reading failed after this line");
+	if (!ret && ferror(file)) {
+		ret = -errno;
+		fprintf(stderr, "vscsi-perf: reading the job file %s: %s\n", path, strerror(errno));
+	}
 	/* Without jobs nothing would run, which would look like success. */
 	if (!ret && reader.settings->count == before)
 		ret = bad_line(&reader,

@@ -98,7 +98,8 @@ void series_interval(struct series *series, struct stats *stats, uint64_t now)
 
 void series_end(struct series *series, const struct stats *stats, uint64_t now)
 {
-	if (now > series->last)
+	/* The rate of a few requests in a moment says nothing, but there must be some entry. */
+	if (now - series->last >= series->interval / 2 || (!series->count && now > series->last))
 		end_interval(series, stats, NULL, now);
 }
 

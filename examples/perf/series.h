@@ -58,7 +58,10 @@ void series_begin(struct series *series, uint64_t now);
  */
 void series_interval(struct series *series, struct stats *stats, uint64_t now);
 
-/* Ends the last interval, which is too short for its rates to count in the statistics. */
+/*
+ * Ends the last interval, which is too short for its rates to count in the statistics. One shorter
+ * than half of the others is dropped, unless it is the only one.
+ */
 void series_end(struct series *series, const struct stats *stats, uint64_t now);
 
 /*

@@ -129,8 +129,7 @@ static void print_rest(FILE *out, const struct result *result)
 		stats->switches, stats->major_faults, stats->minor_faults);
 	print_notifications(out, stats);
 	if (result->options->latency_target)
-		fprintf(out, "  latency_target: met with %" PRIu64 " in flight\n",
-			stats->latency_depth);
+		fprintf(out, "  latency_target: latency_depth=%" PRIu64 "\n", stats->latency_depth);
 	if (result->options->verify)
 		fprintf(out, "  verify: %" PRIu64 " blocks of %u bytes checked, %" PRIu64 " bad\n",
 			stats->verify_checked, result->block_size, stats->verify_bad);

@@ -110,9 +110,8 @@ static int check_block(const struct verifier *verifier, const unsigned char *blo
 				le64toh(header.lba));
 	if (le64toh(header.seed) != verifier->seed)
 		return snprintf(text, len,
-				"is stale: its contents are from another run, with seed "
-				"%" PRIu64,
-				le64toh(header.seed));
+				"is stale: its contents are from another run, with another "
+				"randseed, or from another thread");
 	if (le32toh(header.generation) != generation)
 		return snprintf(text, len, "is stale: it contains generation %u, the last was %u",
 				le32toh(header.generation), generation);

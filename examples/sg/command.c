@@ -9,15 +9,16 @@
 #include <errno.h>
 #include <limits.h>
 #include <linux/virtio_scsi.h>
+#include <scsi/scsi.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
-#include <time.h>
+
+#include "common/clock.h"
 
 /* Host status, Linux's include/scsi/scsi_status.h. */
 #define DID_OK                  0x00
-#define DID_NO_CONNECT          0x01
 #define DID_BUS_BUSY            0x02
 #define DID_TIME_OUT            0x03
 #define DID_BAD_TARGET          0x04
@@ -31,6 +32,9 @@
 #define DRIVER_SENSE            0x08
 /* sg_io_hdr.flags: the data is in the reserved buffer; missing in glibc's <scsi/sg.h>. */
 #define MMAP_IO 4
+/* Missing in glibc's <scsi/scsi.h>. */
+#define SCSI_READ_16  0x88
+#define SCSI_WRITE_16 0x8a
 /* vscsi_completion.response: the device gave none. */
 #define NO_RESPONSE 0xff
 
@@ -62,9 +66,7 @@ static uint16_t host_status(const struct vscsi_completion *done)
 	case VIRTIO_SCSI_S_NEXUS_FAILURE:
 		return DID_NEXUS_FAILURE;
 	case NO_RESPONSE:
-		return done->result == -ENOTCONN || done->result == -ENODEV
-			       ? DID_NO_CONNECT
-			       : DID_TRANSPORT_DISRUPTED;
+		return DID_TRANSPORT_DISRUPTED;
 	default:
 		return DID_ERROR;
 	}
@@ -120,13 +122,16 @@ static int segments(const struct sg_io_hdr *h, struct iovec *one, struct iovec *
 	return 0;
 }
 
-/* Milliseconds. */
-static uint64_t now(void)
+/*
+ * Reads and writes of disks, which the recovery policy of the device may send again. Some programs
+ * take it for success if a loss ends one.
+ */
+static bool is_repeatable(const struct sg_unit *unit, uint8_t operation)
 {
-	struct timespec t;
+	static const uint8_t operations[] = {READ_6,  WRITE_6,  READ_10,      WRITE_10,
+					     READ_12, WRITE_12, SCSI_READ_16, SCSI_WRITE_16};
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+	return unit->type == TYPE_DISK && memchr(operations, operation, sizeof(operations));
 }
 
 static int send_command(struct sg_file *file, struct sg_io_hdr *h, void *data)
@@ -137,10 +142,11 @@ static int send_command(struct sg_file *file, struct sg_io_hdr *h, void *data)
 		.cdb_len = h->cmd_len,
 		/* All ones are no limit for both. */
 		.timeout_ms = h->timeout ? h->timeout : file->timeout_ms,
+		.flags = is_repeatable(file->unit, *h->cmdp) ? VSCSI_COMMAND_REPEATABLE : 0,
 	};
 	struct vscsi_completion done = {.response = NO_RESPONSE};
 	struct iovec *copy = NULL;
-	uint64_t start = now();
+	uint64_t start = clock_now();
 	bool before;
 	int ret = 0;
 
@@ -157,10 +163,15 @@ static int send_command(struct sg_file *file, struct sg_io_hdr *h, void *data)
 		done.result = ret;
 	}
 	sg_leave(before);
-	h->duration = (unsigned)(now() - start);
-	/* Not sent, and for a reason that is not the device's. */
-	if (done.response == NO_RESPONSE && (ret == -ENOMEM || ret == -E2BIG || ret == -EINVAL))
-		return ret;
+	h->duration = (unsigned)((clock_now() - start) / 1000000);
+	if (done.response == NO_RESPONSE) {
+		/* Not sent, and for a reason that is not the device's. */
+		if (ret == -ENOMEM || ret == -E2BIG || ret == -EINVAL)
+			return ret;
+		/* As of a device that the kernel has removed; some programs ignore host statuses. */
+		if (ret == -ENOTCONN || ret == -ENODEV)
+			return -ENODEV;
+	}
 	answer(h, &done);
 	return 0;
 }

@@ -60,6 +60,12 @@ bool sg_is_name(const char *name, uint32_t *target, uint32_t *number)
 	       !text_lun(name + strlen(PREFIX), target, number);
 }
 
+void sg_explain(const char *name)
+{
+	if (!strncmp(name, PREFIX, strlen(PREFIX)))
+		sg_say("'%s' is not " PREFIX "TARGET:LUN, 0:0 to 255:16383", name);
+}
+
 void sg_describe(uint32_t target, uint32_t number, struct stat *st)
 {
 	*st = (struct stat){

@@ -62,6 +62,9 @@ int sg_open(const char *name, int flags);
 /* sg_is_name - whether @name is one that sg_open() takes; nothing else is ours. */
 bool sg_is_name(const char *name, uint32_t *target, uint32_t *number);
 
+/* sg_explain - print what is wrong with a name that was meant to be ours; nothing for others. */
+void sg_explain(const char *name);
+
 /* sg_describe - what stat() says of a unit: a character device of the sg driver. */
 void sg_describe(uint32_t target, uint32_t number, struct stat *st);
 

@@ -17,6 +17,12 @@
 
 #define EXPORT __attribute__((visibility("default")))
 
+#ifdef __GLIBC__
+typedef unsigned long ioctl_request;
+#else
+typedef int ioctl_request;
+#endif
+
 /* What comes after this module in the order of search: the C library, or another such module. */
 static struct {
 	int (*open)(const char *, int, ...);
@@ -25,7 +31,7 @@ static struct {
 	int (*lstat)(const char *, struct stat *);
 	int (*fstat)(int, struct stat *);
 	int (*access)(const char *, int);
-	int (*ioctl)(int, unsigned long, ...);
+	int (*ioctl)(int, ioctl_request, ...);
 	ssize_t (*read)(int, void *, size_t);
 	ssize_t (*write)(int, const void *, size_t);
 } next;
@@ -78,6 +84,17 @@ static bool is_name(const char *path)
 	return !inside && path && sg_is_name(path, &target, &number);
 }
 
+/* @fd: what the C library's open() returned. */
+static int explained(const char *path, int fd)
+{
+	int cause = errno;
+
+	if (fd < 0 && cause == ENOENT && !inside)
+		sg_explain(path);
+	errno = cause;
+	return fd;
+}
+
 /* open() has a mode only with these flags. */
 #define TAKES_MODE(flags) ((flags)&O_CREAT || ((flags)&O_TMPFILE) == O_TMPFILE)
 
@@ -90,7 +107,8 @@ EXPORT int open(const char *path, int flags, ...)
 	if (TAKES_MODE(flags))
 		mode = va_arg(args, mode_t);
 	va_end(args);
-	return is_name(path) ? (int)result(sg_open(path, flags)) : next.open(path, flags, mode);
+	return is_name(path) ? (int)result(sg_open(path, flags))
+			     : explained(path, next.open(path, flags, mode));
 }
 
 EXPORT int openat(int folder, const char *path, int flags, ...)
@@ -103,9 +121,10 @@ EXPORT int openat(int folder, const char *path, int flags, ...)
 		mode = va_arg(args, mode_t);
 	va_end(args);
 	return is_name(path) ? (int)result(sg_open(path, flags))
-			     : next.openat(folder, path, flags, mode);
+			     : explained(path, next.openat(folder, path, flags, mode));
 }
 
+#ifdef __GLIBC__
 EXPORT int open64(const char *path, int flags, ...) __attribute__((alias("open")));
 EXPORT int openat64(int folder, const char *path, int flags, ...) __attribute__((alias("openat")));
 
@@ -134,6 +153,7 @@ EXPORT int __openat64_2(int folder, const char *path, int flags)
 {
 	return openat(folder, path, flags);
 }
+#endif
 
 /* Whether @path is ours; then @st is filled in. */
 static bool described(const char *path, struct stat *st)
@@ -173,6 +193,7 @@ EXPORT int fstat(int fd, struct stat *st)
 	return 0;
 }
 
+#ifdef __GLIBC__
 /* The same structure on all 64-bit systems. */
 EXPORT int stat64(const char *restrict path, struct stat64 *restrict st)
 {
@@ -188,8 +209,9 @@ EXPORT int fstat64(int fd, struct stat64 *st)
 {
 	return fstat(fd, (struct stat *)st);
 }
+#endif
 
-EXPORT int ioctl(int fd, unsigned long request, ...)
+EXPORT int ioctl(int fd, ioctl_request request, ...)
 {
 	struct sg_file *file = NULL;
 	void *argument;

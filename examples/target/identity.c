@@ -6,9 +6,11 @@
 
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <linux/stat.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #ifndef BLKGETDISKSEQ
 #define BLKGETDISKSEQ _IOR(0x12, 128, uint64_t) /* Linux 5.15 */
@@ -24,6 +26,12 @@ uint64_t identity_add(uint64_t identity, const void *data, size_t len)
 		/* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult) */
 		identity = (identity ^ *p++) * UINT64_C(0x100000001b3);
 	return identity;
+}
+
+/* As statx(2), which musl lacks before 1.2.5. */
+static long get_statx(int folder, const char *path, int flags, struct statx *st)
+{
+	return syscall(SYS_statx, folder, path, flags, STATX_BASIC_STATS | STATX_BTIME, st);
 }
 
 /* Fields that the file system doesn't have are 0. */
@@ -44,9 +52,9 @@ uint64_t identity_fd(int fd)
 	uint64_t words[2] = {0};
 	struct statx st = {0};
 
-	if (statx(fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_BTIME, &st))
+	if (get_statx(fd, "", AT_EMPTY_PATH, &st))
 		return 0;
-	if (!S_ISBLK(st.stx_mode))
+	if ((st.stx_mode & S_IFMT) != S_IFBLK)
 		return of_file(&st);
 	/* The inode is that of a node in /dev, of which there may be several. */
 	words[0] = (uint64_t)st.stx_rdev_major << 32 | st.stx_rdev_minor;
@@ -67,7 +75,7 @@ uint64_t identity_path(const char *path)
 		memcpy(folder, path, (size_t)(name - path));
 		folder[name - path] = 0;
 	}
-	if (statx(AT_FDCWD, folder, 0, STATX_BASIC_STATS | STATX_BTIME, &st))
+	if (get_statx(AT_FDCWD, folder, 0, &st))
 		return 0;
 	return identity_add(of_file(&st), name, strlen(name));
 }

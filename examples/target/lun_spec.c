@@ -8,37 +8,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../common/text.h"
 #include "error.h"
 #include "lun.h"
 
 int parse_size(const char *text, uint64_t *out)
 {
-	static const char units[] = "KMGT";
-	const char *unit;
-	unsigned int shift = 0;
-	char *end;
-	uint64_t v;
+	int rc = text_size(text, out);
 
-	errno = 0;
-	/* strtoull accepts a sign and leading blanks. */
-	v = strtoull(text, &end, 10);
-	if (!isdigit((unsigned char)*text) || errno)
+	if (rc == -EINVAL)
 		return set_error(
 			EINVAL,
 			"'%s' is not a size (expected bytes, or a number with K, M, G or T)", text);
-	if (*end) {
-		unit = strchr(units, toupper((unsigned char)*end));
-		if (!unit || end[1])
-			return set_error(EINVAL,
-					 "'%s' is not a size: only K, M, G or T may follow the "
-					 "number",
-					 text);
-		shift = 10 * ((unsigned int)(unit - units) + 1);
-	}
 	/* Offsets are signed 64-bit numbers. */
-	if (!v || v > (uint64_t)INT64_MAX >> shift)
+	if (rc || !*out || *out > INT64_MAX)
 		return set_error(EINVAL, "size '%s' is out of range (1 byte to 8 EiB)", text);
-	*out = v << shift;
 	return 0;
 }
 

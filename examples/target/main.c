@@ -258,6 +258,7 @@ close_loop:
 int main(int argc, char **argv)
 {
 	struct server *v = &server;
+	int cause = 0;
 	int rc;
 
 	stdio_open_missing();
@@ -267,9 +268,11 @@ int main(int argc, char **argv)
 		rc = run(v);
 	lun_table_close(&v->device.luns);
 	options_free(&v->device.options);
-	/* The output of --help and --list-features. */
-	if (rc >= 0 && fflush(stdout))
-		rc = set_error(errno, "cannot write to standard output: %s", strerror(errno));
+	/* --help and --list-features. What made an earlier write fail is not known any more. */
+	if (rc > 0)
+		cause = fflush(stdout) ? errno : ferror(stdout) ? EIO : 0;
+	if (cause)
+		rc = set_error(cause, "cannot write to standard output: %s", strerror(cause));
 	if (rc < 0) {
 		log_line(LOG_ERR, "%s", last_error());
 		return 2;

@@ -14,8 +14,8 @@
 #include <libnbd.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "../common/clock.h"
 #include "error.h"
 #include "identity.h"
 
@@ -52,10 +52,7 @@ struct nbd_request {
 
 static uint64_t now_ms(void)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+	return clock_now() / 1000000;
 }
 
 /* Handles what arrives until the deadline. Returns false after it. */

@@ -85,7 +85,7 @@ struct vscsi_mem;
  * vscsi_dev_poll_events() and the sync calls advance the reconnect, one non-blocking step per call.
  * Attempts are made at once, then after pauses that grow from 10 ms to a second. Request timeouts
  * restart after the reconnect. The reconnected device must still offer every queue, ring size and
- * segment count in use. There is one VSCSI_EVENT_LOST and then one VSCSI_EVENT_BACK.
+ * segment count in use. A loss is reported by VSCSI_EVENT_LOST, the reconnect by VSCSI_EVENT_BACK.
  *
  * Only downtime counts toward recovery_ms, and it accumulates until the device has proved stable:
  * it has completed everything that was in flight when it reconnected or, if nothing was, it has
@@ -156,7 +156,8 @@ struct vscsi_mem;
  * @max_segs: data segments that an asynchronous request may have, at most 15; default: as many as
  *	the device and the ring allow
  * @timeout_ms: limit for each answer of the device to a control message, and for each command that
- *	a call of sync.h sends, in milliseconds; default 30000
+ *	a call of sync.h sends, in milliseconds; default 30000. Requests on queues have
+ *	@io_timeout_ms instead
  * @recovery: VSCSI_RECOVERY_*; default: REPLAY
  * @mem: pool for rings and bounce buffers; NULL: a pool of the device's own, of @mem_bytes bytes
  *	(default 16 MiB, ordinary pages if there are no hugepages)
@@ -168,9 +169,9 @@ struct vscsi_mem;
  *	in this process
  * @notify_data, @notify_config: virtio features of PCI functions, likewise
  * @iommu: PCI: how memory is mapped for the function, VSCSI_IOMMU_*
- * @io_timeout_ms: limit for a request, from its submission until it is returned, retries included,
- *	in milliseconds; default 30000, VSCSI_NO_TIMEOUT for none. LUNs and raw commands may have
- *	limits of their own. See "Timeouts of requests" above
+ * @io_timeout_ms: limit for a request on a queue, from its submission until it is returned, retries
+ *	included, in milliseconds; default 30000, VSCSI_NO_TIMEOUT for none. LUNs and raw commands
+ *	may have limits of their own. See "Timeouts of requests" above
  * @task_timeout_ms: limit for each step against a late request; default 5000
  * @packed: virtio feature, likewise: packed rings
  * @in_order: virtio feature: use of buffers in order. A request then completes with its batch, and
@@ -422,9 +423,10 @@ int vscsi_dev_scan(struct vscsi_dev *dev, struct vscsi_lun_addr *out, unsigned m
  * Any thread. Never waits, neither for the device nor for another thread: what another thread is
  * busy with is left to the next call. A few system calls.
  *
- * Return: number of events written, 0 when there are none, or a negative errno. A lost device
- * yields one VSCSI_EVENT_LOST, then either one VSCSI_EVENT_BACK, or -ENOTCONN from then on if it
- * failed.
+ * Return: number of events written, 0 when there are none, or a negative errno. After a loss the
+ * events are VSCSI_EVENT_LOST and, once the device has reconnected, VSCSI_EVENT_BACK; if it fails
+ * instead, -ENOTCONN from then on. Losses that no call has returned yet are merged: an application
+ * that calls rarely sees one LOST, and BACK only if the device is connected now.
  */
 int vscsi_dev_poll_events(struct vscsi_dev *dev, struct vscsi_event *out, unsigned max);
 

@@ -121,9 +121,9 @@ struct vscsi_completion {
  * queue is shared by all; one with two has one exclusive queue.
  *
  * Handles that share a request queue each get their own completions, regardless of which thread
- * polls, and each has a guaranteed part of the depth: half of it is divided evenly, the other half
- * is first come, first served. (With more handles than requests nothing is guaranteed.) So no
- * handle can take all requests.
+ * polls. No handle can take all requests: of a request queue that holds N requests, each of H
+ * handles can always have N / (2 * H) in flight, but at least one; the rest goes to whichever
+ * handle asks first. With more handles than requests nothing is guaranteed.
  *
  * The private memory of an exclusive queue moves to the NUMA node of the calling thread if the
  * kernel allows; what the device reads stays in the DMA pool.

@@ -371,13 +371,17 @@ EXPORT int vscsi_sync_compare_and_write(struct vscsi_lun *lun, const void *compa
 	return conclude(lun, call, run(call, prepare_compare, &part), "compare and write");
 }
 
+/* At most 2^63 - 1: no memory has that much, and two of them can be added. */
 static uint64_t sum(const struct iovec *iov, unsigned count)
 {
 	uint64_t bytes = 0;
 	unsigned i;
 
-	for (i = 0; i < count; i++)
-		bytes += iov[i].iov_len;
+	for (i = 0; i < count; i++) {
+		uint64_t room = INT64_MAX - bytes;
+
+		bytes += iov[i].iov_len < room ? iov[i].iov_len : room;
+	}
 	return bytes;
 }
 

@@ -104,8 +104,13 @@ static int change(struct vscsi_dev *dev, const struct dma_region *region, uint64
 	int err;
 
 	pthread_mutex_lock(&dev->lock);
-	/* Before the start nothing runs, and a lost device has no memory to change. */
-	if (device_failed(dev))
+	/*
+	 * One that is being closed by another thread is about to leave the pool. Before the start
+	 * nothing runs, and a lost device has no memory to change.
+	 */
+	if (device_state(dev) == DEV_CLOSED)
+		err = 0;
+	else if (device_failed(dev))
 		err = map ? error_set(-ENOTCONN,
 				      "a device that uses the pool is lost: %s; close it first",
 				      dev->failure)

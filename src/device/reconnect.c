@@ -28,8 +28,13 @@
 /* How long LUNs may take to appear after the device, in milliseconds. */
 #define MISSING_MS 5000u
 
-/* How often an attempt is looked at that waits for an answer. */
-#define ANSWER_MS 1u
+/*
+ * An attempt that waits for an answer is looked at again after a share of the time that it has
+ * taken, in milliseconds at least and at most these.
+ */
+#define ANSWER_SHARE 16u
+#define ANSWER_FIRST 1u
+#define ANSWER_LAST  50u
 
 /*
  * Whether the device has proved stable since it reconnected: everything that was in flight then was
@@ -203,6 +208,15 @@ static void try_again_later(struct vscsi_dev *dev, int err, const char *why)
 	schedule_attempt(reconnect, now);
 }
 
+static unsigned answer_pause(const struct reconnect *reconnect, uint64_t now)
+{
+	uint64_t share = (now - reconnect->began_ms) / ANSWER_SHARE;
+
+	if (share < ANSWER_FIRST)
+		return ANSWER_FIRST;
+	return share < ANSWER_LAST ? (unsigned)share : ANSWER_LAST;
+}
+
 /* Whether an attempt takes too long that waits for an answer: at the limit, or beyond. */
 static bool is_out_of_time(const struct vscsi_dev *dev, uint64_t now)
 {
@@ -225,7 +239,8 @@ void reconnect_advance(struct vscsi_dev *dev)
 	reconnect->trying = true;
 	err = start_advance(dev);
 	if (err == -EINPROGRESS && !is_out_of_time(dev, now)) {
-		atomic_store_explicit(&reconnect->due_ms, now + ANSWER_MS, memory_order_relaxed);
+		atomic_store_explicit(&reconnect->due_ms, now + answer_pause(reconnect, now),
+				      memory_order_relaxed);
 		return;
 	}
 	if (err == -EINPROGRESS) {

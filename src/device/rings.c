@@ -106,6 +106,8 @@ static int create_request_queues(struct vscsi_dev *dev)
 		err = choose_size(dev, VQ_REQUEST + i, most, &size);
 		if (!err)
 			err = ioq_create(set, VQ_REQUEST + i, size, &set->ioqs[i]);
+		if (!err)
+			dev->luns.limits.slots += set->ioqs[i]->depth;
 	}
 	return err;
 }
@@ -137,7 +139,6 @@ int rings_create(struct vscsi_dev *dev)
 	if (!set->zeroes)
 		return error_set(-ENOMEM, "no room for a block of zeros in the DMA memory");
 	memset(set->zeroes, 0, MAX_BLOCK_SIZE);
-	dev->luns.limits.slots = set->count * set->ioqs[0]->depth;
 	err = queue_create(set, VSCSI_QUEUE_SHARED, true, &dev->sync);
 	dev->luns.queue = dev->sync;
 	return err;
@@ -202,17 +203,30 @@ int rings_check_size(struct vscsi_dev *dev, unsigned index)
 	return 0;
 }
 
+/* Segments that a request may have: fewer on a ring with few entries. */
+static unsigned most_segments(const struct queue_set *set)
+{
+	unsigned most = 0;
+	unsigned i;
+
+	for (i = 0; i < set->count; i++) {
+		if (set->ioqs[i]->max_segs > most)
+			most = set->ioqs[i]->max_segs;
+	}
+	return most;
+}
+
 int rings_check(struct vscsi_dev *dev)
 {
-	const struct ioq *first = dev->queues.ioqs[0];
+	unsigned segments = most_segments(&dev->queues);
 	int queues = virtio_queue_count(&dev->virtio);
 
 	if (queues < 0)
 		return queues;
-	if (dev->limits.seg_max < first->max_segs)
+	if (dev->limits.seg_max < segments)
 		return error_set(-EOPNOTSUPP,
 				 "it came back with %u segments a request, and %u are in use",
-				 dev->limits.seg_max, first->max_segs);
+				 dev->limits.seg_max, segments);
 	queues = queues < (int)VQ_REQUEST ? 0 : queues - (int)VQ_REQUEST;
 	return check_count(dev, least((unsigned)queues, dev->limits.queues));
 }

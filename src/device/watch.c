@@ -15,8 +15,6 @@
 #include "util/error.h"
 #include "util/fd.h"
 
-/* Descriptors below this are the standard streams, which the application may reopen at any time. */
-
 /* The shortest time of the timer, in milliseconds: 0 would stop it. */
 #define SOON_MS 1u
 
@@ -148,18 +146,20 @@ static void renew_connection(struct vscsi_dev *dev)
 
 /*
  * The event virtqueue's descriptor stays the same through reconnects. It is emptied before the ring
- * is looked at, so that no event is missed (virtio 1.4, 2.7.14).
+ * is looked at, so that no event is missed (virtio 1.4, 2.7.14), and also while the device is away:
+ * a loss signals it.
  */
 static void renew_events(struct vscsi_dev *dev)
 {
 	int fd = virtq_fd(events_virtq(dev));
 
-	if (fd < 0 || !device_running(dev))
+	if (fd < 0)
 		return;
 	if (!dev->watch.has_call && !add(dev->watch.set, fd, MEMBER_CALL, 0))
 		dev->watch.has_call = true;
 	virtq_fd_clear(events_virtq(dev));
-	events_collect(dev);
+	if (device_running(dev))
+		events_collect(dev);
 }
 
 void watch_renew(struct vscsi_dev *dev)

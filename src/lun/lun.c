@@ -121,8 +121,7 @@ static void doubt_others(const struct vscsi_lun *lun)
 		if (!other->probed || !lun_has_address(other, lun->io.target, lun->io.number) ||
 		    io_lun_state(&other->io) != LUN_PRESENT)
 			continue;
-		if (scsi_identity_compare(&other->identity, &lun->identity) ==
-			    SCSI_IDENTITY_OTHER ||
+		if (lun_compare_names(other, &lun->identity) == SCSI_IDENTITY_OTHER ||
 		    other->io.block_size != lun->io.block_size ||
 		    other->info.blocks != lun->info.blocks)
 			lun_table_doubt(other);

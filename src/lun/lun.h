@@ -321,7 +321,8 @@ struct lun_change {
  * A LUN that does not answer, is not ready or does not report its identity is probed again every
  * 50 ms, and is missing when the deadline expires. Without a device loss the deadline is five
  * seconds after the first such result, and 'no such LUN' counts as missing at once. A LUN that has
- * no names and was GONE cannot be recognized: it counts as another disk.
+ * no names and was GONE cannot be recognized: it counts as another disk, and so does one that has
+ * some now.
  *
  * Return: number of LUNs that are still SUSPECT.
  */

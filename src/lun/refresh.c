@@ -62,7 +62,7 @@ static int adopt(struct vscsi_lun *lun, const struct lun_facts *facts)
 	uint32_t size = facts->capacity.block_size;
 
 	if (io_lun_state(&lun->io) == LUN_GONE ||
-	    scsi_identity_compare(&lun->identity, &facts->identity) == SCSI_IDENTITY_OTHER)
+	    lun_compare_names(lun, &facts->identity) == SCSI_IDENTITY_OTHER)
 		return error_set(-ENODEV, "LUN %u:%u is gone, or is another one now; close it",
 				 lun->io.target, lun->io.number);
 	/* An inserted medium is a new disk; a removed one leaves no blocks. */

@@ -85,7 +85,7 @@ static enum verdict compare(const struct vscsi_lun *lun, const struct lun_facts 
 {
 	const struct scsi_capacity *now = &facts->capacity;
 
-	switch (scsi_identity_compare(&lun->identity, &facts->identity)) {
+	switch (lun_compare_names(lun, &facts->identity)) {
 	case SCSI_IDENTITY_OTHER:
 		return OTHER;
 	case SCSI_IDENTITY_UNKNOWN:
@@ -93,7 +93,7 @@ static enum verdict compare(const struct vscsi_lun *lun, const struct lun_facts 
 	default:
 		break;
 	}
-	/* A LUN without names is assumed to be the same, unless it was GONE. */
+	/* A LUN without names is assumed to be the same one without, unless it was GONE. */
 	if (!lun->identity.len && lun->doubt == LUN_DOUBT_PLUG)
 		return OTHER;
 	if (!lun->io.block_size)

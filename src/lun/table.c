@@ -63,6 +63,14 @@ void lun_table_doubt(struct vscsi_lun *lun)
 	lun->missing_until = 0;
 }
 
+enum scsi_identity_match lun_compare_names(const struct vscsi_lun *lun,
+					   const struct scsi_identity *now)
+{
+	if (lun->probed && !lun->identity.len && now->len)
+		return SCSI_IDENTITY_OTHER;
+	return scsi_identity_compare(&lun->identity, now);
+}
+
 void lun_table_suspect_all(struct lun_table *table)
 {
 	struct vscsi_lun *lun;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Validates application memory before any device sees it: a back-end that can't map a region drops
- * the connection without telling why.
+ * the connection and gives no reason.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -127,6 +127,6 @@ int check_region(const void *addr, size_t len, int fd, uint64_t fd_offset, bool 
 	if (err || fd < 0 || !verify)
 		return err;
 	err = seal_file(fd);
-	/* Once more: it may have shrunk until it was sealed. */
+	/* Check again: the file may have shrunk before it was sealed. */
 	return err ? err : check_file(fd, fd_offset + len);
 }

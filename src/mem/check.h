@@ -11,16 +11,16 @@
  * check_region - Check the arguments of vscsi_mem_register()
  * @addr: start
  * @len: bytes
- * @fd: the file that is mapped there; -1 for none, which a transport may refuse
+ * @fd: the file that is mapped there; -1: none, which a transport may refuse
  * @fd_offset: file offset of @addr
- * @verify: not with VSCSI_MEM_UNVERIFIED
- * @private: receives whether any of it is a private mapping, with @fd -1; true if that is not known
+ * @verify: false with VSCSI_MEM_UNVERIFIED
+ * @private: with @fd -1, receives whether any part is a private mapping; true if not verified
  *
- * Checks that no sum overflows, that everything is page-aligned (to the file's hugepages, if it has
- * any), that the addresses are mapped, and that the file is open for reading and writing and long
- * enough: the device would get SIGBUS past its end. With @verify also that @addr maps this file,
- * and that the file can't shrink, for which it is sealed if need be. Does not check what is already
- * registered.
+ * Checks that no sum overflows, that everything is page-aligned (for a hugetlbfs file, to its
+ * hugepages), that the addresses are mapped, and that the file is open for reading and writing and
+ * long enough: the device would get SIGBUS past its end. With @verify, also checks that @addr maps
+ * this file, and seals the file against shrinking if that was not done yet. Does not compare the
+ * range with regions that are already registered.
  *
  * Return: 0; -EINVAL; -EPERM for a file that can shrink; or the errno of querying the file or
  * /proc/self/maps; with the error text set.

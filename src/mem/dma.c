@@ -13,8 +13,8 @@
 #include "util/error.h"
 
 /*
- * Acquire pairs with put_entry() in table.c: a value of a later table comes with that table's
- * predecessor as the current one, so the version has changed when it is compared.
+ * Acquire pairs with put_entry() in table.c: a thread that reads a value of a later table also sees
+ * the version that was published before that table was written, so its comparison fails.
  */
 static uint64_t entry_start(const struct dma_entry *entry)
 {
@@ -70,12 +70,12 @@ bool dma_find(const struct dma_map *map, struct dma_cache *cache, uint64_t addr)
 	struct dma_span span;
 	uint64_t version;
 
-	/* Each further round means that a region was added or removed: system calls. */
+	/* Repeats only if a region was added or removed meanwhile, which takes system calls. */
 	do {
 		version = dma_version(map);
 		span = look_up(&map->tables[version % 2], hint, addr);
 	} while (dma_version(map) != version);
-	/* In a gap between regions or after the last. No sum that a hostile length could wrap. */
+	/* In a gap between regions or after the last. Written without a sum, which could wrap. */
 	if (addr - span.start >= span.len)
 		return false;
 	/* Copied, so that the next lookup needs neither the table nor the search. */

@@ -3,8 +3,8 @@
  * src/mem/ - DMA memory
  *
  * Provides: pools of hugepages with a heap, registered application memory, and the translation of
- * addresses to what a device uses (IOVA). This
- * header is the folder's interface for the rest of the library.
+ * addresses to what a device uses (IOVA). This header is the folder's interface for the rest of the
+ * library.
  *
  * Never does: know how a transport maps memory, talk to a device other than through dma_map_ops, or
  * move or free memory that a device can reach.
@@ -12,8 +12,8 @@
  * Locking: heap_lock protects the heap and is held only for one heap operation. regions_lock
  * protects the regions and maps of a pool; it is held while devices map or unmap, which can take
  * long. Neither is taken while the other is held. Translation takes no lock: it reads the table
- * that is not being written, and notices when that has changed meanwhile. A dma_cache belongs to
- * one queue and is protected by whatever protects the queue.
+ * that is not being written, and tries again if another table became current meanwhile. A dma_cache
+ * belongs to one queue and is protected by whatever protects the queue.
  *
  * Removing a region while other threads prepare requests
  *
@@ -23,9 +23,9 @@
  *   is the table still current (dma_current())?  does any slot have the region (ops->busy)?
  *     no: takes the slot back, translates again    yes: publishes the region again, -EBUSY
  *
- * The barrier comes either after the slot was written, and the region is found in use, or before
- * the table is compared, and the request is translated again. So preparing a request costs no
- * barrier and no store more, and no thread waits for one that prepares nothing.
+ * If the barrier comes after the slot was written, the region is found in use. If it comes before
+ * the table is compared, the request is translated again. Preparing a request therefore needs no
+ * barrier and no additional store, and the thread that removes a region waits for no other thread.
  */
 #ifndef MEM_DMA_H
 #define MEM_DMA_H
@@ -68,10 +68,10 @@ struct dma_region {
  * This is the one place where a lower layer calls a higher one. It is needed because a region that
  * one thread registers must reach every open device of the pool, and the pool is below the devices.
  *
- * Callers: dma_map_create(), dma_register() and dma_unregister(), never the data
- * path. Locking: called with the pool's regions_lock held; an operation may take its device's lock.
- * A caller of these functions must therefore not hold a device lock that an operation takes, and an
- * operation must not call a function that takes regions_lock.
+ * Callers: dma_map_create(), dma_register() and dma_unregister(), never the data path. Locking:
+ * called with the pool's regions_lock held; an operation may take its device's lock. A caller of
+ * these functions must therefore not hold a device lock that an operation takes, and an operation
+ * must not call a function that takes regions_lock.
  */
 struct dma_map_ops {
 	int (*map)(void *ctx, const struct dma_region *region, uint64_t *iova);
@@ -103,8 +103,8 @@ struct dma_table {
 
 /**
  * struct dma_map - A pool as a device sees it
- * @version: number of the current table, which is tables[@version % 2]; the other one is written to
- *	become the next. Starts at 1: a cache of version 0 is empty
+ * @version: number of the current table, which is tables[@version % 2]; the next table is written
+ *	to the other one. Starts at 1: a cache of version 0 is empty
  * @tables: see @version
  * @mem: the pool; @next: in its list of maps
  * @ops, @ctx: the device
@@ -146,10 +146,7 @@ struct dma_cache {
 struct vscsi_mem_opts;
 struct vscsi_mem_stats;
 
-/*
- * The calls of <vscsi/mem.h>, which api/mem.c makes of these. @opts of dma_pool_create(): complete,
- * or NULL.
- */
+/* The calls of <vscsi/mem.h>, whose entry points are in api/mem.c. */
 int dma_pool_create(const struct vscsi_mem_opts *opts, struct vscsi_mem **out);
 int dma_pool_destroy(struct vscsi_mem *mem);
 int dma_pool_stats(struct vscsi_mem *mem, struct vscsi_mem_stats *stats);
@@ -164,7 +161,8 @@ int dma_free(struct vscsi_mem *mem, void *ptr);
  * @ops, @ctx: the observer; @ops->map is called for every existing region before this returns
  * @map: receives the map: dma_map_destroy()
  *
- * Return: 0, -ENOMEM, or what @ops->map returned; after a failure no region is mapped.
+ * Return: 0, -ENOMEM, -ECHILD in a child process, or what @ops->map returned; after a failure no
+ * region is mapped.
  */
 int dma_map_create(struct vscsi_mem *mem, const struct dma_map_ops *ops, void *ctx,
 		   struct dma_map **map);
@@ -189,7 +187,7 @@ bool dma_find(const struct dma_map *map, struct dma_cache *cache, uint64_t addr)
 /**
  * dma_version - Number of the current table
  *
- * Everything that is translated afterwards is of this table or a later one.
+ * Translations after this call use this table or a later one.
  */
 static inline uint64_t dma_version(const struct dma_map *map)
 {
@@ -198,13 +196,14 @@ static inline uint64_t dma_version(const struct dma_map *map)
 }
 
 /**
- * dma_current - Check that what a slot holds was translated by the current table
+ * dma_current - Check that a slot's addresses were translated with the current table
  * @map: the device's map
- * @version: points to dma_version() before the first buffer was translated, private memory
+ * @version: in private memory, dma_version() from before the first buffer was translated
  *
- * To be called when the slot has its regions and its LUN, which another thread looks at; see above.
+ * Call it after the regions and the LUN were written to the slot, where another thread reads them;
+ * see above.
  *
- * Return: false if the request has to be translated again, without those in its slot.
+ * Return: false if the caller must clear them in the slot and translate the request again.
  */
 static inline bool dma_current(const struct dma_map *map, const uint64_t *version)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Reads /proc/self/maps, which is the only place where the kernel tells which file is mapped. */
+/* Reads /proc/self/maps, the only place where the kernel reports which file is mapped. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -12,7 +12,7 @@
 
 #define MAPS "/proc/self/maps"
 
-/* One line of it. */
+/* One line of the file. */
 struct mapping {
 	uint64_t start;
 	uint64_t end;
@@ -22,7 +22,7 @@ struct mapping {
 	char access[5];
 };
 
-/* The next one; false at the end. Lines end with a path, of any length. */
+/* Reads the next line; false at the end. Lines end with a path, of any length. */
 static bool read_mapping(FILE *maps, struct mapping *m)
 {
 	unsigned major;
@@ -35,7 +35,7 @@ static bool read_mapping(FILE *maps, struct mapping *m)
 	return true;
 }
 
-/* @addr is in it. @st: of the file that is to be there, NULL: any. */
+/* @addr is in the mapping. @st: status of the file that must be mapped; NULL: any. */
 static int check_one(const struct mapping *m, uint64_t addr, int fd, uint64_t fd_offset,
 		     const struct stat *st)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What the kernel has mapped at addresses of this process, by /proc/self/maps. */
+/* Checks what is mapped at addresses of this process, with /proc/self/maps. */
 #ifndef MEM_MAPPING_H
 #define MEM_MAPPING_H
 
@@ -8,13 +8,13 @@
 #include <stdint.h>
 
 /**
- * mapping_check - Check that a device that is shown memory sees what this process sees there
+ * mapping_check - Check that a device that maps @fd accesses the same memory as this process
  * @addr: start, a multiple of the page size
  * @len: bytes, likewise
- * @fd: the file that is to be mapped there, shared and from @fd_offset on; -1: any mapping will do
- * @private: receives whether any of it is a private mapping, with @fd -1
+ * @fd: the file that must be mapped there, shared and from @fd_offset on; -1: any mapping will do
+ * @private: with @fd -1, receives whether any part is a private mapping
  *
- * All of it has to be readable and writable.
+ * All of the memory must be readable and writable.
  *
  * Return: 0; -EINVAL if something else is mapped there; the errno of opening /proc/self/maps or of
  * fstat(); with the error text set.

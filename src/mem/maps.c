@@ -33,7 +33,7 @@ int map_region(struct dma_map *map, const struct dma_region *region)
 	return err;
 }
 
-/* The spans of the maps up to @end that are moving go into their tables. */
+/* Adds the moving spans of the maps before @end to their tables. */
 static void add_to_tables(struct dma_map *map, const struct dma_map *end)
 {
 	for (; map != end; map = map->next) {
@@ -88,8 +88,8 @@ static long membarrier(int command)
 }
 
 /*
- * A memory barrier in all threads of the process, see dma.h. A process registers for it once. Linux
- * has it since 4.14; without it there is no telling what other threads are about to submit.
+ * A memory barrier in all threads of the process, see dma.h. A process registers for it once.
+ * Requires Linux 4.14; without it the library can't know what other threads are about to submit.
  */
 static int barrier_everywhere(void)
 {

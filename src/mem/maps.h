@@ -31,9 +31,8 @@ int maps_add_region(struct dma_map *maps, const struct dma_region *region);
  * @maps: the pool's list of maps, may be NULL
  * @region: the region
  *
- * Return: 0; -EBUSY while a request in flight uses the region; the error of a device; or -ENOSYS or
- * the like of membarrier(2).
- * After a failure the region is mapped again for every device that accepts it.
+ * Return: 0; -EBUSY while a request in flight uses the region; the error of a device; or the errno
+ * of membarrier(2). After a failure the region is mapped again for every device that accepts it.
  */
 int maps_remove_region(struct dma_map *maps, const struct dma_region *region);
 

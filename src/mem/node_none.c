@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* In the place of node.c where the library is built without libnuma: node 0 is the only one. */
+/* Replaces node.c if the library is built without libnuma: node 0 is the only one. */
 #include <errno.h>
 #include <stdio.h>
 

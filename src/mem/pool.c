@@ -58,7 +58,7 @@ int pool_check(const struct vscsi_mem *mem)
 	return mem->forked ? error_set(-ECHILD, FORK_TEXT, "the pool") : 0;
 }
 
-/* Its locks may be held by threads that a child doesn't have. */
+/* Initializes the locks again: threads that the child doesn't have may hold them. */
 static void in_child(struct fork_entry *entry)
 {
 	struct vscsi_mem *mem = (void *)((char *)entry - offsetof(struct vscsi_mem, fork));
@@ -176,7 +176,7 @@ int dma_free(struct vscsi_mem *mem, void *ptr)
 {
 	int err;
 
-	/* In a child the block is still the parent's, and is only forgotten. */
+	/* In a child the block still belongs to the parent. */
 	if (!ptr || mem->forked)
 		return 0;
 	pthread_mutex_lock(&mem->heap_lock);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The structure of a pool, private to this folder. Others have only a struct vscsi_mem *.
+ * The structure of a pool, private to this folder. Other folders have only a struct vscsi_mem *.
  */
 #ifndef MEM_POOL_H
 #define MEM_POOL_H
@@ -27,8 +27,9 @@
  * @present: the set of existing regions
  * @regions: indexed by region number
  * @maps: the maps of the devices that use the pool
- * @unverified: made with VSCSI_MEM_UNVERIFIED
- * @fork: in the list of what a child process must not use; @forked: this is such a child
+ * @unverified: created with VSCSI_MEM_UNVERIFIED
+ * @fork: entry in the list of objects that a child process must not use; @forked: this process is
+ *	such a child
  */
 struct vscsi_mem {
 	struct pages pages;
@@ -43,10 +44,10 @@ struct vscsi_mem {
 	bool forked;
 };
 
-/* 0; or -ECHILD with its text set in a child of the process that made the pool. */
+/* 0; or -ECHILD with its text set in a child of the process that created the pool. */
 int pool_check(const struct vscsi_mem *mem);
 
-/* Gives the system back what it had to do for a registered region. */
+/* Closes a registered region's descriptor and lets children inherit the memory again. */
 void region_release(const struct dma_region *region);
 
 #endif

@@ -45,10 +45,9 @@ static struct dma_region *find_registered(struct vscsi_mem *mem, const void *add
 }
 
 /*
- * What a region needs from the system: a duplicate of its file, as the application may close its
- * own before the next device is opened; and where it is private, that no child gets it. After a
- * fork() it is copied when it is written, and it may be the parent that gets the copy, while the
- * device goes on with the original.
+ * Duplicates the region's file descriptor, because the application may close its own before the
+ * next device is opened. Excludes private memory from fork(): otherwise the kernel copies a page at
+ * the next write, and the parent may get the copy while the device still uses the original.
  */
 static int acquire(struct dma_region *region, int fd)
 {

@@ -139,9 +139,9 @@ static bool search_word(struct search *search, uint64_t free, uint32_t start)
 
 	if (search->want <= WORD_UNITS) {
 		/*
-			 * A set bit means that a run of @len units starts there; @len grows to
-			 * @want, at most doubling in each step.
-			 */
+		 * A set bit means that a run of @len units starts there; @len grows to @want, at
+		 * most doubling in each step.
+		 */
 		for (len = 1; len < search->want; len += step) {
 			step = len < search->want - len ? len : search->want - len;
 			begins &= begins >> step;

@@ -47,7 +47,7 @@ struct count {
 	uint64_t reserved;
 };
 
-/* A node has no count of those that are reserved. */
+/* A NUMA node's directory has no count of reserved pages. */
 static int read_counts(const char *directory, struct count *count)
 {
 	int err;
@@ -102,7 +102,7 @@ void shortage_explain(const struct pages_want *want, char *why)
 		explain_unread(want, err, why);
 		return;
 	}
-	/* Reservations are of no node; they may be met anywhere. */
+	/* Reservations belong to no node: any node's pages may satisfy them. */
 	if (count.free > all.free - all.reserved)
 		count.free = all.free - all.reserved;
 	/* Add all that are needed, not only those missing: others may reserve them meanwhile. */

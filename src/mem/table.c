@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Builds and publishes translation tables. There are two, and the one that is not current is
- * written. A reader that was still in it notices, because the number of the current one has
- * changed.
+ * Builds and publishes translation tables. There are two; the next table is written to the one that
+ * is not current. A thread that was still reading it notices, because the number of the current one
+ * has changed.
  */
 #include "mem/table.h"
 
@@ -25,7 +25,7 @@ static struct dma_span get_span(const struct dma_table *table, unsigned at)
 	return span;
 }
 
-/* Release pairs with get_entry() in dma.c: a thread that sees this sees the change of tables. */
+/* Release pairs with get_entry() in dma.c: a thread that reads this sees the new version too. */
 static void put_entry(struct dma_entry *entry, const struct dma_span *span)
 {
 	atomic_store_explicit(&entry->start, span->start, memory_order_release);

@@ -30,10 +30,10 @@ int call_create(struct vscsi_queue *queue, uint64_t least, uint64_t wanted, stru
 	}
 	if (call->len && !call->data) {
 		free(call);
-		return error_set(
-			-ENOMEM,
-			"no room for %llu bytes in the DMA memory; give the device a larger pool",
-			(unsigned long long)least);
+		return error_set(-ENOMEM,
+				 "no room for %llu bytes in the DMA memory; give the device a "
+				 "larger pool, as by the option mem of its address",
+				 (unsigned long long)least);
 	}
 	*out = call;
 	return 0;

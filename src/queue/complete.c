@@ -119,6 +119,9 @@ void slot_clean(struct slot *slot)
 
 void slot_finish(struct ioq *ioq, struct slot *slot, int result)
 {
+	if (result)
+		PROBE4(error, slot_lun(slot)->target, slot_lun(slot)->number, slot->user_data,
+		       result);
 	if (ioq->set->measured)
 		stats_count(ioq, slot, result);
 	if (slot_state(slot) == SLOT_ABORTING)
@@ -459,9 +462,7 @@ bool slot_decode(struct ioq *ioq, struct slot *slot, struct vscsi_completion *ou
 	out->residual = find_residual(ioq, slot, le32toh(resp.resid), out->result == 0);
 	if (out->result == 0 && out->residual && !(slot->flags & SLOT_RAW))
 		out->result = -EBADMSG;
-	if (out->result) {
+	if (out->result)
 		out->result = failed_result(ioq, slot, out->result, retry);
-		PROBE4(error, lun->target, lun->number, slot->user_data, out->result);
-	}
 	return true;
 }

@@ -71,7 +71,7 @@ void timeout_abort(struct ioq *ioq, struct slot *slot, uint64_t now, int result)
 		return;
 	}
 	timer->result = result;
-	PROBE3(abort, slot_lun(slot)->target, slot_lun(slot)->number, slot->user_data);
+	PROBE4(abort, slot_lun(slot)->target, slot_lun(slot)->number, slot->user_data, result);
 	/* What was prepared and never submitted goes out, or there would be nothing to abort. */
 	if (ioq_running(ioq) && virtq_publish(&ioq->vq))
 		atomic_store(&ioq->kick_pending, true);

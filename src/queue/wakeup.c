@@ -221,14 +221,6 @@ int share_check(struct vscsi_queue *queue)
 	return ret;
 }
 
-/* Its value means nothing, and it doesn't block: nothing can fail. */
-static void empty(int fd)
-{
-	eventfd_t count;
-
-	eventfd_read(fd, &count);
-}
-
 int share_arm(struct vscsi_queue *queue, bool armed)
 {
 	struct ioq *ioq = queue->ioq;
@@ -238,8 +230,9 @@ int share_arm(struct vscsi_queue *queue, bool armed)
 	/* With completions there, other threads of the handle may rely on the eventfd. */
 	if (ret)
 		return ret;
-	empty(queue->wakeup->fd);
-	empty(virtq_fd(&ioq->vq));
+	/* Nothing can fail, and what made them readable means nothing: only the ring tells. */
+	fd_take(queue->wakeup->fd);
+	virtq_fd_clear(&ioq->vq);
 	lock_acquire(&ioq->lock);
 	list(queue);
 	queue->armed |= armed;

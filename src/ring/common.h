@@ -3,7 +3,7 @@
  * src/ring/ - the driver's side of split and packed virtqueues over plain memory
  *
  * Provides: layout, push, publish, take and notification control for a split ring (split.h) and a
- * packed ring (packed.h), each with and without VIRTIO_F_IN_ORDER. This header has what both share.
+ * packed ring (packed.h), each with and without VIRTIO_F_IN_ORDER. This header is common to both.
  *
  * Never does: allocate or map DMA memory, kick a device, wait, or interpret what a chain carries.
  * It trusts nothing that it reads from shared memory: each word is loaded once and checked.
@@ -32,7 +32,7 @@ struct ring_used {
 };
 
 /*
- * Whether the side that asked for a notification at @event gets one now that the index advances
+ * Whether to notify the other side, which asked for it at index @event, when the index advances
  * from @from to @to: vring_need_event() of the specification (virtio 1.4, 2.7.10.1, 2.8.10).
  */
 static inline bool ring_event_passed(uint16_t event, uint16_t to, uint16_t from)

@@ -2,7 +2,7 @@
 /*
  * A private FIFO of the chains in flight, for devices that use chains in order
  * (VIRTIO_F_IN_ORDER). Such a device may complete a whole batch with one used entry, that of its
- * last chain (virtio 1.4, 2.7.9, 2.8.8); this FIFO tells which chains the batch consists of.
+ * last chain (virtio 1.4, 2.7.9, 2.8.8); this FIFO determines the chains of the batch.
  */
 #ifndef RING_ORDER_H
 #define RING_ORDER_H

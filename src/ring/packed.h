@@ -110,9 +110,9 @@ void packed_push_any(struct packed_ring *ring, const struct vring_desc *chain, u
 bool packed_wants_kick(const struct packed_ring *ring);
 
 /*
- * Whether the descriptor after chain @id, the next to take, says that it is used for something else
- * than another chain in flight; @batch: more chains are used with this one. So does a ring full of
- * zeros, which a device that dies may leave: chain 0 would be used.
+ * Whether the descriptor after chain @id, the next to take, is marked used but can't belong to
+ * another used chain in flight; @batch: more chains are used with this one. Detects a ring that a
+ * dying device filled with zeros, in which chain 0 appears used at every index.
  */
 bool packed_is_overwritten(const struct packed_ring *ring, uint16_t id, bool batch);
 
@@ -241,7 +241,7 @@ static inline void packed_push_one(struct packed_ring *ring, struct vring_packed
 	ring->next = next;
 }
 
-/* Whether the device has disabled notifications: what a polling device does. */
+/* Whether the device has disabled notifications, as a polling device does. */
 static inline bool packed_notify_off(const struct packed_ring *ring)
 {
 	uint16_t flags = le16toh(__atomic_load_n(&ring->device->flags, __ATOMIC_RELAXED));
@@ -314,7 +314,7 @@ static inline int packed_pending(const struct packed_ring *ring)
 		       : 0;
 }
 
-/* As split_has_one(): it is the only chain in flight, or the entry after it is not used. */
+/* As split_has_one(): the used chain is the only one in flight, or the next entry is not used. */
 static inline bool packed_has_one(const struct packed_ring *ring)
 {
 	unsigned next = ring->used + 1u;

@@ -215,7 +215,7 @@ static inline int split_pending(struct split_ring *ring)
 	return count;
 }
 
-/* Whether the device has any chain at all. */
+/* Whether any published chain has not been taken. */
 static inline bool split_has_any(const struct split_ring *ring)
 {
 	return ring->published != ring->last_used;
@@ -234,8 +234,8 @@ static inline bool split_has_one(const struct split_ring *ring)
 }
 
 /*
- * How far the used index is ahead of what was taken, unchecked: 0 is nothing, and with anything but
- * 1 split_pending() has to follow. With 1, split_has_any() has to hold.
+ * How far the used index is ahead of what was taken, unchecked. 0: nothing is used. 1: check
+ * split_has_any(). More: call split_pending().
  */
 static inline uint16_t split_ahead(const struct split_ring *ring)
 {

@@ -13,11 +13,10 @@
 
 /* Bytes that every builder writes; no command here has a longer CDB. */
 #define SCSI_CDB_LEN 16
-/* Shortest CDB that SCSI has. */
+/* The shortest CDB in SCSI. */
 #define SCSI_MIN_CDB 6
 
 /* Operation codes (SPC-4 and SBC-3). */
-#define SCSI_TEST_UNIT_READY   0x00u
 #define SCSI_INQUIRY           0x12u
 #define SCSI_MODE_SENSE_6      0x1au
 #define SCSI_READ_CAPACITY_10  0x25u
@@ -125,7 +124,7 @@ static inline void scsi_cdb_rw(uint8_t cdb[SCSI_CDB_LEN], bool write, uint64_t l
 		scsi_cdb_put_16(cdb, write ? SCSI_WRITE_16 : SCSI_READ_16, flags, lba, blocks);
 }
 
-/* Whether a command is one of those. */
+/* Whether a command is a READ or a WRITE, in the 10-byte or the 16-byte form. */
 static inline bool scsi_cdb_is_rw(const uint8_t *cdb)
 {
 	return cdb[0] == SCSI_READ_10 || cdb[0] == SCSI_WRITE_10 || cdb[0] == SCSI_READ_16 ||
@@ -151,7 +150,7 @@ void scsi_cdb_write_same(uint8_t cdb[SCSI_CDB_LEN], uint64_t lba, uint32_t block
 /* COMPARE AND WRITE of 1 to 255 @blocks. Data-out: the blocks to compare, then those to write. */
 void scsi_cdb_compare_and_write(uint8_t cdb[SCSI_CDB_LEN], uint64_t lba, uint8_t blocks, bool fua);
 
-/* The blocks that a COMPARE AND WRITE is for; 0 for any other command. */
+/* The number of blocks of a COMPARE AND WRITE; 0 for any other command. */
 static inline unsigned scsi_cdb_compare_blocks(const uint8_t *cdb)
 {
 	return cdb[0] == SCSI_COMPARE_AND_WRITE ? cdb[13] : 0;

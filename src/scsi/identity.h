@@ -57,7 +57,7 @@ int scsi_identity_set_names(struct scsi_identity *identity, const uint8_t *data,
 bool scsi_identity_text(const struct scsi_identity *identity, unsigned index,
 			char out[SCSI_WWID_SIZE]);
 
-/* Whether one of the names has this text; upper and lower case are the same where it is digits. */
+/* Whether one of the names has this text. Ignores the case of a name that is digits. */
 bool scsi_identity_has(const struct scsi_identity *identity, const char *id);
 
 /**

@@ -29,7 +29,7 @@ int scsi_lba_status_parse(const uint8_t *data, size_t len, uint64_t lba, struct 
 		const uint64_t blocks = span_be32(list, 8);
 		const uint32_t status = status_of(list);
 
-		/* The first may begin earlier than was asked for. */
+		/* The first descriptor may begin before the requested block. */
 		if (first > next || (count && first != next) || blocks <= next - first)
 			break;
 		if (blocks > UINT64_MAX - first)

@@ -11,7 +11,7 @@
 /* Allocation length for @count descriptors. */
 #define SCSI_LBA_STATUS_LEN(count) (8u + 16u * (count))
 
-/* Provisioning status; what a device sends beyond these means the same as MAPPED. */
+/* Provisioning status; other values from a device are treated as MAPPED. */
 #define SCSI_LBA_MAPPED      0u
 #define SCSI_LBA_DEALLOCATED 1u
 #define SCSI_LBA_ANCHORED    2u
@@ -30,12 +30,12 @@ struct scsi_lba_run {
  * scsi_lba_status_parse - Parse GET LBA STATUS data
  * @data: what the device sent
  * @len: bytes received
- * @lba: the starting block that was asked for
- * @out: receives runs that adjoin, the first from @lba on
+ * @lba: STARTING LOGICAL BLOCK ADDRESS of the command
+ * @out: receives adjoining runs; the first one starts at @lba
  * @max: elements of @out, at least 1
  *
- * Neighbours with the same status become one. Descriptors after one that does not adjoin are
- * ignored.
+ * Adjoining runs with the same status are merged. A descriptor that does not adjoin the one before,
+ * and all after it, are ignored.
  *
  * Return: number of runs, at least 1; -EPROTO if the first descriptor does not contain @lba.
  */

@@ -57,7 +57,7 @@ bool scsi_pr_has_key(const uint8_t *data, size_t len, uint64_t key)
 	return count > 0 && (unsigned)count > received;
 }
 
-/* Without a reservation there is only the header. */
+/* Without a reservation the data is only the header. */
 int scsi_pr_parse_reservation(const uint8_t *data, size_t len, struct vscsi_pr_reservation *out)
 {
 	struct span list = {data, len};

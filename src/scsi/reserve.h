@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * PERSISTENT RESERVE IN and OUT (SPC-4, "PERSISTENT RESERVE IN command" and "PERSISTENT RESERVE OUT
- * command"): commands, the parameter list, and the answers. The public structures are of
- * <vscsi/reserve.h>.
+ * command"): builds the commands and the parameter list, and parses the returned data into the
+ * structures of <vscsi/reserve.h>.
  */
 #ifndef SCSI_RESERVE_H
 #define SCSI_RESERVE_H
@@ -28,7 +28,7 @@
 #define SCSI_PR_PREEMPT_ABORT     0x05u
 #define SCSI_PR_REGISTER_IGNORING 0x06u
 
-/* Bytes of the parameter list, and of what READ RESERVATION and REPORT CAPABILITIES return. */
+/* Bytes of the parameter list, and of READ RESERVATION and REPORT CAPABILITIES data. */
 #define SCSI_PR_LIST_LEN         24u
 #define SCSI_PR_RESERVATION_LEN  24u
 #define SCSI_PR_CAPABILITIES_LEN 8u
@@ -41,7 +41,7 @@
 /* PERSISTENT RESERVE IN with service action @action. */
 void scsi_cdb_pr_in(uint8_t cdb[SCSI_CDB_LEN], uint8_t action, uint16_t alloc);
 
-/* PERSISTENT RESERVE OUT of the whole LUN; @type: VSCSI_PR_*, or 0 where the action has none. */
+/* PERSISTENT RESERVE OUT of the whole LUN; @type: VSCSI_PR_*, or 0 if the action has none. */
 void scsi_cdb_pr_out(uint8_t cdb[SCSI_CDB_LEN], uint8_t action, uint32_t type);
 
 /**
@@ -54,28 +54,29 @@ void scsi_cdb_pr_out(uint8_t cdb[SCSI_CDB_LEN], uint8_t action, uint32_t type);
 void scsi_pr_list(uint8_t list[SCSI_PR_LIST_LEN], uint64_t key, uint64_t action_key, bool aptpl);
 
 /**
- * scsi_pr_parse_keys - Parse the header of what READ KEYS returned
- * @header: what the device sent, SCSI_PR_HEADER_LEN bytes of it at least
- * @len: bytes received, with the keys
+ * scsi_pr_parse_keys - Parse the header of READ KEYS data
+ * @header: what the device sent; only the header is read
+ * @len: bytes received, including the keys
  * @generation: receives PRGENERATION
- * @received: receives how many keys were received
+ * @received: receives the number of complete keys that were received
  *
- * Return: how many keys there are, at most INT32_MAX / 8; -EPROTO if there is no whole header.
+ * Return: the number of registered keys, at most INT32_MAX / 8; -EPROTO if fewer than
+ * SCSI_PR_HEADER_LEN bytes were received.
  */
 int scsi_pr_parse_keys(const uint8_t *header, size_t len, uint32_t *generation, unsigned *received);
 
 /**
- * scsi_pr_has_key - Whether READ KEYS returned a key
+ * scsi_pr_has_key - Check whether a key is registered, from READ KEYS data
  *
- * A list that was cut off can't show that a key is missing: then it counts as one that is there.
- * Data that is no list has no key.
+ * Return: also true if the list was truncated and the received part doesn't contain the key: the
+ * rest may. False if the header is incomplete.
  */
 bool scsi_pr_has_key(const uint8_t *data, size_t len, uint64_t key);
 
-/* Parses what READ RESERVATION returned. Return: 0, or -EPROTO if there is no whole header. */
+/* Parses READ RESERVATION data. Return: 0, or -EPROTO if it is incomplete. */
 int scsi_pr_parse_reservation(const uint8_t *data, size_t len, struct vscsi_pr_reservation *out);
 
-/* Parses what REPORT CAPABILITIES returned. Return: 0, or -EPROTO if that is incomplete. */
+/* Parses REPORT CAPABILITIES data. Return: 0, or -EPROTO if it is incomplete. */
 int scsi_pr_parse_capabilities(const uint8_t *data, size_t len, struct vscsi_pr_capabilities *out);
 
 #endif

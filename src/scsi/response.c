@@ -167,7 +167,7 @@ enum scsi_retry scsi_retry(uint8_t response, uint8_t status, const struct scsi_s
 		return sense && (sense->key == SCSI_KEY_UNIT_ATTENTION || sense->deferred)
 			       ? SCSI_RETRY_NOW
 			       : SCSI_RETRY_LATER;
-	/* Protection information that is wrong (ASC 10h) stays wrong. */
+	/* An error in protection information (ASC 10h) would only repeat. */
 	if (result == -ECANCELED ||
 	    (sense && sense->key == SCSI_KEY_ABORTED_COMMAND && result == -EREMOTEIO))
 		return SCSI_RETRY_ABORTED;

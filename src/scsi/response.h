@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Maps a response to an errno, and tells whether the command can be sent again. The texts are
- * vscsi_response_text() and vscsi_status_text() of <vscsi/scsi.h>.
+ * Maps a response to an errno, and decides whether the command can be sent again.
  *
  * The virtio response comes first; the SCSI status counts only if the response is OK (virtio 1.4,
  * 5.6.6.1.1). One exception: some back-ends return FAILURE together with sense data, most of them
@@ -57,12 +56,12 @@ struct scsi_sense;
  */
 int scsi_result(uint8_t response, uint8_t status, const struct scsi_sense *sense);
 
-/* Whether a command can be sent again, and what its answer says about the time before. */
+/* Whether and when a command can be sent again. */
 enum scsi_retry {
 	SCSI_RETRY_NEVER,
 	SCSI_RETRY_NOW,     /* it was not executed: UNIT ATTENTION */
 	SCSI_RETRY_LATER,   /* it was not executed: BUSY, TASK SET FULL, becoming ready */
-	SCSI_RETRY_ABORTED, /* a reset or an abort cut it short: it may have been executed */
+	SCSI_RETRY_ABORTED, /* a reset or an abort ended it: it may have been executed */
 };
 
 /**
@@ -74,7 +73,7 @@ enum scsi_retry scsi_retry(uint8_t response, uint8_t status, const struct scsi_s
 
 /**
  * scsi_flush_is_void - Check whether a SYNCHRONIZE CACHE that failed had nothing to do
- * @write_cache: the LUN says that it has a volatile cache
+ * @write_cache: the LUN reports a volatile cache
  *
  * The other arguments as for scsi_result(). True if the sense data reports no error (NO SENSE), or
  * if a LUN without a volatile cache rejects the command (ILLEGAL REQUEST).
@@ -82,7 +81,7 @@ enum scsi_retry scsi_retry(uint8_t response, uint8_t status, const struct scsi_s
 bool scsi_flush_is_void(uint8_t response, uint8_t status, const struct scsi_sense *sense,
 			bool write_cache);
 
-/* Words for a response and a status: vscsi_response_text() and vscsi_status_text(). */
+/* Texts for a response and a status: vscsi_response_text() and vscsi_status_text(). */
 const char *scsi_response_text(unsigned response);
 const char *scsi_status_text(unsigned status);
 

@@ -27,14 +27,16 @@
 #define SCSI_KEY_MISCOMPARE      0xeu
 #define SCSI_KEY_COMPLETED       0xfu
 
-/* Additional sense codes of unit attentions that tell of a change (SPC). */
-#define SCSI_ASC_INVALID_FIELD      0x24u
-#define SCSI_ASC_NO_SUCH_LUN        0x25u
+/* Additional sense codes of ILLEGAL REQUEST (SPC). */
+#define SCSI_ASC_INVALID_FIELD 0x24u
+#define SCSI_ASC_NO_SUCH_LUN   0x25u
+
+/* Additional sense codes and qualifiers of unit attentions that report a change (SPC). */
 #define SCSI_ASC_RESET              0x29u /* power on, reset */
 #define SCSI_ASC_PARAMETERS_CHANGED 0x2au
 #define SCSI_ASC_TARGET_CHANGED     0x3fu
 #define SCSI_ASCQ_CAPACITY_CHANGED  0x09u /* of 2Ah */
-#define SCSI_ASCQ_INQUIRY_CHANGED   0x03u /* of 3Fh, as the others */
+#define SCSI_ASCQ_INQUIRY_CHANGED   0x03u /* of 3Fh, like those below */
 #define SCSI_ASCQ_IDENTITY_CHANGED  0x05u
 #define SCSI_ASCQ_LUNS_CHANGED      0x0eu
 
@@ -61,7 +63,7 @@ struct scsi_sense {
  */
 int scsi_sense_decode(const uint8_t *data, size_t len, struct scsi_sense *out);
 
-/* Words for sense data: vscsi_sense_text(). */
+/* Text for sense data: vscsi_sense_text(). */
 const char *scsi_sense_text(unsigned key, unsigned asc, unsigned ascq);
 
 #endif

@@ -3,7 +3,6 @@
  * Texts for sense data, those of T10 (SPC-4, "ASC and ASCQ assignments"): for the codes that disks,
  * CD-ROMs and arrays return, not for tapes, printers and scanners.
  */
-
 #include "scsi/sense.h"
 #include "util/bits.h"
 
@@ -212,10 +211,7 @@ static const char *const key_names[16] = {
 	[SCSI_KEY_COMPLETED] = NAME_COMPLETED,
 };
 
-/*
- * A linear search: texts are needed for messages, not per request. The numbers may be any that a
- * caller passes.
- */
+/* A linear search: texts are needed for messages, not per request. Accepts any numbers. */
 const char *scsi_sense_text(unsigned key, unsigned asc, unsigned ascq)
 {
 	size_t i;

@@ -42,7 +42,7 @@ static inline bool span_has(struct span s, size_t offset, size_t size)
 
 /*
  * The big-endian field at @offset; 0 if @s does not contain all of it. Devices of older standards
- * send shorter pages, and in every page parsed here 0 means the same as a missing field.
+ * send shorter pages, and a field of 0 means 'not reported' in every page parsed here.
  */
 static inline uint8_t span_u8(struct span s, size_t offset)
 {

@@ -56,16 +56,14 @@ struct scsi_vpd_limits {
 };
 
 /* scsi_vpd_provisioning.type */
-#define SCSI_PROVISIONING_NONE     0u
-#define SCSI_PROVISIONING_RESOURCE 1u
-#define SCSI_PROVISIONING_THIN     2u
+#define SCSI_PROVISIONING_THIN 2u
 
 /**
  * struct scsi_vpd_provisioning - Logical Block Provisioning page
  * @unmap: LBPU: UNMAP is supported
  * @write_same_16: LBPWS: WRITE SAME(16) can unmap
  * @read_zeros: LBPRZ: unmapped blocks read as zeros
- * @type: SCSI_PROVISIONING_*, 0 to 7
+ * @type: PROVISIONING TYPE, 0 to 7: SCSI_PROVISIONING_THIN or another
  */
 struct scsi_vpd_provisioning {
 	bool unmap;
@@ -94,9 +92,8 @@ int scsi_vpd_parse_serial(const uint8_t *data, size_t len, char out[SCSI_SERIAL_
  *
  * In order of preference: "naa." and "eui." with lower-case digits; "uuid." with groups of digits;
  * a SCSI name string as it is ("iqn.2003-01.org.example:disk"); "t10." with vendor and identifier;
- * "vendor." with text, or with digits if the device says that it is binary. Of several of one type
- * the longest is chosen.
- * Designators of ports and of the target are ignored.
+ * "vendor." with text, or with digits if the code set is binary. Of several of one type the longest
+ * is chosen. Designators of ports and of the target are ignored.
  */
 int scsi_vpd_parse_identity(const uint8_t *data, size_t len, char out[SCSI_WWID_SIZE]);
 

@@ -23,7 +23,7 @@ enum {
 	TYPE_UUID = 10,
 };
 
-/* Kinds of names: a designator's type, what follows, and the unit serial number of page 80h. */
+/* Kinds of names: DESIGNATOR TYPE, and these two; KIND_SERIAL is page 80h. */
 #define KIND_VENDOR_BINARY (TYPE_VENDOR | 0x10u)
 #define KIND_SERIAL        0xffu
 
@@ -93,7 +93,7 @@ static unsigned rank_designator(unsigned type, bool binary, struct span body)
 	return 0;
 }
 
-/* The first designator in a list; false where the list has no whole one. */
+/* Reads the first designator of a list; false if the list contains no complete one. */
 static bool read_designator(struct span list, struct candidate *out)
 {
 	const bool binary = (span_u8(list, 0) & 0x0f) == CODE_SET_BINARY;
@@ -142,7 +142,7 @@ static void put_uuid(char out[SCSI_WWID_SIZE], struct span body)
 	}
 }
 
-/* Whether a name is bytes, which are written as digits. */
+/* Whether a kind of name is binary, and written as digits. */
 static bool is_digits(unsigned kind)
 {
 	return kind == TYPE_NAA || kind == TYPE_EUI64 || kind == TYPE_UUID ||

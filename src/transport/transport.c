@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "transport/pci/pci.h"
 #include "transport/transport.h"
@@ -82,13 +81,4 @@ int transport_open(const char *address, const struct transport_opts *opts, struc
 				 address, list);
 	}
 	return ops->open(strchr(address, ':') + 1, opts, out);
-}
-
-int transport_clear(int fd)
-{
-	uint64_t count;
-
-	if (read(fd, &count, sizeof(count)) < 0 && errno != EAGAIN && errno != EINTR)
-		return -errno;
-	return 0;
 }

@@ -292,13 +292,6 @@ bool transport_has_option(const struct transport_ops *ops, const char *name);
 int transport_open(const char *address, const struct transport_opts *opts, struct transport **out);
 
 /**
- * transport_clear - Empty an eventfd that doesn't block
- *
- * The number in it means nothing, and there may be none. Return: 0, or a negative errno.
- */
-int transport_clear(int fd);
-
-/**
  * transport_kick - Signal the eventfd that a virtqueue is kicked by
  * @kick: the eventfd, -1 for none; other threads may set it
  *

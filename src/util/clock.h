@@ -23,8 +23,8 @@ static inline uint64_t clock_ms(void)
 }
 
 /*
- * The same as of the last tick of the kernel, a few milliseconds ago at most: a tenth of the cost,
- * for callers that ask all the time.
+ * Monotonic milliseconds at the kernel's last timer tick, at most a few milliseconds ago. A tenth
+ * of the cost, for callers that read the clock often.
  */
 static inline uint64_t clock_coarse_ms(void)
 {

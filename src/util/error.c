@@ -56,7 +56,7 @@ int error_set(int err, const char *fmt, ...)
 
 int error_no_fd(void)
 {
-	/* The one limit that an application can raise by itself. */
+	/* The only limit that an application can raise by itself. */
 	if (errno == EMFILE)
 		return error_set(-EMFILE, "making an event descriptor failed; allow this process "
 					  "more open files");

@@ -3,12 +3,13 @@
  * src/util/ - what every other folder may use
  *
  * Provides: the thread's error text (this header), log, lock, clocks, byte order and bit
- * arithmetic, the size rule of public structs, and the export macro.
+ * arithmetic, the size rule of public structs, descriptors above the standard streams, the list of
+ * objects that fork() invalidates, static probes, and the export macro.
  *
  * Never does: know a device, a request or any public struct by name; print; use any other folder.
  *
- * Locking: all functions may be called from any thread and take no lock. The error text is
- * thread-local.
+ * Locking: all functions may be called from any thread. Only those of fork.h take a lock, their
+ * own. The error text is thread-local.
  *
  * This header: the text for a negative errno, see vscsi_last_error(). Not for the data path.
  */
@@ -38,7 +39,7 @@ int error_set(int err, const char *fmt, ...) __attribute__((format(printf, 2, 3)
  */
 void error_enter(const char *function);
 
-/* The last text, function's name included: vscsi_last_error(). */
+/* The last text, including the function's name: vscsi_last_error(). */
 const char *error_last(void);
 
 /**
@@ -52,11 +53,11 @@ const char *error_text(void);
  * error_keep - Preserve the error text during cleanup
  * @keep: true before, false after; calls may nest
  *
- * In between error_set() only logs.
+ * In between, error_set() only logs.
  */
 void error_keep(bool keep);
 
-/* Sets the text for an event descriptor that could not be made, from errno. Returns -errno. */
+/* Sets the text for an event descriptor that could not be created, from errno. Returns -errno. */
 int error_no_fd(void);
 
 #endif

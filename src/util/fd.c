@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Descriptors that keep away from the standard streams. */
+/* Descriptors above those of the standard streams. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
+#include <linux/fs.h>
 
 #include "util/fd.h"
 
-/* The first number that is no standard stream's. */
+/* The first number after those of the standard streams. */
 #define LOWEST_FD 3
 
 int fd_copy(int fd)
@@ -36,4 +40,18 @@ FILE *fd_open_text(const char *path)
 	if (fd >= 0 && !file)
 		close(fd);
 	return file;
+}
+
+/* Its value means nothing. The position of a file that has none is -1. */
+int fd_take(int fd)
+{
+	uint64_t count;
+	struct iovec iov = {&count, sizeof(count)};
+	ssize_t n = syscall(SYS_preadv2, fd, &iov, 1UL, -1L, -1L, RWF_NOWAIT);
+
+	if (n < 0 && (errno == EOPNOTSUPP || errno == ENOSYS))
+		n = read(fd, &count, sizeof(count));
+	if (n < 0 && errno != EAGAIN && errno != EINTR)
+		return -errno;
+	return n > 0;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Descriptors that keep away from the standard streams. An application may have closed one of
- * these, and the kernel gives its number to the next descriptor that is made: what the application
- * prints would then go into DMA memory, or to a device.
+ * Descriptors above those of the standard streams. An application may have closed a standard
+ * stream, and the kernel gives its number to the next descriptor that is created: what the
+ * application prints would then go into DMA memory, or to a device.
  */
 #ifndef UTIL_FD_H
 #define UTIL_FD_H
@@ -13,9 +13,9 @@
  * fd_raise - Move a new descriptor above the standard streams
  * @fd: close-on-exec, known to no other thread yet; -1 for none, with errno
  *
- * Each descriptor that the library makes or receives goes through this at once.
+ * The library passes each descriptor that it creates or receives to this function at once.
  *
- * Return: the descriptor, most often the same; -1 with errno, and then @fd is closed.
+ * Return: the descriptor, usually the same; -1 with errno, and then @fd is closed.
  */
 int fd_raise(int fd);
 
@@ -27,10 +27,21 @@ int fd_raise(int fd);
 int fd_copy(int fd);
 
 /**
- * fd_open_text - Open a file of the kernel's to read its lines
+ * fd_open_text - Open a text file of procfs or sysfs for reading
  *
  * Return: fopen()'s stream, above the standard streams and close-on-exec; NULL with errno.
  */
 FILE *fd_open_text(const char *path);
+
+/**
+ * fd_take - Empty an eventfd that the device has, too
+ *
+ * Never waits: whether reads block is a property of the open file, not of the descriptor, and the
+ * process that received it may have changed that (QEMU has all that it receives block). Linux
+ * before 5.8 can't be asked not to.
+ *
+ * Return: 1 if it was signalled, 0 if not; a negative errno.
+ */
+int fd_take(int fd);
 
 #endif

@@ -29,7 +29,7 @@ static void in_child(void)
 		entry->in_child(entry);
 }
 
-/* With the lock held. A call that failed is tried again by the next object. */
+/* The lock is held. After a failure the next fork_watch() tries again. */
 static int register_handlers(void)
 {
 	static bool registered;

@@ -2,8 +2,8 @@
 /*
  * Static probes (USDT) of the provider "vscsi", for bpftrace, perf and gdb. Each is a nop until
  * something attaches to it, and nothing at all where the library was built without sys/sdt.h. None
- * is on the path of a request that goes well. libvirtioscsi(7) says what each tells, and a test
- * compares the two.
+ * is on the path of a request that goes well. libvirtioscsi(7) says what each tells, and
+ * examples/probes.bt prints all of them; a test compares the three.
  */
 #ifndef UTIL_PROBE_H
 #define UTIL_PROBE_H

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What a tick is. */
+/* Measures the length of a tick. */
 #include "util/ticks.h"
 
 #define MEASURE_NS 1000000u
 
-/* The kernel's clock is the reference: not every processor tells its rate. */
+/* The kernel's clock is the reference: not every processor reports its tick rate. */
 uint64_t ticks_scale(void)
 {
 	uint64_t began = clock_ns();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The processor's own count of time, for what is measured on the data path. */
+/* The processor's tick counter, for measurements on the data path. */
 #ifndef UTIL_TICKS_H
 #define UTIL_TICKS_H
 
@@ -7,11 +7,11 @@
 
 #include "util/clock.h"
 
-/* Bits after the point of a scale, and the longest difference that is told apart. */
+/* Fractional bits of a scale, and the largest difference in ticks: longer ones are clipped. */
 #define TICKS_SHIFT 16
 #define TICKS_MOST  (UINT64_C(1) << 42)
 
-/* The count now: it goes at the same rate on all processors. */
+/* The current count, which advances at the same rate on all processors. */
 static inline uint64_t ticks_now(void)
 {
 #if defined(__x86_64__)
@@ -26,7 +26,7 @@ static inline uint64_t ticks_now(void)
 #endif
 }
 
-/* Finds out what a tick is, for ticks_to_ns(); takes a millisecond. */
+/* Measures nanoseconds per tick, for ticks_to_ns(); takes a millisecond. */
 uint64_t ticks_scale(void);
 
 /* Nanoseconds from one count to a later one; 0 if it is not later. */

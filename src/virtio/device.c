@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The status dance of virtio 1.4, 3.1.1, each step verified before the next. Nothing here waits:
- * the transport does, if it is to.
+ * Initializes a device (virtio 1.4, 3.1.1), and verifies each step before the next. Only the
+ * transport waits, if calls may wait.
  */
 #include <errno.h>
 
@@ -13,14 +13,13 @@
 #include "virtio/features.h"
 
 /*
- * None of the features that we take needs another one; the rules of 2.2.1 are kept here for those
- * that will.
+ * Dependencies between features (2.2.1): none of those that the driver accepts has one.
  */
 static const struct feature_rule rules[] = {
 	{0, 0},
 };
 
-/* A step of the start: one operation of the transport, repeated while that is in progress. */
+/* A step of an operation: calls the transport, and is repeated while that is in progress. */
 struct virtio_step {
 	int (*run)(struct virtio_dev *dev, const struct virtio_request *request, uint8_t bit);
 	uint8_t bit;
@@ -44,11 +43,11 @@ static int run_steps(struct virtio_dev *dev, const struct virtio_step *steps, un
 	return err ? virtio_fail(dev, err) : 0;
 }
 
-/* Bits are never taken away but by a reset (2.1.1). */
+/* Only a reset clears bits (2.1.1). */
 static int set_bit(struct virtio_dev *dev, const struct virtio_request *request, uint8_t bit)
 {
 	(void)request;
-	/* Noted even if it fails: FAILED, which follows then, must not clear what did arrive. */
+	/* Stored before: if this fails, setting FAILED must not clear a bit that did arrive. */
 	dev->status |= bit;
 	return dev->transport->ops->set_status(dev->transport, dev->status);
 }
@@ -62,13 +61,13 @@ static int check_bit(struct virtio_dev *dev, const struct virtio_request *reques
 		return now;
 	if (now & VIRTIO_CONFIG_S_NEEDS_RESET)
 		return error_set(-EIO,
-				 "the device asks for a reset (status 0x%02x) while it is "
-				 "being started; restart the back-end",
+				 "the device needs a reset (status 0x%02x) while it is being "
+				 "started; restart the back-end",
 				 now);
-	/* Only the set of features is something to agree about. */
+	/* Without FEATURES_OK the device rejects the features; other missing bits are errors. */
 	if ((now & dev->status) != dev->status)
 		return error_set(bit == VIRTIO_CONFIG_S_FEATURES_OK ? -EOPNOTSUPP : -EIO,
-				 "the device refused status 0x%02x and shows 0x%02x", dev->status,
+				 "the device refused status 0x%02x and reports 0x%02x", dev->status,
 				 now);
 	return 0;
 }
@@ -91,22 +90,22 @@ static int reset(struct virtio_dev *dev, const struct virtio_request *request, u
 	return virtio_reset(dev);
 }
 
-/* What to do about a feature that is needed and not there, where anything can be done. */
+/* The remedy for a missing feature, for the error text; "" if there is none. */
 static const char *remedy(unsigned bit)
 {
 	if (bit == VIRTIO_F_ACCESS_PLATFORM)
-		return "; it would go round the IOMMU: give QEMU's device iommu_platform=on";
+		return "; it would bypass the IOMMU: set iommu_platform=on for QEMU's device";
 	return "";
 }
 
 /*
- * Which addresses a device sees and which barriers reach it is not for the driver to choose: those
- * two are taken wherever the transport can have them (6.1).
+ * The platform determines which addresses and barriers a device needs: these two are accepted
+ * whenever they are offered and the transport allows them (6.1).
  */
 static const uint64_t platform =
 	VIRTIO_BIT(VIRTIO_F_ACCESS_PLATFORM) | VIRTIO_BIT(VIRTIO_F_ORDER_PLATFORM);
 
-/* The offer is read again at every negotiation: it may change with a reset (2.2). */
+/* Reads the offer at every negotiation: it may change with a reset (2.2). */
 static int read_offer(struct virtio_dev *dev, const struct virtio_request *request, uint8_t bit)
 {
 	(void)request;
@@ -129,7 +128,8 @@ static int choose(struct virtio_dev *dev, const struct virtio_request *request, 
 		first = (unsigned)__builtin_ctzll(missing);
 		return error_set(
 			-EOPNOTSUPP,
-			"the device doesn't offer %s (bit %u), which is needed: 0x%016llx%s",
+			"the device doesn't offer %s (bit %u), which is required; it offers "
+			"0x%016llx%s",
 			feature_name(first), first, (unsigned long long)dev->offered,
 			remedy(first));
 	}
@@ -147,7 +147,7 @@ int virtio_negotiate(struct virtio_dev *dev, const struct virtio_request *reques
 		{read_offer, 0},
 		{choose, 0},
 		{set_bit, VIRTIO_CONFIG_S_FEATURES_OK},
-		/* Step 6: a device that can't live with the set takes the bit back. */
+		/* Step 6: a device that rejects the features clears the bit. */
 		{check_bit, VIRTIO_CONFIG_S_FEATURES_OK},
 	};
 
@@ -169,13 +169,10 @@ int virtio_fail(struct virtio_dev *dev, int err)
 	struct transport *t = dev->transport;
 	int ret;
 
-	/*
-	 * Best effort: the device may be the reason, and the first error text is the one that
-	 * matters.
-	 */
+	/* Best effort, and without replacing the error text of the failure. */
 	error_keep(true);
 	ret = t->ops->set_status(t, dev->status | VIRTIO_CONFIG_S_FAILED);
-	/* Its answer doesn't matter, and isn't waited for. */
+	/* The answer doesn't matter: disconnect instead of waiting for it. */
 	if (ret && !t->wait)
 		virtio_disconnect(dev);
 	error_keep(false);

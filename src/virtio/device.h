@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The life of a virtio device on any transport: reset, status, feature negotiation, configuration,
- * running, and the way back down (virtio 1.4, 2.1, 2.2, 2.4, 2.5, 3.1, 3.3).
+ * A virtio device on any transport: reset, status, feature negotiation, configuration, start and
+ * shutdown (virtio 1.4, 2.1, 2.2, 2.4, 2.5, 3.1, 3.3).
  *
  * Calls wait for the device unless virtio_set_wait() turned that off. Then a function that returns
  * an errno may return -EINPROGRESS; call it again with the same arguments until it returns
@@ -22,12 +22,13 @@ struct virtio_step;
 
 /**
  * struct virtio_dev - A virtio device
- * @transport: the way to it
- * @status: status bits that we have written, whether the device took them or not
+ * @transport: its transport
+ * @status: status bits that the driver has written, whether or not the device accepted them
  * @offered: features that it offers, as read at the last negotiation
- * @features: features that are in force
- * @steps, @step: what virtio_negotiate() or virtio_run() has in progress, NULL: nothing; its step
- * @found: what the transport's check() found, while virtio_check() asks for the status
+ * @features: features that were negotiated
+ * @steps, @step: the operation in progress, virtio_negotiate() or virtio_run(), NULL: none; its
+ *	current step
+ * @found: result of the transport's check(), while virtio_check() reads the status
  */
 struct virtio_dev {
 	struct transport *transport;
@@ -40,9 +41,9 @@ struct virtio_dev {
 };
 
 /**
- * struct virtio_request - What a driver wants of the features
- * @want: features to take where they are offered
- * @must: those of them without which the device is of no use
+ * struct virtio_request - Requested features
+ * @want: features to accept if the device offers them
+ * @must: required features
  */
 struct virtio_request {
 	uint64_t want;
@@ -52,15 +53,14 @@ struct virtio_request {
 /**
  * virtio_negotiate - Reset a device and agree on features (virtio 1.4, 3.1.1 steps 1 to 6)
  * @dev: @dev->transport set by the caller
- * @request: what the driver wants; VERSION_1 and the transport's needs are wanted
- *	and needed in any case
+ * @request: requested features; VERSION_1 and the transport's @needs are always required
  *
- * Every status bit is read back after it was set. When this fails the device has been told so
- * with FAILED, and only another virtio_negotiate() may follow; where calls don't wait, only
- * virtio_reopen() or virtio_close().
+ * Every status bit is read back after it was set. If this fails, FAILED has been set, and only
+ * another virtio_negotiate() may follow; if calls don't wait, only virtio_reopen() or
+ * virtio_close().
  *
- * Return: 0; -EOPNOTSUPP (a needed feature isn't there, or it refuses the set); what the transport
- * returned.
+ * Return: 0; -EOPNOTSUPP (a required feature is missing, or the device rejects the set); or what
+ * the transport returned.
  */
 int virtio_negotiate(struct virtio_dev *dev, const struct virtio_request *request);
 
@@ -72,18 +72,17 @@ int virtio_negotiate(struct virtio_dev *dev, const struct virtio_request *reques
 int virtio_run(struct virtio_dev *dev);
 
 /**
- * virtio_fail - Tell the device that driving it failed, without losing the error text
+ * virtio_fail - Set FAILED, and keep the error text
  * @err: the error that is being handled
  *
- * Never -EINPROGRESS: where calls don't wait and the device has to answer, it is disconnected
- * instead of heard.
+ * Never waits for an answer if calls don't wait: the device is disconnected instead.
  *
  * Return: @err.
  */
 int virtio_fail(struct virtio_dev *dev, int err);
 
 /**
- * virtio_reset - Reset the device; when this returns 0 it uses none of our memory (2.4.2, 3.3.1)
+ * virtio_reset - Reset the device; when this returns 0 it no longer accesses memory (2.4.2, 3.3.1)
  *
  * Return: 0, or a negative errno: then only closing the transport cuts the device off.
  */
@@ -91,21 +90,20 @@ int virtio_reset(struct virtio_dev *dev);
 
 /**
  * virtio_open - Connect to the device at an address
- * virtio_hand_back - Leave a handed-over connection to the caller, as the opening failed after all
- * virtio_close - Reset it and disconnect; @dev->transport is NULL then. Allowed when it is NULL
- * before
+ * virtio_hand_back - Return a handed-over connection to the caller, if opening fails later
+ * virtio_close - Reset it and disconnect; sets @dev->transport to NULL, and accepts NULL
  *
- * Whatever the device answers to the reset, it is cut off when virtio_close() returns. Where calls
- * don't wait, it isn't reset but disconnected. virtio_open() always waits.
+ * When virtio_close() returns the device is cut off, whatever it answered to the reset. If calls
+ * don't wait, it is disconnected without a reset. virtio_open() always waits.
  */
 int virtio_open(struct virtio_dev *dev, const char *address, const struct transport_opts *opts);
 void virtio_hand_back(struct virtio_dev *dev);
 void virtio_close(struct virtio_dev *dev);
 
 /**
- * virtio_set_wait - Say whether calls wait for the device; they do after virtio_open()
+ * virtio_set_wait - Set whether calls wait for the device; after virtio_open() they do
  *
- * Allowed while something is in progress: the next call goes on with it in the new way.
+ * Allowed while an operation is in progress: the next call continues it in the new mode.
  */
 static inline void virtio_set_wait(struct virtio_dev *dev, bool wait)
 {
@@ -113,11 +111,10 @@ static inline void virtio_set_wait(struct virtio_dev *dev, bool wait)
 }
 
 /**
- * virtio_wait_ready - Sleep until what is in progress can go on
- * @timeout_ms: for at most so long; negative: as long as it takes, which the device's time limit
- *	bounds
+ * virtio_wait_ready - Sleep until the operation in progress can continue
+ * @timeout_ms: the longest sleep; negative: until the device's time limit
  *
- * May return earlier. Return: 0, or a negative errno when sleeping failed.
+ * May return earlier. Return: 0, or a negative errno if sleeping failed.
  */
 static inline int virtio_wait_ready(struct virtio_dev *dev, int timeout_ms)
 {
@@ -127,7 +124,7 @@ static inline int virtio_wait_ready(struct virtio_dev *dev, int timeout_ms)
 }
 
 /**
- * virtio_disconnect - Cut the device off at once and forget what is in progress
+ * virtio_disconnect - Cut the device off at once and forget the operation in progress
  *
  * Doesn't wait. Only virtio_cut_off(), virtio_reopen(), virtio_hand_back() and virtio_close() may
  * follow.
@@ -135,7 +132,7 @@ static inline int virtio_wait_ready(struct virtio_dev *dev, int timeout_ms)
 void virtio_disconnect(struct virtio_dev *dev);
 
 /*
- * Whether a disconnected device can't reach memory any more, see @cut_off of struct transport_ops.
+ * Whether a disconnected device can no longer access memory, see @cut_off of struct transport_ops.
  * Doesn't wait.
  */
 static inline bool virtio_cut_off(struct virtio_dev *dev)
@@ -162,7 +159,7 @@ static inline bool virtio_can_reopen(struct virtio_dev *dev)
 /**
  * virtio_reopen - Connect to the same device again; virtio_negotiate() has to follow
  *
- * Return: 0, or a negative errno; then it may be tried again.
+ * Return: 0, or a negative errno; then the caller may try again.
  */
 static inline int virtio_reopen(struct virtio_dev *dev)
 {
@@ -171,7 +168,7 @@ static inline int virtio_reopen(struct virtio_dev *dev)
 	return dev->transport->ops->reopen(dev->transport);
 }
 
-/* Whether another process may still carry out requests, see @outlived of struct transport_ops. */
+/* Whether an earlier back-end may still execute requests, see @outlived of struct transport_ops. */
 static inline bool virtio_outlived(struct virtio_dev *dev)
 {
 	const struct transport_ops *ops = dev->transport->ops;
@@ -179,7 +176,7 @@ static inline bool virtio_outlived(struct virtio_dev *dev)
 	return ops->outlived && ops->outlived(dev->transport);
 }
 
-/* Has the device track its requests in flight, as struct transport_ops has it for @track. */
+/* Makes the device track its requests in flight, see @track of struct transport_ops. */
 static inline int virtio_track(struct virtio_dev *dev, unsigned count, unsigned size)
 {
 	const struct transport_ops *ops = dev->transport->ops;
@@ -187,7 +184,7 @@ static inline int virtio_track(struct virtio_dev *dev, unsigned count, unsigned 
 	return ops->track ? ops->track(dev->transport, count, size) : 0;
 }
 
-/* Whether it does. */
+/* Whether it does, see @tracked of struct transport_ops. */
 static inline bool virtio_tracked(struct virtio_dev *dev)
 {
 	const struct transport_ops *ops = dev->transport->ops;
@@ -195,24 +192,22 @@ static inline bool virtio_tracked(struct virtio_dev *dev)
 	return ops->tracked && ops->tracked(dev->transport);
 }
 
-/* What virtio_check() found; a set. */
+/* Results of virtio_check(); a set. */
 #define VIRTIO_CHANGED (1u << 0) /* configuration space changed */
 #define VIRTIO_BROKEN  (1u << 1) /* a ring is broken, or the device needs a reset */
 
 /**
- * virtio_check - Look without waiting how the device is
+ * virtio_check - Check the device, without waiting
  * @what: receives VIRTIO_*
  *
- * A configuration change can also mean that the device needs a reset: the status is read again then
+ * A configuration change can also mean that the device needs a reset, so the status is read then
  * (2.1.2, 3.2).
  *
- * Return: 0, or a negative errno when it is gone.
+ * Return: 0, or a negative errno if the device is gone.
  */
 int virtio_check(struct virtio_dev *dev, unsigned *what);
 
-/*
- * The rest is the transport's own, handed through for the layer above: see transport/transport.h.
- */
+/* The rest passes calls to the transport for the layer above: see transport/transport.h. */
 static inline int virtio_read_config(struct virtio_dev *dev, unsigned offset, void *buf,
 				     unsigned len)
 {
@@ -247,7 +242,7 @@ static inline int virtio_mem_unmap(struct virtio_dev *dev, const struct dma_regi
 	return dev->transport->ops->mem_unmap(dev->transport, region, iova);
 }
 
-/* In a child process: forgets the transport without a word to the device. */
+/* In a child process: frees the transport without sending anything to the device. */
 static inline void virtio_abandon(struct virtio_dev *dev)
 {
 	if (dev->transport && dev->transport->ops->abandon)
@@ -279,23 +274,17 @@ static inline const char *virtio_scheme(const struct virtio_dev *dev)
 
 /**
  * virtio_protocol_mask - Find a feature of a transport's own protocol by name
- * @address: whose scheme names the transport
+ * @address: its scheme selects the transport
  * @name: as an option of the address
  *
- * Return: its bit in struct transport_opts, 0 when the transport has no such feature.
+ * Return: its bit in struct transport_opts, 0 if the transport has no such feature.
  */
 uint64_t virtio_protocol_mask(const char *address, const char *name);
 
-/* Whether the transport of an address has an option that is no feature, such as "iommu". */
+/* Whether the transport of an address has an option that is not a feature, such as "iommu". */
 bool virtio_has_option(const char *address, const char *name);
 
-/* The virtio features that are possible over the transport of an address; 0: there is none. */
+/* The virtio features that the transport of an address allows; 0 for an unknown scheme. */
 uint64_t virtio_possible_features(const char *address);
-
-/* Whether feature bit @bit is in force. */
-static inline bool virtio_has(const struct virtio_dev *dev, unsigned bit)
-{
-	return dev->features & VIRTIO_BIT(bit);
-}
 
 #endif

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The rules by which features are chosen: pure functions over sets of bits (virtio 1.4, 2.2.1).
+ * Choosing features: pure functions over sets of bits (virtio 1.4, 2.2.1).
  */
 #ifndef VIRTIO_FEATURES_H
 #define VIRTIO_FEATURES_H
 
 #include <stdint.h>
 
-/* A feature that can be taken only together with others. */
+/* A feature that may be accepted only together with others. */
 struct feature_rule {
 	uint64_t feature;
 	uint64_t needs;
@@ -16,12 +16,12 @@ struct feature_rule {
 /**
  * features_choose - Choose what to accept
  * @offered: what the device offers
- * @wanted: what the driver knows and wants
+ * @wanted: what the driver supports and requests
  * @allowed: what may be negotiated over this transport
- * @rules, @count: which feature needs which
+ * @rules, @count: dependencies between features
  *
- * A bit whose needs are not accepted is dropped, and so on until nothing changes; unknown
- * bits are ignored, never a reason to fail.
+ * A feature whose dependencies are not accepted is dropped, repeatedly until nothing changes.
+ * Unknown bits are ignored.
  *
  * Return: the set to accept, a subset of all three.
  */
@@ -32,7 +32,7 @@ uint64_t features_choose(uint64_t offered, uint64_t wanted, uint64_t allowed,
  * feature_name - Name a feature bit of a virtio-scsi device
  * @bit: its number
  *
- * Return: such as "EVENT_IDX"; "feature" for those that we don't know.
+ * Return: such as "EVENT_IDX"; "feature" for an unknown bit.
  */
 const char *feature_name(unsigned bit);
 

@@ -11,6 +11,7 @@
 #include <vscsi/mem.h>
 
 #include "util/error.h"
+#include "util/fd.h"
 #include "virtio/virtq.h"
 
 static size_t ring_bytes(const struct virtq *vq)
@@ -39,7 +40,7 @@ static void fini_ring(struct virtq *vq)
 		split_fini(&vq->ring);
 }
 
-/* Only a split ring out of order leaves descriptors where their user put them. */
+/* Only a split ring without IN_ORDER uses chains in its own table; others copy them. */
 static int init_chains(struct virtq *vq)
 {
 	if (vq->format == VIRTQ_SPLIT)
@@ -128,7 +129,6 @@ static bool is_in_order(const struct virtq *vq)
 	return virtq_is_packed(vq) ? vq->packed.in_order : vq->format == VIRTQ_SPLIT_IN_ORDER;
 }
 
-/* Indices, event fields and the list of chains in flight start again. */
 int virtq_renew(struct virtq *vq, uint64_t features)
 {
 	bool in_order = is_in_order(vq);
@@ -140,7 +140,7 @@ int virtq_renew(struct virtq *vq, uint64_t features)
 	return 0;
 }
 
-/* Only what differs: other threads may be reading the rest, to notify or to sleep. */
+/* Exchanges only what differs: other threads may be reading the rest, to notify or to sleep. */
 void virtq_succeed(struct virtq *vq, struct virtq *fresh)
 {
 	const struct virtq lost = *vq;
@@ -153,7 +153,7 @@ void virtq_succeed(struct virtq *vq, struct virtq *fresh)
 		fresh->packed = lost.packed;
 	else
 		fresh->ring = lost.ring;
-	/* What lies in a ring that the device could write to is not taken over. */
+	/* A table that the device could write to is replaced too. */
 	if (vq->format == VIRTQ_SPLIT) {
 		vq->chains = fresh->chains;
 		fresh->chains = lost.chains;
@@ -167,10 +167,12 @@ void virtq_succeed(struct virtq *vq, struct virtq *fresh)
 int virtq_fd_clear(struct virtq *vq)
 {
 	const struct transport_ops *ops = vq->transport->ops;
+	int ret;
 
 	if (ops->call_clear)
 		return ops->call_clear(vq->transport, vq->index);
-	return transport_clear(virtq_fd(vq));
+	ret = fd_take(virtq_fd(vq));
+	return ret < 0 ? ret : 0;
 }
 
 void virtq_fd_wake(struct virtq *vq)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A virtqueue of a device: a ring in DMA memory, and the way to notify the device of it. What
- * the layers above see of rings is this; the ring's format is decided here.
+ * A virtqueue of a device: a ring in DMA memory, of either format, and its notifications. The
+ * layers above access rings only through this header.
  */
 #ifndef VIRTIO_VIRTQ_H
 #define VIRTIO_VIRTQ_H
@@ -13,7 +13,7 @@
 
 struct vscsi_mem;
 
-/* Formats of rings. The first is the one that the hot path is laid out for. */
+/* Formats of rings. */
 enum virtq_format {
 	VIRTQ_SPLIT,
 	VIRTQ_SPLIT_IN_ORDER,
@@ -23,16 +23,16 @@ enum virtq_format {
 
 /**
  * struct virtq - A virtqueue
- * @format: decides which of the two rings it is
+ * @format: selects the member of the union
  * @ring, @packed: the ring
- * @chains: where chains are prepared: the table of a split ring itself, else private memory from
- *	which they are copied to their turn in the ring
- * @transport: to notify through
- * @mem: pool that the ring's memory is from
- * @memory: that memory
+ * @chains: where chains are prepared: the descriptor table of a split ring, otherwise private
+ *	memory from which a push copies them to the ring
+ * @transport: transport of the device
+ * @mem: pool of the ring's memory
+ * @memory: the ring's memory
  * @index: virtqueue number
  * @size: entries
- * @started: the device has it
+ * @started: the device has the virtqueue
  */
 struct virtq {
 	enum virtq_format format;
@@ -50,13 +50,13 @@ struct virtq {
 };
 
 /**
- * virtq_init - Make a virtqueue that the device doesn't know of yet
+ * virtq_init - Create a virtqueue, to be started with virtq_start()
  * @vq: the virtqueue
  * @transport: of the device
  * @mem: pool for the ring
  * @index: virtqueue number
  * @size: entries, a power of two
- * @features: what was negotiated; it decides the format
+ * @features: negotiated features; they determine the format
  *
  * Return: 0, or -ENOMEM with its error text set. virtq_fini() is allowed in either case.
  */
@@ -68,24 +68,24 @@ void virtq_fini(struct virtq *vq);
 
 /**
  * virtq_renew - Empty a virtqueue that the device no longer has; virtq_start() may follow
- * @features: what was negotiated this time; the format is the same
+ * @features: negotiated features of the new connection; the format must be the same
  *
  * Return: 0, or -ENOMEM with its error text set; then only this or virtq_fini() may follow.
  */
 int virtq_renew(struct virtq *vq, uint64_t features);
 
 /**
- * virtq_succeed - Go on with another virtqueue that the device has in the place of a lost one
+ * virtq_succeed - Exchange a lost virtqueue for the one that the reconnected device has
  * @vq: the lost one; becomes the other, with nothing pushed. The chains in its table are lost
  * @fresh: the other, of the same format, size and index, empty; becomes the lost one
  */
 void virtq_succeed(struct virtq *vq, struct virtq *fresh);
 
 /**
- * virtq_start - Give it to the device, from index 0
- * virtq_pause - Take it back for a moment; chains stay where they are
- * @base: receives the position of the device
- * virtq_resume - Give it back at its position
+ * virtq_start - Start it on the device, from index 0
+ * virtq_pause - Stop it, with chains in flight staying in the ring
+ * @base: receives the device's position
+ * virtq_resume - Start it again at that position
  *
  * Return: 0, or what the transport returned.
  */
@@ -97,23 +97,23 @@ int virtq_resume(struct virtq *vq, uint32_t base);
  * virtq_table - The table to prepare chains in, @size descriptors
  *
  * A chain is a run of descriptors, each but the last with NEXT set and next naming the following
- * one. Its head, the index of its first, is its name. It stays as it is while the device has it,
- * and can be pushed again afterwards.
+ * one. The index of the first one, its head, identifies it. It must not change while the device has
+ * it, and can be pushed again afterwards.
  */
 static inline struct vring_desc *virtq_table(const struct virtq *vq)
 {
 	return vq->chains;
 }
 
-/* Whether indirect tables have the packed form: struct vring_packed_desc, WRITE the only flag. */
+/* Whether indirect tables are packed: of struct vring_packed_desc, with WRITE as the only flag. */
 static inline bool virtq_is_packed(const struct virtq *vq)
 {
 	return vq->format >= VIRTQ_PACKED;
 }
 
 /*
- * Where the next chain is pushed: kept with each chain, this gives the order of those in flight.
- * Positions are equal modulo the ring's size once they wrap.
+ * The position of the next push: stored with each chain, it gives the order of the chains in
+ * flight. After a wrap, positions are equal modulo the ring's size.
  */
 static inline uint16_t virtq_next_as(const struct virtq *vq, enum virtq_format format)
 {
@@ -159,16 +159,16 @@ static inline void virtq_push_untracked(struct virtq *vq, uint16_t head)
 }
 
 /**
- * virtq_publish - Show the device what was pushed
+ * virtq_publish - Make everything that was pushed visible to the device
  *
- * Return: whether virtq_kick() has to follow.
+ * Return: whether virtq_kick() must follow.
  */
 static inline bool virtq_publish(struct virtq *vq)
 {
 	return virtq_is_packed(vq) ? packed_publish(&vq->packed) : split_publish(&vq->ring);
 }
 
-/* Chains that are published and not taken yet. */
+/* Number of chains that were published and not taken. */
 static inline unsigned virtq_in_flight(const struct virtq *vq)
 {
 	if (virtq_is_packed(vq))
@@ -177,10 +177,10 @@ static inline unsigned virtq_in_flight(const struct virtq *vq)
 }
 
 /*
- * Where the ring stands, as a notification tells it (virtio 1.4, 2.9): a split ring's available
- * index, a packed one's next place and wrap counter. The former is read where the device reads it,
- * since the ring's own note belongs to the thread that publishes; a wrong one would only mislead
- * the device about itself.
+ * The position that a notification carries (virtio 1.4, 2.9): the available index of a split ring,
+ * the next index and wrap counter of a packed one. The former is read from shared memory, because
+ * struct split_ring belongs to the thread that publishes; a device that overwrites it only misleads
+ * itself.
  */
 static inline uint32_t virtq_position(const struct virtq *vq)
 {
@@ -197,14 +197,7 @@ static inline void virtq_kick(const struct virtq *vq)
 	t->ops->notify(t, vq->index, transport_notifies_data(t) ? virtq_position(vq) : 0);
 }
 
-/* Both at once, for a virtqueue that is not shared. */
-static inline void virtq_submit(struct virtq *vq)
-{
-	if (virtq_publish(vq))
-		virtq_kick(vq);
-}
-
-/* How many chains the device gave back at most, 0 if none; or -EPROTO with virtq_rule() set. */
+/* Upper bound of the chains that can be taken, 0 if none; or -EPROTO with virtq_rule() set. */
 static inline int virtq_pending_in(struct virtq *vq, bool packed)
 {
 	return packed ? packed_pending(&vq->packed) : split_pending(&vq->ring);
@@ -215,7 +208,7 @@ static inline int virtq_pending(struct virtq *vq)
 	return virtq_pending_in(vq, virtq_is_packed(vq));
 }
 
-/* Takes one of them back: 0; 1 when none is left; or -EPROTO with virtq_rule() set. */
+/* Takes one chain: 0; 1 if none is left; or -EPROTO with virtq_rule() set. */
 static inline int virtq_take(struct virtq *vq, struct ring_used *used)
 {
 	if (likely(vq->format == VIRTQ_SPLIT))
@@ -239,8 +232,8 @@ static inline int virtq_take_untracked(struct virtq *vq, struct ring_used *used)
 }
 
 /*
- * The length that an in-order device gave for the batch that was taken last, or part of it, which
- * stands for all chains in it; 0 where no device works in order.
+ * With IN_ORDER, the length that the device reported for the batch of the chain taken last; it
+ * applies to all chains of the batch. 0 otherwise.
  */
 static inline uint32_t virtq_batch_len(const struct virtq *vq)
 {
@@ -271,13 +264,13 @@ static inline struct virtq_reader virtq_reader(const struct virtq *vq, bool pack
 	return reader;
 }
 
-/* Whether exactly one chain can be taken; if not, virtq_pending_in() says what there is. */
+/* Whether exactly one chain can be taken; if not, call virtq_pending_in(). */
 static inline bool virtq_has_one(const struct virtq *vq, bool packed)
 {
 	return packed ? packed_has_one(&vq->packed) : split_has_one(&vq->ring);
 }
 
-/* How many of @count entries it can read; there may be more after them. */
+/* How many of @count entries a reader can read before the ring wraps. */
 static inline unsigned virtq_run(const struct virtq *vq, bool packed, unsigned count)
 {
 	return packed ? packed_run(&vq->packed, count) : split_run(&vq->ring, count);
@@ -299,20 +292,20 @@ static inline void virtq_read_end(struct virtq *vq, bool packed, unsigned count)
 		split_read_end(&vq->ring, count);
 }
 
-/* Notes a rule that a check found broken. Returns -EPROTO. */
+/* Records that the device broke a rule. Returns -EPROTO. */
 static inline int virtq_mark_broken(struct virtq *vq, const char *rule)
 {
 	return virtq_is_packed(vq) ? packed_mark_broken(&vq->packed, rule)
 				   : split_mark_broken(&vq->ring, rule);
 }
 
-/* Counts the chains that were taken back, and wraps. */
+/* Number of chains taken so far; wraps. */
 static inline uint16_t virtq_taken(const struct virtq *vq)
 {
 	return virtq_is_packed(vq) ? vq->packed.taken : vq->ring.last_used;
 }
 
-/* Counts those that can be taken; 1 where they can be, and only taking them tells how many. */
+/* Number of chains that can be taken; a packed ring with IN_ORDER returns 1 for any number. */
 static inline int virtq_ready(struct virtq *vq)
 {
 	int pending = virtq_pending(vq);
@@ -320,24 +313,25 @@ static inline int virtq_ready(struct virtq *vq)
 	return pending > 0 && virtq_is_packed(vq) ? packed_ready(&vq->packed) : pending;
 }
 
-/* The rule that the device broke on this ring, as an error text; NULL while it behaves. */
+/* The rule that the device broke on this ring, as an error text; NULL if none. */
 static inline const char *virtq_rule(const struct virtq *vq)
 {
 	return virtq_is_packed(vq) ? vq->packed.rule : vq->ring.rule;
 }
 
-/* The descriptor that the device signals for this virtqueue, -1 for none. */
+/* The file descriptor that the device signals for this virtqueue, -1 for none. */
 static inline int virtq_fd(const struct virtq *vq)
 {
 	return vq->transport->ops->call_fd(vq->transport, vq->index);
 }
 
-/* Makes the descriptor unreadable: 0 or a negative errno; and makes it readable. */
+/* Make the file descriptor unreadable (0, or a negative errno) and readable. */
 int virtq_fd_clear(struct virtq *vq);
 void virtq_fd_wake(struct virtq *vq);
 
 /*
- * Asks for a notification; whether chains are there already. virtq_disarm() takes the request back.
+ * Requests a notification. Return: whether chains can be taken already. virtq_disarm() withdraws
+ * the request.
  */
 static inline bool virtq_arm(struct virtq *vq)
 {

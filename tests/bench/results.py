@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Renews RESULTS.md: runs the benchmarks that measure rates, and replaces the page's section for
-CPUs that are as far from each other as those of this run. All else on the page stays as it is.
+"""Renews RESULTS.md: runs the benchmarks that measure rates, and replaces those of the page's
+sections that the run has figures for: the turns of `rate` with near and with far CPUs, the other
+benchmarks. All else on the page stays as it is.
 
 usage: results.py PAGE BUILD            ninja -C BUILD bench-results does this
        results.py PAGE BUILD --quick    no new run: from the figures of the short ones, into BUILD
@@ -17,14 +18,11 @@ import sys
 sys.dont_write_bytecode = True
 import report  # noqa: E402
 
-# A word there and back between the caches of two CPUs. Those that share one take a fraction of it.
-NEAR_NS = 250
 BENCHMARKS = ("rate", "oversubscribed", "headroom", "iops")
+RATE_COLUMNS = {"depth": "depth", "library": "reads/s", "bare": "bare ring/s", "ratio": "ratio",
+                "library_backoff": "reads/s, backing off", "eager_cost": "eager polling costs",
+                "idle": "polls that found nothing", "undisturbed": "turns"}
 HEADINGS = {
-    "rate": ("The library and a device thread (`rate`)",
-             {"depth": "depth", "library": "reads/s", "bare": "bare ring/s", "ratio": "ratio",
-              "library_backoff": "reads/s, backing off", "eager_cost": "eager polling costs",
-              "idle": "polls that found nothing"}),
     "oversubscribed": ("Two jobs and `vscsi-target` on two CPUs (`oversubscribed`)",
                        {"target": "target", "depth": "depth", "poll": "vscsi_poll()/s",
                         "wait": "vscsi_wait()/s", "spin": "spin_us=50/s",
@@ -64,22 +62,25 @@ def table(rows, columns):
     return "".join("| " + " | ".join(line) + " |\n" for line in lines)
 
 
-def word_ns(figures):
-    rate = figures["rate"]["cells"][0]["word"]
-    return 1e9 / rate if rate else None
+def run_of(what):
+    """When and where, and the command, which is what anybody would type."""
+    return (f"{datetime.date.today()}; {machine()}{what}.\n"
+            "`ninja -C build/bench bench-results`, a release build.\n\n")
 
 
-def section(figures, title):
-    """The section's text; the command is what anybody would type."""
-    first = figures["rate"]["cells"][0]
-    text = (f"## {title}\n\n{datetime.date.today()}; {machine()}; a word there and back "
-            f"{cell('', word_ns(figures))} ns, the device's work "
-            f"{cell('', first['device_ns'])} ns.\n"
-            "`ninja -C build/bench bench-results`, a release build.\n")
-    for name, (heading, columns) in HEADINGS.items():
-        if name in figures:
-            text += f"\n### {heading}\n\n{table(figures[name]['cells'], columns)}"
-    return text
+def sections(figures):
+    """The text of each section that there are figures for, by name."""
+    found = {}
+    for cpus in ("near", "far"):
+        rows = [row for row in figures["rate"]["cells"] if row["cpus"] == cpus]
+        if rows:
+            word, work = 1e9 / rows[0]["word"], rows[0]["device_ns"]
+            found[cpus] = run_of(f"; a word there and back {word:.0f} ns, the device's work "
+                                 f"{work:.0f} ns") + table(rows, RATE_COLUMNS)
+    found["others"] = run_of("") + "\n".join(
+        f"### {heading}\n\n{table(figures[name]['cells'], columns)}"
+        for name, (heading, columns) in HEADINGS.items() if name in figures)
+    return found
 
 
 def replace(page, where, text):
@@ -101,12 +102,11 @@ def main():
     sources = {name: folder / f"{name}{'-quick' if quick else ''}.json" for name in BENCHMARKS}
     figures = {name: json.loads(path.read_text(encoding="utf-8"))
                for name, path in sources.items() if path.exists()}
-    # Short runs have too few turns for any.
-    if "rate" not in figures or not (quick or word_ns(figures)):
+    if "rate" not in figures:
         report.skip("'rate' has left no figures: it needs two idle CPUs")
-    near = (word_ns(figures) or 0) < NEAR_NS
-    text = replace(pathlib.Path(page).read_text(encoding="utf-8"), "near" if near else "far",
-                   section(figures, "Near CPUs" if near else "Far CPUs"))
+    text = pathlib.Path(page).read_text(encoding="utf-8")
+    for name, body in sections(figures).items():
+        text = replace(text, name, body)
     target = folder / "RESULTS-quick.md" if quick else pathlib.Path(page)
     target.write_text(text, encoding="utf-8")
     print(target)

@@ -211,14 +211,14 @@ static struct disk_end transfer(const struct disk *disk, const uint8_t *cdb,
 	unsigned count = write ? io->nout : io->nin;
 	struct extent e = extent_of(cdb);
 	uint64_t len = e.blocks * disk->block_size;
+	bool inside = is_inside(e, disk->blocks) && is_inside(e, disk->bytes / disk->block_size);
 	struct disk_end end = {.moved = 0};
 
-	if (disk->exact && len != disk_room(iov, count))
+	if ((disk->exact && len != disk_room(iov, count)) ||
+	    (inside && disk->max_transfer && e.blocks > disk->max_transfer))
 		end = disk_refuse(ILLEGAL_REQUEST, 0x24, 0x00);
-	else if (!is_inside(e, disk->blocks) || !is_inside(e, disk->bytes / disk->block_size))
+	else if (!inside)
 		end = disk_refuse(ILLEGAL_REQUEST, 0x21, 0x00);
-	else if (disk->max_transfer && e.blocks > disk->max_transfer)
-		end = disk_refuse(ILLEGAL_REQUEST, 0x24, 0x00);
 	else
 		end.moved = copy(iov, count, disk->data + e.lba * disk->block_size, len, write);
 	if (len != disk_room(iov, count))

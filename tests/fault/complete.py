@@ -24,7 +24,7 @@ EXCEPTIONS = dict.fromkeys(PURE.split(), "can't fail") | {
     "__assert_fail": "only where the library contradicts itself; not in release builds",
     "syscall": "futex(2), after which the lock is checked again in any case; membarrier(2), which "
                "every kernel since 4.14 has, and whose error is reported; getcpu(2), which can't "
-               "fail",
+               "fail; preadv2(2) of an eventfd, which can't either",
     "getcwd": "a path that is too long, or a directory that is gone, in unit/transport/socket.c",
     "munmap": "on failure only unused addresses stay mapped",
     "__isoc99_fscanf": "reads a number for an error text, or a line of the kernel's; failure of open() is "

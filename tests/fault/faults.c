@@ -8,20 +8,22 @@
 
 #include "fault.h"
 
-#define FAULT(which, how_, errno_, want_, may_succeed_, disconnects_)                            \
-	{                                                                                        \
-		.call = CALL_##which, .name = #which, .how = how_, .err = errno_, .want = want_, \
-		.may_succeed = may_succeed_, .disconnects = disconnects_, .permanent = false,    \
+#define FAULT(which, how_, errno_, want_, may_succeed_, disconnects_)                          \
+	{                                                                                      \
+		.call = CALL_##which, .name = #which, .how = (how_), .err = (errno_),          \
+		.want = (want_), .may_succeed = (may_succeed_), .disconnects = (disconnects_), \
+		.permanent = false,                                                            \
 	}
 
 /* The library returns the errno. */
 #define REPORTED(which, errno_) FAULT(which, FAILS, errno_, errno_, false, false)
 
 /* Likewise, and all later calls fail too, including those during cleanup. */
-#define PERMANENT(which, errno_)                                                                  \
-	{                                                                                         \
-		.call = CALL_##which, .name = #which " permanently", .how = FAILS, .err = errno_, \
-		.want = errno_, .may_succeed = false, .disconnects = false, .permanent = true,    \
+#define PERMANENT(which, errno_)                                                               \
+	{                                                                                      \
+		.call = CALL_##which, .name = #which " permanently", .how = FAILS,             \
+		.err = (errno_), .want = (errno_), .may_succeed = false, .disconnects = false, \
+		.permanent = true,                                                             \
 	}
 
 /* The library returns a different errno. */

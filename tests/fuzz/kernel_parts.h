@@ -117,6 +117,7 @@ REAL(int, poll, struct pollfd *fds, nfds_t n, int timeout);
 REAL(int, eventfd, unsigned count, int flags);
 REAL(int, eventfd_read, int fd, eventfd_t *value);
 REAL(int, eventfd_write, int fd, eventfd_t value);
+REAL(int, fd_take, int fd);
 REAL(int, timerfd_create, int clock, int flags);
 REAL(int, timerfd_settime, int fd, int flags, const struct itimerspec *when,
      struct itimerspec *old);

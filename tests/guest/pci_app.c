@@ -260,7 +260,7 @@ static void lose(const char *address)
 	struct load load[LOADS];
 	time_t since;
 	unsigned i;
-	int count = 0;
+	int count;
 
 	for (i = 0; i < LOADS; i++)
 		start_load(&load[i], dev, 0);
@@ -268,7 +268,7 @@ static void lose(const char *address)
 	for (since = time(NULL); event.type != VSCSI_EVENT_LOST && !due(since);) {
 		for (i = 0; i < LOADS; i++)
 			run_load(&load[i], true);
-		count = vscsi_dev_poll_events(dev, &event, 1);
+		vscsi_dev_poll_events(dev, &event, 1);
 	}
 	if (event.type != VSCSI_EVENT_LOST)
 		die("not lost");

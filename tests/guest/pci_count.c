@@ -105,8 +105,10 @@ static int compare(const void *a, const void *b)
 /* The median: batches with a timer interrupt are far above it. */
 static double median(uint64_t *samples)
 {
+	const unsigned middle = WANTED / 2;
+
 	qsort(samples, WANTED, sizeof(*samples), compare);
-	return (double)samples[WANTED / 2] / BATCH;
+	return (double)samples[middle] / BATCH;
 }
 
 static void report(struct bench *b, const char *address)

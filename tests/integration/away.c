@@ -10,6 +10,8 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #define DEPTH 16u
@@ -410,6 +412,63 @@ static void sleep_on_descriptor(void **state)
 	}
 }
 
+/* As an event loop: both descriptors, no timer. Returns how often it woke before @end or BACK. */
+static unsigned loop_on_device(struct fixture *f, uint64_t end, bool *back)
+{
+	struct pollfd pfds[2] = {
+		{.fd = vscsi_dev_fd(f->dev), .events = POLLIN},
+		{.fd = vscsi_queue_fd(f->queue), .events = POLLIN},
+	};
+	struct vscsi_completion done;
+	struct vscsi_event event;
+	unsigned wakes;
+
+	for (wakes = 0; !*back && now_ms() < end; wakes++) {
+		while (vscsi_dev_poll_events(f->dev, &event, 1) > 0)
+			*back = *back || event.type == VSCSI_EVENT_BACK;
+		do
+			assert_int_equal(vscsi_poll(f->queue, &done, 1), 0);
+		while (vscsi_arm(f->queue) > 0);
+		poll(pfds, 2, (int)(end - now_ms()) + 1);
+	}
+	return wakes;
+}
+
+/* In the place of a target. */
+static int listen_at(const char *path)
+{
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	strcpy(addr.sun_path, path);
+	unlink(path);
+	assert_int_equal(bind(fd, (const struct sockaddr *)&addr, sizeof(addr)), 0);
+	assert_int_equal(listen(fd, 1), 0);
+	return fd;
+}
+
+/* The same for one that sleeps on vscsi_dev_fd() too. */
+static void sleep_on_device(void **state)
+{
+	struct fixture *f = *state;
+	bool back = false;
+	int deaf;
+
+	start_file(f, "?recovery=replay");
+	assert_true(vscsi_dev_fd(f->dev) > 2);
+	target_kill(&f->target);
+	assert_in_range(loop_on_device(f, now_ms() + 500, &back), 1, 100);
+	/* A back-end that accepts and doesn't answer. */
+	deaf = listen_at(f->target.socket);
+	assert_in_range(loop_on_device(f, now_ms() + 1000, &back), 1, 300);
+	assert_false(back);
+	close(deaf);
+	START(f, FILE_LUN);
+	loop_on_device(f, now_ms() + TIMEOUT_MS, &back);
+	assert_true(back);
+	assert_works(f);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest away[] = {
@@ -421,6 +480,7 @@ int main(void)
 		TEST(queue_shared_by_threads),
 		TEST(sleep_in_vscsi_wait),
 		TEST(sleep_on_descriptor),
+		TEST(sleep_on_device),
 	};
 
 	return RUN_TESTS(away);

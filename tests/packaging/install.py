@@ -63,6 +63,8 @@ def check_files(source, root):
         one(root, "man1/nbdkit-vscsi-plugin.1*")
     for page in (source / "include/vscsi/man").glob("*.7"):
         one(root, f"man7/{page.name}*")
+    if b".note.stapsdt" in library.read_bytes():
+        one(root, "share/libvirtioscsi/probes.bt")
     symbols = set(re.findall(r"\bvscsi_\w+", (source / "src/libvirtioscsi.map").read_text()))
     pages = {page.name for page in root.rglob("man3/*")}
     if pages != {f"{symbol}.3" for symbol in symbols}:

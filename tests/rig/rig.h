@@ -127,6 +127,7 @@ struct rig_chain {
  * @slots: answer to GET_MAX_MEM_SLOTS
  * @config: configuration space
  * @start_on_kick: a ring starts with the first kick instead of with SET_VRING_KICK
+ * @blocking: it has reads of call and error descriptors block, for the front-end as well
  * @together: no ring is served before so many of them run, from 0 on
  * @on_chain: called by the rig's thread for every chain after a kick. It completes the chain with
  * 	rig_put() or
@@ -141,6 +142,7 @@ struct rig_opts {
 	uint64_t slots;
 	struct virtio_scsi_config config;
 	bool start_on_kick;
+	bool blocking;
 	unsigned together;
 	void (*on_chain)(struct rig *rig, unsigned queue, const struct rig_chain *chain, void *ctx);
 	void *ctx;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Messages about rings: what they set up, in which order, and the fds that come with them. */
 #include <endian.h>
+#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -166,6 +167,8 @@ static int set_fd(struct rig *rig, struct message *m)
 	m->fds[0] = -1;
 	if (slot == &ring->kick)
 		start(rig, ring);
+	else if (rig->opts.blocking)
+		fcntl(*slot, F_SETFL, fcntl(*slot, F_GETFL) & ~O_NONBLOCK);
 	return 0;
 }
 

@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <linux/virtio_config.h>
@@ -16,6 +15,7 @@
 #include "transport/pci/function.h"
 #include "transport/pci/pci.h"
 #include "util/error.h"
+#include "util/fd.h"
 
 static int count_queues(struct pci_function *f)
 {
@@ -234,11 +234,10 @@ static bool config_is_told(const struct pci_function *f)
 static int look_at_config(struct pci_function *f, bool *changed)
 {
 	uint8_t before = f->generation;
-	eventfd_t count;
 	int ret;
 
 	if (config_is_told(f)) {
-		*changed = eventfd_read(f->vector_fds[0], &count) == 0;
+		*changed = fd_take(f->vector_fds[0]) == 1;
 		return 0;
 	}
 	ret = pci_generation(f, &f->generation);

@@ -13,7 +13,7 @@
 #include "util/error.h"
 #include "util/fd.h"
 
-/* Holds the directory of a socket whose whole path is longer than the kernel takes. */
+/* Opens the directory of a socket whose absolute path is longer than the kernel accepts. */
 static int hold_directory(struct socket_path *at, const char *where)
 {
 	const char *slash = strrchr(where, '/');
@@ -35,12 +35,12 @@ static int hold_directory(struct socket_path *at, const char *where)
 	if ((size_t)len < sizeof(at->path))
 		return 0;
 	return error_set(-ENAMETOOLONG,
-			 "\"%s\" is relative, and the path of a socket from / on can have %zu "
-			 "bytes; give the socket a shorter one",
+			 "\"%s\" is relative, and the absolute path of a socket can have %zu "
+			 "bytes; give the socket a shorter path",
 			 where, sizeof(at->path) - 1);
 }
 
-/* The application may change its working directory, and the back-end is to be found again. */
+/* Makes the path absolute: the application may change its directory before the next connection. */
 int socket_take_path(struct socket_path *at, const char *where, const char *scheme)
 {
 	char cwd[PATH_MAX];

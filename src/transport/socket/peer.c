@@ -8,7 +8,7 @@
 #include "transport/socket/socket.h"
 #include "util/fd.h"
 
-/* The process that listens, or made the pair; 0: not known, as it is in another namespace. */
+/* The process that listens, or created the socket pair; 0 if it is in another PID namespace. */
 static pid_t peer_of(int fd)
 {
 	struct ucred cred;
@@ -17,7 +17,7 @@ static pid_t peer_of(int fd)
 	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) ? 0 : cred.pid;
 }
 
-static bool shows(int fd, short events)
+static bool has_event(int fd, short events)
 {
 	struct pollfd pfd = {.fd = fd, .events = events};
 
@@ -26,8 +26,8 @@ static bool shows(int fd, short events)
 
 void socket_peer_note(struct socket_peer *peer, int fd)
 {
-	/* One that closed the connection has let go of everything. */
-	if (shows(fd, POLLRDHUP))
+	/* A process that closed the connection no longer carries out requests. */
+	if (has_event(fd, POLLRDHUP))
 		return;
 	socket_peer_forget(peer);
 	peer->pid = peer_of(fd);
@@ -44,7 +44,8 @@ void socket_peer_forget(struct socket_peer *peer)
 
 bool socket_peer_outlived(struct socket_peer *peer, int fd)
 {
-	bool lives = peer->pidfd >= 0 && !shows(peer->pidfd, POLLIN) && peer_of(fd) != peer->pid;
+	bool lives =
+		peer->pidfd >= 0 && !has_event(peer->pidfd, POLLIN) && peer_of(fd) != peer->pid;
 
 	socket_peer_forget(peer);
 	return lives;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Unix sockets of a device's process, for the transports that reach it by one: finding it, bytes
- * and descriptors without waiting, and what becomes of the process. What the bytes mean is not
- * known here.
+ * Unix sockets, for the transports whose device is a process: resolving the path, transferring
+ * bytes and descriptors without waiting, and finding out whether the process still runs. Does not
+ * interpret the bytes.
  */
 #ifndef TRANSPORT_SOCKET_SOCKET_H
 #define TRANSPORT_SOCKET_SOCKET_H
@@ -18,8 +18,8 @@
 
 /**
  * struct socket_path - Where a process listens
- * @path: wherever the working directory is by then; empty: not known
- * @directory: what @path begins with, where the whole path is too long for an address; -1: none
+ * @path: independent of the working directory; empty: not known
+ * @directory: descriptor that @path refers to if the absolute path is too long; -1: none
  */
 struct socket_path {
 	char path[108];
@@ -27,8 +27,8 @@ struct socket_path {
 };
 
 /**
- * socket_take_path - Note where to connect to
- * @at: @directory is -1; socket_forget_path()
+ * socket_take_path - Store the path to connect to
+ * @at: with @directory -1; to be freed with socket_forget_path()
  * @where: path of a socket, relative to the working directory as it is now
  * @scheme: of the address, for the error text
  *
@@ -41,8 +41,8 @@ void socket_forget_path(struct socket_path *at);
  * socket_connect - Try once to connect, without waiting
  * @fd: receives the socket, which doesn't block
  *
- * Return: 0; -EAGAIN: the listener's backlog is full, and nothing tells when there is room; a
- * negative errno. Sets no error text: socket_explain() does, and returns @err.
+ * Return: 0; -EAGAIN: the listener's backlog is full, and the kernel does not signal when there is
+ * room; a negative errno. Sets no error text: socket_explain() does, and returns @err.
  */
 int socket_connect(const struct socket_path *at, int *fd);
 int socket_explain(const struct socket_path *at, int err);
@@ -53,45 +53,45 @@ union socket_control {
 	char bytes[CMSG_SPACE(SOCKET_MAX_FDS * sizeof(int))];
 };
 
-/* One control message with all descriptors: the receiver has room for one of them. */
+/* Attaches all descriptors in one control message, because receivers have room for only one. */
 void socket_attach(struct msghdr *msg, union socket_control *control, const int *fds,
 		   unsigned nfds);
 
 /**
  * socket_recv - Receive what is there, without waiting
  * @fd: a socket
- * @buf, @len: where to
- * @keep: receives the first descriptor that comes along, where it is -1 before; NULL: none
- * @fds: set to true when other descriptors came along; they are closed
+ * @buf, @len: receives the bytes
+ * @keep: if -1, receives the first descriptor that arrives with them; NULL: none is wanted
+ * @fds: set to true if other descriptors arrived; they are closed
  *
- * Return: bytes; 0 when the peer hung up; -EAGAIN; -EPROTO when more descriptors came than any
- * message has; -EMFILE when this process may have no more of them; -errno.
+ * Return: bytes; 0 when the peer hung up; -EAGAIN; -EPROTO if more descriptors arrived than any
+ * message has; -EMFILE if this process has reached its limit of open files; -errno.
  */
 ssize_t socket_recv(int fd, void *buf, size_t len, int *keep, bool *fds);
 
-/* When @ms milliseconds will have passed, by clock_ns(). */
+/* The time in @ms milliseconds, in clock_ns() time. */
 uint64_t socket_deadline(unsigned ms);
 
-/* Milliseconds left until @deadline, of clock_ns(), rounded up so that poll() doesn't spin. */
+/* Milliseconds until @deadline, rounded up so that poll() doesn't spin. */
 int socket_ms_left(uint64_t deadline);
 
 /**
- * struct socket_peer - A process that was cut off while it may have had something to carry out
+ * struct socket_peer - A process that was disconnected while it may have had requests in flight
  * @pidfd: -1: there is none
  * @pid: its number
  *
- * One that hangs may go on later: it is kept in mind until the next connection.
+ * A process that hangs may resume later, so it is remembered until the next connection.
  */
 struct socket_peer {
 	int pidfd;
 	pid_t pid;
 };
 
-/* Before the connection is ended: keeps the process in mind, unless it let go by itself. */
+/* Call it before ending a connection: remembers the process, unless it closed the connection. */
 void socket_peer_note(struct socket_peer *peer, int fd);
 void socket_peer_forget(struct socket_peer *peer);
 
-/* Whether it lives, and is not the one that @fd is connected to now. Forgets it. */
+/* Whether the process still runs, and is not the one that @fd is connected to. Forgets it. */
 bool socket_peer_outlived(struct socket_peer *peer, int fd);
 
 #endif

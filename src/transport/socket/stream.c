@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Bytes and descriptors over a stream socket, as far as that goes without waiting, with no
- * descriptor left over.
+ * Transfers bytes and descriptors over a stream socket without waiting, and closes every descriptor
+ * that the caller doesn't want.
  */
 #include <errno.h>
 #include <string.h>
@@ -46,8 +46,8 @@ void socket_attach(struct msghdr *msg, union socket_control *control, const int 
 }
 
 /*
- * One descriptor at most is ever wanted; the others are closed as they come: at no time are there
- * more of them than one recvmsg() takes. Returns how many came.
+ * At most one descriptor is wanted; the others are closed at once, so that never more are open than
+ * one recvmsg() receives. Returns how many arrived.
  */
 static unsigned take_received(struct msghdr *msg, int *keep, bool *fds)
 {
@@ -98,8 +98,8 @@ ssize_t socket_recv(int fd, void *buf, size_t len, int *keep, bool *fds)
 	if (!(msg.msg_flags & MSG_CTRUNC))
 		return n;
 	/*
-	 * The kernel has closed those that found no room, but what they were for is lost. With room
-	 * left in @control, it was this process that could have no more files.
+	 * The kernel closed the descriptors that didn't fit, so the message is useless. With room
+	 * left in @control, this process has reached its limit of open files.
 	 */
 	return count < SOCKET_MAX_FDS ? -EMFILE : -EPROTO;
 }

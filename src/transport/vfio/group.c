@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * VFIO's group interface: group, container and device are opened, in
- * front of an IOMMU or of none. Most of this file is what to tell people who aren't ready yet.
+ * VFIO's group interface: opens container, group and device, with or without an IOMMU. Most of this
+ * file is error texts that say what is missing on the machine.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +14,7 @@
 #include "util/fd.h"
 #include "util/log.h"
 
-/* Where VFIO serves a function although there is no IOMMU, its group's file has another name. */
+/* Whether the group has no IOMMU: then VFIO names its file differently. */
 static bool without_iommu(const char *group, char *path, size_t room)
 {
 	snprintf(path, room, "/dev/vfio/noiommu-%s", group);
@@ -33,12 +33,14 @@ static int open_container(struct vfio_space *space)
 			"let this user read and write the file");
 	version = ioctl(space->container, VFIO_GET_API_VERSION);
 	if (version != VFIO_API_VERSION)
-		return error_set(-EOPNOTSUPP, "the kernel has version %d of VFIO, known is %d",
+		return error_set(-EOPNOTSUPP,
+				 "the kernel has version %d of VFIO's API; only version %d is "
+				 "supported",
 				 version, VFIO_API_VERSION);
 	return 0;
 }
 
-/* What the kernel calls viable, another program may still keep from use through iommufd. */
+/* Names the function that makes the group unusable, if it can be found. */
 static int not_viable(const struct vfio *v)
 {
 	int ret = vfio_blame_neighbour(v);
@@ -62,11 +64,11 @@ static int open_group(struct vfio *v, const char *path)
 				 "opening %s for %s: %m; let this user read and write that file",
 				 path, v->bus.name);
 	if (ioctl(fd, VFIO_GROUP_GET_STATUS, &status))
-		return error_set(-errno, "asking for the state of %s: %m", path);
+		return error_set(-errno, "getting the status of %s: %m", path);
 	return status.flags & VFIO_GROUP_FLAGS_VIABLE ? 0 : not_viable(v);
 }
 
-/* The IOMMU can be chosen once a group is in the container. */
+/* Sets the IOMMU type last: VFIO requires a group in the container. */
 static int join(struct vfio *v, int iommu)
 {
 	const struct vfio_space *space = v->space;
@@ -106,8 +108,8 @@ static int make_translated(struct vfio *v)
 
 	if (without_iommu(space->name, path, sizeof(path)))
 		return error_set(-ENODEV,
-				 "%s is bound to vfio-pci without an IOMMU, which would let it "
-				 "reach all memory; give the machine an IOMMU, or say iommu=none",
+				 "%s is bound to vfio-pci without an IOMMU, so it could access all "
+				 "memory; give the machine an IOMMU, or use iommu=none",
 				 v->bus.name);
 	snprintf(path, sizeof(path), "/dev/vfio/%s", space->name);
 	ret = open_container(space);
@@ -137,8 +139,8 @@ int vfio_make_noiommu(struct vfio *v)
 
 	if (!without_iommu(v->space->name, path, sizeof(path)))
 		return error_set(-ENODEV,
-				 "%s can't be had without an IOMMU: either there is one, which "
-				 "iommu=auto uses, or VFIO must be allowed to: echo 1 > "
+				 "%s can't be opened without an IOMMU: if it has one, use "
+				 "iommu=auto; if not, allow it: echo 1 > "
 				 "/sys/module/vfio/parameters/enable_unsafe_noiommu_mode, then "
 				 "bind it to vfio-pci again",
 				 v->bus.name);
@@ -148,7 +150,7 @@ int vfio_make_noiommu(struct vfio *v)
 	if (!ret)
 		ret = join(v, VFIO_NOIOMMU_IOMMU);
 	if (!ret)
-		log_warn("%s runs without an IOMMU, as asked for: it can read and write all "
+		log_warn("%s runs without an IOMMU, as requested: it can read and write all "
 			 "memory of this machine",
 			 v->bus.name);
 	return ret;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The IOMMU of a VFIO container (type 1): which addresses it has, and what they lead to. */
+/* The IOMMU of a VFIO container (type 1): its address ranges, mapping and unmapping. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +12,7 @@
 /* Larger than any kernel's answer: an answer has some tens of bytes and 16 for each range. */
 #define MAX_INFO 65536u
 
-/* What a kernel that doesn't tell is sure to have: 39 bits, without the window for interrupts. */
+/* If the kernel reports no ranges: 39 bits, which every IOMMU has, without the MSI window. */
 static void default_ranges(struct pci_bus *bus)
 {
 	bus->ranges[0] = (struct pci_range){0, 0xfedfffff};
@@ -20,7 +20,7 @@ static void default_ranges(struct pci_bus *bus)
 	bus->nranges = 2;
 }
 
-/* The kernel's own list is trusted to mean well, but its offsets are checked all the same. */
+/* The list comes from the kernel; its offsets are checked nevertheless. */
 static void take_ranges(struct pci_bus *bus, const char *info, uint32_t len, uint32_t at)
 {
 	struct vfio_iommu_type1_info_cap_iova_range cap;
@@ -54,11 +54,13 @@ int vfio_read_ranges(struct vfio *v)
 	struct vfio_iommu_type1_info head = {.argsz = sizeof(head)};
 	struct vfio_iommu_type1_info *info;
 
-	/* The first call says how much there is to tell. */
+	/* The first call returns the size of the complete answer. */
 	if (ioctl(v->space->container, VFIO_IOMMU_GET_INFO, &head))
-		return error_set(-EIO, "asking for the IOMMU's addresses: %m");
+		return error_set(-EIO, "getting the IOMMU's address ranges: %m");
 	if (head.argsz > MAX_INFO)
-		return error_set(-EIO, "the kernel has %u bytes to tell of the IOMMU's addresses",
+		return error_set(-EIO,
+				 "getting the IOMMU's address ranges: the kernel's answer has %u "
+				 "bytes, too many",
 				 head.argsz);
 	if (head.argsz < sizeof(head))
 		head.argsz = sizeof(head);
@@ -68,7 +70,7 @@ int vfio_read_ranges(struct vfio *v)
 	info->argsz = head.argsz;
 	if (ioctl(v->space->container, VFIO_IOMMU_GET_INFO, info)) {
 		free(info);
-		return error_set(-EIO, "asking for the IOMMU's addresses: %m");
+		return error_set(-EIO, "getting the IOMMU's address ranges: %m");
 	}
 	v->bus.page = 4096;
 	if (info->flags & VFIO_IOMMU_INFO_PGSIZES && info->iova_pgsizes)

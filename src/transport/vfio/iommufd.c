@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A function's own file and iommufd: the file is bound to an iommufd, in which an address space is
- * made for its IOMMU group, and the memory is mapped there.
+ * A function's device file and iommufd: binds the file to an iommufd, creates an address space for
+ * its IOMMU group there, and maps memory into it.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -18,7 +18,7 @@
 
 #define IOMMU "/dev/iommu"
 
-/* The function's file, by the name that sysfs has for it. Return: whether there is one. */
+/* Finds the function's device file in sysfs. Return: whether it has one. */
 static bool find_file(const char *name, char *path, size_t room)
 {
 	struct dirent *entry;
@@ -56,7 +56,7 @@ static int make_space(struct vfio *v)
 				 "opening " IOMMU ": %m; modprobe iommufd, let this user read and "
 				 "write the file, or use iommu=group");
 	if (ioctl(space->container, IOMMU_IOAS_ALLOC, &alloc))
-		return error_set(-errno, "making an address space for %s: %m", v->bus.name);
+		return error_set(-errno, "creating an address space for %s: %m", v->bus.name);
 	space->ioas = alloc.out_ioas_id;
 	return 0;
 }
@@ -68,8 +68,8 @@ static int open_file(struct vfio *v)
 	if (!find_file(v->bus.name, path, sizeof(path)))
 		return error_set(-ENODEV,
 				 "the kernel has no file for %s under /dev/vfio/devices: it is "
-				 "older than 6.6 or built without CONFIG_VFIO_DEVICE_CDEV; use "
-				 "iommu=group",
+				 "older than 6.6, or was built without CONFIG_VFIO_DEVICE_CDEV; "
+				 "use iommu=group",
 				 v->bus.name);
 	v->device = fd_raise(open(path, O_RDWR | O_CLOEXEC));
 	if (v->device < 0)
@@ -104,7 +104,7 @@ static int explain_bind(const struct vfio *v, int err)
 	return error_set(-err, "binding %s to " IOMMU ": %m", v->bus.name);
 }
 
-/* The address space is entered once the function is bound. */
+/* Binds the function, then attaches it to the address space. */
 static int join(struct vfio *v)
 {
 	struct vfio_device_bind_iommufd bind = {.argsz = sizeof(bind),
@@ -126,7 +126,7 @@ static int open_iommufd(struct vfio *v)
 	return ret ? ret : join(v);
 }
 
-/* What doesn't fit is not used; the kernel fills in as many as fit, and says so by EMSGSIZE. */
+/* With EMSGSIZE the kernel has filled in as many ranges as fit; the others are not used. */
 static int read_ranges(struct vfio *v)
 {
 	struct iommu_iova_range ranges[PCI_RANGES];
@@ -140,14 +140,14 @@ static int read_ranges(struct vfio *v)
 
 	memset(ranges, 0, sizeof(ranges));
 	if (ioctl(v->space->container, IOMMU_IOAS_IOVA_RANGES, &ask) && errno != EMSGSIZE)
-		return error_set(-errno, "asking for the addresses that the IOMMU of %s has: %m",
+		return error_set(-errno, "getting the address ranges of the IOMMU of %s: %m",
 				 v->bus.name);
 	if (!ask.num_iovas)
 		return error_set(-EIO, "the IOMMU of %s has no addresses", v->bus.name);
 	v->bus.nranges = ask.num_iovas < PCI_RANGES ? ask.num_iovas : PCI_RANGES;
 	for (i = 0; i < v->bus.nranges; i++)
 		v->bus.ranges[i] = (struct pci_range){ranges[i].start, ranges[i].last};
-	/* It may say 1, but memory is pinned by the page. */
+	/* The kernel may report an alignment of 1, but pins memory in whole pages. */
 	v->bus.page = (uint64_t)sysconf(_SC_PAGESIZE);
 	return 0;
 }

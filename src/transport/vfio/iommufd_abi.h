@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The kernel's interface of iommufd and of VFIO's device files, as far as it is used here. Kernels
- * have it since 6.2 and 6.6; headers that are older, such as Debian 12's, lack it, and only then
- * what follows is compiled. Numbers and layouts are those of the kernel's documented ABI
- * (Documentation/userspace-api/iommufd.rst, Documentation/driver-api/vfio.rst), which don't change.
+ * The part of the kernel's interface of iommufd (since 6.2) and of VFIO's device files (since 6.6)
+ * that is used here. Compiled only with older kernel headers, such as Debian 12's. Numbers and
+ * layouts are those of the kernel's stable ABI (Documentation/userspace-api/iommufd.rst,
+ * Documentation/driver-api/vfio.rst).
  */
 #ifndef TRANSPORT_VFIO_IOMMUFD_ABI_H
 #define TRANSPORT_VFIO_IOMMUFD_ABI_H
@@ -26,7 +26,7 @@
 #define IOMMU_IOAS_MAP_WRITEABLE  (1u << 1) /* the device may write */
 #define IOMMU_IOAS_MAP_READABLE   (1u << 2) /* the device may read */
 
-/* Makes an address space; receives its number. */
+/* Creates an address space; receives its number. */
 struct iommu_ioas_alloc {
 	__u32 size;
 	__u32 flags;
@@ -39,8 +39,8 @@ struct iommu_iova_range {
 };
 
 /*
- * Asks which addresses can be mapped: in, how many fit at @allowed_iovas; out, how many there
- * are. EMSGSIZE says that those were more.
+ * Gets the address ranges that can be mapped. @num_iovas: in, how many fit at @allowed_iovas; out,
+ * how many there are. EMSGSIZE: more than fit.
  */
 struct iommu_ioas_iova_ranges {
 	__u32 size;
@@ -73,7 +73,7 @@ struct iommu_ioas_unmap {
 
 #ifndef VFIO_DEVICE_BIND_IOMMUFD
 
-/* Requests of a device's file; it answers to no other before it is bound. */
+/* Requests of a device file; all others fail until it is bound. */
 #define VFIO_DEVICE_BIND_IOMMUFD      _IO(VFIO_TYPE, VFIO_BASE + 18)
 #define VFIO_DEVICE_ATTACH_IOMMUFD_PT _IO(VFIO_TYPE, VFIO_BASE + 19)
 

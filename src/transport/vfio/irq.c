@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Interrupts of a VFIO function. The MSI-X table in the BAR is the kernel's business: it is neither
- * mapped nor written from here.
+ * Interrupts of a VFIO function. The kernel owns the MSI-X table in the BAR: it is neither mapped
+ * nor written here.
  */
 #include <errno.h>
 #include <string.h>
@@ -16,8 +16,8 @@
 #define MAX_VECTORS 2048u /* of any function (PCI 3.0, 6.8.2) */
 
 /*
- * Returns what the ioctl does. Allocates nothing: the end of a device is no place to run out of
- * memory, and a notice is not to be missing because of it.
+ * Returns the result of the ioctl. Allocates nothing, so that closing a device can't fail for lack
+ * of memory.
  */
 static int set(struct vfio *v, unsigned index, const int *fds, unsigned count)
 {
@@ -61,8 +61,8 @@ static unsigned count_irqs(struct vfio *v, unsigned index)
 }
 
 /*
- * Neither of the two notices is there on every function and every kernel; without them a function
- * that is gone is noticed by what it answers.
+ * Not every function and kernel has the two notifications; without them the driver finds out from
+ * register reads that a function is gone.
  */
 int vfio_irq_init(struct vfio *v)
 {

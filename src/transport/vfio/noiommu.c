@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A function without an IOMMU: it sees physical addresses, which are looked up here. Nothing keeps
- * such a device from reaching all of the machine's memory.
+ * A function without an IOMMU: it uses physical addresses, which are looked up here. Such a device
+ * can access all of the machine's memory.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -18,8 +18,8 @@
 #define NUMBER  ((UINT64_C(1) << 55) - 1)
 
 /*
- * Hugepages stay where they are: they are not swapped, and not moved while the machine's memory
- * does. Return: bytes of one, 0: it is another kind of memory.
+ * Hugepages keep their physical addresses: the kernel doesn't swap them, and moves them only for
+ * memory hot-unplug. Return: the size of a hugepage; 0 for other memory.
  */
 static uint64_t huge_page(int fd)
 {
@@ -48,7 +48,7 @@ static int physical(int pagemap, uint64_t addr, uint64_t *out)
 	return 0;
 }
 
-/* All pages of a region have to follow one another, as it has one address for the device. */
+/* All pages of a region must be contiguous, because the region has one address for the device. */
 static int look_up(int pagemap, uint64_t addr, uint64_t len, uint64_t step, uint64_t *out)
 {
 	uint64_t here = 0;
@@ -61,9 +61,8 @@ static int look_up(int pagemap, uint64_t addr, uint64_t len, uint64_t step, uint
 		if (!ret && here != *out + at)
 			ret = error_set(
 				-EOPNOTSUPP,
-				"the hugepages at 0x%llx don't follow one another in physical "
-				"memory, which takes an IOMMU; use a pool of one hugepage of %llu "
-				"KiB",
+				"the hugepages at 0x%llx are not contiguous in physical memory, "
+				"which requires an IOMMU; use a pool of one hugepage of %llu KiB",
 				(unsigned long long)addr, (unsigned long long)(step >> 10));
 	}
 	return ret;
@@ -77,7 +76,7 @@ int vfio_dma_where(struct pci_bus *bus, const struct dma_region *region, uint64_
 
 	if (!step)
 		return error_set(-EOPNOTSUPP,
-				 "without an IOMMU %s can be given hugepages only; reserve some: "
+				 "without an IOMMU %s can use only hugepages; reserve some: "
 				 "echo 64 > /proc/sys/vm/nr_hugepages",
 				 bus->name);
 	pagemap = fd_raise(open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC));
@@ -97,7 +96,7 @@ static int read_ranges(struct vfio *v)
 	return 0;
 }
 
-/* Nothing translates, so nothing is to be set up or taken down. */
+/* Without translation there is nothing to map or unmap. */
 static int map(struct vfio *v, uint64_t addr, uint64_t len, uint64_t iova)
 {
 	(void)v;

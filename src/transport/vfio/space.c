@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What functions of one IOMMU group share: the kernel opens a group once, and gives it one address
- * space. So the first function of a group that this process opens makes a space, and the others
- * find it in a list. Functions of different groups share nothing.
+ * What functions of one IOMMU group share: the kernel lets a group be opened once, and gives it one
+ * address space. The first function of a group that this process opens creates a space, and the
+ * others find it in a list. Functions of different groups share nothing.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -17,7 +17,7 @@
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct vfio_space *first;
 
-/* A child has copies of the parent's spaces, to be closed; what it opens is its own. */
+/* The child's list starts empty: it can only close the parent's spaces, and opens its own. */
 static void in_child(struct fork_entry *entry)
 {
 	(void)entry;
@@ -92,7 +92,7 @@ static int find_or_make(struct vfio *v, const char *name)
 
 	if (!space)
 		return make(v, name);
-	/* The kernel would open it again by its group, as if it were the same user's. */
+	/* The kernel would allow it, because the group is already open in this process. */
 	if (has(space, v->bus.name))
 		return error_set(-EBUSY, "%s is in use: another device of this program has it open",
 				 v->bus.name);
@@ -125,7 +125,7 @@ int vfio_space_enter(struct vfio *v)
 	return ret;
 }
 
-/* Closed with the lock held: the next thread that opens the group finds it closed. */
+/* Closes the group with the lock held, so that the next thread can open it. */
 void vfio_space_leave(struct vfio *v)
 {
 	struct vfio_space *space = v->space;
@@ -139,7 +139,7 @@ void vfio_space_leave(struct vfio *v)
 	if (!space->first) {
 		while (*in_list && *in_list != space)
 			in_list = &(*in_list)->next;
-		/* That of a parent is in no list. */
+		/* In a child, a space of the parent is in no list. */
 		if (*in_list)
 			*in_list = space->next;
 		discard(space);

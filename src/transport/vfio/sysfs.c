@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What sysfs says of a function: that it exists, which driver has it, what is in its group. */
+/* Reads sysfs: whether a function exists, its driver, and the other functions of its group. */
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
@@ -51,27 +51,26 @@ static int check_driver(const char *name)
 	vfio_read_link(name, "driver", driver, sizeof(driver));
 	if (strcmp(driver, "vfio-pci") == 0)
 		return 0;
+	/* Not the commands themselves: vscsi-bind refuses other functions, and disks in use. */
 	return error_set(-ENODEV,
 			 "%s is bound to %s; bind it to vfio-pci: modprobe vfio-pci; "
-			 "cd " PCI_DEVICES "/%s; echo vfio-pci > driver_override; %secho %s > "
-			 "/sys/bus/pci/drivers_probe",
-			 name, *driver ? driver : "no driver", name,
-			 *driver ? "echo $(basename $PWD) > driver/unbind; " : "", name);
+			 "vscsi-bind take %s",
+			 name, *driver ? driver : "no driver", name);
 }
 
 int vfio_check_function(const char *name)
 {
 	if (!vfio_is_name(name))
 		return error_set(-EINVAL,
-				 "\"%s\" is no PCI function; write pci:DDDD:BB:DD.F, such as "
+				 "\"%s\" is not a PCI function; write pci:DDDD:BB:DD.F, such as "
 				 "pci:0000:00:05.0",
 				 name);
 	return check_driver(name);
 }
 
 /*
- * A driver that uses DMA keeps the whole group from use. Where there is none, another program may
- * have a function that vfio-pci has.
+ * A driver that uses DMA makes the whole group unusable. If there is none, another program may have
+ * opened a function of the group that is bound to vfio-pci; @perhaps receives its name.
  */
 static int blame(const struct vfio *v, const char *other, char *perhaps, size_t room)
 {

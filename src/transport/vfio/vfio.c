@@ -21,9 +21,8 @@ static struct vfio *vfio_of(struct pci_bus *bus)
 }
 
 /*
- * One system call is one access: the kernel makes a single one of 1, 2 or 4 bytes where the
- * offset is a multiple of that, and hands the bytes over in the order of the bus, the low one
- * first.
+ * One system call is one access: the kernel makes a single access of 1, 2 or 4 bytes if the offset
+ * is a multiple of that, and returns the bytes in the order of the bus, little-endian.
  */
 static int area_read(struct vfio *v, unsigned index, uint64_t offset, unsigned width,
 		     uint32_t *value)
@@ -84,8 +83,8 @@ static int bar_write(struct pci_bus *bus, unsigned bar, uint64_t offset, unsigne
 }
 
 /*
- * Whole pages around what is asked for. The kernel refuses some, such as those of the MSI-X
- * table, and then the caller does without.
+ * Maps the whole pages around the range. The kernel refuses some, such as those of the MSI-X table;
+ * then the caller accesses the registers with system calls.
  */
 static void *bar_map(struct pci_bus *bus, unsigned bar, uint64_t offset, uint64_t len)
 {
@@ -125,7 +124,7 @@ int vfio_explain_map(const struct vfio *v, uint64_t len)
 		return error_set(
 			-ENOMEM,
 			"%s needs %llu KiB more of locked memory and the limit is %llu KiB; "
-			"raise it with ulimit -l, or LimitMEMLOCK of its service",
+			"raise it with ulimit -l, or LimitMEMLOCK= of the service",
 			v->bus.name, (unsigned long long)(len >> 10),
 			(unsigned long long)(limit.rlim_cur >> 10));
 	errno = err;
@@ -138,7 +137,6 @@ int vfio_explain_unmap(const struct vfio *v, int ret, uint64_t len, uint64_t don
 	if (ret)
 		return error_set(-errno, "unmapping %llu bytes of %s in the IOMMU: %m",
 				 (unsigned long long)len, v->bus.name);
-	/* The kernel says how much it unmapped. */
 	if (done != len)
 		return error_set(-EIO, "the IOMMU unmapped %llu bytes of %s instead of %llu",
 				 (unsigned long long)done, v->bus.name, (unsigned long long)len);
@@ -179,8 +177,8 @@ static void close_fd(int fd)
 }
 
 /*
- * The device first: with it go its interrupts and its accesses. The layer above has unmapped its
- * memory, or it goes with the container.
+ * Closes the device first, which ends its interrupts and its accesses. Memory that the layer above
+ * has not unmapped is unmapped when the container is closed.
  */
 static void vfio_close(struct pci_bus *bus)
 {
@@ -210,7 +208,7 @@ static const struct pci_bus_ops vfio_ops = {
 	.close = vfio_close,
 };
 
-/* A region that VFIO doesn't know of has size 0; the configuration space is there always. */
+/* A region that VFIO doesn't have gets size 0; every function has a configuration space. */
 static int read_areas(struct vfio *v)
 {
 	unsigned i;
@@ -227,7 +225,7 @@ static int read_areas(struct vfio *v)
 	return error_set(-EIO, "VFIO shows no configuration space of %s", v->bus.name);
 }
 
-/* An interface that wasn't asked for is used only where all that it needs is there. */
+/* Chooses iommufd by itself only if everything that it needs is there. */
 static const struct vfio_interface *choose(const char *name, unsigned iommu)
 {
 	if (iommu == TRANSPORT_IOMMU_NONE)

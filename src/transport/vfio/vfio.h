@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A function under VFIO: what the files of its implementation share. */
+/* A function under VFIO. Private to this folder. */
 #ifndef TRANSPORT_VFIO_VFIO_H
 #define TRANSPORT_VFIO_VFIO_H
 
@@ -11,7 +11,7 @@
 
 #include "transport/pci/bus.h"
 
-/* A BAR or the configuration space, as VFIO tells of it. */
+/* A BAR or the configuration space, as VFIO reports it. */
 struct vfio_area {
 	uint64_t size;
 	uint64_t offset; /* in the device's file */
@@ -25,10 +25,10 @@ struct vfio;
 /**
  * struct vfio_interface - An interface of the kernel: opening, and mapping memory
  * @make: open what the functions of a group share, into @v->space: up to an address space of the
- *	IOMMU. Each thing that can be missing has its error text, which says what to do. What was
- *	opened is there even when this fails
+ *	IOMMU. Each thing that can be missing has its error text, which says what to do. After a
+ *	failure the caller closes what was opened
  * @open: open the function's device file in it; likewise
- * @read_ranges: learn page size and addresses of the IOMMU
+ * @read_ranges: read the page size and the address ranges of the IOMMU
  * @map, @unmap: as struct pci_bus_ops
  */
 struct vfio_interface {
@@ -45,11 +45,11 @@ extern const struct vfio_interface vfio_iommufd;
 extern const struct vfio_interface vfio_noiommu;
 
 /**
- * struct vfio_space - What the functions of an IOMMU group share that this process has open
+ * struct vfio_space - What this process's functions of an IOMMU group share
  * @addresses: for the layer above
- * @next: in the list of all
- * @interface, @name: what it is found by: the interface, and the number of the group
- * @first: functions
+ * @next: in the list of all spaces
+ * @interface, @name: key of the list: the interface, and the number of the group
+ * @first: list of the functions
  * @container, @group: VFIO's files, -1: not open; an iommufd is a container
  * @ioas: number of the address space in an iommufd
  */
@@ -69,10 +69,10 @@ struct vfio_space {
  * @bus: for the layer above
  * @name: the function's address
  * @interface: how it was opened
- * @space: its group's; NULL: it is in none yet; @next: in the list there
- * @device: VFIO's file, -1: not open
- * @call: eventfd for "give it back" and for fatal errors
- * @left: one of those came
+ * @space: space of its group, NULL before vfio_space_enter(); @next: in the list there
+ * @device: VFIO's device file, -1: not open
+ * @call: eventfd that the kernel signals to request the device back, and for fatal errors
+ * @left: the eventfd was signalled
  * @areas: by VFIO's region index
  */
 struct vfio {
@@ -87,7 +87,7 @@ struct vfio {
 	struct vfio_area areas[VFIO_PCI_CONFIG_REGION_INDEX + 1];
 };
 
-/* Whether all that vfio_iommufd needs is there, for this user too. */
+/* Whether everything that vfio_iommufd needs exists and is accessible to this user. */
 bool vfio_iommufd_ready(const char *name);
 
 /* The group interface for functions without an IOMMU. As struct vfio_interface. */
@@ -95,29 +95,29 @@ int vfio_make_noiommu(struct vfio *v);
 int vfio_open_in_group(struct vfio *v);
 
 /**
- * vfio_space_enter - Join the functions of the same group that this process has open
- * @v: receives its space, an existing one or one that its interface makes
+ * vfio_space_enter - Join the space of the function's group
+ * @v: receives its space, an existing one or one that its interface creates
  *
  * Any thread. Return: 0; -ENODEV (it is in no group), -EBUSY (this process has the function open),
  * or what the interface returned.
  */
 int vfio_space_enter(struct vfio *v);
 
-/* Leaves it, with the device's file closed. The last one closes it. Any thread. */
+/* Leaves the space, after the device file was closed. The last function closes it. Any thread. */
 void vfio_space_leave(struct vfio *v);
 
 /**
- * vfio_blame_neighbour - Say which other function of its group keeps one from use
+ * vfio_blame_neighbour - Find the function that makes a group unusable, for the error text
  *
- * Return: -EPERM with its text set; 0: it isn't because of any.
+ * Return: -EPERM with its text set; 0 if no function is found.
  */
 int vfio_blame_neighbour(const struct vfio *v);
 
 /**
  * vfio_is_name - Whether a text is the name of a function
- * vfio_read_link - Last part of where a link of a function's folder leads
- * @out: receives it; empty: there is no such link
- * vfio_check_function - Whether a function is there and bound to vfio-pci
+ * vfio_read_link - Read the last component of a symbolic link in a function's sysfs folder
+ * @out: receives it; empty if there is no such link
+ * vfio_check_function - Check that a function exists and is bound to vfio-pci
  *
  * Return: 0, or -EINVAL or -ENODEV with what to do about it.
  */
@@ -130,7 +130,7 @@ int vfio_read_ranges(struct vfio *v);
 int vfio_type1_map(struct vfio *v, uint64_t addr, uint64_t len, uint64_t iova);
 int vfio_type1_unmap(struct vfio *v, uint64_t iova, uint64_t len);
 
-/* Error texts for a mapping that failed, errno says how; and for the result of unmapping. */
+/* Error texts for a mapping that failed, from errno, and for the result of unmapping. */
 int vfio_explain_map(const struct vfio *v, uint64_t len);
 int vfio_explain_unmap(const struct vfio *v, int ret, uint64_t len, uint64_t done);
 
@@ -138,7 +138,7 @@ int vfio_explain_unmap(const struct vfio *v, int ret, uint64_t len, uint64_t don
 int vfio_dma_where(struct pci_bus *bus, const struct dma_region *region, uint64_t *iova);
 int vfio_irq_set(struct pci_bus *bus, const int *fds, unsigned count);
 
-/* Learns how many vectors there are, and asks to be told when the function is wanted back. */
+/* Reads the number of vectors, and sets the eventfd for the kernel's notifications. */
 int vfio_irq_init(struct vfio *v);
 
 #endif

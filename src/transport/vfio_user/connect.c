@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Connecting: the socket, the protocol's version, and what the function is. */
+/* Connecting: the socket, the protocol version, and the properties of the function. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,12 +9,12 @@
 #include "util/bits.h"
 #include "util/error.h"
 
-/* What a server takes that doesn't say ("VFIO_USER_VERSION"). */
+/* Descriptors per message for a server that sends no limit ("VFIO_USER_VERSION"). */
 #define DEFAULT_FDS 1u
 
 /*
- * One attempt, with a socket of its own, so that none is left when there is no further one. The one
- * before is closed only when no thread is about to kick through it. -EAGAIN: not now.
+ * One attempt, with a socket of its own, so that a failed attempt leaves none. The previous socket
+ * is closed only when no thread is about to kick through it. -EAGAIN: try again.
  */
 static int try_to_connect(struct vfu *v)
 {
@@ -51,8 +51,8 @@ static int connect_socket(struct vfu *v)
 }
 
 /*
- * A number of the version data. They are JSON, and a name stands for the same thing wherever it is,
- * so it is found as text; the field ends with a NUL, see agree().
+ * Finds a number in the version data, which is JSON. A text search suffices, because a name means
+ * the same wherever it occurs; the data ends with a NUL, see agree().
  */
 static unsigned long find_number(const char *data, const char *name, unsigned long fallback)
 {
@@ -117,7 +117,8 @@ static int read_info(struct vfu *v)
 	if (ret)
 		return ret;
 	if (!(le32toh(v->info.flags) & VFIO_DEVICE_FLAGS_PCI))
-		return error_set(-ENODEV, "%s serves no PCI function", v->bus.name);
+		return error_set(-ENODEV, "the server at %s does not serve a PCI function",
+				 v->bus.name);
 	v->bus.reset_first = le32toh(v->info.flags) & VFIO_DEVICE_FLAGS_RESET;
 	return 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Memory: the server maps the file that it is given. It answers when no request in flight keeps it
- * from that.
+ * Memory: the server maps the file that it receives. It may delay the answer until requests in
+ * flight have completed.
  */
 #include <errno.h>
 
@@ -26,7 +26,7 @@ int vfu_dma_map(struct pci_bus *bus, const struct dma_region *region, uint64_t i
 		.nfds = 1,
 	};
 
-	/* It would be taken, and be of no use to any server there is. */
+	/* The protocol allows it, but no known server can access such memory. */
 	if (region->fd < 0)
 		return error_set(-EINVAL, "a vfio-user server reaches memory through its file; "
 					  "register it with the file descriptor");
@@ -52,6 +52,6 @@ int vfu_dma_unmap(struct pci_bus *bus, uint64_t iova, uint64_t len)
 		.size = sizeof(unmap),
 	};
 
-	/* What was mapped went with the connection. */
+	/* The end of the connection has unmapped everything. */
 	return vfu_of(bus)->connected ? vfu_call(vfu_of(bus), &call) : 0;
 }

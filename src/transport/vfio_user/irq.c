@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Interrupts: the server signals eventfds that it is given. */
+/* Interrupts: the server signals the eventfds that it receives. */
 #include <errno.h>
 
 #include "transport/vfio_user/session.h"
@@ -33,7 +33,7 @@ int vfu_count_vectors(struct vfu *v)
 	return 0;
 }
 
-/* There are as many descriptors as interrupts, and an answer that says nothing. */
+/* Sends one descriptor per interrupt; the answer carries no data. */
 static int set(struct vfu *v, uint32_t flags, unsigned start, unsigned count, const int *fds)
 {
 	const struct vfio_irq_set irqs = {
@@ -67,7 +67,7 @@ int vfu_irq_set(struct pci_bus *bus, const int *fds, unsigned count)
 			  count - at < v->max_fds ? count - at : v->max_fds, fds + at);
 	if (ret)
 		return ret;
-	/* There are servers that signal only then, and some that know no masks. */
+	/* Some servers signal only after UNMASK; others don't support it. */
 	ret = set(v, VFIO_IRQ_SET_DATA_NONE | VFIO_IRQ_SET_ACTION_UNMASK, 0, count, NULL);
 	return ret == -EIO ? 0 : ret;
 }

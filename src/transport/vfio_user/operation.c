@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Operations that are repeated until all their messages are answered: what those that were answered
- * returned is kept, and returned again (pci/bus.h, "Waiting").
+ * Operations that are repeated until all their messages are answered: the results of messages that
+ * were answered are kept, and returned again (pci/bus.h, "Waiting").
  */
 #include <errno.h>
 
@@ -38,7 +38,7 @@ void vfu_settle(struct pci_bus *bus)
 	v->count = v->next = 0;
 }
 
-/* Its reason was told when it came. */
+/* The reason of a refusal was reported when the answer arrived. */
 static int repeat(struct vfu *v, const struct vfu_call *call)
 {
 	const struct vfu_result *result = &v->results[v->next++];

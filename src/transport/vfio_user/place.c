@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What firmware does for a function after a reset: its BARs get addresses. QEMU's server answers no
- * access to a BAR before. No one ever uses them.
+ * Does what firmware does for a function after a reset: assigns addresses to its BARs. QEMU's
+ * server answers no access to a BAR before. The driver never uses the addresses.
  */
 #include <errno.h>
 
@@ -9,11 +9,11 @@
 
 #include "transport/vfio_user/session.h"
 
-/* BARs lie so far apart, below 4 GiB or 64 KiB, and none that needs more is placed. */
+/* Distance of the BARs, below 4 GiB or 64 KiB; a larger BAR gets no address. */
 #define MEMORY_STEP (1u << 28)
 #define PORT_STEP   (1u << 12)
 
-/* Whether there is an upper half of the address, which takes the place of the next BAR. */
+/* Whether a BAR has 64 bits: its upper half is where the next BAR would be. */
 static bool is_wide(uint32_t bar)
 {
 	return !(bar & PCI_BASE_ADDRESS_SPACE_IO) &&

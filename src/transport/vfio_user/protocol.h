@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Messages of vfio-user (the vfio-user protocol specification, 0.9): numbers and layouts. All of it
- * is little-endian. What follows the header is that of VFIO's ioctls where they have it, so those
- * structures come from <linux/vfio.h>.
+ * Messages of vfio-user (the vfio-user protocol specification, 0.9): numbers and layouts. All
+ * fields are little-endian. Payloads that equal those of VFIO's ioctls come from <linux/vfio.h>.
  */
 #ifndef TRANSPORT_VFIO_USER_PROTOCOL_H
 #define TRANSPORT_VFIO_USER_PROTOCOL_H
@@ -66,7 +65,7 @@ struct vfu_access {
 struct vfu_dma_map {
 	uint32_t argsz;
 	uint32_t flags;
-	uint64_t offset; /* in the file that comes along */
+	uint64_t offset; /* in the file that is attached */
 	uint64_t address;
 	uint64_t size;
 };

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Regions: what there is of the BARs and of the configuration space, and accesses to them.
+ * Regions: the sizes of the BARs and of the configuration space, and accesses to them.
  *
- * Nothing is mapped here, though a server may offer it: it could cut the file under a mapping, and
- * a store to what is no more would end this process. Regions are asked about with room for no more
- * than their sizes, so it has no reason to send the file.
+ * Regions are not mapped, even if a server offers it: it could truncate the file under a mapping,
+ * and a store would then raise SIGBUS in this process. GET_REGION_INFO is sent with room for no
+ * more than the sizes, so that the server has no reason to send the file.
  */
 #include <errno.h>
 
@@ -12,7 +12,7 @@
 #include "util/bits.h"
 #include "util/error.h"
 
-/* Configuration space has this much in any case (PCI 3.0, 6.1). */
+/* Smallest configuration space (PCI 3.0, 6.1). */
 #define CONFIG_SIZE 256u
 
 static uint64_t area_size(const struct vfu *v, unsigned index)
@@ -35,14 +35,14 @@ static int read_area(struct vfu *v, unsigned index)
 	int ret;
 
 	ret = vfu_call(v, &call);
-	/* One that it doesn't know of isn't there. */
+	/* A region that the server refuses does not exist. */
 	if (ret == -EIO)
 		v->areas[index].size = 0;
 	else if (ret)
 		return ret;
 	else if (le32toh(v->areas[index].index) != index)
-		return vfu_fail(v, error_set(-EPROTO, "%s was asked for region %u and told of %u",
-					     v->bus.name, index, le32toh(v->areas[index].index)));
+		return vfu_fail(v, error_set(-EPROTO, "%s answered for region %u instead of %u",
+					     v->bus.name, le32toh(v->areas[index].index), index));
 	return 0;
 }
 
@@ -57,8 +57,10 @@ int vfu_read_areas(struct vfu *v)
 		ret = read_area(v, VFIO_PCI_CONFIG_REGION_INDEX);
 	if (ret || area_size(v, VFIO_PCI_CONFIG_REGION_INDEX) >= CONFIG_SIZE)
 		return ret;
-	return error_set(-EPROTO, "%s shows %llu bytes of configuration space", v->bus.name,
-			 (unsigned long long)area_size(v, VFIO_PCI_CONFIG_REGION_INDEX));
+	return error_set(-EPROTO, "%s reports %llu bytes of configuration space, less than %u",
+			 v->bus.name,
+			 (unsigned long long)area_size(v, VFIO_PCI_CONFIG_REGION_INDEX),
+			 CONFIG_SIZE);
 }
 
 static int check_access(const struct vfu *v, unsigned index, uint64_t offset, unsigned width)

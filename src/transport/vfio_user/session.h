@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A PCI function at the other end of a socket, as the files of this folder share it. Not seen
- * outside the folder.
+ * A PCI function at the other end of a socket. Private to this folder.
  *
  * Everything here is the control path and runs in one thread at a time (pci/bus.h), with one
  * exception: vfu_kick(). A function that finds the connection broken ends it with vfu_fail(); from
@@ -22,7 +21,7 @@
 #include "transport/socket/socket.h"
 #include "transport/vfio_user/protocol.h"
 
-/* Largest message of the server's that is read. */
+/* Largest message of the server that is read. */
 #define VFU_MAX_MESSAGE 4096u
 
 /*
@@ -34,14 +33,14 @@
 /**
  * struct vfu_call - A message to the server, and its answer
  * @command: VFU_*
- * @body, @size: what follows the header
- * @data, @data_size: and what follows that, NULL: nothing
- * @fds, @nfds: descriptors to go with it; they stay the caller's
- * @least: bytes that have to follow the header of the answer
- * @answer, @room: receives as many of them as there is room for, the rest is 0. NULL: they are of
- *	no interest. In memory that outlives the operation: a call that is repeated finds there what
- *	it had received
- * @value, @width: receives a register, in an answer that begins as @body; NULL: there is none
+ * @body, @size: the bytes after the header
+ * @data, @data_size: the bytes after @body; NULL: none
+ * @fds, @nfds: descriptors to attach; they stay the caller's
+ * @least: minimum number of bytes after the header of the answer
+ * @answer, @room: receives the bytes after the header, truncated to @room or padded with zeros;
+ *	NULL: they are ignored. In memory that outlives the operation, because a repeated call does
+ *	not write it again
+ * @value, @width: receives a register, which follows a copy of @body in the answer; NULL: none
  */
 struct vfu_call {
 	unsigned command;
@@ -58,7 +57,7 @@ struct vfu_call {
 	unsigned width;
 };
 
-/* What is waited for. */
+/* What the connection waits for. */
 enum vfu_phase {
 	VFU_IDLE,
 	VFU_CONNECTING, /* room in the listener's backlog; there is nothing to poll() for */
@@ -66,7 +65,7 @@ enum vfu_phase {
 	VFU_RECEIVING,  /* the answer */
 };
 
-/* What a message of an operation returned, and the register that it read. */
+/* The result of a message of an operation, and the register that it read. */
 struct vfu_result {
 	int ret;
 	uint32_t value;
@@ -77,20 +76,21 @@ struct vfu_result {
  * @bus: for the layer above
  * @at: socket to connect to
  * @timeout_ms: limit for each message
- * @fd: the socket, also once the connection has ended, as a kick may be about to use it; -1: none
- * @connected: it isn't at its end
- * @ready: any thread may kick; @kicks: threads that are about to
- * @left: the process that was cut off last with the device running
+ * @fd: the socket; stays open after the connection ended, because a thread may be about to kick
+ *	through it; -1: none
+ * @connected: the connection has not ended
+ * @ready: any thread may kick; @kicks: number of threads that are about to
+ * @left: the process that was disconnected last while the device was running
  * @wait: whether calls wait
  * @op: the operation; @open: it returned -EINPROGRESS
- * @results, @count, @next: of its messages: what they returned, how many that are, and where the
- *	operation is while it is repeated
- * @phase: what is waited for; @deadline: when it has failed, in nanoseconds of CLOCK_MONOTONIC
+ * @results, @count, @next: the results of its messages, their number, and the index of the next one
+ *	while the operation is repeated
+ * @phase: what the connection waits for; @deadline: until when, in clock_ns() time
  * @id: of the message under way, or the last one
- * @pending: answers to come that no one waits for any more
- * @in, @got: the server's message as far as it has arrived; @fds: descriptors came with it
- * @version: what the server said of itself; @max_fds: descriptors that it takes with one message
- * @info, @irqs, @areas: what it said of the function
+ * @pending: number of answers that will be discarded when they arrive
+ * @in, @got: the server's message as far as it has arrived; @fds: descriptors arrived with it
+ * @version: the server's version data; @max_fds: descriptors that it accepts with one message
+ * @info, @irqs, @areas: the server's answers about the function
  */
 struct vfu {
 	struct pci_bus bus;
@@ -156,10 +156,10 @@ int vfu_call(struct vfu *v, const struct vfu_call *call);
  */
 int vfu_exchange(struct vfu *v, const struct vfu_call *call);
 
-/* The message under way is of no interest any more; its answer may still come. */
+/* Abandons the message under way; its answer is discarded when it arrives. */
 void vfu_abandon(struct vfu *v);
 
-/* From now on there is so much time for what is waited for; whether it has passed. */
+/* Begins to wait for something, with the time limit of a message; whether that has expired. */
 void vfu_wait_for(struct vfu *v, enum vfu_phase phase);
 bool vfu_is_late(const struct vfu *v);
 
@@ -178,12 +178,12 @@ int vfu_look(struct pci_bus *bus);
 
 /* -- connect.c -- */
 
-/* Connects, and learns what the function is. As reopen() of struct pci_bus_ops. */
+/* Connects, and reads the properties of the function. As reopen() of struct pci_bus_ops. */
 int vfu_connect(struct pci_bus *bus);
 
 /* -- region.c -- */
 
-/* Learns the sizes of the BARs and of the configuration space. */
+/* Reads the sizes of the BARs and of the configuration space. */
 int vfu_read_areas(struct vfu *v);
 
 /* As struct pci_bus_ops has them. */
@@ -197,7 +197,7 @@ int vfu_bar_write(struct pci_bus *bus, unsigned bar, uint64_t offset, unsigned w
 
 /* -- place.c -- */
 
-/* Gives the BARs addresses, without which there are servers that don't answer for them. */
+/* Assigns addresses to the BARs; without one, some servers answer no access to a BAR. */
 int vfu_place(struct vfu *v);
 
 /* As struct pci_bus_ops has it. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The vfio-user transport: a bus for the virtio function of transport/pci, and its table of
- * operations. What is said to the server is in the other files of this folder.
+ * operations. The other files of this folder exchange the messages.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -16,7 +16,7 @@
 #include "transport/vfio_user/vfio_user.h"
 #include "util/error.h"
 
-/* What an address of a process can be; a server takes any. */
+/* The highest address of a process; servers accept any. */
 #define LAST_ADDRESS ((UINT64_C(1) << 48) - 1)
 
 static void hang_up(struct pci_bus *bus)
@@ -29,7 +29,7 @@ static bool outlived(struct pci_bus *bus)
 	return socket_peer_outlived(&vfu_of(bus)->left, vfu_of(bus)->fd);
 }
 
-/* Not shut down: in a child of fork() the parent has the same socket. */
+/* Does not shut the socket down: in a child of fork() the parent uses the same one. */
 static void close_bus(struct pci_bus *bus)
 {
 	struct vfu *v = vfu_of(bus);
@@ -74,7 +74,7 @@ static struct vfu *new_session(const struct transport_opts *opts)
 	v->bus.page = (uint64_t)sysconf(_SC_PAGESIZE);
 	v->bus.ranges[0] = (struct pci_range){0, LAST_ADDRESS};
 	v->bus.nranges = 1;
-	/* A process, which the processor's caches hold for. */
+	/* The device is a process, so its accesses are cache-coherent. */
 	v->bus.snoops = true;
 	v->bus.bare = true;
 	v->bus.watch = -1;
@@ -104,9 +104,9 @@ static int vfu_open(const char *where, const struct transport_opts *opts, struct
 }
 
 /*
- * NOTIFICATION_DATA is not among the features: a kick that finds no room is repeated later, which
- * is of no use when it has to tell a position of the ring. ACCESS_PLATFORM is, as QEMU insists on
- * it; the addresses are ours in either case.
+ * NOTIFICATION_DATA is not among the features: a kick for which the socket has no room is repeated
+ * later, when the ring position that it would carry is outdated. ACCESS_PLATFORM is, because QEMU
+ * requires it; the device's addresses are this process's addresses either way.
  */
 const struct transport_ops vfio_user_ops = {
 	.scheme = "vfio-user",

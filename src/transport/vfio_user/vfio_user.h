@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The vfio-user transport: a virtio-scsi PCI function that a process serves by a socket. This
- * header is all of it that others see.
+ * The vfio-user transport: a virtio-scsi PCI function that a process serves over a socket. The
+ * interface of this folder.
  */
 #ifndef TRANSPORT_VFIO_USER_H
 #define TRANSPORT_VFIO_USER_H

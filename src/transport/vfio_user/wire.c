@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Moves messages over the socket as far as that goes without waiting, never beyond a deadline; and
- * waits for more. What is in them is the business of the other files.
+ * Sends and receives messages without waiting, until a deadline; vfu_wait_ready() waits. The other
+ * files interpret the contents.
  *
- * Header, body and descriptors go with one sendmsg(): there are servers that stop altogether for
- * the rest of half a message. That also keeps kicks, which other threads send, between messages.
+ * Header, body and descriptors are sent with one sendmsg(): some servers block until a message is
+ * complete. It also keeps kicks, which other threads send, from splitting a message.
  */
 #include <errno.h>
 #include <poll.h>
@@ -17,7 +17,7 @@
 #include "util/clock.h"
 #include "util/error.h"
 
-/* Milliseconds between two looks at a listener's backlog. */
+/* Milliseconds between two attempts while a listener's backlog is full. */
 #define BACKLOG_MS 1
 
 void vfu_wait_for(struct vfu *v, enum vfu_phase phase)
@@ -56,7 +56,7 @@ int vfu_fail(struct vfu *v, int err)
 	if (v->connected) {
 		if (v->bus.running)
 			socket_peer_note(&v->left, v->fd);
-		/* Closed when no thread can be about to kick. */
+		/* try_to_connect() closes it, when no thread can be about to kick. */
 		shutdown(v->fd, SHUT_RDWR);
 	}
 	v->connected = false;
@@ -69,7 +69,7 @@ int vfu_fail(struct vfu *v, int err)
 	return err;
 }
 
-/* However the end shows, to the layer above it is one and the same. */
+/* Every kind of disconnection has the same errno for the layer above. */
 static int hung_up(struct vfu *v)
 {
 	return vfu_fail(v,
@@ -80,7 +80,7 @@ void vfu_abandon(struct vfu *v)
 {
 	if (v->phase == VFU_RECEIVING)
 		v->pending++;
-	/* This one never left. */
+	/* It was not sent. */
 	if (v->phase == VFU_SENDING)
 		v->id--;
 	v->phase = VFU_IDLE;
@@ -118,7 +118,7 @@ static int send_message(struct vfu *v, const struct vfu_call *call)
 	return 0;
 }
 
-/* The message whose answer has to come next; none where none is under way. */
+/* The id of the next answer; while no message is under way, an id that was not sent yet. */
 static uint16_t next_answer(const struct vfu *v)
 {
 	return (uint16_t)(v->id - v->pending + (v->phase == VFU_IDLE));
@@ -131,8 +131,8 @@ static int check_head(struct vfu *v)
 
 	if ((le32toh(head->flags) & VFU_TYPE_MASK) != VFU_REPLY)
 		return error_set(-EPROTO,
-				 "%s sent a request, %u, instead of an answer; it is given all "
-				 "memory with a file and has nothing to ask for",
+				 "%s sent a request, %u, instead of an answer; a server has no "
+				 "request to send, as all memory comes with a file",
 				 v->bus.name, le16toh(head->command));
 	if (size < sizeof(*head) || size > VFU_MAX_MESSAGE)
 		return error_set(-EPROTO, "%s sent a message of %u bytes", v->bus.name, size);
@@ -142,7 +142,7 @@ static int check_head(struct vfu *v)
 	return 0;
 }
 
-/* Receives a piece of what is missing of a message. Descriptors are closed. */
+/* Receives a part of a message. Closes descriptors that arrive with it. */
 static int receive_piece(struct vfu *v)
 {
 	size_t head = sizeof(v->in.head);
@@ -167,8 +167,8 @@ static int receive_piece(struct vfu *v)
 }
 
 /*
- * Receives until the answer is whole, and drops those that no one waits for. A server sends a file
- * with what it says of a region that can be mapped, and with nothing else.
+ * Receives until the answer is complete, and discards answers to abandoned messages. A server may
+ * attach a file only to GET_REGION_INFO, for a region that can be mapped.
  */
 static int receive(struct vfu *v)
 {
@@ -192,13 +192,13 @@ static int receive(struct vfu *v)
 	return 0;
 }
 
-/* It may refuse with or without a body, of whatever content. */
+/* A refusal may have a body, whose content is ignored. */
 static int refused(struct vfu *v, const struct vfu_call *call)
 {
 	uint32_t code = le32toh(v->in.head.error);
 
 	return error_set(-EIO, "%s refused message %u: %s", v->bus.name, call->command,
-			 code && code < 4096 ? strerror((int)code) : "it gives no reason");
+			 code && code < 4096 ? strerror((int)code) : "no reason given");
 }
 
 static int take_answer(struct vfu *v, const struct vfu_call *call)
@@ -231,7 +231,7 @@ static int take_answer(struct vfu *v, const struct vfu_call *call)
 	return 0;
 }
 
-/* One step: the whole message leaves, or the whole answer is there. */
+/* Sends the message, then receives the answer; -EINPROGRESS while either is incomplete. */
 static int advance(struct vfu *v, const struct vfu_call *call)
 {
 	int ret = 0;
@@ -270,8 +270,8 @@ int vfu_exchange(struct vfu *v, const struct vfu_call *call)
 }
 
 /*
- * A write that isn't answered. The count keeps the socket from being replaced by the next
- * connection's; between them it may have ended, which others notice.
+ * A write without an answer. While @kicks is not 0, the socket is neither closed nor replaced by
+ * that of the next connection. If the connection has ended, the control path notices.
  */
 bool vfu_kick(struct pci_bus *bus, unsigned bar, uint64_t offset, unsigned width, uint32_t value)
 {
@@ -305,7 +305,7 @@ int vfu_look(struct pci_bus *bus)
 
 	if (!v->connected)
 		return error_set(-ENOTCONN, "the connection to %s is lost", v->bus.name);
-	/* What is on the socket is an answer. */
+	/* Bytes on the socket belong to the answer. */
 	if (v->phase != VFU_IDLE)
 		return 0;
 	ret = receive(v);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The configuration space, which the kernel leaves to its user: what the limits of the kernel's
- * code make of it (virtio 1.4, 5.6.4).
+ * The configuration space (virtio 1.4, 5.6.4). The kernel provides none, so it is derived from the
+ * limits of the kernel's code.
  */
 #include <endian.h>
 #include <errno.h>
@@ -19,11 +19,11 @@ int vs_read_config(struct transport *t, unsigned offset, void *buf, unsigned len
 	struct virtio_scsi_config config = {
 		.num_queues = htole32(vs_of(t)->vring_count - 2),
 		.seg_max = htole32(VS_MAX_SEGS),
-		/* A segment that begins and ends inside of pages lies in up to two more. */
+		/* A segment that isn't page-aligned touches up to two more pages. */
 		.max_sectors = htole32((VS_MAX_PAGES - 2 * VS_MAX_SEGS) * PAGE_SECTORS),
-		/* LIO has no limit of this kind: a busy LUN says so. */
+		/* LIO has no such limit: a busy LUN returns BUSY. */
 		.cmd_per_lun = htole32(UINT32_MAX),
-		/* An event buffer of any other size is refused. */
+		/* The kernel refuses event buffers of any other size. */
 		.event_info_size = htole32(sizeof(struct virtio_scsi_event)),
 		.sense_size = htole32(VIRTIO_SCSI_SENSE_DEFAULT_SIZE),
 		.cdb_size = htole32(VIRTIO_SCSI_CDB_DEFAULT_SIZE),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Opens and closes /dev/vhost-scsi, and makes its ioctls. */
+/* Opens and closes /dev/vhost-scsi, and calls its ioctls. */
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
@@ -75,7 +75,7 @@ int vs_may_call(struct vs *vs)
 	return -EINPROGRESS;
 }
 
-/* Rings tell of nothing while no thread is to be woken: all that can be done is to look again. */
+/* The kernel doesn't signal when the rings are drained, so this is a polling interval. */
 int vs_wait_ready(struct transport *t, int timeout_ms)
 {
 	if (timeout_ms)

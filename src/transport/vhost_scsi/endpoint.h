@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * One open /dev/vhost-scsi, as the files of this folder share it.
+ * One open /dev/vhost-scsi. Private to this folder.
  *
- * The device is a part of the kernel: it doesn't lie and doesn't die, and each ioctl is answered at
- * once, except that some wait for the requests that the kernel has begun: VHOST_SET_MEM_TABLE,
- * VHOST_SCSI_CLEAR_ENDPOINT, and close(). How long a disk may take has no limit, and there is no
- * way to take a buffer back before. So while calls may not wait, those are made only once the rings
- * say that everything was given back: vs_is_drained().
+ * The device is a part of the kernel: it is trusted and can't disappear. Each ioctl returns at
+ * once, except for those that wait for the requests that the kernel has begun: VHOST_SET_MEM_TABLE,
+ * VHOST_SCSI_CLEAR_ENDPOINT, and close(). The kernel sets no limit to that, and buffers can't be
+ * taken back earlier. So while calls may not wait, these are made only once the rings show that the
+ * kernel has returned everything: vs_is_drained().
  *
  *   closed --open, SET_OWNER--> idle --SET_ENDPOINT--> running
  *      ^                        |  ^                   |     |
@@ -28,10 +28,10 @@
 
 #define VS_DEVICE "/dev/vhost-scsi"
 
-/* Virtqueues that are dealt with: control, event, and as many as the core takes. */
+/* Most virtqueues that are used: control, event, and request queues. */
 #define VS_MAX_VRINGS 256u
 
-/* The kernel posts events into this one as they come: its buffers are never drained. */
+/* The event virtqueue: the kernel keeps its buffers until there are events. */
 #define VS_EVENT 1u
 
 /*
@@ -40,7 +40,7 @@
  */
 #define VS_MAX_SIZE 256u
 
-/* Pages of a request's data (VHOST_SCSI_PREALLOC_SGLS), and segments that they may be in. */
+/* Most pages of a request's data (VHOST_SCSI_PREALLOC_SGLS), and most segments. */
 #define VS_MAX_PAGES 2048u
 #define VS_MAX_SEGS  16u
 
@@ -53,10 +53,10 @@ enum vs_state {
 
 /**
  * struct vs_vring - One ring
- * @kick: eventfd that wakes the kernel; -1 before the first start. Read by any thread
- * @call: eventfd that wakes us; -1 before the first start
- * @started: the kernel has it
- * @avail, @used: where both sides write how far they are
+ * @kick: eventfd that notifies the kernel; -1 before the first start. Read by any thread
+ * @call: eventfd that the kernel signals; -1 before the first start
+ * @started: the kernel has the ring
+ * @avail, @used: the available and the used ring, for their indices
  */
 struct vs_vring {
 	_Atomic int kick;
@@ -76,7 +76,7 @@ struct vs_vring {
  * @accepted: features were set since the last reset
  * @vring_count: virtqueues that the kernel's module has
  * @spins: of clock_relax()
- * @count, @regions: memory that the kernel is shown
+ * @count, @regions: the memory table
  */
 struct vs {
 	struct transport t;
@@ -97,7 +97,7 @@ static inline struct vs *vs_of(struct transport *t)
 	return (struct vs *)t;
 }
 
-/* Whether nothing is asked of it any more. */
+/* Whether the endpoint can't be used any more. */
 static inline bool vs_is_gone(const struct vs *vs)
 {
 	return vs->state == VS_CLOSED || vs->state == VS_ENDING;
@@ -139,22 +139,22 @@ int vs_queue_stop(struct transport *t, unsigned index, uint32_t *base);
 void vs_notify(struct transport *t, unsigned index, uint32_t data);
 int vs_call_fd(struct transport *t, unsigned index);
 
-/* Finds how many virtqueues there are. Return: 0, or a negative errno. */
+/* Counts the kernel's virtqueues. Return: 0, or a negative errno. */
 int vs_count_vrings(struct vs *vs);
 
-/* Whether the kernel has given back everything that it was given, and has no request any more. */
+/* Whether the kernel has returned every request. */
 bool vs_is_drained(const struct vs *vs);
 
 /* Notifies the kernel of all rings. */
 void vs_kick_all(struct vs *vs);
 
-/* Notes that the kernel has none of the rings, and wakes threads that sleep on them. */
+/* Marks all rings as not started, and wakes threads that sleep on them. */
 void vs_forget_rings(struct vs *vs);
 
-/* Closes what rings are notified by. */
+/* Closes the eventfds of all rings. */
 void vs_close_rings(struct vs *vs);
 
-/* -- memory.c; vs_send_table() shows the kernel all regions -- */
+/* -- memory.c; vs_send_table() sends all regions to the kernel -- */
 int vs_mem_map(struct transport *t, const struct dma_region *region, uint64_t *iova);
 int vs_mem_unmap(struct transport *t, const struct dma_region *region, uint64_t iova);
 bool vs_mem_map_live(struct transport *t);

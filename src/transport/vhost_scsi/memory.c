@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The memory table. The kernel reaches memory of this process by its addresses, so a region needs
- * no file, and the device's addresses are ours.
+ * The memory table. The kernel accesses this process's memory by virtual address, so a region needs
+ * no file, and IOVAs equal virtual addresses.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -74,7 +74,7 @@ int vs_mem_unmap(struct transport *t, const struct dma_region *region, uint64_t 
 		return error_set(-EINVAL, "the memory at 0x%" PRIx64 " isn't mapped", region->addr);
 	moved = vs->regions[at];
 	vs->regions[at] = vs->regions[--vs->count];
-	/* The next connection doesn't map it. */
+	/* Without an endpoint, the region is only left out of the next table. */
 	if (vs_is_gone(vs))
 		return 0;
 	ret = vs_send_table(vs);
@@ -85,7 +85,7 @@ int vs_mem_unmap(struct transport *t, const struct dma_region *region, uint64_t 
 	return ret;
 }
 
-/* The kernel takes a new table at any time. */
+/* The kernel accepts a new table at any time. */
 bool vs_mem_map_live(struct transport *t)
 {
 	(void)t;

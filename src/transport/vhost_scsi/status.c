@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Features and the device status. The kernel keeps no status: it is kept here, as virtio 1.4, 2.1
- * says it behaves. DRIVER_OK is VHOST_SCSI_SET_ENDPOINT, a reset VHOST_SCSI_CLEAR_ENDPOINT.
+ * Features and the device status. The kernel keeps no status, so it is emulated here (virtio 1.4,
+ * 2.1): DRIVER_OK is VHOST_SCSI_SET_ENDPOINT, a reset is VHOST_SCSI_CLEAR_ENDPOINT.
  */
 #include <errno.h>
 
@@ -33,8 +33,8 @@ int vs_get_status(struct transport *t)
 }
 
 /*
- * A target counts only with a nexus, and while no other endpoint has it. Kicks from before the
- * endpoint was set are lost.
+ * The kernel accepts only a target that has a nexus and that no other endpoint uses. Kicks from
+ * before the endpoint was set are lost.
  */
 static int start(struct vs *vs)
 {
@@ -59,7 +59,7 @@ static int start(struct vs *vs)
 	return 0;
 }
 
-/* Waits for requests in flight, if calls wait; else it is made when there are none. */
+/* Waits for requests in flight if calls may wait; otherwise in progress until there are none. */
 static int stop(struct vs *vs)
 {
 	int ret = vs_may_call(vs);
@@ -87,7 +87,7 @@ int vs_set_status(struct transport *t, uint8_t status)
 		return stop(vs);
 	if (vs_is_gone(vs))
 		return vs_gone(vs);
-	/* A device takes FEATURES_OK back when it can't work with what was chosen. */
+	/* A device that rejects the features clears FEATURES_OK. */
 	if (!vs->accepted)
 		status &= (uint8_t)~VIRTIO_CONFIG_S_FEATURES_OK;
 	if (status & ~vs->status & VIRTIO_CONFIG_S_DRIVER_OK)

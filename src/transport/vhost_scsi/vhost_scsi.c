@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The vhost-scsi transport as the layer above sees it: opening, closing, looking whether something
- * happened, and the table of operations.
+ * The vhost-scsi transport as the layer above sees it: opening, closing, checking, and the table of
+ * operations.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -71,7 +71,7 @@ static void vs_close(struct transport *t)
 	destroy(vs_of(t));
 }
 
-/* The file is the parent's too, so that closing it here ends nothing. */
+/* The parent has the same file open, so closing it here stops nothing. */
 static void vs_abandon(struct transport *t)
 {
 	if (vs_of(t)->fd >= 0)
@@ -79,7 +79,7 @@ static void vs_abandon(struct transport *t)
 	destroy(vs_of(t));
 }
 
-/* Nothing takes a buffer away from a request that the kernel has begun. */
+/* The buffers of a request that the kernel has begun can't be taken back. */
 static bool vs_cut_off(struct transport *t)
 {
 	struct vs *vs = vs_of(t);
@@ -98,7 +98,7 @@ static void vs_disconnect(struct transport *t)
 	vs_cut_off(t);
 }
 
-/* The endpoint has no state that could be lost, so there is always one to be opened again. */
+/* The device file of the running kernel can always be opened again. */
 static bool vs_can_reopen(struct transport *t)
 {
 	(void)t;
@@ -122,8 +122,8 @@ static int vs_reopen(struct transport *t)
 }
 
 /*
- * The kernel tells of nothing. What it calls an error of a ring (VHOST_SET_VRING_ERR) isn't asked
- * for, as every command to a target that isn't there is one.
+ * The kernel reports no changes. VHOST_SET_VRING_ERR is not used, because the kernel signals it for
+ * every command to a target that doesn't exist.
  */
 static int vs_check(struct transport *t, unsigned *what)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The vhost-scsi transport: the SCSI target of the running kernel (LIO), reached through
- * /dev/vhost-scsi. This header is all of it that others see.
+ * /dev/vhost-scsi. The interface of this folder.
  */
 #ifndef TRANSPORT_VHOST_SCSI_H
 #define TRANSPORT_VHOST_SCSI_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Starts rings, carries their notifications, and tells by their indices what the kernel still has.
- * Nothing else in a ring is looked at, and nothing is written.
+ * Starts rings, carries their notifications, and finds out from their indices what the kernel still
+ * has. Reads nothing else of a ring, and writes nothing.
  */
 #include <errno.h>
 #include <unistd.h>
@@ -14,8 +14,8 @@
 #include "util/fd.h"
 
 /*
- * The module has a parameter for it (max_io_vqs) and no request that tells; older ones have 128
- * virtqueues. A virtqueue that isn't there answers ENOBUFS.
+ * The number is a parameter of the module (max_io_vqs), 128 in older ones, and no ioctl returns it:
+ * a binary search for the first virtqueue that fails with ENOBUFS.
  */
 int vs_count_vrings(struct vs *vs)
 {
@@ -67,7 +67,7 @@ static int check_queue(const struct vs *vs, const struct transport_queue *queue)
 }
 
 /*
- * Made once: other threads may be notifying through one, or sleeping on the other, while the
+ * Creates the eventfds once: other threads may notify through one, or sleep on the other, while the
  * endpoint is closed and opened again.
  */
 static int open_vring(struct vs_vring *vring)
@@ -84,8 +84,8 @@ static int open_vring(struct vs_vring *vring)
 	if (kick < 0)
 		return error_no_fd();
 	/*
-	 * Relaxed: a thread that notifies learns of the queue from the layer above, which orders
-	 * that.
+	 * Relaxed: a thread that notifies gets the queue from the layer above, which orders this
+	 * store before.
 	 */
 	atomic_store_explicit(&vring->kick, kick, memory_order_relaxed);
 	return 0;
@@ -98,7 +98,7 @@ static int set_file(struct vs *vs, unsigned request, unsigned index, int fd, con
 	return vs_call(vs, request, &file, what);
 }
 
-/* The kernel begins with none of them before the endpoint is set, which is DRIVER_OK. */
+/* The kernel processes no ring before the endpoint is set, which is DRIVER_OK. */
 int vs_queue_start(struct transport *t, const struct transport_queue *queue)
 {
 	struct vs *vs = vs_of(t);
@@ -146,8 +146,8 @@ int vs_queue_stop(struct transport *t, unsigned index, uint32_t *base)
 }
 
 /*
- * Whether the kernel has a request of a ring, or will have. The used index is read with acquire:
- * what the kernel wrote before it belongs to the requests that it gave back.
+ * Whether the kernel has a request of a ring, or has yet to fetch one. Acquire: the kernel's writes
+ * for a request are visible before the used index that returns it.
  */
 static bool has_request(const struct vs_vring *vring)
 {
@@ -159,7 +159,7 @@ bool vs_is_drained(const struct vs *vs)
 {
 	unsigned i;
 
-	/* Rings of an endpoint that isn't set may have entries, which the kernel doesn't see. */
+	/* Without an endpoint the kernel doesn't fetch the entries that rings may have. */
 	if (vs->state != VS_RUNNING && vs->state != VS_ENDING)
 		return true;
 	for (i = 0; i < vs->vring_count; i++) {
@@ -171,7 +171,7 @@ bool vs_is_drained(const struct vs *vs)
 
 void vs_notify(struct transport *t, unsigned index, uint32_t data)
 {
-	/* An eventfd carries nothing, so the feature that would need it is never negotiated. */
+	/* An eventfd carries no data: NOTIFICATION_DATA is never negotiated. */
 	(void)data;
 	if (index < VS_MAX_VRINGS)
 		transport_kick(&vs_of(t)->vrings[index].kick);

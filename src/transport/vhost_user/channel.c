@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The back-end's own channel, on which it asks and we answer (vhost-user, "Back-end
- * communication"). The only thing it can tell us is that the configuration changed; all else is
- * refused. What the change means is for the layer above.
+ * The back-end's channel, on which it sends requests and the driver answers (vhost-user, "Back-end
+ * communication"). The only request that is accepted reports a configuration change; the layer
+ * above acts on it.
  */
 #include <errno.h>
 #include <string.h>
@@ -14,7 +14,7 @@
 #include "util/fd.h"
 #include "util/log.h"
 
-/* Messages and pieces of them that one call handles; the rest waits for the next call. */
+/* Maximum number of messages, or parts of one, that a call handles. */
 #define BUDGET 64
 
 void vu_channel_close(struct vu *vu)
@@ -30,8 +30,8 @@ void vu_channel_close(struct vu *vu)
 }
 
 /*
- * The channel carries news only, so a device without it still works: this is the mildest answer to
- * what can't be understood (vhost-user leaves open which end follows from a malformed message).
+ * A device works without the channel, so a malformed message closes the channel and not the
+ * connection (vhost-user leaves open which of the two).
  */
 static void fail_channel(struct vu *vu, const char *why)
 {
@@ -51,22 +51,22 @@ int vu_channel_open(struct vu *vu, void *arg)
 		return 0;
 	if (vu->channel.fd < 0) {
 		if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
-			return error_set(-errno, "making a pair of sockets failed: %m");
+			return error_set(-errno, "creating a pair of sockets failed: %m");
 		vu->channel.fd = fd_raise(pair[0]);
 		vu->channel.theirs = fd_raise(pair[1]);
 		if (vu->channel.fd < 0 || vu->channel.theirs < 0) {
-			ret = error_set(-errno, "making a pair of sockets failed: %m");
+			ret = error_set(-errno, "creating a pair of sockets failed: %m");
 			vu_channel_close(vu);
 			return ret;
 		}
 	}
-	/* The back-end has one. */
+	/* The back-end has a channel already. */
 	if (vu->channel.theirs < 0)
 		return 0;
 	ret = vu_set(vu, &message);
 	if (ret == -EINPROGRESS)
 		return ret;
-	/* It gets a copy of its end; ours of that end would hide its hanging up from us. */
+	/* The back-end has a duplicate; if this one stayed open, a hang-up would not be noticed. */
 	if (vu->channel.theirs >= 0)
 		close(vu->channel.theirs);
 	vu->channel.theirs = -1;
@@ -76,8 +76,8 @@ int vu_channel_open(struct vu *vu, void *arg)
 }
 
 /*
- * Answers are wanted only when REPLY_ACK is in use and this message asks (vhost-user, "Back-end
- * message types"). Waiting for room would let a back-end that doesn't read hold us for ever.
+ * An answer is sent only if REPLY_ACK is in use and the message asks for it (vhost-user, "Back-end
+ * message types"). Does not wait for room: a back-end that doesn't read would block the driver.
  */
 static void answer(struct vu *vu, uint64_t result)
 {
@@ -93,13 +93,12 @@ static void answer(struct vu *vu, uint64_t result)
 		return;
 	if (send(vu->channel.fd, &reply, sizeof(reply), MSG_NOSIGNAL | MSG_DONTWAIT) !=
 	    (ssize_t)sizeof(reply))
-		fail_channel(vu, "it doesn't read our answers");
+		fail_channel(vu, "the back-end doesn't read the answers");
 }
 
 /*
- * One whole message is there. Many of a kind become one flag, so that a flood costs nothing above.
- * Descriptors are legal with BACKEND_SEND_FD only, which isn't used: a message with some is
- * refused.
+ * Handles a complete message. Any number of config changes set one flag. Descriptors are legal only
+ * with BACKEND_SEND_FD, which is not used: a message with descriptors is refused.
  */
 static void handle(struct vu *vu)
 {
@@ -114,7 +113,7 @@ static void handle(struct vu *vu)
 	answer(vu, known ? 0 : 1);
 }
 
-/* Bytes that are still missing of the current message; 0 when it is complete. */
+/* Number of bytes until the current message is complete. */
 static size_t missing(const struct vu_channel *channel)
 {
 	size_t want = sizeof(channel->head);
@@ -125,7 +124,7 @@ static size_t missing(const struct vu_channel *channel)
 }
 
 /*
- * The size is checked before a byte of payload is read: it is the back-end's word against our room.
+ * Checks the header before a byte of payload is read: the size must fit the buffer.
  */
 static bool head_is_sound(const struct vu_header *head)
 {
@@ -134,8 +133,8 @@ static bool head_is_sound(const struct vu_header *head)
 }
 
 /*
- * Receives a piece of a message; it may arrive in any pieces, and none is waited for. Never reads
- * beyond the message, so descriptors are counted to the right one. Returns whether to go on.
+ * Receives a part of a message, without waiting. Never reads beyond the message, so descriptors are
+ * counted to the right one. Returns whether to go on.
  */
 static bool step(struct vu *vu)
 {

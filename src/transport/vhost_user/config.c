@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The configuration space, where the back-end keeps one. It is always read whole, from offset 0:
- * some back-ends ignore the offset, and some have not a byte more than the device defines.
+ * The configuration space, if the back-end has one. Always reads all of it, from offset 0: some
+ * back-ends ignore the offset, and some refuse a larger size.
  */
 #include <errno.h>
 #include <stddef.h>
@@ -32,7 +32,7 @@ static int fetch(struct vu *vu, void *arg)
 	if (ret)
 		return ret;
 	/*
-	 * The message's size was right; these two are the back-end's word for what the bytes are.
+	 * vu_get() has checked the message's size; these two fields are checked here.
 	 */
 	if (vu->config.offset != 0 || vu->config.size != VU_CONFIG_SIZE)
 		return vu_fail(vu,
@@ -60,7 +60,7 @@ int vu_read_config(struct transport *t, unsigned offset, void *buf, unsigned len
 	return 0;
 }
 
-/* What to write. */
+/* A part of the configuration space to write. */
 struct change {
 	unsigned offset;
 	const void *buf;
@@ -74,7 +74,7 @@ static int store(struct vu *vu, void *arg)
 	struct vu_message message = {
 		.request = VU_SET_CONFIG, .size = VU_CONFIG_HEAD + change->len, .payload = &config};
 
-	/* A back-end exists that dies of any SET_CONFIG: send none that changes nothing. */
+	/* Some back-ends crash on any SET_CONFIG, so it is sent only if a value changes. */
 	if (memcmp(vu->config.bytes + change->offset, change->buf, change->len) == 0)
 		return 0;
 	memcpy(config.bytes, change->buf, change->len);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The beginning of a connection: which protocol features are used, how many rings and regions there
- * may be, and the virtio features, among which the two bits of vhost's own stay hidden.
+ * The beginning of a connection: negotiates protocol features, the limits of rings and regions, and
+ * virtio features. The two feature bits of vhost are hidden from the layer above.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -37,7 +37,7 @@ static uint64_t known_features(void)
 	return mask;
 }
 
-/* Bits that are unknown here can be asked for too; then at least the number is told. */
+/* Required bits that have no name here are reported as a number. */
 static int check_must(uint64_t have, uint64_t must)
 {
 	uint64_t missing = must & ~have;
@@ -66,8 +66,8 @@ static int ask_features(struct vu *vu, void *arg)
 }
 
 /*
- * This message and the next are legal only when bit 30 was offered (vhost-user,
- * GET_PROTOCOL_FEATURES); accepting the bit may come later.
+ * This message and the next are legal only if bit 30 was offered (vhost-user,
+ * GET_PROTOCOL_FEATURES), even before it is accepted.
  */
 static int ask_protocol(struct vu *vu, void *arg)
 {
@@ -85,7 +85,7 @@ static int ask_protocol(struct vu *vu, void *arg)
 	return check_must(vu->chosen, vu->opts.protocol_must);
 }
 
-/* With nothing to use it isn't sent, and rings need no enabling (vhost-user, "Ring states"). */
+/* Without protocol features it isn't sent, and rings start enabled (vhost-user, "Ring states"). */
 static int choose_protocol(struct vu *vu, void *arg)
 {
 	int ret;
@@ -96,15 +96,14 @@ static int choose_protocol(struct vu *vu, void *arg)
 	ret = vu_set_u64(vu, VU_SET_PROTOCOL_FEATURES, vu->chosen);
 	if (ret)
 		return ret;
-	/* Only now: need_reply is not legal in the message that negotiates it. */
+	/* Last: need_reply is not legal in the message that negotiates it. */
 	vu->protocol = vu->chosen;
 	return 0;
 }
 
 /*
- * GET_QUEUE_NUM counts all rings, the two fixed ones included, and is legal with MQ only; without
- * it there is one ring for requests. More than the eight bits of a ring's index can name are no
- * use.
+ * GET_QUEUE_NUM counts all rings, including control and event, and is legal only with MQ; without
+ * MQ there is one request ring. Rings beyond an 8-bit index can't be used.
  */
 static int count_rings(struct vu *vu, void *arg)
 {
@@ -126,7 +125,7 @@ static int count_rings(struct vu *vu, void *arg)
 	return 0;
 }
 
-/* Memory can't be shown in no slots; more slots than the pool has regions are never filled. */
+/* At least one slot is required; more than the pool has regions are never used. */
 static int count_slots(struct vu *vu, void *arg)
 {
 	uint64_t n = VU_TABLE_REGIONS;
@@ -154,7 +153,7 @@ static int set_owner(struct vu *vu, void *arg)
 
 int vu_handshake(struct vu *vu)
 {
-	/* The owner is set when nothing more can be found missing: once for a connection. */
+	/* SET_OWNER comes last, once for a connection: a failure before it changes nothing. */
 	static vu_step *const steps[] = {
 		vu_connect,      ask_features, /* GET_FEATURES */
 		ask_protocol,                  /* GET_PROTOCOL_FEATURES, with bit 30 */
@@ -167,7 +166,7 @@ int vu_handshake(struct vu *vu)
 	return vu_run_steps(vu, steps, ARRAY_LEN(steps), NULL);
 }
 
-/* As asked at the beginning: what a back-end offers doesn't change while it is connected. */
+/* Returns the handshake's answer: a back-end's offer doesn't change while it is connected. */
 int vu_get_features(struct transport *t, uint64_t *features)
 {
 	static vu_step *const steps[] = {vu_quiet};
@@ -202,14 +201,15 @@ int vu_set_features(struct transport *t, uint64_t features)
 	struct vu *vu = vu_of(t);
 
 	/*
-	 * A back-end may end the connection over a bit it didn't offer (vhost-user, SET_FEATURES).
+	 * A back-end may close the connection if it gets a bit that it didn't offer (vhost-user,
+	 * SET_FEATURES).
 	 */
 	if (features & ~(vu->offered & vhost_user_ops.features))
 		return error_set(-EINVAL,
 				 "features 0x%" PRIx64
 				 " are not offered or not possible over vhost-user",
 				 features & ~(vu->offered & vhost_user_ops.features));
-	/* The layout of a ring follows from the features: none may change below a running one. */
+	/* The features determine the layout of a ring, so they can't change while one runs. */
 	if (vu->running)
 		return error_set(-EBUSY, "features can't change while %u queues run", vu->running);
 	return vu_run_steps(vu, steps, ARRAY_LEN(steps), &features);

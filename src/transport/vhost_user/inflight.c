@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The back-end's record of its requests in flight, in a file that we keep for it (vhost-user,
- * "Inflight I/O tracking"). It is the back-end's own; nothing here looks into it. Each connection
- * gets a new one: a back-end may have written anything into it while it died, so it is no base for
- * the next one to execute requests from.
+ * The back-end's record of its requests in flight, in a file whose descriptor the driver keeps
+ * (vhost-user, "Inflight I/O tracking"). The driver never reads it. Each connection gets a new one:
+ * a dying back-end may have written anything into it, so the next one must not execute requests
+ * from it.
  */
 #include <errno.h>
 #include <sys/stat.h>
@@ -20,7 +20,7 @@ void vu_inflight_drop(struct vu *vu)
 	vu->inflight_fd = -1;
 }
 
-/* The next back-end maps what is named here: a part that isn't there would be its end. */
+/* The back-end maps this part of the file: access beyond the end would crash it. */
 static bool lies_in_file(const struct vu_inflight *part, int fd)
 {
 	struct stat st;
@@ -44,7 +44,7 @@ static int announce(struct vu *vu, void *arg)
 	return vu_announce_rings(vu, extent->count);
 }
 
-/* An answer without a file, or without size, says that there is none: it goes on without. */
+/* An answer without a file or without a size means that the back-end doesn't track requests. */
 static int ask(struct vu *vu, void *arg)
 {
 	const struct extent *extent = arg;
@@ -58,16 +58,16 @@ static int ask(struct vu *vu, void *arg)
 
 	ret = vu_get_fd(vu, &message, &answer, sizeof(answer), &fd);
 	if (!ret && answer.size && fd >= 0 && !lies_in_file(&answer, fd))
-		ret = vu_fail(vu,
-			      error_set(-EPROTO,
-					"the back-end sent a file for what is in flight that is "
-					"smaller than it says"));
+		ret = vu_fail(
+			vu, error_set(-EPROTO,
+				      "the back-end's file for requests in flight is smaller than "
+				      "it announced"));
 	if (ret || !answer.size || fd < 0) {
 		if (fd >= 0)
 			close(fd);
 		return ret;
 	}
-	/* The numbers stay ours. */
+	/* Only size and offset are taken from the answer. */
 	vu->inflight = query;
 	vu->inflight.size = answer.size;
 	vu->inflight.offset = answer.offset;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Shows memory regions to the back-end: one by one where it has slots, else as one table that is
- * sent whole each time; a connection never uses both ways, as back-ends keep two lists or confuse
- * them. Gives each region its guest address. Which thread may use which memory is known elsewhere.
+ * Sends memory regions to the back-end: one by one with CONFIGURE_MEM_SLOTS, otherwise as one table
+ * that is sent as a whole each time. A connection never uses both, because back-ends keep separate
+ * lists or mix them up. Chooses the guest address of each region.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -12,7 +12,7 @@
 #include "util/bits.h"
 #include "util/error.h"
 
-/* Some back-ends round regions to 2 MiB units, so that no two may share one. */
+/* Some back-ends round regions to 2 MiB, so no two regions may share such a unit. */
 #define GUEST_ALIGN (UINT64_C(2) << 20)
 
 /* Ends don't wrap: check_region() and place() ensure that for every region that is kept. */
@@ -21,7 +21,7 @@ static bool overlap(uint64_t a, uint64_t a_len, uint64_t b, uint64_t b_len)
 	return a < b + b_len && b < a + a_len;
 }
 
-/* Some address of [addr, addr + len) is taken: the end of what takes it; else @addr. */
+/* If a region overlaps [addr, addr + len), returns its aligned end; otherwise @addr. */
 static uint64_t end_of_taker(const struct vu *vu, uint64_t addr, uint64_t len)
 {
 	unsigned i;
@@ -35,7 +35,7 @@ static uint64_t end_of_taker(const struct vu *vu, uint64_t addr, uint64_t len)
 	return addr;
 }
 
-/* First fit. The search moves upwards only, so it ends; no sum wraps, as all ends are checked. */
+/* First fit. Terminates because the search only moves upwards; all sums are checked. */
 static int place(const struct vu *vu, uint64_t len, uint64_t *guest)
 {
 	uint64_t addr = vu->guest_base;
@@ -57,8 +57,8 @@ static int place(const struct vu *vu, uint64_t len, uint64_t *guest)
 }
 
 /*
- * A back-end that comes back may take fewer regions than the one before, by one method or by the
- * other; @slots is only valid with CONFIGURE_MEM_SLOTS.
+ * A back-end that comes back may accept fewer regions than the one before, and may use the other
+ * method; @slots is valid only with CONFIGURE_MEM_SLOTS.
  */
 static int check_count(const struct vu *vu, unsigned count)
 {
@@ -72,9 +72,9 @@ static int check_count(const struct vu *vu, unsigned count)
 }
 
 /*
- * Active regions overlap neither for us nor for the device (vhost-user, "Memory region"): ring
- * addresses are looked up by the one, addresses in descriptors by the other. The back-end maps the
- * file, so memory without one can't be shown.
+ * Regions must not overlap, neither in user nor in guest addresses (vhost-user, "Memory region"):
+ * the back-end looks up ring addresses by the former and descriptor addresses by the latter. It
+ * maps the file, so memory without one can't be used.
  */
 static int check_region(const struct vu *vu, const struct dma_region *region)
 {
@@ -97,7 +97,7 @@ static int check_region(const struct vu *vu, const struct dma_region *region)
 	return check_count(vu, vu->count + 1);
 }
 
-/* A region that is to come, or to go, and its file. */
+/* A region to add or to remove, and its file. */
 struct change {
 	struct vu_region region;
 	int fd;
@@ -110,8 +110,8 @@ bool vu_mem_map_live(struct transport *t)
 }
 
 /*
- * Sorted by guest address: back-ends built on rust-vmm close the connection over a table that isn't
- * sorted. Files and regions go side by side.
+ * Inserts in the order of guest addresses: back-ends built on rust-vmm close the connection if a
+ * table isn't sorted. @fds is kept parallel to @regions.
  */
 static void insert(struct vu_region *regions, int *fds, unsigned count, const struct change *new)
 {
@@ -134,7 +134,7 @@ static void take_out(struct vu_region *regions, int *fds, unsigned count, uint64
 	memmove(&fds[at], &fds[at + 1], (count - at - 1) * sizeof(*fds));
 }
 
-/* What is in use, with the change made. @regions and @fds have room for one more than there are. */
+/* Applies a change to a copy of the regions in use. @regions and @fds have room for one more. */
 static unsigned with_change(const struct vu *vu, const struct change *change,
 			    struct vu_region *regions, int *fds)
 {
@@ -151,9 +151,9 @@ static unsigned with_change(const struct vu *vu, const struct change *change,
 }
 
 /*
- * A table replaces the one before it, so all regions are in it, and their files in the same order
- * (vhost-user, SET_MEM_TABLE). If the back-end refuses it, we don't know which table it has: it
- * stays stale and is sent again before the next ring starts.
+ * A table replaces the one before, so it contains all regions, and their files in the same order
+ * (vhost-user, SET_MEM_TABLE). If the back-end refuses it, it is unknown which table it has: it is
+ * sent again before the next ring starts.
  */
 static int set_table(struct vu *vu, const struct change *change)
 {
@@ -173,7 +173,7 @@ static int set_table(struct vu *vu, const struct change *change)
 	ret = check_count(vu, count);
 	if (ret)
 		return ret;
-	/* An empty table is not legal. What the back-end still has goes with the next one. */
+	/* An empty table is not legal. The next table replaces what the back-end has. */
 	vu->table_stale = true;
 	if (count == 0)
 		return vu_quiet(vu, NULL);
@@ -185,7 +185,7 @@ static int set_table(struct vu *vu, const struct change *change)
 }
 
 /*
- * A region is named by all of its numbers, at removal too, when no file goes with it (vhost-user,
+ * A region is identified by all of its fields, also for removal, which has no file (vhost-user,
  * REM_MEM_REG).
  */
 static int set_slot(struct vu *vu, const struct vu_region *region, const int *fd)
@@ -202,7 +202,9 @@ static int set_slot(struct vu *vu, const struct vu_region *region, const int *fd
 	return vu_set(vu, &message);
 }
 
-/* A slot is an item. One that the back-end refuses leaves it unknown what it has. */
+/*
+ * Each slot is an item of the step. After a refusal it is unknown which regions the back-end has.
+ */
 int vu_mem_refresh(struct vu *vu, void *arg)
 {
 	int ret;
@@ -220,7 +222,7 @@ int vu_mem_refresh(struct vu *vu, void *arg)
 	return ret;
 }
 
-/* A new connection has no slots yet; a table is sent whole in any case. */
+/* Fills the slots of a new connection; a table is always sent as a whole. */
 static int refresh_slots(struct vu *vu, void *arg)
 {
 	return vu_mem_map_live(&vu->t) ? vu_mem_refresh(vu, arg) : 0;
@@ -236,8 +238,8 @@ static int tell(struct vu *vu, void *arg)
 }
 
 /*
- * The layer above may use new memory, or free the old, when this ends: so it lasts until the
- * back-end has done its part. Until then the list stays as it was.
+ * Ends when the back-end has applied the change, because the layer above then uses the new memory
+ * or frees the old. Until then the list stays as it was.
  */
 static int make_change(struct vu *vu, struct change *change)
 {
@@ -254,26 +256,27 @@ static int make_change(struct vu *vu, struct change *change)
 	return 0;
 }
 
-/* A new table unmaps and maps what running rings use; it has corrupted memory in the past. */
+/* A new table remaps memory that running rings use; some back-ends then corrupt memory. */
 static int check_idle(struct vu *vu)
 {
 	if (vu->running && !vu_mem_map_live(&vu->t))
 		return error_set(
 			-EBUSY,
-			"this back-end takes memory only while all queues are stopped, %u run",
+			"this back-end accepts new memory only while all queues are stopped, and "
+			"%u are running",
 			vu->running);
 	return 0;
 }
 
 int vu_mem_map(struct transport *t, const struct dma_region *region, uint64_t *iova)
 {
-	/* Only lent: the pool keeps the file open for as long as the region is mapped. */
+	/* The pool owns the file, and keeps it open as long as the region is mapped. */
 	struct change change = {
 		{region->addr, region->len, region->addr, region->fd_offset}, region->fd, true};
 	struct vu *vu = vu_of(t);
 	int ret;
 
-	/* A lost connection has no limit to compare with. */
+	/* Fails on a lost connection, whose limits are unknown. */
 	if (vu->fd < 0)
 		return vu_quiet(vu, NULL);
 	ret = check_idle(vu);
@@ -308,7 +311,7 @@ int vu_mem_unmap(struct transport *t, const struct dma_region *region, uint64_t 
 		return error_set(-ENOENT, "the memory at 0x%" PRIx64 " is not mapped",
 				 region->addr);
 	change.region = vu->regions[at];
-	/* It has gone with the connection; the next one isn't shown it. */
+	/* The end of the connection has unmapped it; the next one won't map it. */
 	if (vu->fd < 0) {
 		take_out(vu->regions, vu->fds, vu->count--, iova);
 		return 0;

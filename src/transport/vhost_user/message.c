@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Messages and their answers: framing, acknowledgements, and every check of what comes back
- * (vhost-user, "Header" and "Communication"). Which message to send when is known elsewhere.
+ * Messages and their answers: framing, acknowledgements, and the validation of answers (vhost-user,
+ * "Header" and "Communication"). The other files decide which messages to send.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -41,9 +41,8 @@ static const char *const names[] = {
 };
 
 /*
- * Header and payload leave in one piece, which no message is too large for: there are back-ends
- * that expect the payload to be there as soon as the header is. The socket has to be quiet before,
- * else what lies there would pass for the answer.
+ * Header and payload are sent together: some back-ends expect the payload to be there as soon as
+ * the header is. The socket must have no unread bytes before, which would be taken for the answer.
  */
 static int begin(struct vu *vu, const struct vu_message *message, uint32_t flags, bool takes_fd)
 {
@@ -68,9 +67,9 @@ static int begin(struct vu *vu, const struct vu_message *message, uint32_t flags
 }
 
 /*
- * An answer of another kind or size can't be an answer to this request, and nothing after it can
- * be told apart any more: the connection ends (vhost-user, "Communication"). The size is compared
- * before a byte of payload is read. Of the flags only version and reply are looked at: some
+ * An answer with another request or size doesn't belong to this message, and later answers could
+ * not be assigned either: the connection ends (vhost-user, "Communication"). The size is checked
+ * before a byte of payload is read. Of the flags only version and reply are checked, because some
  * back-ends leave need_reply set in their answers.
  */
 static int check_head(struct vu *vu, uint32_t request, uint32_t size)
@@ -93,7 +92,7 @@ static int check_head(struct vu *vu, uint32_t request, uint32_t size)
 	return 0;
 }
 
-/* An empty answer to GET_CONFIG is a refusal by the book (vhost-user, GET_CONFIG), not a breach. */
+/* An empty answer to GET_CONFIG is a valid refusal (vhost-user, GET_CONFIG). */
 static int receive(struct vu *vu, uint32_t request, uint32_t size)
 {
 	const struct vu_header *head = &vu->exchange.in.head;
@@ -109,7 +108,7 @@ static int receive(struct vu *vu, uint32_t request, uint32_t size)
 	return vu_read(vu, sizeof(*head) + size);
 }
 
-/* Sends a message and receives its answer, or goes on with that. @size 0: it has none. */
+/* Sends a message and receives its answer, or continues to. @size 0: it has no answer. */
 static int exchange(struct vu *vu, const struct vu_message *message, uint32_t flags, void *answer,
 		    uint32_t size, int *fd)
 {
@@ -138,8 +137,8 @@ static int exchange(struct vu *vu, const struct vu_message *message, uint32_t fl
 }
 
 /*
- * need_reply is legal only with REPLY_ACK, and asks for a number of which 0 means done (vhost-user,
- * REPLY_ACK). Without it there is nothing to wait for: errors show as a closed connection.
+ * need_reply is legal only with REPLY_ACK, and requests an answer with a code, 0 for success
+ * (vhost-user, REPLY_ACK). Without it there is no answer: errors show as a closed connection.
  */
 int vu_set_code(struct vu *vu, const struct vu_message *message, uint64_t *code)
 {
@@ -196,7 +195,7 @@ int vu_get_u64(struct vu *vu, uint32_t request, uint64_t *value)
 	return vu_get(vu, &message, value, sizeof(*value));
 }
 
-/* GET_FEATURES is legal at any time and changes nothing, which makes it the question to ask. */
+/* GET_FEATURES is legal at any time and changes nothing. */
 int vu_sync(struct vu *vu, void *arg)
 {
 	uint64_t ignored;

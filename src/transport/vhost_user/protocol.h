@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The vhost-user protocol as it goes over the socket: numbers, bits and structures. No kernel
- * header has them, except the vring payloads, which are the kernel's. All fields are in native byte
- * order (vhost-user, "Message Specification"), as both ends are on one host. Only what this
- * front-end sends or understands is here: a message that has no number can't be sent by mistake.
+ * The vhost-user protocol: message numbers, bits and structures. Kernel headers have only the vring
+ * payloads. All fields are in native byte order (vhost-user, "Message Specification"), because both
+ * ends are on one host. Contains only what this front-end sends or understands.
  */
 #ifndef TRANSPORT_VHOST_USER_PROTOCOL_H
 #define TRANSPORT_VHOST_USER_PROTOCOL_H
@@ -14,14 +13,14 @@
 #include <linux/virtio_scsi.h>
 
 /*
- * Messages of the front-end (vhost-user, "Front-end message types"): payload, and the answer where
- * the message has one of its own. The others are acknowledged by a u64, 0 for done, when REPLY_ACK
- * is in use and the message asks for it.
+ * Messages of the front-end (vhost-user, "Front-end message types"): payload -> answer. Messages
+ * without an answer are acknowledged by a u64, 0 for success, if REPLY_ACK is in use and the
+ * message asks for it.
  */
 #define VU_GET_FEATURES          1u  /* -> u64 */
 #define VU_SET_FEATURES          2u  /* u64, with bit 30 if it is to be negotiated */
 #define VU_SET_OWNER             3u  /* once for each connection */
-#define VU_SET_MEM_TABLE         5u  /* struct vu_table, one fd a region */
+#define VU_SET_MEM_TABLE         5u  /* struct vu_table, one fd for each region */
 #define VU_SET_VRING_NUM         8u  /* ring, entries */
 #define VU_SET_VRING_ADDR        9u  /* struct vhost_vring_addr, user addresses */
 #define VU_SET_VRING_BASE        10u /* ring, next available index */
@@ -48,7 +47,7 @@
 /* Messages of the back-end on its own channel (vhost-user, "Back-end message types"). */
 #define VU_BACKEND_CONFIG_CHANGE 2u /* with CONFIG */
 
-/* Header flags: version in bits 0 and 1, then two switches (vhost-user, "Header"). */
+/* Header flags: version in bits 0 and 1, then two flags (vhost-user, "Header"). */
 #define VU_VERSION      1u
 #define VU_VERSION_MASK 3u
 #define VU_REPLY        (1u << 2)
@@ -59,19 +58,19 @@
 #define VU_F_PROTOCOL_FEATURES 30
 
 /* Protocol feature bits (vhost-user, "Protocol features"). */
-#define VU_PROTOCOL_MQ                  0  /* the back-end tells how many rings it has */
+#define VU_PROTOCOL_MQ                  0  /* the back-end reports how many rings it has */
 #define VU_PROTOCOL_REPLY_ACK           3  /* any message can be acknowledged */
-#define VU_PROTOCOL_BACKEND_REQ         5  /* it gets a channel of its own */
+#define VU_PROTOCOL_BACKEND_REQ         5  /* it has a channel for its own requests */
 #define VU_PROTOCOL_CONFIG              9  /* it has the configuration space */
 #define VU_PROTOCOL_INFLIGHT_SHMFD      12 /* it tracks requests in flight */
 #define VU_PROTOCOL_RESET_DEVICE        13 /* it can be reset */
-#define VU_PROTOCOL_CONFIGURE_MEM_SLOTS 15 /* regions come and go one by one */
+#define VU_PROTOCOL_CONFIGURE_MEM_SLOTS 15 /* regions are added and removed one by one */
 #define VU_PROTOCOL_STATUS              16 /* it keeps the device status */
 
 /* The ring in the payload of SET_VRING_KICK, CALL and ERR. Bit 8, no descriptor, is never set. */
 #define VU_VRING_INDEX_MASK 0xffu
 
-/* As many regions as one memory table takes, and one descriptor each. */
+/* Most regions of a memory table, and most descriptors of a message. */
 #define VU_TABLE_REGIONS 8u
 #define VU_MAX_FDS       8u
 
@@ -79,8 +78,8 @@
 #define VU_MAX_VRINGS 256u
 
 /**
- * struct vu_header - What every message begins with
- * @request: number of the message; an answer has that of its question
+ * struct vu_header - The header of every message
+ * @request: number of the message; an answer has that of its request
  * @flags: VU_VERSION, and VU_REPLY or VU_NEED_REPLY
  * @size: bytes of payload after it
  */
@@ -92,10 +91,10 @@ struct vu_header {
 
 /**
  * struct vu_region - A memory region
- * @guest: where it lies for addresses inside descriptors
+ * @guest: its guest address, for addresses in descriptors
  * @size: bytes
- * @user: where it lies for ring addresses: this process's own address
- * @offset: where it begins in its file
+ * @user: its address in this process, for ring addresses
+ * @offset: its offset in the file
  */
 struct vu_region {
 	uint64_t guest;
@@ -118,8 +117,8 @@ struct vu_slot {
 };
 
 /*
- * All of a SCSI device's configuration space (virtio 1.4, 5.6.4). Asking for more is refused by
- * some back-ends, asking from another offset than 0 is misunderstood by others.
+ * Size of a SCSI device's configuration space (virtio 1.4, 5.6.4). Some back-ends refuse to read
+ * more; others ignore an offset other than 0.
  */
 #define VU_CONFIG_SIZE 36u
 
@@ -136,10 +135,10 @@ struct vu_config {
 
 /**
  * struct vu_inflight - The file in which the back-end tracks requests in flight
- * @size, @offset: the part of the file; 0 in the question
- * @queues: rings, all kinds together
- * @queue_size: entries of the largest
- * @padding: there are back-ends that take nothing but these 24 bytes
+ * @size, @offset: the part of the file; 0 in GET_INFLIGHT_FD
+ * @queues: number of rings of all kinds
+ * @queue_size: entries of the largest ring
+ * @padding: some back-ends accept no size other than these 24 bytes
  */
 struct vu_inflight {
 	uint64_t size;

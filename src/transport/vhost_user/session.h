@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * One connection to a back-end, as the files of this folder share it. Not seen outside the folder.
+ * One connection to a back-end. Private to this folder.
  *
  * Everything here is the control path and runs in one thread at a time (transport.h), with one
  * exception: vu_notify(), which reads a ring's kick descriptor only. A function that finds the
@@ -9,7 +9,7 @@
  * No function waits, except for vu_run_steps() and vu_wait_ready(). An operation is a table of
  * steps; a step sends one message, or several of a kind. A function that sends a message returns
  * -EINPROGRESS until its answer is there, and is then called again with the same arguments, so what
- * it does before the message must bear repetition. Where the operation stands is in struct vu.
+ * it does before the message must be repeatable. struct vu stores the progress of the operation.
  */
 #ifndef TRANSPORT_VHOST_USER_SESSION_H
 #define TRANSPORT_VHOST_USER_SESSION_H
@@ -23,10 +23,10 @@
 #include "transport/transport.h"
 #include "transport/vhost_user/protocol.h"
 
-/* Largest payload of a back-end's request that is read; a longer one ends the channel. */
+/* Largest payload of a request on the back-end's channel; a longer one closes the channel. */
 #define VU_CHANNEL_PAYLOAD 256u
 
-_Static_assert(VU_MAX_FDS <= SOCKET_MAX_FDS, "a message's descriptors find room");
+_Static_assert(VU_MAX_FDS <= SOCKET_MAX_FDS, "room for a message's descriptors");
 
 struct vu;
 
@@ -38,7 +38,7 @@ struct vu;
  */
 typedef int vu_step(struct vu *vu, void *arg);
 
-/* What is waited for. */
+/* What the connection waits for. */
 enum vu_phase {
 	VU_IDLE,
 	VU_CONNECTING, /* room in the listener's backlog; there is nothing to poll() for */
@@ -47,13 +47,13 @@ enum vu_phase {
 };
 
 /**
- * struct vu_exchange - The message on its way, and its answer
- * @phase: what is waited for
- * @deadline: when it has failed, in nanoseconds of CLOCK_MONOTONIC
- * @out, @len, @sent: header and payload, and how far they are sent
- * @fds, @nfds: descriptors to go with the first byte; the caller's
+ * struct vu_exchange - The message under way, and its answer
+ * @phase: what the connection waits for
+ * @deadline: until when, in clock_ns() time
+ * @out, @len, @sent: header and payload, their length, and how much of it was sent
+ * @fds, @nfds: descriptors to send with the first byte; the caller's
  * @in, @got: the answer as far as it has arrived
- * @takes_fd, @fd: whether the answer may have a descriptor, and that; -1: none yet
+ * @takes_fd, @fd: whether the answer may have a descriptor, and the descriptor; -1: none yet
  */
 struct vu_exchange {
 	enum vu_phase phase;
@@ -74,9 +74,9 @@ struct vu_exchange {
 
 /**
  * struct vu_vring - One ring
- * @kick: eventfd that wakes the back-end; -1 before the first start. Read by any thread
- * @call: eventfd that wakes us; -1 before the first start
- * @known: other threads may know the two
+ * @kick: eventfd that notifies the back-end; -1 before the first start. Read by any thread
+ * @call: eventfd that the back-end signals; -1 before the first start
+ * @known: other threads may use the two
  * @started: between SET_VRING_KICK and the answer to GET_VRING_BASE
  * @packed: the format it was started with
  */
@@ -90,7 +90,7 @@ struct vu_vring {
 
 /**
  * struct vu_channel - The back-end's own channel
- * @fd: our end, -1 when there is none
+ * @fd: the driver's end, -1 if there is none
  * @theirs: the back-end's end until it was sent, -1 otherwise
  * @got: bytes of the current message that have arrived
  * @fds: whether file descriptors came with it (they are closed already)
@@ -109,35 +109,35 @@ struct vu_channel {
  * struct vu - A connection
  * @t: what the layer above sees
  * @fd: main socket; -1 once the connection is lost
- * @owned: whether @fd is ours to close; a handed-over one is not until open() succeeds
- * @handed_over: whether it was the caller's before that; @ended: and where it is once it is lost
+ * @owned: whether the library closes @fd; a handed-over one is the caller's until open() succeeds
+ * @handed_over: whether @fd was handed over; @ended: holds it after the connection was lost
  * @at: socket to connect to again; none for a handed-over one
- * @opts: options of the address, which hold for each further connection
- * @timeout_ms: limit for each message, its answer included
- * @exchange: the message on its way
- * @steps, @step, @item: the operation in progress, NULL: none; its step; how many of its items that
- *	step has done
- * @config: what GET_CONFIG answered last
- * @refused: code with which SET_VRING_ENABLE was refused, while the ring is taken back
+ * @opts: options of the address, which apply to each connection
+ * @timeout_ms: limit for each message, including its answer
+ * @exchange: the message under way
+ * @steps, @step, @item: the operation in progress, NULL: none; the current step; how many of its
+ *	items that step has done
+ * @config: the last answer to GET_CONFIG
+ * @refused: code of a refusal of SET_VRING_ENABLE, while the ring is taken back
  * @guest_base: as in struct transport_opts
  * @offered: virtio and vhost feature bits of the back-end; 0 until it has answered once
- * @protocol: protocol features in use; @chosen: those to be used, during the handshake
+ * @protocol: protocol features in use; @chosen: those to use, during the handshake
  * @bit30: whether VHOST_USER_F_PROTOCOL_FEATURES was accepted, so that rings need enabling
  * @accepted: whether features were set since the last reset
- * @status: device status, where the back-end doesn't keep it
- * @config_changed: the back-end announced it and check() didn't report it yet
- * @table_stale: the back-end may have forgotten the memory table
- * @left: the process that was cut off last with rings running
+ * @status: device status, if the back-end doesn't keep it
+ * @config_changed: the back-end reported a change that check() has not reported yet
+ * @table_stale: the back-end may not have the current memory regions
+ * @left: the process that was disconnected last while rings were running
  * @err: eventfd that the back-end signals when a ring fails, one for all rings
  * @channel: the back-end's own channel
- * @slots: most regions that the back-end takes, where it has CONFIGURE_MEM_SLOTS
+ * @slots: most regions that the back-end accepts, with CONFIGURE_MEM_SLOTS
  * @count: regions in use
- * @regions: what was sent, sorted by guest address
+ * @regions: the regions, sorted by guest address
  * @fds: their files, owned by the pool
  * @vring_count: rings that may be used
  * @running: rings that are started
- * @inflight, @inflight_fd: the back-end's record of requests in flight, which is its own: it is
- *	never looked into. -1: there is none
+ * @inflight, @inflight_fd: the file with the back-end's record of requests in flight, which the
+ *	driver never reads. -1: there is none
  * @vrings: all of them
  */
 struct vu {
@@ -198,12 +198,12 @@ static inline bool vu_busy(const struct vu *vu)
 /* -- steps.c -- */
 
 /**
- * vu_run_steps - Begin an operation, or go on with the one in progress
+ * vu_run_steps - Begin an operation, or continue the one in progress
  * @vu: the connection
- * @steps, @count: the table; it also tells operations apart
+ * @steps, @count: the table, which also identifies the operation
  * @arg: for the steps: the caller's arguments, the same at each call
  *
- * The only place where the transport waits for the back-end, if it is to wait at all.
+ * The only place where the transport waits for the back-end, if calls may wait.
  *
  * Return: 0; -EINPROGRESS; -EBUSY when another operation is in progress; or what a step returned.
  */
@@ -212,14 +212,14 @@ int vu_run_steps(struct vu *vu, vu_step *const *steps, unsigned count, void *arg
 /* -- socket.c -- */
 
 /**
- * vu_take_address - Note where to connect to
- * @where: path of a socket, or "fd=N", which is the connection already
+ * vu_take_address - Store the address to connect to
+ * @where: path of a socket, or "fd=N" for a connected one
  *
  * Return: 0; -EINVAL, -ENAMETOOLONG; or what getcwd() or open() of the socket's directory said.
  */
 int vu_take_address(struct vu *vu, const char *where);
 
-/* A step: connects the main socket to the path, unless there is one. */
+/* A step: connects the main socket to the path, unless it is connected. */
 int vu_connect(struct vu *vu, void *arg);
 
 /**
@@ -228,8 +228,8 @@ int vu_connect(struct vu *vu, void *arg);
  * @err: why, a negative errno whose error text is set
  *
  * A back-end that broke the protocol can't be understood any more (vhost-user, "Communication"). A
- * handed-over socket is shut down, not closed. Eventfds stay until vu_close(): others may be
- * waiting for them.
+ * handed-over socket is shut down, not closed. Eventfds stay open until vu_close(), because other
+ * threads may be waiting for them.
  *
  * Return: @err.
  */
@@ -238,18 +238,16 @@ int vu_fail(struct vu *vu, int err);
 /* -- wire.c -- */
 
 /**
- * vu_begin - Begin to wait for something
+ * vu_begin - Begin to wait for something, and set its deadline
  * @phase: for what
- *
- * From now on it has until the deadline.
  */
 void vu_begin(struct vu *vu, enum vu_phase phase);
 
-/* Whether the deadline of what is waited for has passed. */
+/* Whether the deadline has passed. */
 bool vu_is_late(const struct vu *vu);
 
 /**
- * vu_send - Send what is left of the message
+ * vu_send - Send the rest of the message
  *
  * Header and payload go together, as some back-ends read the payload with a single read.
  *
@@ -258,7 +256,7 @@ bool vu_is_late(const struct vu *vu);
 int vu_send(struct vu *vu);
 
 /**
- * vu_read - Read the answer up to so many bytes from its beginning
+ * vu_read - Read the first @len bytes of the answer
  *
  * Unexpected descriptors are closed and are an error.
  *
@@ -266,17 +264,17 @@ int vu_send(struct vu *vu);
  */
 int vu_read(struct vu *vu, size_t len);
 
-/* Forgets the message on its way, and closes what came with its answer. */
+/* Forgets the message under way, and closes a descriptor that arrived with its answer. */
 void vu_forget_message(struct vu *vu);
 
-/* Sleeps as struct transport_ops has it. */
+/* As struct transport_ops has it. */
 int vu_wait_ready(struct transport *t, int timeout_ms);
 
 /**
- * vu_quiet - Make sure that nothing is waiting on the main socket; also a step
+ * vu_quiet - Check that the main socket has no unread bytes; also a step
  *
- * Between an answer and the next request the back-end has nothing to say there; bytes that come
- * unasked must not be taken for the next answer.
+ * A back-end must not send anything there between an answer and the next request; such bytes must
+ * not be taken for the next answer.
  *
  * Return: 0; -EPROTO for such bytes, -ENOTCONN when the peer hung up: the connection has ended.
  */
@@ -304,14 +302,14 @@ struct vu_message {
  * @vu: the connection
  * @message: the message
  *
- * With REPLY_ACK this is in progress until the back-end says that it was done.
+ * With REPLY_ACK this is in progress until the back-end has acknowledged the message.
  *
- * Return: 0; -EINPROGRESS; -EIO when the back-end refused, the connection goes on; else it has
- * ended.
+ * Return: 0; -EINPROGRESS; -EIO if the back-end refused the message: the connection remains; other
+ * errors: the connection has ended.
  */
 int vu_set(struct vu *vu, const struct vu_message *message);
 
-/* vu_set() that leaves a refusal to the caller: @code receives 0 for done, or what was answered. */
+/* vu_set() that leaves a refusal to the caller: @code receives the answer, 0 for success. */
 int vu_set_code(struct vu *vu, const struct vu_message *message, uint64_t *code);
 
 /* vu_set() with a payload of one number. */
@@ -321,13 +319,13 @@ int vu_set_u64(struct vu *vu, uint32_t request, uint64_t value);
 int vu_set_vring(struct vu *vu, uint32_t request, unsigned index, uint32_t value);
 
 /**
- * vu_get - Send a message that has an answer, and receive that
+ * vu_get - Send a message that has an answer, and receive the answer
  * @vu: the connection
- * @message: the message; no acknowledgement is asked for, the answer is one
+ * @message: the message; sent without need_reply
  * @answer, @size: receives the answer when this returns 0; it must have exactly this size
  *
- * Return: 0; -EINPROGRESS; -EIO for an empty answer to GET_CONFIG, which is how a back-end refuses
- * that one; else the connection has ended.
+ * Return: 0; -EINPROGRESS; -EIO for an empty answer to GET_CONFIG, which is a refusal; other
+ * errors: the connection has ended.
  */
 int vu_get(struct vu *vu, const struct vu_message *message, void *answer, uint32_t size);
 
@@ -339,25 +337,25 @@ int vu_get_fd(struct vu *vu, const struct vu_message *message, void *answer, uin
 int vu_get_u64(struct vu *vu, uint32_t request, uint64_t *value);
 
 /**
- * vu_sync - A step: ensure that all messages so far were processed
+ * vu_sync - A step: wait until the back-end has processed all messages so far
  *
- * With REPLY_ACK they were already. Without it, an answer to GET_FEATURES tells: messages are
- * processed in their order.
+ * With REPLY_ACK it has. Without, this waits for an answer to GET_FEATURES: messages are processed
+ * in order.
  */
 int vu_sync(struct vu *vu, void *arg);
 
 /* -- handshake.c -- */
 
 /**
- * vu_handshake - Connect, unless a socket was handed over, and do what a connection begins with
- * @vu: the connection; its options are in @opts
+ * vu_handshake - Connect, unless a socket was handed over, and negotiate protocol features
+ * @vu: the connection, with @opts set
  *
- * Return: 0; -EINPROGRESS; -EOPNOTSUPP when something is missing, before the back-end was changed
- * in any way; what connect() said; or as vu_get().
+ * Return: 0; -EINPROGRESS; -EOPNOTSUPP if the back-end lacks something; the errno of connect(); or
+ * as vu_get().
  */
 int vu_handshake(struct vu *vu);
 
-/* The protocol features that are used where they are offered. */
+/* The protocol features that are used if the back-end offers them. */
 #define VU_FEATURES 8
 extern const struct transport_feature vu_features[VU_FEATURES];
 
@@ -376,7 +374,7 @@ int vu_channel_open(struct vu *vu, void *arg);
 /**
  * vu_channel_serve - Read and answer what the back-end sent, without waiting
  *
- * Does a bounded amount of work. What it cannot understand ends the channel, not the device.
+ * Does a bounded amount of work. A malformed message closes the channel; the connection remains.
  */
 void vu_channel_serve(struct vu *vu);
 
@@ -389,7 +387,7 @@ int vu_mem_map(struct transport *t, const struct dma_region *region, uint64_t *i
 int vu_mem_unmap(struct transport *t, const struct dma_region *region, uint64_t iova);
 bool vu_mem_map_live(struct transport *t);
 
-/* A step: shows the back-end its memory again if it may have forgotten it. */
+/* A step: sends the memory regions again if @table_stale. */
 int vu_mem_refresh(struct vu *vu, void *arg);
 
 /* Whether @len bytes at @addr of this process lie in one region. */
@@ -402,19 +400,19 @@ int vu_queue_stop(struct transport *t, unsigned index, uint32_t *base);
 void vu_notify(struct transport *t, unsigned index, uint32_t data);
 int vu_call_fd(struct transport *t, unsigned index);
 
-/* A step: stops every ring that runs. */
+/* A step: stops every ring that is running. */
 int vu_stop_rings(struct vu *vu, void *arg);
 
 /*
- * Part of a step: tells the back-end of the first @count rings' call descriptors, which are the
- * step's items. One that is built on DPDK makes its rings only then.
+ * Part of a step: sends the call descriptors of the first @count rings, which are the step's items.
+ * Back-ends built on DPDK create their rings only then.
  */
 int vu_announce_rings(struct vu *vu, unsigned count);
 
-/* Forgets which rings ran: the connection that they ran over has ended. */
+/* Marks all rings as stopped: their connection has ended. */
 void vu_forget_rings(struct vu *vu);
 
-/* Wakes the thread that sleeps on a ring: there will be no completions. */
+/* Wakes the threads that sleep on rings: there will be no completions. */
 void vu_wake_all(struct vu *vu);
 
 /* Closes the eventfds of all rings. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Gets the main socket, by path or handed over, and ends it. What goes over it is not known here.
- * A handed-over socket may have been accepted from a listener, so that the front-end is the server
- * (vhost-user, "Introduction").
+ * Connects the main socket, or takes over one of the caller, and ends it. A handed-over socket may
+ * have been accepted from a listener, so that the front-end is the server (vhost-user,
+ * "Introduction").
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -13,7 +13,7 @@
 #include "transport/vhost_user/session.h"
 #include "util/error.h"
 
-/* A number with nothing before or after it; -1 for anything else. */
+/* Parses a decimal number; -1 for anything else. */
 static int parse_fd(const char *text)
 {
 	char *end;
@@ -28,7 +28,7 @@ static int parse_fd(const char *text)
 	return (int)value;
 }
 
-/* Fails for what is no socket at all, and none of the options asked for can be -1. */
+/* -1 if @fd is not a socket. The options read here are never -1. */
 static int socket_option(int fd, int option)
 {
 	int value;
@@ -49,7 +49,7 @@ static int take_over(struct vu *vu, const char *text)
 			"file descriptor %d is not a Unix stream socket; hand over one that is "
 			"connected to a vhost-user back-end",
 			fd);
-	/* The caller keeps it if anything fails from here on. */
+	/* Until open() succeeds the caller keeps the descriptor. */
 	vu->fd = fd;
 	vu->owned = false;
 	return 0;
@@ -64,8 +64,8 @@ int vu_take_address(struct vu *vu, const char *where)
 }
 
 /*
- * A socket that doesn't block: the backlog may be full, and nothing tells when there is room. Each
- * attempt has a socket of its own, so that none is left when there is no further one.
+ * Tries once, without blocking: the backlog may be full, and the kernel doesn't signal when there
+ * is room. Each attempt has a socket of its own, so that a failed attempt leaves none.
  */
 int vu_connect(struct vu *vu, void *arg)
 {
@@ -95,10 +95,11 @@ int vu_fail(struct vu *vu, int err)
 		if (vu->running)
 			socket_peer_note(&vu->left, vu->fd);
 		/*
-		 * The caller of open() may hold the socket too; the back-end is to see the end now.
+		 * The caller of open() may have a duplicate, so close() alone would not reach the
+		 * back-end.
 		 */
 		shutdown(vu->fd, SHUT_RDWR);
-		/* Until the end it isn't clear whose it is: see hand_back(). */
+		/* Kept until close(), because hand_back() may return it to the caller. */
 		if (vu->handed_over)
 			vu->ended = vu->fd;
 		else if (vu->owned)

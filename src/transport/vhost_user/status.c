@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The device status. A back-end without the STATUS protocol feature knows none, and then it is kept
- * here, as virtio 1.4, 2.1 says it behaves.
+ * The device status. For a back-end without the STATUS protocol feature it is emulated here (virtio
+ * 1.4, 2.1).
  */
 #include <errno.h>
-#include <sys/eventfd.h>
 
 #include <linux/virtio_config.h>
 
 #include "transport/vhost_user/session.h"
 #include "util/bits.h"
+#include "util/fd.h"
 
 static int ask_status(struct vu *vu, void *arg)
 {
@@ -32,23 +32,21 @@ int vu_get_status(struct transport *t)
 	return ret ? ret : (int)(value & 0xff);
 }
 
-/* All rings are stopped, each with an answer. */
+/* Called when all rings are stopped. */
 static int forget_state(struct vu *vu, void *arg)
 {
-	eventfd_t ignored;
-
 	(void)arg;
 	vu_wake_all(vu);
-	/* Rings that failed before the reset have nothing to say after it. */
-	eventfd_read(vu->err, &ignored);
+	/* Ring errors from before the reset are obsolete. */
+	fd_take(vu->err);
 	vu->accepted = false;
 	vu->status = 0;
-	/* What was in flight is not any more (vhost-user, GET_INFLIGHT_FD). */
+	/* A reset ends all requests in flight (vhost-user, GET_INFLIGHT_FD). */
 	vu_inflight_drop(vu);
 	return 0;
 }
 
-/* Leaves nothing set up, and the owner as it is. */
+/* RESET_DEVICE resets all state except the owner. */
 static int reset_device(struct vu *vu, void *arg)
 {
 	struct vu_message message = {.request = VU_RESET_DEVICE};
@@ -56,7 +54,7 @@ static int reset_device(struct vu *vu, void *arg)
 	(void)arg;
 	if (!vu_has(vu, VU_PROTOCOL_RESET_DEVICE))
 		return 0;
-	/* Slots outlive a reset, a table is sent again to be sure. */
+	/* Memory slots survive a reset; a table is sent again to be safe. */
 	vu->table_stale |= !vu_mem_map_live(&vu->t);
 	return vu_set(vu, &message);
 }
@@ -71,7 +69,7 @@ static int write_status(struct vu *vu, void *arg)
 	ret = vu_quiet(vu, NULL);
 	if (ret)
 		return ret;
-	/* A device takes FEATURES_OK back when it can't work with what was chosen. */
+	/* A device that rejects the features clears FEATURES_OK. */
 	if (!vu->accepted)
 		status &= (uint8_t)~VIRTIO_CONFIG_S_FEATURES_OK;
 	vu->status = status;
@@ -79,8 +77,8 @@ static int write_status(struct vu *vu, void *arg)
 }
 
 /*
- * Rings stop first, so that the device has let go of all memory when a reset ends (virtio 1.4,
- * 2.4.2).
+ * Stops the rings first, so that the device no longer accesses memory when a reset ends (virtio
+ * 1.4, 2.4.2).
  */
 int vu_set_status(struct transport *t, uint8_t status)
 {

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Operations: tables of steps that are walked once, in as many calls as it takes. Which steps there
- * are stands with each operation.
+ * Runs operations, which are tables of steps, in as many calls as needed. Each operation defines
+ * its table.
  */
 #include <errno.h>
 
 #include "transport/vhost_user/session.h"
 #include "util/error.h"
 
-/* Takes the step until it ends, or would wait and must not. */
+/* Repeats a step until it ends, or until it would have to wait and calls may not. */
 static int take_step(struct vu *vu, vu_step *step, void *arg)
 {
 	int err;

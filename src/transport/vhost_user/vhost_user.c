@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The vhost-user transport as the layer above sees it: opening, closing, looking whether something
- * happened, and the table of operations. What each of them says to the back-end is in the other
- * files of this folder.
+ * The vhost-user transport as the layer above sees it: opening, closing, checking, and the table of
+ * operations. The other files of this folder exchange the messages.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -22,7 +21,7 @@
 #include "util/error.h"
 #include "util/fd.h"
 
-/* The protocol can't ask; SPDK's target, the one with the lowest limit known, takes this many. */
+/* The protocol has no message for it; SPDK's target has the lowest known limit. */
 #define QUEUE_MAX 1024
 
 static struct vu *new_session(const struct transport_opts *opts)
@@ -44,12 +43,11 @@ static struct vu *new_session(const struct transport_opts *opts)
 	vu->opts = *opts;
 	vu->timeout_ms = opts->timeout_ms;
 	vu->guest_base = opts->guest_base;
-	/* 0 is a good descriptor; "none" has to be written down. */
 	for (i = 0; i < VU_MAX_VRINGS; i++) {
 		atomic_init(&vu->vrings[i].kick, -1);
 		vu->vrings[i].call = -1;
 	}
-	/* One for all rings: a ring that failed takes the whole device with it anyway. */
+	/* One for all rings: a ring that fails makes the device fail. */
 	vu->err = fd_raise(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
 	return vu;
 }
@@ -88,7 +86,7 @@ static int vu_open(const char *where, const struct transport_opts *opts, struct 
 	ret = vu_handshake(vu);
 	if (ret)
 		goto fail;
-	/* From here on a handed-over socket is ours too. */
+	/* From here on the library owns a handed-over socket. */
 	vu->handed_over = !vu->owned;
 	if (vu->handed_over)
 		fcntl(vu->fd, F_SETFD, FD_CLOEXEC);
@@ -105,7 +103,7 @@ static void vu_close(struct transport *t)
 	static vu_step *const steps[] = {vu_stop_rings};
 	struct vu *vu = vu_of(t);
 
-	/* Whatever it says: without the connection the back-end keeps only what it mapped. */
+	/* Errors are ignored: closing the connection stops the rings too. */
 	if (t->wait)
 		vu_run_steps(vu, steps, ARRAY_LEN(steps), NULL);
 	if (vu->fd >= 0)
@@ -113,7 +111,7 @@ static void vu_close(struct transport *t)
 	destroy(vu);
 }
 
-/* Not shut down: the parent has the same socket. */
+/* Does not shut the socket down: the parent uses the same one. */
 static void vu_abandon(struct transport *t)
 {
 	destroy(vu_of(t));
@@ -129,14 +127,12 @@ static void vu_hand_back(struct transport *t)
 	vu_of(t)->owned = !vu_of(t)->handed_over;
 }
 
-/* What belongs to a connection goes with it; eventfds are ours and known to other threads. */
+/* Resets the state of a connection; eventfds stay open, because other threads may use them. */
 static void forget_connection(struct vu *vu)
 {
-	eventfd_t ignored;
-
 	vu_fail(vu, 0);
 	vu_forget_rings(vu);
-	eventfd_read(vu->err, &ignored);
+	fd_take(vu->err);
 	vu->protocol = 0;
 	vu->bit30 = false;
 	vu->accepted = false;
@@ -145,7 +141,7 @@ static void forget_connection(struct vu *vu)
 	vu->table_stale = true;
 }
 
-/* Not to a connected socket that was passed in: its path is not known. */
+/* A handed-over socket can't be connected again: its path is not known. */
 static bool vu_can_reopen(struct transport *t)
 {
 	return *vu_of(t)->at.path;
@@ -181,17 +177,16 @@ static int vu_queue_max(struct transport *t, unsigned index)
 }
 
 /*
- * A look at three places, none of which is waited for. Bytes on the main socket are no answer
- * here, and its end is how a back-end that died is noticed while no message is due.
+ * Checks the main socket, the back-end's channel and the ring errors, without waiting. This is how
+ * a dead back-end is detected while no message is under way.
  */
 static int vu_check(struct transport *t, unsigned *what)
 {
 	struct vu *vu = vu_of(t);
-	uint64_t count;
 	int ret;
 
 	*what = 0;
-	/* What is on the socket is an answer. */
+	/* Bytes on the socket belong to the answer. */
 	if (vu_busy(vu))
 		return 0;
 	ret = vu_quiet(vu, NULL);
@@ -201,7 +196,7 @@ static int vu_check(struct transport *t, unsigned *what)
 	if (vu->config_changed)
 		*what |= TRANSPORT_CONFIG;
 	vu->config_changed = false;
-	if (read(vu->err, &count, sizeof(count)) == (ssize_t)sizeof(count))
+	if (fd_take(vu->err) == 1)
 		*what |= TRANSPORT_BROKEN;
 	return 0;
 }
@@ -219,8 +214,8 @@ static uint64_t vu_protocol(struct transport *t)
 static const char *const options[] = {"guest_base", NULL};
 
 /*
- * ACCESS_PLATFORM is not among the features: over vhost-user it would turn all addresses into those
- * of an IOMMU that does not exist here (virtio 1.4, 2.2.1 lets a transport exclude a feature).
+ * ACCESS_PLATFORM is not among the features: over vhost-user it would make all addresses those of
+ * an IOMMU, which does not exist here (virtio 1.4, 2.2.1 lets a transport exclude a feature).
  */
 const struct transport_ops vhost_user_ops = {
 	.scheme = "vhost-user",

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Starts and stops rings and carries their notifications. What is inside a ring is the business of
- * src/ring/; nothing here reads or writes one.
+ * Starts and stops rings and carries their notifications. Does not access the contents of a ring,
+ * see src/ring/.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -16,7 +16,7 @@
 
 #define MAX_SIZE 32768u /* virtio 1.4, 2.7 */
 
-/* KICK, CALL and ERR carry the ring in eight bits; bit 8 stays clear, as an fd is always there. */
+/* KICK, CALL and ERR have the ring's index in eight bits; bit 8 is clear: an fd is attached. */
 static int set_fd(struct vu *vu, uint32_t request, unsigned index, int fd)
 {
 	uint64_t value = index & VU_VRING_INDEX_MASK;
@@ -32,9 +32,9 @@ static int set_fd(struct vu *vu, uint32_t request, unsigned index, int fd)
 }
 
 /*
- * The back-end maps what is named here and works in it: a mistake would be its crash or, worse, its
- * silence. The base of a split ring has 16 bits; that of a packed one holds a place and a wrap
- * counter of each side (vhost-user, SET_VRING_BASE).
+ * Validates the ring, because a back-end may crash or hang if it gets an invalid one. The base of a
+ * split ring has 16 bits; that of a packed one has an index and a wrap counter for each side
+ * (vhost-user, SET_VRING_BASE).
  */
 static int check_queue(const struct vu *vu, const struct transport_queue *queue)
 {
@@ -69,11 +69,10 @@ static void close_vring(struct vu_vring *vring)
 }
 
 /*
- * Made once and sent again at each start: a back-end gets copies, and closes those when the ring
- * stops. Ours stay what they are until the end of the connection, as a thread may be notifying
- * through one, or sleeping on the other, while the ring is stopped and started under it: it must
- * not meet a number that means another file by then, nor sleep on one that is never signalled. What
- * an old counter holds costs a look at the ring, no more.
+ * Creates the eventfds once; they are sent again at each start, because a back-end gets duplicates
+ * and closes them when the ring stops. They stay open until vu_close(): a thread may notify through
+ * one, or sleep on the other, while the ring is stopped and started, and must not use a descriptor
+ * number that now means another file. An old count only causes a needless check of the ring.
  */
 static int open_vring(struct vu_vring *vring)
 {
@@ -92,8 +91,8 @@ static int open_vring(struct vu_vring *vring)
 		return ret;
 	}
 	/*
-	 * Relaxed: a thread that notifies learns of the queue from the layer above, which orders
-	 * that.
+	 * Relaxed: a thread that notifies gets the queue from the layer above, which orders this
+	 * store before.
 	 */
 	atomic_store_explicit(&vring->kick, kick, memory_order_relaxed);
 	return 0;
@@ -137,8 +136,8 @@ static int set_base(struct vu *vu, void *arg)
 }
 
 /*
- * Ring addresses are this process's own, unlike those in descriptors, which are guest addresses
- * (vhost-user, "Memory access"). No flag is set: there is no log without migration.
+ * Ring addresses are addresses of this process; those in descriptors are guest addresses
+ * (vhost-user, "Memory access"). No flag is set: without migration there is no log.
  */
 static int set_addr(struct vu *vu, void *arg)
 {
@@ -155,7 +154,7 @@ static int set_addr(struct vu *vu, void *arg)
 	return vu_set(vu, &message);
 }
 
-/* Always there, since a back-end that has to signal and can't may exit. */
+/* Always sent: some back-ends exit if they have to signal and have no descriptor. */
 static int set_call(struct vu *vu, void *arg)
 {
 	const struct transport_queue *queue = arg;
@@ -170,7 +169,7 @@ static int set_err(struct vu *vu, void *arg)
 	return set_fd(vu, VU_SET_VRING_ERR, queue->index, vu->err);
 }
 
-/* This starts the ring. */
+/* SET_VRING_KICK starts the ring. */
 static int set_kick(struct vu *vu, void *arg)
 {
 	const struct transport_queue *queue = arg;
@@ -188,8 +187,8 @@ static int set_kick(struct vu *vu, void *arg)
 }
 
 /*
- * With bit 30 rings start out disabled, without it enabled, and then ENABLE is not legal
- * (vhost-user, "Ring states"). After a refusal there is a ring to be taken back.
+ * With bit 30 rings start disabled; without it they start enabled, and ENABLE is not legal
+ * (vhost-user, "Ring states"). After a refusal, take_back_refused() stops the ring.
  */
 static int enable(struct vu *vu, void *arg)
 {
@@ -203,8 +202,8 @@ static int enable(struct vu *vu, void *arg)
 }
 
 /*
- * The answer comes when the back-end has finished what it had taken from this ring. Disabling would
- * not do: a disabled ring may go on consuming. A kick is not seen then.
+ * The back-end answers when it has finished the requests that it had taken from this ring.
+ * Disabling the ring would not suffice: the back-end may still process requests.
  */
 static int stop_ring(struct vu *vu, unsigned index, uint32_t *base)
 {
@@ -220,14 +219,14 @@ static int stop_ring(struct vu *vu, unsigned index, uint32_t *base)
 	if (answer.index != index)
 		return vu_fail(vu, error_set(-EPROTO, "the back-end stopped queue %u instead of %u",
 					     answer.index, index));
-	/* Split rings have an index of 16 bits; what is above means nothing. */
+	/* The index of a split ring has 16 bits; the upper bits are undefined. */
 	*base = vu->vrings[index].packed ? answer.num : answer.num & 0xffff;
 	vu->vrings[index].started = false;
 	vu->running--;
 	return 0;
 }
 
-/* It may run already: the memory is ours again only when the back-end says so. */
+/* The ring may be running already, so its memory is in use until the back-end has stopped it. */
 static int take_back_refused(struct vu *vu, void *arg)
 {
 	const struct transport_queue *queue = arg;
@@ -243,8 +242,8 @@ static int take_back_refused(struct vu *vu, void *arg)
 }
 
 /*
- * All that the ring needs, in the order that strict back-ends want. What is asked of a ring before
- * it is enabled may be dropped (vhost-user, "Ring states"), hence the sync.
+ * In the order that strict back-ends require. A back-end may drop requests and kicks before the
+ * ring is enabled (vhost-user, "Ring states"), hence vu_sync().
  */
 int vu_queue_start(struct transport *t, const struct transport_queue *queue)
 {
@@ -273,7 +272,7 @@ int vu_queue_start(struct transport *t, const struct transport_queue *queue)
 	ret = vu_run_steps(vu, steps, ARRAY_LEN(steps), &copy);
 	if (ret == -EINPROGRESS)
 		return ret;
-	/* At a restart there may be threads that know its descriptors. */
+	/* At a restart, other threads may use the descriptors. */
 	if (ret && !vu->vrings[queue->index].known)
 		close_vring(&vu->vrings[queue->index]);
 	/* Some back-ends start a ring with the first kick only (vhost-user, "Ring states"). */
@@ -306,7 +305,7 @@ int vu_queue_stop(struct transport *t, unsigned index, uint32_t *base)
 	return vu_run_steps(vu, steps, ARRAY_LEN(steps), &stop);
 }
 
-/* One that can't be stopped has ended the connection, which stops them all. */
+/* If a ring can't be stopped, the connection has ended, which stops all rings. */
 int vu_stop_rings(struct vu *vu, void *arg)
 {
 	uint32_t base;
@@ -349,7 +348,7 @@ void vu_vrings_free(struct vu *vu)
 
 void vu_notify(struct transport *t, unsigned index, uint32_t data)
 {
-	/* An eventfd carries nothing, so the feature that would need it is never negotiated. */
+	/* An eventfd carries no data: NOTIFICATION_DATA is never negotiated. */
 	(void)data;
 	if (index < VU_MAX_VRINGS)
 		transport_kick(&vu_of(t)->vrings[index].kick);

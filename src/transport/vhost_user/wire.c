@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Moves bytes and descriptors over the sockets as far as that goes without waiting, never beyond a
- * deadline, with no signal and no descriptor left over; and waits for more. What the bytes mean is
- * message.c's business.
+ * Sends and receives bytes and descriptors without waiting, until a deadline, without raising
+ * SIGPIPE or leaking descriptors; vu_wait_ready() waits. message.c interprets the bytes.
  */
 #include <errno.h>
 #include <poll.h>
@@ -14,7 +13,7 @@
 #include "util/clock.h"
 #include "util/error.h"
 
-/* Milliseconds between two looks at a listener's backlog. */
+/* Milliseconds between two attempts while a listener's backlog is full. */
 #define BACKLOG_MS 1
 
 void vu_begin(struct vu *vu, enum vu_phase phase)
@@ -36,7 +35,7 @@ void vu_forget_message(struct vu *vu)
 	vu->exchange.phase = VU_IDLE;
 }
 
-/* The back-end's channel is served: it may want an answer there before it gives one here. */
+/* Serves the channel too: a back-end may wait for an answer there before it answers here. */
 int vu_wait_ready(struct transport *t, int timeout_ms)
 {
 	struct vu *vu = vu_of(t);
@@ -62,8 +61,8 @@ int vu_wait_ready(struct transport *t, int timeout_ms)
 }
 
 /*
- * Nothing more can be done now. However much the back-end sends, the deadline ends it. A caller
- * that doesn't wait may never come by vu_wait_ready().
+ * Returns -EINPROGRESS until the deadline, however much the back-end sends. Serves the channel for
+ * callers that don't wait, which may never call vu_wait_ready().
  */
 static int go_on_later(struct vu *vu)
 {
@@ -75,23 +74,24 @@ static int go_on_later(struct vu *vu)
 				     "the back-end gave no answer within %u ms; disconnecting%s",
 				     vu->timeout_ms,
 				     vu->offered ? ""
-						 : " (is it stopped, or does it serve another "
-						   "client, and one at a time?)"));
+						 : " (is it stopped, or does it serve only one "
+						   "client at a time?)"));
 }
 
-/* However the end shows, to the layer above it is one and the same. */
+/* Every kind of disconnection has the same errno for the layer above. */
 static int hung_up(struct vu *vu)
 {
-	return vu_fail(vu, error_set(-ENOTCONN, "the back-end closed the connection%s",
-				     vu->offered ? ""
-						 : " without an answer (does it serve as many "
-						   "clients as it can? its log may tell)"));
+	return vu_fail(vu,
+		       error_set(-ENOTCONN, "the back-end closed the connection%s",
+				 vu->offered ? ""
+					     : " without an answer (has it reached its limit of "
+					       "clients? see its log)"));
 }
 
 /*
- * MSG_DONTWAIT instead of a non-blocking socket: one that was passed in may be shared with other
- * processes that expect it to block. What can't be sent whole ends the connection (vhost-user,
- * "Communication").
+ * MSG_DONTWAIT instead of a non-blocking socket: a handed-over socket may be shared with other
+ * processes that expect it to block. A message that can't be sent completely ends the connection
+ * (vhost-user, "Communication").
  */
 int vu_send(struct vu *vu)
 {
@@ -103,7 +103,7 @@ int vu_send(struct vu *vu)
 		struct iovec iov = {.iov_base = x->out + x->sent, .iov_len = x->len - x->sent};
 		struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
 
-		/* The descriptors go with the first byte; the rest follows bare. */
+		/* The descriptors are sent with the first byte. */
 		if (x->sent == 0 && x->nfds)
 			socket_attach(&msg, &control, x->fds, x->nfds);
 		n = sendmsg(vu->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -120,7 +120,7 @@ int vu_send(struct vu *vu)
 	return 0;
 }
 
-/* Stream sockets cut where they like; a short read is no end, only a read of nothing is. */
+/* A stream socket may return fewer bytes than were sent; only 0 means that it was closed. */
 int vu_read(struct vu *vu, size_t len)
 {
 	struct vu_exchange *x = &vu->exchange;
@@ -139,7 +139,7 @@ int vu_read(struct vu *vu, size_t len)
 			return vu_fail(vu,
 				       error_set(-EPROTO,
 						 "the back-end sent more file descriptors with an "
-						 "answer than it has"));
+						 "answer than the protocol allows"));
 		if (n == 0 || n == -ECONNRESET)
 			return hung_up(vu);
 		if (n == -EAGAIN)

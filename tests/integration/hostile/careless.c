@@ -65,6 +65,27 @@ static void segments_without_an_array(void **state)
 	told("segments without an array", "refused");
 }
 
+/* What its sum makes of them would be a small buffer. */
+static void lengths_that_wrap(void **state)
+{
+	struct vscsi_command command = {.size = sizeof(command), .cdb_len = 6};
+	struct liar *liar = *state;
+	char data[512] = {0};
+	struct iovec iov[2] = {{data, SIZE_MAX}, {data, sizeof(data) + 1}};
+
+	liar_up(liar);
+	command.in = iov;
+	command.in_count = 2;
+	assert_int_equal(vscsi_sync_command(liar->lun, &command, NULL), -ENOMEM);
+	command.out = iov;
+	command.out_count = 1;
+	assert_int_equal(vscsi_sync_command(liar->lun, &command, NULL), -ENOMEM);
+	iov[0].iov_len = SIZE_MAX - sizeof(data);
+	assert_int_equal(vscsi_sync_command(liar->lun, &command, NULL), -ENOMEM);
+	assert_int_equal(vscsi_prepare_command(liar->queue, liar->lun, &command, 0), -EFAULT);
+	told("lengths that wrap", "refused");
+}
+
 static void closes_in_the_wrong_order(void **state)
 {
 	struct liar *liar = *state;
@@ -85,6 +106,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		LIAR_TEST(nearly_four_gib),
 		LIAR_TEST(segments_without_an_array),
+		LIAR_TEST(lengths_that_wrap),
 		LIAR_TEST(closes_in_the_wrong_order),
 	};
 

@@ -185,9 +185,43 @@ static void refused_socket_stays_the_callers(void **state)
 	rig_wait_gone(liar->rig);
 }
 
+/*
+ * Whether reads of an eventfd block is the same for all that have it, and QEMU has them block. Once
+ * nothing is signalled no call may read one without asking.
+ */
+static void descriptors_that_block(void **state)
+{
+	const struct vscsi_queue_opts sharing = {.size = sizeof(sharing),
+						 .flags = VSCSI_QUEUE_SHARED};
+	struct liar *liar = *state;
+	struct vscsi_queue *queues[2];
+	struct vscsi_completion c;
+	struct vscsi_event event;
+	unsigned i;
+
+	alarm(30);
+	liar->opts.blocking = true;
+	liar_up(liar);
+	assert_int_equal(vscsi_queue_open(liar->dev, &sharing, &queues[0]), 0);
+	queues[1] = liar->queue;
+	assert_true(vscsi_dev_fd(liar->dev) >= 0);
+	liar_hold(liar, 1);
+	for (i = 0; i < 4; i++) {
+		assert_int_equal(vscsi_dev_poll_events(liar->dev, &event, 1), 0);
+		assert_int_equal(vscsi_poll(queues[i % 2], &c, 1), 0);
+		assert_int_equal(vscsi_arm(queues[i % 2]), 0);
+		assert_int_equal(vscsi_wait(queues[i % 2], 1), 0);
+	}
+	liar_serve(liar, LIAR_QUEUE, &liar->kept[0]);
+	assert_int_equal(vscsi_wait(liar->queue, -1), 1);
+	assert_int_equal(liar_outcome(liar).result, 0);
+	assert_int_equal(vscsi_queue_close(queues[0]), 0);
+	told("descriptors that block", "no call waits for them");
+}
+
 int main(void)
 {
-	struct CMUnitTest tests[ARRAY_LEN(lies) + 4];
+	struct CMUnitTest tests[ARRAY_LEN(lies) + 5];
 	unsigned n = 0;
 
 	for (n = 0; n < ARRAY_LEN(lies); n++)
@@ -196,5 +230,6 @@ int main(void)
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(hangs_up_in_an_answer);
 	tests[n++] = (struct CMUnitTest)cmocka_unit_test(falls_silent_at_each_message);
 	tests[n++] = (struct CMUnitTest)LIAR_TEST(refused_socket_stays_the_callers);
+	tests[n++] = (struct CMUnitTest)LIAR_TEST(descriptors_that_block);
 	return _cmocka_run_group_tests("hostile setup", tests, n, NULL, NULL);
 }

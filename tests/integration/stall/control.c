@@ -79,7 +79,7 @@ static void do_recvmsg(struct fds *fds, bool block)
 	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
 
 	(void)block;
-	recvmsg(fds->pair[0], &msg, 0);
+	(void)recvmsg(fds->pair[0], &msg, 0);
 }
 
 static void do_send(struct fds *fds, bool block)
@@ -111,7 +111,7 @@ static void do_connect(struct fds *fds, bool block)
 	struct sockaddr_un addr = {.sun_family = AF_UNIX, .sun_path = "/nowhere"};
 
 	(void)block;
-	connect(fds->socket, (const struct sockaddr *)&addr, sizeof(addr));
+	(void)connect(fds->socket, (const struct sockaddr *)&addr, sizeof(addr));
 }
 
 static void do_read(struct fds *fds, bool block)

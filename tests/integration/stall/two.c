@@ -93,7 +93,7 @@ static void prepare_busy(void)
 /* A step of the application's loop. */
 static void loop_step(bool sleep)
 {
-	unsigned before = busy.user.good;
+	unsigned before;
 
 	if (user_idle(&busy.user))
 		user_begin(&busy.user);

@@ -152,6 +152,8 @@ class Fio(ToolTest):
             "0.1 does not support UNMAP": ["--filename=0.1", "--rw=trim"],
             "bs must be a multiple of its blocks of 4096": ["--filename=4.0", "--bs=512"],
             "bs is too large, a request has at most": ["--filename=0.0", "--bs=64M"],
+            "at most 8 GiB.*; or reduce iodepth, bs": ["--filename=0.0", "--bs=1M",
+                                                       "--iodepth=16384"],
         }
         common, arguments = self.arguments()[:-1], []
         for options in wrong.values():
@@ -161,6 +163,12 @@ class Fio(ToolTest):
         self.assertEqual(len(lines), len(wrong), err)
         for expected, line in zip(wrong, lines):
             self.assertRegex(line, f"^fio: vscsi: .*{expected}")
+
+    def test_an_offset_between_blocks(self):
+        _, err = self.run_tool("fio", "--name=job", *self.arguments()[:-1], "--filename=4.0",
+                               "--bs=4k", "--offset=512", status=1, environment=ENVIRONMENT)
+        self.assertIn("fio: vscsi: 4.0: offset 512 and length 4096 must be multiples of its blocks"
+                      " of 4096 bytes\n", err)
 
     def test_no_address(self):
         _, err = self.run_tool("fio", f"--ioengine=external:{ENGINE}", "--name=job", status=1,

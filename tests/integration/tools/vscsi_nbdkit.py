@@ -402,6 +402,25 @@ class Nbdkit(ToolTest):
                 with self.subTest(lose=lose, idle=idle):
                     self.interrupt(lose, idle)
 
+    @needs("nbdinfo")
+    def test_a_client_of_a_device_that_hangs(self):
+        """The message does not send the reader to the list of logical units."""
+        self.address += "?timeout_ms=200"
+        self.serve()
+        with self.serving("0:0", errors=True, stderr=subprocess.PIPE, text=True) as server, \
+                server.stderr as lines:
+            self.client("nbdinfo", self.uri)
+            self.target.send_signal(signal.SIGSTOP)
+            self.addCleanup(self.target.send_signal, signal.SIGCONT)
+            # It may get no answer: see serving().
+            with subprocess.Popen(["nbdinfo", self.uri], stderr=subprocess.DEVNULL) as client:
+                limit = threading.Timer(LIMIT, server.kill)
+                limit.start()
+                line = lines.readline()
+                limit.cancel()
+                client.kill()
+        self.assertRegex(line, "vscsi_lun_open: command on LUN 0:0: no answer in 200 ms\n$")
+
     def test_many_large_requests(self):
         """More than there is DMA memory for: they wait."""
         self.serve()

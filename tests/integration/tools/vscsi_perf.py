@@ -277,6 +277,11 @@ rw=randread
         json.loads(text[text.index("\n{") :])
         message = self.refused("perf", "--address=" + self.address, "--output=/dev/full", status=1)
         self.assertIn("No space left", message)
+        self.assertIn("same file", self.refused("perf", "--address=" + self.address,
+                                                "--output=" + path, "--plot=" + path))
+        self.assertIn("reduce iodepth, bs", self.refused(
+            "perf", "--address=" + self.address, "--iodepth=16384", "--bs=1m",
+            status=1))
 
     def test_outputs_that_can_not_be_written(self):
         """It says so before the run, and neither changes nor leaves a file."""
@@ -440,6 +445,10 @@ class PerfAlone(ToolTest):
         self.refused("perf", "--address=carrier-pigeon:x")
         self.assertIn("goes after --address=", self.refused("perf", self.address))
 
+    def test_a_folder_as_job_file(self):
+        self.assertEqual(f"vscsi-perf: reading the job file {self.folder}: Is a directory\n",
+                         self.refused("perf", self.folder))
+
     def test_unknown_options_name_the_nearest(self):
         self.assertIn("'iodepth'", self.refused("perf", "--iodept=3"))
         path = self.write("bad.fio", "[job]\naddress=x\nrwmixreads=3\n")
@@ -466,7 +475,7 @@ class PerfAlone(ToolTest):
             listener.listen()
             address = self.address + "?timeout_ms=300"
             message = self.refused("perf", "--address=" + address, status=1)
-            self.assertIn("is it stopped, or does it serve another client", message)
+            self.assertIn("is it stopped, or does it serve only one client", message)
 
 
 if __name__ == "__main__":

@@ -97,6 +97,12 @@ class PerfFio(ToolTest):
         self.assertEqual(len(latencies), 32)
         self.assertAlmostEqual(sum(latencies), 100, delta=0.4)
 
+    def test_as_many_as_iodepth_in_small_batches(self):
+        """However fast the device is: only the first batch finds fewer in flight."""
+        job, = self.perf("--lun=0:1", "--rw=randread", "--iodepth=16", "--iodepth_batch=8",
+                         "--iodepth_batch_complete_max=8", "--number_ios=4000")["jobs"]
+        self.assertAlmostEqual(job["iodepth_level"]["16"], 99.8, places=2)
+
     def test_rates_of_intervals(self):
         job, = self.perf("--lun=0:1", "--time_based", "--runtime=500ms", "--log_avg_msec=50")["jobs"]
         read = job["read"]
@@ -172,6 +178,11 @@ class PerfFio(ToolTest):
                                "--runtime=50", "--latency_target=1us", "--latency_window=20ms",
                                "--latency_percentile=99.9", status=1)
         self.assertIn("even a single request", message)
+        out, _ = self.run_tool("perf", "--address=" + self.address, "--lun=0:1", "--time_based",
+                               "--runtime=50", "--latency_target=1us", "--latency_window=20ms",
+                               status=1)
+        self.assertIn("latency_depth=1\n", out)
+        self.assertNotRegex(out, r"\bmet\b")
 
     def test_skewed_positions(self):
         """Some are written often; verification knows which. A unit test compares with fio."""

@@ -69,7 +69,7 @@ class Clients(ServiceTest):
             self.is_served(client)
         message = self.refused("info", self.address, status=1)
         self.assertIn("closed the connection without an answer", message)
-        self.assertIn("as many clients as it can", message)
+        self.assertIn("has it reached its limit of clients", message)
         clients[0].close()
         self.assertEqual(len(self.info()), 1)
         self.is_served(clients[1])

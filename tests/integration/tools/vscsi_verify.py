@@ -87,7 +87,8 @@ class Verify(ToolTest):
         def restore(data):
             data[4096:8192] = old[4096:8192]
         output = self.write_and_damage(restore)
-        self.assertIn("block 8 is stale: its contents are from another run", output)
+        self.assertIn("block 8 is stale: its contents are from another run, with another randseed,"
+                      " or from another thread\n", output)
         self.assertIn("checked, 8 bad", output)
 
     def test_ends_at_the_first_when_asked(self):

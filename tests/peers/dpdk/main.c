@@ -35,11 +35,12 @@ static int start_eal(const char *socket_path)
 	char cpu[16];
 	char *argv[] = {"peer-dpdk", "--no-huge",      "--no-shconf", "--no-pci", "-m",
 			"16",        "--no-telemetry", "-l",          cpu,        "--log-level=4"};
+	bool named = folder && !setenv("RUNTIME_DIRECTORY", dirname(folder), 1);
 	cpu_set_t cpus;
 
-	if (!folder || setenv("RUNTIME_DIRECTORY", dirname(folder), 1))
-		return set_error(ENOMEM, "no memory left");
 	free(folder);
+	if (!named)
+		return set_error(ENOMEM, "no memory left");
 	snprintf(cpu, sizeof(cpu), "%d", sched_getcpu());
 	if (sched_getaffinity(0, sizeof(cpus), &cpus) || rte_eal_init(ARRAY_LEN(argv), argv) < 0 ||
 	    sched_setaffinity(0, sizeof(cpus), &cpus))

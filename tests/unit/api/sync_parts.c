@@ -35,7 +35,7 @@ static void test_little_memory(void **state)
 	assert_in_range(count, 16, ARRAY_LEN(pieces) - 1);
 	before = d.m->commands;
 	assert_int_equal(vscsi_pread(d.lun, data, sizeof(data), 0), -ENOMEM);
-	expect_error_text("give the device a larger pool");
+	expect_error_text("give the device a larger pool, as by the option mem of its address");
 	assert_int_equal(vscsi_sync_compare_and_write(d.lun, data, data, 512, 0), -ENOMEM);
 	assert_int_equal(d.m->commands, before);
 	/* Room for eight blocks. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Memory that joins and leaves while the device runs, and buffers that lie across its borders. */
 #include <errno.h>
+#include <pthread.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -9,6 +11,7 @@
 
 #include "device_tests.h"
 #include "harness/loss.h"
+#include "mem/pool.h"
 
 #define AREA (UINT64_C(64) << 10)
 
@@ -319,6 +322,65 @@ static void test_memory_leaves_a_lost_device(void **state)
  * What another thread does in the worst moment: when the address of a buffer was looked up, and the
  * request isn't in its slot yet. Runs once.
  */
+/* Another thread registers memory while a device of the pool is being closed. */
+struct closing {
+	struct model *m;
+	struct vscsi_mem *mem;
+	struct areas areas;
+	pthread_t thread;
+	int err;
+};
+
+static void *register_meanwhile(void *ctx)
+{
+	struct closing *c = ctx;
+
+	c->err = vscsi_mem_register(c->mem, c->areas.base, AREA, c->areas.fd[0], 0);
+	return NULL;
+}
+
+/* Goes on when that thread has begun: it asks the device next, which is locked. */
+static void begin_to_register(void *ctx, enum fake_call call, unsigned queue)
+{
+	struct closing *c = ctx;
+
+	model_hook(c->m, call, queue);
+	if (call != FAKE_SET_STATUS)
+		return;
+	assert_int_equal(pthread_create(&c->thread, NULL, register_meanwhile, c), 0);
+	while (!pthread_mutex_trylock(&c->mem->regions_lock)) {
+		pthread_mutex_unlock(&c->mem->regions_lock);
+		sched_yield();
+	}
+}
+
+static void test_memory_joins_while_a_device_is_closed(void **state)
+{
+	const struct vscsi_mem_opts mem_opts = {
+		.size = sizeof(mem_opts), .flags = VSCSI_MEM_ORDINARY, .bytes = 4u << 20};
+	struct vscsi_dev_opts opts = {.size = sizeof(opts)};
+	struct closing c = {.err = -1};
+	struct driver d;
+
+	(void)state;
+	driver_init(&d);
+	c.m = d.m;
+	areas_make(&c.areas);
+	assert_int_equal(vscsi_mem_create(&mem_opts, &c.mem), 0);
+	opts.mem = c.mem;
+	assert_int_equal(vscsi_dev_open("fake:model?queues=2", &opts, &d.dev), 0);
+	d.m->fake.hook = begin_to_register;
+	d.m->fake.ctx = &c;
+	assert_int_equal(vscsi_dev_close(d.dev), 0);
+	d.dev = NULL;
+	assert_int_equal(pthread_join(c.thread, NULL), 0);
+	assert_int_equal(c.err, 0);
+	assert_int_equal(vscsi_mem_unregister(c.mem, c.areas.base), 0);
+	assert_int_equal(vscsi_mem_destroy(c.mem), 0);
+	areas_drop(&c.areas);
+	driver_close(&d);
+}
+
 static void (*after_find)(struct driver *d, struct areas *a);
 static struct driver *found_by;
 static struct areas *found_in;
@@ -495,6 +557,7 @@ int memory_tests(void)
 		cmocka_unit_test(test_changes_that_fail),
 		cmocka_unit_test(test_device_is_lost_over_a_change),
 		cmocka_unit_test(test_memory_leaves_a_lost_device),
+		cmocka_unit_test(test_memory_joins_while_a_device_is_closed),
 		cmocka_unit_test(test_memory_leaves_while_a_request_is_prepared),
 		cmocka_unit_test(test_buffer_across_a_border),
 	};

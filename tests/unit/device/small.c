@@ -7,6 +7,7 @@
 
 #include "device_tests.h"
 #include "harness/late.h"
+#include "harness/loss.h"
 #include "virtio/device.h"
 
 /* What the device has room for, and the size of the ring that it gets. */
@@ -95,12 +96,44 @@ static void test_abort_in_the_only_slot(void **state)
 	driver_close(&d);
 }
 
+/* The ring that is kept for sharing is the smallest that is of use. */
+static int first_is_small(struct transport *t, unsigned index)
+{
+	(void)t;
+	return index == 2 ? 4 : 128;
+}
+
+/* What one ring can't hold another one can, of requests to a LUN and of segments. */
+static void test_a_small_ring_among_others(void **state)
+{
+	struct vscsi_lun_info info = {.size = sizeof(info)};
+	struct driver d;
+
+	(void)state;
+	driver_init(&d);
+	loss_prepare(&d);
+	d.m->fake.ops.queue_max = first_is_small;
+	d.m->fake.config.cmd_per_lun = htole32(100);
+	driver_open(&d, "max_segs=9");
+	assert_int_equal(vscsi_lun_get_info(d.lun, &info), 0);
+	assert_int_equal(info.queue_limit, 100);
+	loss_lose(&d);
+	d.m->fake.config.seg_max = htole32(8);
+	loss_away = false;
+	clock_stop(true);
+	clock_skip(20);
+	assert_int_equal(vscsi_dev_poll_events(d.dev, NULL, 0), -ENOTCONN);
+	assert_non_null(strstr(vscsi_last_error(), "came back with 8 segments"));
+	driver_close(&d);
+}
+
 int small_tests(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rings_of_each_size),
 		cmocka_unit_test(test_too_small),
 		cmocka_unit_test(test_abort_in_the_only_slot),
+		cmocka_unit_test(test_a_small_ring_among_others),
 	};
 
 	return cmocka_run_group_tests_name("device/small", tests, NULL, NULL);

@@ -255,6 +255,38 @@ static void test_without_names(void **state)
 	close_one(f, lun);
 }
 
+/* One that has names now is another one, for each way to find out. */
+static void test_names_where_none_were(void **state)
+{
+	struct fixture *f = fixture_new();
+	struct vscsi_lun *lun;
+	struct vscsi_lun *new;
+
+	(void)state;
+	f->disks[1][2].serial = NULL;
+	assert_int_equal(fixture_open(f, 1, 2, &lun), 0);
+	fixture_lose(f, INFLIGHT_REPLAY);
+	f->disks[1][2].serial = "SN42";
+	fixture_return(f);
+	assert_int_equal(fixture_revalidate(f), 0);
+	expect_state(lun, LUN_GONE);
+	fixture_expect(f, 1, 2, 1, changed);
+	assert_int_equal(lun_close(lun), 0);
+	f->disks[1][2].serial = NULL;
+	assert_int_equal(fixture_open(f, 1, 2, &lun), 0);
+	f->disks[1][2].serial = "SN42";
+	assert_int_equal(fixture_refresh(f, lun), -ENODEV);
+	expect_state(lun, LUN_SUSPECT);
+	f->disks[1][2].serial = NULL;
+	assert_int_equal(fixture_revalidate(f), 0);
+	expect_state(lun, LUN_PRESENT);
+	f->disks[1][2].serial = "SN42";
+	assert_int_equal(fixture_open(f, 1, 2, &new), 0);
+	expect_state(lun, LUN_SUSPECT);
+	assert_int_equal(lun_close(new), 0);
+	close_one(f, lun);
+}
+
 /* A disk with another block size is another disk. */
 static void test_block_size(void **state)
 {
@@ -314,11 +346,17 @@ static void test_round_trip(void **state)
 int state_tests(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_edges),         cmocka_unit_test(test_held_back),
-		cmocka_unit_test(test_gone),          cmocka_unit_test(test_unit_attention),
-		cmocka_unit_test(test_in_doubt),      cmocka_unit_test(test_lost),
-		cmocka_unit_test(test_without_names), cmocka_unit_test(test_round_trip),
-		cmocka_unit_test(test_block_size),    cmocka_unit_test(test_lost_when_found_again),
+		cmocka_unit_test(test_edges),
+		cmocka_unit_test(test_held_back),
+		cmocka_unit_test(test_gone),
+		cmocka_unit_test(test_unit_attention),
+		cmocka_unit_test(test_in_doubt),
+		cmocka_unit_test(test_lost),
+		cmocka_unit_test(test_without_names),
+		cmocka_unit_test(test_names_where_none_were),
+		cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_block_size),
+		cmocka_unit_test(test_lost_when_found_again),
 	};
 
 	return cmocka_run_group_tests_name("lun/states", tests, NULL, NULL);

@@ -15,8 +15,6 @@
 
 #include "mem/shortage.h"
 
-int open64(const char *path, int flags, ...);
-
 /* Text of each file; NULL: it doesn't exist. */
 static struct {
 	bool active;

@@ -5,6 +5,7 @@
 #include "perf.h"
 
 #include "perf/hist.h"
+#include "perf/series.h"
 #include "perf/stats.h"
 
 static void *zeroed(size_t len)
@@ -161,6 +162,37 @@ static void test_end_of_ramp_resets(void **state)
 	free(stats);
 }
 
+/* Of @ms milliseconds in intervals of 100, with a read in each. Return: entries. */
+static size_t intervals(uint64_t ms)
+{
+	struct series series = {.keeps = true, .interval = 100000000};
+	struct stats *stats = zeroed(sizeof(*stats));
+	uint64_t at;
+
+	series_begin(&series, 1);
+	for (at = 100; at <= ms; at += 100) {
+		stats->dir[DIR_READ].ios++;
+		series_interval(&series, stats, 1 + at * 1000000);
+	}
+	stats->dir[DIR_READ].ios++;
+	series_end(&series, stats, 1 + ms * 1000000);
+	series_free(&series);
+	free(stats);
+	return series.count;
+}
+
+/* As few requests as there happened to be in a moment would look like a rate. */
+static void test_a_short_last_interval_is_dropped(void **state)
+{
+	(void)state;
+	assert_int_equal(intervals(300), 3);
+	assert_int_equal(intervals(301), 3);
+	assert_int_equal(intervals(349), 3);
+	assert_int_equal(intervals(350), 4);
+	assert_int_equal(intervals(1), 1);
+	assert_int_equal(intervals(0), 0);
+}
+
 int figures_tests(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -173,6 +205,7 @@ int figures_tests(void)
 		cmocka_unit_test(test_mean_and_deviation),
 		cmocka_unit_test(test_a_group_spans_its_threads),
 		cmocka_unit_test(test_end_of_ramp_resets),
+		cmocka_unit_test(test_a_short_last_interval_is_dropped),
 	};
 
 	return cmocka_run_group_tests_name("figures", tests, NULL, NULL);

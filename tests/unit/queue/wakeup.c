@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -148,6 +149,44 @@ static void test_a_poll_ends_another_threads_sleep(void **state)
 	expect_one(p.a, 1);
 	assert_true(readable(vscsi_queue_fd(p.a)));
 	close_pair(&p);
+}
+
+static int clear_for_one(struct transport *t, unsigned index)
+{
+	struct epoll_event event;
+
+	return epoll_wait(t->ops->call_fd(t, index), &event, 1, 0) < 0 ? -errno : 0;
+}
+
+/*
+ * Where queues share an interrupt, each has a descriptor of its own that notes it, and emptying
+ * that is the transport's business.
+ */
+static void test_a_descriptor_that_is_no_eventfd(void **state)
+{
+	struct epoll_event event = {.events = EPOLLIN | EPOLLET};
+	int interrupt = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	struct pair p = {.fd = epoll_create1(EPOLL_CLOEXEC)};
+
+	(void)state;
+	assert_int_equal(epoll_ctl(p.fd, EPOLL_CTL_ADD, interrupt, &event), 0);
+	driver_init(&p.d);
+	p.d.m->fake.call_fds[2] = p.fd;
+	p.d.m->fake.ops.call_clear = clear_for_one;
+	driver_open(&p.d, "");
+	p.a = driver_open_queue(&p.d, VSCSI_QUEUE_SHARED);
+	p.b = driver_open_queue(&p.d, VSCSI_QUEUE_SHARED);
+	driver_hold(&p.d);
+	submit_one(&p, p.a, 1);
+	assert_int_equal(vscsi_arm(p.a), 0);
+	serve_one(&p);
+	assert_int_equal(eventfd_write(interrupt, 1), 0);
+	assert_true(readable(vscsi_queue_fd(p.a)));
+	expect_one(p.a, 1);
+	assert_int_equal(vscsi_arm(p.a), 0);
+	assert_false(readable(vscsi_queue_fd(p.a)));
+	close_pair(&p);
+	close(interrupt);
 }
 
 /* While no thread sleeps notifications are off: before the first arm and after each wakeup. */
@@ -478,6 +517,7 @@ int wakeup_tests(void)
 		cmocka_unit_test(test_another_finds_what_one_sleeps_for),
 		cmocka_unit_test(test_a_drain_wakes_the_owners),
 		cmocka_unit_test(test_a_poll_ends_another_threads_sleep),
+		cmocka_unit_test(test_a_descriptor_that_is_no_eventfd),
 		cmocka_unit_test(test_shared_queue_is_silent_until_armed),
 		cmocka_unit_test(test_a_wait_leaves_other_requests),
 		cmocka_unit_test(test_lost_device_wakes_all),

@@ -130,13 +130,13 @@ static void push_split(struct litmus *t, uint16_t head, bool offer)
 
 static void publish(struct litmus *t, bool offer)
 {
-	uint16_t i;
+	unsigned i;
 
 	for (i = 0; i < t->count; i++) {
 		if (t->is_packed)
-			push_packed(t, i);
+			push_packed(t, (uint16_t)i);
 		else
-			push_split(t, i, offer);
+			push_split(t, (uint16_t)i, offer);
 	}
 	if (t->is_packed)
 		packed_publish(&t->packed);

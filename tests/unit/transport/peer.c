@@ -18,11 +18,11 @@ static pid_t start_process(void)
 	pid_t pid = fork();
 
 	assert_true(pid >= 0);
-	if (!pid)
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-	while (!pid)
+	if (pid)
+		return pid;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (;;)
 		pause();
-	return pid;
 }
 
 static void end_process(pid_t pid)

@@ -140,7 +140,7 @@ static void test_steps_that_fail(void **state)
 		{VFIO_DEVICE_BIND_IOMMUFD, ENODEV, -ENODEV, "binding"},
 		{IOMMU_IOAS_ALLOC, ENOMEM, -ENOMEM, "address space"},
 		{VFIO_DEVICE_ATTACH_IOMMUFD_PT, EINVAL, -EINVAL, "address space"},
-		{IOMMU_IOAS_IOVA_RANGES, EOPNOTSUPP, -EOPNOTSUPP, "addresses"},
+		{IOMMU_IOAS_IOVA_RANGES, EOPNOTSUPP, -EOPNOTSUPP, "address ranges"},
 	};
 	struct pci_bus *bus;
 	unsigned i;

@@ -78,7 +78,7 @@ static void test_the_first_message_stays(void **state)
 	bench_open(&b);
 	b.fake.refuse = VIRTIO_CONFIG_S_FEATURES_OK;
 	assert_int_equal(virtio_negotiate(&b.dev, &everything), -EOPNOTSUPP);
-	assert_non_null(strstr(vscsi_last_error(), "refused status 0x0b and shows 0x03"));
+	assert_non_null(strstr(vscsi_last_error(), "refused status 0x0b and reports 0x03"));
 	bench_close(&b);
 }
 

@@ -102,6 +102,12 @@ static void test_transport_says_no(void **state)
 }
 
 /* A kick goes to the queue's own number, and only where the device wants it. */
+static void submit(struct virtq *vq)
+{
+	if (virtq_publish(vq))
+		virtq_kick(vq);
+}
+
 static void test_kicks(void **state)
 {
 	struct queue_bench q;
@@ -111,13 +117,13 @@ static void test_kicks(void **state)
 	queue_bench_open(&q, 16, 0);
 	assert_int_equal(virtq_start(&q.vq), 0);
 	virtq_push(&q.vq, 0);
-	virtq_submit(&q.vq);
+	submit(&q.vq);
 	assert_int_equal(q.b.fake.notified[3], 1);
 	q.vq.ring.used->flags = htole16(VRING_USED_F_NO_NOTIFY);
 	virtq_push(&q.vq, 1);
-	virtq_submit(&q.vq);
+	submit(&q.vq);
 	assert_int_equal(q.b.fake.notified[3], 1);
-	virtq_submit(&q.vq);
+	submit(&q.vq);
 	assert_int_equal(q.b.fake.notified[3], 1);
 	queue_bench_close(&q);
 }
