@@ -191,11 +191,12 @@ static void dispatch(struct rig *rig, const struct pollfd *fds, nfds_t n, const 
 }
 
 /*
- * Nothing but @wake was there to be handled: the waiting thread is told, else it is repeated.
+ * Nothing but @wake was there to be handled: the waiting thread is told, else it is repeated. What
+ * was there before it asked does not count: what it has sent since then isn't among it.
  */
-static void settle(struct rig *rig, const struct pollfd *fds, nfds_t n)
+static void settle(struct rig *rig, const struct pollfd *fds, nfds_t n, bool asked)
 {
-	bool idle = true;
+	bool idle = asked;
 	nfds_t i;
 
 	for (i = 1; i < n; i++)
@@ -214,12 +215,14 @@ static void *run(void *ctx)
 	struct pollfd fds[FIXED + RIG_MAX_RINGS];
 	unsigned queues[FIXED + RIG_MAX_RINGS];
 	eventfd_t ignored;
+	bool asked;
 	nfds_t n;
 
 	rig_lock(rig);
 	while (!rig->stopping) {
 		/* The lock is free while nothing happens: that is when the test looks around. */
 		n = gather(rig, fds, queues);
+		asked = rig->settling;
 		rig_unlock(rig);
 		poll(fds, n, -1);
 		rig_lock(rig);
@@ -227,7 +230,7 @@ static void *run(void *ctx)
 			eventfd_read(rig->wake, &ignored);
 		if (!rig->stopping)
 			dispatch(rig, fds, n, queues);
-		settle(rig, fds, n);
+		settle(rig, fds, n, asked);
 	}
 	disconnect(rig);
 	rig_unlock(rig);
