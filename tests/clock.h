@@ -14,9 +14,9 @@
 void clock_skip(uint64_t ms);
 
 /*
- * Stops it, and lets it go on. In between time passes by clock_skip() and by nanosleep(), which does
- * not sleep then. For tests of which the machine's load would decide otherwise. One that stands
- * already stays where it is.
+ * Stops it, and lets it go on. While it stands, time passes by clock_skip() and by nanosleep(),
+ * which doesn't sleep then, so that the machine's load decides nothing. Stopping it again has no
+ * effect.
  */
 void clock_stop(bool stop);
 

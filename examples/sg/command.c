@@ -168,7 +168,7 @@ static int send_command(struct sg_file *file, struct sg_io_hdr *h, void *data)
 		/* Not sent, and for a reason that is not the device's. */
 		if (ret == -ENOMEM || ret == -E2BIG || ret == -EINVAL)
 			return ret;
-		/* As of a device that the kernel has removed; some programs ignore host statuses. */
+		/* As of a device that the kernel has removed: a host status is often ignored. */
 		if (ret == -ENOTCONN || ret == -ENODEV)
 			return -ENODEV;
 	}

@@ -71,7 +71,8 @@ static void let_go(struct server *s)
 	if (s->fd >= 0)
 		close(s->fd);
 	s->fd = -1;
-	s->versioned = s->silent = false;
+	s->versioned = false;
+	s->silent = false;
 	s->unmasked = false;
 	server_forget(s);
 }
@@ -197,7 +198,8 @@ static void listen_at(struct server *s)
 	    listen(s->listener, 8))
 		abort();
 	s->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	s->stopping = s->silent = false;
+	s->stopping = false;
+	s->silent = false;
 	s->fd = -1;
 	server_build(s);
 }

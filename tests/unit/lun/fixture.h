@@ -104,8 +104,8 @@ struct fixture {
 };
 
 /*
- * Creates it, with running queues. Close all LUNs before fixture_free(). In between the clock stands
- * still: time passes as a test likes, however slow the machine is.
+ * Creates it, with running queues. Close all LUNs before fixture_free(). In between the clock
+ * stands still: time passes as a test likes, however slow the machine is.
  */
 struct fixture *fixture_new(void);
 void fixture_free(struct fixture *f);
