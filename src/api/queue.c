@@ -14,9 +14,6 @@
 #include "util/export.h"
 #include "util/options.h"
 
-/* Longest sleep without a look at the device: not every end of it shows on a descriptor. */
-#define SLEEP_MS 500u
-
 EXPORT int vscsi_queue_open(struct vscsi_dev *dev, const struct vscsi_queue_opts *user,
 			    struct vscsi_queue **out)
 {
@@ -130,7 +127,7 @@ EXPORT int vscsi_next_timeout_ms(struct vscsi_queue *queue)
 	device_tend(dev, queue);
 	if (queue_has_pending(queue) && !ioq_running(queue->ioq))
 		return 0;
-	ms = device_next_ms(dev, queue, queue_retry_ms(queue, SLEEP_MS));
+	ms = device_next_ms(dev, queue, queue_retry_ms(queue, WATCH_MS));
 	/* At least 1, because another thread may be doing the work that is due. */
 	return ms ? (int)ms : 1;
 }

@@ -54,10 +54,9 @@ static int run(struct vscsi_dev *dev, uint32_t subtype, unsigned target, unsigne
 		return ret;
 	scsi_lun_encode(addr, target, number == LUN_EVERY ? 0 : number);
 	lun_table_note_reset(&dev->luns, target, number);
-	tmf = control_send(dev, subtype, addr, 0, CONTROL_ALONE, NULL);
+	tmf = control_send(dev, subtype, addr, 0, CONTROL_HELD, NULL);
 	if (tmf < 0)
 		return explain(dev, tmf);
-	control_hold(dev, tmf, true);
 	control_kick(dev);
 	while ((ret = control_answer(dev, tmf)) == -EINPROGRESS) {
 		if (clock_ms() > limit) {
@@ -66,7 +65,7 @@ static int run(struct vscsi_dev *dev, uint32_t subtype, unsigned target, unsigne
 		}
 		device_wait(dev, &spins);
 	}
-	control_hold(dev, tmf, false);
+	control_release(dev, tmf);
 	return ret < 0 ? explain(dev, ret) : ret;
 }
 

@@ -17,9 +17,6 @@
 #include "util/error.h"
 #include "util/export.h"
 
-/* Longest sleep without a look at the device: not every end of it shows on a descriptor. */
-#define SLEEP_MS 500u
-
 /* A descriptor that shows the end of the connection, or an answer to a reconnect; or -1. */
 static int watch_fd(struct vscsi_dev *dev)
 {
@@ -68,7 +65,7 @@ static bool spin(struct vscsi_queue *queue, uint64_t limit_ms)
 /* The longest sleep. */
 static uint64_t sleep_ms(struct vscsi_queue *queue, uint64_t left)
 {
-	uint64_t ms = device_next_ms(device_of(queue), queue, queue_retry_ms(queue, SLEEP_MS));
+	uint64_t ms = device_next_ms(device_of(queue), queue, queue_retry_ms(queue, WATCH_MS));
 
 	/* At least 1, because another thread may be doing the work that is due. */
 	if (!ms)

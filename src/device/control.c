@@ -42,7 +42,7 @@ struct tmf_slot {
  * @request: what was sent; @sent_ms: when
  * @uses: how often the slot was used
  * @in_flight: the device has it
- * @held: a caller waits for the answer, see control_hold()
+ * @held: a caller waits for the answer, see control_release()
  * @response: the answer
  */
 struct task {
@@ -225,13 +225,15 @@ static int find_free(const struct control *control, bool abort)
 }
 
 /* Writes a function to a slot and publishes it. */
-static void put(struct control *control, unsigned i, const struct virtio_scsi_ctrl_tmf_req *request)
+static void put(struct control *control, unsigned i, const struct virtio_scsi_ctrl_tmf_req *request,
+		bool held)
 {
 	control->tasks[i] = (struct task){
 		.request = *request,
 		.sent_ms = clock_ms(),
 		.uses = control->tasks[i].uses + 1,
 		.in_flight = true,
+		.held = held,
 	};
 	control->memory[i].request = *request;
 	control->memory[i].response.response = RESPONSE_UNWRITTEN;
@@ -269,7 +271,7 @@ int control_send(struct vscsi_dev *dev, uint32_t subtype, const uint8_t lun[8], 
 		ret = find_free(control, is_abort(&request));
 		fresh = ret >= 0;
 		if (fresh)
-			put(control, (unsigned)ret, &request);
+			put(control, (unsigned)ret, &request, not_before == CONTROL_HELD);
 	}
 	if (ret >= 0)
 		ret = TMF_NAME(control->tasks[ret].uses, (unsigned)ret);
@@ -302,12 +304,12 @@ int control_answer(struct vscsi_dev *dev, int tmf)
 	return ret;
 }
 
-void control_hold(struct vscsi_dev *dev, int tmf, bool hold)
+void control_release(struct vscsi_dev *dev, int tmf)
 {
 	struct control *control = dev->control;
 
 	pthread_mutex_lock(&control->lock);
 	if (is_current(control, tmf))
-		control->tasks[TMF_SLOT(tmf)].held = hold;
+		control->tasks[TMF_SLOT(tmf)].held = false;
 	pthread_mutex_unlock(&control->lock);
 }

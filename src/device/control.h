@@ -29,16 +29,17 @@ void control_destroy(struct vscsi_dev *dev);
 /* The control virtqueue, to start and stop. */
 struct virtq *control_virtq(struct vscsi_dev *dev);
 
-/* For control_send(): always send a new function. */
+/* For control_send(): always send a new function, and also keep its slot for control_release(). */
 #define CONTROL_ALONE UINT64_MAX
+#define CONTROL_HELD  (UINT64_MAX - 1)
 
 /**
  * control_send - Send a task management function
  * @subtype: VIRTIO_SCSI_T_TMF_*
  * @lun: address
  * @tag: of the command to abort, with ABORT TASK; otherwise 0
- * @not_before: in clock_ms() time: uses the same function if it was sent since then; CONTROL_ALONE:
- *	always sends one
+ * @not_before: in clock_ms() time: uses the same function if it was sent since then; CONTROL_ALONE
+ *	or CONTROL_HELD: always sends one
  * @sent: receives whether this call sent one; NULL: not wanted
  *
  * Any thread; holds a lock briefly. control_kick() must follow, with no queue locked. No text is
@@ -65,7 +66,7 @@ void control_kick(struct vscsi_dev *dev);
  */
 int control_answer(struct vscsi_dev *dev, int tmf);
 
-/* Keeps the slot of a function, and its answer, from being used again; or releases it. */
-void control_hold(struct vscsi_dev *dev, int tmf, bool hold);
+/* Lets the slot of a function that was sent with CONTROL_HELD, and its answer, be used again. */
+void control_release(struct vscsi_dev *dev, int tmf);
 
 #endif

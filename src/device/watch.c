@@ -201,7 +201,7 @@ unsigned watch_interval(struct vscsi_dev *dev)
 		return ms;
 	for (i = 0; i < dev->queues.count; i++) {
 		if (ioq_uses_lun(dev->queues.ioqs[i], NULL))
-			return timeout_interval(dev->queues.ioqs[i], ms);
+			ms = timeout_interval(dev->queues.ioqs[i], ms);
 	}
 	return ms;
 }

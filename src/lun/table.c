@@ -139,9 +139,12 @@ unsigned lun_table_compare(struct lun_table *table, const struct vscsi_lun_addr 
 
 	pthread_mutex_lock(&table->lock);
 	for (lun = table->first; lun && ngone < max; lun = lun->next) {
-		if (is_among(found, count, lun)) {
+		const bool is_gone = io_lun_state(&lun->io) == LUN_GONE;
+
+		/* Raw commands may be for one that no list has, as a well-known logical unit. */
+		if (is_among(found, count, lun) || (!lun->probed && !is_gone)) {
 			lun_table_doubt(lun);
-		} else if (io_lun_state(&lun->io) != LUN_GONE) {
+		} else if (!is_gone) {
 			lun_table_set_gone(lun);
 			gone[ngone++] = (struct lun_change){.type = VSCSI_EVENT_UNPLUGGED,
 							    .target = lun->io.target,

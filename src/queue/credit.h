@@ -4,7 +4,7 @@
  * 5.6.4.1). There are as many credits as the limit allows, and each request takes one. A queue
  * counts its own credits without atomics. It borrows credits from a common pool, several at once,
  * and returns those beyond its even share as soon as requests end. So one queue can use the whole
- * limit while the others have nothing in flight, and each gets its even share back.
+ * limit, less the shares of those that have been used, and each gets its even share back.
  */
 #ifndef QUEUE_CREDIT_H
 #define QUEUE_CREDIT_H

@@ -121,6 +121,27 @@ static void test_odd_block_size(void **state)
 	driver_close(&d);
 }
 
+/* A scan doesn't end a handle whose LUN no list has; what is there is for its commands to find. */
+static void test_not_listed(void **state)
+{
+	const uint8_t addr[8] = {0};
+	struct vscsi_event event;
+	struct vscsi_lun *lun;
+	struct driver d;
+
+	(void)state;
+	driver_start(&d, "");
+	assert_int_equal(vscsi_lun_open(d.dev, 3, 5, &no_probe, &lun), 0);
+	assert_int_equal(vscsi_dev_scan(d.dev, NULL, 0), 2);
+	assert_true(model_event(d.m, 0x80000000u, addr, 0));
+	while (vscsi_dev_poll_events(d.dev, &event, 1) > 0)
+		assert_int_not_equal(event.target, 3);
+	d.m->present[3][5] = true;
+	assert_int_equal(vscsi_sync_command(lun, &unit_ready, NULL), 0);
+	assert_int_equal(vscsi_lun_close(lun), 0);
+	driver_close(&d);
+}
+
 /* Whether anything is there is for the first command to find out. */
 static void test_nothing_there(void **state)
 {
@@ -144,6 +165,7 @@ int no_probe_tests(void)
 		cmocka_unit_test(test_not_ready),
 		cmocka_unit_test(test_odd_block_size),
 		cmocka_unit_test(test_nothing_there),
+		cmocka_unit_test(test_not_listed),
 	};
 
 	return cmocka_run_group_tests_name("api/no_probe", tests, NULL, NULL);
