@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * DMA memory: memory that the device can access, and therefore the only memory that the data path
- * accepts. A pool is one contiguous mapping of at most 8 hugepages with a heap inside; memory of
- * the application can be added to it. One pool can serve any number of devices.
+ * DMA memory: memory that the device can access. The data path accepts no other memory. A pool is
+ * one contiguous mapping of at most 8 hugepages with a heap inside; the application can add memory
+ * of its own with vscsi_mem_register(). Any number of devices can use one pool.
  *
- * In a child process of fork(), vscsi_mem_free() does nothing, vscsi_mem_destroy() unmaps the
- * child's mapping, and all other calls for the parent's pools fail with -ECHILD; see device.h.
+ * In a child process of fork(), for a pool that the parent made: vscsi_mem_free() does nothing and
+ * returns 0, vscsi_mem_destroy() unmaps the pool from the child, vscsi_mem_alloc() returns NULL
+ * with errno ECHILD, and all other calls return -ECHILD. See device.h.
  */
 #ifndef VSCSI_MEM_H
 #define VSCSI_MEM_H
@@ -19,29 +20,30 @@ extern "C" {
 
 struct vscsi_mem;
 
-/* Maximum hugepages of a pool: as many memory regions as every vhost-user back-end accepts. */
+/* Maximum number of hugepages in a pool: every vhost-user back-end accepts 8 memory regions. */
 #define VSCSI_MEM_MAX_PAGES 8
 
-/* Maximum regions of the application in a pool. A device may accept fewer. */
+/* Maximum number of registered regions in a pool. A device may accept fewer. */
 #define VSCSI_MEM_MAX_REGIONS 56
 
 /* vscsi_mem_opts.flags */
-#define VSCSI_MEM_ORDINARY   (1u << 0) /* if there are no hugepages, use ordinary pages */
-#define VSCSI_MEM_UNVERIFIED (1u << 1) /* believe the application: see vscsi_mem_register() */
+#define VSCSI_MEM_ORDINARY   (1u << 0) /* use ordinary pages if hugepages are short */
+#define VSCSI_MEM_UNVERIFIED (1u << 1) /* skip checks of vscsi_mem_register() */
 
-/* vscsi_mem_opts.numa: 0 is the node of the calling thread */
+/* vscsi_mem_opts.numa: LOCAL is the node of the thread that calls vscsi_mem_create() */
 #define VSCSI_NUMA_LOCAL   0u
 #define VSCSI_NUMA_NODE(n) ((uint32_t)(n) + 1u)
 
 /**
- * struct vscsi_mem_opts - How a pool is made; zero means default
+ * struct vscsi_mem_opts - Options for creating a pool; zero means default
  * @size: sizeof(struct vscsi_mem_opts)
  * @flags: VSCSI_MEM_ORDINARY, VSCSI_MEM_UNVERIFIED
- * @bytes: minimum size; 0: @pages pages, or 16 MiB if that is 0 too
- * @page_size: bytes of a hugepage, 2 MiB or 1 GiB; 0: the smaller one with which 8 pages suffice
+ * @bytes: minimum size in bytes, at most 8 GiB; 0: @pages pages, or 16 MiB if @pages is 0 too
+ * @page_size: bytes of a hugepage, 2 MiB or 1 GiB; 0: 2 MiB if @bytes is at most 16 MiB, otherwise
+ *	1 GiB
  * @pages: number of hugepages, 1 to 8; 0: as many as @bytes needs
- * @numa: VSCSI_NUMA_LOCAL or VSCSI_NUMA_NODE(n); no effect on a machine with one node.
- *	Without libnuma there is no VSCSI_NUMA_NODE(n)
+ * @numa: VSCSI_NUMA_LOCAL or VSCSI_NUMA_NODE(n). No effect on a machine with one node.
+ *	A library built without libnuma accepts only VSCSI_NUMA_LOCAL
  */
 struct vscsi_mem_opts {
 	uint32_t size;
@@ -55,14 +57,14 @@ struct vscsi_mem_opts {
 /**
  * struct vscsi_mem_stats - State of a pool
  * @size: sizeof(struct vscsi_mem_stats), set by the caller
- * @pages: pages of @page_size that the pool was made of
- * @page_size: bytes; 4096 or similar for ordinary pages
- * @bytes: bytes of the pool
- * @used: bytes allocated, rounded up to the heap's unit of 64
+ * @pages: number of pages in the pool
+ * @page_size: bytes of a page; the system's page size, such as 4096, for ordinary pages
+ * @bytes: size of the pool in bytes, without registered regions
+ * @used: bytes allocated, each block rounded up to a multiple of 64
  * @peak: maximum of @used so far
  * @largest_free: bytes of the largest block that can be allocated now
  * @blocks: number of allocated blocks
- * @regions: number of the application's regions
+ * @regions: number of regions that the application registered
  * @numa_node: NUMA node of the pool
  * @reserved: 0
  */
@@ -81,19 +83,21 @@ struct vscsi_mem_stats {
 };
 
 /**
- * vscsi_mem_create - Make a pool of DMA memory
+ * vscsi_mem_create - Create a pool of DMA memory
  * @opts: options, or NULL for the defaults
- * @mem: receives the pool, which the caller owns: vscsi_mem_destroy()
+ * @mem: receives the pool; the caller owns it and frees it with vscsi_mem_destroy()
  *
- * When this returns, all pages are present: zeroed, shareable with a back-end by file descriptor,
- * and sealed, so that nothing can shrink the file. A back-end can still punch holes in it, see
- * libvirtioscsi-safety(7). Any thread. Slow: system calls, and time for
- * every page.
+ * All pages are allocated and zeroed before this returns. The pool is a file that back-ends receive
+ * by file descriptor; it is sealed, so no process can shrink it. A back-end can still punch holes
+ * in it, see libvirtioscsi-safety(7).
  *
- * Return: 0; -ENOMEM if not enough hugepages are free and unreserved (vscsi_last_error() has the
- * command that reserves more); -EINVAL, -E2BIG for options that can't be met; -EFBIG if the pool is
- * larger than RLIMIT_FSIZE allows a file to be; -EMFILE, -ENFILE; -EOPNOTSUPP for a node by number
- * where the library was built without libnuma.
+ * Any thread. Waits for no device, but is slow: it makes system calls and zeroes every page.
+ *
+ * Return: 0; -ENOMEM if too few hugepages are free and unreserved (vscsi_last_error() has the
+ * command that reserves more); -EINVAL for invalid options, or if @opts->bytes don't fit
+ * @opts->pages pages; -E2BIG if more than 8 pages are requested or needed, or for an option struct
+ * of a newer library; -EFBIG if the pool is larger than RLIMIT_FSIZE allows a file to be; -EMFILE,
+ * -ENFILE; -EOPNOTSUPP for VSCSI_NUMA_NODE(n) if the library was built without libnuma.
  */
 int vscsi_mem_create(const struct vscsi_mem_opts *opts, struct vscsi_mem **mem);
 
@@ -101,8 +105,9 @@ int vscsi_mem_create(const struct vscsi_mem_opts *opts, struct vscsi_mem **mem);
  * vscsi_mem_destroy - Free a pool
  * @mem: the pool; NULL is allowed
  *
- * Blocks that are still allocated are freed with it; the application's own regions only leave the
- * pool. One thread, with no other thread in a call for the pool.
+ * Also frees all blocks that are still allocated. Registered regions are unregistered and stay
+ * mapped; they remain the application's. Any thread, with no other thread in a call for the pool.
+ * Never waits.
  *
  * Return: 0, or -EBUSY while a device that uses the pool is open; then nothing has changed.
  */
@@ -112,22 +117,24 @@ int vscsi_mem_destroy(struct vscsi_mem *mem);
  * vscsi_mem_alloc - Allocate a block from a pool
  * @mem: the pool
  * @len: bytes, at least 1
- * @align: alignment of the address in bytes, a power of two; 0 and everything below 64 mean 64
+ * @align: alignment of the address in bytes, a power of two; values below 64, 0 included, mean 64
  *
- * The contents are undefined. Any thread; takes the pool's lock for a moment; no system call.
+ * The contents are undefined. Any thread; takes the heap's lock briefly; makes no system call
+ * unless another thread holds that lock.
  *
- * Return: the block, to be freed with vscsi_mem_free(); or NULL with the reason in
- * vscsi_last_error() and in errno: ENOMEM (no free block is large enough), EINVAL (an argument is
- * invalid) or ECHILD (the pool belongs to the parent process).
+ * Return: the block, which the caller frees with vscsi_mem_free(); or NULL with a text in
+ * vscsi_last_error() and the reason in errno: ENOMEM (no free block is large enough), EINVAL (an
+ * argument is invalid) or ECHILD (the pool belongs to the parent process).
  */
 void *vscsi_mem_alloc(struct vscsi_mem *mem, size_t len, size_t align);
 
 /**
  * vscsi_mem_free - Free a block
- * @mem: the pool that it was allocated from
- * @ptr: what vscsi_mem_alloc() returned; NULL is allowed
+ * @mem: the pool that the block was allocated from
+ * @ptr: the block, as returned by vscsi_mem_alloc(); NULL is allowed
  *
- * A block with I/O in flight must not be freed. Any thread; takes the pool's lock for a moment.
+ * Don't free a block while a request that uses it is in flight: the library doesn't check this. Any
+ * thread; takes the heap's lock briefly.
  *
  * Return: 0, or -EINVAL if @ptr is not a block of this pool or was freed before; then nothing has
  * changed.
@@ -136,61 +143,74 @@ int vscsi_mem_free(struct vscsi_mem *mem, void *ptr);
 
 /**
  * vscsi_mem_register - Make memory of the application DMA memory
- * @mem: the pool that it joins, and so every device that uses the pool, now or later
- * @addr: start, aligned to the page size of the mapping
+ * @mem: the pool to add the memory to; every device that uses the pool, now or later, can access it
+ * @addr: start of the memory, aligned to the page size of the mapping
  * @len: bytes, a multiple of that page size
- * @fd: the file that @addr is a MAP_SHARED mapping of, needed by vhost-user and vfio-user; -1 for
- *	none. The library keeps a duplicate, the caller's stays the caller's
- * @fd_offset: file offset of @addr, page aligned
+ * @fd: the file that is mapped at @addr with MAP_SHARED, open for reading and writing; required for
+ *	vhost-user and vfio-user. -1: none. The library keeps a duplicate; the caller still owns @fd
+ *	and may close it
+ * @fd_offset: file offset that is mapped at @addr, page aligned
  *
- * It must be readable and writable, must not overlap any other region, and must stay mapped until
- * it is unregistered or the pool is destroyed. That all of it is a mapping of @fd from @fd_offset
- * on is verified with /proc/self/maps.
+ * The memory must be readable and writable, must not overlap another region of the pool, and must
+ * stay mapped until it is unregistered or the pool is destroyed. The library reads /proc/self/maps
+ * to verify that all of the memory is mapped, and that it maps @fd from @fd_offset on.
  *
- * The file must not be able to shrink: a back-end, which can write to it, could truncate it, and
- * the next access would end this process with SIGBUS. So it is a memfd that has F_SEAL_SHRINK, or
- * one made with MFD_ALLOW_SEALING, which then gets that seal permanently; or no regular file at
- * all, such as a DAX device. A file of hugetlbfs or tmpfs can't be sealed.
+ * The file must not be able to shrink. A back-end can write to the file: if it truncated it, the
+ * next access of the memory would end this process with SIGBUS. These files are accepted:
  *
- * With VSCSI_MEM_UNVERIFIED neither of the two is checked: for files that can't be sealed while all
- * processes that can write to them are trusted, and for processes without /proc.
+ * - a memfd with F_SEAL_SHRINK;
+ * - a memfd made with MFD_ALLOW_SEALING; the library adds F_SEAL_SHRINK, permanently;
+ * - a file that is not a regular file, such as a DAX device.
  *
- * Memory without a file that is mapped privately is not inherited by children of fork() while it is
- * registered (MADV_DONTFORK, undone afterwards): a page that both have would be copied for the one
- * that writes first, and the device might be left with the other's.
+ * Other regular files, such as those of hugetlbfs and tmpfs, can't be sealed and are refused with
+ * -EPERM.
  *
- * A running device without the CONFIGURE_MEM_SLOTS protocol feature has to stop its
- * rings for a moment: no other thread may submit meanwhile, and the call fails if requests are in
- * flight.
+ * In a pool with VSCSI_MEM_UNVERIFIED the library checks neither the mapping nor the seal. Use it
+ * for files that can't be sealed, if you trust every process that can write to them, or if this
+ * process has no /proc.
  *
- * Any thread. Waits, for each device of the pool at most vscsi_dev_opts.timeout_ms for each answer:
- * one, or if its rings have to be stopped eleven for each queue and one more. Over vhost-scsi it
- * waits without limit: until the requests that the device has in flight have ended.
+ * Private memory without a file (in a pool with VSCSI_MEM_UNVERIFIED: all memory without a file) is
+ * not inherited by children of fork() while it is registered: the library sets MADV_DONTFORK, and
+ * MADV_DOFORK afterwards. If a child inherited it, the kernel would copy a page at the next write,
+ * and the device could be left with the page of the other process.
  *
- * Return: 0; -EBUSY (requests in flight, see above, or a device that uses the pool is
- * reconnecting); -EEXIST (overlap); -ENOSPC (no more regions in the pool or on a device); -EINVAL;
- * -EPERM (the file can shrink); -ENOENT or another errno of opening /proc/self/maps; -ENOTCONN,
- * -ETIMEDOUT (a device that uses the pool has failed: close it first; or it was lost over this, and
- * is reconnected as after any loss); -EMFILE; -ECHILD; or what a device answered. After a failure
- * nothing has changed, but that the file may be sealed.
+ * A vhost-user device without the protocol feature CONFIGURE_MEM_SLOTS can't change its memory
+ * while its rings run: the library stops them during this call. For such a device the call fails
+ * with -EBUSY if requests are in flight, and no other thread may submit during the call.
+ *
+ * Any thread. Waits for each running device of the pool: for one answer or, if its rings are
+ * stopped, for eleven answers for each queue and one more, each at most vscsi_dev_opts.timeout_ms.
+ * Over vhost-scsi it waits without limit, until all requests that the kernel has in flight have
+ * ended.
+ *
+ * Return: 0; -EBUSY (requests are in flight, see above, or a device that uses the pool is
+ * reconnecting); -EEXIST (overlaps another region); -ENOSPC (the pool or a device has no room for
+ * another region); -EINVAL (invalid range or alignment, not mapped as required, or beyond the end
+ * of the file); -EPERM (the file can shrink); -ENOENT or another errno of opening /proc/self/maps;
+ * -ENOTCONN, -ETIMEDOUT (a device that uses the pool has failed: close it first; or it was lost
+ * during this call and is reconnected as after any loss); -EMFILE; -ECHILD; or the error that a
+ * device returned. After a failure the memory is not registered, but the file may be sealed.
  */
 int vscsi_mem_register(struct vscsi_mem *mem, void *addr, size_t len, int fd, uint64_t fd_offset);
 
 /**
  * vscsi_mem_unregister - Remove memory of the application from a pool
  * @mem: the pool
- * @addr: the start that was registered
+ * @addr: start of the memory, as passed to vscsi_mem_register()
  *
- * While this runs, new requests in the region may fail with -EFAULT; after it they do. Other
- * threads may prepare requests meanwhile: one of theirs either makes this fail, or is refused. Any
- * thread. Waits as vscsi_mem_register() does. A device that is lost over this is reconnected
- * without the region, and this succeeds.
+ * During this call, new requests that use the region may fail with -EFAULT; after it succeeds, they
+ * always do. Other threads may prepare requests during this call, except for devices that have to
+ * stop their rings (see vscsi_mem_register()): a request that uses the region either is refused or
+ * makes this call fail with -EBUSY. A device that is lost during this call is reconnected without
+ * the region, and the call succeeds.
  *
- * Return: 0; -EBUSY while a device that uses the pool is reconnecting, and while a request
- * submitted earlier uses the memory (or, on devices as described at vscsi_mem_register(), while any
- * request is in flight); -ENOENT if nothing is registered at @addr; -ENOSYS, -EPERM on a kernel or
- * in a sandbox without membarrier(2), while a device uses the pool; -ECHILD; or what a device
- * answered. After a failure nothing has changed.
+ * Any thread. Waits as vscsi_mem_register() does.
+ *
+ * Return: 0; -EBUSY while a device that uses the pool is reconnecting, while a request that uses
+ * the memory is in flight or, if a device has to stop its rings, while any of its requests is in
+ * flight; -ENOENT if no region is registered at @addr; -ENOSYS, -EPERM if a device uses the pool
+ * and the kernel or a sandbox doesn't allow membarrier(2); -ECHILD; or the error that a device
+ * returned. After a failure the memory is still registered.
  */
 int vscsi_mem_unregister(struct vscsi_mem *mem, void *addr);
 
@@ -199,8 +219,8 @@ int vscsi_mem_unregister(struct vscsi_mem *mem, void *addr);
  * @mem: the pool
  * @stats: @stats->size set by the caller; the rest is filled in
  *
- * Any thread. Takes the pool's locks, so it waits for a thread that is in vscsi_mem_register() or
- * vscsi_mem_unregister().
+ * Any thread. Waits for any thread that is in vscsi_mem_register() or vscsi_mem_unregister() for
+ * this pool, because it takes the same lock.
  *
  * Return: 0, -EINVAL for a size below 4, -E2BIG for one above 4096, -ECHILD.
  */
