@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Raw SCSI commands, and texts for what the device answers.
+ * Raw SCSI commands, and texts for sense data, SCSI statuses and virtio-scsi responses.
  */
 #ifndef VSCSI_SCSI_H
 #define VSCSI_SCSI_H
@@ -18,16 +18,15 @@ struct vscsi_queue;
 /* Longest CDB: the default cdb_size of a virtio-scsi device (virtio 1.4, 5.6.4). */
 #define VSCSI_MAX_CDB 32
 
-/* vscsi_command.attr */
+/* vscsi_command.attr: task attributes (virtio 1.4, 5.6.6.1) */
 #define VSCSI_ATTR_SIMPLE        0u
 #define VSCSI_ATTR_ORDERED       1u
 #define VSCSI_ATTR_HEAD_OF_QUEUE 2u
 #define VSCSI_ATTR_ACA           3u
 
-/* vscsi_command.flags */
 /*
- * It may be executed twice: see VSCSI_RECOVERY_REPLAY. Others end with -ECONNRESET where the device
- * is lost, or a reset cuts them short.
+ * vscsi_command.flags: the command may be executed twice, see "Recovery" in device.h. Without this
+ * flag the command completes with -ECONNRESET if the device is lost, or a reset ends the command.
  */
 #define VSCSI_COMMAND_REPEATABLE 1u
 
@@ -35,17 +34,19 @@ struct vscsi_queue;
  * struct vscsi_command - A SCSI command
  * @size: sizeof(struct vscsi_command)
  * @cdb_len: bytes of @cdb, 6 to VSCSI_MAX_CDB
- * @cdb: the command descriptor block; shorter ones are padded with zeros
- * @out: segments of data for the device, NULL for none
- * @in: segments that receive data, NULL for none. Both at once need the INOUT feature
+ * @cdb: the command descriptor block; the library pads it with zeros
+ * @out: segments of data for the device; NULL: none
+ * @in: segments that receive data from the device; NULL: none. @out and @in in one command require
+ *	the feature INOUT
  * @out_count, @in_count: number of segments
  * @attr: VSCSI_ATTR_*; most commands use SIMPLE
- * @retries: as vscsi_lun_opts.retries; 0: it is never sent again
+ * @retries: as vscsi_lun_opts.retries, except that 0 means that the command is never resent
  * @timeout_ms: limit in milliseconds, as vscsi_dev_opts.io_timeout_ms; 0: the LUN's,
  *	VSCSI_NO_TIMEOUT: none
- * @flags: VSCSI_COMMAND_*
+ * @flags: VSCSI_COMMAND_REPEATABLE or 0
  *
- * The lengths in the CDB and of the data segments must agree; devices differ in which one they use.
+ * The length in the CDB must equal the length of the data segments: some devices use one, some the
+ * other.
  */
 struct vscsi_command {
 	uint32_t size;
@@ -65,14 +66,14 @@ struct vscsi_command {
  * vscsi_prepare_command - Prepare any SCSI command
  * @queue: the queue
  * @lun: the LUN
- * @command: the command; neither it nor its arrays are referenced after the call, the segments are
- *	DMA memory
+ * @command: the command. The struct and its arrays are not used after this call returns. The
+ *	segments are DMA memory and belong to the device until the completion is returned
  * @user_data: returned with the completion
  *
- * The rules at the top of io.h apply.
+ * The rules at the top of io.h apply, except that the LUN may be opened with VSCSI_LUN_NO_PROBE.
  *
  * Return: as the calls of io.h; -EOPNOTSUPP for data in both directions without INOUT; -E2BIG also
- * for a CDB that is too long or a struct of a newer library.
+ * for a CDB that is too long, or a struct of a newer library.
  */
 int vscsi_prepare_command(struct vscsi_queue *queue, struct vscsi_lun *lun,
 			  const struct vscsi_command *command, uint64_t user_data);
@@ -80,7 +81,7 @@ int vscsi_prepare_command(struct vscsi_queue *queue, struct vscsi_lun *lun,
 /**
  * vscsi_sense_text - Get a text for sense data
  * @key: sense key
- * @asc, @ascq: additional sense code and its qualifier
+ * @asc, @ascq: additional sense code, and its qualifier
  *
  * Any thread; no system call.
  *
@@ -90,7 +91,7 @@ const char *vscsi_sense_text(unsigned key, unsigned asc, unsigned ascq);
 
 /**
  * vscsi_status_text - Get a text for a SCSI status
- * @status: such as 0x08
+ * @status: the status, such as 0x08
  *
  * Any thread; no system call.
  *
@@ -100,7 +101,7 @@ const char *vscsi_status_text(unsigned status);
 
 /**
  * vscsi_response_text - Get a text for a virtio-scsi response
- * @response: such as 3
+ * @response: the response, such as 3
  *
  * Any thread; no system call.
  *
