@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Log messages. The library never prints: without a callback, messages are dropped. The data path
- * does not log requests, only what happens to the device: its loss, its reconnect, its failure, and
- * the reset of a LUN because of a late request.
+ * Log messages. The library never prints: without a callback it drops all messages. It does not log
+ * single requests. Calls of the data path log only events of the device: its loss, reconnect or
+ * failure, and the reset of a LUN because of a late request.
  */
 #ifndef VSCSI_LOG_H
 #define VSCSI_LOG_H
@@ -11,7 +11,7 @@
 extern "C" {
 #endif
 
-/* Log levels. 0 takes the level from the environment, VSCSI_LOG=error|warn|info|debug. */
+/* Log levels. DEFAULT: from the environment, VSCSI_LOG=error|warn|info|debug. */
 #define VSCSI_LOG_DEFAULT 0
 #define VSCSI_LOG_ERROR   1
 #define VSCSI_LOG_WARN    2
@@ -20,15 +20,16 @@ extern "C" {
 
 /**
  * vscsi_set_log - Set the callback for log messages
- * @level: log messages up to this VSCSI_LOG_*; VSCSI_LOG_DEFAULT reads VSCSI_LOG from the
- *	environment now, and takes VSCSI_LOG_WARN if that is not set or unknown
- * @fn: called with the level and one line without a line feed, in any thread that logs, possibly in
- *	several at once; it must not call the library. NULL: drop all messages
+ * @level: log messages up to this VSCSI_LOG_*. VSCSI_LOG_DEFAULT: this call reads VSCSI_LOG from
+ *	the environment, and uses VSCSI_LOG_WARN if it is unset or unknown
+ * @fn: called with the level and one line without a line feed, in the thread that logs, possibly in
+ *	several threads at once; it must not call the library. NULL: drop all messages
  * @ctx: passed to @fn
  *
- * One setting for the whole process. When this returns, a thread that was already logging may still
- * be inside the previous @fn; therefore each call keeps a few bytes that are never freed. Any
- * thread; never waits. Sets no error text.
+ * The setting applies to the whole process. After this returns, a thread that was already logging
+ * may still be in the previous @fn, so keep that function and its @ctx valid. For the same reason
+ * each call allocates a few bytes that are never freed. Any thread; never waits. Sets no error
+ * text.
  *
  * Return: 0, -EINVAL for an unknown level, -ENOMEM.
  */

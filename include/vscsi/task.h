@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Task management: aborts and resets, sent on the device's control queue (virtio 1.4, 5.6.6.2), and
- * the reset of the whole device. With valid arguments every call here returns -ECHILD in a child
- * process of fork().
+ * Task management: aborts and resets, which are sent on the device's control queue (virtio 1.4,
+ * 5.6.6.2), and the reset of the whole device. In a child process of fork(), every call here with
+ * valid arguments returns -ECHILD.
  */
 #ifndef VSCSI_TASK_H
 #define VSCSI_TASK_H
@@ -20,12 +20,13 @@ struct vscsi_queue;
 /**
  * vscsi_abort - Abort a request
  * @queue: the queue that it was prepared on
- * @user_data: as given with the request; applies to all requests that have it
+ * @user_data: as passed with the request; all requests of the queue that have it are aborted
  *
  * Sends ABORT TASK. The completion still arrives through vscsi_poll(), and until then the buffer
- * belongs to the device: its result is -ECANCELED, or 0 if it succeeded first, or as if there had
- * been no abort if the device refuses to abort it. A request that was not submitted yet is
- * submitted first.
+ * belongs to the device. Its result is -ECANCELED, or 0 if the request succeeded first. If the
+ * device refuses the abort, the request continues and completes as if it had not been aborted. A
+ * request that was prepared but not submitted is submitted first, together with all others on the
+ * queue.
  *
  * The thread that owns the queue, or any thread with VSCSI_QUEUE_SHARED. Never waits; O(depth);
  * system calls for kicks only.
@@ -37,16 +38,19 @@ int vscsi_abort(struct vscsi_queue *queue, uint64_t user_data);
 
 /**
  * vscsi_lun_reset - Reset a logical unit
- * @lun: the LUN; all requests to it, from all queues, are cancelled
+ * @lun: the LUN; requests to it from all queues, and from other clients, are aborted
  *
- * The requests' completions still arrive through vscsi_poll(): with -ECANCELED if they were in
- * flight when this was called and the reset cuts them short. Until then their buffers belong to the
- * device. Any thread. Waits at most vscsi_dev_opts.timeout_ms.
+ * Sends LOGICAL UNIT RESET. The completions still arrive through vscsi_poll(): with -ECANCELED for
+ * requests that were in flight when this was called and that the reset ended. Until then their
+ * buffers belong to the device.
  *
- * Return: 0; -EOPNOTSUPP (the device refuses the function, or is a vhost-scsi one, where requests
- * that a reset cuts short look as if they had been executed); -ENODEV; -EBUSY (the device is busy,
- * or has answered none of the functions sent before); -ETIMEDOUT; -EIO (any other answer); -EPROTO
- * (the device broke the rules of the ring); -ENOTCONN (it failed or is reconnecting).
+ * Any thread. Waits at most vscsi_dev_opts.timeout_ms.
+ *
+ * Return: 0; -EOPNOTSUPP (the device rejects the function, or is a vhost-scsi device, which reports
+ * requests that a reset ended as if they had been executed); -ENODEV (there is no such LUN, or
+ * another disk has its address); -EBUSY (the device is busy, or has not answered any of the earlier
+ * functions); -ETIMEDOUT (the device may still execute the reset); -EIO (any other answer); -EPROTO
+ * (the device broke the rules of the ring); -ENOTCONN (the device failed or is reconnecting).
  */
 int vscsi_lun_reset(struct vscsi_lun *lun);
 
@@ -55,7 +59,9 @@ int vscsi_lun_reset(struct vscsi_lun *lun);
  * @dev: the device
  * @target: 0 to 255
  *
- * Sends I_T NEXUS RESET. Otherwise as vscsi_lun_reset(); -EINVAL for a target above 255.
+ * Sends I_T NEXUS RESET. Otherwise as vscsi_lun_reset(), for all LUNs of the target.
+ *
+ * Return: as vscsi_lun_reset(); -EINVAL for a target above 255.
  */
 int vscsi_target_reset(struct vscsi_dev *dev, unsigned target);
 
@@ -63,13 +69,15 @@ int vscsi_target_reset(struct vscsi_dev *dev, unsigned target);
  * vscsi_dev_reset - Reset a device and restart it
  * @dev: the device
  *
- * For a device that is connected but no longer works. The same happens as after a loss: requests in
- * flight follow vscsi_dev_opts.recovery, there are the same events, and LUNs that are not the same
- * afterwards are gone. Any thread. Waits until the device runs again or has failed: at most
- * vscsi_dev_opts.recovery_ms and one second, without limit if that is VSCSI_FOREVER.
+ * For a device that is connected but no longer works. This has the same effects as a loss: requests
+ * in flight follow vscsi_dev_opts.recovery, the same events are reported, and LUNs that are
+ * different disks afterwards count as removed.
  *
- * Return: 0; -EOPNOTSUPP (recovery is off, or the device can't be connected to again); -ENOTCONN
- * (it did not reconnect, or had failed before).
+ * Any thread. Waits until the device is running again or has failed: at most
+ * vscsi_dev_opts.recovery_ms plus one second; without limit if recovery_ms is VSCSI_FOREVER.
+ *
+ * Return: 0; -EOPNOTSUPP (recovery is off, or the device was opened by a connected socket, which
+ * can't be connected again); -ENOTCONN (it did not reconnect, or had already failed).
  */
 int vscsi_dev_reset(struct vscsi_dev *dev);
 

@@ -3,11 +3,11 @@
  * libvirtioscsi: a virtio-scsi initiator in user space.
  *
  * This header includes all others; each of them can also be included alone. The smallest program
- * that reads a block calls vscsi_dev_open(), vscsi_lun_open(), vscsi_pread() and the two closing
- * functions.
+ * that reads a block calls vscsi_dev_open(), vscsi_lun_open(), vscsi_pread(), vscsi_lun_close() and
+ * vscsi_dev_close().
  *
- * device.h says which calls wait, what happens when a device is lost, and what a child process of
- * fork() may do.
+ * The top of device.h describes which calls wait, what happens when a device is lost, and what a
+ * child process of fork() may do.
  */
 #ifndef VSCSI_VSCSI_H
 #define VSCSI_VSCSI_H
