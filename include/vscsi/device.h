@@ -111,6 +111,8 @@ struct vscsi_mem;
  *                                                vscsi_dev_reset() does; a device that can't be
  *                                                reset fails
  *
+ * If the device rejects an abort or a reset, the next step follows at once.
+ *
  * The request completes with -ETIMEDOUT once the device can no longer access its buffer, or with 0
  * if it succeeds after all. Other requests that a reset ends early, no matter which client sent
  * that reset, are treated as after a loss: the library resends them, except that requests which
