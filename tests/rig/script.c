@@ -22,6 +22,8 @@ void rig_release(struct rig *rig)
 {
 	rig_lock(rig);
 	rig->released = true;
+	/* From here on it has something to do: see rig_settle(). */
+	rig->stalled = false;
 	rig_changed(rig);
 	rig_unlock(rig);
 }
@@ -79,7 +81,6 @@ void script_stall(struct rig *rig)
 	while (!rig->released && !rig->stopping)
 		pthread_cond_wait(&rig->changed, &rig->lock);
 	rig->released = false;
-	rig->stalled = false;
 }
 
 /* Lies of the header about a payload that is right. */

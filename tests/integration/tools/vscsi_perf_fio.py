@@ -98,10 +98,10 @@ class PerfFio(ToolTest):
         self.assertAlmostEqual(sum(latencies), 100, delta=0.4)
 
     def test_as_many_as_iodepth_in_small_batches(self):
-        """However fast the device is: only the first batch finds fewer in flight."""
+        """However fast the device is; it was 60 % when each batch was followed by a poll."""
         job, = self.perf("--lun=0:1", "--rw=randread", "--iodepth=16", "--iodepth_batch=8",
                          "--iodepth_batch_complete_max=8", "--number_ios=4000")["jobs"]
-        self.assertAlmostEqual(job["iodepth_level"]["16"], 99.8, places=2)
+        self.assertGreater(job["iodepth_level"]["16"], 90)
 
     def test_rates_of_intervals(self):
         job, = self.perf("--lun=0:1", "--time_based", "--runtime=500ms", "--log_avg_msec=50")["jobs"]
