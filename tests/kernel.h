@@ -11,15 +11,33 @@
 #include <stdint.h>
 #include <string.h>
 #include <unistd.h>
+#include <linux/fs.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
 
 /* That advice for memory is taken: qemu-user ignores it, also what is none. */
 static inline void need_advice(void)
 {
 	if (madvise(NULL, 0, 9999) == 0) {
 		print_message("madvise() is ignored here\n");
+		skip();
+	}
+}
+
+/* That a read of an eventfd can be told not to wait: Linux since 5.8, and not qemu-user. */
+static inline void need_reads_that_dont_wait(void)
+{
+	uint64_t count;
+	struct iovec iov = {&count, sizeof(count)};
+	int counter = eventfd(1, EFD_CLOEXEC);
+	ssize_t n = syscall(SYS_preadv2, counter, &iov, 1UL, -1L, -1L, RWF_NOWAIT);
+
+	close(counter);
+	if (n != sizeof(count)) {
+		print_message("reads of an eventfd can't be told not to wait here\n");
 		skip();
 	}
 }

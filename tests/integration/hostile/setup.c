@@ -11,6 +11,8 @@
 
 #include <linux/virtio_scsi.h>
 
+#include "kernel.h"
+
 /**
  * struct setup_lie - A configuration or an answer that can't be
  * @field, @size, @value: what stands in the configuration instead; @size 0: nothing
@@ -199,6 +201,7 @@ static void descriptors_that_block(void **state)
 	struct vscsi_event event;
 	unsigned i;
 
+	need_reads_that_dont_wait();
 	alarm(30);
 	liar->opts.blocking = true;
 	liar_up(liar);
