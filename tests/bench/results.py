@@ -73,7 +73,8 @@ def sections(figures):
     found = {}
     for cpus in ("near", "far"):
         rows = [row for row in figures["rate"]["cells"] if row["cpus"] == cpus]
-        if rows:
+        # Every depth, or what is there tells more.
+        if len(rows) == len({row["depth"] for row in figures["rate"]["cells"]}):
             word, work = 1e9 / rows[0]["word"], rows[0]["device_ns"]
             found[cpus] = run_of(f"; a word there and back {word:.0f} ns, the device's work "
                                  f"{work:.0f} ns") + table(rows, RATE_COLUMNS)
