@@ -97,15 +97,6 @@ int watch_get(struct vscsi_dev *dev)
 	return watch->set;
 }
 
-static void empty(int fd)
-{
-	uint64_t count;
-
-	/* It doesn't block, and the value is not needed. */
-	if (read(fd, &count, sizeof(count)) < 0)
-		return;
-}
-
 void watch_clear(struct vscsi_dev *dev)
 {
 	struct epoll_event ready[MEMBERS];
@@ -119,11 +110,11 @@ void watch_clear(struct vscsi_dev *dev)
 	count = epoll_wait(watch->set, ready, MEMBERS, 0);
 	for (i = 0; i < count; i++) {
 		if (ready[i].data.u32 == MEMBER_LIST)
-			empty(watch->list);
+			fd_clear(watch->list);
 		if (ready[i].data.u32 != MEMBER_TIMER)
 			continue;
 		pthread_mutex_lock(&watch->lock);
-		empty(watch->timer);
+		fd_clear(watch->timer);
 		atomic_store_explicit(&watch->due_ms, UINT64_MAX, memory_order_relaxed);
 		pthread_mutex_unlock(&watch->lock);
 	}

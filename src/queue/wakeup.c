@@ -231,7 +231,7 @@ int share_arm(struct vscsi_queue *queue, bool armed)
 	if (ret)
 		return ret;
 	/* Nothing can fail, and what made them readable means nothing: only the ring tells. */
-	fd_take(queue->wakeup->fd);
+	fd_clear(queue->wakeup->fd);
 	virtq_fd_clear(&ioq->vq);
 	lock_acquire(&ioq->lock);
 	list(queue);

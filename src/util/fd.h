@@ -34,7 +34,7 @@ int fd_copy(int fd);
 FILE *fd_open_text(const char *path);
 
 /**
- * fd_take - Empty an eventfd that the device has, too
+ * fd_take - Empty an eventfd, which the device may have too, or a timerfd
  *
  * Never waits: whether reads block is a property of the open file, not of the descriptor, and the
  * process that received it may have changed that (QEMU has all that it receives block). Linux
@@ -43,5 +43,13 @@ FILE *fd_open_text(const char *path);
  * Return: 1 if it was signalled, 0 if not; a negative errno.
  */
 int fd_take(int fd);
+
+/* fd_clear - The same where it makes no difference whether it was signalled: 0; a negative errno */
+static inline int fd_clear(int fd)
+{
+	int ret = fd_take(fd);
+
+	return ret < 0 ? ret : 0;
+}
 
 #endif

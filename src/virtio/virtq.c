@@ -167,12 +167,10 @@ void virtq_succeed(struct virtq *vq, struct virtq *fresh)
 int virtq_fd_clear(struct virtq *vq)
 {
 	const struct transport_ops *ops = vq->transport->ops;
-	int ret;
 
 	if (ops->call_clear)
 		return ops->call_clear(vq->transport, vq->index);
-	ret = fd_take(virtq_fd(vq));
-	return ret < 0 ? ret : 0;
+	return fd_clear(virtq_fd(vq));
 }
 
 void virtq_fd_wake(struct virtq *vq)

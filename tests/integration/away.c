@@ -10,8 +10,6 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #define DEPTH 16u
@@ -434,19 +432,6 @@ static unsigned loop_on_device(struct fixture *f, uint64_t end, bool *back)
 	return wakes;
 }
 
-/* In the place of a target. */
-static int listen_at(const char *path)
-{
-	struct sockaddr_un addr = {.sun_family = AF_UNIX};
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	strcpy(addr.sun_path, path);
-	unlink(path);
-	assert_int_equal(bind(fd, (const struct sockaddr *)&addr, sizeof(addr)), 0);
-	assert_int_equal(listen(fd, 1), 0);
-	return fd;
-}
-
 /* The same for one that sleeps on vscsi_dev_fd() too. */
 static void sleep_on_device(void **state)
 {
@@ -459,7 +444,7 @@ static void sleep_on_device(void **state)
 	target_kill(&f->target);
 	assert_in_range(loop_on_device(f, now_ms() + 500, &back), 1, 100);
 	/* A back-end that accepts and doesn't answer. */
-	deaf = listen_at(f->target.socket);
+	deaf = target_listen(f->target.socket);
 	assert_in_range(loop_on_device(f, now_ms() + 1000, &back), 1, 300);
 	assert_false(back);
 	close(deaf);

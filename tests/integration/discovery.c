@@ -7,8 +7,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 /*
@@ -202,17 +200,6 @@ static void absent_units(void **state)
 	assert_int_equal(vscsi_lun_close(lun), 0);
 }
 
-/* Creates a socket on which no process listens, as left by a crash. */
-static void create_stale_socket(const char *path)
-{
-	struct sockaddr_un addr = {.sun_family = AF_UNIX};
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	strcpy(addr.sun_path, path);
-	assert_int_equal(bind(fd, (const struct sockaddr *)&addr, sizeof(addr)), 0);
-	close(fd);
-}
-
 static void stale_socket(void **state)
 {
 	struct vscsi_dev *dev = NULL;
@@ -220,7 +207,8 @@ static void stale_socket(void **state)
 	(void)state;
 	assert_int_equal(vscsi_dev_open("vhost-user:absent.sock", NULL, &dev), -ENOENT);
 	assert_error_text("absent.sock");
-	create_stale_socket("stale.sock");
+	/* No process listens on it, as after a crash. */
+	close(target_listen("stale.sock"));
 	assert_int_equal(vscsi_dev_open("vhost-user:stale.sock", NULL, &dev), -ECONNREFUSED);
 	assert_error_text("stale.sock");
 	assert_null(dev);

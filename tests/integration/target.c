@@ -213,6 +213,18 @@ void target_thaw(const struct target *target)
 	assert_int_equal(kill(target->pid, SIGCONT), 0);
 }
 
+int target_listen(const char *path)
+{
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	strcpy(addr.sun_path, path);
+	unlink(path);
+	assert_int_equal(bind(fd, (const struct sockaddr *)&addr, sizeof(addr)), 0);
+	assert_int_equal(listen(fd, 1), 0);
+	return fd;
+}
+
 static int connect_control(const struct target *target)
 {
 	struct timeval limit = {.tv_sec = TIMEOUT_MS / 1000};

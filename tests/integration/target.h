@@ -79,6 +79,12 @@ bool target_has_ended(const struct target *target);
 /* Waits until a target is killed by its control command "die". */
 void target_await_crash(struct target *target);
 
+/*
+ * Listens in the place of a target, which accepts connections and says nothing. Closing it leaves
+ * the socket, on which no process listens then.
+ */
+int target_listen(const char *path);
+
 /* Stops a target with SIGSTOP and waits until it is stopped; target_thaw() continues it. */
 void target_freeze(const struct target *target);
 void target_thaw(const struct target *target);

@@ -61,12 +61,9 @@ int pci_call_clear(struct transport *t, unsigned index)
 {
 	struct pci_queue *q = &pci_of(t)->queues[index];
 	struct epoll_event events[2];
-	int ret;
 
-	if (q->wake < 0) {
-		ret = fd_take(q->call);
-		return ret < 0 ? ret : 0;
-	}
+	if (q->wake < 0)
+		return fd_clear(q->call);
 	return epoll_wait(q->call, events, 2, 0) < 0 && errno != EINTR ? -errno : 0;
 }
 

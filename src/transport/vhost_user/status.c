@@ -36,7 +36,7 @@ static int forget_state(struct vu *vu, void *arg)
 	(void)arg;
 	vu_wake_all(vu);
 	/* Ring errors from before the reset are obsolete. */
-	fd_take(vu->err);
+	fd_clear(vu->err);
 	vu->accepted = false;
 	vu->status = 0;
 	/* A reset ends all requests in flight (vhost-user, GET_INFLIGHT_FD). */

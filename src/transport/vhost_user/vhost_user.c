@@ -131,7 +131,7 @@ static void forget_connection(struct vu *vu)
 {
 	vu_fail(vu, 0);
 	vu_forget_rings(vu);
-	fd_take(vu->err);
+	fd_clear(vu->err);
 	vu->protocol = 0;
 	vu->bit30 = false;
 	vu->accepted = false;
